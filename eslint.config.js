@@ -1,0 +1,113 @@
+import eslint from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/** The packages that stand for outside systems; each has one door (src/clients). */
+const CLIENT_LIBRARIES = ['kafkajs', 'ioredis', 'mysql2', 'mysql2/promise'];
+
+/** The stages of the stream: none of them imports another; projector.ts, rebuild/ and cli/ wire them. */
+const STAGES = ['consume', 'decode', 'reduce', 'apply', 'quarantine', 'verify', 'report', 'observe'];
+
+const IMPURE = [
+  'node:fs',
+  'node:net',
+  'node:http',
+  'node:timers',
+  'node:process',
+  'node:child_process',
+  'pino',
+];
+
+function clientDoor() {
+  return CLIENT_LIBRARIES.map((name) => ({
+    name,
+    message: 'Only src/clients/ may import a client library: one door per outside system.',
+  }));
+}
+
+function stagePatterns(stage) {
+  return STAGES.filter((other) => other !== stage).map((other) => ({
+    group: [`../${other}/*`, ...(other === 'observe' ? ['!../observe/names.js'] : [])],
+    message: `${stage}/ must not import ${other}/: a stage imports root files, clients/ and observe/names only.`,
+  }));
+}
+
+function pureRules(extraPatterns = []) {
+  return {
+    'no-restricted-imports': [
+      'error',
+      {
+        paths: [
+          ...clientDoor(),
+          ...IMPURE.map((name) => ({name, message: 'This file is pure: no I/O, no clock.'})),
+        ],
+        patterns: [
+          {group: ['**/clients/*'], message: 'This file is pure: outside systems are arguments.'},
+          ...extraPatterns,
+        ],
+      },
+    ],
+    'no-restricted-globals': [
+      'error',
+      {name: 'process', message: 'This file is pure: settings are arguments.'},
+      {name: 'setTimeout', message: 'This file is pure: time is an argument.'},
+      {name: 'setInterval', message: 'This file is pure: time is an argument.'},
+    ],
+    'no-restricted-properties': [
+      'error',
+      {object: 'Date', property: 'now', message: 'This file is pure: time is an argument.'},
+      {object: 'Math', property: 'random', message: 'This file is pure: randomness is an argument.'},
+    ],
+  };
+}
+
+export default tseslint.config(
+  {ignores: ['dist/', 'node_modules/', 'coverage/']},
+  eslint.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.strictTypeChecked],
+    languageOptions: {parserOptions: {projectService: true, tsconfigRootDir: import.meta.dirname}},
+    rules: {
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', {allowNumber: true, allowBoolean: true}],
+      '@typescript-eslint/no-confusing-void-expression': ['error', {ignoreArrowShorthand: true}],
+      'max-params': ['error', 3],
+      'max-lines-per-function': ['error', {max: 70, skipComments: true, skipBlankLines: true}],
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['src/clients/**'],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-imports': ['error', {paths: clientDoor()}],
+    },
+  },
+  ...['consume', 'apply', 'report'].map((stage) => ({
+    files: [`src/${stage}/**/*.ts`],
+    rules: {
+      'no-restricted-imports': ['error', {paths: clientDoor(), patterns: stagePatterns(stage)}],
+    },
+  })),
+  ...['decode', 'reduce'].map((stage) => ({
+    files: [`src/${stage}/**/*.ts`],
+    rules: pureRules(stagePatterns(stage)),
+  })),
+  {
+    files: ['src/{order,change,patch,position,keys,canonical,errorPolicy}.ts'],
+    rules: pureRules(),
+  },
+  {
+    files: ['test/**/*.ts', 'stack/**/*.ts'],
+    rules: {
+      'max-lines-per-function': 'off',
+      '@typescript-eslint/no-non-null-assertion': 'off',
+    },
+  },
+  {
+    files: ['**/*.mjs', '**/*.js'],
+    languageOptions: {globals: {process: 'readonly', console: 'readonly', URL: 'readonly'}},
+  },
+);
