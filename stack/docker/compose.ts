@@ -1,0 +1,83 @@
+import {lastLines, run, which} from '../command.js';
+import type {ServerPorts} from '../environment.js';
+import {ROOT} from '../folders.js';
+import {StackError} from '../stackError.js';
+
+/** The servers alone: the worker and the connector are started by whoever uses the stack. */
+const SERVICES = ['mysql', 'kafka', 'connect', 'redis'];
+const PROBE_TIMEOUT_MS = 5000;
+const WAIT_SECONDS = 240;
+
+export interface ComposeProject {
+  name: string;
+  ports: ServerPorts;
+}
+
+/** True when an engine answers and has Compose; quick also where an engine hangs. */
+export async function dockerAnswers(): Promise<boolean> {
+  if (which('docker') === undefined) return false;
+  const options = {timeoutMs: PROBE_TIMEOUT_MS};
+  const [engine, compose] = await Promise.all([
+    run('docker', ['version', '--format', '{{.Server.Version}}'], options),
+    run('docker', ['compose', 'version'], options),
+  ]);
+  return engine.ok && compose.ok;
+}
+
+export async function composeUp(project: ComposeProject, signal: AbortSignal | undefined): Promise<void> {
+  const args = ['up', '--detach', '--wait', '--wait-timeout', String(WAIT_SECONDS), ...SERVICES];
+  const result = await compose(project, args, signal);
+  if (result.ok) return;
+  const logs = await compose(project, ['logs', '--no-color', '--tail', '8', ...SERVICES], undefined);
+  throw new StackError(
+    `Docker Compose could not start the servers:\n${lastLines(result.output, 12)}\n` +
+      `The end of their logs:\n${lastLines(logs.stdout, 32)}`,
+  );
+}
+
+export async function composeDown(project: ComposeProject): Promise<void> {
+  const result = await compose(
+    project,
+    ['down', '--volumes', '--remove-orphans', '--timeout', '5'],
+    undefined,
+  );
+  if (!result.ok) throw new StackError(`Docker Compose could not stop:\n${lastLines(result.output, 12)}`);
+}
+
+export async function composeLogs(project: ComposeProject, service: string, lines: number): Promise<string> {
+  return (
+    await compose(
+      project,
+      ['logs', '--no-color', '--no-log-prefix', '--tail', String(lines), service],
+      undefined,
+    )
+  ).output;
+}
+
+/** The services whose containers run. */
+export async function runningServices(project: ComposeProject): Promise<Set<string>> {
+  const result = await compose(project, ['ps', '--services', '--status', 'running'], undefined);
+  return new Set(result.ok ? result.stdout.split('\n').filter((line) => line !== '') : []);
+}
+
+function compose(
+  project: ComposeProject,
+  args: string[],
+  signal: AbortSignal | undefined,
+): ReturnType<typeof run> {
+  const {ports} = project;
+  return run(
+    'docker',
+    ['compose', '--project-name', `order-projector-${project.name}`, '--progress', 'plain', ...args],
+    {
+      cwd: ROOT,
+      signal,
+      env: {
+        MYSQL_PORT: String(ports.mysql),
+        KAFKA_PORT: String(ports.kafka),
+        CONNECT_PORT: String(ports.connect),
+        REDIS_PORT: String(ports.redis),
+      },
+    },
+  );
+}

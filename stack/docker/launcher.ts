@@ -1,0 +1,65 @@
+import {spawn} from 'node:child_process';
+import {join} from 'node:path';
+import {ROOT} from '../folders.js';
+import {freePorts} from '../ports.js';
+import {identityOf, kill} from '../processIdentity.js';
+import {type DockerState, removeStackFolder, writeState} from '../stackState.js';
+import {composeDown, composeUp} from './compose.js';
+
+export interface DockerOptions {
+  name: string;
+  ownerPid?: number | undefined;
+  onProgress: (line: string) => void;
+  signal?: AbortSignal | undefined;
+}
+
+const WATCHER = join(ROOT, 'stack', 'docker', 'watcher.ts');
+
+/** Starts the containers and returns when all are healthy. The caller holds the stack's lock and found it down. */
+export async function startDocker(options: DockerOptions): Promise<DockerState> {
+  const [mysql, kafka, connect, redis] = await freePorts(4);
+  const {name, ownerPid} = options;
+  const state: DockerState = {
+    mode: 'docker',
+    name,
+    phase: 'starting',
+    ports: {mysql: mysql!, kafka: kafka!, connect: connect!, redis: redis!},
+  };
+  writeState(state);
+  if (ownerPid !== undefined) {
+    state.owner = identityOf(ownerPid);
+    writeState(state);
+    state.watcher = startWatcher(name);
+    writeState(state);
+  }
+  const startedMs = Date.now();
+  options.onProgress('starting the containers mysql, kafka, connect, redis (Docker Compose) ...');
+  try {
+    await composeUp(state, options.signal);
+  } catch (error) {
+    await stopDocker(state).catch(() => undefined);
+    throw error;
+  }
+  state.phase = 'ready';
+  writeState(state);
+  options.onProgress(`containers healthy after ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
+  return state;
+}
+
+export async function stopDocker(state: DockerState): Promise<void> {
+  if (state.watcher !== undefined && state.watcher.pid !== process.pid) kill(state.watcher, 'SIGKILL');
+  await composeDown(state);
+  removeStackFolder(state.name);
+}
+
+/** Containers belong to the engine and outlive everything here, so someone has to look after the owner. */
+function startWatcher(name: string): DockerState['watcher'] {
+  const child = spawn(process.execPath, ['--import', 'tsx', WATCHER, name], {
+    cwd: ROOT,
+    detached: true,
+    stdio: 'ignore',
+    env: {...process.env, NODE_OPTIONS: ''},
+  });
+  child.unref();
+  return child.pid === undefined ? undefined : identityOf(child.pid);
+}

@@ -1,0 +1,57 @@
+/** Where the servers of one stack are and how to log in: what the demo, the tests and the worker read. */
+export interface StackEnv {
+  mysql: {host: string; port: number; user: string; password: string; database: string};
+  kafka: {brokers: string[]};
+  connect: {url: string};
+  redis: {url: string};
+  topic: string;
+}
+
+export interface ServerPorts {
+  mysql: number;
+  kafka: number;
+  connect: number;
+  redis: number;
+}
+
+/** Development servers on the loopback address; the same values stand in .env and stack/mysql/02-users.sql. */
+export const SHOP_USER = {user: 'shop', password: 'shop', database: 'shop'} as const;
+export const DEBEZIUM_USER = {user: 'debezium', password: 'debezium'} as const;
+
+export const EVENTS_TOPIC = 'shop.order-events';
+const GROUP_ID = 'order-projector';
+
+export function stackEnv(ports: ServerPorts): StackEnv {
+  return {
+    mysql: {host: '127.0.0.1', port: ports.mysql, ...SHOP_USER},
+    kafka: {brokers: [`127.0.0.1:${ports.kafka}`]},
+    connect: {url: `http://127.0.0.1:${ports.connect}`},
+    redis: {url: `redis://127.0.0.1:${ports.redis}/0`},
+    topic: EVENTS_TOPIC,
+  };
+}
+
+/** The variables that the worker reads. */
+export function workerVariables(env: StackEnv): Record<string, string> {
+  const {user, password, host, port, database} = env.mysql;
+  const login = `${encodeURIComponent(user)}:${encodeURIComponent(password)}`;
+  return {
+    KAFKA_BROKERS: env.kafka.brokers.join(','),
+    KAFKA_TOPIC: env.topic,
+    KAFKA_GROUP_ID: GROUP_ID,
+    REDIS_URL: env.redis.url,
+    MYSQL_URL: `mysql://${login}@${host}:${port}/${encodeURIComponent(database)}`,
+    CONNECT_URL: env.connect.url,
+  };
+}
+
+/** For `eval "$(npm run -s stack -- env --shell)"`. */
+export function shellExports(env: StackEnv): string {
+  return Object.entries(workerVariables(env))
+    .map(([name, value]) => `export ${name}=${shellQuoted(value)}`)
+    .join('\n');
+}
+
+function shellQuoted(value: string): string {
+  return `'${value.replaceAll("'", `'\\''`)}'`;
+}

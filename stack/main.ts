@@ -1,0 +1,172 @@
+/** The command line of the stack. Data goes to stdout, everything said to a person goes to stderr. */
+import {existsSync, readFileSync} from 'node:fs';
+import {Command, CommanderError, Option} from 'commander';
+import {lastLines} from './command.js';
+import {composeLogs} from './docker/compose.js';
+import {logFile} from './native/recipe.js';
+import {
+  findStack,
+  type ServerStatus,
+  shellExports,
+  type Stack,
+  startStack,
+  statusOf,
+  stopStack,
+} from './stack.js';
+import {EXIT_CODE, messageOf, StackError} from './stackError.js';
+import {readState, SERVER_NAMES, type ServerName} from './stackState.js';
+
+const DEFAULT_NAME = 'default';
+
+interface Flags {
+  name: string;
+  json?: true;
+  native?: true;
+  docker?: true;
+  shell?: true;
+  lines?: string;
+}
+
+const abort = new AbortController();
+let interrupted: number | undefined;
+
+async function up(flags: Flags): Promise<void> {
+  const startedMs = Date.now();
+  const mode = flags.native === true ? 'native' : flags.docker === true ? 'docker' : undefined;
+  const stack = await startStack({name: flags.name, mode, onProgress: say, signal: abort.signal});
+  say(
+    `the stack "${stack.name}" (${stack.mode}) is up after ${((Date.now() - startedMs) / 1000).toFixed(1)} s`,
+  );
+  print(flags.json === true ? JSON.stringify(stack.env) : shellExports(stack.env));
+}
+
+async function down(flags: Flags): Promise<void> {
+  const stopped = await stopStack(flags.name);
+  say(stopped ? `the stack "${flags.name}" is down` : `there is no stack "${flags.name}"`);
+}
+
+async function env(flags: Flags): Promise<void> {
+  const stack = await runningStack(flags.name);
+  print(flags.json === true ? JSON.stringify(stack.env) : shellExports(stack.env));
+}
+
+async function status(flags: Flags): Promise<void> {
+  const state = readState(flags.name);
+  const servers = await statusOf(flags.name);
+  if (flags.json === true) {
+    print(
+      JSON.stringify({name: flags.name, mode: state?.mode ?? null, phase: state?.phase ?? 'down', servers}),
+    );
+  } else if (state === undefined) {
+    print(`${flags.name}: down`);
+  } else {
+    print(`${flags.name}: ${state.phase} (${state.mode})`);
+    for (const server of servers) print(statusLine(server));
+  }
+  if (servers.length === 0 || servers.some(({alive}) => !alive)) process.exitCode = EXIT_CODE.unavailable;
+}
+
+function statusLine({server, port, pid, alive}: ServerStatus): string {
+  const process_ = pid === undefined ? '' : `  pid ${pid}`;
+  return `  ${server.padEnd(8)} ${alive ? 'alive' : 'DEAD '}  127.0.0.1:${port}${process_}`;
+}
+
+async function logs(server: string | undefined, flags: Flags): Promise<void> {
+  const state = readState(flags.name);
+  if (state === undefined) throw notRunning(flags.name);
+  const lines = Number(flags.lines);
+  if (server === undefined) {
+    if (state.mode === 'docker') print(`docker compose -p order-projector-${state.name} logs`);
+    else for (const name of [...SERVER_NAMES, 'supervisor'] as const) print(logFile(state.name, name));
+    return;
+  }
+  if (!isServer(server) && server !== 'supervisor') {
+    throw new StackError(`There is no server "${server}": ${SERVER_NAMES.join(', ')}.`, EXIT_CODE.usage);
+  }
+  if (state.mode === 'docker') print((await composeLogs(state, server, lines)).trimEnd());
+  else if (existsSync(logFile(state.name, server))) {
+    print(lastLines(readFileSync(logFile(state.name, server), 'utf8'), lines));
+  }
+}
+
+async function runningStack(name: string): Promise<Stack> {
+  const stack = await findStack(name);
+  if (stack === undefined) throw notRunning(name);
+  return stack;
+}
+
+function notRunning(name: string): StackError {
+  const flag = name === DEFAULT_NAME ? '' : ` --name ${name}`;
+  return new StackError(
+    `The stack "${name}" is not up: start it with "npm run stack -- up${flag}".`,
+    EXIT_CODE.unavailable,
+  );
+}
+
+function isServer(name: string): name is ServerName {
+  return (SERVER_NAMES as readonly string[]).includes(name);
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function commandLine(): Command {
+  const program = new Command('stack')
+    .description('The servers: MySQL, Kafka, Kafka Connect, Redis.')
+    .exitOverride();
+  const command = (name: string, description: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .option('--name <name>', 'which stack, when there are several', DEFAULT_NAME)
+      .option('--json', 'print JSON')
+      .exitOverride();
+  const modes = (target: Command): Command =>
+    target
+      .addOption(new Option('--native', 'native processes, also where Docker answers').conflicts('docker'))
+      .addOption(new Option('--docker', 'containers of docker-compose.yml'));
+  modes(command('up', 'start the servers and wait until they are ready')).action(up);
+  modes(command('down', 'stop the servers and remove their data')).action(down);
+  modes(command('status', 'each server: alive, port, process')).action(status);
+  modes(command('env', 'addresses, as shell exports or as JSON'))
+    .option('--shell', 'print exports for the shell (the default)')
+    .action(env);
+  modes(command('logs [server]', "the end of a server's log, or where the logs are"))
+    .option('--lines <n>', 'how many lines', '40')
+    .action(logs);
+  return program;
+}
+
+async function main(): Promise<void> {
+  for (const [signal, code] of [
+    ['SIGINT', EXIT_CODE.interrupted],
+    ['SIGTERM', EXIT_CODE.terminated],
+    ['SIGHUP', EXIT_CODE.terminated],
+  ] as const) {
+    process.on(signal, () => {
+      interrupted = code;
+      say('stopping ...');
+      abort.abort();
+    });
+  }
+  try {
+    await commandLine().parseAsync();
+  } catch (error) {
+    if (interrupted !== undefined) process.exitCode = interrupted;
+    else if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_CODE.usage;
+    else if (error instanceof StackError) {
+      say(error.message);
+      process.exitCode = error.exitCode;
+    } else {
+      say(error instanceof Error ? (error.stack ?? messageOf(error)) : messageOf(error));
+      process.exitCode = EXIT_CODE.unexpected;
+    }
+  }
+}
+
+await main();

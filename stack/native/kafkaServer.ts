@@ -1,0 +1,92 @@
+import {mkdirSync, writeFileSync} from 'node:fs';
+import {createConnection} from 'node:net';
+import {join} from 'node:path';
+import {ROOT, stackFolder} from '../folders.js';
+import type {NativeState} from '../stackState.js';
+import {dataFolder, type Recipe, type ServerCommand} from './recipe.js';
+
+/** Any id does for a cluster of one node; 22 characters of base64. */
+const CLUSTER_ID = 'b3JkZXItcHJvamVjdG9yMQ';
+
+export function kafkaRecipe(state: NativeState): Recipe {
+  const data = dataFolder(state, 'kafka');
+  mkdirSync(data, {recursive: true});
+  const file = join(stackFolder(state.name), 'kafka.properties');
+  writeFileSync(file, propertiesText(brokerProperties(state, data)));
+  return {
+    name: 'kafka',
+    port: state.ports.kafka,
+    prepare: [
+      javaCommand(state, ['-Xmx128m', 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', file]),
+    ],
+    command: javaCommand(state, ['-Xms256m', '-Xmx512m', 'kafka.Kafka', file]),
+    probe: () => portAnswers(state.ports.kafka),
+  };
+}
+
+function brokerProperties(state: NativeState, data: string): Record<string, string | number> {
+  const broker = `PLAINTEXT://127.0.0.1:${state.ports.kafka}`;
+  return {
+    'node.id': 1,
+    'process.roles': 'broker,controller',
+    'controller.quorum.voters': `1@127.0.0.1:${state.controllerPort}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    listeners: `${broker},CONTROLLER://127.0.0.1:${state.controllerPort}`,
+    'advertised.listeners': broker,
+    'log.dirs': data,
+    // A topic that nobody made is a mistake, not a new topic with one partition.
+    'auto.create.topics.enable': 'false',
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 8,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 4,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    'group.initial.rebalance.delay.ms': 0,
+    // Tests use short sessions, so that a killed worker is missed soon.
+    'group.min.session.timeout.ms': 1000,
+    'message.max.bytes': 4_194_304,
+    'num.network.threads': 2,
+    'num.io.threads': 4,
+  };
+}
+
+export function javaCommand(state: NativeState, args: string[]): ServerCommand {
+  const jars = join(state.install.kafkaFolder, '*');
+  const logging = join(ROOT, 'stack', 'native', 'log4j2.yaml');
+  return {
+    program: state.install.java,
+    // The first compiler alone and one collector thread: these servers live for minutes on few cores.
+    args: [
+      '-XX:TieredStopAtLevel=1',
+      '-XX:+UseSerialGC',
+      '-Xshare:auto',
+      '-Djava.awt.headless=true',
+      `-Dlog4j2.configurationFile=${logging}`,
+      '-cp',
+      jars,
+      ...args,
+    ],
+    cwd: stackFolder(state.name),
+  };
+}
+
+export function propertiesText(properties: Record<string, string | number>): string {
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${String(value).replaceAll('\\', '\\\\')}\n`)
+    .join('');
+}
+
+/** The broker opens its port last, when it can serve. */
+function portAnswers(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({host: '127.0.0.1', port});
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('error', reject);
+  });
+}

@@ -1,0 +1,113 @@
+import {spawn} from 'node:child_process';
+import {closeSync, existsSync, mkdirSync, openSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {ROOT} from '../folders.js';
+import {freePorts} from '../ports.js';
+import {identityOf, isAlive, kill, type ProcessIdentity} from '../processIdentity.js';
+import {StackError} from '../stackError.js';
+import {type NativeState, readState, removeStackFolder, writeState} from '../stackState.js';
+import {fetchAll} from './downloads.js';
+import {logFile} from './recipe.js';
+import {checkRequirements} from './requirements.js';
+import type {SupervisorMessage} from './supervisor.js';
+
+export interface NativeOptions {
+  name: string;
+  ownerPid?: number | undefined;
+  onProgress: (line: string) => void;
+  signal?: AbortSignal | undefined;
+}
+
+const SUPERVISOR = join(ROOT, 'stack', 'native', 'supervisor.ts');
+const DOWN_TIMEOUT_MS = 20_000;
+const POLL_MS = 50;
+
+/** Starts the servers and returns when all are ready. The caller holds the stack's lock and found it down. */
+export async function startNative(options: NativeOptions): Promise<NativeState> {
+  const java = await checkRequirements();
+  const install = await fetchAll(java, options);
+  if (!existsSync(install.redisServer)) {
+    throw new StackError(
+      `The cache is damaged, ${install.redisServer} is missing: remove ${dirname(install.kafkaFolder)}.`,
+    );
+  }
+  const [mysql, kafka, connect, redis, controllerPort] = await freePorts(5);
+  const {name, ownerPid} = options;
+  writeState({
+    mode: 'native',
+    name,
+    phase: 'starting',
+    ...(ownerPid === undefined ? {} : {owner: identityOf(ownerPid)}),
+    ports: {mysql: mysql!, kafka: kafka!, connect: connect!, redis: redis!},
+    controllerPort: controllerPort!,
+    install,
+    servers: {},
+  });
+  await supervise(options);
+  const state = readState(name);
+  if (state?.mode !== 'native') throw new StackError(`The stack ${name} was taken down while it started.`);
+  return state;
+}
+
+/** Stops the servers and removes their data, whatever state they are in. */
+export async function stopNative(state: NativeState): Promise<void> {
+  const {keeper} = state;
+  if (keeper !== undefined) {
+    kill(keeper, 'SIGTERM');
+    if (!(await isGone(keeper))) kill(keeper, 'SIGKILL');
+  }
+  // Only where the supervisor was killed and the kernel could not take its children with it.
+  const left = Object.values(readNative(state.name)?.servers ?? state.servers);
+  for (const server of left) kill(server, 'SIGKILL');
+  await Promise.all(left.map((server) => isGone(server)));
+  removeStackFolder(state.name);
+}
+
+async function isGone(process_: ProcessIdentity): Promise<boolean> {
+  const deadlineMs = Date.now() + DOWN_TIMEOUT_MS;
+  while (isAlive(process_) && Date.now() < deadlineMs) await sleep(POLL_MS);
+  return !isAlive(process_);
+}
+
+function readNative(name: string): NativeState | undefined {
+  const state = readState(name);
+  return state?.mode === 'native' ? state : undefined;
+}
+
+function supervise(options: NativeOptions): Promise<void> {
+  const log = logFile(options.name, 'supervisor');
+  mkdirSync(dirname(log), {recursive: true});
+  const output = openSync(log, 'a');
+  // Detached: the stack outlives the launcher, and Ctrl-C in its terminal is not for the servers.
+  const child = spawn(process.execPath, ['--import', 'tsx', SUPERVISOR, options.name], {
+    cwd: ROOT,
+    detached: true,
+    stdio: ['ignore', output, output, 'ipc'],
+    // Options of a test runner or debugger are not for it.
+    env: {...process.env, NODE_OPTIONS: ''},
+  });
+  closeSync(output);
+  const state = readNative(options.name);
+  // Known from its first moment on, so that a launcher which dies now leaves no unknown process.
+  if (state !== undefined && child.pid !== undefined) writeState({...state, keeper: identityOf(child.pid)});
+  const abort = (): void => void child.kill('SIGTERM');
+  options.signal?.addEventListener('abort', abort, {once: true});
+  if (options.signal?.aborted === true) abort();
+  return new Promise<void>((resolve, reject) => {
+    child.on('message', (message: SupervisorMessage) => {
+      if (message.kind === 'progress') options.onProgress(message.line);
+      else if (message.kind === 'failed') reject(new StackError(message.message));
+      else resolve();
+    });
+    child.on('error', reject);
+    child.on('exit', (code) => {
+      options.signal?.throwIfAborted();
+      reject(new StackError(`The supervisor ended (exit code ${code ?? '?'}); its log: ${log}`));
+    });
+  }).finally(() => {
+    options.signal?.removeEventListener('abort', abort);
+    if (child.connected) child.disconnect();
+    child.unref();
+  });
+}

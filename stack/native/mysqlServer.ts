@@ -1,0 +1,77 @@
+import {mkdirSync, readdirSync, readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {type Connection, createConnection} from 'mysql2/promise';
+import {ROOT} from '../folders.js';
+import type {NativeState} from '../stackState.js';
+import {dataFolder, type Recipe} from './recipe.js';
+
+const SQL_FOLDER = join(ROOT, 'stack', 'mysql');
+
+/** What Debezium needs (row images, GTIDs, UTC) and what a development server may do without (syncing to disk). */
+const SETTINGS = [
+  '--server-id=1',
+  '--log-bin=binlog',
+  '--binlog-format=ROW',
+  '--binlog-row-image=FULL',
+  '--binlog-row-value-options=',
+  '--gtid-mode=ON',
+  '--enforce-gtid-consistency=ON',
+  '--default-time-zone=+00:00',
+  '--character-set-server=utf8mb4',
+  '--max-connections=300',
+  '--sync-binlog=0',
+  '--innodb-flush-log-at-trx-commit=2',
+  '--innodb-buffer-pool-size=128M',
+  '--performance-schema=OFF',
+];
+
+export function mysqlRecipe(state: NativeState): Recipe {
+  const {install, ports} = state;
+  const data = dataFolder(state, 'mysql');
+  mkdirSync(data, {recursive: true});
+  const base = [
+    '--no-defaults',
+    `--datadir=${data}`,
+    `--basedir=${install.mysqlFolder}`,
+    `--lc-messages-dir=${join(install.mysqlFolder, 'share')}`,
+    // mysqld refuses to run as root unless told so; in containers and CI root is all there is.
+    ...(process.getuid?.() === 0 ? ['--user=root'] : []),
+  ];
+  const program = join(install.mysqlFolder, 'bin', 'mysqld');
+  const env = {LD_LIBRARY_PATH: install.mysqlLibraryPath};
+  const connect = (): Promise<Connection> =>
+    createConnection({host: '127.0.0.1', port: ports.mysql, user: 'root', multipleStatements: true});
+  return {
+    name: 'mysql',
+    port: ports.mysql,
+    prepare: [{program, args: [...base, '--initialize-insecure', ...SETTINGS], env}],
+    command: {
+      program,
+      args: [
+        ...base,
+        ...SETTINGS,
+        `--port=${ports.mysql}`,
+        '--bind-address=127.0.0.1',
+        '--mysqlx=OFF',
+        // Relative to the data folder: a path of a socket may have 107 characters only.
+        '--socket=mysql.sock',
+        '--secure-file-priv=NULL',
+      ],
+      env,
+    },
+    probe: async () => {
+      const connection = await connect();
+      await connection.end();
+    },
+    fill: async () => {
+      const connection = await connect();
+      try {
+        for (const file of readdirSync(SQL_FOLDER).sort()) {
+          if (file.endsWith('.sql')) await connection.query(readFileSync(join(SQL_FOLDER, file), 'utf8'));
+        }
+      } finally {
+        await connection.end();
+      }
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import {mkdirSync} from 'node:fs';
+import {createConnection} from 'node:net';
+import type {NativeState} from '../stackState.js';
+import {dataFolder, type Recipe} from './recipe.js';
+
+const PROBE_TIMEOUT_MS = 1000;
+
+export function redisRecipe(state: NativeState): Recipe {
+  const data = dataFolder(state, 'redis');
+  mkdirSync(data, {recursive: true});
+  const {redisServer, redisLibraryPath} = state.install;
+  const port = state.ports.redis;
+  return {
+    name: 'redis',
+    port,
+    prepare: [],
+    command: {
+      program: redisServer,
+      args: [
+        ...['--port', String(port), '--bind', '127.0.0.1', '--dir', data, '--daemonize', 'no'],
+        ...['--appendonly', 'yes', '--save', ''],
+        // An order of a thousand lines still fits the compact form of a hash; nothing may ever be evicted.
+        ...['--hash-max-listpack-value', '1024', '--maxmemory-policy', 'noeviction'],
+      ],
+      ...(redisLibraryPath === '' ? {} : {env: {LD_LIBRARY_PATH: redisLibraryPath}}),
+    },
+    probe: () => ping(port),
+  };
+}
+
+function ping(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({host: '127.0.0.1', port, timeout: PROBE_TIMEOUT_MS});
+    socket.once('connect', () => socket.write('PING\r\n'));
+    socket.once('data', (reply) => {
+      socket.destroy();
+      if (reply.toString().startsWith('+PONG')) resolve();
+      else reject(new Error(reply.toString().trim()));
+    });
+    socket.once('timeout', () => socket.destroy(new Error('no answer')));
+    socket.once('error', reject);
+  });
+}

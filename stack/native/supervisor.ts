@@ -1,0 +1,134 @@
+/**
+ * The process that owns the servers of one native stack: starts them as its children, tells the launcher over the
+ * IPC channel how far it is, and stops them all on SIGTERM, when its owner is gone, or when the launcher dies early.
+ *
+ * Usage: node --import tsx stack/native/supervisor.ts STACK-NAME
+ */
+import {rmSync} from 'node:fs';
+import {join} from 'node:path';
+import {stackFolder} from '../folders.js';
+import {identityOf, isAlive} from '../processIdentity.js';
+import {messageOf} from '../stackError.js';
+import {type NativeState, readState, removeStackFolder, type ServerName, writeState} from '../stackState.js';
+import {connectRecipe} from './connectServer.js';
+import {kafkaRecipe} from './kafkaServer.js';
+import {mysqlRecipe} from './mysqlServer.js';
+import {logFile} from './recipe.js';
+import {redisRecipe} from './redisServer.js';
+import {parentDeathPrefix, ServerProcess} from './serverProcess.js';
+
+export type SupervisorMessage =
+  {kind: 'progress'; line: string} | {kind: 'ready'} | {kind: 'failed'; message: string};
+
+const OWNER_POLL_MS = 500;
+
+class Supervisor {
+  readonly #state: NativeState;
+  #servers: ServerProcess[] = [];
+  #stopped: Promise<void> | undefined;
+
+  constructor(state: NativeState) {
+    this.#state = {...state, keeper: identityOf(process.pid)};
+  }
+
+  async start(): Promise<void> {
+    this.#save();
+    const prefix = await parentDeathPrefix();
+    const recipes = [mysqlRecipe, kafkaRecipe, connectRecipe, redisRecipe].map((recipe) =>
+      recipe(this.#state),
+    );
+    this.#servers = recipes.map(
+      (recipe) => new ServerProcess(recipe, logFile(this.#state.name, recipe.name), prefix),
+    );
+    const kafkaReady = this.#startServer('kafka', []);
+    await Promise.all([
+      this.#startServer('mysql', []),
+      kafkaReady,
+      this.#startServer('connect', [kafkaReady]),
+      this.#startServer('redis', []),
+    ]);
+    this.#state.phase = 'ready';
+    this.#save();
+  }
+
+  /** Stops everything; removes the data, and after a failure leaves the logs. */
+  stop(options: {keepLogs: boolean}): Promise<void> {
+    this.#stopped ??= this.#stop(options.keepLogs);
+    return this.#stopped;
+  }
+
+  async #startServer(name: ServerName, after: Promise<void>[]): Promise<void> {
+    const server = this.#servers.find((candidate) => candidate.name === name)!;
+    const startedMs = Date.now();
+    await server.prepare();
+    await Promise.all(after);
+    server.start();
+    if (server.identity !== undefined) this.#state.servers[server.name] = server.identity;
+    this.#save();
+    await server.whenReady();
+    server.onExit((reason) => process.stdout.write(`${now()} ${server.name} ended: ${reason}\n`));
+    const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
+    tell({
+      kind: 'progress',
+      line: `${name} ready on 127.0.0.1:${this.#state.ports[server.name]} after ${seconds} s`,
+    });
+  }
+
+  async #stop(keepLogs: boolean): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.stop()));
+    if (keepLogs) {
+      rmSync(join(stackFolder(this.#state.name), 'data'), {recursive: true, force: true});
+      this.#state.phase = 'failed';
+      this.#save();
+    } else {
+      removeStackFolder(this.#state.name);
+    }
+  }
+
+  #save(): void {
+    if (this.#stopped === undefined || this.#state.phase === 'failed') writeState(this.#state);
+  }
+}
+
+async function main(): Promise<void> {
+  const state = readState(process.argv[2] ?? '');
+  if (state?.mode !== 'native') throw new Error('Usage: supervisor.ts STACK-NAME');
+  const supervisor = new Supervisor(state);
+  const end = async (reason: string): Promise<void> => {
+    process.stdout.write(`${now()} stopping: ${reason}\n`);
+    await supervisor.stop({keepLogs: false});
+    process.exit(0);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => void end(signal));
+  const {owner} = state;
+  if (owner !== undefined) {
+    setInterval(() => {
+      if (!isAlive(owner)) void end(`the owner, process ${owner.pid}, is gone`);
+    }, OWNER_POLL_MS);
+  }
+  const launcherGone = (): void => void end('the launcher is gone');
+  process.once('disconnect', launcherGone);
+  try {
+    await supervisor.start();
+  } catch (error) {
+    process.stdout.write(`${now()} ${messageOf(error)}\n`);
+    await supervisor.stop({keepLogs: true});
+    tell({kind: 'failed', message: messageOf(error)}, () => process.exit(1));
+    return;
+  }
+  process.removeListener('disconnect', launcherGone);
+  tell({kind: 'ready'}, () => process.disconnect());
+  // The servers do not hold this process, and without the channel nothing else does.
+  setInterval(() => undefined, 2 ** 30);
+}
+
+function tell(message: SupervisorMessage, sent?: () => void): void {
+  if (!process.connected || process.send === undefined) sent?.();
+  else process.send(message, undefined, undefined, () => sent?.());
+}
+
+function now(): string {
+  return new Date().toISOString();
+}
+
+await main();

@@ -1,0 +1,90 @@
+/**
+ * What is known about one stack, in `state.json` in its folder. Written by whoever owns the stack at that moment:
+ * the launcher under the stack's lock, then the supervisor that keeps the servers.
+ */
+import {mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {z} from 'zod';
+import {stackFolder, stacksFolder} from './folders.js';
+
+export const SERVER_NAMES = ['mysql', 'kafka', 'connect', 'redis'] as const;
+export type ServerName = (typeof SERVER_NAMES)[number];
+
+const identitySchema = z.object({pid: z.number(), startTicks: z.string().optional()});
+const portsSchema = z.object({
+  mysql: z.number(),
+  kafka: z.number(),
+  connect: z.number(),
+  redis: z.number(),
+});
+
+const installSchema = z.object({
+  java: z.string(),
+  kafkaFolder: z.string(),
+  pluginsFolder: z.string(),
+  mysqlFolder: z.string(),
+  mysqlLibraryPath: z.string(),
+  redisServer: z.string(),
+  redisCli: z.string(),
+  redisLibraryPath: z.string(),
+});
+
+const nativeSchema = z.object({
+  mode: z.literal('native'),
+  name: z.string(),
+  phase: z.enum(['starting', 'ready', 'failed']),
+  /** The supervisor; not yet there for a moment while the launcher starts it. */
+  keeper: identitySchema.optional(),
+  owner: identitySchema.optional(),
+  ports: portsSchema,
+  controllerPort: z.number(),
+  install: installSchema,
+  servers: z.partialRecord(z.enum(SERVER_NAMES), identitySchema),
+});
+
+const dockerSchema = z.object({
+  mode: z.literal('docker'),
+  name: z.string(),
+  phase: z.enum(['starting', 'ready']),
+  ports: portsSchema,
+  owner: identitySchema.optional(),
+  watcher: identitySchema.optional(),
+});
+
+const stateSchema = z.discriminatedUnion('mode', [nativeSchema, dockerSchema]);
+
+export type Install = z.infer<typeof installSchema>;
+export type NativeState = z.infer<typeof nativeSchema>;
+export type DockerState = z.infer<typeof dockerSchema>;
+export type StackState = z.infer<typeof stateSchema>;
+
+export function readState(name: string): StackState | undefined {
+  let text: string;
+  try {
+    text = readFileSync(join(stackFolder(name), 'state.json'), 'utf8');
+  } catch {
+    return undefined;
+  }
+  return stateSchema.parse(JSON.parse(text));
+}
+
+export function writeState(state: StackState): void {
+  const folder = stackFolder(state.name);
+  mkdirSync(folder, {recursive: true});
+  const file = join(folder, 'state.json');
+  // A reader sees the old state or the new one, never half of one.
+  writeFileSync(`${file}.new`, `${JSON.stringify(state, null, 2)}\n`);
+  renameSync(`${file}.new`, file);
+}
+
+export function removeStackFolder(name: string): void {
+  rmSync(stackFolder(name), {recursive: true, force: true, maxRetries: 5, retryDelay: 100});
+}
+
+export function stackNames(): string[] {
+  try {
+    return readdirSync(stacksFolder()).filter((name) => readState(name) !== undefined);
+  } catch {
+    return [];
+  }
+}
