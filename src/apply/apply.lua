@@ -1,0 +1,221 @@
+--[[
+  Applies one chunk of patches, or nothing (I1, I4, I5).
+
+  Refused when the stored position is not the expected one: then another worker has moved it, Redis has lost writes,
+  or this very chunk was applied and its reply was lost. The stored position, in the reply, tells which.
+
+  First everything is read and worked out, then everything is written: an error while reading leaves no trace. Of the
+  writes only INCRBY can fail (a foreign value under a counter's key); what it did is then taken back.
+
+  KEYS[1]  position of (topic, partition)
+  ARGV     expected position ('' = none stored), new position, key prefix,
+           number of extra columns, their names,
+           number of products whose counter must exist, their ids,
+           number of patches, then each patch:
+             order id
+             row: 'keep' | 'upsert' | 'replace' | 'clear'
+                  (replace and clear forget the order and its lines first; clear leaves no row)
+             for upsert and replace: user id, total amount, then per extra column '+text' or '-' (NULL)
+             number of lines, then each: line id, 'product_id:quantity' or '' (deleted)
+  All arguments are text and stay text where they may be large: a Lua number rounds beyond 2^53 (I8). Quantities have at
+  most 10 digits and amounts 12 (checked by decode/), so the sums of one chunk stay far below 2^53.
+
+  Returns  {'applied', number of patches}
+           {'refused', stored position}
+  Errors   'CORRUPT <key>: <what is wrong>'   nothing was written
+]]
+local KEYS, ARGV, call, pcall_ = KEYS, ARGV, redis.call, redis.pcall
+
+local stored = call('GET', KEYS[1]) or ''
+if stored ~= ARGV[1] then return {'refused', stored} end
+
+local prefix = ARGV[3]
+local at = 4
+local function take()
+  local value = ARGV[at]
+  at = at + 1
+  return value
+end
+local function take_list()
+  local list = {}
+  for i = 1, tonumber(take()) do list[i] = take() end
+  return list
+end
+local extra_names = take_list()
+local seen_products = take_list()
+local patch_count = tonumber(take())
+
+local PRODUCTS, USERS, TOTALS = prefix .. 'report:products', prefix .. 'report:users', prefix .. 'report:totals'
+
+local function corrupt(key, what) return redis.error_reply('CORRUPT ' .. key .. ': ' .. what) end
+
+-- A foreign type under a report key must be noticed before anything is written.
+for key, want in pairs({[PRODUCTS] = 'zset', [USERS] = 'zset', [TOTALS] = 'hash'}) do
+  local kind = call('TYPE', key).ok
+  if kind ~= 'none' and kind ~= want then return corrupt(key, 'is a ' .. kind .. ', not a ' .. want) end
+end
+for _, total in ipairs(call('HMGET', TOTALS, 'orders', 'units', 'revenue')) do
+  if total and not string.match(total, '^%-?%d+$') then return corrupt(TOTALS, 'holds a field that is no whole number') end
+end
+
+-- Sums of differences, by member.
+local units, spent = {}, {}
+local orders_delta, units_delta, revenue_delta = 0, 0, 0
+local function add(sums, member, delta) sums[member] = (sums[member] or 0) + delta end
+local function minor_units(amount) return tonumber((string.gsub(amount, '%.', ''))) end
+
+local function count_lines(lines, sign)
+  for _, line in pairs(lines) do
+    local product, quantity = string.match(line, '^(%-?%d+):(%-?%d+)$')
+    if not product then return false end
+    local count = sign * tonumber(quantity)
+    add(units, product, count)
+    units_delta = units_delta + count
+  end
+  return true
+end
+local function count_order(user, amount, sign)
+  local cents = minor_units(amount)
+  if not cents then return false end
+  add(spent, user, sign * cents)
+  revenue_delta = revenue_delta + sign * cents
+  orders_delta = orders_delta + sign
+  return true
+end
+
+-- Order of ids by number, for texts of any length.
+local function by_id(a, b)
+  local a_negative, b_negative = string.byte(a) == 45, string.byte(b) == 45
+  if a_negative ~= b_negative then return a_negative end
+  if a_negative then a, b = b, a end
+  if #a ~= #b then return #a < #b end
+  return a < b
+end
+local function items_text(lines)
+  local ids = {}
+  for id in pairs(lines) do ids[#ids + 1] = id end
+  if #ids > 1 then table.sort(ids, by_id) end
+  local texts = {}
+  for i = 1, #ids do
+    local product, quantity = string.match(lines[ids[i]], '^(.-):(.*)$')
+    texts[i] = 'product_id:' .. product .. ',quantity:' .. quantity
+  end
+  return #ids, table.concat(texts, ';')
+end
+
+local writes = {}
+
+for p = 1, patch_count do
+  local id, mode = take(), take()
+  local order_key, lines_key = prefix .. 'order:' .. id, prefix .. 'order_lines:' .. id
+
+  local before = call('HMGET', order_key, 'user_id', 'total_amount')
+  local user_before, amount_before = before[1], before[2]
+  local existed = user_before and amount_before
+  if not existed and (user_before or amount_before) then return corrupt(order_key, 'lacks user_id or total_amount') end
+  local flat = call('HGETALL', lines_key)
+  local lines = {}
+  for i = 1, #flat, 2 do lines[flat[i]] = flat[i + 1] end
+  if existed then
+    if not count_lines(lines, -1) then return corrupt(lines_key, 'holds a line that cannot be read') end
+    if not count_order(user_before, amount_before, -1) then return corrupt(order_key, 'holds an amount that cannot be read') end
+  end
+
+  local reset = mode == 'replace' or mode == 'clear'
+  if reset then lines = {} end
+  local exists = existed and not reset
+  local write = {order_key = order_key, lines_key = lines_key, reset = reset, set_lines = {}, delete_lines = {}, delete_fields = {}}
+  local user, amount = user_before, amount_before
+  local fields = {}
+  if mode == 'upsert' or mode == 'replace' then
+    exists = true
+    user, amount = take(), take()
+    fields = {'id', id, 'user_id', user, 'total_amount', amount}
+    for i = 1, #extra_names do
+      local value = take()
+      if string.byte(value) == 43 then
+        fields[#fields + 1] = extra_names[i]
+        fields[#fields + 1] = string.sub(value, 2)
+      else
+        write.delete_fields[#write.delete_fields + 1] = extra_names[i]
+      end
+    end
+  end
+
+  for _ = 1, tonumber(take()) do
+    local line_id, line = take(), take()
+    if line == '' then
+      if lines[line_id] then
+        lines[line_id] = nil
+        write.delete_lines[#write.delete_lines + 1] = line_id
+      end
+    elseif lines[line_id] ~= line then
+      lines[line_id] = line
+      local set = write.set_lines
+      set[#set + 1] = line_id
+      set[#set + 1] = line
+    end
+  end
+
+  if exists then
+    if not count_lines(lines, 1) then return corrupt(lines_key, 'holds a line that cannot be read') end
+    if not count_order(user, amount, 1) then return corrupt(order_key, 'would hold an amount that cannot be read') end
+    local items_count, items = items_text(lines)
+    fields[#fields + 1] = 'items_count'
+    fields[#fields + 1] = string.format('%d', items_count)
+    fields[#fields + 1] = 'items'
+    fields[#fields + 1] = items
+    write.fields = fields
+  end
+  writes[p] = write
+end
+
+local function text(number) return string.format('%.0f', number) end
+
+-- 1. Counters: the only writes that can fail, so they come first and can be taken back. A product that some line names
+-- gets its counter even at 0: whether it exists must not depend on where the log was cut (I7).
+for i = 1, #seen_products do add(units, seen_products[i], 0) end
+local seen = {}
+for i = 1, #seen_products do seen[seen_products[i]] = true end
+local increased = {}
+for product, delta in pairs(units) do
+  if delta ~= 0 or seen[product] then
+    local key = prefix .. 'product:' .. product .. ':sold'
+    local reply = pcall_('INCRBY', key, text(delta))
+    if type(reply) == 'table' then
+      for i = 1, #increased, 2 do call('DECRBY', increased[i], increased[i + 1]) end
+      return corrupt(key, 'is no whole number that can be counted on')
+    end
+    increased[#increased + 1] = key
+    increased[#increased + 1] = text(delta)
+  end
+end
+
+-- 2. Reports. Members at 0 are removed: then the sets are a function of the rows alone. The totals always exist.
+local function raise(key, sums)
+  for member, delta in pairs(sums) do
+    if delta ~= 0 and tonumber(call('ZINCRBY', key, text(delta), member)) == 0 then call('ZREM', key, member) end
+  end
+end
+raise(PRODUCTS, units)
+raise(USERS, spent)
+call('HINCRBY', TOTALS, 'orders', text(orders_delta))
+call('HINCRBY', TOTALS, 'units', text(units_delta))
+call('HINCRBY', TOTALS, 'revenue', text(revenue_delta))
+
+-- 3. Orders and their lines. Long lists go in slices: unpack has a limit, and failing here would leave half a chunk.
+local function in_slices(command, key, list)
+  for i = 1, #list, 1000 do call(command, key, unpack(list, i, math.min(i + 999, #list))) end
+end
+for p = 1, patch_count do
+  local write = writes[p]
+  if write.reset then call('DEL', write.order_key, write.lines_key) end
+  in_slices('HDEL', write.lines_key, write.delete_lines)
+  in_slices('HSET', write.lines_key, write.set_lines)
+  if write.fields then call('HSET', write.order_key, unpack(write.fields)) end
+  if #write.delete_fields > 0 and not write.reset then call('HDEL', write.order_key, unpack(write.delete_fields)) end
+end
+
+-- 4. The position, in the same atomic step.
+call('SET', KEYS[1], ARGV[2])
+return {'applied', patch_count}

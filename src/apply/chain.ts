@@ -1,0 +1,116 @@
+/**
+ * The scripts of one partition, at most two in flight, each expecting the position that the one before it writes.
+ *
+ * I4: a refusal, an error or a timeout means *unknown*. The chain is then broken: it sends nothing more, and its owner
+ * lets it settle, reads the stored position and goes on from there. It never sends a script again, and never takes a
+ * rejected promise for "not applied".
+ */
+import {assert} from '../assert.js';
+import type {Reduction} from '../patch.js';
+import type {ApplyOutcome, ApplyRequest} from './script.js';
+
+/** The door to Redis, as the chain needs it. */
+export interface PatchSink {
+  apply(request: ApplyRequest): Promise<ApplyOutcome>;
+}
+
+export interface Chunk {
+  readonly reduction: Reduction;
+  /** The position text after this chunk. */
+  readonly next: string;
+  /** Called once, when the chunk is known to be applied. */
+  readonly onApplied: () => void;
+}
+
+export type Break =
+  | {readonly kind: 'refused'; readonly stored: string}
+  | {readonly kind: 'closed'}
+  | {readonly kind: 'failed'; readonly error: unknown};
+
+const IN_FLIGHT_MAX = 2;
+
+export class ApplyChain {
+  readonly #sink: PatchSink;
+  readonly #onBroken: () => void;
+  #tail: string;
+  #inFlight = new Set<Promise<void>>();
+  /** Chunks that were sent and not yet known to be applied, oldest first. */
+  #unsettled: Chunk[] = [];
+  #broken: Break | undefined;
+
+  /** `stored` is the position text that Redis holds now. `onBroken` is called once, when the chain stops sending. */
+  constructor(sink: PatchSink, stored: string, onBroken: () => void) {
+    this.#sink = sink;
+    this.#tail = stored;
+    this.#onBroken = onBroken;
+  }
+
+  /** Why the chain no longer sends; undefined while it does. */
+  get broken(): Break | undefined {
+    return this.#broken;
+  }
+
+  /** The position that Redis holds once everything in flight is applied. */
+  get tail(): string {
+    return this.#tail;
+  }
+
+  get isIdle(): boolean {
+    return this.#inFlight.size === 0;
+  }
+
+  /** Sends one chunk as soon as fewer than two are in flight; false when the chain broke before it was sent. */
+  async send(chunk: Chunk): Promise<boolean> {
+    while (this.#inFlight.size >= IN_FLIGHT_MAX) await Promise.race(this.#inFlight);
+    if (this.#broken !== undefined) return false;
+    assert(chunk.next !== this.#tail, 'a chunk moves the position');
+
+    const request = {expected: this.#tail, next: chunk.next, reduction: chunk.reduction};
+    this.#tail = chunk.next;
+    this.#unsettled.push(chunk);
+    const flight: Promise<void> = this.#fly(request, chunk).finally(() => this.#inFlight.delete(flight));
+    this.#inFlight.add(flight);
+    return true;
+  }
+
+  /** Waits until nothing is in flight. */
+  async settle(): Promise<void> {
+    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+  }
+
+  /** Sends nothing from now on. */
+  close(): void {
+    this.#break({kind: 'closed'});
+  }
+
+  /**
+   * Tells a settled chain what Redis holds. Chunks up to that position were applied although their reply was lost; the
+   * rest will be read again from the log.
+   */
+  reconcile(stored: string): void {
+    const index = this.#unsettled.findIndex((chunk) => chunk.next === stored);
+    for (const chunk of this.#unsettled.slice(0, index + 1)) chunk.onApplied();
+    this.#unsettled = [];
+  }
+
+  async #fly(request: ApplyRequest, chunk: Chunk): Promise<void> {
+    try {
+      const outcome = await this.#sink.apply(request);
+      if (outcome.kind === 'refused') {
+        this.#break(outcome);
+        return;
+      }
+      assert(this.#unsettled[0] === chunk, 'scripts of one connection are answered in order');
+      this.#unsettled.shift();
+      chunk.onApplied();
+    } catch (error) {
+      this.#break({kind: 'failed', error});
+    }
+  }
+
+  #break(reason: Break): void {
+    if (this.#broken !== undefined) return;
+    this.#broken = reason;
+    this.#onBroken();
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * The words between the worker and apply.lua: its text, its arguments, its replies.
+ *
+ * Pure but for reading the script's file once at load.
+ */
+import {readFileSync} from 'node:fs';
+import type {Script} from '../clients/redis.js';
+import {ProjectorError} from '../errors.js';
+import type {OrderPatch, Reduction} from '../patch.js';
+
+export const APPLY_SCRIPT: Script = {
+  name: 'projectorApply',
+  lua: readFileSync(new URL('./apply.lua', import.meta.url), 'utf8'),
+};
+
+/** Every reply of the script; a test compares these with the script's own text. */
+export const REPLY = {applied: 'applied', refused: 'refused'} as const;
+
+/** How a patch treats the order's row; a test compares these with the script's own text. */
+export const ROW_MODE = {keep: 'keep', upsert: 'upsert', replace: 'replace', clear: 'clear'} as const;
+
+/** What became of a script that was answered. A missing answer is neither: it is unknown (I4). */
+export type ApplyOutcome = {readonly kind: 'applied'} | {readonly kind: 'refused'; readonly stored: string};
+
+export interface ApplyRequest {
+  /** Position texts (position.ts). */
+  readonly expected: string;
+  readonly next: string;
+  readonly reduction: Reduction;
+}
+
+export interface ScriptSettings {
+  readonly prefix: string;
+  readonly extraColumns: readonly string[];
+}
+
+/** ARGV of the script, in the order its header gives. */
+export function scriptArguments(request: ApplyRequest, settings: ScriptSettings): string[] {
+  const {patches, products} = request.reduction;
+  const {prefix, extraColumns} = settings;
+  const args = [request.expected, request.next, prefix, String(extraColumns.length), ...extraColumns];
+  args.push(String(products.size));
+  for (const product of products) args.push(product);
+  args.push(String(patches.size));
+  for (const [orderId, patch] of patches) {
+    args.push(orderId);
+    pushPatch(args, patch);
+  }
+  return args;
+}
+
+function pushPatch(args: string[], patch: OrderPatch): void {
+  const {row, lines} = patch;
+  if (row === null) {
+    args.push(patch.reset ? ROW_MODE.clear : ROW_MODE.keep);
+  } else {
+    args.push(patch.reset ? ROW_MODE.replace : ROW_MODE.upsert, row.userId, row.totalAmount);
+    for (const value of row.extra) args.push(value === null ? '-' : `+${value}`);
+  }
+  args.push(String(lines.size));
+  for (const [lineId, line] of lines) {
+    args.push(lineId, line === null ? '' : `${line.productId}:${line.quantity}`);
+  }
+}
+
+/** Reads the script's reply. */
+export function parseReply(reply: unknown): ApplyOutcome {
+  if (Array.isArray(reply)) {
+    const [kind, detail] = reply as unknown[];
+    if (kind === REPLY.applied) return {kind: 'applied'};
+    if (kind === REPLY.refused && typeof detail === 'string') return {kind: 'refused', stored: detail};
+  }
+  throw new ProjectorError('internal', 'the apply script gave a reply that this version does not know');
+}

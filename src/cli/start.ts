@@ -1,0 +1,30 @@
+/** Waiting for servers that are not there yet, within a time. */
+import {ERROR_POLICY} from '../errorPolicy.js';
+import {asProjectorError, type ProjectorError} from '../errors.js';
+import {Backoff, type Clock} from '../lifecycle.js';
+
+export interface StartOptions {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  /** Told once for each kind of trouble. */
+  readonly tell: (error: ProjectorError) => void;
+}
+
+/** Repeats `attempt` while it fails in a way that may pass; rejects with the last failure when the time is over. */
+export async function untilReachable<T>(options: StartOptions, attempt: () => Promise<T>): Promise<T> {
+  const {clock, timeoutMs, tell} = options;
+  const deadlineMs = clock.nowMs() + timeoutMs;
+  const backoff = new Backoff(100, 2_000);
+  let told: string | undefined;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const failure = asProjectorError(error);
+      if (ERROR_POLICY[failure.kind].next === 'halt' || clock.nowMs() >= deadlineMs) throw failure;
+      if (told !== failure.kind) tell(failure);
+      told = failure.kind;
+      await clock.sleep(Math.min(backoff.nextMs(), Math.max(0, deadlineMs - clock.nowMs())));
+    }
+  }
+}

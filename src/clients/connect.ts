@@ -1,0 +1,112 @@
+/**
+ * The door to Kafka Connect's REST interface.
+ *
+ * Source: Apache Kafka documentation, "Kafka Connect", REST API; `PUT /connectors/{name}/config` creates or updates.
+ */
+import {messageOf, ProjectorError} from '../errors.js';
+
+export interface ConnectorTask {
+  readonly id: number;
+  readonly state: string;
+  /** The stack trace of a FAILED task. */
+  readonly trace: string | undefined;
+}
+
+export interface ConnectorStatus {
+  readonly state: string;
+  readonly trace: string | undefined;
+  readonly tasks: readonly ConnectorTask[];
+}
+
+const REQUEST_TIMEOUT_MS = 15_000;
+
+export class ConnectClient {
+  readonly #url: string;
+
+  constructor(url: string) {
+    this.#url = url.replace(/\/+$/, '');
+  }
+
+  /** Creates the connector, or changes it to this configuration; twice is the same as once. */
+  async apply(name: string, config: Readonly<Record<string, string>>): Promise<void> {
+    await this.#request('PUT', `/connectors/${encodeURIComponent(name)}/config`, config);
+  }
+
+  /** undefined when there is no such connector. */
+  async status(name: string): Promise<ConnectorStatus | undefined> {
+    const body = await this.#request('GET', `/connectors/${encodeURIComponent(name)}/status`);
+    return body === undefined ? undefined : readStatus(body);
+  }
+
+  /** Restarts the connector and its tasks. False when there is no such connector. */
+  async restart(name: string): Promise<boolean> {
+    const path = `/connectors/${encodeURIComponent(name)}/restart?includeTasks=true`;
+    return (await this.#request('POST', path)) !== undefined;
+  }
+
+  /** False when there is no such connector. Its offsets in Connect stay. */
+  async delete(name: string): Promise<boolean> {
+    return (await this.#request('DELETE', `/connectors/${encodeURIComponent(name)}`)) !== undefined;
+  }
+
+  /** The answer's JSON, `null` for an empty answer, undefined for 404. */
+  async #request(method: string, path: string, body?: unknown): Promise<unknown> {
+    const where = `Kafka Connect at ${this.#url}`;
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(this.#url + path, {
+        method,
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        ...(body === undefined
+          ? {}
+          : {body: JSON.stringify(body), headers: {'content-type': 'application/json'}}),
+      });
+      text = await response.text();
+    } catch (error) {
+      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+      throw new ProjectorError('connect-unreachable', `${where} does not answer: ${reasonOf(cause)}`, {
+        cause: error,
+      });
+    }
+    if (response.ok) return text === '' ? null : (JSON.parse(text) as unknown);
+    if (response.status === 404 && method !== 'PUT') return undefined;
+    // 409: the workers are rebalancing; 5xx: they are not ready. Both pass.
+    const passes = response.status === 409 || response.status >= 500;
+    throw new ProjectorError(
+      passes ? 'connect-unreachable' : 'connector-rejected',
+      `${where} answers ${method} ${path} with ${response.status}: ${errorText(text)}`,
+    );
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  if (cause instanceof AggregateError && cause.errors.length > 0) return messageOf(cause.errors[0]);
+  return messageOf(cause);
+}
+
+function errorText(text: string): string {
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body === 'object' && body !== null && 'message' in body && typeof body.message === 'string') {
+      return body.message.replace(/\s*\n\s*/g, ' ');
+    }
+  } catch {
+    // Not JSON: shown as it is.
+  }
+  return text.slice(0, 500).replace(/\s*\n\s*/g, ' ');
+}
+
+interface StatusBody {
+  readonly connector?: {readonly state?: string; readonly trace?: string};
+  readonly tasks?: readonly {readonly id?: number; readonly state?: string; readonly trace?: string}[];
+}
+
+function readStatus(body: unknown): ConnectorStatus {
+  const {connector, tasks} = (body ?? {}) as StatusBody;
+  return {
+    state: connector?.state ?? 'UNKNOWN',
+    trace: connector?.trace,
+    tasks: (tasks ?? []).map(({id, state, trace}) => ({id: id ?? 0, state: state ?? 'UNKNOWN', trace})),
+  };
+}

@@ -1,0 +1,171 @@
+/**
+ * Connections to Kafka, and its administration: ranges of a topic, the topic itself. With kafkaLog.ts the only file that
+ * imports kafkajs.
+ */
+import kafkajs, {type Admin, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions} from 'kafkajs';
+import {messageOf, ProjectorError} from '../errors.js';
+import type {LogRange} from '../eventLog.js';
+
+// kafkajs is CommonJS, without named exports for ES modules.
+const {ConfigResourceTypes, Kafka: KafkaClient, logLevel} = kafkajs;
+
+export interface KafkaSettings {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  readonly ssl: boolean;
+  readonly sasl: {
+    readonly mechanism: SaslMechanism;
+    readonly username: string;
+    readonly password: string;
+  } | null;
+  readonly connectionTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+export const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
+
+/** What kafkajs says, for whoever wants to know; it is verbose and not written for operators. */
+export type KafkaLogSink = (entry: {level: 'error' | 'warn' | 'info' | 'debug'; message: string}) => void;
+
+/** A new client. Never share one between two consumers: kafkajs keeps committed offsets per client object. */
+export function createKafka(settings: KafkaSettings, log: KafkaLogSink, retry: KafkaConfig['retry']): Kafka {
+  const config: KafkaConfig = {
+    clientId: settings.clientId,
+    brokers: [...settings.brokers],
+    ssl: settings.ssl,
+    connectionTimeout: settings.connectionTimeoutMs,
+    requestTimeout: settings.requestTimeoutMs,
+    logLevel: logLevel.INFO,
+    logCreator:
+      () =>
+      ({level, log: {message, ...rest}}: LogEntry) =>
+        log({level: LEVEL[level] ?? 'debug', message: withError(message, rest['error'])}),
+    ...(settings.sasl === null ? {} : {sasl: settings.sasl as SASLOptions}),
+    ...(retry === undefined ? {} : {retry}),
+  };
+  return new KafkaClient(config);
+}
+
+const LEVEL: Partial<Record<number, 'error' | 'warn' | 'info'>> = {
+  [logLevel.ERROR]: 'error',
+  [logLevel.WARN]: 'warn',
+  [logLevel.INFO]: 'info',
+};
+
+function withError(message: string, error: unknown): string {
+  return typeof error === 'string' ? `${message}: ${error}` : message;
+}
+
+export interface NewTopic {
+  readonly partitions: number;
+  readonly replicationFactor: number;
+}
+
+/** The administration of one topic. Short-lived questions with few retries; the caller decides how long to go on. */
+export class KafkaTopic {
+  readonly name: string;
+  readonly #settings: KafkaSettings;
+  readonly #admin: Admin;
+  #connected: Promise<void> | undefined;
+
+  constructor(settings: KafkaSettings, name: string, log: KafkaLogSink = () => undefined) {
+    this.name = name;
+    this.#settings = settings;
+    this.#admin = createKafka(settings, log, {retries: 1, initialRetryTime: 100}).admin();
+  }
+
+  /** Low and high watermark of every partition. */
+  async ranges(): Promise<ReadonlyMap<number, LogRange>> {
+    const rows = await this.#guarded(async (admin) => await admin.fetchTopicOffsets(this.name));
+    return new Map(rows.map(({partition, low, high}) => [partition, {low: BigInt(low), high: BigInt(high)}]));
+  }
+
+  /** How many partitions the topic has; undefined when there is no such topic. */
+  async partitionCount(): Promise<number | undefined> {
+    return await this.#guarded(async (admin) => {
+      if (!(await admin.listTopics()).includes(this.name)) return undefined;
+      const {topics} = await admin.fetchTopicMetadata({topics: [this.name]});
+      return topics[0]?.partitions.length;
+    });
+  }
+
+  /** A setting of the topic, as the broker names it. */
+  async setting(name: string): Promise<string | undefined> {
+    return await this.#guarded(async (admin) => {
+      const {resources} = await admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [{type: ConfigResourceTypes.TOPIC, name: this.name, configNames: [name]}],
+      });
+      return resources[0]?.configEntries.find((entry) => entry.configName === name)?.configValue;
+    });
+  }
+
+  /** Creates the topic for events: nothing is ever deleted or compacted from it. */
+  async create(topic: NewTopic): Promise<void> {
+    await this.#guarded(async (admin) => {
+      await admin.createTopics({
+        waitForLeaders: true,
+        topics: [
+          {
+            topic: this.name,
+            numPartitions: topic.partitions,
+            replicationFactor: topic.replicationFactor,
+            configEntries: [
+              {name: 'cleanup.policy', value: 'delete'},
+              {name: 'retention.ms', value: '-1'},
+              {name: 'retention.bytes', value: '-1'},
+            ],
+          },
+        ],
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#admin.disconnect().catch(() => undefined);
+  }
+
+  async #guarded<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
+    try {
+      this.#connected ??= this.#admin.connect();
+      await this.#connected;
+      return await question(this.#admin);
+    } catch (error) {
+      this.#connected = undefined;
+      throw translateKafkaError(error, `${this.name} on ${this.#settings.brokers.join(',')}`);
+    }
+  }
+}
+
+/** A kafkajs error as one of ours. `where` names topic and brokers. */
+export function translateKafkaError(error: unknown, where: string): ProjectorError {
+  if (error instanceof ProjectorError) return error;
+  const types = errorChain(error).map((link) => `${link.name} ${'type' in link ? String(link.type) : ''}`);
+  const has = (pattern: RegExp): boolean => types.some((type) => pattern.test(type));
+  const message = messageOf(error);
+  if (has(/SASL|AUTHORIZATION|AUTHENTICATION/)) {
+    return new ProjectorError('kafka-denied', `Kafka refuses ${where}: ${message}`, {cause: error});
+  }
+  if (has(/UNKNOWN_TOPIC_OR_PARTITION/)) {
+    return new ProjectorError('topic-missing', `there is no topic ${where}`, {cause: error});
+  }
+  if (has(/KafkaJSNotImplemented/)) {
+    return new ProjectorError(
+      'codec-missing',
+      `a record batch of ${where} is compressed with a codec that is not built in`,
+      {
+        cause: error,
+      },
+    );
+  }
+  return new ProjectorError('kafka-unreachable', `Kafka does not answer for ${where}: ${message}`, {
+    cause: error,
+  });
+}
+
+function errorChain(error: unknown): Error[] {
+  const chain: Error[] = [];
+  for (let link = error; link instanceof Error && chain.length < 10; link = link.cause) chain.push(link);
+  return chain;
+}

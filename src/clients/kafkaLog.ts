@@ -1,0 +1,251 @@
+/**
+ * The log on kafkajs 2.2.4, which is frozen: its traps are worked around here and nowhere else.
+ *
+ * - It resets silently when an offset is out of range; `fetchOffset` lets the reader of a batch see that (I6).
+ * - It has no revocation callback. An assignment counts from its GROUP_JOIN event, which comes before the first fetch;
+ *   partitions are paused in that same instant and deliver nothing until `readFrom`.
+ * - A handler may outlive its assignment; then it ends at its next `keepAlive`. Resolving an offset of a partition that
+ *   was taken away throws a TypeError, which kafkajs would take for fatal.
+ * - Its own restart after a crash races with stop. It is switched off; a new client is made instead, after a pause.
+ * - With `autoCommit` a seek would commit; it is off. Acks are commits of our own, for lag tools.
+ */
+import type {Consumer, EachBatchPayload} from 'kafkajs';
+import type {EventLog, EventLogHandlers, LogBatch, LogRange} from '../eventLog.js';
+import {messageOf, ProjectorError} from '../errors.js';
+import {
+  createKafka,
+  KafkaTopic,
+  translateKafkaError,
+  type KafkaLogSink,
+  type KafkaSettings,
+} from './kafka.js';
+
+export interface KafkaLogSettings extends KafkaSettings {
+  readonly topic: string;
+  readonly groupId: string;
+  readonly sessionTimeoutMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly rebalanceTimeoutMs: number;
+  readonly maxWaitMs: number;
+  readonly fetchBytesPerPartition: number;
+  readonly fetchBytes: number;
+}
+
+/** Seams for time. */
+export interface KafkaLogClock {
+  sleep(ms: number): Promise<void>;
+}
+
+const RESTART_PAUSE_MS = 1_000;
+/** kafkajs never resets its count of retries, so any finite number ends in a crash some day. */
+const RETRY_FOR_EVER = {retries: Number.MAX_SAFE_INTEGER, initialRetryTime: 100, maxRetryTime: 2_000};
+
+export class KafkaLog implements EventLog {
+  readonly #settings: KafkaLogSettings;
+  readonly #log: KafkaLogSink;
+  readonly #clock: KafkaLogClock;
+  readonly #topic: KafkaTopic;
+  #handlers: EventLogHandlers | undefined;
+  #consumer: Consumer | undefined;
+  /** Counts GROUP_JOIN events over all clients of this object. */
+  #assignment = 0;
+  #isUp: boolean | undefined;
+  #stopping = false;
+
+  constructor(settings: KafkaLogSettings, log: KafkaLogSink, clock: KafkaLogClock) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#clock = clock;
+    this.#topic = new KafkaTopic(settings, settings.topic, log);
+  }
+
+  async start(handlers: EventLogHandlers): Promise<void> {
+    this.#handlers = handlers;
+    await this.#open();
+  }
+
+  readFrom(partition: number, offset: bigint): void {
+    const {topic} = this.#settings;
+    this.#whileInGroup((consumer) => {
+      consumer.seek({topic, partition, offset: offset.toString()});
+      consumer.resume([{topic, partitions: [partition]}]);
+    });
+  }
+
+  hold(partition: number): void {
+    const {topic} = this.#settings;
+    this.#whileInGroup((consumer) => consumer.pause([{topic, partitions: [partition]}]));
+  }
+
+  async ranges(): Promise<ReadonlyMap<number, LogRange>> {
+    return await this.#topic.ranges();
+  }
+
+  async ack(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
+    const {topic} = this.#settings;
+    const offsets = [...nextOffsets].map(([partition, next]) => ({
+      topic,
+      partition,
+      offset: next.toString(),
+    }));
+    if (offsets.length > 0) await this.#consumer?.commitOffsets(offsets);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    await consumer?.disconnect().catch(() => undefined);
+    await this.#topic.close();
+  }
+
+  /** A new client: connects, joins, fetches. Returns when it runs; joining goes on in the background. */
+  async #open(): Promise<void> {
+    const {topic, groupId} = this.#settings;
+    let willReturn = false;
+    const retry = {
+      ...RETRY_FOR_EVER,
+      restartOnFailure: () => {
+        willReturn = true;
+        return Promise.resolve(false);
+      },
+    };
+    const consumer = createKafka(this.#settings, (entry) => this.#onClientLog(entry), retry).consumer({
+      groupId,
+      retry,
+      sessionTimeout: this.#settings.sessionTimeoutMs,
+      heartbeatInterval: this.#settings.heartbeatIntervalMs,
+      rebalanceTimeout: this.#settings.rebalanceTimeoutMs,
+      maxWaitTimeInMs: this.#settings.maxWaitMs,
+      maxBytesPerPartition: this.#settings.fetchBytesPerPartition,
+      maxBytes: this.#settings.fetchBytes,
+      allowAutoTopicCreation: false,
+      metadataMaxAge: 30_000,
+    });
+    this.#consumer = consumer;
+    this.#listen(consumer, (error) => {
+      if (this.#stopping || this.#consumer !== consumer) return;
+      if (!willReturn) this.#handlers?.failed(crashOf(error, this.#where));
+      else void this.#reopen();
+    });
+    await consumer.connect();
+    await consumer.subscribe({topic, fromBeginning: true});
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: 64,
+      eachBatch: async (payload) => await this.#onBatch(payload),
+    });
+  }
+
+  async #reopen(): Promise<void> {
+    this.#setConnection(false, 'the client gave up');
+    await this.#clock.sleep(RESTART_PAUSE_MS);
+    if (this.#stopping) return;
+    await this.#open().catch((error: unknown) => this.#handlers?.failed(crashOf(error, this.#where)));
+  }
+
+  #listen(consumer: Consumer, onCrash: (error: Error) => void): void {
+    const {GROUP_JOIN, CRASH, FETCH, END_BATCH_PROCESS} = consumer.events;
+    const {topic} = this.#settings;
+    consumer.on(GROUP_JOIN, ({payload}) => {
+      if (this.#stopping || this.#consumer !== consumer) return;
+      this.#assignment++;
+      const partitions = payload.memberAssignment[topic] ?? [];
+      if (partitions.length > 0) consumer.pause([{topic, partitions}]);
+      this.#handlers?.assigned(partitions);
+    });
+    consumer.on(FETCH, () => this.#setConnection(true, 'fetching'));
+    consumer.on(CRASH, ({payload}) => onCrash(payload.error));
+    // A batch of control records or aborted transactions alone never reaches eachBatch, but moves the fetch offset.
+    consumer.on(END_BATCH_PROCESS, ({payload}) => {
+      if (payload.batchSize > 0 || this.#consumer !== consumer) return;
+      const skipped = emptyBatch(
+        payload.partition,
+        BigInt(payload.firstOffset),
+        BigInt(payload.lastOffset) + 1n,
+      );
+      void this.#handlers?.batch(skipped, () => Promise.resolve());
+    });
+  }
+
+  async #onBatch(payload: EachBatchPayload): Promise<void> {
+    const {batch} = payload;
+    const assignment = this.#assignment;
+    if (this.#stopping || payload.isStale()) return;
+    const last = batch.messages.at(-1);
+    if (last === undefined) return;
+    // Resolved before it is handled: positions live in Redis, so this only tells the client where to fetch next.
+    try {
+      payload.resolveOffset(last.offset);
+    } catch {
+      return; // The partition was taken away meanwhile.
+    }
+    await this.#handlers?.batch(
+      {
+        partition: batch.partition,
+        fetchOffset: fetchOffsetOf(batch),
+        nextOffset: BigInt(batch.lastOffset()) + 1n,
+        records: batch.messages.map(({offset, timestamp, key, value}) => ({
+          offset: BigInt(offset),
+          timestampMs: timestamp,
+          key,
+          value,
+        })),
+      },
+      async () => {
+        await payload.heartbeat();
+        if (assignment !== this.#assignment) throw new Error('the assignment has changed');
+      },
+    );
+  }
+
+  /** Between two clients there is no group, and nothing to steer: joining again starts every partition anew. */
+  #whileInGroup(steer: (consumer: Consumer) => void): void {
+    if (this.#consumer === undefined) return;
+    try {
+      steer(this.#consumer);
+    } catch (error) {
+      if (!messageOf(error).includes('Consumer group was not initialized')) throw error;
+    }
+  }
+
+  get #where(): string {
+    return `${this.#settings.topic} on ${this.#settings.brokers.join(',')}`;
+  }
+
+  #onClientLog(entry: {level: 'error' | 'warn' | 'info' | 'debug'; message: string}): void {
+    if (entry.level === 'error' && /connection|socket|broker/i.test(entry.message)) {
+      this.#setConnection(false, entry.message);
+    }
+    this.#log(entry);
+  }
+
+  #setConnection(isUp: boolean, reason: string): void {
+    if (this.#isUp === isUp || this.#stopping) return;
+    this.#isUp = isUp;
+    this.#handlers?.connection(isUp ? 'up' : 'down', reason);
+  }
+}
+
+function crashOf(error: unknown, where: string): ProjectorError {
+  const translated = translateKafkaError(error, where);
+  if (translated.kind !== 'kafka-unreachable') return translated;
+  return new ProjectorError(
+    'consumer-crashed',
+    `the Kafka client stopped for ${where}: ${messageOf(error)}`,
+    {
+      cause: error,
+    },
+  );
+}
+
+/** kafkajs keeps the asked-for offset on its batches, without naming it in its types. */
+function fetchOffsetOf(batch: object): bigint {
+  const {fetchedOffset} = batch as {fetchedOffset: string};
+  return BigInt(fetchedOffset);
+}
+
+function emptyBatch(partition: number, fetchOffset: bigint, nextOffset: bigint): LogBatch {
+  return {partition, fetchOffset, nextOffset, records: []};
+}

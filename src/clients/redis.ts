@@ -1,0 +1,157 @@
+/**
+ * The door to Redis: the only file that imports ioredis.
+ *
+ * I4: nothing is ever sent twice. ioredis resends commands whose reply was lost; `maxRetriesPerRequest: 0` makes it reject
+ * them instead, and the apply script compares positions anyway. Source: ioredis 6 README, "Auto-reconnect".
+ */
+import {Redis, type RedisOptions} from 'ioredis';
+import {assert} from '../assert.js';
+import {messageOf, ProjectorError} from '../errors.js';
+
+export interface RedisSettings {
+  /** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
+  readonly url: string;
+  /** A silent server is cut off after this time. */
+  readonly timeoutMs: number;
+}
+
+/** Errors of a server that will answer later. The first word of Redis' error texts. */
+const PASSING_ERRORS =
+  /^(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS|BUSY|OOM|UNKILLABLE)\b/;
+const DENIED_ERRORS = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password)/;
+const CORRUPT_ERRORS = /^(?:WRONGTYPE|CORRUPT)\b/;
+
+/** A script with one key; every client of this class knows it by its name. */
+export interface Script {
+  readonly name: string;
+  readonly lua: string;
+}
+
+export class RedisClient {
+  readonly #settings: RedisSettings;
+  readonly #redis: Redis;
+  readonly #scripts = new Map<string, ScriptCall>();
+  #lastConnectionError: Error | undefined;
+
+  constructor(settings: RedisSettings) {
+    this.#settings = settings;
+    const options = {
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      socketTimeout: settings.timeoutMs,
+      connectTimeout: settings.timeoutMs,
+      retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 5), 1_000),
+      // After a failover the old primary is a replica: leave it, and do not send the command again.
+      reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
+    } satisfies RedisOptions;
+    this.#redis = new Redis(settings.url, options);
+    this.#redis.on('error', (error: Error) => (this.#lastConnectionError = error));
+    this.#redis.on('ready', () => (this.#lastConnectionError = undefined));
+  }
+
+  /** Address without user and password, for messages. */
+  get address(): string {
+    return redisAddress(this.#settings.url);
+  }
+
+  /** Opens the connection; one try, then ioredis goes on trying in the background. Rejects with a ProjectorError. */
+  async connect(): Promise<void> {
+    await this.#guarded(async () => {
+      if (this.#redis.status === 'wait' || this.#redis.status === 'end') await this.#redis.connect();
+      await this.#redis.ping();
+    });
+  }
+
+  /** Runs a script on one key. A rejection leaves open whether it ran. Loads the script where it is not known yet. */
+  async run(script: Script, key: string, args: readonly string[]): Promise<unknown> {
+    return await this.#guarded(async () => await this.#callOf(script)([key, ...args]));
+  }
+
+  /** The strings under these keys, null where there is none; on the scripts' connection, so after their effects. */
+  async getAll(keys: readonly string[]): Promise<(string | null)[]> {
+    if (keys.length === 0) return [];
+    return await this.#guarded(async () => await this.#redis.mget([...keys]));
+  }
+
+  /** Members of a sorted set with the highest scores, highest first; scores as text. */
+  async highest(key: string, limit: number): Promise<{member: string; score: string}[]> {
+    if (limit <= 0) return [];
+    const flat = await this.#guarded(
+      async () => await this.#redis.zrevrange(key, 0, limit - 1, 'WITHSCORES'),
+    );
+    const rows: {member: string; score: string}[] = [];
+    for (let i = 0; i + 1 < flat.length; i += 2) rows.push({member: flat[i] ?? '', score: flat[i + 1] ?? ''});
+    return rows;
+  }
+
+  async hash(key: string): Promise<Record<string, string>> {
+    return await this.#guarded(async () => await this.#redis.hgetall(key));
+  }
+
+  /** Closes the connection at once; whatever is in flight rejects. */
+  close(): void {
+    this.#redis.disconnect();
+  }
+
+  #callOf(script: Script): ScriptCall {
+    let call = this.#scripts.get(script.name);
+    if (call === undefined) {
+      this.#redis.defineCommand(script.name, {lua: script.lua, numberOfKeys: 1});
+      const commands = this.#redis as unknown as Record<string, ScriptCall>;
+      call = commands[script.name]?.bind(this.#redis);
+      assert(call !== undefined, 'ioredis defines the command that it was given');
+      this.#scripts.set(script.name, call);
+    }
+    return call;
+  }
+
+  async #guarded<T>(command: () => Promise<T>): Promise<T> {
+    try {
+      return await command();
+    } catch (error) {
+      throw this.#translate(error);
+    }
+  }
+
+  #translate(error: unknown): ProjectorError {
+    if (error instanceof ProjectorError) return error;
+    const message = messageOf(error);
+    const where = `Redis at ${this.address}`;
+    if (DENIED_ERRORS.test(message)) {
+      return new ProjectorError('redis-denied', `${where} refuses: ${message}`, {cause: error});
+    }
+    if (CORRUPT_ERRORS.test(message)) {
+      return new ProjectorError('read-model-corrupt', `${where}: ${message}`, {cause: error});
+    }
+    if (PASSING_ERRORS.test(message)) {
+      return new ProjectorError('redis-unreachable', `${where} cannot work now: ${message}`, {cause: error});
+    }
+    if (error instanceof Error && error.name === 'ReplyError') {
+      return new ProjectorError('internal', `${where}: ${message}`, {cause: error});
+    }
+    const cause = this.#lastConnectionError ?? error;
+    if (DENIED_ERRORS.test(messageOf(cause))) {
+      return new ProjectorError('redis-denied', `${where} refuses: ${messageOf(cause)}`, {cause});
+    }
+    return new ProjectorError('redis-unreachable', `${where} does not answer: ${connectionReason(cause)}`, {
+      cause,
+    });
+  }
+}
+
+type ScriptCall = (keyAndArguments: string[]) => Promise<unknown>;
+
+function redisAddress(url: string): string {
+  try {
+    const {protocol, host, pathname} = new URL(url);
+    return `${protocol}//${host}${pathname}`;
+  } catch {
+    return '(unreadable REDIS_URL)';
+  }
+}
+
+function connectionReason(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return messageOf(error.errors[0]);
+  return messageOf(error);
+}

@@ -1,0 +1,123 @@
+/**
+ * Reads the settings from the environment. `NAME_FILE` reads a secret from a file; empty means not set. All faults are
+ * reported at once, each with its variable, what is allowed and an example. A value is never repeated in a message: it
+ * may hold a secret.
+ */
+import {readFileSync} from 'node:fs';
+import type {z} from 'zod';
+import type {KafkaSettings} from './clients/kafka.js';
+import type {SourceSchema} from './decode/schema.js';
+import {messageOf, ProjectorError} from './errors.js';
+import {SETTINGS, type Setting} from './settings.js';
+
+export type SettingName = keyof typeof SETTINGS;
+type Value<N extends SettingName> = z.output<(typeof SETTINGS)[N]['schema']>;
+type HasDefault<N extends SettingName> = (typeof SETTINGS)[N] extends {default: string} ? N : never;
+type NamesWithDefault = {[N in SettingName]: HasDefault<N>}[SettingName];
+/** Settings with a default are always there, the others may be absent. */
+export type Config = {readonly [N in NamesWithDefault]: Value<N>} & {
+  readonly [N in Exclude<SettingName, NamesWithDefault>]: Value<N> | undefined;
+};
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A configuration in which these settings are there. */
+export type ConfigWith<N extends SettingName> = Config & {readonly [K in N]: NonNullable<Value<K>>};
+
+/** Reads all settings; throws `config-invalid` with every fault at once. `required` must be given. */
+export function readConfig<const N extends SettingName>(
+  environment: Environment,
+  required: readonly N[],
+): ConfigWith<N> {
+  const faults: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const name of Object.keys(SETTINGS) as SettingName[]) {
+    const setting: Setting<unknown> = SETTINGS[name];
+    const given = readVariable(environment, setting.env, faults);
+    const source = given ?? setting.default;
+    if (source === undefined) {
+      if ((required as readonly string[]).includes(name))
+        faults.push(`${setting.env} is not set (${setting.desc} Example: ${setting.env}=${setting.example})`);
+      continue;
+    }
+    const parsed = setting.schema.safeParse(source);
+    if (parsed.success) values[name] = parsed.data;
+    else
+      faults.push(
+        `${setting.env} must be ${parsed.error.issues[0]?.message ?? 'valid'}, for example ${setting.env}=${setting.example}`,
+      );
+  }
+  const config = values as unknown as ConfigWith<N>;
+  if (faults.length === 0) faults.push(...crossFaults(config));
+  if (faults.length > 0) throw new ProjectorError('config-invalid', faults.join('; '));
+  Object.freeze(config);
+  return config;
+}
+
+function readVariable(environment: Environment, name: string, faults: string[]): string | undefined {
+  const value = environment[name];
+  const file = environment[`${name}_FILE`];
+  if (file === undefined || file === '') return value === '' ? undefined : value;
+  if (value !== undefined && value !== '') {
+    faults.push(`${name} and ${name}_FILE are both set; keep one`);
+    return undefined;
+  }
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    faults.push(`${name}_FILE cannot be read: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+function crossFaults(config: Config): string[] {
+  const faults: string[] = [];
+  if (config.heartbeatIntervalMs * 3 > config.sessionTimeoutMs) {
+    faults.push(
+      'KAFKA_HEARTBEAT_INTERVAL_MS must be at most a third of KAFKA_SESSION_TIMEOUT_MS, or one lost heartbeat costs a rebalance',
+    );
+  }
+  const sasl = [config.saslMechanism, config.saslUsername, config.saslPassword].filter(
+    (value) => value !== undefined,
+  );
+  if (sasl.length !== 0 && sasl.length !== 3) {
+    faults.push('KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD must be set together');
+  }
+  if (config.maxWaitMs >= config.requestTimeoutMs) {
+    faults.push('KAFKA_MAX_WAIT_MS must be below KAFKA_REQUEST_TIMEOUT_MS');
+  }
+  return faults;
+}
+
+export function kafkaSettings(config: ConfigWith<'brokers'>): KafkaSettings {
+  const {saslMechanism: mechanism, saslUsername: username, saslPassword: password} = config;
+  const hasSasl = mechanism !== undefined && username !== undefined && password !== undefined;
+  return {
+    brokers: config.brokers,
+    clientId: config.clientId,
+    ssl: config.kafkaSsl,
+    sasl: hasSasl ? {mechanism, username, password} : null,
+    connectionTimeoutMs: config.connectionTimeoutMs,
+    requestTimeoutMs: config.requestTimeoutMs,
+  };
+}
+
+export function sourceSchema(config: Config): SourceSchema {
+  return {
+    orders: {
+      table: config.ordersTable,
+      id: config.orderIdColumn,
+      userId: config.userIdColumn,
+      totalAmount: config.totalAmountColumn,
+    },
+    lines: {
+      table: config.linesTable,
+      id: config.lineIdColumn,
+      orderId: config.lineOrderIdColumn,
+      productId: config.productIdColumn,
+      quantity: config.quantityColumn,
+    },
+    heartbeatTable: config.heartbeatTable,
+    extraColumns: config.extraColumns ?? [],
+    moneyDecimals: config.moneyDecimals,
+  };
+}

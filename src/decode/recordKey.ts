@@ -1,0 +1,35 @@
+/**
+ * Checks that a record lies in its order's partition: its key must be the order's id (S2).
+ *
+ * Otherwise the events of one order would be spread over partitions, and nothing could put them in order again.
+ *
+ * Pure: no clock, no I/O.
+ */
+import {isLosslessNumber, parse as parseExact} from 'lossless-json';
+import {isJsonObject, Undecodable} from './fields.js';
+
+export function requireKey(key: Buffer | null, orderId: string): void {
+  if (key === null) {
+    throw new Undecodable(
+      'the record has no key; its key must be the order id (message.key.columns in the connector)',
+    );
+  }
+  const text = key.toString('latin1');
+  if (text === orderId || scalarOf(text) === orderId) return;
+  throw new Undecodable(
+    "the record's key is not the order id (message.key.columns and ExtractField$Key in the connector)",
+  );
+}
+
+/** The scalar inside `5`, `"5"`, or `{"schema":..., "payload":5}`. */
+function scalarOf(text: string): string | undefined {
+  let parsed: unknown;
+  try {
+    parsed = parseExact(text);
+  } catch {
+    return undefined;
+  }
+  const scalar = isJsonObject(parsed) ? parsed['payload'] : parsed;
+  if (typeof scalar === 'string') return scalar;
+  return isLosslessNumber(scalar) ? scalar.value : undefined;
+}

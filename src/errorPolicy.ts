@@ -1,0 +1,139 @@
+/**
+ * What follows from each kind of error: one table, closed by the compiler.
+ *
+ * `wait` kinds are ridden out by a running worker; at start, and in the other commands, they end the process with their
+ * exit code once the start time is over. `halt` kinds are not retried: the same input would fail the same way.
+ *
+ * Pure: no clock, no I/O.
+ */
+import type {ErrorKind} from './errors.js';
+
+export interface Policy {
+  readonly next: 'wait' | 'halt';
+  readonly exitCode: number;
+  /** One sentence for the operator. */
+  readonly advice: string;
+}
+
+/** Exit codes of every command. */
+export const EXIT = {
+  ok: 0,
+  unexpected: 1,
+  usage: 2,
+  differences: 3,
+  unreachable: 4,
+  halted: 5,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+
+export const ERROR_POLICY: Record<ErrorKind, Policy> = {
+  'config-invalid': {next: 'halt', exitCode: EXIT.usage, advice: 'Correct the settings named above.'},
+  usage: {next: 'halt', exitCode: EXIT.usage, advice: 'See `projector --help`.'},
+  'redis-unreachable': {
+    next: 'wait',
+    exitCode: EXIT.unreachable,
+    advice: 'Check that Redis runs and that REDIS_URL names it; a running worker resumes by itself.',
+  },
+  'redis-denied': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'Check the user, the password and the ACL of REDIS_URL, then start the worker again.',
+  },
+  'kafka-unreachable': {
+    next: 'wait',
+    exitCode: EXIT.unreachable,
+    advice: 'Check that Kafka runs and that KAFKA_BROKERS names it; a running worker resumes by itself.',
+  },
+  'kafka-denied': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'Check KAFKA_SASL_*, KAFKA_SSL and the ACLs of topic and group, then start the worker again.',
+  },
+  'mysql-unreachable': {
+    next: 'wait',
+    exitCode: EXIT.unreachable,
+    advice: 'Check that MySQL runs and that MYSQL_URL names it.',
+  },
+  'connect-unreachable': {
+    next: 'wait',
+    exitCode: EXIT.unreachable,
+    advice: 'Check that Kafka Connect runs and that CONNECT_URL names it.',
+  },
+  'connector-rejected': {
+    next: 'halt',
+    exitCode: EXIT.usage,
+    advice: 'Correct the connector file; every setting is explained in connectors/README.md.',
+  },
+  'connector-failed': {
+    next: 'halt',
+    exitCode: EXIT.unreachable,
+    advice: 'Mend the cause in the trace above, then run `projector connector restart`.',
+  },
+  'topic-missing': {
+    next: 'wait',
+    exitCode: EXIT.unreachable,
+    advice: 'Create it and start the connector with `projector connector apply`, or correct KAFKA_TOPIC.',
+  },
+  'topic-unsuitable': {
+    next: 'halt',
+    exitCode: EXIT.usage,
+    advice:
+      'Make the topic with cleanup.policy=delete and retention.ms=-1 (connectors/README.md), then snapshot again.',
+  },
+  'codec-missing': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice:
+      'Let the producer write gzip or no compression (producer.override.compression.type in the connector).',
+  },
+  'record-undecodable': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice:
+      'Nothing after it was applied; look at the record, correct the connector, then start the worker again.',
+  },
+  'table-truncated': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'A TRUNCATE has no row events: snapshot the tables into a new topic and rebuild Redis from it.',
+  },
+  'position-missing': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice:
+      'The log no longer begins at 0, so Redis cannot be rebuilt from it: snapshot again into a new topic.',
+  },
+  'position-unreadable': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'Something else wrote this key; restore Redis from a backup or rebuild it from the log.',
+  },
+  'log-start-lost': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'Set retention.ms=-1 on the topic, snapshot again into a new topic, and rebuild Redis from it.',
+  },
+  'log-replaced': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice:
+      'This is not the log that Redis was built from: point KAFKA_TOPIC to the right one, or rebuild Redis.',
+  },
+  'read-model-corrupt': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'Something else writes to the keys of the read model: stop it, then rebuild Redis from the log.',
+  },
+  'consumer-crashed': {
+    next: 'halt',
+    exitCode: EXIT.unexpected,
+    advice: 'Start the worker again; it resumes at its position. Report it if it comes back.',
+  },
+  internal: {
+    next: 'halt',
+    exitCode: EXIT.unexpected,
+    advice:
+      'This is a defect of the projector: nothing is lost, the worker resumes at its position. Report it.',
+  },
+};

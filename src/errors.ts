@@ -1,0 +1,52 @@
+/**
+ * The one error class for what goes wrong outside this program. Our own mistakes are assertions (assert.ts).
+ *
+ * `detail` says what and where (topic, partition, offset, key, address); never a row value, never a secret.
+ */
+export type ErrorKind =
+  | 'config-invalid'
+  | 'usage'
+  | 'redis-unreachable'
+  | 'redis-denied'
+  | 'kafka-unreachable'
+  | 'kafka-denied'
+  | 'mysql-unreachable'
+  | 'connect-unreachable'
+  | 'connector-rejected'
+  | 'connector-failed'
+  | 'topic-missing'
+  | 'topic-unsuitable'
+  | 'codec-missing'
+  | 'record-undecodable'
+  | 'table-truncated'
+  | 'position-missing'
+  | 'position-unreadable'
+  | 'log-start-lost'
+  | 'log-replaced'
+  | 'read-model-corrupt'
+  | 'consumer-crashed'
+  | 'internal';
+
+export class ProjectorError extends Error {
+  readonly kind: ErrorKind;
+  readonly detail: string;
+
+  constructor(kind: ErrorKind, detail: string, options: {cause?: unknown} = {}) {
+    super(`${kind}: ${detail}`, options);
+    this.name = 'ProjectorError';
+    this.kind = kind;
+    this.detail = detail;
+  }
+}
+
+/** Any thrown value as a ProjectorError; what is not ours is `internal`. */
+export function asProjectorError(error: unknown): ProjectorError {
+  if (error instanceof ProjectorError) return error;
+  return new ProjectorError('internal', messageOf(error), {cause: error});
+}
+
+/** The first line of a thrown value's message. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split('\n', 1)[0] ?? '';
+}

@@ -1,0 +1,34 @@
+/**
+ * The keys of the read model; the only place in TypeScript that spells them (apply.lua spells the same ones).
+ *
+ * Pure: no clock, no I/O.
+ */
+export interface Keys {
+  /** Hash: `id user_id total_amount items_count items`, and the configured extra columns. */
+  order(orderId: string): string;
+  /** Hash: line id -> `product_id:quantity`. Internal; never matches `order:*`. */
+  orderLines(orderId: string): string;
+  /** Whole number: units sold over the lines of existing orders. */
+  productSold(productId: string): string;
+  /** Sorted set: product id -> units sold. */
+  readonly reportProducts: string;
+  /** Sorted set: user id -> money spent, in minor units. */
+  readonly reportUsers: string;
+  /** Hash: `orders units revenue`. */
+  readonly reportTotals: string;
+  /** String: the position of a partition (position.ts). */
+  position(topic: string, partition: number): string;
+}
+
+/** The keys with `prefix` before each one. */
+export function keysWithPrefix(prefix: string): Keys {
+  return {
+    order: (orderId) => `${prefix}order:${orderId}`,
+    orderLines: (orderId) => `${prefix}order_lines:${orderId}`,
+    productSold: (productId) => `${prefix}product:${productId}:sold`,
+    reportProducts: `${prefix}report:products`,
+    reportUsers: `${prefix}report:users`,
+    reportTotals: `${prefix}report:totals`,
+    position: (topic, partition) => `${prefix}projector:position:${topic}:${partition}`,
+  };
+}

@@ -1,0 +1,17 @@
+/**
+ * The log of a worker: pino, JSON lines on stdout, one line per change of state, none per record.
+ *
+ * Written synchronously: few lines, and the last one before an exit must not be lost.
+ */
+import pino, {type Logger} from 'pino';
+
+export function createLogger(
+  level: string,
+  fields: {readonly group: string; readonly topic: string},
+): Logger {
+  const destination = pino.destination({dest: 1, sync: true});
+  return pino(
+    {level, base: {service: 'order-projector', ...fields}, timestamp: pino.stdTimeFunctions.isoTime},
+    destination,
+  );
+}

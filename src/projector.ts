@@ -1,0 +1,192 @@
+/**
+ * One worker: joins the group, runs a Partition for each assigned partition, acks, drains and stops.
+ *
+ * A new assignment ends all partitions and starts new ones, even for those that stay: their positions are read again from
+ * Redis, on the connection that carried the old scripts, so after them.
+ */
+import type {ReadModel} from './apply/readModel.js';
+import type {Decoded} from './change.js';
+import {asProjectorError, messageOf, type ProjectorError} from './errors.js';
+import type {EventLog, LogBatch, LogRecord} from './eventLog.js';
+import type {Clock} from './lifecycle.js';
+import {Partition, type PartitionSettings} from './partition.js';
+import {emptyTally, type Tally} from './tally.js';
+
+export interface ProjectorSettings extends PartitionSettings {
+  /** How often positions are acked to Kafka, and resting positions compared with Redis. */
+  readonly ackIntervalMs: number;
+  readonly summaryIntervalMs: number;
+  /** A stop that takes longer ends without leaving the group. */
+  readonly stopTimeoutMs: number;
+}
+
+/** The part of a pino logger that the worker uses. */
+export interface Logger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface ProjectorDeps {
+  readonly log: EventLog;
+  readonly model: ReadModel;
+  readonly decode: (record: LogRecord) => Decoded;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export class Projector {
+  readonly tally: Tally = emptyTally();
+  readonly #settings: ProjectorSettings;
+  readonly #deps: ProjectorDeps;
+  readonly #stop = new AbortController();
+  #partitions = new Map<number, Partition>();
+  #running = new Set<Promise<void>>();
+  #failure: ProjectorError | undefined;
+  /** Kinds of trouble that were told and are not over. */
+  #trouble: string | undefined;
+
+  constructor(settings: ProjectorSettings, deps: ProjectorDeps) {
+    this.#settings = settings;
+    this.#deps = deps;
+  }
+
+  /** Works until `stop` is called. Rejects with the ProjectorError that halted it, after draining. */
+  async run(): Promise<void> {
+    const {log, logger} = this.#deps;
+    await log.start({
+      assigned: (partitions) => this.#assigned(partitions),
+      batch: async (batch, keepAlive) => await this.#batch(batch, keepAlive),
+      connection: (state, reason) => logger[state === 'up' ? 'info' : 'warn']({reason}, `Kafka is ${state}`),
+      failed: (error) => this.#fail(error),
+    });
+    await Promise.all([
+      this.#every(this.#settings.ackIntervalMs, async () => await this.#tend()),
+      this.#every(this.#settings.summaryIntervalMs, () => {
+        this.#summarize();
+        return Promise.resolve();
+      }),
+    ]);
+    await this.#drain();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Begins a graceful stop; `run` resolves when it is done. Safe to call at any time, any number of times. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  #assigned(partitions: readonly number[]): void {
+    if (this.#isStopping()) return;
+    for (const partition of this.#partitions.values()) partition.end();
+    this.#partitions = new Map(partitions.map((number) => [number, this.#newPartition(number)]));
+    this.#deps.logger.info({partitions}, 'partitions assigned');
+    for (const partition of this.#partitions.values()) {
+      const running: Promise<void> = partition
+        .run()
+        .catch((error: unknown) => this.#fail(error))
+        .finally(() => this.#running.delete(running));
+      this.#running.add(running);
+    }
+  }
+
+  #newPartition(number: number): Partition {
+    const {log, model, decode, clock, logger} = this.#deps;
+    return new Partition(number, this.#settings, {
+      log,
+      model,
+      decode,
+      clock,
+      tally: this.tally,
+      dependency: (error) => this.#tellTrouble(error),
+      rewound: (partition, reason) => logger.warn({partition, reason}, 'reading the position again'),
+    });
+  }
+
+  async #batch(batch: LogBatch, keepAlive: () => Promise<void>): Promise<void> {
+    await this.#partitions.get(batch.partition)?.deliver(batch, keepAlive);
+  }
+
+  /** Acks to Kafka, and looks whether someone moved a position while no record came (a restored or flushed Redis). */
+  async #tend(): Promise<void> {
+    const {log, model, logger} = this.#deps;
+    const resting = [...this.#partitions.values()].map((partition) => ({
+      partition,
+      text: partition.restingPosition,
+    }));
+    try {
+      const stored = await model.readPositions(resting.map(({partition}) => partition.number));
+      resting.forEach(({partition, text}, index) => {
+        if (text === undefined || partition.restingPosition !== text || stored[index] === text) return;
+        partition.reanchor('Redis holds another position although nothing was written');
+      });
+    } catch (error) {
+      this.#tellTrouble(asProjectorError(error));
+    }
+    try {
+      await log.ack(this.#appliedOffsets());
+    } catch (error) {
+      // Acks are for lag tools; the next one carries the same news.
+      logger.info({reason: messageOf(error)}, 'Kafka did not take the ack');
+    }
+  }
+
+  #isStopping(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  #appliedOffsets(): Map<number, bigint> {
+    const offsets = new Map<number, bigint>();
+    for (const partition of this.#partitions.values()) {
+      if (partition.appliedNext !== undefined) offsets.set(partition.number, partition.appliedNext);
+    }
+    return offsets;
+  }
+
+  /** One line when a dependency goes, one when it is back. */
+  #tellTrouble(error: ProjectorError | null): void {
+    const kind = error?.kind;
+    if (kind === this.#trouble) return;
+    this.#trouble = kind;
+    if (error !== null) this.#deps.logger.warn({kind: error.kind}, `waiting: ${error.detail}`);
+    else this.#deps.logger.info({}, 'going on');
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= asProjectorError(error);
+    this.#stop.abort();
+  }
+
+  #summarize(): void {
+    const {newestSourceMs, ...counts} = this.tally;
+    const freshnessMs = newestSourceMs === null ? undefined : this.#deps.clock.nowMs() - newestSourceMs;
+    this.#deps.logger.info({...counts, freshnessMs}, 'summary');
+  }
+
+  async #every(intervalMs: number, task: () => Promise<void>): Promise<void> {
+    while (!this.#isStopping()) {
+      await this.#deps.clock.sleep(intervalMs, this.#stop.signal);
+      if (!this.#isStopping()) await task();
+    }
+  }
+
+  /** Finishes the scripts in flight, acks, leaves the group; within the stop time, or without the last two. */
+  async #drain(): Promise<void> {
+    const {log, clock, logger} = this.#deps;
+    for (const partition of this.#partitions.values()) partition.end();
+    const drained = async (): Promise<boolean> => {
+      await Promise.all(this.#running);
+      await log.ack(this.#appliedOffsets()).catch(() => undefined);
+      await log.stop();
+      return true;
+    };
+    const late = clock.sleep(this.#settings.stopTimeoutMs).then(() => false);
+    if (!(await Promise.race([drained(), late]))) {
+      logger.warn(
+        {timeoutMs: this.#settings.stopTimeoutMs},
+        'stopped without leaving the group: no answer in time',
+      );
+    }
+    this.#summarize();
+  }
+}

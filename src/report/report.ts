@@ -1,0 +1,73 @@
+/**
+ * Reports from Redis alone; MySQL is not asked. Amounts are kept in minor units and printed with their decimals.
+ */
+import type {RedisClient} from '../clients/redis.js';
+import {keysWithPrefix} from '../keys.js';
+
+export interface ReportSettings {
+  readonly prefix: string;
+  readonly moneyDecimals: number;
+}
+
+export interface ProductRow {
+  readonly productId: string;
+  readonly unitsSold: string;
+}
+
+export interface UserRow {
+  readonly userId: string;
+  /** With decimals, as MySQL would print it. */
+  readonly spent: string;
+}
+
+export interface Totals {
+  readonly orders: string;
+  readonly units: string;
+  /** With decimals, as MySQL would print it. */
+  readonly revenue: string;
+}
+
+/** Products by units sold, most first. */
+export async function bestSellers(
+  redis: RedisClient,
+  settings: ReportSettings,
+  limit: number,
+): Promise<ProductRow[]> {
+  const rows = await redis.highest(keysWithPrefix(settings.prefix).reportProducts, limit);
+  return rows.map(({member, score}) => ({productId: member, unitsSold: wholeScore(score)}));
+}
+
+/** Users by money spent on existing orders, most first. */
+export async function topSpenders(
+  redis: RedisClient,
+  settings: ReportSettings,
+  limit: number,
+): Promise<UserRow[]> {
+  const rows = await redis.highest(keysWithPrefix(settings.prefix).reportUsers, limit);
+  return rows.map(({member, score}) => ({
+    userId: member,
+    spent: withDecimals(wholeScore(score), settings.moneyDecimals),
+  }));
+}
+
+export async function totals(redis: RedisClient, settings: ReportSettings): Promise<Totals> {
+  const {
+    orders = '0',
+    units = '0',
+    revenue = '0',
+  } = await redis.hash(keysWithPrefix(settings.prefix).reportTotals);
+  return {orders, units, revenue: withDecimals(revenue, settings.moneyDecimals)};
+}
+
+/** `4599` with 2 decimals is `45.99`. */
+export function withDecimals(minorUnits: string, decimals: number): string {
+  if (decimals === 0) return minorUnits;
+  const sign = minorUnits.startsWith('-') ? '-' : '';
+  const digits = minorUnits.slice(sign.length).padStart(decimals + 1, '0');
+  return `${sign}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;
+}
+
+/** Redis prints large whole scores as `1e+17`. */
+function wholeScore(score: string): string {
+  return BigInt(Number(score)).toString();
+}
