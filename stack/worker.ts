@@ -1,0 +1,62 @@
+/** The worker as a process of its own, as an operator would start it; for the demo and the tests. */
+import {spawn, type ChildProcess} from 'node:child_process';
+import {fileURLToPath} from 'node:url';
+
+export interface WorkerExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** One line of the worker's log. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+export class WorkerProcess {
+  readonly #child: ChildProcess;
+  readonly exited: Promise<WorkerExit>;
+  /** Everything that it wrote to stdout and stderr. */
+  output = '';
+
+  /** Starts `node dist/main.js run` with these variables on top of this process's own. */
+  constructor(variables: Readonly<Record<string, string>>, args: readonly string[] = ['run']) {
+    this.#child = spawn(process.execPath, [MAIN, ...args], {
+      env: {...process.env, NODE_ENV: 'production', ...variables},
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child.stdout?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    this.#child.stderr?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
+    this.exited = new Promise((resolve) => {
+      this.#child.once('close', (code, signal) => resolve({code, signal}));
+    });
+  }
+
+  get pid(): number {
+    const {pid} = this.#child;
+    if (pid === undefined) throw new Error('the worker could not be started');
+    return pid;
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** The lines of its log so far. */
+  get log(): LogLine[] {
+    return this.output
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as LogLine);
+  }
+
+  /** Sends a signal and waits for the end. */
+  async end(signal: NodeJS.Signals): Promise<WorkerExit> {
+    if (this.isRunning) this.#child.kill(signal);
+    return await this.exited;
+  }
+
+  /** Sends a signal that does not end it, such as SIGSTOP. */
+  send(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+}
