@@ -51,16 +51,16 @@ async function env(flags: Flags): Promise<void> {
 }
 
 async function status(flags: Flags): Promise<void> {
-  const state = readState(flags.name);
-  const servers = await statusOf(flags.name);
+  const {name} = flags;
+  const state = readState(name);
+  const servers = await statusOf(name);
+  const broken = state?.phase === 'ready' && servers.some(({alive}) => !alive);
+  const phase = broken ? 'broken' : (state?.phase ?? 'down');
+  const mode = state?.mode ?? null;
   if (flags.json === true) {
-    print(
-      JSON.stringify({name: flags.name, mode: state?.mode ?? null, phase: state?.phase ?? 'down', servers}),
-    );
-  } else if (state === undefined) {
-    print(`${flags.name}: down`);
+    print(JSON.stringify({name, mode, phase, servers}));
   } else {
-    print(`${flags.name}: ${state.phase} (${state.mode})`);
+    print(mode === null ? `${name}: ${phase}` : `${name}: ${phase} (${mode})`);
     for (const server of servers) print(statusLine(server));
   }
   if (servers.length === 0 || servers.some(({alive}) => !alive)) process.exitCode = EXIT_CODE.unavailable;

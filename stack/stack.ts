@@ -22,7 +22,7 @@ export interface Stack {
   env: StackEnv;
   /** Native stacks only: the processes of the servers. */
   pids?: ServerPorts;
-  /** Native stacks only: a command line for redis-cli, without host and port. */
+  /** The path of redis-cli where there is one. */
   redisCli?: string;
   down(): Promise<void>;
 }
@@ -124,15 +124,10 @@ function stackOf(state: StackState): Stack {
   };
   if (state.mode === 'docker') return stack;
   const {mysql, kafka, connect, redis} = state.servers;
-  const {redisCli, redisLibraryPath} = state.install;
+  const {redisCli} = state.install;
   return {
     ...stack,
     pids: {mysql: mysql!.pid, kafka: kafka!.pid, connect: connect!.pid, redis: redis!.pid},
-    ...(redisCli === ''
-      ? {}
-      : {
-          redisCli:
-            redisLibraryPath === '' ? redisCli : `env LD_LIBRARY_PATH=${redisLibraryPath} ${redisCli}`,
-        }),
+    ...(redisCli === '' ? {} : {redisCli}),
   };
 }

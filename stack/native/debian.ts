@@ -3,12 +3,14 @@
  * installed, so root is not needed and the machine stays as it was. What the machine has is not fetched.
  */
 import {createHash} from 'node:crypto';
-import {existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync} from 'node:fs';
+import {existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {type CommandResult, lastLines, run, which} from '../command.js';
 import {downloadsFolder} from '../folders.js';
 import {StackError} from '../stackError.js';
 
+/** To be changed with the shape of the folder, so that an older one is not taken for it. */
+const LAYOUT = '2';
 const LIBRARY_FOLDERS = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'];
 /** Debian renamed libaio1 when its time values became 64 bits wide. */
 const MYSQL_LIBRARIES = [
@@ -19,6 +21,7 @@ const MYSQL_LIBRARIES = [
 /** Keyed by the distribution and by what it lacks: both decide what is fetched. */
 export function debianFolder(): string {
   const lacks = [
+    LAYOUT,
     which('redis-server') === undefined ? 'redis' : '',
     ...missingLibraries().map(({file}) => file),
   ];
@@ -55,10 +58,24 @@ export async function fetchDebian(folder: string, signal: AbortSignal | undefine
     if (!result.ok) throw new StackError(`dpkg could not unpack ${name}:\n${lastLines(result.output, 5)}`);
     rmSync(join(folder, name));
   }
+  writeRedisCli(folder);
   for (const libraries of LIBRARY_FOLDERS.map((path) => join(root, path))) {
     const renamed = join(libraries, 'libaio.so.1t64');
     if (existsSync(renamed)) symlinkSync('libaio.so.1t64', join(libraries, 'libaio.so.1'));
   }
+}
+
+/** A command that finds its libraries by itself, so that it can be copied from a message into a shell. */
+function writeRedisCli(folder: string): void {
+  if (!existsSync(join(folder, 'root', 'usr', 'bin', 'redis-cli'))) return;
+  const libraries = LIBRARY_FOLDERS.map((path) => `$here/root/${path}`).join(':');
+  const script = [
+    '#!/bin/sh',
+    'here=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)',
+    `LD_LIBRARY_PATH="${libraries}" exec "$here/root/usr/bin/redis-cli" "$@"`,
+  ];
+  mkdirSync(join(folder, 'bin'));
+  writeFileSync(join(folder, 'bin', 'redis-cli'), `${script.join('\n')}\n`, {mode: 0o755});
 }
 
 class Apt {

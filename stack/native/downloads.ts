@@ -53,15 +53,15 @@ export async function fetchAll(java: string, options: DownloadOptions): Promise<
   ]);
   const mysqlFolder = mavenFolder('mysql');
   const redisOnPath = which('redis-server');
-  const debianBin = join(debianFolder(), 'root', 'usr', 'bin');
   return {
     java,
     kafkaFolder: mavenFolder('kafka'),
     pluginsFolder: mavenFolder('debezium'),
     mysqlFolder,
     mysqlLibraryPath: `${join(mysqlFolder, 'lib')}:${debianLibraryPath()}`,
-    redisServer: redisOnPath ?? join(debianBin, 'redis-server'),
-    redisCli: redisOnPath === undefined ? join(debianBin, 'redis-cli') : (which('redis-cli') ?? ''),
+    redisServer: redisOnPath ?? join(debianFolder(), 'root', 'usr', 'bin', 'redis-server'),
+    redisCli:
+      redisOnPath === undefined ? join(debianFolder(), 'bin', 'redis-cli') : (which('redis-cli') ?? ''),
     redisLibraryPath: redisOnPath === undefined ? debianLibraryPath() : '',
   };
 }

@@ -102,8 +102,8 @@ function supervise(options: NativeOptions): Promise<void> {
     });
     child.on('error', reject);
     child.on('exit', (code) => {
-      options.signal?.throwIfAborted();
-      reject(new StackError(`The supervisor ended (exit code ${code ?? '?'}); its log: ${log}`));
+      if (options.signal?.aborted === true) reject(new StackError('Stopped while starting.'));
+      else reject(new StackError(`The supervisor ended (exit code ${code ?? '?'}); its log: ${log}`));
     });
   }).finally(() => {
     options.signal?.removeEventListener('abort', abort);

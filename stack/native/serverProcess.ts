@@ -108,7 +108,8 @@ export class ServerProcess {
   #failure(what: string): StackError {
     let log = '';
     try {
-      log = readFileSync(this.#logFile, 'utf8');
+      // Of a Java exception the message matters, and its stack trace would push it out of sight.
+      log = readFileSync(this.#logFile, 'utf8').replaceAll(/^\tat .*\n/gm, '');
     } catch {
       // Not even the log could be opened.
     }
