@@ -152,7 +152,7 @@ async function readCounters(redis: Redis, prefix: string, suffix: string): Promi
 }
 
 async function readScores(redis: Redis, key: string): Promise<Map<string, bigint>> {
-  const flat = (await redis.zrange(key, 0, -1, 'WITHSCORES')) as string[];
+  const flat = await redis.zrange(key, '0', '-1', 'WITHSCORES');
   const scores = new Map<string, bigint>();
   for (let i = 0; i < flat.length; i += 2) scores.set(flat[i]!, BigInt(Number(flat[i + 1])));
   return scores;

@@ -1,0 +1,48 @@
+/** `--keep`: a worker that stays, and how to look around. */
+import {spawn} from 'node:child_process';
+import {openSync} from 'node:fs';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {stackFolder} from '../folders.js';
+import {workerVariables, type Stack} from '../stack.js';
+
+export interface KeptWorker {
+  readonly pid: number | undefined;
+  readonly logFile: string;
+}
+
+/** Starts a worker that outlives this process. */
+export function keepWorker(stack: Stack): KeptWorker {
+  const logFile = join(stackFolder(stack.name), 'worker.log');
+  const log = openSync(logFile, 'a');
+  const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+  const child = spawn(process.execPath, [main, 'run'], {
+    env: {...process.env, ...workerVariables(stack.env)},
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
+  child.unref();
+  return {pid: child.pid, logFile};
+}
+
+/** Lines that tell what to try next. */
+export function lookAround(stack: Stack, worker: KeptWorker): string[] {
+  const {host, port} = {host: '127.0.0.1', port: new URL(stack.env.redis.url).port};
+  const cli = `${stack.redisCli ?? 'redis-cli'} -h ${host} -p ${port}`;
+  const {user, password, port: mysqlPort, database} = stack.env.mysql;
+  const name = stack.name === 'default' ? '' : ` --name ${stack.name}`;
+  return [
+    'Everything is left running. Look around:',
+    `  ${cli} HGETALL order:1`,
+    `  ${cli} GET product:1:sold`,
+    `  ${cli} ZREVRANGE report:products 0 9 WITHSCORES`,
+    `  mysql -h ${host} -P ${mysqlPort} -u ${user} -p${password} ${database} -e 'DELETE FROM orders WHERE id = 1'`,
+    `  eval "$(npm run -s stack -- env --shell${name})"`,
+    '  node dist/main.js report',
+    '  node dist/main.js lag',
+    `  tail -f ${worker.logFile}`,
+    'Stop it:',
+    `  kill ${worker.pid ?? ''}`,
+    `  npm run stack -- down${name}`,
+  ];
+}

@@ -1,0 +1,149 @@
+/** A shop at work: orders come in, change, lose and gain lines, are cancelled. Writes to MySQL only. */
+import mysql from 'mysql2/promise';
+import type {Pool, PoolConnection, ResultSetHeader} from 'mysql2/promise';
+import {Random} from './random.js';
+
+export interface ShopCounts {
+  ordersInserted: number;
+  transactions: number;
+  rowChanges: number;
+}
+
+interface KnownOrder {
+  readonly id: number;
+  readonly lineIds: number[];
+}
+
+const PRODUCTS = 500;
+const USERS = 2_000;
+/** Orders that are still touched; older ones rest. */
+const RECENT_ORDERS = 400;
+const DEADLOCK = 'ER_LOCK_DEADLOCK';
+
+export class Shop {
+  readonly counts: ShopCounts = {ordersInserted: 0, transactions: 0, rowChanges: 0};
+  readonly #pool: Pool;
+  readonly #random: Random;
+  #recent: KnownOrder[] = [];
+
+  constructor(url: string, seed: number) {
+    this.#pool = mysql.createPool({uri: url, connectionLimit: 4});
+    this.#random = new Random(seed);
+  }
+
+  /** Writes until `orders` have been inserted, with the changes in between. */
+  async trade(orders: number, signal: AbortSignal): Promise<void> {
+    const clerk = async (): Promise<void> => {
+      while (this.counts.ordersInserted < orders && !signal.aborted) await this.#transact();
+    };
+    await Promise.all([clerk(), clerk(), clerk(), clerk()]);
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+
+  async #transact(): Promise<void> {
+    const dice = this.#random.next();
+    const connection = await this.#pool.getConnection();
+    try {
+      await connection.beginTransaction();
+      const rows = await this.#act(connection, dice);
+      await connection.commit();
+      this.counts.transactions++;
+      this.counts.rowChanges += rows;
+    } catch (error) {
+      await connection.rollback();
+      if ((error as {code?: string}).code !== DEADLOCK) throw error;
+    } finally {
+      connection.release();
+    }
+  }
+
+  /** One business event; returns how many rows it changed, as MySQL counts them. */
+  async #act(connection: PoolConnection, dice: number): Promise<number> {
+    if (dice < 0.6 || this.#recent.length < 20) return await this.#order(connection);
+    const order = this.#random.pick(this.#recent);
+    if (order === undefined) return 0;
+    if (dice < 0.78) return await this.#pay(connection, order);
+    if (dice < 0.88) return await this.#changeQuantity(connection, order);
+    if (dice < 0.92) return await this.#moveLine(connection, order);
+    if (dice < 0.95) return await this.#dropLine(connection, order);
+    return await this.#cancel(connection, order);
+  }
+
+  async #order(connection: PoolConnection): Promise<number> {
+    const random = this.#random;
+    const lines = Array.from({length: random.whole(1, 4)}, () => ({
+      productId: random.skewed(PRODUCTS),
+      quantity: random.whole(1, 5),
+      cents: random.whole(199, 9_999),
+    }));
+    const total = lines.reduce((sum, line) => sum + line.quantity * line.cents, 0);
+    // Counted before the insert, so that several clerks together do not overshoot the number asked for.
+    this.counts.ordersInserted++;
+    const [inserted] = await connection.query<ResultSetHeader>(
+      'INSERT INTO orders (user_id, total_amount) VALUES (?, ?)',
+      [random.skewed(USERS), price(total)],
+    );
+    const [insertedLines] = await connection.query<ResultSetHeader>(
+      'INSERT INTO order_items (order_id, product_id, quantity, unit_price) VALUES ?',
+      [lines.map(({productId, quantity, cents}) => [inserted.insertId, productId, quantity, price(cents)])],
+    );
+    const lineIds = lines.map((_, index) => insertedLines.insertId + index);
+    this.#recent.push({id: inserted.insertId, lineIds});
+    if (this.#recent.length > RECENT_ORDERS) this.#recent = this.#recent.slice(-RECENT_ORDERS / 2);
+    return 1 + lines.length;
+  }
+
+  async #pay(connection: PoolConnection, order: KnownOrder): Promise<number> {
+    return await affected(connection, 'UPDATE orders SET status = ? WHERE id = ?', ['paid', order.id]);
+  }
+
+  async #changeQuantity(connection: PoolConnection, order: KnownOrder): Promise<number> {
+    const lineId = this.#random.pick(order.lineIds) ?? 0;
+    const lines = await affected(
+      connection,
+      'UPDATE order_items SET quantity = quantity + 1 WHERE id = ? AND order_id = ?',
+      [lineId, order.id],
+    );
+    if (lines === 0) return 0;
+    const amount = 'UPDATE orders SET total_amount = total_amount + 10.50 WHERE id = ?';
+    return lines + (await affected(connection, amount, [order.id]));
+  }
+
+  async #moveLine(connection: PoolConnection, from: KnownOrder): Promise<number> {
+    const to = this.#random.pick(this.#recent);
+    const lineId = from.lineIds.pop();
+    if (to === undefined || to === from || lineId === undefined) return 0;
+    // The target may have been cancelled meanwhile; then nothing moves.
+    const move =
+      'UPDATE order_items SET order_id = ? WHERE id = ? AND EXISTS (SELECT 1 FROM orders WHERE id = ?)';
+    const rows = await affected(connection, move, [to.id, lineId, to.id]);
+    if (rows > 0) to.lineIds.push(lineId);
+    return rows;
+  }
+
+  async #dropLine(connection: PoolConnection, order: KnownOrder): Promise<number> {
+    const lineId = order.lineIds.pop();
+    return await affected(connection, 'DELETE FROM order_items WHERE id = ?', [lineId ?? 0]);
+  }
+
+  async #cancel(connection: PoolConnection, order: KnownOrder): Promise<number> {
+    this.#recent = this.#recent.filter((other) => other !== order);
+    return await affected(connection, 'DELETE FROM orders WHERE id = ?', [order.id]);
+  }
+}
+
+async function affected(
+  connection: PoolConnection,
+  sql: string,
+  values: (string | number)[],
+): Promise<number> {
+  const [result] = await connection.query<ResultSetHeader>(sql, values);
+  return result.affectedRows;
+}
+
+function price(cents: number): string {
+  return (cents / 100).toFixed(2);
+}

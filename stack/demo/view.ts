@@ -1,0 +1,101 @@
+/** What the demo shows: one line per beat, and an order on both sides. */
+import {Redis} from 'ioredis';
+import mysql, {type Connection, type RowDataPacket} from 'mysql2/promise';
+import {ReadModel} from '../../src/apply/readModel.js';
+import {KafkaTopic} from '../../src/clients/kafka.js';
+import {RedisClient} from '../../src/clients/redis.js';
+import {bestSellers} from '../../src/report/report.js';
+import {readLag} from '../../src/observe/lag.js';
+import {compare, type Comparison} from '../comparison.js';
+import type {StackEnv} from '../stack.js';
+import {workerVariables} from '../stack.js';
+
+const REPORT = {prefix: '', moneyDecimals: 2};
+
+export interface Flow {
+  /** Records in the log, and how many of them Redis holds. */
+  readonly logged: bigint;
+  readonly lagRecords: bigint;
+  readonly ordersInRedis: string;
+  readonly bestSellers: string;
+}
+
+/** Eyes on MySQL, Kafka and Redis. */
+export class View {
+  readonly #mysql: Connection;
+  readonly #redis: Redis;
+  readonly #client: RedisClient;
+  readonly #model: ReadModel;
+  readonly #topic: KafkaTopic;
+
+  private constructor(mysqlConnection: Connection, env: StackEnv) {
+    this.#mysql = mysqlConnection;
+    this.#redis = new Redis(env.redis.url);
+    this.#client = new RedisClient({url: env.redis.url, timeoutMs: 5_000});
+    this.#model = new ReadModel(this.#client, env.topic, {prefix: '', extraColumns: []});
+    const kafka = {
+      clientId: 'demo',
+      ssl: false,
+      sasl: null,
+      connectionTimeoutMs: 3_000,
+      requestTimeoutMs: 30_000,
+    };
+    this.#topic = new KafkaTopic({...kafka, brokers: env.kafka.brokers}, env.topic);
+  }
+
+  static async open(env: StackEnv): Promise<View> {
+    const connection = await mysql.createConnection({uri: workerVariables(env)['MYSQL_URL'] ?? ''});
+    const view = new View(connection, env);
+    await view.#client.connect();
+    return view;
+  }
+
+  async flow(): Promise<Flow> {
+    const ranges = await this.#topic.ranges();
+    const rows = await readLag(this.#topic, this.#model, ranges.size);
+    const sellers = await bestSellers(this.#client, REPORT, 3);
+    return {
+      logged: rows.reduce((sum, row) => sum + row.end, 0n),
+      lagRecords: rows.reduce((sum, row) => sum + row.lagRecords, 0n),
+      ordersInRedis: (await this.#redis.hget('report:totals', 'orders')) ?? '0',
+      bestSellers: sellers.map(({productId, unitsSold}) => `product ${productId} (${unitsSold})`).join(', '),
+    };
+  }
+
+  /** A recent order that has reached Redis, as MySQL and as Redis hold it. */
+  async sample(): Promise<string[]> {
+    for (const back of [0, 50, 500, 2_000, 5_000, 20_000]) {
+      const [rows] = await this.#mysql.query<RowDataPacket[]>(
+        'SELECT CAST(id AS CHAR) id, user_id, total_amount FROM orders ORDER BY orders.id DESC LIMIT 1 OFFSET ?',
+        [back],
+      );
+      const order = rows[0];
+      const hash = await this.#redis.hgetall(`order:${String(order?.['id'])}`);
+      if (order === undefined || hash['id'] === undefined) continue;
+      const [lines] = await this.#mysql.query<RowDataPacket[]>(
+        'SELECT product_id, quantity FROM order_items WHERE order_id = ? ORDER BY id',
+        [order['id']],
+      );
+      const items = lines
+        .map((line) => `${String(line['product_id'])} x ${String(line['quantity'])}`)
+        .join(', ');
+      const {id, user_id: user = '', total_amount: amount = '', items: text = ''} = hash;
+      return [
+        `  MySQL  orders ${id}: user ${String(order['user_id'])}, ${String(order['total_amount'])}; items ${items}`,
+        `  Redis  order:${id}: user ${user}, ${amount}; items ${text}`,
+      ];
+    }
+    return ['  no order is in Redis yet'];
+  }
+
+  async compare(): Promise<Comparison> {
+    return await compare(this.#mysql, this.#redis);
+  }
+
+  async close(): Promise<void> {
+    this.#redis.disconnect();
+    this.#client.close();
+    await this.#topic.close();
+    await this.#mysql.end();
+  }
+}
