@@ -1,4 +1,6 @@
 #!/usr/bin/env node
 import {main} from './cli/program.js';
 
-process.exitCode = await main(process.argv, process.env);
+const exitCode = await main(process.argv, process.env);
+// Ends here also when a server holds a connection open that could not be closed in time.
+process.exit(exitCode);

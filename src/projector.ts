@@ -180,8 +180,11 @@ export class Projector {
       await log.stop();
       return true;
     };
-    const late = clock.sleep(this.#settings.stopTimeoutMs).then(() => false);
-    if (!(await Promise.race([drained(), late]))) {
+    const inTime = new AbortController();
+    const late = clock.sleep(this.#settings.stopTimeoutMs, inTime.signal).then(() => false);
+    const isDrained = await Promise.race([drained(), late]);
+    inTime.abort();
+    if (!isDrained) {
       logger.warn(
         {timeoutMs: this.#settings.stopTimeoutMs},
         'stopped without leaving the group: no answer in time',
