@@ -1,0 +1,230 @@
+/** SQL in, Redis out: rows that go, come back, or change their key. */
+import {freshId, inTransaction, Pipeline, type PlacedOrder} from '../support/pipeline.js';
+
+let shop: Pipeline;
+
+beforeAll(async () => {
+  shop = await Pipeline.open('deletes');
+});
+
+afterEach(async () => {
+  await shop.applied();
+  expect(await shop.differences()).toEqual([]);
+});
+
+afterAll(async () => {
+  await shop.close();
+});
+
+async function expectGone({id, user}: PlacedOrder, products: readonly string[]): Promise<void> {
+  expect(await shop.order(id)).toEqual({});
+  expect(await shop.lines(id)).toEqual({});
+  expect(await shop.reported('users', user)).toBeNull();
+  for (const product of products) {
+    expect(await shop.sold(product)).toBe('0');
+    expect(await shop.reported('products', product)).toBeNull();
+  }
+}
+
+/** Rows that foreign keys would forbid, or order otherwise. */
+async function withoutForeignKeys(work: () => Promise<void>): Promise<void> {
+  await shop.sql('SET SESSION foreign_key_checks = 0');
+  try {
+    await work();
+  } finally {
+    await shop.sql('SET SESSION foreign_key_checks = 1');
+  }
+}
+
+test('lines deleted and then the order: nothing is left, and nothing is counted twice (C2)', async () => {
+  const [tea, cup] = [freshId(), freshId()];
+  const order = await shop.placeOrder('8.00', [
+    [tea, 2],
+    [cup, 3],
+  ]);
+  await shop.applied();
+  await inTransaction(shop.mysql, async () => {
+    await shop.sql('DELETE FROM order_items WHERE order_id = ?', [order.id]);
+    await shop.sql('DELETE FROM orders WHERE id = ?', [order.id]);
+  });
+  await shop.applied();
+
+  await expectGone(order, [tea, cup]);
+});
+
+test('the order alone deleted, its lines by a cascade that no event tells of: all its units are released (S4)', async () => {
+  const [tea, cup] = [freshId(), freshId()];
+  const order = await shop.placeOrder('8.00', [
+    [tea, 2],
+    [cup, 3],
+  ]);
+  const other = await shop.placeOrder('1.00', [[tea, 10]]);
+  await shop.applied();
+  expect(await shop.sold(tea)).toBe('12');
+  await shop.sql('DELETE FROM orders WHERE id = ?', [order.id]);
+  await shop.applied();
+
+  expect(await shop.order(order.id)).toEqual({});
+  expect(await shop.lines(order.id)).toEqual({});
+  expect([await shop.sold(tea), await shop.sold(cup)]).toEqual(['10', '0']);
+  expect(await shop.order(other.id)).toMatchObject({items_count: '1'});
+});
+
+test('one of two lines deleted', async () => {
+  const [tea, cup] = [freshId(), freshId()];
+  const {id, lines} = await shop.placeOrder('8.00', [
+    [tea, 2],
+    [cup, 3],
+  ]);
+  await shop.sql('DELETE FROM order_items WHERE id = ?', [lines[0]]);
+  await shop.applied();
+
+  expect(await shop.order(id)).toMatchObject({items_count: '1', items: `product_id:${cup},quantity:3`});
+  expect([await shop.sold(tea), await shop.sold(cup)]).toEqual(['0', '3']);
+});
+
+test('inserted and deleted in one transaction: nothing is left but a counter at 0', async () => {
+  const [tea, cup] = [freshId(), freshId()];
+  const order = await inTransaction(shop.mysql, async () => {
+    const user = freshId();
+    const id = await shop.insert('INSERT INTO orders (user_id, total_amount) VALUES (?, 4)', [user]);
+    const lines = [await shop.addLine(id, tea, 2), await shop.addLine(id, cup, 1)];
+    await shop.sql('DELETE FROM order_items WHERE id = ?', [lines[1]]);
+    await shop.sql('DELETE FROM orders WHERE id = ?', [id]);
+    return {id, user, lines};
+  });
+  await shop.applied();
+
+  await expectGone(order, [tea, cup]);
+});
+
+test('an order re-created with the same id has only what it has now', async () => {
+  const [tea, cup] = [freshId(), freshId()];
+  const order = await shop.placeOrder('8.00', [[tea, 2]]);
+  await shop.applied();
+  const user = freshId();
+  await shop.sql('DELETE FROM orders WHERE id = ?', [order.id]);
+  await shop.sql('INSERT INTO orders (id, user_id, total_amount) VALUES (?, ?, 3)', [order.id, user]);
+  const line = await shop.addLine(order.id, cup, 6);
+  await shop.applied();
+
+  expect(await shop.order(order.id)).toEqual({
+    id: order.id,
+    user_id: user,
+    total_amount: '3.00',
+    items_count: '1',
+    items: `product_id:${cup},quantity:6`,
+  });
+  expect(await shop.lines(order.id)).toEqual({[line]: `${cup}:6`});
+  expect([await shop.sold(tea), await shop.sold(cup)]).toEqual(['0', '6']);
+  expect(await shop.reported('users', order.user)).toBeNull();
+});
+
+test('REPLACE of an order takes its lines along, as in MySQL', async () => {
+  const [tea, cup] = [freshId(), freshId()];
+  const order = await shop.placeOrder('8.00', [[tea, 2]]);
+  await shop.sql('REPLACE INTO orders (id, user_id, total_amount) VALUES (?, ?, 5)', [order.id, order.user]);
+  await shop.addLine(order.id, cup, 1);
+  await shop.applied();
+
+  expect(await shop.order(order.id)).toMatchObject({
+    total_amount: '5.00',
+    items: `product_id:${cup},quantity:1`,
+  });
+  expect([await shop.sold(tea), await shop.sold(cup)]).toEqual(['0', '1']);
+});
+
+test('REPLACE of a line counts it once', async () => {
+  const tea = freshId();
+  const {id, lines} = await shop.placeOrder('8.00', [[tea, 2]]);
+  await shop.applied();
+  await shop.sql(
+    'REPLACE INTO order_items (id, order_id, product_id, quantity, unit_price) VALUES (?, ?, ?, 5, 1)',
+    [lines[0], id, tea],
+  );
+  await shop.applied();
+
+  expect(await shop.sold(tea)).toBe('5');
+  expect(await shop.lines(id)).toEqual({[lines[0]!]: `${tea}:5`});
+});
+
+test('a line before its order is kept, and counted when the order comes', async () => {
+  const tea = freshId();
+  const {id, user} = await shop.placeOrder('2.00', []);
+  await shop.sql('DELETE FROM orders WHERE id = ?', [id]);
+  await withoutForeignKeys(async () => {
+    const line = await shop.addLine(id, tea, 4);
+    await shop.applied();
+    expect(await shop.order(id)).toEqual({});
+    expect(await shop.lines(id)).toEqual({[line]: `${tea}:4`});
+    expect(await shop.sold(tea)).toBe('0');
+    expect(await shop.differences()).toEqual([]);
+  });
+  await shop.sql('INSERT INTO orders (id, user_id, total_amount) VALUES (?, ?, 2)', [id, user]);
+  await shop.applied();
+
+  expect(await shop.order(id)).toMatchObject({items_count: '1', items: `product_id:${tea},quantity:4`});
+  expect(await shop.sold(tea)).toBe('4');
+});
+
+test('an order without lines changes its primary key', async () => {
+  const order = await shop.placeOrder('2.00', []);
+  const spare = await shop.placeOrder('1.00', []);
+  await shop.sql('DELETE FROM orders WHERE id = ?', [spare.id]);
+  await shop.applied();
+  await shop.sql('UPDATE orders SET id = ? WHERE id = ?', [spare.id, order.id]);
+  await shop.applied();
+
+  expect(await shop.order(order.id)).toEqual({});
+  expect(await shop.order(spare.id)).toEqual({
+    id: spare.id,
+    user_id: order.user,
+    total_amount: '2.00',
+    items_count: '0',
+    items: '',
+  });
+  expect(await shop.reported('users', order.user)).toBe('200');
+});
+
+test('an order with lines changes its primary key, and the lines follow in the same transaction', async () => {
+  const [tea, cup] = [freshId(), freshId()];
+  const order = await shop.placeOrder('2.00', [
+    [tea, 1],
+    [cup, 2],
+  ]);
+  const spare = await shop.placeOrder('1.00', []);
+  await shop.sql('DELETE FROM orders WHERE id = ?', [spare.id]);
+  await shop.applied();
+  await withoutForeignKeys(async () => {
+    await inTransaction(shop.mysql, async () => {
+      await shop.sql('UPDATE orders SET id = ? WHERE id = ?', [spare.id, order.id]);
+      await shop.sql('UPDATE order_items SET order_id = ? WHERE order_id = ?', [spare.id, order.id]);
+    });
+  });
+  await shop.applied();
+
+  expect(await shop.order(order.id)).toEqual({});
+  expect(await shop.lines(order.id)).toEqual({});
+  expect(await shop.order(spare.id)).toEqual({
+    id: spare.id,
+    user_id: order.user,
+    total_amount: '2.00',
+    items_count: '2',
+    items: `product_id:${tea},quantity:1;product_id:${cup},quantity:2`,
+  });
+  expect([await shop.sold(tea), await shop.sold(cup)]).toEqual(['1', '2']);
+});
+
+test('a line changes its primary key', async () => {
+  const tea = freshId();
+  const {id, lines} = await shop.placeOrder('2.00', [[tea, 3]]);
+  const spare = await shop.addLine(id, tea, 1);
+  await shop.sql('DELETE FROM order_items WHERE id = ?', [spare]);
+  await shop.applied();
+  await shop.sql('UPDATE order_items SET id = ? WHERE id = ?', [spare, lines[0]]);
+  await shop.applied();
+
+  expect(await shop.lines(id)).toEqual({[spare]: `${tea}:3`});
+  expect(await shop.order(id)).toMatchObject({items_count: '1', items: `product_id:${tea},quantity:3`});
+  expect(await shop.sold(tea)).toBe('3');
+});
