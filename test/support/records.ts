@@ -1,0 +1,98 @@
+/** Records as Debezium writes them, as builders. Numbers given as bigint are printed exactly, whatever their size. */
+import type {Change} from '../../src/change.js';
+import type {EncodedRecord} from '../../src/decode/decode.js';
+import type {SourceSchema} from '../../src/decode/schema.js';
+
+export type Row = Readonly<Record<string, unknown>>;
+
+export interface RowEvent {
+  readonly op: string;
+  readonly table: string;
+  readonly before?: Row | null;
+  readonly after?: Row | null;
+  readonly sourceTimeMs?: number;
+}
+
+/** The three texts that one row event may take. */
+export type Form = 'envelope' | 'with schema' | 'flat';
+export const FORMS: readonly Form[] = ['envelope', 'with schema', 'flat'];
+
+export const SHOP: SourceSchema = {
+  orders: {table: 'orders', id: 'id', userId: 'user_id', totalAmount: 'total_amount'},
+  lines: {
+    table: 'order_items',
+    id: 'id',
+    orderId: 'order_id',
+    productId: 'product_id',
+    quantity: 'quantity',
+  },
+  heartbeatTable: 'heartbeat',
+  extraColumns: [],
+  moneyDecimals: 2,
+};
+
+export const SOURCE_TIME_MS = 1_795_426_801_749;
+
+export function orderRow(fields: Row = {}): Row {
+  return {id: 5n, user_id: 7n, total_amount: '45.99', status: 'new', ...fields};
+}
+
+export function lineRow(fields: Row = {}): Row {
+  return {id: 71n, order_id: 5n, product_id: 10n, quantity: 3, unit_price: '15.33', ...fields};
+}
+
+export function body(event: RowEvent, form: Form = 'envelope'): unknown {
+  const {op, table, before = null, after = null, sourceTimeMs = SOURCE_TIME_MS} = event;
+  if (form === 'flat') {
+    const row = op === 'd' ? before : after;
+    const added = {__op: op, __table: table, __source_ts_ms: sourceTimeMs, __source_gtid: null};
+    return {...row, __deleted: String(op === 'd'), ...added};
+  }
+  const source = {version: '3.6.1.Final', connector: 'mysql', ts_ms: sourceTimeMs, db: 'shop', table};
+  const envelope = {before, after, source, op, ts_ms: sourceTimeMs + 5, transaction: null};
+  return form === 'envelope' ? envelope : {schema: {type: 'struct', name: 'Envelope'}, payload: envelope};
+}
+
+/** A record around a body; bodies that are text already go as they are. */
+export function encoded(value: unknown, key: string | null): EncodedRecord {
+  return {
+    key: key === null ? null : Buffer.from(key),
+    value: Buffer.from(typeof value === 'string' ? value : json(value)),
+  };
+}
+
+export function rowRecord(event: RowEvent, key: string | null, form: Form = 'envelope'): EncodedRecord {
+  return encoded(body(event, form), key);
+}
+
+/** The record that a change would come from. `op` chooses among c, u and r; the row before an update is the same row. */
+export function recordOf(change: Change, form: Form = 'envelope', op: 'c' | 'u' | 'r' = 'c'): EncodedRecord {
+  const upsert = (table: string, row: Row): EncodedRecord =>
+    rowRecord({op, table, before: op === 'u' ? row : null, after: row}, change.orderId, form);
+  const gone = (table: string, row: Row): EncodedRecord =>
+    rowRecord({op: 'd', table, before: row}, change.orderId, form);
+  const id = BigInt(change.orderId);
+  switch (change.kind) {
+    case 'order-upserted': {
+      const {userId, totalAmount} = change.row;
+      return upsert('orders', orderRow({id, user_id: BigInt(userId), total_amount: totalAmount}));
+    }
+    case 'order-deleted':
+      return gone('orders', orderRow({id}));
+    case 'line-upserted': {
+      const {productId, quantity} = change.line;
+      const row = {id: BigInt(change.lineId), product_id: BigInt(productId), quantity: BigInt(quantity)};
+      return upsert('order_items', lineRow({...row, order_id: id}));
+    }
+    case 'line-deleted':
+      return gone('order_items', lineRow({id: BigInt(change.lineId), order_id: id}));
+  }
+}
+
+/** JSON text in which a bigint is a bare number. */
+export function json(value: unknown): string {
+  const marked = JSON.stringify(value, (_name, inner: unknown) =>
+    typeof inner === 'bigint' ? `@@${inner}@@` : inner,
+  );
+  return marked.replace(/"@@(-?\d+)@@"/g, '$1');
+}

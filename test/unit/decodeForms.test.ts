@@ -1,0 +1,151 @@
+/** The forms in which one row event may come, and the records beside row events. */
+import {decodeRecord} from '../../src/decode/decode.js';
+import type {Decoded} from '../../src/change.js';
+import {body, encoded, FORMS, lineRow, orderRow, rowRecord, SHOP, SOURCE_TIME_MS} from '../support/records.js';
+
+const decode = (value: unknown, key: string | null = '5'): Decoded =>
+  decodeRecord(encoded(value, key), SHOP);
+
+describe.each(FORMS)('a row event as %s', (form) => {
+  test.each(['c', 'u', 'r'])('op %s is an upsert of the full row (I3)', (op) => {
+    const row = orderRow();
+    const event = {op, table: 'orders', before: op === 'u' ? orderRow({total_amount: '1.00'}) : null, after: row};
+    expect(decodeRecord(rowRecord(event, '5', form), SHOP)).toEqual({
+      kind: 'change',
+      change: {kind: 'order-upserted', orderId: '5', row: {userId: '7', totalAmount: '45.99', extra: []}},
+      sourceTimeMs: SOURCE_TIME_MS,
+    });
+  });
+
+  test('a line is upserted under its order', () => {
+    const event = {op: 'c', table: 'order_items', after: lineRow()};
+    expect(decodeRecord(rowRecord(event, '5', form), SHOP)).toEqual({
+      kind: 'change',
+      change: {
+        kind: 'line-upserted',
+        orderId: '5',
+        lineId: '71',
+        line: {productId: '10', quantity: '3'},
+      },
+      sourceTimeMs: SOURCE_TIME_MS,
+    });
+  });
+
+  test('a delete needs the ids alone', () => {
+    const orderDelete = rowRecord({op: 'd', table: 'orders', before: {id: 5n}}, '5', form);
+    expect(decodeRecord(orderDelete, SHOP)).toMatchObject({change: {kind: 'order-deleted', orderId: '5'}});
+    const lineDelete = rowRecord({op: 'd', table: 'order_items', before: {id: 71n, order_id: 5n}}, '5', form);
+    expect(decodeRecord(lineDelete, SHOP)).toMatchObject({
+      change: {kind: 'line-deleted', orderId: '5', lineId: '71'},
+    });
+  });
+
+  test('TRUNCATE of either table is rejected: it has no row events', () => {
+    for (const table of ['orders', 'order_items']) {
+      expect(decodeRecord(rowRecord({op: 't', table}, null, form), SHOP)).toEqual({
+        kind: 'rejected',
+        rejection: {kind: 'table-truncated', reason: `table ${table} was truncated`},
+      });
+    }
+  });
+
+  test('a logical message and an unknown op', () => {
+    expect(decodeRecord(rowRecord({op: 'm', table: 'orders'}, '5', form), SHOP)).toMatchObject({
+      kind: 'ignored',
+    });
+    const unknown = rowRecord({op: 'x', table: 'orders', after: orderRow()}, '5', form);
+    expect(decodeRecord(unknown, SHOP)).toMatchObject({rejection: {reason: 'an unknown op'}});
+  });
+
+  test('the heartbeat table and other tables carry no change', () => {
+    const heartbeat = rowRecord({op: 'u', table: 'heartbeat', after: {id: 1, ts: 'x'}}, '1', form);
+    expect(decodeRecord(heartbeat, SHOP)).toEqual({kind: 'heartbeat', sourceTimeMs: SOURCE_TIME_MS});
+    const other = rowRecord({op: 'c', table: 'users', after: {id: 1}}, null, form);
+    expect(decodeRecord(other, SHOP)).toEqual({kind: 'ignored', reason: 'a row of another table'});
+  });
+});
+
+test('a row without its part of the envelope is rejected', () => {
+  expect(decode(body({op: 'd', table: 'orders', before: null}))).toMatchObject({
+    rejection: {reason: 'a delete without the row before it (binlog_row_image=FULL)'},
+  });
+  expect(decode(body({op: 'u', table: 'orders', after: null}))).toMatchObject({
+    rejection: {reason: 'op u without the row after it'},
+  });
+  expect(decode({op: 'c', source: {ts_ms: 1}, after: orderRow()})).toMatchObject({
+    rejection: {reason: 'the envelope has no source.table'},
+  });
+});
+
+test('a flat delete may be told by __deleted alone, as text or boolean', () => {
+  for (const deleted of ['true', true]) {
+    expect(decode({...orderRow(), __op: 'u', __table: 'orders', __deleted: deleted})).toMatchObject({
+      change: {kind: 'order-deleted', orderId: '5'},
+    });
+  }
+});
+
+test('a flat record without op or table is rejected, naming the setting that adds them', () => {
+  for (const value of [
+    {...orderRow(), __deleted: 'false'},
+    {...orderRow(), __op: 'c'},
+  ]) {
+    expect(decode(value)).toMatchObject({
+      rejection: {reason: 'a flat record without __op or __table (add.fields=op,table in the connector)'},
+    });
+  }
+});
+
+test('Debezium’s own heartbeat is a bare ts_ms', () => {
+  expect(decode({ts_ms: 1_795_426_801_749})).toEqual({kind: 'heartbeat', sourceTimeMs: 1_795_426_801_749});
+  expect(decode({schema: {}, payload: {ts_ms: 12}})).toEqual({kind: 'heartbeat', sourceTimeMs: 12});
+});
+
+test('a tombstone is a missing value, JSON null, or a null payload', () => {
+  expect(decodeRecord({key: Buffer.from('5'), value: null}, SHOP)).toEqual({kind: 'tombstone'});
+  expect(decode('null')).toEqual({kind: 'tombstone'});
+  expect(decode({schema: null, payload: null})).toEqual({kind: 'tombstone'});
+});
+
+test('schema changes and transaction records are ignored, each by its name', () => {
+  const schemaChange = {source: {server: 'shop'}, databaseName: 'shop', ddl: 'ALTER TABLE ...', ts_ms: 1};
+  expect(decode(schemaChange)).toEqual({kind: 'ignored', reason: 'a schema change record'});
+  const begin = {status: 'BEGIN', id: 'file=1,pos=2', event_count: null, data_collections: null, ts_ms: 1};
+  expect(decode(begin)).toEqual({kind: 'ignored', reason: 'a transaction record'});
+  expect(decode({...begin, status: 'END', event_count: 2})).toMatchObject({kind: 'ignored'});
+});
+
+test.each([
+  ['an empty object', {}],
+  ['a bare row', orderRow()],
+  ['an unknown envelope', {op: 1, source: {}}],
+])('%s is rejected, not skipped (I6)', (_name, value) => {
+  expect(decode(value)).toMatchObject({
+    kind: 'rejected',
+    rejection: {kind: 'record-undecodable', reason: expect.stringContaining('neither Debezium') as string},
+  });
+});
+
+test('table and column names can be mapped', () => {
+  const schema = {
+    ...SHOP,
+    orders: {table: 'bestellung', id: 'nr', userId: 'kunde', totalAmount: 'summe'},
+  };
+  const record = rowRecord({op: 'c', table: 'bestellung', after: {nr: 5, kunde: 9, summe: '1.00'}}, '5');
+  expect(decodeRecord(record, schema)).toMatchObject({
+    change: {orderId: '5', row: {userId: '9', totalAmount: '1.00'}},
+  });
+});
+
+test('a field named __proto__ changes nothing', () => {
+  const row = `{"id":5,"user_id":7,"total_amount":"45.99","__proto__":{"id":6,"polluted":true}}`;
+  const big = row.replace('"user_id":7', '"user_id":9007199254740993');
+  for (const [text, userId] of [
+    [row, '7'],
+    [big, '9007199254740993'],
+  ] as const) {
+    const value = `{"op":"c","source":{"table":"orders"},"after":${text},"__proto__":{"op":"d"}}`;
+    expect(decode(value)).toMatchObject({change: {kind: 'order-upserted', orderId: '5', row: {userId}}});
+  }
+  expect('polluted' in {}).toBe(false);
+});

@@ -1,0 +1,94 @@
+/** Ids: exact at any size, the same in the row and in the key. */
+import {decodeRecord} from '../../src/decode/decode.js';
+import {body, encoded, FORMS, json, lineRow, orderRow, rowRecord, SHOP} from '../support/records.js';
+
+const BIG = 9_223_372_036_854_775_807n;
+const IDS = [9_007_199_254_740_991n, 9_007_199_254_740_992n, 9_007_199_254_740_993n, BIG, 18_446_744_073_709_551_615n];
+
+describe.each(FORMS)('as %s', (form) => {
+  test.each(IDS)('id %d is exact, in the row and in the key (I8)', (id) => {
+    const event = {op: 'c', table: 'orders', after: orderRow({id, user_id: id - 1n})};
+    expect(decodeRecord(rowRecord(event, String(id), form), SHOP)).toMatchObject({
+      change: {orderId: String(id), row: {userId: String(id - 1n)}},
+    });
+    const line = {op: 'd', table: 'order_items', before: lineRow({id: id - 2n, order_id: id})};
+    expect(decodeRecord(rowRecord(line, String(id), form), SHOP)).toMatchObject({
+      change: {orderId: String(id), lineId: String(id - 2n)},
+    });
+  });
+
+  test('neighbours beyond 2^53 stay different (I8)', () => {
+    const event = {op: 'c', table: 'orders', after: orderRow({id: BIG})};
+    const decoded = decodeRecord(rowRecord(event, String(BIG - 1n), form), SHOP);
+    expect(decoded).toMatchObject({kind: 'rejected'});
+  });
+});
+
+test('ids may come as text', () => {
+  const row = lineRow({id: '71', order_id: String(BIG), product_id: '-3', quantity: '-2'});
+  const record = rowRecord({op: 'c', table: 'order_items', after: row}, String(BIG));
+  expect(decodeRecord(record, SHOP)).toMatchObject({
+    change: {lineId: '71', line: {productId: '-3', quantity: '-2'}},
+  });
+});
+
+test.each([
+  ['text with a leading zero', '05'],
+  ['text with a plus', '+5'],
+  ['empty text', ''],
+  ['text that is no number', 'five'],
+  ['a fraction', 5.5],
+  ['null', null],
+  ['a boolean', true],
+  ['an array', [5]],
+  ['an object', {value: 5}],
+  ['a number with an exponent beyond 2^53', 1e300],
+])('an id that is %s is rejected', (_name, id) => {
+  const record = rowRecord({op: 'c', table: 'orders', after: orderRow({id})}, '5');
+  expect(decodeRecord(record, SHOP)).toMatchObject({
+    rejection: {kind: 'record-undecodable', reason: expect.stringContaining('column id') as string},
+  });
+});
+
+test('an update that changes an id is rejected: it would leave the old order without a word (S2)', () => {
+  const cases = [
+    {table: 'orders', before: orderRow({id: 4n}), after: orderRow()},
+    {table: 'order_items', before: lineRow({order_id: 4n}), after: lineRow()},
+    {table: 'order_items', before: lineRow({id: 70n}), after: lineRow()},
+    {table: 'orders', before: orderRow({id: BIG - 1n}), after: orderRow({id: BIG})},
+  ];
+  for (const {table, before, after} of cases) {
+    const key = json((after['order_id'] ?? after['id']));
+    expect(decodeRecord(rowRecord({op: 'u', table, before, after}, key), SHOP)).toMatchObject({
+      rejection: {reason: expect.stringContaining('an update that changes') as string},
+    });
+  }
+});
+
+describe('the key is the order id (S2)', () => {
+  const value = body({op: 'c', table: 'order_items', after: lineRow({order_id: BIG})});
+
+  test.each([
+    ['bare', `${BIG}`],
+    ['as JSON text', `"${BIG}"`],
+    ['with its schema', `{"schema":{"type":"int64"},"payload":${BIG}}`],
+    ['as text with its schema', `{"schema":{"type":"string"},"payload":"${BIG}"}`],
+  ])('%s', (_name, key) => {
+    expect(decodeRecord(encoded(value, key), SHOP)).toMatchObject({kind: 'change'});
+  });
+
+  test.each([
+    ['missing', null, 'the record has no key'],
+    ['empty', '', "the record's key is not the order id"],
+    ['the line id', '71', "the record's key is not the order id"],
+    ['a neighbour beyond 2^53', `${BIG - 1n}`, "the record's key is not the order id"],
+    ['a struct', `{"order_id":${BIG}}`, "the record's key is not the order id"],
+    ['an array', `[${BIG}]`, "the record's key is not the order id"],
+    ['not JSON', '{', "the record's key is not the order id"],
+    ['JSON null', 'null', "the record's key is not the order id"],
+  ])('not when it is %s', (_name, key, reason) => {
+    expect(decodeRecord(encoded(value, key), SHOP)).toMatchObject({
+      rejection: {kind: 'record-undecodable', reason: expect.stringContaining(reason) as string},
+    });
+  });
+});

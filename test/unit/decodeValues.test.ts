@@ -1,0 +1,176 @@
+/** Amounts, quantities, extra columns; and bytes that are no record at all. */
+import {decodeRecord} from '../../src/decode/decode.js';
+import type {Decoded} from '../../src/change.js';
+import {encoded, lineRow, orderRow, rowRecord, SHOP, type Row} from '../support/records.js';
+
+const decodeOrder = (fields: Row, schema = SHOP): Decoded =>
+  decodeRecord(rowRecord({op: 'c', table: 'orders', after: orderRow(fields)}, '5'), schema);
+const decodeLine = (fields: Row): Decoded =>
+  decodeRecord(rowRecord({op: 'c', table: 'order_items', after: lineRow(fields)}, '5'), SHOP);
+
+describe('amounts are text with a fixed scale (S5)', () => {
+  test.each(['0.00', '45.99', '-45.99', '9999999999.99', '-9999999999.99', '0.05'])('%s passes', (amount) => {
+    expect(decodeOrder({total_amount: amount})).toMatchObject({change: {row: {totalAmount: amount}}});
+  });
+
+  test.each([
+    ['too few decimals', '45.9'],
+    ['too many decimals', '45.990'],
+    ['no decimals', '45'],
+    ['nothing before the point', '.99'],
+    ['a leading zero', '045.99'],
+    ['a comma', '45,99'],
+    ['an exponent', '4e1.99'],
+    ['base64 of decimal.handling.mode=precise', 'EfM='],
+    ['a space', ' 45.99'],
+    ['empty', ''],
+    ['a number', 45.99],
+    ['null', null],
+    ['a struct', {scale: 2, value: 'EfM='}],
+  ])('%s is rejected, naming the settings', (_name, amount) => {
+    expect(decodeOrder({total_amount: amount})).toMatchObject({
+      rejection: {
+        reason: expect.stringMatching(
+          /^column total_amount is .*decimal\.handling\.mode=string.*MONEY_DECIMALS/,
+        ) as string,
+      },
+    });
+  });
+
+  test('more than 12 digits are rejected: sums would not be exact in a script (I8)', () => {
+    expect(decodeOrder({total_amount: '99999999999.99'})).toMatchObject({
+      rejection: {reason: 'column total_amount has more than 12 digits; sums would not be exact'},
+    });
+  });
+
+  test('the number of decimals is a setting, and may be none', () => {
+    const three = {...SHOP, moneyDecimals: 3};
+    expect(decodeOrder({total_amount: '1.250'}, three)).toMatchObject({kind: 'change'});
+    const none = {...SHOP, moneyDecimals: 0};
+    expect(decodeOrder({total_amount: '125'}, none)).toMatchObject({kind: 'change'});
+    expect(decodeOrder({total_amount: '1.25'}, none)).toMatchObject({kind: 'rejected'});
+  });
+});
+
+describe('quantities', () => {
+  test.each([0, -2, 2_147_483_647, '9999999999'])('%s passes', (quantity) => {
+    expect(decodeLine({quantity})).toMatchObject({change: {line: {quantity: String(quantity)}}});
+  });
+
+  test.each([
+    ['NULL', null, 'column quantity is null; expected a whole number'],
+    ['a fraction', 1.5, 'column quantity is number; expected a whole number'],
+    ['of 11 digits', '10000000000', 'column quantity has more than 10 digits; sums would not be exact'],
+    ['of 16 digits', 9_007_199_254_740_993n, 'column quantity has more than 10 digits; sums would not be exact'],
+  ])('%s is rejected', (_name, quantity, reason) => {
+    expect(decodeLine({quantity})).toMatchObject({rejection: {reason}});
+  });
+
+  test('a missing column is told from NULL', () => {
+    const {quantity: _, ...row} = lineRow();
+    const record = rowRecord({op: 'c', table: 'order_items', after: row}, '5');
+    expect(decodeRecord(record, SHOP)).toMatchObject({
+      rejection: {reason: 'column quantity is missing; expected a whole number'},
+    });
+  });
+});
+
+describe('extra columns', () => {
+  const schema = {
+    ...SHOP,
+    extraColumns: [
+      {name: 'status', type: 'text'},
+      {name: 'created_at', type: 'time'},
+    ],
+  } as const;
+  const extra = (fields: Row): unknown => {
+    const decoded = decodeOrder(fields, schema);
+    return decoded.kind === 'change' && decoded.change.kind === 'order-upserted'
+      ? decoded.change.row.extra
+      : decoded;
+  };
+
+  test('text passes as it is, times in their canonical form (I9)', () => {
+    const fields = {status: '2026-11-23T08:32:40Z', created_at: '2026-11-23T08:32:40.280Z'};
+    expect(extra(fields)).toEqual(['2026-11-23T08:32:40Z', '2026-11-23 08:32:40.28']);
+  });
+
+  test('null, missing and empty', () => {
+    expect(extra({status: null})).toEqual([null, null]);
+    expect(extra({status: '', created_at: null})).toEqual(['', null]);
+  });
+
+  test('numbers and booleans as MySQL prints them, exact at any size (I8)', () => {
+    expect(extra({status: 9_007_199_254_740_993n, created_at: true})).toEqual(['9007199254740993', '1']);
+    expect(extra({status: 2.5, created_at: false})).toEqual(['2.5', '0']);
+  });
+
+  test('a fraction beside a large id stays the same text', () => {
+    expect(extra({status: 2.5, user_id: 9_007_199_254_740_993n})).toEqual(['2.5', null]);
+  });
+
+  test('a struct is rejected', () => {
+    expect(extra({status: {a: 1}})).toMatchObject({
+      rejection: {reason: 'column status is object; expected a text, a number or a boolean'},
+    });
+  });
+});
+
+describe('bytes that are no record', () => {
+  test.each([
+    ['not JSON', '{"op":"c"', /^the value \(9 bytes\) is not JSON$/],
+    ['empty', '', /is not JSON$/],
+    ['an array', '[{"op":"c"}]', /JSON, but not an object/],
+    ['a number', '5', /JSON, but not an object/],
+    ['a text', '"x"', /JSON, but not an object/],
+    ['nested very deeply', `${'['.repeat(50_000)}${']'.repeat(50_000)}`, /JSON, but not an object/],
+    ['nested very deeply in an object', `{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`, /neither Debezium/],
+  ])('%s', (_name, text, reason) => {
+    expect(decodeRecord(encoded(text, '5'), SHOP)).toMatchObject({
+      kind: 'rejected',
+      rejection: {kind: 'record-undecodable', reason: expect.stringMatching(reason) as string},
+    });
+  });
+
+  test('not UTF-8', () => {
+    const value = Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')]);
+    expect(decodeRecord({key: Buffer.from('5'), value}, SHOP)).toMatchObject({
+      rejection: {reason: 'the value is not UTF-8 text'},
+    });
+  });
+
+  test('a deep column beside an id that needs the exact reading is rejected, not thrown', () => {
+    const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
+    const row = `{"id":9007199254740993,"user_id":7,"total_amount":"1.00","note":${deep}}`;
+    const value = `{"op":"c","source":{"table":"orders"},"after":${row}}`;
+    expect(decodeRecord(encoded(value, '9007199254740993'), SHOP)).toMatchObject({kind: 'rejected'});
+  });
+
+  test('one name twice beside an id that needs the exact reading is rejected', () => {
+    const value = `{"op":"c","source":{"table":"orders"},"after":{"id":9007199254740993,"a":1,"a":2}}`;
+    expect(decodeRecord(encoded(value, '9007199254740993'), SHOP)).toMatchObject({kind: 'rejected'});
+  });
+});
+
+test('no reason for a rejection holds a value of the row (I11)', () => {
+  const secret = 'Zq7Secret';
+  const rows: Row[] = [
+    {id: secret},
+    {user_id: secret},
+    {total_amount: secret},
+    {total_amount: {value: secret}},
+    {user_id: [secret]},
+    {total_amount: `${secret}.99`},
+  ];
+  const reasons = [
+    ...rows.map((fields) => decodeOrder({...fields})),
+    ...['quantity', 'product_id', 'order_id'].map((column) => decodeLine({[column]: secret})),
+    decodeRecord(rowRecord({op: secret, table: 'orders', after: orderRow()}, '5'), SHOP),
+    decodeRecord(encoded(`{"note":"${secret}"`, '5'), SHOP),
+    decodeRecord(encoded({note: secret}, '5'), SHOP),
+    decodeRecord(rowRecord({op: 'c', table: 'orders', after: orderRow()}, secret), SHOP),
+    decodeRecord(encoded(`{"id":9007199254740993,"${secret}":{"x":"${secret}"`, '5'), SHOP),
+  ].map((decoded) => (decoded.kind === 'rejected' ? decoded.rejection.reason : 'NOT REJECTED'));
+  expect(reasons).not.toContain('NOT REJECTED');
+  expect(reasons.filter((reason) => reason.includes(secret))).toEqual([]);
+});

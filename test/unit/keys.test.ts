@@ -1,0 +1,45 @@
+/** The keys of the reader's contract, letter by letter; apply.lua must spell the same ones. */
+import {keysWithPrefix} from '../../src/keys.js';
+import {APPLY_SCRIPT} from '../../src/apply/script.js';
+
+test.each(['', 'shop:'])('the keys with prefix %j', (prefix) => {
+  const keys = keysWithPrefix(prefix);
+  expect([
+    keys.order('5'),
+    keys.orderLines('5'),
+    keys.productSold('10'),
+    keys.reportProducts,
+    keys.reportUsers,
+    keys.reportTotals,
+    keys.position('shop.order-events', 3),
+  ]).toEqual(
+    [
+      'order:5',
+      'order_lines:5',
+      'product:10:sold',
+      'report:products',
+      'report:users',
+      'report:totals',
+      'projector:position:shop.order-events:3',
+    ].map((key) => prefix + key),
+  );
+});
+
+test('`KEYS order:*` counts orders: no other key begins so', () => {
+  const keys = keysWithPrefix('');
+  const others = [keys.orderLines('5'), keys.productSold('5'), keys.reportTotals, keys.position('order:', 0)];
+  expect(others.filter((key) => key.startsWith('order:'))).toEqual([]);
+});
+
+test('the script spells the same keys', () => {
+  const keys = keysWithPrefix('');
+  const spelled = [
+    `prefix .. '${keys.order('')}' .. id`,
+    `prefix .. '${keys.orderLines('')}' .. id`,
+    "prefix .. 'product:' .. product .. ':sold'",
+    `prefix .. '${keys.reportProducts}'`,
+    `prefix .. '${keys.reportUsers}'`,
+    `prefix .. '${keys.reportTotals}'`,
+  ];
+  expect(spelled.filter((text) => !APPLY_SCRIPT.lua.includes(text))).toEqual([]);
+});

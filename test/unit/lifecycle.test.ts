@@ -1,0 +1,85 @@
+/** Signal, Backoff, the system's clock, and waiting for servers at start. */
+import {untilReachable} from '../../src/cli/start.js';
+import {ProjectorError, type ErrorKind} from '../../src/errors.js';
+import {Backoff, Signal, systemClock, type Clock} from '../../src/lifecycle.js';
+
+test('a wake reaches all who wait, and nobody who comes later', async () => {
+  const signal = new Signal();
+  const woken: string[] = [];
+  const waits = ['a', 'b'].map((name) => signal.wait().then(() => woken.push(name)));
+  signal.wake();
+  await Promise.all(waits);
+  const late = signal.wait().then(() => woken.push('late'));
+  await Promise.resolve();
+  expect(woken).toEqual(['a', 'b']);
+  signal.wake();
+  await late;
+  expect(woken).toEqual(['a', 'b', 'late']);
+});
+
+test('a backoff doubles up to its bound and starts anew after a reset', () => {
+  const backoff = new Backoff(50, 1_000);
+  const next = (): number => backoff.nextMs();
+  expect([next(), next(), next(), next(), next(), next(), next()]).toEqual([50, 100, 200, 400, 800, 1000, 1000]);
+  backoff.reset();
+  expect(next()).toBe(50);
+});
+
+test('a sleep ends at once when its signal aborts, before or during it', async () => {
+  const hour = 3_600_000;
+  const abort = new AbortController();
+  const during = systemClock.sleep(hour, abort.signal);
+  abort.abort();
+  await expect(during).resolves.toBeUndefined();
+  await expect(systemClock.sleep(hour, abort.signal)).resolves.toBeUndefined();
+});
+
+describe('waiting for servers at start', () => {
+  function fakeClock(): Clock & {slept: number[]} {
+    let now = 0;
+    const slept: number[] = [];
+    return {
+      slept,
+      nowMs: () => now,
+      sleep: (ms) => {
+        slept.push(ms);
+        now += ms;
+        return Promise.resolve();
+      },
+    };
+  }
+  const failing = (kinds: ErrorKind[]): (() => Promise<string>) => {
+    let attempt = 0;
+    return () => {
+      const kind = kinds[attempt++];
+      return kind === undefined ? Promise.resolve('up') : Promise.reject(new ProjectorError(kind, 'down'));
+    };
+  };
+
+  test('goes on with growing pauses until it answers, and tells each kind of trouble once', async () => {
+    const clock = fakeClock();
+    const told: string[] = [];
+    const attempt = failing(['kafka-unreachable', 'kafka-unreachable', 'kafka-unreachable', 'redis-unreachable']);
+    const options = {clock, timeoutMs: 30_000, tell: (error: ProjectorError) => told.push(error.kind)};
+    await expect(untilReachable(options, attempt)).resolves.toBe('up');
+    expect(told).toEqual(['kafka-unreachable', 'redis-unreachable']);
+    expect(clock.slept).toEqual([100, 200, 400, 800]);
+  });
+
+  test('ends with the last failure when the time is over (L4)', async () => {
+    const clock = fakeClock();
+    const attempt = failing(Array.from({length: 100}, () => 'redis-unreachable'));
+    const options = {clock, timeoutMs: 5_000, tell: () => undefined};
+    await expect(untilReachable(options, attempt)).rejects.toMatchObject({kind: 'redis-unreachable'});
+    expect(clock.nowMs()).toBe(5_000);
+  });
+
+  test('what cannot pass is not waited for', async () => {
+    const clock = fakeClock();
+    const options = {clock, timeoutMs: 5_000, tell: () => undefined};
+    await expect(untilReachable(options, failing(['redis-denied']))).rejects.toMatchObject({
+      kind: 'redis-denied',
+    });
+    expect(clock.slept).toEqual([]);
+  });
+});

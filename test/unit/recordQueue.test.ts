@@ -1,0 +1,55 @@
+/** The queue between fetch and apply. */
+import {RecordQueue} from '../../src/consume/recordQueue.js';
+import type {LogRecord} from '../../src/eventLog.js';
+
+const record = (offset: number, bytes = 0): LogRecord => ({
+  offset: BigInt(offset),
+  timestampMs: '0',
+  key: null,
+  value: Buffer.alloc(bytes),
+});
+const drain = (queue: RecordQueue): number[] => {
+  const offsets: number[] = [];
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) offsets.push(Number(next.offset));
+  return offsets;
+};
+
+test('first in, first out, over many batches', () => {
+  const queue = new RecordQueue(1_000_000);
+  const wanted = Array.from({length: 5_000}, (_, i) => i);
+  const found: number[] = [];
+  for (let at = 0; at < wanted.length; at += 100) {
+    queue.push(wanted.slice(at, at + 100).map((offset) => record(offset)));
+    for (let i = 0; i < 70; i++) found.push(Number(queue.shift()?.offset));
+  }
+  expect([...found, ...drain(queue)]).toEqual(wanted);
+  expect(queue.isEmpty).toBe(true);
+  expect(queue.shift()).toBeUndefined();
+});
+
+test('is full above its bytes, counting keys, values and a share for each record (L2)', () => {
+  const queue = new RecordQueue(1_000);
+  queue.push([record(0, 600)]);
+  expect(queue.isFull).toBe(false);
+  queue.push([record(1, 1)]);
+  expect(queue.isFull).toBe(true);
+  queue.shift();
+  expect(queue.isFull).toBe(false);
+});
+
+test('small records fill it too (L2)', () => {
+  const queue = new RecordQueue(1_000);
+  queue.push(Array.from({length: 6}, (_, i) => record(i)));
+  expect(queue.isFull).toBe(true);
+});
+
+test('peek leaves the record, clear takes all', () => {
+  const queue = new RecordQueue(100);
+  queue.push([record(1, 500), record(2, 500)]);
+  expect(queue.peek()?.offset).toBe(1n);
+  expect(queue.peek()?.offset).toBe(1n);
+  queue.clear();
+  expect([queue.isEmpty, queue.isFull, queue.peek()]).toEqual([true, false, undefined]);
+  queue.push([record(3)]);
+  expect(drain(queue)).toEqual([3]);
+});

@@ -1,0 +1,81 @@
+/** Where a partition starts: every branch of decideStart, with what it says. */
+import {decideStart, requireSameLog} from '../../src/consume/start.js';
+import {ProjectorError} from '../../src/errors.js';
+import {fingerprintOf, formatPosition, positionAfter} from '../../src/position.js';
+
+const KEY = 'projector:position:t:3';
+const LAST = {offset: 123n, timestampMs: '99', key: Buffer.from('5'), value: Buffer.from('{}')};
+const STORED = formatPosition(positionAfter(LAST));
+
+const start = (text: string, low: bigint, high: bigint): unknown => {
+  try {
+    return decideStart({text, key: KEY}, {low, high}, 't[3]');
+  } catch (error) {
+    if (error instanceof ProjectorError) return [error.kind, error.detail];
+    throw error;
+  }
+};
+
+test('nothing stored and a whole log: from its beginning', () => {
+  expect(start('', 0n, 0n)).toEqual({fromOffset: 0n, expectFirst: null});
+  expect(start('', 0n, 500n)).toEqual({fromOffset: 0n, expectFirst: null});
+});
+
+test('nothing stored and a cut log: halts, naming what is missing (S1, I6)', () => {
+  expect(start('', 10n, 500n)).toEqual([
+    'position-missing',
+    't[3]: Redis holds no position (projector:position:t:3) and offsets 0 to 9 are gone',
+  ]);
+});
+
+test.each([
+  ['within the log', 0n, 500n],
+  ['at its end', 0n, 124n],
+  ['with the last applied record as its first', 123n, 500n],
+])('a position %s: one record early, to compare it (I10)', (_name, low, high) => {
+  expect(start(STORED, low, high)).toEqual({fromOffset: 123n, expectFirst: fingerprintOf(LAST)});
+});
+
+test('the last applied record is just gone: from the position, nothing is missing', () => {
+  expect(start(STORED, 124n, 500n)).toEqual({fromOffset: 124n, expectFirst: null});
+  expect(start(STORED, 124n, 124n)).toEqual({fromOffset: 124n, expectFirst: null});
+});
+
+test('a position without a last record: from there', () => {
+  expect(start('v1 124', 0n, 500n)).toEqual({fromOffset: 124n, expectFirst: null});
+});
+
+test('the log begins after the position: halts, naming the range (S1, I6)', () => {
+  expect(start(STORED, 130n, 500n)).toEqual([
+    'log-start-lost',
+    't[3]: offsets 124 to 129 are gone before they were applied',
+  ]);
+});
+
+test('the log ends before the position: it is another log (I10)', () => {
+  expect(start(STORED, 0n, 123n)).toEqual([
+    'log-replaced',
+    't[3]: Redis stands at offset 124, but the log ends at 123',
+  ]);
+});
+
+test('a position that cannot be read halts, without repeating what was found (I11)', () => {
+  expect(start('foreign text', 0n, 500n)).toEqual([
+    'position-unreadable',
+    't[3]: the position under projector:position:t:3 is not in form v1',
+  ]);
+});
+
+test('a partition that the topic does not have', () => {
+  const attempt = (): unknown => decideStart({text: '', key: KEY}, undefined, 't[3]');
+  expect(attempt).toThrow(/^log-replaced: t\[3\] is assigned to this worker but not part of the topic$/);
+});
+
+test('the record at the position must be the one that was applied (I10)', () => {
+  const expected = fingerprintOf(LAST);
+  expect(() => requireSameLog(expected, {...LAST}, 't[3]')).not.toThrow();
+  expect(() => requireSameLog(expected, {...LAST, value: Buffer.from('{"other":1}')}, 't[3]')).toThrow(
+    /^log-replaced: t\[3\]: the record at offset 123 is not the one that was applied \(found offset 123\)$/,
+  );
+  expect(() => requireSameLog(expected, {...LAST, offset: 200n}, 't[3]')).toThrow(/found offset 200/);
+});
