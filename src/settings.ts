@@ -18,7 +18,10 @@ export interface Setting<T> {
   readonly basic?: boolean;
 }
 
-const text = z.string().min(1);
+/** Fields that every order hash has; an extra column of that name would overwrite or delete one. */
+const ORDER_FIELDS = ['id', 'user_id', 'total_amount', 'items_count', 'items'];
+
+const text = z.string().min(1, 'a text that is not empty');
 const list = z.string().transform((value, context) => {
   const items = value.split(',').map((item) => item.trim());
   if (items.includes(''))
@@ -44,14 +47,19 @@ const brokers = list.refine(
   (items) => items.every((item) => /^[^\s:/]+:\d{1,5}$/.test(item)),
   'a comma-separated list of host:port',
 );
-const extraColumns = list.transform((items, context): ExtraColumn[] =>
-  items.map((item) => {
-    const match = /^([A-Za-z_][A-Za-z0-9_$]*)(?::(text|time))?$/.exec(item);
-    if (match === null)
-      context.addIssue({code: 'custom', message: 'a comma-separated list of column or column:time'});
-    return {name: match?.[1] ?? '', type: match?.[2] === 'time' ? 'time' : 'text'};
-  }),
-);
+const extraColumns = list
+  .transform((items, context): ExtraColumn[] =>
+    items.map((item) => {
+      const match = /^([A-Za-z_][A-Za-z0-9_$]*)(?::(text|time))?$/.exec(item);
+      if (match === null)
+        context.addIssue({code: 'custom', message: 'a comma-separated list of column or column:time'});
+      return {name: match?.[1] ?? '', type: match?.[2] === 'time' ? 'time' : 'text'};
+    }),
+  )
+  .refine((columns) => {
+    const names = [...ORDER_FIELDS, ...columns.map(({name}) => name)];
+    return new Set(names).size === names.length;
+  }, `a list of different columns other than ${ORDER_FIELDS.join(', ')}`);
 
 export const SETTINGS = {
   brokers: {

@@ -17,6 +17,7 @@ export async function main(
   environment: Environment,
   output: Output = standardOutput,
 ): Promise<number> {
+  muteKnownWarning();
   let exitCode: number = EXIT.ok;
   const program = createProgram(environment, output, (code) => (exitCode = code));
   try {
@@ -88,6 +89,14 @@ function createProgram(environment: Environment, output: Output, end: (exitCode:
     .option('--json', 'print JSON', false)
     .action((options: {json: boolean}) => end(config(options, {environment, output})));
   return program;
+}
+
+/** kafkajs 2.2.4 arms timers with negative times, which Node 24 and later report on stderr; harmless, and not ours. */
+function muteKnownWarning(): void {
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => {
+    if (warning.name !== 'TimeoutNegativeWarning') process.stderr.write(`${warning.name}: ${warning.message}\n`);
+  });
 }
 
 function rowLimit(value: string): number {
