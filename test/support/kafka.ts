@@ -103,7 +103,10 @@ export async function readTopic(topic: string): Promise<TopicRecord[]> {
           autoCommit: false,
           eachMessage: async ({partition, message: {offset, key, value, headers = {}}}) => {
             const end = missing.get(partition);
-            if (end === undefined) { await Promise.resolve(); return; }
+            if (end === undefined) {
+              await Promise.resolve();
+              return;
+            }
             // The fetch buffer is shared: keep copies.
             records.push({
               partition,

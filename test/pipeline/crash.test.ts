@@ -1,0 +1,152 @@
+/**
+ * A random shop while the worker is killed, stopped, doubled and frozen at moments that the seed picks.
+ *
+ * Afterwards Redis must equal MySQL, and a rebuild from the start of the log must equal Redis, byte by byte (G1, G2, G7).
+ * `SEED=... npm test -- crash` repeats what is tried, though not its timing.
+ */
+import {performance} from 'node:perf_hooks';
+import type {Connection} from 'mysql2/promise';
+import type {WorkerProcess} from '../../stack/worker.js';
+import {connectMysql, Pipeline, startWorker, whenApplied} from '../support/pipeline.js';
+import {chosenSeed, Random} from '../support/random.js';
+import {positions, readModel} from '../support/readModel.js';
+import {until} from '../support/until.js';
+import {Workload} from '../support/workload.js';
+
+const KILLS = 8;
+const TRANSACTIONS_PER_PHASE = 270;
+const BASE = 9_000_000;
+/** A dead member holds its partitions for the session; small chunks give many moments to die in. */
+const SETTINGS = {
+  KAFKA_SESSION_TIMEOUT_MS: '2000',
+  KAFKA_HEARTBEAT_INTERVAL_MS: '300',
+  CHUNK_ORDERS_MAX: '5',
+  CHUNK_RECORDS_MAX: '20',
+};
+const seed = chosenSeed();
+
+describe(`a random shop, seed ${seed}`, () => {
+  let shop: Pipeline;
+  let connections: Connection[];
+  let workload: Workload;
+  const random = new Random(seed);
+
+  beforeAll(async () => {
+    shop = await Pipeline.open('crash', SETTINGS);
+    connections = await Promise.all([connectMysql(), connectMysql(), connectMysql()]);
+    workload = new Workload(connections, seed, BASE);
+  });
+
+  afterAll(async () => {
+    await shop.close();
+    for (const connection of connections) await connection.end();
+  });
+
+  const assignedTo = (worker: WorkerProcess): number[] => {
+    const line = worker.log.findLast(({msg}) => msg === 'partitions assigned');
+    return (line?.['partitions'] as number[] | undefined) ?? [];
+  };
+
+  const owns = async (worker: WorkerProcess, isRight: (partitions: number) => boolean): Promise<void> => {
+    await until(
+      () => isRight(assignedTo(worker).length),
+      () => `another assignment: ${worker.output.slice(-1_500)}`,
+      60_000,
+    );
+  };
+
+  /** Resolves in the middle of a phase: after some transactions, now and then also right after a script has run. */
+  const someMoment = async (): Promise<void> => {
+    await workload.reached(workload.committed + random.int(1, TRANSACTIONS_PER_PHASE - 20));
+    if (random.chance(0.5)) return;
+    const positionsText = async (): Promise<string> =>
+      [...(await positions(shop.redis, shop.prefix))].join(' ');
+    const before = await positionsText();
+    await until(
+      async () => (await positionsText()) !== before,
+      () => 'a position that moves',
+    );
+  };
+
+  test(`the worker is killed ${KILLS} times, and nothing is lost or counted twice (G1, G2, I1, C2, C3)`, async () => {
+    for (let kill = 0; kill < KILLS; kill++) {
+      await owns(shop.worker, (partitions) => partitions === 6);
+      const dies = async (): Promise<void> => {
+        await someMoment();
+        expect(await shop.worker.end('SIGKILL')).toEqual({code: null, signal: 'SIGKILL'});
+        shop.worker = startWorker(shop.name, SETTINGS);
+      };
+      await Promise.all([workload.transact(TRANSACTIONS_PER_PHASE), dies()]);
+    }
+    await shop.applied(60_000);
+
+    expect(await shop.differences()).toEqual([]);
+  });
+
+  test('a stop in mid-stream finishes, exits 0 within the time that an operator expects, and loses nothing (I12)', async () => {
+    let stopMs = Infinity;
+    const stops = async (): Promise<void> => {
+      await someMoment();
+      const begin = performance.now();
+      expect(await shop.worker.end('SIGTERM')).toEqual({code: 0, signal: null});
+      stopMs = performance.now() - begin;
+      shop.worker = startWorker(shop.name, SETTINGS);
+    };
+    await Promise.all([workload.transact(TRANSACTIONS_PER_PHASE), stops()]);
+    await shop.applied();
+
+    expect(stopMs).toBeLessThan(10_000);
+    expect(await shop.differences()).toEqual([]);
+  });
+
+  test('a worker that wakes after others took its partitions changes nothing (C1, I5)', async () => {
+    const second = startWorker(shop.name, SETTINGS);
+    try {
+      await owns(second, (partitions) => partitions === 3);
+      await owns(shop.worker, (partitions) => partitions === 3);
+      const freezes = async (): Promise<void> => {
+        await someMoment();
+        shop.worker.send('SIGSTOP');
+        await owns(second, (partitions) => partitions === 6);
+      };
+      await Promise.all([workload.transact(TRANSACTIONS_PER_PHASE), freezes()]);
+      const awakes = async (): Promise<void> => {
+        await someMoment();
+        shop.worker.send('SIGCONT');
+      };
+      await Promise.all([workload.transact(TRANSACTIONS_PER_PHASE), awakes()]);
+      await shop.applied(60_000);
+
+      expect(second.isRunning).toBe(true);
+      expect(await shop.differences()).toEqual([]);
+    } finally {
+      shop.worker.send('SIGCONT');
+      await second.end('SIGTERM');
+    }
+  });
+
+  test('a rebuild from the start of the log, cut into other chunks, has the same content byte by byte (G7, I7)', async () => {
+    const rebuilt = startWorker('crash-rebuilt', {CHUNK_ORDERS_MAX: '300', CHUNK_RECORDS_MAX: '2000'});
+    try {
+      await shop.applied(60_000);
+      await whenApplied(shop, [shop.prefix, 'crash-rebuilt:'], {timeoutMs: 60_000});
+      const lived = await readModel(shop.redis, shop.prefix);
+
+      expect(lived.size).toBeGreaterThan(500);
+      expect(await readModel(shop.redis, 'crash-rebuilt:')).toEqual(lived);
+    } finally {
+      await rebuilt.end('SIGTERM');
+    }
+    // G6: every record was counted, once.
+    const summary = rebuilt.log.findLast(({msg}) => msg === 'summary') ?? {};
+    const nextOffsets = [...(await positions(shop.redis, 'crash-rebuilt:')).values()];
+    expect(BigInt(Number(summary['applied']) + Number(summary['ignored']))).toBe(
+      nextOffsets.reduce((sum, next) => sum + next, 0n),
+    );
+    const {committed, rolledBack, conflicts} = workload;
+    process.stderr.write(
+      `crash: ${committed} transactions, ${rolledBack} rolled back, ${conflicts} conflicts, ` +
+        `${nextOffsets.reduce((sum, next) => sum + next, 0n)} records, ${KILLS} kills, seed ${seed}\n`,
+    );
+  });
+});

@@ -1,0 +1,47 @@
+/** Everything that Redis holds under a prefix, as comparable text. */
+import type {Redis} from 'ioredis';
+
+/** Key without prefix -> content. Without the worker's own keys (positions). */
+export async function readModel(redis: Redis, prefix: string): Promise<Map<string, string>> {
+  const model = new Map<string, string>();
+  for (const key of (await keysOf(redis, prefix)).sort()) {
+    const name = key.slice(prefix.length);
+    if (!name.startsWith('projector:')) model.set(name, await contentOf(redis, key));
+  }
+  return model;
+}
+
+/** Partition -> next offset, as stored under the prefix. */
+export async function positions(redis: Redis, prefix: string): Promise<Map<number, bigint>> {
+  const found = new Map<number, bigint>();
+  for (const key of await keysOf(redis, `${prefix}projector:position:`)) {
+    const text = (await redis.get(key)) ?? '';
+    found.set(Number(key.slice(key.lastIndexOf(':') + 1)), BigInt(text.split(' ')[1] ?? '0'));
+  }
+  return found;
+}
+
+async function keysOf(redis: Redis, prefix: string): Promise<string[]> {
+  const keys = new Set<string>();
+  let cursor = '0';
+  do {
+    const [next, page] = await redis.scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', 1_000);
+    for (const key of page) keys.add(key);
+    cursor = next;
+  } while (cursor !== '0');
+  return [...keys];
+}
+
+async function contentOf(redis: Redis, key: string): Promise<string> {
+  const type = await redis.type(key);
+  switch (type) {
+    case 'string':
+      return (await redis.get(key)) ?? '';
+    case 'hash':
+      return JSON.stringify(Object.entries(await redis.hgetall(key)).sort(([a], [b]) => (a < b ? -1 : 1)));
+    case 'zset':
+      return (await redis.zrange(key, 0, '-1', 'WITHSCORES')).join(' ');
+    default:
+      throw new Error(`${key} is a ${type}`);
+  }
+}
