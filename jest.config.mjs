@@ -31,5 +31,10 @@ export default {
       globalTeardown: '<rootDir>/test/support/stopStack.ts',
       testTimeout: 120_000,
     },
+    {
+      ...shared,
+      displayName: 'containers',
+      testMatch: ['<rootDir>/test/containers/**/*.test.ts'],
+    },
   ],
 };

@@ -21,7 +21,10 @@ step('format', 'prettier', ['--check', '--log-level=warn', '.']);
 step('lint', 'eslint', ['.']);
 step('types', 'tsc', ['-p', 'tsconfig.json']);
 jest('fast', []);
-if (mode === 'all') jest('stack', ['--runInBand']);
+if (mode === 'all') {
+  jest('stack', ['--runInBand']);
+  jest('containers', ['--runInBand']);
+}
 
 process.stderr.write(`${((performance.now() - started) / 1000).toFixed(0)} s in all\n`);
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
