@@ -1,15 +1,28 @@
 /** The forms in which one row event may come, and the records beside row events. */
 import {decodeRecord} from '../../src/decode/decode.js';
 import type {Decoded} from '../../src/change.js';
-import {body, encoded, FORMS, lineRow, orderRow, rowRecord, SHOP, SOURCE_TIME_MS} from '../support/records.js';
+import {
+  body,
+  encoded,
+  FORMS,
+  lineRow,
+  orderRow,
+  rowRecord,
+  SHOP,
+  SOURCE_TIME_MS,
+} from '../support/records.js';
 
-const decode = (value: unknown, key: string | null = '5'): Decoded =>
-  decodeRecord(encoded(value, key), SHOP);
+const decode = (value: unknown, key: string | null = '5'): Decoded => decodeRecord(encoded(value, key), SHOP);
 
 describe.each(FORMS)('a row event as %s', (form) => {
   test.each(['c', 'u', 'r'])('op %s is an upsert of the full row (I3)', (op) => {
     const row = orderRow();
-    const event = {op, table: 'orders', before: op === 'u' ? orderRow({total_amount: '1.00'}) : null, after: row};
+    const event = {
+      op,
+      table: 'orders',
+      before: op === 'u' ? orderRow({total_amount: '1.00'}) : null,
+      after: row,
+    };
     expect(decodeRecord(rowRecord(event, '5', form), SHOP)).toEqual({
       kind: 'change',
       change: {kind: 'order-upserted', orderId: '5', row: {userId: '7', totalAmount: '45.99', extra: []}},

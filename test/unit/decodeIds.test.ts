@@ -3,7 +3,13 @@ import {decodeRecord} from '../../src/decode/decode.js';
 import {body, encoded, FORMS, json, lineRow, orderRow, rowRecord, SHOP} from '../support/records.js';
 
 const BIG = 9_223_372_036_854_775_807n;
-const IDS = [9_007_199_254_740_991n, 9_007_199_254_740_992n, 9_007_199_254_740_993n, BIG, 18_446_744_073_709_551_615n];
+const IDS = [
+  9_007_199_254_740_991n,
+  9_007_199_254_740_992n,
+  9_007_199_254_740_993n,
+  BIG,
+  18_446_744_073_709_551_615n,
+];
 
 describe.each(FORMS)('as %s', (form) => {
   test.each(IDS)('id %d is exact, in the row and in the key (I8)', (id) => {
@@ -58,7 +64,7 @@ test('an update that changes an id is rejected: it would leave the old order wit
     {table: 'orders', before: orderRow({id: BIG - 1n}), after: orderRow({id: BIG})},
   ];
   for (const {table, before, after} of cases) {
-    const key = json((after['order_id'] ?? after['id']));
+    const key = json(after['order_id'] ?? after['id']);
     expect(decodeRecord(rowRecord({op: 'u', table, before, after}, key), SHOP)).toMatchObject({
       rejection: {reason: expect.stringContaining('an update that changes') as string},
     });

@@ -20,7 +20,9 @@ test('a wake reaches all who wait, and nobody who comes later', async () => {
 test('a backoff doubles up to its bound and starts anew after a reset', () => {
   const backoff = new Backoff(50, 1_000);
   const next = (): number => backoff.nextMs();
-  expect([next(), next(), next(), next(), next(), next(), next()]).toEqual([50, 100, 200, 400, 800, 1000, 1000]);
+  expect([next(), next(), next(), next(), next(), next(), next()]).toEqual([
+    50, 100, 200, 400, 800, 1000, 1000,
+  ]);
   backoff.reset();
   expect(next()).toBe(50);
 });
@@ -59,7 +61,12 @@ describe('waiting for servers at start', () => {
   test('goes on with growing pauses until it answers, and tells each kind of trouble once', async () => {
     const clock = fakeClock();
     const told: string[] = [];
-    const attempt = failing(['kafka-unreachable', 'kafka-unreachable', 'kafka-unreachable', 'redis-unreachable']);
+    const attempt = failing([
+      'kafka-unreachable',
+      'kafka-unreachable',
+      'kafka-unreachable',
+      'redis-unreachable',
+    ]);
     const options = {clock, timeoutMs: 30_000, tell: (error: ProjectorError) => told.push(error.kind)};
     await expect(untilReachable(options, attempt)).resolves.toBe('up');
     expect(told).toEqual(['kafka-unreachable', 'redis-unreachable']);

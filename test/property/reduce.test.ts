@@ -1,0 +1,115 @@
+/** The laws of the fold. */
+import {fc, test} from '@fast-check/jest';
+import type {Change} from '../../src/change.js';
+import type {OrderLine, OrderRow} from '../../src/order.js';
+import type {Reduction} from '../../src/patch.js';
+import {composeReductions, reduce, Reducer} from '../../src/reduce/reduce.js';
+import {changes} from '../support/arbitraries.js';
+
+interface State {
+  readonly rows: Map<string, OrderRow>;
+  /** `order/line` to line. */
+  readonly lines: Map<string, OrderLine>;
+}
+
+/** What a patch means, on plain maps. */
+function apply(state: State, {patches}: Reduction): State {
+  const rows = new Map(state.rows);
+  const lines = new Map(state.lines);
+  for (const [orderId, patch] of patches) {
+    if (patch.reset) {
+      rows.delete(orderId);
+      for (const key of lines.keys()) if (key.startsWith(`${orderId}/`)) lines.delete(key);
+    }
+    if (patch.row !== null) rows.set(orderId, patch.row);
+    for (const [lineId, line] of patch.lines) {
+      if (line === null) lines.delete(`${orderId}/${lineId}`);
+      else lines.set(`${orderId}/${lineId}`, line);
+    }
+  }
+  return {rows, lines};
+}
+
+/** What changes mean, one at a time, on plain maps. */
+function fold(state: State, run: readonly Change[]): State {
+  const rows = new Map(state.rows);
+  const lines = new Map(state.lines);
+  for (const change of run) {
+    const {orderId} = change;
+    if (change.kind === 'order-upserted') rows.set(orderId, change.row);
+    else if (change.kind === 'line-upserted') lines.set(`${orderId}/${change.lineId}`, change.line);
+    else if (change.kind === 'line-deleted') lines.delete(`${orderId}/${change.lineId}`);
+    else {
+      rows.delete(orderId);
+      for (const key of [...lines.keys()]) if (key.startsWith(`${orderId}/`)) lines.delete(key);
+    }
+  }
+  return {rows, lines};
+}
+
+const EMPTY: State = {rows: new Map(), lines: new Map()};
+
+test.prop([changes()], {numRuns: 400})(
+  'reduce(a) then reduce(b) equals reduce(ab), at every cut (I2)',
+  (run) => {
+    const whole = reduce(run);
+    for (let cut = 0; cut <= run.length; cut++) {
+      expect(composeReductions(reduce(run.slice(0, cut)), reduce(run.slice(cut)))).toEqual(whole);
+    }
+  },
+);
+
+test.prop([changes(15), changes(15), changes(15)])('composing is associative (I2)', (a, b, c) => {
+  const [x, y, z] = [reduce(a), reduce(b), reduce(c)] as const;
+  expect(composeReductions(composeReductions(x, y), z)).toEqual(
+    composeReductions(x, composeReductions(y, z)),
+  );
+});
+
+test.prop([changes(), changes()], {numRuns: 400})(
+  'a reduction applied to any state does what its changes do one by one',
+  (before, run) => {
+    const state = fold(EMPTY, before);
+    expect(apply(state, reduce(run))).toEqual(fold(state, run));
+  },
+);
+
+test.prop([changes(), fc.nat(), fc.nat()], {numRuns: 400})(
+  'a run of the log seen again, however far back, ends in the same state (I3, S3)',
+  (run, from, length) => {
+    const start = run.length === 0 ? 0 : from % run.length;
+    const end = start + (length % (run.length - start + 1));
+    const once = apply(EMPTY, reduce(run.slice(0, end)));
+    expect(apply(once, reduce(run.slice(start, end)))).toEqual(once);
+  },
+);
+
+test.prop([changes()])('an order deleted with its lines ends like one deleted alone (S4)', (run) => {
+  const state = fold(EMPTY, run);
+  const alone: Change[] = [{kind: 'order-deleted', orderId: '1'}];
+  const cascaded: Change[] = [...state.lines.keys()]
+    .filter((key) => key.startsWith('1/'))
+    .map((key) => ({kind: 'line-deleted', orderId: '1', lineId: key.slice(2)}));
+  for (const deletes of [alone, [...cascaded, ...alone], [...alone, ...cascaded]]) {
+    expect(apply(state, reduce(deletes))).toEqual(fold(state, alone));
+  }
+});
+
+test.prop([changes()])(
+  'the counters that must exist are those of all lines that were ever set (I7)',
+  (run) => {
+    const named = run.flatMap((change) => (change.kind === 'line-upserted' ? [change.line.productId] : []));
+    expect(reduce(run).products).toEqual(new Set(named));
+  },
+);
+
+test.prop([changes()])('the reducer counts the orders that it touches, change by change', (run) => {
+  const reducer = new Reducer();
+  const touched = new Set<string>();
+  for (const change of run) {
+    reducer.add(change);
+    touched.add(change.orderId);
+    expect(reducer.orderCount).toBe(touched.size);
+  }
+  expect(reducer.reduction()).toEqual(reduce(run));
+});

@@ -1,0 +1,100 @@
+/**
+ * The read model as a naive fold: one change at a time, two maps, everything else worked out from them at the end.
+ * Knows nothing of chunks, patches, differences or scripts; shares no code with the worker.
+ */
+import type {Change} from '../../src/change.js';
+
+interface Row {
+  readonly user: string;
+  readonly total: string;
+  readonly extra: readonly (string | null)[];
+}
+
+/** Every key of Redis with its content; hashes and sorted sets as records. */
+export type Content = Record<string, string | Record<string, string>>;
+
+export class OrderModel {
+  readonly #rows = new Map<string, Row>();
+  readonly #lines = new Map<string, Map<string, {product: string; quantity: string}>>();
+  readonly #products = new Set<string>();
+
+  static of(changes: readonly Change[]): OrderModel {
+    const model = new OrderModel();
+    for (const change of changes) model.add(change);
+    return model;
+  }
+
+  add(change: Change): void {
+    const {orderId} = change;
+    if (change.kind === 'order-upserted') {
+      const {userId: user, totalAmount: total, extra} = change.row;
+      this.#rows.set(orderId, {user, total, extra});
+    } else if (change.kind === 'order-deleted') {
+      this.#rows.delete(orderId);
+      this.#lines.delete(orderId);
+    } else if (change.kind === 'line-upserted') {
+      const {productId: product, quantity} = change.line;
+      const lines = this.#lines.get(orderId) ?? new Map<string, {product: string; quantity: string}>();
+      lines.set(change.lineId, {product, quantity});
+      this.#lines.set(orderId, lines);
+      this.#products.add(product);
+    } else {
+      const lines = this.#lines.get(orderId);
+      lines?.delete(change.lineId);
+      if (lines?.size === 0) this.#lines.delete(orderId);
+    }
+  }
+
+  /** What Redis must hold, without positions. `extraColumns` names the extra columns of the rows. */
+  content(prefix = '', extraColumns: readonly string[] = []): Content {
+    const content: Content = {};
+    const sold = new Map([...this.#products].map((product) => [product, 0n]));
+    const spent = new Map<string, bigint>();
+    let units = 0n;
+    let revenue = 0n;
+    for (const [orderId, lines] of this.#lines) {
+      content[`${prefix}order_lines:${orderId}`] = Object.fromEntries(
+        [...lines].map(([id, {product, quantity}]) => [id, `${product}:${quantity}`]),
+      );
+    }
+    for (const [orderId, row] of this.#rows) {
+      const lines = [...(this.#lines.get(orderId) ?? [])].sort(([a], [b]) =>
+        BigInt(a) < BigInt(b) ? -1 : 1,
+      );
+      const hash: Record<string, string> = {
+        id: orderId,
+        user_id: row.user,
+        total_amount: row.total,
+        items_count: String(lines.length),
+        items: lines.map(([, line]) => `product_id:${line.product},quantity:${line.quantity}`).join(';'),
+      };
+      extraColumns.forEach((column, index) => {
+        const value = row.extra[index] ?? null;
+        if (value !== null) hash[column] = value;
+      });
+      content[`${prefix}order:${orderId}`] = hash;
+      const cents = BigInt(row.total.replace('.', ''));
+      revenue += cents;
+      spent.set(row.user, (spent.get(row.user) ?? 0n) + cents);
+      for (const [, {product, quantity}] of lines) {
+        units += BigInt(quantity);
+        sold.set(product, (sold.get(product) ?? 0n) + BigInt(quantity));
+      }
+    }
+    for (const [product, count] of sold) content[`${prefix}product:${product}:sold`] = String(count);
+    addScores(content, `${prefix}report:products`, sold);
+    addScores(content, `${prefix}report:users`, spent);
+    content[`${prefix}report:totals`] = {
+      orders: String(this.#rows.size),
+      units: String(units),
+      revenue: String(revenue),
+    };
+    return content;
+  }
+}
+
+/** Members at 0 are not in a sorted set, and an empty set is no key. */
+function addScores(content: Content, key: string, sums: ReadonlyMap<string, bigint>): void {
+  const scores = [...sums].filter(([, sum]) => sum !== 0n).map(([member, sum]) => [member, String(sum)]);
+  if (scores.length > 0) content[key] = Object.fromEntries(scores) as Record<string, string>;
+}

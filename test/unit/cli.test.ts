@@ -1,0 +1,60 @@
+/** The command line, as far as it needs no server. */
+import {main} from '../../src/cli/program.js';
+import type {Environment} from '../../src/config.js';
+import {SETTINGS, type Setting} from '../../src/settings.js';
+
+interface Printed {
+  readonly exitCode: number;
+  readonly lines: string[];
+  readonly notes: string[];
+}
+
+async function projector(args: string[], environment: Environment): Promise<Printed> {
+  const lines: string[] = [];
+  const notes: string[] = [];
+  const output = {line: (text: string) => lines.push(text), note: (text: string) => notes.push(text)};
+  return {exitCode: await main(['node', 'projector', ...args], environment, output), lines, notes};
+}
+
+const SECRETS = {
+  REDIS_URL: 'redis://user:Zq7Secret@redis:6379/0',
+  MYSQL_URL: 'mysql://user:Zq7Secret@mysql:3306/shop',
+  KAFKA_SASL_MECHANISM: 'plain',
+  KAFKA_SASL_USERNAME: 'worker',
+  KAFKA_SASL_PASSWORD: 'Zq7Secret',
+};
+
+test.each([[['config']], [['config', '--json']]])(
+  '%j prints every setting and no secret (I11)',
+  async (args) => {
+    const {exitCode, lines, notes} = await projector(args, {...SECRETS, KAFKA_BROKERS: 'kafka:9092'});
+    const text = lines.join('\n');
+    expect([exitCode, notes]).toEqual([0, []]);
+    const settings: Setting<unknown>[] = Object.values(SETTINGS);
+    expect(settings.filter(({env}) => !text.includes(env))).toEqual([]);
+    expect(text).not.toContain('Zq7Secret');
+    expect(text).toContain('<redacted>');
+    expect(text).toContain('kafka:9092');
+  },
+);
+
+test.each([[['run']], [['lag']], [['report']], [['connector', 'apply']]])(
+  '%j without settings: one line that says what is missing, and exit code 2',
+  async (args) => {
+    const {exitCode, lines, notes} = await projector(args, {});
+    expect([exitCode, lines, notes.length]).toEqual([2, [], 1]);
+    expect(notes[0]).toMatch(
+      /^projector: config-invalid: .+ is not set .+\. Correct the settings named above\.$/,
+    );
+    expect(notes[0]).not.toContain('\n');
+  },
+);
+
+test('a connector file that is not there: one line, exit code 2', async () => {
+  const environment = {CONNECT_URL: 'http://127.0.0.1:1', KAFKA_BROKERS: '127.0.0.1:1'};
+  const {exitCode, notes} = await projector(['connector', 'status', '--file', 'missing.json'], environment);
+  expect(exitCode).toBe(2);
+  expect(notes).toEqual([
+    expect.stringMatching(/^projector: usage: the connector file cannot be read: .*ENOENT/),
+  ]);
+});

@@ -1,0 +1,166 @@
+/** The connector before us: its file, its topic, its state; against a small Connect that answers as told. */
+import {readFileSync} from 'node:fs';
+import {createServer, type Server} from 'node:http';
+import type {AddressInfo} from 'node:net';
+import {ConnectClient} from '../../src/clients/connect.js';
+import type {KafkaTopic} from '../../src/clients/kafka.js';
+import type {Clock} from '../../src/lifecycle.js';
+import {
+  ensureTopic,
+  parseConnectorFile,
+  requireSuitableTopic,
+  throwIfFailed,
+  waitUntilRunning,
+} from '../../src/upstream/connector.js';
+
+describe('a connector file', () => {
+  test.each(['connectors/orders.json', 'connectors/orders-compact.json'])('%s can be read', (path) => {
+    const {name, config} = parseConnectorFile(readFileSync(path, 'utf8'), path);
+    expect(name).not.toBe('');
+    expect(config['connector.class']).toBe('io.debezium.connector.mysql.MySqlConnector');
+  });
+
+  test.each([
+    ['no JSON', '{"name": "x",', /^connector-rejected: f\.json is not JSON/],
+    ['no name', '{"config": {}}', /must hold \{"name"/],
+    ['no config', '{"name": "x"}', /must hold \{"name"/],
+    ['null', 'null', /must hold \{"name"/],
+    ['a number in config', '{"name": "x", "config": {"tasks.max": 1}}', /config\.tasks\.max must be a text/],
+  ])('%s is refused by name', (_name, text, message) => {
+    expect(() => parseConnectorFile(text, 'f.json')).toThrow(message);
+  });
+});
+
+describe('the events topic', () => {
+  function topic(partitions: number | undefined, policy?: string): KafkaTopic & {created: unknown[]} {
+    const created: unknown[] = [];
+    const fake = {
+      name: 't',
+      created,
+      partitionCount: () => Promise.resolve(partitions),
+      setting: () => Promise.resolve(policy),
+      create: (wanted: unknown) => Promise.resolve(created.push(wanted)),
+    };
+    return fake as unknown as KafkaTopic & {created: unknown[]};
+  }
+  const wanted = {partitions: 6, replicationFactor: 1};
+
+  test('is created where it is missing, and never changed where it is', async () => {
+    const missing = topic(undefined);
+    await expect(ensureTopic(missing, wanted)).resolves.toBe(true);
+    expect(missing.created).toEqual([wanted]);
+    const there = topic(3, 'delete');
+    await expect(ensureTopic(there, wanted)).resolves.toBe(false);
+    expect(there.created).toEqual([]);
+  });
+
+  test.each(['compact', 'compact,delete'])('with cleanup.policy=%s is refused (S1)', async (policy) => {
+    await expect(requireSuitableTopic(topic(3, policy))).rejects.toMatchObject({kind: 'topic-unsuitable'});
+  });
+
+  test.each(['delete', undefined])('with cleanup.policy=%s is taken', async (policy) => {
+    await expect(requireSuitableTopic(topic(3, policy))).resolves.toBeUndefined();
+  });
+});
+
+describe('Kafka Connect', () => {
+  let server: Server;
+  let url: string;
+  let answers: {status: number; body: unknown}[];
+  let requests: string[];
+  const clock: Clock = {
+    nowMs: () => now,
+    sleep: (ms) => {
+      now += ms;
+      return Promise.resolve();
+    },
+  };
+  let now = 0;
+
+  beforeEach(async () => {
+    [answers, requests, now] = [[], [], 0];
+    server = createServer((request, response) => {
+      requests.push(`${request.method ?? ''} ${request.url ?? ''}`);
+      const {status, body} = (answers.length > 1 ? answers.shift() : answers[0]) ?? {status: 404, body: {}};
+      response.writeHead(status, {connection: 'close'}).end(body === null ? '' : JSON.stringify(body));
+      request.resume();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  });
+  afterEach(async () => {
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  const state = (connector: string, ...tasks: string[]): {status: number; body: unknown} => ({
+    status: 200,
+    body: {
+      connector: {state: connector},
+      tasks: tasks.map((task, id) => ({id, state: task, trace: 'boom\n at x'})),
+    },
+  });
+
+  test('is asked until connector and task run, through rebalances', async () => {
+    answers = [
+      {status: 404, body: {message: 'no status'}},
+      {status: 409, body: {message: 'rebalance'}},
+      {status: 500, body: {message: 'not ready'}},
+      state('RUNNING'),
+      state('RUNNING', 'UNASSIGNED'),
+      state('RUNNING', 'RUNNING'),
+    ];
+    const status = await waitUntilRunning(new ConnectClient(url), 'shop-orders', {clock, timeoutMs: 30_000});
+    expect(status.tasks.map((task) => task.state)).toEqual(['RUNNING']);
+    expect(requests).toEqual(Array.from({length: 6}, () => 'GET /connectors/shop-orders/status'));
+  });
+
+  test('a FAILED task ends the wait at once, with its trace', async () => {
+    answers = [state('RUNNING', 'UNASSIGNED'), state('RUNNING', 'RUNNING', 'FAILED')];
+    const wait = waitUntilRunning(new ConnectClient(url), 'shop-orders', {clock, timeoutMs: 30_000});
+    await expect(wait).rejects.toMatchObject({
+      kind: 'connector-failed',
+      detail: 'connector shop-orders task 1 is FAILED:\nboom\n at x',
+    });
+  });
+
+  test('the wait ends with what it saw last (L4)', async () => {
+    answers = [state('RUNNING', 'UNASSIGNED')];
+    const wait = waitUntilRunning(new ConnectClient(url), 'shop-orders', {clock, timeoutMs: 1_000});
+    await expect(wait).rejects.toMatchObject({
+      detail: 'connector shop-orders does not run after 1000 ms: RUNNING with 1 tasks',
+    });
+    expect(now).toBe(1_000);
+  });
+
+  test('what it refuses is not retried, and told in one line', async () => {
+    answers = [{status: 400, body: {message: 'Connector configuration is invalid\n  and contains 1 error'}}];
+    await expect(new ConnectClient(url).apply('x y', {})).rejects.toMatchObject({
+      kind: 'connector-rejected',
+      detail: expect.stringMatching(
+        /400: Connector configuration is invalid and contains 1 error$/,
+      ) as string,
+    });
+    expect(requests).toEqual(['PUT /connectors/x%20y/config']);
+  });
+
+  test('restart and delete tell whether there was such a connector', async () => {
+    const connect = new ConnectClient(url);
+    answers = [{status: 204, body: null}];
+    await expect(connect.restart('a')).resolves.toBe(true);
+    await expect(connect.delete('a')).resolves.toBe(true);
+    answers = [{status: 404, body: {}}];
+    await expect(connect.restart('a')).resolves.toBe(false);
+    await expect(connect.delete('a')).resolves.toBe(false);
+    await expect(connect.status('a')).resolves.toBeUndefined();
+  });
+
+  test('that is not there is unreachable, which may pass', async () => {
+    const connect = new ConnectClient(url.replace(/:\d+/, ':1'));
+    await expect(connect.status('a')).rejects.toMatchObject({kind: 'connect-unreachable'});
+  });
+});
+
+test('a connector that has failed itself is told without a task', () => {
+  const status = {state: 'FAILED', trace: undefined, tasks: []};
+  expect(() => throwIfFailed('shop-orders', status)).toThrow('connector shop-orders is FAILED:\n(no trace)');
+});
