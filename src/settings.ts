@@ -56,10 +56,13 @@ const extraColumns = list
       return {name: match?.[1] ?? '', type: match?.[2] === 'time' ? 'time' : 'text'};
     }),
   )
-  .refine((columns) => {
-    const names = [...ORDER_FIELDS, ...columns.map(({name}) => name)];
-    return new Set(names).size === names.length;
-  }, `a list of different columns other than ${ORDER_FIELDS.join(', ')}`);
+  .refine(
+    (columns) => {
+      const names = [...ORDER_FIELDS, ...columns.map(({name}) => name)];
+      return new Set(names).size === names.length;
+    },
+    `a list of different columns other than ${ORDER_FIELDS.join(', ')}`,
+  );
 
 export const SETTINGS = {
   brokers: {
