@@ -57,6 +57,9 @@ export class Partition {
   #reanchorReason: string | undefined;
   readonly #end = new AbortController();
   #appliedNext: bigint | undefined;
+  /** The last apply failed, and none has succeeded since. */
+  #writesFail = false;
+  readonly #backoff = new Backoff(50, 1_000);
 
   constructor(number: number, settings: PartitionSettings, deps: PartitionDeps) {
     this.number = number;
@@ -83,6 +86,8 @@ export class Partition {
       const stored = await this.#anchor();
       if (stored === undefined) break;
       await this.#stream(stored);
+      // A server that can be read but not written (a replica, out of memory) must not be asked in a tight loop (L3).
+      if (this.#writesFail) await this.#deps.clock.sleep(this.#backoff.nextMs(), this.#end.signal);
     }
   }
 
@@ -128,7 +133,6 @@ export class Partition {
   /** Resolves with the stored position text once the log is told where to start; undefined when the partition ended. */
   async #anchor(): Promise<string | undefined> {
     const {log, model, clock, dependency} = this.#deps;
-    const backoff = new Backoff(50, 1_000);
     this.#expectedFetch = undefined;
     this.#reanchorReason = undefined;
     this.#queue.clear();
@@ -147,13 +151,13 @@ export class Partition {
         this.#expectFirst = start.expectFirst;
         this.#expectedFetch = start.fromOffset;
         log.readFrom(this.number, start.fromOffset);
-        dependency(null);
+        if (!this.#writesFail) this.#wellAgain();
         return text;
       } catch (error) {
         const failure = asProjectorError(error);
         if (ERROR_POLICY[failure.kind].next === 'halt') throw failure;
         dependency(failure);
-        await clock.sleep(backoff.nextMs(), this.#end.signal);
+        await clock.sleep(this.#backoff.nextMs(), this.#end.signal);
       }
     }
     return undefined;
@@ -178,13 +182,13 @@ export class Partition {
     if (broken?.kind === 'failed') {
       const failure = asProjectorError(broken.error);
       if (ERROR_POLICY[failure.kind].next === 'halt') throw failure;
+      this.#writesFail = true;
       this.#deps.dependency(failure);
     }
     if (this.#hasEnded()) return;
     this.#deps.tally.rewinds++;
-    const reason =
-      this.#reanchorReason ??
-      (broken?.kind === 'refused' ? 'Redis holds another position' : 'an apply without an answer');
+    if (broken?.kind === 'failed') return;
+    const reason = this.#reanchorReason ?? 'Redis holds another position';
     this.#deps.rewound(this.number, reason);
   }
 
@@ -234,7 +238,7 @@ export class Partition {
       onApplied: () => {
         this.#appliedNext = position.nextOffset;
         addTally(this.#deps.tally, counted);
-        this.#deps.dependency(null);
+        this.#wellAgain();
       },
     });
   }
@@ -245,6 +249,12 @@ export class Partition {
     if ((decoded.kind === 'change' || decoded.kind === 'heartbeat') && decoded.sourceTimeMs !== null) {
       counted.newestSourceMs = Math.max(counted.newestSourceMs ?? 0, decoded.sourceTimeMs);
     }
+  }
+
+  #wellAgain(): void {
+    this.#writesFail = false;
+    this.#backoff.reset();
+    this.#deps.dependency(null);
   }
 
   #wakeAll(): void {

@@ -5,7 +5,8 @@
   or this very chunk was applied and its reply was lost. The stored position, in the reply, tells which.
 
   First everything is read and worked out, then everything is written: an error while reading leaves no trace. Of the
-  writes only INCRBY can fail (a foreign value under a counter's key); what it did is then taken back.
+  writes only INCRBY can fail (a foreign value under a counter's key, or a Redis that takes no writes now); what it did is
+  then taken back.
 
   KEYS[1]  position of (topic, partition)
   ARGV     expected position ('' = none stored), new position, key prefix,
@@ -22,7 +23,7 @@
 
   Returns  {'applied', number of patches}
            {'refused', stored position}
-  Errors   'CORRUPT <key>: <what is wrong>'   nothing was written
+  Errors   'CORRUPT <key>: <what is wrong>'   nothing was written; so it is with Redis' own (WRONGTYPE, OOM, READONLY, ...)
 ]]
 local KEYS, ARGV, call, pcall_ = KEYS, ARGV, redis.call, redis.pcall
 
@@ -55,19 +56,26 @@ for key, want in pairs({[PRODUCTS] = 'zset', [USERS] = 'zset', [TOTALS] = 'hash'
   if kind ~= 'none' and kind ~= want then return corrupt(key, 'is a ' .. kind .. ', not a ' .. want) end
 end
 for _, total in ipairs(call('HMGET', TOTALS, 'orders', 'units', 'revenue')) do
-  if total and not string.match(total, '^%-?%d+$') then return corrupt(TOTALS, 'holds a field that is no whole number') end
+  local is_whole = total and (total == '0' or #total <= 17 and string.match(total, '^%-?[1-9]%d*$'))
+  if total and not is_whole then return corrupt(TOTALS, 'holds a field that is no whole number') end
 end
 
 -- Sums of differences, by member.
 local units, spent = {}, {}
 local orders_delta, units_delta, revenue_delta = 0, 0, 0
 local function add(sums, member, delta) sums[member] = (sums[member] or 0) + delta end
-local function minor_units(amount) return tonumber((string.gsub(amount, '%.', ''))) end
+-- Strict, where tonumber would also take `nan`, `1e9` and `0x10`; and short enough to be summed exactly.
+local DIGITS_MAX = 15
+local function minor_units(amount)
+  local whole, decimals = string.match(amount, '^(%-?%d+)%.?(%d*)$')
+  if not whole or #whole + #decimals > DIGITS_MAX then return nil end
+  return tonumber(whole .. decimals)
+end
 
 local function count_lines(lines, sign)
   for _, line in pairs(lines) do
     local product, quantity = string.match(line, '^(%-?%d+):(%-?%d+)$')
-    if not product then return false end
+    if not product or #quantity > DIGITS_MAX then return false end
     local count = sign * tonumber(quantity)
     add(units, product, count)
     units_delta = units_delta + count
@@ -177,17 +185,31 @@ local function text(number) return string.format('%.0f', number) end
 for i = 1, #seen_products do add(units, seen_products[i], 0) end
 local seen = {}
 for i = 1, #seen_products do seen[seen_products[i]] = true end
-local increased = {}
+local counters, deltas = {}, {}
 for product, delta in pairs(units) do
   if delta ~= 0 or seen[product] then
-    local key = prefix .. 'product:' .. product .. ':sold'
-    local reply = pcall_('INCRBY', key, text(delta))
-    if type(reply) == 'table' then
-      for i = 1, #increased, 2 do call('DECRBY', increased[i], increased[i + 1]) end
-      return corrupt(key, 'is no whole number that can be counted on')
+    counters[#counters + 1] = prefix .. 'product:' .. product .. ':sold'
+    deltas[#deltas + 1] = text(delta)
+  end
+end
+-- Which of them are new: to take back the first count of a product means to delete its counter.
+local existing, is_new = 0, {}
+for i = 1, #counters, 1000 do existing = existing + call('EXISTS', unpack(counters, i, math.min(i + 999, #counters))) end
+if existing < #counters then
+  for i = 1, #counters do is_new[i] = call('EXISTS', counters[i]) == 0 end
+end
+for i = 1, #counters do
+  local reply = pcall_('INCRBY', counters[i], deltas[i])
+  if type(reply) == 'table' then
+    for done = 1, i - 1 do
+      if is_new[done] then call('DEL', counters[done]) else call('DECRBY', counters[done], deltas[done]) end
     end
-    increased[#increased + 1] = key
-    increased[#increased + 1] = text(delta)
+    for _, foreign in ipairs({'WRONGTYPE', 'not an integer', 'overflow'}) do
+      if string.find(reply.err, foreign, 1, true) then
+        return corrupt(counters[i], 'is no whole number that can be counted on')
+      end
+    end
+    return reply -- Redis takes no writes now (OOM, READONLY, ...), or not from this user.
   end
 end
 

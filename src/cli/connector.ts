@@ -10,6 +10,7 @@ import {systemClock} from '../lifecycle.js';
 import {
   ensureTopic,
   parseConnectorFile,
+  requireSameTopic,
   throwIfFailed,
   waitUntilRunning,
   type ConnectorFile,
@@ -81,6 +82,7 @@ async function applyConnector(
       'KAFKA_BROKERS is not set (to create the topic. Example: KAFKA_BROKERS=kafka:9092)',
     );
   }
+  requireSameTopic(file, topicName);
   const tell = (error: ProjectorError): void => output.note(`waiting: ${error.detail}`);
   const start = {clock: systemClock, timeoutMs: config.startTimeoutMs, tell};
   const topic = new KafkaTopic(kafkaSettings({...config, brokers}), topicName);

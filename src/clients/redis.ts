@@ -18,7 +18,7 @@ export interface RedisSettings {
 /** Errors of a server that will answer later. The first word of Redis' error texts. */
 const PASSING_ERRORS =
   /^(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS|BUSY|OOM|UNKILLABLE)\b/;
-const DENIED_ERRORS = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password)/;
+const DENIED_ERRORS = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password|ERR ACL failure)/;
 const CORRUPT_ERRORS = /^(?:WRONGTYPE|CORRUPT)\b/;
 
 /** A script with one key; every client of this class knows it by its name. */
@@ -116,7 +116,8 @@ export class RedisClient {
 
   #translate(error: unknown): ProjectorError {
     if (error instanceof ProjectorError) return error;
-    const message = messageOf(error);
+    // Redis adds the script's digest and line to errors of scripts; they mean nothing to an operator.
+    const message = messageOf(error).replace(/\.? script: [0-9a-f]{40}.*$/, '');
     const where = `Redis at ${this.address}`;
     if (DENIED_ERRORS.test(message)) {
       return new ProjectorError('redis-denied', `${where} refuses: ${message}`, {cause: error});

@@ -51,7 +51,8 @@ export function decodeRecord(record: EncodedRecord, schema: SourceSchema): Decod
     // lossless-json refuses what JSON.parse lets pass, for example one name twice in one object.
     if (error instanceof SyntaxError) return rejected(`the value (${value.length} bytes) is not strict JSON`);
     // It also reads by recursion, and overflows the stack where JSON.parse does not.
-    if (error instanceof RangeError) return rejected(`the value (${value.length} bytes) is nested too deeply`);
+    if (error instanceof RangeError)
+      return rejected(`the value (${value.length} bytes) is nested too deeply`);
     throw error;
   }
 }

@@ -32,6 +32,16 @@ export function parseConnectorFile(text: string, path: string): ConnectorFile {
   return {name, config: config as Record<string, string>};
 }
 
+/** Throws when the connector would write to another topic than the worker reads. */
+export function requireSameTopic(file: ConnectorFile, topic: string): void {
+  const target = file.config['transforms.route.replacement'];
+  if (target === undefined || target === topic) return;
+  throw new ProjectorError(
+    'connector-rejected',
+    `connector ${file.name} writes to topic ${target} (transforms.route.replacement), but KAFKA_TOPIC is ${topic}`,
+  );
+}
+
 /**
  * Makes sure that the events topic is there and keeps everything. Returns whether it was created.
  * Never changes a topic that exists: partitions are fixed for life, and retention is the owner's decision.
