@@ -18,7 +18,9 @@ export interface RedisSettings {
 /** Errors of a server that will answer later. The first word of Redis' error texts. */
 const PASSING_ERRORS =
   /^(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS|BUSY|OOM|UNKILLABLE)\b/;
-const DENIED_ERRORS = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password|ERR ACL failure)/;
+/** Within a script a missing right has a text of its own: Redis 7.0 tells of the user, later ones of an ACL failure. */
+const DENIED_ERRORS =
+  /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password|ERR ACL failure|ERR The user executing the script)/;
 const CORRUPT_ERRORS = /^(?:WRONGTYPE|CORRUPT)\b/;
 
 /** A script with one key; every client of this class knows it by its name. */
