@@ -1,0 +1,154 @@
+/** What the apply script finds wrong: nothing at all may be written then (I5, C3). */
+import {RedisClient} from '../../src/clients/redis.js';
+import {line, order, orderGone} from '../support/changes.js';
+import {OrderModel} from '../support/orderModel.js';
+import {RedisBench} from '../support/redisBench.js';
+
+let bench: RedisBench;
+beforeAll(async () => (bench = await RedisBench.open(6)));
+afterAll(async () => await bench.close());
+
+const BEFORE = [
+  order('5', {user: '7', total: '45.99'}),
+  line('5/71', {product: '10', quantity: '2'}),
+  order('6', {user: '8', total: '1.00'}),
+  line('6/80', {product: '11'}),
+  line('6/81', {product: '12'}),
+];
+beforeEach(async () => {
+  await bench.redis.flushdb();
+  await bench.applyAll([BEFORE]);
+});
+
+/** Touches order 5 and 6, the old products 10 to 12 and the new ones 20 to 39. */
+const CHUNK = [
+  orderGone('6'),
+  order('5', {user: '9', total: '2.00'}),
+  line('5/71', {product: '12', quantity: '5'}),
+  ...Array.from({length: 20}, (_, index) => line(`5/${100 + index}`, {product: String(20 + index)})),
+  order('7'),
+];
+
+async function expectCorrupt(message: RegExp): Promise<void> {
+  const before = await bench.snapshot();
+  const attempt = bench.apply(CHUNK, 'v1 1', 'v1 2');
+  await expect(attempt).rejects.toMatchObject({
+    kind: 'read-model-corrupt',
+    detail: expect.stringMatching(message) as string,
+  });
+  expect(await bench.snapshot()).toEqual(before);
+}
+
+test('the chunk itself is fine', async () => {
+  await expect(bench.apply(CHUNK, 'v1 1', 'v1 2')).resolves.toEqual({kind: 'applied'});
+  expect(await bench.content()).toEqual(OrderModel.of([...BEFORE, ...CHUNK]).content());
+});
+
+describe('a foreign type under a key: an error that names it, nothing written (I5)', () => {
+  test.each([
+    'order:5',
+    'order:6',
+    'order:7',
+    'order_lines:5',
+    'order_lines:6',
+    'projector:position:test.events:0',
+  ])('%s', async (key) => {
+    await bench.redis.del(key);
+    await bench.redis.lpush(key, 'foreign');
+    await expectCorrupt(/WRONGTYPE/);
+  });
+
+  test.each([
+    ['report:products', 'set', 'zset'],
+    ['report:users', 'set', 'zset'],
+    ['report:totals', 'set', 'hash'],
+  ])('%s', async (key, type, wanted) => {
+    await bench.redis.del(key);
+    await bench.redis.sadd(key, 'foreign');
+    await expectCorrupt(new RegExp(`CORRUPT ${key}: is a ${type}, not a ${wanted}`));
+  });
+});
+
+describe('a foreign value under a counter: what was counted already is taken back, to the byte (I5)', () => {
+  const products = ['10', '11', '12', ...Array.from({length: 20}, (_, index) => String(20 + index))];
+
+  // Lua walks a table in no particular order: with each product once as the bad one, every place in it is met.
+  test.each(products)('product %s', async (product) => {
+    const key = `product:${product}:sold`;
+    await bench.redis.set(key, 'foreign');
+    await expectCorrupt(new RegExp(`CORRUPT ${key}: is no whole number`));
+  });
+
+  test.each([
+    ['a list', async (key: string) => await bench.redis.del(key).then(() => bench.redis.lpush(key, '1'))],
+    ['a fraction', async (key: string) => await bench.redis.set(key, '1.5')],
+    ['too large to count on', async (key: string) => await bench.redis.set(key, '9223372036854775807')],
+  ])('%s', async (_name, put) => {
+    await put('product:12:sold');
+    await expectCorrupt(/CORRUPT product:12:sold/);
+  });
+});
+
+describe('a foreign value in a hash (I5)', () => {
+  test.each(['orders', 'units', 'revenue'])('total %s', async (field) => {
+    for (const value of ['foreign', '1.5', '', '-', '007', '99999999999999999999']) {
+      await bench.redis.hset('report:totals', field, value);
+      await expectCorrupt(/CORRUPT report:totals: holds a field/);
+    }
+  });
+
+  test('an order without its user or its amount', async () => {
+    for (const field of ['user_id', 'total_amount']) {
+      await bench.redis.hdel('order:5', field);
+      await expectCorrupt(/CORRUPT order:5: lacks user_id or total_amount/);
+      await bench.redis.hset('order:5', field, '1');
+    }
+  });
+
+  test.each(['foreign', '', 'nan', 'inf', '1e9', '0x10', '99999999999999999999.99'])(
+    'the amount %j',
+    async (amount) => {
+      await bench.redis.hset('order:5', 'total_amount', amount);
+      await expectCorrupt(/CORRUPT order:5: holds an amount that cannot be read/);
+    },
+  );
+
+  test.each(['foreign', '10', ':', '10:x', '10:1:2', '10:9999999999999999'])('the line %j', async (text) => {
+    await bench.redis.hset('order_lines:5', '71', text);
+    await expectCorrupt(/CORRUPT order_lines:5: holds a line that cannot be read/);
+  });
+});
+
+test('a member of a report that is no whole number does not stop the script half-way (I5)', async () => {
+  await bench.redis.zadd('report:products', '0.5', '10');
+  await expect(bench.apply(CHUNK, 'v1 1', 'v1 2')).resolves.toEqual({kind: 'applied'});
+  await expect(bench.model.readPositions([0])).resolves.toEqual(['v1 2']);
+});
+
+describe('a Redis that does not let us write is not a corrupt one', () => {
+  const user = 'order-projector-test';
+  afterEach(async () => await bench.redis.call('ACL', 'DELUSER', user));
+
+  test.each([
+    ['incrby', 'redis-denied'],
+    ['hgetall', 'redis-denied'],
+  ])('no right to %s is %s, and nothing is written (I5)', async (command, kind) => {
+    await bench.redis.call('ACL', 'SETUSER', user, 'on', '>secret', '~*', '&*', '+@all', `-${command}`);
+    const url = new URL(bench.url);
+    url.username = user;
+    url.password = 'secret';
+    const client = new RedisClient({url: url.href, timeoutMs: 5_000});
+    await client.connect();
+    const before = await bench.snapshot();
+    const {reduce} = await import('../../src/reduce/reduce.js');
+    const request = {expected: 'v1 1', next: 'v1 2', reduction: reduce(CHUNK)};
+    const failure: unknown = await bench
+      .modelOn(client)
+      .apply(0, request)
+      .catch((error: unknown) => error);
+    client.close();
+    expect(failure).toMatchObject({kind});
+    expect(String(failure)).not.toContain('secret');
+    expect(await bench.snapshot()).toEqual(before);
+  });
+});

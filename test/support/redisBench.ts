@@ -1,0 +1,107 @@
+/** A database of the test stack's Redis for one test file, and the door to it as the worker uses it. */
+import {Redis} from 'ioredis';
+import {ReadModel} from '../../src/apply/readModel.js';
+import type {ApplyOutcome} from '../../src/apply/script.js';
+import type {Change} from '../../src/change.js';
+import {RedisClient} from '../../src/clients/redis.js';
+import {reduce} from '../../src/reduce/reduce.js';
+import type {Content} from './orderModel.js';
+import {testStack} from './stack.js';
+
+export const TOPIC = 'test.events';
+
+/** Every key with its serialized value. */
+export type Snapshot = readonly (readonly [Buffer, Buffer])[];
+
+export interface BenchOptions {
+  readonly prefix?: string;
+  readonly extraColumns?: readonly string[];
+}
+
+export class RedisBench {
+  readonly url: string;
+  /** A connection of the test itself. */
+  readonly redis: Redis;
+  readonly client: RedisClient;
+  readonly model: ReadModel;
+  readonly #options: BenchOptions;
+
+  private constructor(database: number, options: BenchOptions) {
+    const url = new URL(testStack().env.redis.url);
+    url.pathname = `/${database}`;
+    this.url = url.href;
+    this.#options = options;
+    this.redis = new Redis(this.url);
+    this.client = new RedisClient({url: this.url, timeoutMs: 5_000});
+    this.model = this.modelOn(this.client);
+  }
+
+  /** Each test file takes a database number of its own; it is emptied. */
+  static async open(database: number, options: BenchOptions = {}): Promise<RedisBench> {
+    const bench = new RedisBench(database, options);
+    await bench.redis.flushdb();
+    await bench.client.connect();
+    return bench;
+  }
+
+  modelOn(client: RedisClient): ReadModel {
+    const {prefix = '', extraColumns = []} = this.#options;
+    return new ReadModel(client, TOPIC, {prefix, extraColumns});
+  }
+
+  /** Applies changes as one chunk that moves the position of partition 0 from one text to another. */
+  async apply(changes: readonly Change[], expected: string, next: string): Promise<ApplyOutcome> {
+    return await this.model.apply(0, {expected, next, reduction: reduce(changes)});
+  }
+
+  /** Applies chunks one after the other, from no position on: `v1 1`, `v1 2`, ... */
+  async applyAll(chunks: readonly (readonly Change[])[]): Promise<void> {
+    let expected = (await this.model.readPositions([0]))[0] ?? '';
+    for (const chunk of chunks) {
+      const next = `v1 ${Number(expected.slice(3)) + 1}`;
+      const outcome = await this.apply(chunk, expected, next);
+      if (outcome.kind !== 'applied') throw new Error(`refused: ${outcome.stored}`);
+      expected = next;
+    }
+  }
+
+  /** The read model: every key but the worker's own. */
+  async content(): Promise<Content> {
+    const content: Content = {};
+    const internal = `${this.#options.prefix ?? ''}projector:`;
+    const keys = (await this.redis.keys('*')).filter((key) => !key.startsWith(internal));
+    for (const key of keys) content[key] = await this.#read(key);
+    return content;
+  }
+
+  async #read(key: string): Promise<Content[string]> {
+    const type = await this.redis.type(key);
+    if (type === 'hash') return await this.redis.hgetall(key);
+    if (type === 'string') return (await this.redis.get(key)) ?? '';
+    if (type !== 'zset') return `a ${type}`;
+    const flat = await this.redis.zrange(key, 0, -1, 'WITHSCORES');
+    const scores: Record<string, string> = {};
+    for (let i = 0; i + 1 < flat.length; i += 2) scores[flat[i]!] = BigInt(Number(flat[i + 1])).toString();
+    return scores;
+  }
+
+  /** Everything, positions too, byte for byte, as a backup would hold it. */
+  async snapshot(): Promise<Snapshot> {
+    const keys = await this.redis.keysBuffer('*');
+    keys.sort((a, b) => a.compare(b));
+    return await Promise.all(keys.map(async (key) => [key, (await this.redis.dumpBuffer(key))] as const));
+  }
+
+  /** Puts an older state back, at one instant. */
+  async restore(snapshot: Snapshot): Promise<void> {
+    const transaction = this.redis.multi().flushdb();
+    for (const [key, value] of snapshot) transaction.restore(key, 0, value);
+    await transaction.exec();
+  }
+
+  async close(): Promise<void> {
+    this.client.close();
+    await this.redis.flushdb();
+    this.redis.disconnect();
+  }
+}
