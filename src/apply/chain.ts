@@ -34,7 +34,7 @@ export class ApplyChain {
   readonly #onBroken: () => void;
   #tail: string;
   #inFlight = new Set<Promise<void>>();
-  /** Chunks that were sent and not yet known to be applied, oldest first. */
+  /** Chunks that were sent and not answered, oldest first. */
   #unsettled: Chunk[] = [];
   #broken: Break | undefined;
 
@@ -96,13 +96,11 @@ export class ApplyChain {
   async #fly(request: ApplyRequest, chunk: Chunk): Promise<void> {
     try {
       const outcome = await this.#sink.apply(request);
-      if (outcome.kind === 'refused') {
-        this.#break(outcome);
-        return;
-      }
-      assert(this.#unsettled[0] === chunk, 'scripts of one connection are answered in order');
-      this.#unsettled.shift();
-      chunk.onApplied();
+      // Answered, so no longer unknown. A chunk that follows a refused one may still be applied: when another worker has
+      // applied the very same chunk before. Then this one counts, and the refused one does not.
+      this.#unsettled = this.#unsettled.filter((other) => other !== chunk);
+      if (outcome.kind === 'refused') this.#break(outcome);
+      else chunk.onApplied();
     } catch (error) {
       this.#break({kind: 'failed', error});
     }
