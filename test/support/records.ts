@@ -74,8 +74,9 @@ export function recordOf(change: Change, form: Form = 'envelope', op: 'c' | 'u' 
   const id = BigInt(change.orderId);
   switch (change.kind) {
     case 'order-upserted': {
-      const {userId, totalAmount} = change.row;
-      return upsert('orders', orderRow({id, user_id: BigInt(userId), total_amount: totalAmount}));
+      const {userId, totalAmount, extra} = change.row;
+      const [status = 'new'] = extra;
+      return upsert('orders', orderRow({id, user_id: BigInt(userId), total_amount: totalAmount, status}));
     }
     case 'order-deleted':
       return gone('orders', orderRow({id}));

@@ -79,7 +79,7 @@ export class RedisBench {
     if (type === 'hash') return await this.redis.hgetall(key);
     if (type === 'string') return (await this.redis.get(key)) ?? '';
     if (type !== 'zset') return `a ${type}`;
-    const flat = await this.redis.zrange(key, 0, -1, 'WITHSCORES');
+    const flat = await this.redis.zrange(key, 0, '-1', 'WITHSCORES');
     const scores: Record<string, string> = {};
     for (let i = 0; i + 1 < flat.length; i += 2) scores[flat[i]!] = BigInt(Number(flat[i + 1])).toString();
     return scores;
@@ -89,7 +89,7 @@ export class RedisBench {
   async snapshot(): Promise<Snapshot> {
     const keys = await this.redis.keysBuffer('*');
     keys.sort((a, b) => a.compare(b));
-    return await Promise.all(keys.map(async (key) => [key, (await this.redis.dumpBuffer(key))] as const));
+    return await Promise.all(keys.map(async (key) => [key, await this.redis.dumpBuffer(key)] as const));
   }
 
   /** Puts an older state back, at one instant. */

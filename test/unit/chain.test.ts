@@ -123,6 +123,17 @@ test('a chunk that was answered is not counted again by a reconcile (I6)', async
   expect(applied).toEqual(['p1', 'p2']);
 });
 
+test('a chunk that another worker applied first is not counted here, the one after it is (I6, C1)', async () => {
+  const {sink, chain, applied, breaks, send} = bench();
+  await send('p1');
+  await send('p2');
+  sink.requests[0]!.answer({kind: 'refused', stored: 'p1'});
+  sink.requests[1]!.answer(APPLIED);
+  await chain.settle();
+  chain.reconcile('p2');
+  expect([applied, breaks]).toEqual([['p2'], ['refused']]);
+});
+
 test('after a close what is in flight is finished, and nothing more is sent (I12)', async () => {
   const {sink, chain, applied, breaks, send} = bench();
   await send('p1');

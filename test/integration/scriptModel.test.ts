@@ -1,0 +1,154 @@
+/**
+ * The apply script against the naive fold, under random commands. The log is a list of changes; a position is the number of
+ * changes before it. After every command Redis must equal the fold of the log up to the stored position, field by field.
+ */
+import fc from 'fast-check';
+import type {Change} from '../../src/change.js';
+import {changes, EXTRA_COLUMNS} from '../support/arbitraries.js';
+import {OrderModel} from '../support/orderModel.js';
+import {RedisBench, type Snapshot} from '../support/redisBench.js';
+
+let bench: RedisBench;
+beforeAll(async () => (bench = await RedisBench.open(7, {extraColumns: EXTRA_COLUMNS})));
+afterAll(async () => await bench.close());
+
+type Command =
+  | {readonly kind: 'apply' | 'apply and lose the reply'; readonly length: number}
+  | {readonly kind: 'replay' | 'stale writer'; readonly back: number; readonly length: number}
+  | {readonly kind: 'backup' | 'restore the backup'};
+
+const length = fc.integer({min: 0, max: 12});
+const back = fc.integer({min: 1, max: 20});
+const command: fc.Arbitrary<Command> = fc.oneof(
+  {weight: 6, arbitrary: fc.record({kind: fc.constant('apply' as const), length})},
+  {weight: 2, arbitrary: fc.record({kind: fc.constant('apply and lose the reply' as const), length})},
+  {weight: 2, arbitrary: fc.record({kind: fc.constant('replay' as const), back, length})},
+  {weight: 2, arbitrary: fc.record({kind: fc.constant('stale writer' as const), back, length})},
+  {weight: 1, arbitrary: fc.constant({kind: 'backup' as const})},
+  {weight: 1, arbitrary: fc.constant({kind: 'restore the backup' as const})},
+);
+
+/** A position as a count of changes; 0 is "nothing stored". */
+const textOf = (count: number): string => (count === 0 ? '' : `v1 ${count}`);
+const countOf = (text: string): number => (text === '' ? 0 : Number(text.slice(3)));
+
+class Run {
+  readonly #log: readonly Change[];
+  /** What this worker believes; the truth is in Redis. */
+  #position = 0;
+  #backup: Snapshot = [];
+
+  constructor(log: readonly Change[]) {
+    this.#log = log;
+  }
+
+  async do(step: Command): Promise<void> {
+    switch (step.kind) {
+      case 'apply':
+        await this.#apply(this.#position, step.length, 'applied');
+        return;
+      case 'apply and lose the reply':
+        await this.#apply(this.#position, step.length, 'applied');
+        // Nothing is known now but that it was sent: the stored position tells.
+        this.#position = await this.#stored();
+        return;
+      case 'replay':
+      case 'stale writer': {
+        const from = Math.max(0, this.#position - step.back);
+        if (from !== this.#position) await this.#apply(from, step.length, 'refused');
+        return;
+      }
+      case 'backup':
+        this.#backup = await bench.snapshot();
+        return;
+      case 'restore the backup':
+        await bench.restore(this.#backup);
+        // The worker does not know; its next chunk is refused, and it reads the position again.
+        if (countOf(textOf(await this.#stored())) !== this.#position)
+          await this.#apply(this.#position, 3, 'refused');
+        this.#position = await this.#stored();
+    }
+  }
+
+  async #apply(from: number, count: number, outcome: 'applied' | 'refused'): Promise<void> {
+    const to = Math.min(this.#log.length, from + count);
+    if (to === from) return;
+    const before = outcome === 'refused' ? await bench.snapshot() : [];
+    const result = await bench.apply(this.#log.slice(from, to), textOf(from), textOf(to));
+    expect(result.kind).toBe(outcome);
+    if (outcome === 'applied') this.#position = to;
+    else expect(await bench.snapshot()).toEqual(before);
+  }
+
+  async #stored(): Promise<number> {
+    return countOf((await bench.model.readPositions([0]))[0] ?? '');
+  }
+
+  async check(): Promise<void> {
+    const stored = await this.#stored();
+    expect(this.#position).toBe(stored);
+    if (stored === 0) return;
+    const expected = OrderModel.of(this.#log.slice(0, stored));
+    expect(await bench.content()).toEqual(expected.content('', EXTRA_COLUMNS));
+  }
+}
+
+test('Redis equals the fold of the log up to its position, whatever is tried (I1, I4, C1, C2)', async () => {
+  await fc.assert(
+    fc.asyncProperty(changes(80), fc.array(command, {maxLength: 25}), async (log, commands) => {
+      await bench.redis.flushdb();
+      const run = new Run(log);
+      for (const step of commands) {
+        await run.do(step);
+        await run.check();
+      }
+    }),
+    {numRuns: 150},
+  );
+});
+
+test('where the log is cut into chunks leaves no trace (I2, I7)', async () => {
+  const cuts = fc.array(fc.nat(60), {maxLength: 8});
+  await fc.assert(
+    fc.asyncProperty(changes(50), cuts, async (log, places) => {
+      const borders = [...new Set([0, ...places.filter((at) => at < log.length)])].sort((a, b) => a - b);
+      await bench.redis.flushdb();
+      await bench.applyAll(borders.map((from, index) => log.slice(from, borders[index + 1])));
+      const cut = await bench.content();
+      await bench.redis.flushdb();
+      await bench.applyAll([log]);
+      expect(await bench.content()).toEqual(cut);
+      expect(cut).toEqual(OrderModel.of(log).content('', EXTRA_COLUMNS));
+    }),
+    {numRuns: 100},
+  );
+});
+
+test('a run of the log that Debezium sends again changes nothing (I3, S3, C2)', async () => {
+  await fc.assert(
+    fc.asyncProperty(changes(40), fc.nat(40), async (log, again) => {
+      await bench.redis.flushdb();
+      await bench.applyAll([log]);
+      const once = await bench.content();
+      const suffix = log.slice(Math.max(0, log.length - again));
+      await bench.applyAll([suffix.slice(0, again / 2), suffix.slice(again / 2)]);
+      expect(await bench.content()).toEqual(once);
+    }),
+    {numRuns: 60},
+  );
+});
+
+test('partitions may be applied in any order (I7)', async () => {
+  await fc.assert(
+    fc.asyncProperty(changes(40), fc.boolean(), async (log, isReversed) => {
+      await bench.redis.flushdb();
+      const orders = [...new Set(log.map(({orderId}) => orderId))];
+      if (isReversed) orders.reverse();
+      for (const orderId of orders)
+        await bench.applyAll([log.filter((change) => change.orderId === orderId)]);
+      if (log.length === 0) return;
+      expect(await bench.content()).toEqual(OrderModel.of(log).content('', EXTRA_COLUMNS));
+    }),
+    {numRuns: 60},
+  );
+});

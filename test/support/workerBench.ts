@@ -1,0 +1,170 @@
+/** Whole workers on a log in memory and the real Redis. */
+import type {Change} from '../../src/change.js';
+import {RedisClient} from '../../src/clients/redis.js';
+import {decodeRecord} from '../../src/decode/decode.js';
+import {asProjectorError, type ProjectorError} from '../../src/errors.js';
+import {systemClock, type Clock} from '../../src/lifecycle.js';
+import {parsePosition} from '../../src/position.js';
+import {Projector, type ProjectorSettings} from '../../src/projector.js';
+import {EXTRA_COLUMNS} from './arbitraries.js';
+import {MemoryLog, MemoryTopic} from './memoryLog.js';
+import {OrderModel} from './orderModel.js';
+import {FORMS, recordOf, SHOP} from './records.js';
+import {RedisBench, TOPIC} from './redisBench.js';
+import {until} from './until.js';
+
+const PARTITIONS = 3;
+const SETTINGS: ProjectorSettings = {
+  topic: TOPIC,
+  chunkOrdersMax: 2,
+  chunkRecordsMax: 7,
+  queueBytesMax: 4_096,
+  ackIntervalMs: 50,
+  summaryIntervalMs: 60_000,
+  stopTimeoutMs: 10_000,
+};
+
+export interface WorkerOptions {
+  readonly settings?: Partial<ProjectorSettings>;
+  readonly clock?: Clock;
+  /** Another way to the same Redis. */
+  readonly redisUrl?: string;
+}
+
+export interface Worker {
+  readonly log: MemoryLog;
+  readonly projector: Projector;
+  /** Messages of its log, with the fields as JSON. */
+  readonly messages: string[];
+  /** Resolves when it has ended: with the error that halted it, or undefined. */
+  readonly ended: Promise<ProjectorError | undefined>;
+  stop(): Promise<ProjectorError | undefined>;
+}
+
+export class WorkerBench {
+  readonly redis: RedisBench;
+  topic = new MemoryTopic(PARTITIONS);
+  #changes: Change[] = [];
+  #workers: (Worker & {client: RedisClient})[] = [];
+
+  private constructor(redis: RedisBench) {
+    this.redis = redis;
+  }
+
+  static async open(database: number): Promise<WorkerBench> {
+    return new WorkerBench(await RedisBench.open(database, {extraColumns: EXTRA_COLUMNS}));
+  }
+
+  /** Ends the workers of a test and forgets its log. */
+  async reset(): Promise<void> {
+    await this.#stopWorkers();
+    await this.redis.redis.flushdb();
+    this.topic = new MemoryTopic(PARTITIONS);
+    this.#changes = [];
+  }
+
+  async close(): Promise<void> {
+    await this.#stopWorkers();
+    await this.redis.close();
+  }
+
+  partitionOf(orderId: string): number {
+    return Number(BigInt(orderId) % BigInt(PARTITIONS));
+  }
+
+  /** Writes changes to the log, in all forms by turns. */
+  write(changes: readonly Change[]): void {
+    changes.forEach((change, index) => {
+      this.topic.append(this.partitionOf(change.orderId), recordOf(change, FORMS[index % FORMS.length]));
+    });
+    this.#changes.push(...changes);
+  }
+
+  /** Starts a worker; it has no partitions until `log.assign`. */
+  async worker(options: WorkerOptions = {}): Promise<Worker> {
+    const client = new RedisClient({url: options.redisUrl ?? this.redis.url, timeoutMs: 5_000});
+    await client.connect();
+    const log = new MemoryLog(this.topic, 20);
+    const messages: string[] = [];
+    const tell = (fields: object, message: string): void =>
+      void messages.push(
+        `${message} ${JSON.stringify(fields, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`,
+      );
+    const schema = {...SHOP, extraColumns: EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}))};
+    const projector = new Projector(
+      {...SETTINGS, ...options.settings},
+      {
+        log,
+        model: this.redis.modelOn(client),
+        decode: (record) => decodeRecord(record, schema),
+        clock: options.clock ?? systemClock,
+        logger: {info: tell, warn: tell, error: tell},
+      },
+    );
+    const ended = projector.run().then(
+      () => undefined,
+      (error: unknown) => asProjectorError(error),
+    );
+    const stop = async (): Promise<ProjectorError | undefined> => {
+      projector.stop();
+      return await ended;
+    };
+    const worker = {log, projector, messages, ended, stop, client};
+    this.#workers.push(worker);
+    return worker;
+  }
+
+  /** A worker that has all partitions. */
+  async soleWorker(options: WorkerOptions = {}): Promise<Worker> {
+    const worker = await this.worker(options);
+    worker.log.assign(this.topic.partitions);
+    return worker;
+  }
+
+  async position(partition: number): Promise<bigint> {
+    const [text = ''] = await this.redis.model.readPositions([partition]);
+    return parsePosition(text)?.nextOffset ?? 0n;
+  }
+
+  async positions(): Promise<bigint[]> {
+    return await Promise.all(this.topic.partitions.map(async (partition) => await this.position(partition)));
+  }
+
+  get ends(): bigint[] {
+    return this.topic.partitions.map((partition) => this.topic.range(partition).high);
+  }
+
+  /** Waits until the whole log is applied. */
+  async caughtUp(): Promise<void> {
+    await until(
+      async () => (await this.positions()).join() === this.ends.join(),
+      () =>
+        `positions at ${this.ends.join()}; ${this.#workers.flatMap(({messages}) => messages.slice(-3)).join(' | ')}`,
+    );
+  }
+
+  /** Waits until some, but not the whole of the log is applied. */
+  async midway(records: bigint): Promise<void> {
+    const sum = (offsets: bigint[]): bigint => offsets.reduce((a, b) => a + b, 0n);
+    await until(
+      async () => sum(await this.positions()) >= records,
+      () => `${records} records applied`,
+    );
+  }
+
+  /** Waits until the log is applied, then compares every key with the naive fold of all changes written. */
+  async expectExact(): Promise<void> {
+    await this.caughtUp();
+    await this.expectFold(this.#changes);
+  }
+
+  async expectFold(changes: readonly Change[]): Promise<void> {
+    expect(await this.redis.content()).toEqual(OrderModel.of(changes).content('', EXTRA_COLUMNS));
+  }
+
+  async #stopWorkers(): Promise<void> {
+    await Promise.all(this.#workers.map(async (worker) => await worker.stop()));
+    for (const {client} of this.#workers) client.close();
+    this.#workers = [];
+  }
+}
