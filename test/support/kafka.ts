@@ -1,6 +1,7 @@
 /** Kafka beside the worker: topics made by hand, records written and read by hand. */
-import kafkajs, {type Admin, type IHeaders, type Kafka, type Message} from 'kafkajs';
+import kafkajs, {type Admin, type Consumer, type IHeaders, type Kafka, type Message} from 'kafkajs';
 import {testStack} from './stack.js';
+import {until} from './until.js';
 
 const {Kafka: KafkaClient, logLevel, Partitioners} = kafkajs;
 
@@ -86,43 +87,75 @@ export async function produce(topic: string, records: readonly NewRecord[]): Pro
   }
 }
 
-/** Everything that the topic holds now, in offset order within each partition. */
-export async function readTopic(topic: string): Promise<TopicRecord[]> {
-  const missing = await endOffsets(topic);
-  for (const [partition, end] of missing) if (end === 0n) missing.delete(partition);
-  const records: TopicRecord[] = [];
-  if (missing.size === 0) return records;
-  const consumer = kafka().consumer({groupId: `reader-${process.pid}-${process.hrtime.bigint()}`});
-  await consumer.connect();
-  try {
-    await consumer.subscribe({topic, fromBeginning: true});
-    await new Promise<void>((resolve, reject) => {
-      consumer.on(consumer.events.CRASH, ({payload}) => reject(payload.error));
-      consumer
-        .run({
-          autoCommit: false,
-          eachMessage: async ({partition, message: {offset, key, value, headers = {}}}) => {
-            const end = missing.get(partition);
-            if (end === undefined) {
-              await Promise.resolve();
-              return;
-            }
-            // The fetch buffer is shared: keep copies.
-            records.push({
-              partition,
-              offset,
-              key: key === null ? null : Buffer.from(key),
-              value: value === null ? null : Buffer.from(value),
-              headers,
-            });
-            if (BigInt(offset) + 1n >= end) missing.delete(partition);
-            if (missing.size === 0) resolve();
-          },
-        })
-        .catch(reject);
+/** Reads a topic from its beginning, on and on. */
+export class TopicReader {
+  readonly records: TopicRecord[] = [];
+  readonly #topic: string;
+  readonly #consumer: Consumer;
+  readonly #next = new Map<number, bigint>();
+  #failure: Error | undefined;
+
+  private constructor(topic: string) {
+    this.#topic = topic;
+    // A short wait: a consumer that disconnects sits out the fetch in flight.
+    this.#consumer = kafka().consumer({
+      groupId: `reader-${process.pid}-${process.hrtime.bigint()}`,
+      maxWaitTimeInMs: 50,
     });
-  } finally {
-    await consumer.disconnect();
   }
-  return records;
+
+  static async open(topic: string): Promise<TopicReader> {
+    const reader = new TopicReader(topic);
+    await reader.#start();
+    return reader;
+  }
+
+  /** Resolves when everything that the topic holds now is among the records. */
+  async caughtUp(): Promise<readonly TopicRecord[]> {
+    const ends = await endOffsets(this.#topic);
+    await until(
+      () => {
+        if (this.#failure !== undefined) throw this.#failure;
+        return [...ends].every(([partition, end]) => end <= (this.#next.get(partition) ?? 0n));
+      },
+      () => `the end of ${this.#topic}, ${this.records.length} records so far`,
+    );
+    return this.records;
+  }
+
+  async close(): Promise<void> {
+    await this.#consumer.disconnect();
+  }
+
+  async #start(): Promise<void> {
+    const consumer = this.#consumer;
+    consumer.on(consumer.events.CRASH, ({payload}) => (this.#failure = payload.error));
+    await consumer.connect();
+    await consumer.subscribe({topic: this.#topic, fromBeginning: true});
+    await consumer.run({
+      autoCommit: false,
+      eachMessage: async ({partition, message: {offset, key, value, headers = {}}}) => {
+        // The fetch buffer is shared: keep copies.
+        this.records.push({
+          partition,
+          offset,
+          key: key === null ? null : Buffer.from(key),
+          value: value === null ? null : Buffer.from(value),
+          headers,
+        });
+        this.#next.set(partition, BigInt(offset) + 1n);
+        await Promise.resolve();
+      },
+    });
+  }
+}
+
+/** Everything that the topic holds now, in offset order within each partition. */
+export async function readTopic(topic: string): Promise<readonly TopicRecord[]> {
+  const reader = await TopicReader.open(topic);
+  try {
+    return await reader.caughtUp();
+  } finally {
+    await reader.close();
+  }
 }

@@ -1,0 +1,50 @@
+/** The flat form, from the connector that ships as connectors/orders-compact.json. */
+import {Connector} from '../support/connector.js';
+import {readTopic} from '../support/kafka.js';
+import {connectMysql, freshId, Pipeline, whenApplied} from '../support/pipeline.js';
+import {chosenSeed} from '../support/random.js';
+import {Workload} from '../support/workload.js';
+
+const seed = chosenSeed();
+
+test(`the flat form leads to the same state as the envelope, without a setting, seed ${seed}`, async () => {
+  const connector = Connector.apply('orders-compact.json', 'compact', 184_102);
+  const envelope = await Pipeline.open('compact-envelope');
+  const flat = await Pipeline.open('compact-flat', {KAFKA_TOPIC: connector.topic});
+  const connections = await Promise.all([connectMysql(), connectMysql()]);
+  try {
+    await whenApplied(flat, [flat.prefix, envelope.prefix], {timeoutMs: 60_000});
+    const tea = freshId();
+    const kept = await envelope.placeOrder('12.30', [[tea, 2]]);
+    const gone = await envelope.placeOrder('1.00', [[tea, 5]]);
+    await envelope.sql('UPDATE order_items SET order_id = ?, quantity = 3 WHERE id = ?', [
+      kept.id,
+      gone.lines[0],
+    ]);
+    await envelope.sql('DELETE FROM orders WHERE id = ?', [gone.id]);
+    await new Workload(connections, seed, 8_300_000).transact(250);
+    await whenApplied(flat, [flat.prefix, envelope.prefix], {timeoutMs: 60_000});
+
+    expect(await flat.differences()).toEqual([]);
+    expect(await envelope.differences()).toEqual([]);
+    expect(await flat.order(kept.id)).toEqual(await envelope.order(kept.id));
+    expect(await flat.order(kept.id)).toEqual({
+      id: kept.id,
+      user_id: kept.user,
+      total_amount: '12.30',
+      items_count: '2',
+      items: `product_id:${tea},quantity:2;product_id:${tea},quantity:3`,
+    });
+    expect(await flat.order(gone.id)).toEqual({});
+    expect(await flat.sold(tea)).toBe('5');
+
+    const values = (await readTopic(connector.topic)).map(({value}) => (value ?? '').toString());
+    expect(values.length).toBeGreaterThan(250);
+    expect(values.filter((value) => !value.includes('"__op":'))).toEqual([]);
+  } finally {
+    for (const connection of connections) await connection.end();
+    await flat.close();
+    await envelope.close();
+    await connector.delete();
+  }
+});

@@ -1,0 +1,167 @@
+/** What the connector does beside streaming: snapshots, heartbeats, and events that come again. */
+import type {LogLine} from '../../stack/worker.js';
+import {Connector} from '../support/connector.js';
+import {partitionOf, produce, readTopic, TopicReader, type TopicRecord} from '../support/kafka.js';
+import {connectMysql, freshId, Pipeline} from '../support/pipeline.js';
+import {chosenSeed} from '../support/random.js';
+import {positions} from '../support/readModel.js';
+import {testStack} from '../support/stack.js';
+import {until} from '../support/until.js';
+import {Workload} from '../support/workload.js';
+
+const seed = chosenSeed();
+let shop: Pipeline;
+
+afterEach(async () => {
+  await shop.close();
+});
+
+interface Event {
+  readonly op?: string;
+  readonly source?: {
+    readonly snapshot?: string | null;
+    file: string;
+    pos: number;
+    row: number;
+    table: string;
+  };
+}
+
+function eventOf({value}: TopicRecord): Event {
+  return JSON.parse((value ?? Buffer.from('{}')).toString()) as Event;
+}
+
+async function work(transactions: number, base: number): Promise<void> {
+  const connections = await Promise.all([connectMysql(), connectMysql()]);
+  try {
+    await new Workload(connections, seed, base).transact(transactions);
+  } finally {
+    for (const connection of connections) await connection.end();
+  }
+}
+
+/** As many as the source has rows of the two tables. */
+async function rowCount(): Promise<number> {
+  const [row] = await shop.rows(
+    'SELECT (SELECT COUNT(*) FROM orders) + (SELECT COUNT(*) FROM order_items) AS total',
+  );
+  return Number(row?.['total']);
+}
+
+async function askForIncrementalSnapshot(): Promise<void> {
+  await shop.sql('INSERT INTO debezium_signal (id, type, data) VALUES (?, ?, ?)', [
+    `tests-${freshId()}`,
+    'execute-snapshot',
+    JSON.stringify({type: 'incremental', 'data-collections': ['shop.orders', 'shop.order_items']}),
+  ]);
+}
+
+test(`an incremental snapshot amid changes changes nothing, and again the second time (I3), seed ${seed}`, async () => {
+  shop = await Pipeline.open('incremental');
+  const topic = testStack().env.topic;
+  await work(100, 8_000_000);
+  await shop.applied();
+  const reader = await TopicReader.open(topic);
+  const incremental = async (): Promise<number> =>
+    (await reader.caughtUp()).filter((record) => eventOf(record).source?.snapshot === 'incremental').length;
+  try {
+    const before = await incremental();
+    for (const round of [1, 2]) {
+      const rows = await rowCount();
+      await askForIncrementalSnapshot();
+      await work(100, 8_000_000);
+      // Rows that the changes delete or touch within the window are left out, so a few less than all.
+      await until(
+        async () => (await incremental()) - before >= round * rows * 0.8,
+        () => `${rows} rows read again, round ${round}`,
+      );
+      await shop.applied();
+      expect(await shop.differences()).toEqual([]);
+    }
+  } finally {
+    await reader.close();
+  }
+});
+
+test('the last records of every partition written again, with new offsets, change nothing (S3, C2)', async () => {
+  shop = await Pipeline.open('again');
+  const topic = testStack().env.topic;
+  await work(60, 8_100_000);
+  await shop.applied();
+  const byPartition = new Map<number, TopicRecord[]>();
+  for (const record of await readTopic(topic)) {
+    byPartition.set(record.partition, [...(byPartition.get(record.partition) ?? []), record]);
+  }
+  const again = [...byPartition.values()].flatMap((records) => records.slice(-40));
+  expect(again.filter((record) => eventOf(record).op === 'd').length).toBeGreaterThan(0);
+  await produce(topic, again);
+  await shop.applied();
+
+  expect(await shop.differences()).toEqual([]);
+});
+
+test('a connector that reads the tables first gives the same state, and keeps it when its place in the binlog goes back (S3, C2)', async () => {
+  const connector = Connector.apply('orders.json', 'rewound', 184_101);
+  try {
+    shop = await Pipeline.open('rewound', {KAFKA_TOPIC: connector.topic});
+    const rows = await rowCount();
+    await shop.applied(60_000);
+    expect(await shop.differences()).toEqual([]);
+    const reads = (await readTopic(connector.topic)).filter((record) => eventOf(record).op === 'r');
+    expect(reads.length).toBeGreaterThanOrEqual(rows);
+
+    await connector.stop();
+    const place = await connector.offsets();
+    await connector.resume();
+    const tea = freshId();
+    const {id} = await shop.placeOrder('3.00', [[tea, 2]]);
+    await work(80, 8_200_000);
+    await shop.sql('UPDATE order_items SET quantity = 5 WHERE order_id = ?', [id]);
+    await shop.applied();
+    expect(await shop.sold(tea)).toBe('5');
+
+    await connector.stop();
+    await connector.setOffsets(place);
+    await connector.resume();
+    await shop.applied(60_000);
+
+    expect(await shop.sold(tea)).toBe('5');
+    expect(await shop.differences()).toEqual([]);
+    const places = (await readTopic(connector.topic))
+      .map(eventOf)
+      .filter(({op, source}) => source?.table !== 'heartbeat' && (op === 'u' || op === 'c'))
+      .map(({source}) => `${source?.file} ${source?.pos} ${source?.row}`);
+    expect(places.length - new Set(places).size).toBeGreaterThan(80);
+  } finally {
+    await connector.delete();
+  }
+});
+
+test('heartbeats arrive while nobody buys: they are counted as ignored and move the position (I6)', async () => {
+  shop = await Pipeline.open('heartbeats', {SUMMARY_INTERVAL_MS: '1000'});
+  await shop.applied();
+  /** The first one that is written from now on. */
+  const nextSummary = async (): Promise<{applied: number; ignored: number}> => {
+    const summaries = (): LogLine[] => shop.worker.log.filter(({msg}) => msg === 'summary');
+    const count = summaries().length;
+    const line = await until(
+      () => summaries()[count],
+      () => 'a summary',
+    );
+    return {applied: Number(line['applied']), ignored: Number(line['ignored'])};
+  };
+  const home = partitionOf('1', 6);
+  const place = async (): Promise<bigint> => (await positions(shop.redis, shop.prefix)).get(home) ?? 0n;
+  const [before, placeBefore, totals] = [await nextSummary(), await place(), await shop.totals()];
+  const after = await until(
+    async () => {
+      const summary = await nextSummary();
+      return summary.ignored > before.ignored && summary;
+    },
+    () => `more than ${before.ignored} ignored records`,
+  );
+
+  expect(await place()).toBeGreaterThan(placeBefore);
+  expect(after.applied).toBe(before.applied);
+  expect(await shop.totals()).toEqual(totals);
+});
