@@ -43,6 +43,9 @@ export class Projector {
   #partitions = new Map<number, Partition>();
   #running = new Set<Promise<void>>();
   #failure: ProjectorError | undefined;
+  #isAcking = false;
+  /** The last look at the resting positions failed. */
+  #watchFails = false;
   /** Kinds of trouble that were told and are not over. */
   #trouble: string | undefined;
 
@@ -54,19 +57,20 @@ export class Projector {
   /** Works until `stop` is called. Rejects with the ProjectorError that halted it, after draining. */
   async run(): Promise<void> {
     const {log, logger} = this.#deps;
-    await log.start({
+    const started = log.start({
       assigned: (partitions) => this.#assigned(partitions),
       batch: async (batch, keepAlive) => await this.#batch(batch, keepAlive),
       connection: (state, reason) => logger[state === 'up' ? 'info' : 'warn']({reason}, `Kafka is ${state}`),
       failed: (error) => this.#fail(error),
     });
-    await Promise.all([
-      this.#every(this.#settings.ackIntervalMs, async () => await this.#tend()),
-      this.#every(this.#settings.summaryIntervalMs, () => {
-        this.#summarize();
-        return Promise.resolve();
-      }),
-    ]);
+    started.catch((error: unknown) => this.#fail(error));
+    void this.#every(this.#settings.ackIntervalMs, async () => await this.#tend());
+    void this.#every(this.#settings.summaryIntervalMs, () => {
+      this.#summarize();
+      return Promise.resolve();
+    });
+    // Not the start or the loops: they may hang on a server that does not answer.
+    await this.#stopped();
     await this.#drain();
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -109,7 +113,7 @@ export class Projector {
 
   /** Acks to Kafka, and looks whether someone moved a position while no record came (a restored or flushed Redis). */
   async #tend(): Promise<void> {
-    const {log, model, logger} = this.#deps;
+    const {model} = this.#deps;
     const resting = [...this.#partitions.values()].map((partition) => ({
       partition,
       text: partition.restingPosition,
@@ -120,14 +124,25 @@ export class Projector {
         if (text === undefined || partition.restingPosition !== text || stored[index] === text) return;
         partition.reanchor('Redis holds another position although nothing was written');
       });
+      // Where no record comes, nobody else would notice that Redis is back.
+      if (this.#watchFails) this.#tellTrouble(null);
+      this.#watchFails = false;
     } catch (error) {
+      this.#watchFails = true;
       this.#tellTrouble(asProjectorError(error));
     }
+    // One ack at a time, and nobody waits for it: with Kafka away it takes as long as that.
+    if (this.#isAcking) return;
+    this.#isAcking = true;
+    void this.#ack().finally(() => (this.#isAcking = false));
+  }
+
+  async #ack(): Promise<void> {
     try {
-      await log.ack(this.#appliedOffsets());
+      await this.#deps.log.ack(this.#appliedOffsets());
     } catch (error) {
       // Acks are for lag tools; the next one carries the same news.
-      logger.info({reason: messageOf(error)}, 'Kafka did not take the ack');
+      this.#deps.logger.info({reason: messageOf(error)}, 'Kafka did not take the ack');
     }
   }
 
@@ -161,6 +176,12 @@ export class Projector {
     const {newestSourceMs, ...counts} = this.tally;
     const freshnessMs = newestSourceMs === null ? undefined : this.#deps.clock.nowMs() - newestSourceMs;
     this.#deps.logger.info({...counts, freshnessMs}, 'summary');
+  }
+
+  async #stopped(): Promise<void> {
+    const {signal} = this.#stop;
+    if (signal.aborted) return;
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, {once: true}));
   }
 
   async #every(intervalMs: number, task: () => Promise<void>): Promise<void> {

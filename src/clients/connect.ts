@@ -29,7 +29,20 @@ export class ConnectClient {
 
   /** Creates the connector, or changes it to this configuration; twice is the same as once. */
   async apply(name: string, config: Readonly<Record<string, string>>): Promise<void> {
-    await this.#request('PUT', `/connectors/${encodeURIComponent(name)}/config`, config);
+    try {
+      await this.#request('PUT', `/connectors/${encodeURIComponent(name)}/config`, config);
+    } catch (error) {
+      // Connect 4.3 with Debezium 3.6 answers every refused setting, a wrong password too, with 500 and a
+      // NullPointerException (a setting of Debezium has no value in the report that Connect makes of it). So ask for the report.
+      if (!(error instanceof ProjectorError) || error.kind !== 'connect-unreachable') throw error;
+      const faults = await this.#faults(name, config).catch(() => []);
+      if (faults.length === 0) throw error;
+      throw new ProjectorError(
+        'connector-rejected',
+        `Kafka Connect at ${this.#url} refuses connector ${name}: ${faults.join('; ')}`,
+        {cause: error},
+      );
+    }
   }
 
   /** undefined when there is no such connector. */
@@ -47,6 +60,17 @@ export class ConnectClient {
   /** False when there is no such connector. Its offsets in Connect stay. */
   async delete(name: string): Promise<boolean> {
     return (await this.#request('DELETE', `/connectors/${encodeURIComponent(name)}`)) !== undefined;
+  }
+
+  /** What Connect finds wrong, `setting: reason`. */
+  async #faults(name: string, config: Readonly<Record<string, string>>): Promise<string[]> {
+    const plugin = encodeURIComponent(config['connector.class'] ?? '');
+    const path = `/connector-plugins/${plugin}/config/validate`;
+    const report = (await this.#request('PUT', path, {...config, name})) as {configs?: unknown} | null;
+    const settings = (report?.configs ?? []) as {value?: {name?: string; errors?: string[]} | null}[];
+    return settings.flatMap(({value}) =>
+      (value?.errors ?? []).map((reason) => `${value?.name ?? '?'}: ${reason}`),
+    );
   }
 
   /** The answer's JSON, `null` for an empty answer, undefined for 404. */

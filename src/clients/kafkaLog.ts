@@ -146,16 +146,21 @@ export class KafkaLog implements EventLog {
   }
 
   #listen(consumer: Consumer, onCrash: (error: Error) => void): void {
-    const {GROUP_JOIN, CRASH, FETCH, END_BATCH_PROCESS} = consumer.events;
+    const {GROUP_JOIN, CRASH, HEARTBEAT, REQUEST_TIMEOUT, END_BATCH_PROCESS} = consumer.events;
     const {topic} = this.#settings;
     consumer.on(GROUP_JOIN, ({payload}) => {
       if (this.#stopping || this.#consumer !== consumer) return;
       this.#assignment++;
+      this.#setConnection(true, 'joined the group');
       const partitions = payload.memberAssignment[topic] ?? [];
       if (partitions.length > 0) consumer.pause([{topic, partitions}]);
       this.#handlers?.assigned(partitions);
     });
-    consumer.on(FETCH, () => this.#setConnection(true, 'fetching'));
+    // FETCH comes for failed fetches too; an answered heartbeat is the sign of life.
+    consumer.on(HEARTBEAT, () => this.#setConnection(true, 'the group coordinator answers'));
+    consumer.on(REQUEST_TIMEOUT, ({payload}) =>
+      this.#setConnection(false, `${payload.broker} does not answer in time`),
+    );
     consumer.on(CRASH, ({payload}) => onCrash(payload.error));
     // A batch of control records or aborted transactions alone never reaches eachBatch, but moves the fetch offset.
     consumer.on(END_BATCH_PROCESS, ({payload}) => {
