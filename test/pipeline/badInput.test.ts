@@ -1,0 +1,190 @@
+/** What an operator can get wrong: one clear line that says what, where and what to do; no secret in it (I11). */
+import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {createTopic} from '../support/kafka.js';
+import {startWorker, type Variables} from '../support/pipeline.js';
+import {projector, testStack} from '../support/stack.js';
+import {until} from '../support/until.js';
+
+/** Nothing listens on port 1. */
+const NOWHERE = '127.0.0.1:1';
+const SECRET = 'x-secret-x';
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+  readonly fatal: Readonly<Record<string, unknown>>;
+}
+
+/** Runs a worker that cannot start, to its end. */
+async function runToEnd(variables: Variables): Promise<Ended> {
+  const worker = startWorker('bad-input', {START_TIMEOUT_MS: '1500', REDIS_TIMEOUT_MS: '1000', ...variables});
+  try {
+    const {code} = await worker.exited;
+    expect(worker.output).not.toContain(SECRET);
+    return {code, output: worker.output, fatal: worker.log.find(({level}) => level === 60) ?? {}};
+  } finally {
+    await worker.end('SIGKILL');
+  }
+}
+
+function expectOneClearEnd(
+  {code, output, fatal}: Ended,
+  expected: {code: number; kind: string; words: string[]},
+): void {
+  expect(fatal).toMatchObject({kind: expected.kind, exitCode: expected.code});
+  expect(code).toBe(expected.code);
+  for (const word of expected.words)
+    expect(`${String(fatal['msg'])} ${String(fatal['advice'])}`).toContain(word);
+  expect(output).not.toMatch(/^\s+at /m);
+  expect(output).not.toContain('\\n    at ');
+}
+
+test('every wrong setting is named at once, with what is allowed and an example, and the value is not repeated', () => {
+  const {status, stdout, stderr} = projector(['run'], {
+    KAFKA_BROKERS: 'kafka',
+    REDIS_URL: `http://:${SECRET}@redis`,
+    CHUNK_ORDERS_MAX: '501',
+    LOG_LEVEL: 'loud',
+    KAFKA_SASL_MECHANISM: 'rot13',
+  });
+
+  expect(status).toBe(2);
+  for (const name of [
+    'KAFKA_BROKERS',
+    'REDIS_URL',
+    'CHUNK_ORDERS_MAX',
+    'LOG_LEVEL',
+    'KAFKA_SASL_MECHANISM',
+  ]) {
+    expect(stderr).toMatch(new RegExp(`${name}.* must be .*example ${name}=`));
+  }
+  expect(stderr + stdout).not.toContain(SECRET);
+  expect(stderr).not.toMatch(/^\s+at /m);
+});
+
+test('settings that contradict each other are refused', () => {
+  const {status, stderr} = projector(['run'], {
+    KAFKA_HEARTBEAT_INTERVAL_MS: '5000',
+    KAFKA_SESSION_TIMEOUT_MS: '6000',
+    KAFKA_SASL_USERNAME: 'somebody',
+  });
+
+  expect(status).toBe(2);
+  expect(stderr).toContain('KAFKA_HEARTBEAT_INTERVAL_MS must be at most a third');
+  expect(stderr).toContain('must be set together');
+});
+
+test('a missing setting is named', () => {
+  const {status, stderr} = projector(['run'], {KAFKA_BROKERS: '', REDIS_URL: ''});
+
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/KAFKA_BROKERS is not set/);
+  expect(stderr).toMatch(/REDIS_URL is not set/);
+});
+
+test('a broker that does not answer', async () => {
+  const ended = await runToEnd({KAFKA_BROKERS: NOWHERE, MYSQL_URL: `mysql://shop:${SECRET}@${NOWHERE}/shop`});
+
+  expectOneClearEnd(ended, {code: 4, kind: 'kafka-unreachable', words: [NOWHERE, 'KAFKA_BROKERS']});
+});
+
+test('a Redis that does not answer', async () => {
+  const ended = await runToEnd({REDIS_URL: `redis://user:${SECRET}@${NOWHERE}/3`});
+
+  expectOneClearEnd(ended, {code: 4, kind: 'redis-unreachable', words: [NOWHERE, 'REDIS_URL']});
+});
+
+test('a Redis that refuses the password', async () => {
+  const {host} = new URL(testStack().env.redis.url);
+  const ended = await runToEnd({REDIS_URL: `redis://nobody:${SECRET}@${host}/0`});
+
+  expectOneClearEnd(ended, {code: 5, kind: 'redis-denied', words: [host, 'password']});
+});
+
+test('a topic that is not there', async () => {
+  const ended = await runToEnd({KAFKA_TOPIC: 'shop.ordre-events'});
+
+  expectOneClearEnd(ended, {
+    code: 4,
+    kind: 'topic-missing',
+    words: ['shop.ordre-events', testStack().env.kafka.brokers[0]!, 'KAFKA_TOPIC', 'connector apply'],
+  });
+});
+
+test('a topic that is compacted forgets records, so it is refused (S1)', async () => {
+  const topic = `compacted-${Date.now().toString(36)}`;
+  await createTopic(topic, {config: {'cleanup.policy': 'compact'}});
+  const ended = await runToEnd({KAFKA_TOPIC: topic});
+
+  expectOneClearEnd(ended, {code: 2, kind: 'topic-unsuitable', words: [topic, 'cleanup.policy=compact']});
+});
+
+test('a Connect that does not answer', () => {
+  const {status, stdout, stderr} = projector(['connector', 'status'], {
+    CONNECT_URL: `http://${NOWHERE}`,
+    START_TIMEOUT_MS: '1500',
+  });
+
+  expect(status).toBe(4);
+  expect(stderr).toContain(NOWHERE);
+  expect(stderr).toContain('CONNECT_URL');
+  expect(stderr + stdout).not.toMatch(/^\s+at /m);
+});
+
+/** The shipped connector with some settings changed, in a file; removed from Connect afterwards. */
+async function withConnector(
+  changes: Readonly<Record<string, string>>,
+  work: (file: string) => Promise<void>,
+): Promise<void> {
+  const name = `bad-${Date.now().toString(36)}`;
+  const folder = mkdtempSync(join(tmpdir(), 'order-projector-'));
+  const file = join(folder, 'connector.json');
+  const shipped = JSON.parse(readFileSync('connectors/orders.json', 'utf8')) as {
+    config: Record<string, string>;
+  };
+  const own = {
+    'topic.prefix': name,
+    'database.server.id': '184103',
+    'schema.history.internal.kafka.topic': `${name}.history`,
+    'transforms.route.regex': 'none',
+    'predicates.keyedById.pattern': '.*heartbeat',
+  };
+  writeFileSync(file, JSON.stringify({name, config: {...shipped.config, ...own, ...changes}}));
+  try {
+    await work(file);
+  } finally {
+    rmSync(folder, {recursive: true});
+    await fetch(`${testStack().env.connect.url}/connectors/${name}`, {method: 'DELETE'});
+  }
+}
+
+test('a connector that Connect refuses, here for a wrong password: the setting and the reason', async () => {
+  await withConnector({'database.password': SECRET}, async (file) => {
+    const {status, stdout, stderr} = projector(['connector', 'apply', '--file', file], {
+      START_TIMEOUT_MS: '1500',
+    });
+    expect(status).toBe(2);
+    expect(stderr).toContain('Access denied for user');
+    expect(stderr).toContain('connectors/README.md');
+    expect(stderr + stdout).not.toContain(SECRET);
+    await Promise.resolve();
+  });
+});
+
+test('a connector whose task fails: its trace is shown, and what to do', async () => {
+  await withConnector({'transforms.rowKey.field': 'nothing'}, async (file) => {
+    projector(['connector', 'apply', '--file', file]);
+    const {stderr} = await until(
+      () => {
+        const result = projector(['connector', 'status', '--file', file]);
+        return result.status === 4 && result;
+      },
+      () => 'a failed task',
+    );
+    expect(stderr).toMatch(/connector-failed: connector bad-\w+ task 0 is FAILED/);
+    expect(stderr).toContain('Unknown field: nothing');
+    expect(stderr).toContain('projector connector restart');
+  });
+});
