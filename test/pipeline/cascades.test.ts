@@ -1,0 +1,46 @@
+/** An order deleted with its lines by ON DELETE CASCADE: MySQL 9.6 and later log the lines, children first; earlier ones do not. */
+import {HandMade} from '../support/handMade.js';
+import {fixtureRecords, type FixtureRecord} from '../support/fixtures.js';
+
+async function modelAfter(name: string, records: readonly FixtureRecord[]): Promise<Record<string, string>> {
+  const log = await HandMade.open(name, 3);
+  try {
+    await log.write(...records);
+    await log.applied();
+    return await log.model();
+  } finally {
+    await log.close();
+  }
+}
+
+test.each(['', '.flat'])(
+  'both ways of telling a cascade lead to the same state (S4, C2): form "%s"',
+  async (form) => {
+    const bystander = fixtureRecords(`snapshot${form}`);
+    const created = fixtureRecords(`mysql-9.7-order-created${form}`);
+    const untold = fixtureRecords(`order-deleted${form}`);
+    const told = fixtureRecords(`mysql-9.7-order-deleted${form}`);
+    expect([untold.length, told.length]).toEqual([1, 3]);
+
+    const before = await modelAfter('cascade-before', [...bystander, ...created]);
+    expect(before).toMatchObject({'product:10:sold': '2', 'product:16:sold': '3'});
+    const without = await modelAfter('cascade-untold', [...bystander, ...created, ...untold]);
+    const withLines = await modelAfter('cascade-told', [...bystander, ...created, ...told]);
+    // At least once: the whole cascade again, and again from its middle.
+    const again = await modelAfter('cascade-again', [
+      ...bystander,
+      ...created,
+      ...told,
+      ...told,
+      ...told.slice(1),
+    ]);
+
+    expect(withLines).toEqual(without);
+    expect(again).toEqual(without);
+    expect(without).toMatchObject({'product:10:sold': '1', 'product:16:sold': '0', 'report:users': '7 4599'});
+    expect(Object.keys(without).filter((key) => key.startsWith('order'))).toEqual([
+      'order:1',
+      'order_lines:1',
+    ]);
+  },
+);

@@ -1,0 +1,95 @@
+/** Every recorded message decodes to what its SQL did, in both forms. */
+import type {Change} from '../../src/change.js';
+import {decodeRecord} from '../../src/decode/decode.js';
+import {fixture, fixtureNames, fixtureRecords} from '../support/fixtures.js';
+import {SHOP} from '../support/records.js';
+
+const SCHEMA = {...SHOP, extraColumns: [{name: 'created_at', type: 'time'} as const]};
+const CREATED = '2026-11-23 10:20:30.28';
+
+function order(orderId: string, [userId, totalAmount]: [string, string], createdAt = CREATED): Change {
+  return {kind: 'order-upserted', orderId, row: {userId, totalAmount, extra: [createdAt]}};
+}
+function line(orderId: string, lineId: string, [productId, quantity]: [string, string]): Change {
+  return {kind: 'line-upserted', orderId, lineId, line: {productId, quantity}};
+}
+const lineGone = (orderId: string, lineId: string): Change => ({kind: 'line-deleted', orderId, lineId});
+const orderGone = (orderId: string): Change => ({kind: 'order-deleted', orderId});
+
+const CREATED_WITH_LINES = [
+  order('2', ['8', '120.50']),
+  line('2', '3', ['10', '1']),
+  line('2', '4', ['16', '3']),
+];
+
+/** By the name of the case; the flat form must say the same. */
+const CHANGES: Readonly<Record<string, readonly Change[]>> = {
+  snapshot: [order('1', ['7', '45.99']), line('1', '1', ['10', '1']), line('1', '2', ['15', '2'])],
+  'order-created': CREATED_WITH_LINES,
+  'order-updated': [order('2', ['9', '121.00'])],
+  'line-updated': [line('2', '4', ['17', '4'])],
+  'line-moved': [lineGone('2', '3'), line('1', '3', ['10', '1'])],
+  'line-deleted': [lineGone('1', '3')],
+  'order-key-changed': [
+    order('50', ['5', '1.00'], '2026-11-23 10:20:30'),
+    orderGone('50'),
+    order('51', ['5', '1.00'], '2026-11-23 10:20:30'),
+  ],
+  'order-deleted': [orderGone('2')],
+  'id-beyond-2-53': [
+    order('9007199254740993', ['9223372036854775807', '9999999999.99'], '2026-11-23 10:20:30.999'),
+  ],
+  'mysql-9.7-order-created': CREATED_WITH_LINES,
+  'mysql-9.7-order-deleted': [lineGone('2', '3'), lineGone('2', '4'), orderGone('2')],
+};
+
+const rowCases = fixtureNames().filter((name) => !/^(?:heartbeat|truncate)/.test(name));
+
+test.each(rowCases)('a recorded message says what its SQL did (I3, I8, I9): %s', (name) => {
+  const decoded = fixtureRecords(name).map((record) => decodeRecord(record, SCHEMA));
+  const expected = CHANGES[name.replace('.flat', '')];
+
+  expect(expected).toBeDefined();
+  expect(decoded).toEqual(
+    expected?.map((change) => ({kind: 'change', change, sourceTimeMs: expect.any(Number) as number})),
+  );
+});
+
+test.each(['heartbeat', 'heartbeat.flat'])('a recorded heartbeat carries its time: %s', (name) => {
+  expect(fixtureRecords(name).map((record) => decodeRecord(record, SCHEMA))).toEqual([
+    {kind: 'heartbeat', sourceTimeMs: expect.any(Number) as number},
+  ]);
+});
+
+test('a recorded TRUNCATE is told from a record that cannot be read', () => {
+  expect(fixtureRecords('truncate').map((record) => decodeRecord(record, SCHEMA))).toEqual([
+    {kind: 'rejected', rejection: {kind: 'table-truncated', reason: 'table order_items was truncated'}},
+  ]);
+});
+
+test('a line that moves goes to two partitions, under the keys of its two orders (S2)', () => {
+  for (const name of ['line-moved', 'line-moved.flat']) {
+    const {records} = fixture(name);
+    expect(records.map(({key}) => key)).toEqual(['2', '1']);
+    expect(new Set(records.map(({partition}) => partition)).size).toBe(2);
+  }
+});
+
+test('all events of an order, both tables, are in one partition (S2)', () => {
+  const partitions = new Map<string, Set<number>>();
+  for (const name of Object.keys(CHANGES).filter((key) => !key.startsWith('mysql'))) {
+    for (const {key, partition} of fixture(name).records) {
+      partitions.set(key ?? '', (partitions.get(key ?? '') ?? new Set()).add(partition));
+    }
+  }
+  expect(partitions.size).toBe(5);
+  for (const home of partitions.values()) expect(home.size).toBe(1);
+});
+
+test('every case is recorded in both forms; only TRUNCATE never reaches the flat one', () => {
+  const names = new Set(fixtureNames());
+  for (const name of [...Object.keys(CHANGES), 'heartbeat']) {
+    expect([name, names.has(name), names.has(`${name}.flat`)]).toEqual([name, true, true]);
+  }
+  expect(names.has('truncate') && !names.has('truncate.flat')).toBe(true);
+});
