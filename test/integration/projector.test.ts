@@ -1,7 +1,5 @@
 /** Whole workers: normal runs, rebalances, stops, and a log that delivers other than asked. */
-import fc from 'fast-check';
-import type {Change} from '../../src/change.js';
-import {changes} from '../support/arbitraries.js';
+import {longRun} from '../support/arbitraries.js';
 import {order} from '../support/changes.js';
 import {encoded, rowRecord} from '../support/records.js';
 import {until} from '../support/until.js';
@@ -12,17 +10,8 @@ beforeAll(async () => (bench = await WorkerBench.open(8)));
 afterEach(async () => await bench.reset());
 afterAll(async () => await bench.close());
 
-/** A long run of changes, the same each time. */
-function run(seed: number, least = 600): Change[] {
-  const found: Change[] = [];
-  for (let part = seed * 1_000; found.length < least; part++) {
-    found.push(...(fc.sample(changes(60), {numRuns: 1, seed: part})[0] ?? []));
-  }
-  return found;
-}
-
 test('a log is applied as it comes, every record with one outcome (I6)', async () => {
-  const first = run(1);
+  const first = longRun(1);
   const [a, b] = [first.slice(0, 300), first.slice(300)];
   bench.write(a);
   const worker = await bench.soleWorker();
@@ -42,14 +31,14 @@ test('a log is applied as it comes, every record with one outcome (I6)', async (
 
 test('live changes are applied one by one, too', async () => {
   await bench.soleWorker();
-  for (const change of run(2, 30)) {
+  for (const change of longRun(2, 30)) {
     bench.write([change]);
     await bench.expectExact();
   }
 });
 
 test('chunk and queue sizes leave no trace (I7, L2)', async () => {
-  const log = run(3);
+  const log = longRun(3);
   bench.write(log);
   const sizes = [
     {chunkOrdersMax: 1, chunkRecordsMax: 1, queueBytesMax: 1},
@@ -65,7 +54,7 @@ test('chunk and queue sizes leave no trace (I7, L2)', async () => {
 
 describe('a rebalance', () => {
   test('that gives the same partitions again, many times in mid-stream (C2)', async () => {
-    const log = run(4);
+    const log = longRun(4);
     bench.write(log);
     const worker = await bench.soleWorker();
     for (let at = 20n; at < 500n; at += 40n) {
@@ -77,7 +66,7 @@ describe('a rebalance', () => {
   });
 
   test('that hands partitions from one worker to another and back', async () => {
-    bench.write(run(5));
+    bench.write(longRun(5));
     const [a, b] = [await bench.soleWorker(), await bench.worker()];
     for (const [at, partition] of [
       [50n, 0],
@@ -94,7 +83,7 @@ describe('a rebalance', () => {
   });
 
   test('that a worker slept through: two of them on the same partitions change nothing twice (C1, C2)', async () => {
-    const log = run(6);
+    const log = longRun(6);
     bench.write(log.slice(0, 300));
     const [a, b] = [await bench.soleWorker(), await bench.soleWorker()];
     bench.write(log.slice(300));
@@ -110,7 +99,7 @@ describe('a log that is read at another offset than asked (I6)', () => {
     ['ahead: records would be missing', 5n],
     ['beyond its end', 1_000_000n],
   ])('%s', async (_name, distance) => {
-    bench.write(run(7));
+    bench.write(longRun(7));
     const worker = await bench.soleWorker();
     for (let at = 50n; at < 400n; at += 60n) {
       await bench.midway(at);
@@ -122,7 +111,7 @@ describe('a log that is read at another offset than asked (I6)', () => {
   });
 
   test('the reason is told', async () => {
-    bench.write(run(8, 100));
+    bench.write(longRun(8, 100));
     const worker = await bench.soleWorker();
     await bench.caughtUp();
     worker.log.jump(1, 0n);
@@ -136,7 +125,7 @@ describe('a log that is read at another offset than asked (I6)', () => {
 
 describe('a stop', () => {
   test('in mid-stream finishes what is in flight, acks it and leaves (I12)', async () => {
-    const log = run(9);
+    const log = longRun(9);
     bench.write(log);
     const worker = await bench.soleWorker();
     await bench.midway(100n);

@@ -55,6 +55,15 @@ test('a chunk that expects another position is refused and changes nothing (C1, 
   expect(await bench.snapshot()).toEqual(before);
 });
 
+test('one connection keeps its order: two scripts and a read, sent at once (S6)', async () => {
+  const answers = await Promise.all([
+    bench.apply([order('5')], '', 'v1 1'),
+    bench.apply([line('5/71')], 'v1 1', 'v1 2'),
+    bench.model.readPositions([0]),
+  ]);
+  expect(answers).toEqual([{kind: 'applied'}, {kind: 'applied'}, ['v1 2']]);
+});
+
 test('positions of partitions are apart', async () => {
   await bench.applyAll([[order('5')]]);
   const outcome = await bench.model.apply(1, {

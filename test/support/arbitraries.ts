@@ -37,9 +37,18 @@ export const changes = (maxSteps = 30): fc.Arbitrary<Change[]> =>
         {weight: 1, arbitrary: recreate},
         {weight: 2, arbitrary: move},
       ),
-      {maxLength: maxSteps},
+      {maxLength: maxSteps, size: 'max'},
     )
     .map((steps) => steps.flat());
 
 /** Column names of `extra`. */
 export const EXTRA_COLUMNS = ['status'] as const;
+
+/** A long run of the log, the same each time for the same seed. */
+export function longRun(seed: number, least = 600): Change[] {
+  const found: Change[] = [];
+  for (let part = seed * 1_000; found.length < least; part++) {
+    found.push(...(fc.sample(changes(60), {numRuns: 1, seed: part})[0] ?? []));
+  }
+  return found;
+}

@@ -1,0 +1,206 @@
+/** What stops a worker: the right kind, the position right before it, nothing behind it applied. */
+import type {ErrorKind} from '../../src/errors.js';
+import {line, order} from '../support/changes.js';
+import {encoded, recordOf, rowRecord, orderRow} from '../support/records.js';
+import {WorkerBench, type Worker} from '../support/workerBench.js';
+
+let bench: WorkerBench;
+beforeAll(async () => (bench = await WorkerBench.open(9)));
+afterEach(async () => await bench.reset());
+afterAll(async () => await bench.close());
+
+/** All of partition 0. */
+const BEFORE = [order('3', {extra: ['new']}), line('3/1'), line('3/2', {product: '11'})];
+const BEHIND = [order('6', {extra: ['new']}), line('3/9', {product: '12'})];
+const SECRET = 'Zq7Secret';
+
+async function expectHalt(worker: Worker, kind: ErrorKind, detail: RegExp): Promise<void> {
+  await expect(worker.ended).resolves.toMatchObject({kind, detail: expect.stringMatching(detail) as string});
+  expect(worker.log.stopped).toBe(true);
+  expect(worker.messages.join()).not.toContain(SECRET);
+}
+
+/** A worker that applied everything so far, and was stopped. */
+async function applied(): Promise<void> {
+  const worker = await bench.soleWorker();
+  await bench.expectExact();
+  await worker.stop();
+}
+
+describe('a bad record', () => {
+  test.each([
+    {
+      name: 'that is not JSON',
+      record: encoded(`{"${SECRET}`, '3'),
+      kind: 'record-undecodable' as const,
+      detail: /\[0\] offset 3: the value .* is not JSON/,
+    },
+    {
+      name: 'with a bad amount',
+      record: rowRecord({op: 'c', table: 'orders', after: orderRow({id: 3, total_amount: SECRET})}, '3'),
+      kind: 'record-undecodable' as const,
+      detail: /\[0\] offset 3: column total_amount/,
+    },
+    {
+      name: 'with the wrong key',
+      record: rowRecord({op: 'c', table: 'orders', after: orderRow({id: 3})}, SECRET),
+      kind: 'record-undecodable' as const,
+      detail: /\[0\] offset 3: the record's key is not the order id/,
+    },
+    {
+      name: 'of a TRUNCATE',
+      record: rowRecord({op: 't', table: 'orders'}, null),
+      kind: 'table-truncated' as const,
+      detail: /\[0\] offset 3: table orders/,
+    },
+  ])('$name halts right before itself (I6, I11)', async ({record, kind, detail}) => {
+    bench.write(BEFORE);
+    bench.topic.append(0, record);
+    bench.topic.append(0, ...BEHIND.map((change) => recordOf(change)));
+    const worker = await bench.soleWorker();
+    await expectHalt(worker, kind, detail);
+    await expect(bench.position(0)).resolves.toBe(3n);
+    await bench.expectFold(BEFORE);
+    expect(worker.projector.tally).toMatchObject({applied: 3, ignored: 0, rejected: 1});
+    // It is found again, not skipped.
+    await expectHalt(await bench.soleWorker(), kind, detail);
+    await expect(bench.position(0)).resolves.toBe(3n);
+  });
+
+  test('as the very first one leaves Redis empty', async () => {
+    bench.topic.append(0, encoded('[]', null), ...BEFORE.map((change) => recordOf(change)));
+    await expectHalt(await bench.soleWorker(), 'record-undecodable', /\[0\] offset 0/);
+    expect(await bench.redis.content()).toEqual({});
+  });
+
+  test('in one partition: the others are drained and acked (I12)', async () => {
+    bench.write([order('1', {extra: ['new']}), order('2', {extra: ['new']})]);
+    const worker = await bench.soleWorker();
+    await bench.caughtUp();
+    bench.topic.append(0, encoded('x', null));
+    await expectHalt(worker, 'record-undecodable', /\[0\] offset 0/);
+    expect([...worker.log.acked].sort()).toEqual([
+      [0, 0n],
+      [1, 1n],
+      [2, 1n],
+    ]);
+  });
+});
+
+describe('another log than the one that Redis was built from (I10)', () => {
+  test('with other records under the same offsets', async () => {
+    bench.write(BEFORE);
+    await applied();
+    bench.topic.replace(0, ...[...BEHIND, ...BEHIND].map((change) => recordOf(change)));
+    await expectHalt(await bench.soleWorker(), 'log-replaced', /the record at offset 2 is not the one/);
+    await bench.expectFold(BEFORE);
+  });
+
+  test('the same values at other times', async () => {
+    bench.write(BEFORE);
+    await applied();
+    const records = BEFORE.map((change) => recordOf(change));
+    bench.topic.replace(0, ...records.slice(1), ...records);
+    await expectHalt(await bench.soleWorker(), 'log-replaced', /the record at offset 2 is not the one/);
+  });
+
+  test('that is shorter', async () => {
+    bench.write(BEFORE);
+    await applied();
+    bench.topic.replace(0, recordOf(BEFORE[0]!));
+    await expectHalt(
+      await bench.soleWorker(),
+      'log-replaced',
+      /Redis stands at offset 3, but the log ends at 1/,
+    );
+  });
+
+  test('is noticed at a rebalance too', async () => {
+    bench.write(BEFORE);
+    const worker = await bench.soleWorker();
+    await bench.caughtUp();
+    bench.topic.replace(0, ...[...BEHIND, ...BEHIND].map((change) => recordOf(change)));
+    worker.log.assign(bench.topic.partitions);
+    await expectHalt(worker, 'log-replaced', /offset 2/);
+  });
+});
+
+describe('a log that has lost its start (S1, I6)', () => {
+  test('behind the position: goes on', async () => {
+    bench.write(BEFORE);
+    await applied();
+    bench.topic.cutBelow(0, 3n);
+    bench.write(BEHIND);
+    await bench.soleWorker();
+    await bench.expectExact();
+  });
+
+  test('before it was applied', async () => {
+    bench.write(BEFORE);
+    await applied();
+    bench.write([...BEHIND, ...BEHIND]);
+    bench.topic.cutBelow(0, 5n);
+    await expectHalt(await bench.soleWorker(), 'log-start-lost', /offsets 3 to 4 are gone/);
+    await bench.expectFold(BEFORE);
+  });
+
+  test('in mid-stream, when the client jumps to its new start', async () => {
+    bench.write(BEFORE);
+    const worker = await bench.soleWorker();
+    await bench.caughtUp();
+    bench.topic.append(0, ...BEHIND.map((change) => recordOf(change)));
+    bench.topic.cutBelow(0, 4n);
+    await expectHalt(worker, 'log-start-lost', /\[0\]: offsets 3 to 3 are gone before they were applied/);
+    await bench.expectFold(BEFORE);
+  });
+
+  test('and a Redis without positions', async () => {
+    bench.write([...BEFORE, ...BEHIND]);
+    bench.topic.cutBelow(0, 2n);
+    await expectHalt(await bench.soleWorker(), 'position-missing', /offsets 0 to 1 are gone/);
+    expect(await bench.redis.content()).toEqual({});
+  });
+});
+
+describe('a Redis that something else writes to', () => {
+  const POSITION = 'projector:position:test.events:0';
+
+  test.each(['foreign', 'v2 3', '3'])('position %j', async (text) => {
+    bench.write(BEFORE);
+    await bench.redis.redis.set(POSITION, text);
+    await expectHalt(
+      await bench.soleWorker(),
+      'position-unreadable',
+      /under projector:position:test\.events:0/,
+    );
+    await expect(bench.redis.redis.get(POSITION)).resolves.toBe(text);
+    expect(await bench.redis.content()).toEqual({});
+  });
+
+  test.each(['order:3', 'order_lines:3', 'product:10:sold', 'report:users', POSITION])(
+    'a foreign type under %s (I5)',
+    async (key) => {
+      bench.write(BEFORE);
+      await bench.redis.redis.lpush(key, 'foreign');
+      const before = await bench.redis.snapshot();
+      await expectHalt(await bench.soleWorker(), 'read-model-corrupt', /WRONGTYPE|CORRUPT/);
+      expect(await bench.redis.snapshot()).toEqual(before);
+    },
+  );
+});
+
+test('a log that can no longer be read ends the worker with its reason', async () => {
+  bench.write(BEFORE);
+  const worker = await bench.soleWorker();
+  await bench.caughtUp();
+  worker.log.fail(new Error('the client stopped'));
+  await expectHalt(worker, 'internal', /^the client stopped$/);
+  await bench.expectExact();
+});
+
+test('a partition that the topic does not have', async () => {
+  const worker = await bench.worker();
+  jest.spyOn(worker.log, 'ranges').mockResolvedValue(new Map());
+  worker.log.assign([0]);
+  await expectHalt(worker, 'log-replaced', /assigned to this worker but not part of the topic/);
+});

@@ -1,0 +1,161 @@
+/** What no compiler and no linter holds: lengths, names, leftovers, and documents that agree with the code. */
+import {spawnSync} from 'node:child_process';
+import {existsSync, readFileSync} from 'node:fs';
+import {basename, extname} from 'node:path';
+import {ERROR_POLICY} from '../../src/errorPolicy.js';
+import {SETTINGS, type Setting} from '../../src/settings.js';
+
+const FILES = tracked();
+const TEXTS = FILES.filter((file) =>
+  ['.ts', '.mjs', '.js', '.lua', '.sql', '.md', '.json', '.yml', '.yaml', '.xml', ''].includes(extname(file)),
+);
+const own = (folder: string, ...endings: string[]): string[] =>
+  FILES.filter((file) => file.startsWith(`${folder}/`) && endings.includes(extname(file)));
+const read = (file: string): string => readFileSync(file, 'utf8');
+
+/** Tracked files that are still there. */
+function tracked(): string[] {
+  const {stdout, status} = spawnSync('git', ['ls-files'], {encoding: 'utf8'});
+  if (status !== 0) throw new Error('the tidy test needs a git checkout');
+  return stdout.split('\n').filter((file) => file !== '' && existsSync(file));
+}
+
+/** `file:line` of every line that matches. */
+function places(files: readonly string[], pattern: RegExp): string[] {
+  return files.flatMap((file) =>
+    read(file)
+      .split('\n')
+      .flatMap((line, index) => (pattern.test(line) ? [`${file}:${index + 1}`] : [])),
+  );
+}
+
+describe('files', () => {
+  test('are at most 400 lines long; beyond that they hold more than one idea', () => {
+    const long = [...own('src', '.ts', '.lua'), ...own('stack', '.ts', '.mjs'), ...own('test', '.ts')]
+      .map((file) => ({file, lines: read(file).split('\n').length - 1}))
+      // settings.ts is a table of data, one entry a setting.
+      .filter(({file, lines}) => lines > 400 && file !== 'src/settings.ts');
+    expect(long).toEqual([]);
+  });
+
+  test('are named after what they hold', () => {
+    const banned = /^(?:utils?|helpers?|commons?|types?|misc|shared)\.(?:ts|mjs|js|lua)$/;
+    expect(FILES.filter((file) => banned.test(basename(file)))).toEqual([]);
+  });
+
+  test('in src begin with the comment that says what they are for', () => {
+    const silent = own('src', '.ts').filter((file) => !/^(?:\/\*\*|#!)/.test(read(file)));
+    expect(silent).toEqual([]);
+  });
+});
+
+describe('leftovers', () => {
+  const sources = FILES.filter((file) => /\.(?:ts|mjs|js|lua|sql)$/.test(file));
+
+  test('no unfinished work', () => {
+    expect(
+      places(sources, new RegExp(`\\b(?:${['TO', 'DO'].join('')}|${['FIX', 'ME'].join('')})\\b`)),
+    ).toEqual([]);
+  });
+
+  test('no test that silences others or is silent itself', () => {
+    const tests = FILES.filter((file) => file.endsWith('.test.ts'));
+    expect(places(tests, /\.(?:only|skip|todo)\(|\b(?:xtest|xit|fit|fdescribe|xdescribe)\(/)).toEqual([]);
+  });
+
+  test('every test file asserts', () => {
+    const tests = FILES.filter((file) => file.endsWith('.test.ts'));
+    expect(tests.filter((file) => !/\bexpect\(|\bexpect\w+\(/.test(read(file)))).toEqual([]);
+  });
+
+  test('no path of one machine', () => {
+    const rooted = ['work', 'root', 'home', 'Users'].map((folder) => `/${folder}/`).join('|');
+    expect(places(TEXTS, new RegExp(`(?:^|[\\s'"\`=(:])(?:${rooted})`))).toEqual([]);
+  });
+
+  test('no address of a package registry or a mirror: those belong to the machine', () => {
+    const hosts = ['registry.npmjs', 'registry.yarnpkg', 'repo1.maven', 'repo.maven.apache', 'deb.debian'];
+    const files = TEXTS.filter((file) => !file.endsWith('package-lock.json'));
+    const pattern = new RegExp(hosts.map((host) => host.replace('.', '\\.')).join('|'));
+    expect(places(files, pattern).filter((place) => !place.startsWith('test/tidy/'))).toEqual([]);
+  });
+});
+
+describe('src/SPEC.md', () => {
+  /** Numbers that it defines: first in a row of a table, or first in a line. */
+  const defined = (): string[] =>
+    [...read('src/SPEC.md').matchAll(/^[\s|*#-]*\**([SICL]\d+)\b/gm)].map(([, number]) => number ?? '');
+  const cited = (file: string): string[] =>
+    [...read(file).matchAll(/\(([SICL]\d+(?:, ?[SICL]\d+)*)\)/g)].flatMap(([, list]) =>
+      (list ?? '').split(/, ?/),
+    );
+  const tests = FILES.filter((file) => file.endsWith('.test.ts'));
+
+  test('numbers each thing once, without gaps', () => {
+    const numbers = defined();
+    expect(new Set(numbers).size).toBe(numbers.length);
+    for (const letter of 'SICL') {
+      const ofLetter = numbers.filter((number) => number.startsWith(letter));
+      expect(ofLetter).toEqual(ofLetter.map((_, index) => `${letter}${index + 1}`));
+      expect(ofLetter.length).toBeGreaterThan(0);
+    }
+  });
+
+  test('every number is cited by a test', () => {
+    const all = new Set(tests.flatMap(cited));
+    expect(defined().filter((number) => !all.has(number))).toEqual([]);
+  });
+
+  test('every number that a test or a source cites exists', () => {
+    const known = new Set(defined());
+    const strangers = [...tests, ...own('src', '.ts', '.lua')].flatMap((file) =>
+      cited(file)
+        .filter((number) => !known.has(number))
+        .map((number) => `${file}: ${number}`),
+    );
+    expect(strangers).toEqual([]);
+  });
+});
+
+describe('src/README.md', () => {
+  const named = (): string[] => {
+    const map = /^## Map\n([\s\S]*?)(?=^## |(?![\s\S]))/m.exec(read('src/README.md'))?.[1] ?? '';
+    return map
+      .split('\n')
+      .filter((line) => line.startsWith('| `'))
+      .flatMap((line) => [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)])
+      .map(([, file]) => `src/${file ?? ''}`);
+  };
+
+  test('its map names every file in src', () => {
+    const files = own('src', '.ts', '.lua', '.md').filter((file) => !/^src\/(?:README|SPEC)\.md$/.test(file));
+    expect(files.filter((file) => !named().includes(file))).toEqual([]);
+  });
+
+  test('its map names no file that is not there', () => {
+    expect(named().filter((file) => !existsSync(file))).toEqual([]);
+  });
+});
+
+test('every kind of error is thrown somewhere, and has its policy', () => {
+  const sources = own('src', '.ts').filter((file) => !/src\/error(?:s|Policy)\.ts$/.test(file));
+  const text = sources.map(read).join('\n');
+  const kinds = Object.keys(ERROR_POLICY);
+  // Kinds of commands that come with the next issues.
+  const later = ['mysql-unreachable'];
+  expect(kinds.filter((kind) => !text.includes(`'${kind}'`) && !later.includes(kind))).toEqual([]);
+});
+
+describe('README.md', () => {
+  const settings: Setting<unknown>[] = Object.values(SETTINGS);
+
+  test('its table of settings is that of settings.ts', () => {
+    const printed = /<!-- settings -->([\s\S]*)<!-- \/settings -->/.exec(read('README.md'))?.[1] ?? '';
+    const row = ({env, default: value, desc}: Setting<unknown>): string => {
+      const shown = value === '' ? '(empty)' : `\`${value ?? ''}\``.replace('``', '');
+      return `| \`${env}\` | ${shown} | ${desc} |`;
+    };
+    const basicFirst = [...settings].sort((a, b) => Number(b.basic ?? false) - Number(a.basic ?? false));
+    expect(printed.split('\n').filter((line) => line.startsWith('| `'))).toEqual(basicFirst.map(row));
+  });
+});
