@@ -1,0 +1,44 @@
+/** Redis stands still for longer than the worker waits for an answer, while the shop goes on. */
+import {connectMysql, Pipeline} from '../support/pipeline.js';
+import {chosenSeed} from '../support/random.js';
+import {whileRedisIsFrozen} from '../support/freeze.js';
+import {until} from '../support/until.js';
+import {Workload} from '../support/workload.js';
+
+const seed = chosenSeed();
+
+test(`the worker waits with one line, keeps its partitions, and goes on by itself (I4, G5), seed ${seed}`, async () => {
+  const shop = await Pipeline.open('outage', {REDIS_TIMEOUT_MS: '1000', CHUNK_RECORDS_MAX: '20'});
+  const connections = await Promise.all([connectMysql(), connectMysql()]);
+  const workload = new Workload(connections, seed, 8_400_000);
+  const said = (msg: RegExp): number =>
+    shop.worker.log.filter((line) => msg.test(String(line['msg']))).length;
+  try {
+    await shop.applied();
+    expect([said(/^waiting/), said(/^going on/)]).toEqual([0, 0]);
+    for (const outage of [1, 2]) {
+      const selling = workload.transact(150);
+      await workload.reached(workload.committed + 20);
+      await whileRedisIsFrozen(async () => {
+        await until(
+          () => said(/^waiting/) === outage,
+          () => `a waiting line: ${shop.worker.output.slice(-1_500)}`,
+        );
+        await selling;
+        expect(shop.worker.isRunning).toBe(true);
+      });
+      await shop.applied();
+      expect([said(/^waiting/), said(/^going on/)]).toEqual([outage, outage]);
+      expect(await shop.differences()).toEqual([]);
+    }
+    expect(said(/^partitions assigned/)).toBe(1);
+    expect(shop.worker.log.find(({msg}) => String(msg).startsWith('waiting'))).toMatchObject({
+      kind: 'redis-unreachable',
+      level: 40,
+    });
+    expect(await shop.worker.end('SIGTERM')).toEqual({code: 0, signal: null});
+  } finally {
+    for (const connection of connections) await connection.end();
+    await shop.close();
+  }
+});
