@@ -16,6 +16,8 @@ const shared = {
 };
 
 export default {
+  // Jest takes this for the whole run only, and ignores it in a project. Tests on servers wait on conditions, not on times.
+  testTimeout: 120_000,
   reporters: ['default', '<rootDir>/test/support/countsReporter.mjs'],
   projects: [
     {
@@ -27,9 +29,8 @@ export default {
       ...shared,
       displayName: 'stack',
       testMatch: ['<rootDir>/test/{integration,pipeline}/**/*.test.ts'],
-      globalSetup: '<rootDir>/test/support/startStack.ts',
-      globalTeardown: '<rootDir>/test/support/stopStack.ts',
-      testTimeout: 120_000,
+      globalSetup: '<rootDir>/test/support/startStack.mjs',
+      globalTeardown: '<rootDir>/test/support/stopStack.mjs',
     },
     {
       ...shared,
