@@ -6,9 +6,11 @@
  */
 import type {ReadModel} from './apply/readModel.js';
 import type {Decoded} from './change.js';
+import {ERROR_POLICY} from './errorPolicy.js';
 import {asProjectorError, messageOf, type ProjectorError} from './errors.js';
 import type {EventLog, LogBatch, LogRecord} from './eventLog.js';
 import type {Clock} from './lifecycle.js';
+import {Troubles} from './observe/troubles.js';
 import {Partition, type PartitionSettings} from './partition.js';
 import {emptyTally, type Tally} from './tally.js';
 
@@ -35,6 +37,8 @@ export interface ProjectorDeps {
   readonly logger: Logger;
 }
 
+const POSITION_WATCH = 'position watch';
+
 export class Projector {
   readonly tally: Tally = emptyTally();
   readonly #settings: ProjectorSettings;
@@ -44,14 +48,12 @@ export class Projector {
   #running = new Set<Promise<void>>();
   #failure: ProjectorError | undefined;
   #isAcking = false;
-  /** The last look at the resting positions failed. */
-  #watchFails = false;
-  /** Kinds of trouble that were told and are not over. */
-  #trouble: string | undefined;
+  readonly #troubles: Troubles;
 
   constructor(settings: ProjectorSettings, deps: ProjectorDeps) {
     this.#settings = settings;
     this.#deps = deps;
+    this.#troubles = new Troubles(deps.logger);
   }
 
   /** Works until `stop` is called. Rejects with the ProjectorError that halted it, after draining. */
@@ -82,7 +84,10 @@ export class Projector {
 
   #assigned(partitions: readonly number[]): void {
     if (this.#isStopping()) return;
-    for (const partition of this.#partitions.values()) partition.end();
+    for (const partition of this.#partitions.values()) {
+      partition.end();
+      this.#troubles.forget(`partition ${partition.number}`);
+    }
     this.#partitions = new Map(partitions.map((number) => [number, this.#newPartition(number)]));
     this.#deps.logger.info({partitions}, 'partitions assigned');
     for (const partition of this.#partitions.values()) {
@@ -102,7 +107,7 @@ export class Projector {
       decode,
       clock,
       tally: this.tally,
-      dependency: (error) => this.#tellTrouble(error),
+      dependency: (error) => this.#troubles.tell(`partition ${number}`, error),
       rewound: (partition, reason) => logger.warn({partition, reason}, 'reading the position again'),
     });
   }
@@ -124,12 +129,11 @@ export class Projector {
         if (text === undefined || partition.restingPosition !== text || stored[index] === text) return;
         partition.reanchor('Redis holds another position although nothing was written');
       });
-      // Where no record comes, nobody else would notice that Redis is back.
-      if (this.#watchFails) this.#tellTrouble(null);
-      this.#watchFails = false;
+      this.#troubles.tell(POSITION_WATCH, null);
     } catch (error) {
-      this.#watchFails = true;
-      this.#tellTrouble(asProjectorError(error));
+      const failure = asProjectorError(error);
+      if (ERROR_POLICY[failure.kind].next === 'halt') this.#fail(failure);
+      else this.#troubles.tell(POSITION_WATCH, failure);
     }
     // One ack at a time, and nobody waits for it: with Kafka away it takes as long as that.
     if (this.#isAcking) return;
@@ -156,15 +160,6 @@ export class Projector {
       if (partition.appliedNext !== undefined) offsets.set(partition.number, partition.appliedNext);
     }
     return offsets;
-  }
-
-  /** One line when a dependency goes, one when it is back. */
-  #tellTrouble(error: ProjectorError | null): void {
-    const kind = error?.kind;
-    if (kind === this.#trouble) return;
-    this.#trouble = kind;
-    if (error !== null) this.#deps.logger.warn({kind: error.kind}, `waiting: ${error.detail}`);
-    else this.#deps.logger.info({}, 'going on');
   }
 
   #fail(error: unknown): void {

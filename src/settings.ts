@@ -109,6 +109,7 @@ export const SETTINGS = {
     schema: url('http', 'https'),
     example: 'http://127.0.0.1:8083',
     desc: 'REST address of Kafka Connect; only `connector` needs it.',
+    secret: true,
     basic: true,
   },
   keyPrefix: {

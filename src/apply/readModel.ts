@@ -8,6 +8,7 @@ import {keysWithPrefix, type Keys} from '../keys.js';
 import {
   APPLY_SCRIPT,
   parseReply,
+  RIGHTS_SCRIPT,
   scriptArguments,
   type ApplyOutcome,
   type ApplyRequest,
@@ -40,6 +41,11 @@ export class ReadModel {
   async apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome> {
     const args = scriptArguments(request, this.#settings);
     return parseReply(await this.#redis.run(APPLY_SCRIPT, this.positionKey(partition), args));
+  }
+
+  /** Rejects with `redis-denied` when a right is missing that the apply script needs (I5). */
+  async requireRights(): Promise<void> {
+    await this.#redis.run(RIGHTS_SCRIPT, this.positionKey(0), [this.#settings.prefix]);
   }
 
   /** The stored position text of each partition, '' where there is none. */

@@ -1,17 +1,17 @@
 /**
- * The words between the worker and apply.lua: its text, its arguments, its replies.
+ * The words between the worker and its scripts: their texts, the arguments and replies of apply.lua.
  *
- * Pure but for reading the script's file once at load.
+ * Pure but for reading the scripts' files once at load.
  */
 import {readFileSync} from 'node:fs';
 import type {Script} from '../clients/redis.js';
 import {ProjectorError} from '../errors.js';
 import type {OrderPatch, Reduction} from '../patch.js';
 
-export const APPLY_SCRIPT: Script = {
-  name: 'projectorApply',
-  lua: readFileSync(new URL('./apply.lua', import.meta.url), 'utf8'),
-};
+export const APPLY_SCRIPT: Script = {name: 'projectorApply', lua: readScript('apply.lua')};
+
+/** Asks for every right that the apply script needs. */
+export const RIGHTS_SCRIPT: Script = {name: 'projectorRights', lua: readScript('rights.lua')};
 
 /** Every reply of the script; a test compares these with the script's own text. */
 export const REPLY = {applied: 'applied', refused: 'refused'} as const;
@@ -71,4 +71,8 @@ export function parseReply(reply: unknown): ApplyOutcome {
     if (kind === REPLY.refused && typeof detail === 'string') return {kind: 'refused', stored: detail};
   }
   throw new ProjectorError('internal', 'the apply script gave a reply that this version does not know');
+}
+
+function readScript(name: string): string {
+  return readFileSync(new URL(`./${name}`, import.meta.url), 'utf8');
 }

@@ -36,7 +36,7 @@ export async function run(config: RunConfig): Promise<number> {
 
   const signals = stopOnSignals(() => projector.stop());
   try {
-    await reachEverything(config, redis, (error) =>
+    await reachEverything(config, {redis, model}, (error) =>
       logger.warn({kind: error.kind}, `waiting: ${error.detail}`),
     );
     logger.info({redis: redis.address, brokers: config.brokers}, 'worker starts');
@@ -58,7 +58,7 @@ export async function run(config: RunConfig): Promise<number> {
 
 async function reachEverything(
   config: RunConfig,
-  redis: RedisClient,
+  {redis, model}: {redis: RedisClient; model: ReadModel},
   tell: (error: ProjectorError) => void,
 ): Promise<void> {
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
@@ -72,6 +72,7 @@ async function reachEverything(
       }
       await requireSuitableTopic(topic);
       await redis.connect();
+      await model.requireRights();
     });
   } finally {
     await topic.close();

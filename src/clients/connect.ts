@@ -21,10 +21,18 @@ export interface ConnectorStatus {
 const REQUEST_TIMEOUT_MS = 15_000;
 
 export class ConnectClient {
+  /** Without user and password; those go into a header. */
   readonly #url: string;
+  readonly #headers: Record<string, string>;
 
   constructor(url: string) {
-    this.#url = url.replace(/\/+$/, '');
+    const parsed = new URL(url);
+    const {username, password} = parsed;
+    parsed.username = '';
+    parsed.password = '';
+    this.#url = parsed.href.replace(/\/+$/, '');
+    const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+    this.#headers = username === '' ? {} : {authorization: `Basic ${Buffer.from(login).toString('base64')}`};
   }
 
   /** Creates the connector, or changes it to this configuration; twice is the same as once. */
@@ -82,9 +90,8 @@ export class ConnectClient {
       response = await fetch(this.#url + path, {
         method,
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-        ...(body === undefined
-          ? {}
-          : {body: JSON.stringify(body), headers: {'content-type': 'application/json'}}),
+        headers: {...this.#headers, ...(body === undefined ? {} : {'content-type': 'application/json'})},
+        ...(body === undefined ? {} : {body: JSON.stringify(body)}),
       });
       text = await response.text();
     } catch (error) {

@@ -33,11 +33,6 @@ export class RecordQueue {
     }
   }
 
-  /** The oldest record, still in the queue. */
-  peek(): LogRecord | undefined {
-    return this.#records[this.#head];
-  }
-
   /** Removes the oldest record. */
   shift(): LogRecord | undefined {
     const record = this.#records[this.#head];

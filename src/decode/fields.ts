@@ -5,7 +5,7 @@
  *
  * Pure: no clock, no I/O.
  */
-import {isLosslessNumber} from 'lossless-json';
+import {LosslessNumber} from 'lossless-json';
 import {canonicalText} from '../canonical.js';
 import {AMOUNT_DIGITS_MAX, digitCount, isWholeNumber, QUANTITY_DIGITS_MAX} from '../order.js';
 import type {ExtraColumn} from './schema.js';
@@ -19,7 +19,9 @@ export class NeedsExactNumbers extends Error {}
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isLosslessNumber(value);
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof LosslessNumber)
+  );
 }
 
 /** An id or a count: a whole number of any size, as text. */
@@ -30,7 +32,7 @@ export function wholeNumber(row: JsonObject, column: string): string {
     if (Number.isInteger(value)) throw new NeedsExactNumbers();
   } else if (typeof value === 'string') {
     if (isWholeNumber(value)) return value;
-  } else if (isLosslessNumber(value)) {
+  } else if (value instanceof LosslessNumber) {
     if (isWholeNumber(value.value)) return value.value;
   }
   throw new Undecodable(expected(row, column, 'a whole number'));
@@ -75,7 +77,7 @@ export function extraText(row: JsonObject, column: ExtraColumn): string | null {
     if (Number.isInteger(value) && !Number.isSafeInteger(value)) throw new NeedsExactNumbers();
     return value.toString();
   }
-  if (isLosslessNumber(value)) {
+  if (value instanceof LosslessNumber) {
     return isWholeNumber(value.value) ? value.value : Number(value.value).toString();
   }
   throw new Undecodable(expected(row, column.name, 'a text, a number or a boolean'));
@@ -83,7 +85,7 @@ export function extraText(row: JsonObject, column: ExtraColumn): string | null {
 
 /** A time in ms that is only shown, never used for order. */
 export function optionalTimeMs(value: unknown): number | null {
-  const time = isLosslessNumber(value) ? Number(value.value) : value;
+  const time = value instanceof LosslessNumber ? Number(value.value) : value;
   return typeof time === 'number' && Number.isSafeInteger(time) ? time : null;
 }
 
@@ -111,7 +113,7 @@ function expected(row: JsonObject, column: string, rule: string): string {
       ? 'null'
       : Array.isArray(value)
         ? 'an array'
-        : isLosslessNumber(value)
+        : value instanceof LosslessNumber
           ? 'another number'
           : typeof value;
   return `column ${column} is ${got === 'string' ? 'another text' : got}; expected ${rule}`;

@@ -5,7 +5,7 @@
  *
  * Pure: no clock, no I/O.
  */
-import {isLosslessNumber, parse as parseExact} from 'lossless-json';
+import {LosslessNumber, parse as parseExact} from 'lossless-json';
 import {isJsonObject, Undecodable} from './fields.js';
 
 export function requireKey(key: Buffer | null, orderId: string): void {
@@ -31,5 +31,5 @@ function scalarOf(text: string): string | undefined {
   }
   const scalar = isJsonObject(parsed) ? parsed['payload'] : parsed;
   if (typeof scalar === 'string') return scalar;
-  return isLosslessNumber(scalar) ? scalar.value : undefined;
+  return scalar instanceof LosslessNumber ? scalar.value : undefined;
 }

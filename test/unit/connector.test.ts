@@ -67,6 +67,7 @@ describe('Kafka Connect', () => {
   let server: Server;
   let url: string;
   let answers: {status: number; body: unknown}[];
+  let authorization: string | undefined;
   let requests: string[];
   const clock: Clock = {
     nowMs: () => now,
@@ -81,6 +82,7 @@ describe('Kafka Connect', () => {
     [answers, requests, now] = [[], [], 0];
     server = createServer((request, response) => {
       requests.push(`${request.method ?? ''} ${request.url ?? ''}`);
+      authorization = request.headers.authorization;
       const {status, body} = (answers.length > 1 ? answers.shift() : answers[0]) ?? {status: 404, body: {}};
       response.writeHead(status, {connection: 'close'}).end(body === null ? '' : JSON.stringify(body));
       request.resume();
@@ -90,6 +92,15 @@ describe('Kafka Connect', () => {
   });
   afterEach(async () => {
     await new Promise((resolve) => server.close(resolve));
+  });
+
+  test('user and password of the URL go into a header, and into no message (I11)', async () => {
+    answers = [{status: 401, body: {message: 'who are you'}}];
+    const client = new ConnectClient(url.replace('//', '//ops:p%40ss@'));
+    const failure: unknown = await client.status('shop-orders').catch((error: unknown) => error);
+    expect(authorization).toBe(`Basic ${Buffer.from('ops:p@ss').toString('base64')}`);
+    expect(failure).toMatchObject({kind: 'connector-rejected'});
+    expect(String(failure)).not.toMatch(/ops|p@ss|p%40ss/);
   });
 
   const state = (connector: string, ...tasks: string[]): {status: number; body: unknown} => ({

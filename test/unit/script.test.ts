@@ -1,5 +1,12 @@
 /** The words between the worker and apply.lua. */
-import {APPLY_SCRIPT, parseReply, REPLY, ROW_MODE, scriptArguments} from '../../src/apply/script.js';
+import {
+  APPLY_SCRIPT,
+  parseReply,
+  REPLY,
+  RIGHTS_SCRIPT,
+  ROW_MODE,
+  scriptArguments,
+} from '../../src/apply/script.js';
 import {reduce} from '../../src/reduce/reduce.js';
 import {line, lineGone, order, orderGone} from '../support/changes.js';
 
@@ -19,6 +26,13 @@ test('every row mode that the script compares is sent from here', () => {
   expect(compared.filter((mode) => !modes.includes(mode))).toEqual([]);
   // `keep` is what is left when it is none of the others.
   expect(modes.filter((mode) => !compared.includes(mode))).toEqual([ROW_MODE.keep]);
+});
+
+test('the rights that are asked for at start are those that the script needs (I5)', () => {
+  const needed = literals(/(?:call|pcall_|in_slices)\('([A-Z]+)'/g);
+  const asked = [...RIGHTS_SCRIPT.lua.matchAll(/\{'([A-Z]+)', /g)].map(([, command]) => command ?? '');
+  // MGET is how the worker reads positions, outside of the script.
+  expect([...new Set(asked)].sort()).toEqual([...needed, 'MGET'].sort());
 });
 
 test('the header of the script names every reply and mode', () => {

@@ -1,0 +1,88 @@
+/** The Redis user: the rights that the README names are enough, and one that is missing is found before anything is written. */
+import {readFileSync} from 'node:fs';
+import {RedisClient} from '../../src/clients/redis.js';
+import {reduce} from '../../src/reduce/reduce.js';
+import {line, order} from '../support/changes.js';
+import {RedisBench} from '../support/redisBench.js';
+
+const USER = 'order-projector-rights';
+
+let bench: RedisBench;
+beforeAll(async () => {
+  bench = await RedisBench.open(9);
+});
+afterEach(async () => await bench.redis.call('ACL', 'DELUSER', USER));
+afterAll(async () => await bench.close());
+
+/** The rules of the README's ACL line, for a user of this test. */
+function rulesOfReadme(): string[] {
+  const rules = /^ACL SETUSER projector (.+)$/m.exec(readFileSync('README.md', 'utf8'))?.[1];
+  if (rules === undefined) throw new Error('the README has no line `ACL SETUSER projector ...`');
+  return rules.split(' ').map((rule) => (rule.startsWith('>') ? '>secret' : rule));
+}
+
+async function clientWith(...rules: string[]): Promise<RedisClient> {
+  await bench.redis.call('ACL', 'SETUSER', USER, ...rules);
+  const url = new URL(bench.url);
+  url.username = USER;
+  url.password = 'secret';
+  return new RedisClient({url: url.href, timeoutMs: 5_000});
+}
+
+test('the rights of the README are enough for a worker and for reports', async () => {
+  const client = await clientWith(...rulesOfReadme());
+  try {
+    await client.connect();
+    const model = bench.modelOn(client);
+    await model.requireRights();
+    const reduction = reduce([
+      order('5', {user: '7', total: '1.50'}),
+      line('5/71', {product: '10', quantity: '2'}),
+    ]);
+    await expect(model.apply(0, {expected: '', next: 'v1 1', reduction})).resolves.toEqual({kind: 'applied'});
+    await expect(model.readPositions([0])).resolves.toEqual(['v1 1']);
+    await expect(client.highest('report:products', 5)).resolves.toEqual([{member: '10', score: '2'}]);
+    await expect(client.hash('report:totals')).resolves.toEqual({orders: '1', units: '2', revenue: '150'});
+  } finally {
+    client.close();
+  }
+});
+
+test.each([
+  'hset',
+  'hdel',
+  'del',
+  'set',
+  'incrby',
+  'decrby',
+  'zincrby',
+  'zrem',
+  'hincrby',
+  'hmget',
+  'type',
+  'exists',
+])('a missing right to %s is found at start (I5)', async (command) => {
+  const client = await clientWith(...rulesOfReadme(), `-${command}`);
+  try {
+    await client.connect();
+    const failure: unknown = await bench
+      .modelOn(client)
+      .requireRights()
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({kind: 'redis-denied'});
+    expect(String(failure)).toContain(`NOPERM ${command.toUpperCase()} on `);
+  } finally {
+    client.close();
+  }
+});
+
+test('a key that the user may not touch is found at start', async () => {
+  const rules = rulesOfReadme().filter((rule) => rule !== '~report:*');
+  const client = await clientWith(...rules);
+  try {
+    await client.connect();
+    await expect(bench.modelOn(client).requireRights()).rejects.toMatchObject({kind: 'redis-denied'});
+  } finally {
+    client.close();
+  }
+});

@@ -1,0 +1,47 @@
+/** One line when something is away, one when all is well again. */
+import {ProjectorError} from '../../src/errors.js';
+import {Troubles} from '../../src/observe/troubles.js';
+
+function told(): {troubles: Troubles; lines: string[]} {
+  const lines: string[] = [];
+  const log = {
+    warn: (_fields: object, message: string) => void lines.push(message),
+    info: (_fields: object, message: string) => void lines.push(message),
+  };
+  return {troubles: new Troubles(log), lines};
+}
+
+const redis = new ProjectorError('redis-unreachable', 'Redis is away');
+const kafka = new ProjectorError('kafka-unreachable', 'Kafka is away');
+
+test('many sources with one trouble are one line, and one when the last is well', () => {
+  const {troubles, lines} = told();
+  for (const source of ['1', '2', '1', '2']) troubles.tell(source, redis);
+  troubles.tell('1', null);
+  expect(lines).toEqual(['waiting: Redis is away']);
+  troubles.tell('2', null);
+  troubles.tell('2', null);
+  expect(lines).toEqual(['waiting: Redis is away', 'going on']);
+});
+
+test('a second kind of trouble is a line of its own', () => {
+  const {troubles, lines} = told();
+  troubles.tell('1', redis);
+  troubles.tell('2', kafka);
+  expect(lines).toEqual(['waiting: Redis is away', 'waiting: Kafka is away']);
+});
+
+test('a source that is well never says so by itself', () => {
+  const {troubles, lines} = told();
+  troubles.tell('1', null);
+  expect(lines).toEqual([]);
+});
+
+test('a source that is gone no longer holds the good news back', () => {
+  const {troubles, lines} = told();
+  troubles.tell('1', redis);
+  troubles.tell('2', redis);
+  troubles.forget('1');
+  troubles.tell('2', null);
+  expect(lines).toEqual(['waiting: Redis is away', 'going on']);
+});
