@@ -22,7 +22,7 @@ test(`the flat form leads to the same state as the envelope, without a setting, 
       gone.lines[0],
     ]);
     await envelope.sql('DELETE FROM orders WHERE id = ?', [gone.id]);
-    await new Workload(connections, seed, 8_300_000).transact(250);
+    await new Workload(connections, seed, {base: 8_300_000}).transact(250);
     await whenApplied(flat, [flat.prefix, envelope.prefix], {timeoutMs: 60_000});
 
     expect(await flat.differences()).toEqual([]);

@@ -34,7 +34,7 @@ describe(`a random shop, seed ${seed}`, () => {
   beforeAll(async () => {
     shop = await Pipeline.open('crash', SETTINGS);
     connections = await Promise.all([connectMysql(), connectMysql(), connectMysql()]);
-    workload = new Workload(connections, seed, BASE);
+    workload = new Workload(connections, seed, {base: BASE});
   });
 
   afterAll(async () => {

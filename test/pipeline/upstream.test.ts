@@ -18,6 +18,7 @@ afterEach(async () => {
 
 interface Event {
   readonly op?: string;
+  readonly after?: {readonly product_id?: number} | null;
   readonly source?: {
     readonly snapshot?: string | null;
     file: string;
@@ -31,10 +32,10 @@ function eventOf({value}: TopicRecord): Event {
   return JSON.parse((value ?? Buffer.from('{}')).toString()) as Event;
 }
 
-async function work(transactions: number, base: number): Promise<void> {
+async function work(transactions: number, base: number, cascades = true): Promise<void> {
   const connections = await Promise.all([connectMysql(), connectMysql()]);
   try {
-    await new Workload(connections, seed, base).transact(transactions);
+    await new Workload(connections, seed, {base, cascades}).transact(transactions);
   } finally {
     for (const connection of connections) await connection.end();
   }
@@ -62,18 +63,27 @@ test(`an incremental snapshot amid changes changes nothing, and again the second
   await work(100, 8_000_000);
   await shop.applied();
   const reader = await TopicReader.open(topic);
-  const incremental = async (): Promise<number> =>
-    (await reader.caughtUp()).filter((record) => eventOf(record).source?.snapshot === 'incremental').length;
+  // Lines that nobody touches, with the highest ids: when they are read again, everything before them was.
+  const last = freshId();
+  await shop.placeOrder('1.00', [
+    [last, 1],
+    [last, 2],
+  ]);
+  const readsOfLast = async (): Promise<number> =>
+    (await reader.caughtUp())
+      .map(eventOf)
+      .filter(
+        ({op, after, source}) =>
+          op === 'r' && source?.snapshot === 'incremental' && String(after?.product_id) === last,
+      ).length;
   try {
-    const before = await incremental();
     for (const round of [1, 2]) {
-      const rows = await rowCount();
       await askForIncrementalSnapshot();
-      await work(100, 8_000_000);
-      // Rows that the changes delete or touch within the window are left out, so a few less than all.
+      // Without cascades: see `an incremental snapshot may bring back a line` in records.test.ts.
+      await work(100, 8_000_000, false);
       await until(
-        async () => (await incremental()) - before >= round * rows * 0.8,
-        () => `${rows} rows read again, round ${round}`,
+        async () => (await readsOfLast()) === 2 * round,
+        () => `the last lines read again, round ${round}`,
       );
       await shop.applied();
       expect(await shop.differences()).toEqual([]);

@@ -33,10 +33,17 @@ export class Workload {
   rolledBack = 0;
   conflicts = 0;
 
-  /** Products and users are numbered from `base` on. */
-  constructor(connections: readonly Connection[], seed: number, base: number) {
+  readonly #cascades: boolean;
+
+  /** Products and users are numbered from `base` on. Without cascades, lines are always deleted before their order. */
+  constructor(
+    connections: readonly Connection[],
+    seed: number,
+    {base, cascades = true}: {base: number; cascades?: boolean},
+  ) {
     this.#lanes = connections.map((mysql, i) => ({mysql, random: new Random(seed + 7919 * (i + 1))}));
     this.#base = base;
+    this.#cascades = cascades;
     this.#operations = [
       ...this.#times(8, async (lane) => await this.#insertOrder(lane)),
       ...this.#times(4, async (lane) => await this.#changeQuantity(lane)),
@@ -165,7 +172,8 @@ export class Workload {
   /** Half of the time its lines go by cascade. */
   async #deleteOrder(lane: Lane): Promise<void> {
     const id = this.#order(lane);
-    if (lane.random.chance(0.5)) await lane.mysql.query('DELETE FROM order_items WHERE order_id = ?', [id]);
+    if (!this.#cascades || lane.random.chance(0.5))
+      await lane.mysql.query('DELETE FROM order_items WHERE order_id = ?', [id]);
     await lane.mysql.query('DELETE FROM orders WHERE id = ?', [id]);
     this.#deleted.push(id);
   }
