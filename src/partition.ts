@@ -102,7 +102,9 @@ export class Partition {
     this.#queue.push(batch.records);
     this.#signal.wake();
     while (this.#queue.isFull && !this.#hasEnded() && this.#reanchorReason === undefined) {
-      await Promise.race([this.#room.wait(), this.#deps.clock.sleep(KEEP_ALIVE_MS, this.#end.signal)]);
+      const pause = new AbortController();
+      await Promise.race([this.#room.wait(), this.#deps.clock.sleep(KEEP_ALIVE_MS, pause.signal)]);
+      pause.abort();
       await keepAlive();
     }
   }
