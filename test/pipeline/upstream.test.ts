@@ -116,6 +116,8 @@ test('a connector that reads the tables first gives the same state, and keeps it
     shop = await Pipeline.open('rewound', {KAFKA_TOPIC: connector.topic});
     const rows = await rowCount();
     await shop.applied(60_000);
+    // The first markers may be read in the snapshot, orders before lines; the second ones come behind all of it.
+    await shop.applied();
     expect(await shop.differences()).toEqual([]);
     const reads = (await readTopic(connector.topic)).filter((record) => eventOf(record).op === 'r');
     expect(reads.length).toBeGreaterThanOrEqual(rows);
