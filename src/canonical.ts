@@ -1,9 +1,10 @@
 /**
  * The one text form in which values from Debezium and from MySQL meet (I9).
  *
- * Numbers and decimals are already equal text on both ways. Times are not: MySQL prints `2026-11-23 08:32:40.280`,
- * Debezium's isostring `2026-11-23T08:32:40.28Z` and drops zeros at the end of the fraction. The canonical form is
- * MySQL's with the fraction cut to its digits that count: `2026-11-23 08:32:40.28`, `2026-11-23 08:32:40`.
+ * Numbers and decimals are already equal text on both ways. Times are not: MySQL prints `2026-11-23 08:32:40.280`.
+ * Debezium's isostring has `T` and `Z`, and it keeps the zeros at the end of a fraction in some cases (a TIMESTAMP from
+ * the binlog) and drops them in others (the same column in a snapshot, every DATETIME). The canonical form is MySQL's, with
+ * the fraction cut to the digits that count: `2026-11-23 08:32:40.28`, `2026-11-23 08:32:40`.
  * TIMESTAMP is in UTC on both ways; a client of MySQL must set `time_zone = '+00:00'`.
  *
  * Pure: no clock, no I/O.

@@ -68,7 +68,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'connector-failed': {
     next: 'halt',
     exitCode: EXIT.unreachable,
-    advice: 'Mend the cause in the trace above, then run `projector connector restart`.',
+    advice: 'Mend the cause, then run `projector connector restart`.',
   },
   'topic-missing': {
     next: 'wait',

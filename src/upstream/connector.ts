@@ -90,7 +90,9 @@ export async function waitUntilRunning(
     }
     if (wait.clock.nowMs() >= deadlineMs) {
       const state =
-        status === undefined ? 'not known to Connect' : `${status.state} with ${status.tasks.length} tasks`;
+        status === undefined
+          ? 'not known to Connect'
+          : `${status.state} with ${status.tasks.length} tasks (the log of Kafka Connect tells why)`;
       throw new ProjectorError(
         'connector-failed',
         `connector ${name} does not run after ${wait.timeoutMs} ms: ${state}`,
