@@ -89,13 +89,14 @@ export async function waitUntilRunning(
       if (isRunning && status.tasks.every((task) => task.state === 'RUNNING')) return status;
     }
     if (wait.clock.nowMs() >= deadlineMs) {
+      const tasks = status?.tasks.map((task) => task.state).join(', ');
       const state =
         status === undefined
           ? 'not known to Connect'
-          : `${status.state} with ${status.tasks.length} tasks (the log of Kafka Connect tells why)`;
+          : `it is ${status.state}, tasks: ${tasks === '' ? 'none' : tasks}`;
       throw new ProjectorError(
         'connector-failed',
-        `connector ${name} does not run after ${wait.timeoutMs} ms: ${state}`,
+        `connector ${name} does not run after ${wait.timeoutMs} ms: ${state} (the log of Kafka Connect tells why)`,
       );
     }
     await wait.clock.sleep(200);

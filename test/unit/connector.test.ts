@@ -138,7 +138,8 @@ describe('Kafka Connect', () => {
     answers = [state('RUNNING', 'UNASSIGNED')];
     const wait = waitUntilRunning(new ConnectClient(url), 'shop-orders', {clock, timeoutMs: 1_000});
     await expect(wait).rejects.toMatchObject({
-      detail: 'connector shop-orders does not run after 1000 ms: RUNNING with 1 tasks',
+      detail:
+        'connector shop-orders does not run after 1000 ms: it is RUNNING, tasks: UNASSIGNED (the log of Kafka Connect tells why)',
     });
     expect(now).toBe(1_000);
   });
