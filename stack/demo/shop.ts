@@ -80,7 +80,7 @@ export class Shop {
       cents: random.whole(199, 9_999),
     }));
     const total = lines.reduce((sum, line) => sum + line.quantity * line.cents, 0);
-    // Counted before the insert, so that several clerks together do not overshoot the number asked for.
+    // Counted before the insert: of four clerks at the last order, at most three are one too many.
     this.counts.ordersInserted++;
     const [inserted] = await connection.query<ResultSetHeader>(
       'INSERT INTO orders (user_id, total_amount) VALUES (?, ?)',
