@@ -11,6 +11,12 @@ export interface KeptWorker {
   readonly logFile: string;
 }
 
+/** Something that is there to be looked at. */
+export interface Sample {
+  readonly orderId: string;
+  readonly productId: string;
+}
+
 /** Starts a worker that outlives this process. */
 export function keepWorker(stack: Stack): KeptWorker {
   const logFile = join(stackFolder(stack.name), 'worker.log');
@@ -26,17 +32,18 @@ export function keepWorker(stack: Stack): KeptWorker {
 }
 
 /** Lines that tell what to try next. */
-export function lookAround(stack: Stack, worker: KeptWorker): string[] {
+export function lookAround(stack: Stack, worker: KeptWorker, sample: Sample): string[] {
+  const {orderId, productId} = sample;
   const {host, port} = {host: '127.0.0.1', port: new URL(stack.env.redis.url).port};
   const cli = `${stack.redisCli ?? 'redis-cli'} -h ${host} -p ${port}`;
   const {user, password, port: mysqlPort, database} = stack.env.mysql;
   const name = stack.name === 'default' ? '' : ` --name ${stack.name}`;
   return [
     'Everything is left running. Look around:',
-    `  ${cli} HGETALL order:1`,
-    `  ${cli} GET product:1:sold`,
+    `  ${cli} HGETALL order:${orderId}`,
+    `  ${cli} GET product:${productId}:sold`,
     `  ${cli} ZREVRANGE report:products 0 9 WITHSCORES`,
-    `  mysql -h ${host} -P ${mysqlPort} -u ${user} -p${password} ${database} -e 'DELETE FROM orders WHERE id = 1'`,
+    `  mysql -h ${host} -P ${mysqlPort} -u ${user} -p${password} ${database} -e 'DELETE FROM orders WHERE id = ${orderId}'`,
     `  eval "$(npm run -s stack -- env --shell${name})"`,
     '  node dist/main.js report',
     '  node dist/main.js lag',

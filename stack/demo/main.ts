@@ -8,7 +8,7 @@
 import {parseArgs} from 'node:util';
 import {startStack, workerVariables, type Stack} from '../stack.js';
 import {WorkerProcess} from '../worker.js';
-import {keepWorker, lookAround} from './keep.js';
+import {keepWorker, lookAround, type Sample} from './keep.js';
 import {Shop} from './shop.js';
 import {View} from './view.js';
 
@@ -48,7 +48,7 @@ async function main(): Promise<number> {
     });
     const code = await show(stack, options);
     isKept = options.keep && !interrupted.signal.aborted;
-    if (isKept) for (const line of lookAround(stack, keepWorker(stack))) say(line);
+    if (isKept) for (const line of lookAround(stack, keepWorker(stack), await newestOf(stack))) say(line);
     return interrupted.signal.aborted ? 130 : code;
   } catch (error) {
     if (interrupted.signal.aborted) return 130;
@@ -99,6 +99,13 @@ async function show(stack: Stack, options: DemoOptions): Promise<number> {
     await shop.close();
     await view.close();
   }
+}
+
+async function newestOf(stack: Stack): Promise<Sample> {
+  const view = await View.open(stack.env);
+  const sample = await view.newest();
+  await view.close();
+  return sample;
 }
 
 async function applyConnector(variables: Record<string, string>): Promise<void> {

@@ -88,6 +88,14 @@ export class View {
     return ['  no order is in Redis yet'];
   }
 
+  /** The newest order that has a line, and the product of that line; something to look at. */
+  async newest(): Promise<{orderId: string; productId: string}> {
+    const [rows] = await this.#mysql.query<RowDataPacket[]>(
+      'SELECT CAST(order_id AS CHAR) orderId, CAST(product_id AS CHAR) productId FROM order_items ORDER BY id DESC LIMIT 1',
+    );
+    return {orderId: String(rows[0]?.['orderId'] ?? '1'), productId: String(rows[0]?.['productId'] ?? '1')};
+  }
+
   async compare(): Promise<Comparison> {
     return await compare(this.#mysql, this.#redis);
   }
