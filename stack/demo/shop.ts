@@ -1,7 +1,7 @@
 /** A shop at work: orders come in, change, lose and gain lines, are cancelled. Writes to MySQL only. */
 import mysql from 'mysql2/promise';
 import type {Pool, PoolConnection, ResultSetHeader} from 'mysql2/promise';
-import {Random} from './random.js';
+import {Random} from '../random.js';
 
 export interface ShopCounts {
   ordersInserted: number;
@@ -64,7 +64,6 @@ export class Shop {
   async #act(connection: PoolConnection, dice: number): Promise<number> {
     if (dice < 0.6 || this.#recent.length < 20) return await this.#order(connection);
     const order = this.#random.pick(this.#recent);
-    if (order === undefined) return 0;
     if (dice < 0.78) return await this.#pay(connection, order);
     if (dice < 0.88) return await this.#changeQuantity(connection, order);
     if (dice < 0.92) return await this.#moveLine(connection, order);
@@ -74,10 +73,10 @@ export class Shop {
 
   async #order(connection: PoolConnection): Promise<number> {
     const random = this.#random;
-    const lines = Array.from({length: random.whole(1, 4)}, () => ({
+    const lines = Array.from({length: random.int(1, 4)}, () => ({
       productId: random.skewed(PRODUCTS),
-      quantity: random.whole(1, 5),
-      cents: random.whole(199, 9_999),
+      quantity: random.int(1, 5),
+      cents: random.int(199, 9_999),
     }));
     const total = lines.reduce((sum, line) => sum + line.quantity * line.cents, 0);
     // Counted before the insert: of four clerks at the last order, at most three are one too many.
@@ -101,7 +100,8 @@ export class Shop {
   }
 
   async #changeQuantity(connection: PoolConnection, order: KnownOrder): Promise<number> {
-    const lineId = this.#random.pick(order.lineIds) ?? 0;
+    if (order.lineIds.length === 0) return 0;
+    const lineId = this.#random.pick(order.lineIds);
     const lines = await affected(
       connection,
       'UPDATE order_items SET quantity = quantity + 1 WHERE id = ? AND order_id = ?',
@@ -115,7 +115,7 @@ export class Shop {
   async #moveLine(connection: PoolConnection, from: KnownOrder): Promise<number> {
     const to = this.#random.pick(this.#recent);
     const lineId = from.lineIds.pop();
-    if (to === undefined || to === from || lineId === undefined) return 0;
+    if (to === from || lineId === undefined) return 0;
     // The target may have been cancelled meanwhile; then nothing moves.
     const move =
       'UPDATE order_items SET order_id = ? WHERE id = ? AND EXISTS (SELECT 1 FROM orders WHERE id = ?)';
