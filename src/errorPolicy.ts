@@ -1,8 +1,8 @@
 /**
  * What follows from each kind of error: one table, closed by the compiler.
  *
- * `wait` kinds are ridden out by a running worker; at start, and in the other commands, they end the process with their
- * exit code once the start time is over. `halt` kinds are not retried: the same input would fail the same way.
+ * `wait` kinds are ridden out by a running worker; at start they end it with their exit code
+ * once the start time is over; reading commands do not wait at all. `halt` kinds are not retried: the same input would fail the same way.
  *
  * Pure: no clock, no I/O.
  */
@@ -40,6 +40,12 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     exitCode: EXIT.halted,
     advice: 'Check the user, the password and the ACL of REDIS_URL, then start the worker again.',
   },
+  'redis-evicts': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice:
+      'Set maxmemory-policy to noeviction (or volatile-*), rebuild Redis from the log, then start the worker again.',
+  },
   'kafka-unreachable': {
     next: 'wait',
     exitCode: EXIT.unreachable,
@@ -68,7 +74,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'connector-failed': {
     next: 'halt',
     exitCode: EXIT.unreachable,
-    advice: 'Mend the cause, then run `projector connector restart`.',
+    advice: 'Mend the cause, then run `projector connector apply`; it creates, changes and restarts.',
   },
   'topic-missing': {
     next: 'wait',
@@ -91,7 +97,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Nothing after it was applied; look at the record, correct the connector, then start the worker again.',
+      'Nothing after it was applied. If a setting of the worker is wrong, correct it and start again; if the record is bad, correct the connector, snapshot into a new topic and rebuild Redis.',
   },
   'table-truncated': {
     next: 'halt',

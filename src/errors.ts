@@ -8,6 +8,7 @@ export type ErrorKind =
   | 'usage'
   | 'redis-unreachable'
   | 'redis-denied'
+  | 'redis-evicts'
   | 'kafka-unreachable'
   | 'kafka-denied'
   | 'mysql-unreachable'

@@ -1,5 +1,5 @@
 /**
- * The keys of the read model; the only place in TypeScript that spells them (apply.lua spells the same ones).
+ * The keys of the read model; the only place in src that spells them (apply.lua spells the same ones).
  *
  * Pure: no clock, no I/O.
  */

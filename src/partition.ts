@@ -170,11 +170,14 @@ export class Partition {
     const sink = {apply: (request: Parameters<ReadModel['apply']>[1]) => model.apply(this.number, request)};
     const chain = new ApplyChain(sink, stored, () => this.#wakeAll());
     this.#chain = chain;
-    while (!this.#hasEnded() && this.#reanchorReason === undefined && chain.broken === undefined) {
-      if (this.#queue.isEmpty) await this.#signal.wait();
-      else await this.#applyChunk(chain);
+    try {
+      while (!this.#hasEnded() && this.#reanchorReason === undefined && chain.broken === undefined) {
+        if (this.#queue.isEmpty) await this.#signal.wait();
+        else await this.#applyChunk(chain);
+      }
+    } finally {
+      await chain.settle();
     }
-    await chain.settle();
     this.#afterBreak(chain);
   }
 

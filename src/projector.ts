@@ -86,7 +86,7 @@ export class Projector {
     if (this.#isStopping()) return;
     for (const partition of this.#partitions.values()) {
       partition.end();
-      this.#troubles.forget(`partition ${partition.number}`);
+      if (!partitions.includes(partition.number)) this.#troubles.forget(`partition ${partition.number}`);
     }
     this.#partitions = new Map(partitions.map((number) => [number, this.#newPartition(number)]));
     this.#deps.logger.info({partitions}, 'partitions assigned');

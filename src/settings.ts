@@ -100,7 +100,7 @@ export const SETTINGS = {
     env: 'MYSQL_URL',
     schema: url('mysql'),
     example: 'mysql://user:password@127.0.0.1:3306/shop',
-    desc: 'The source; only commands that compare with it need it.',
+    desc: 'The source. Told to every command, needed by none so far: the worker does not ask MySQL.',
     secret: true,
     basic: true,
   },

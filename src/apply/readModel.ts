@@ -28,11 +28,6 @@ export class ReadModel {
     this.#keys = keysWithPrefix(settings.prefix);
   }
 
-  /** Where the read model lives, for messages. */
-  get address(): string {
-    return this.#redis.address;
-  }
-
   positionKey(partition: number): string {
     return this.#keys.position(this.#topic, partition);
   }

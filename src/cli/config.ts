@@ -11,9 +11,8 @@ export function config(
   readConfig(environment, []);
   const settings: Setting<unknown>[] = Object.values(SETTINGS);
   const rows = settings.map((setting) => {
-    const given = [environment[setting.env], environment[`${setting.env}_FILE`]].find(
-      (value) => value !== undefined && value !== '',
-    );
+    const file = environment[`${setting.env}_FILE`] ?? '';
+    const given = file === '' ? environment[setting.env] || undefined : `(from ${file})`;
     const shown = given !== undefined && setting.secret === true ? '<redacted>' : given;
     return {
       name: setting.env,

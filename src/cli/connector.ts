@@ -11,6 +11,7 @@ import {
   ensureTopic,
   parseConnectorFile,
   requireSameTopic,
+  retentionWarning,
   throwIfFailed,
   waitUntilRunning,
   type ConnectorFile,
@@ -39,13 +40,16 @@ export async function connector(
     timeoutMs: config.startTimeoutMs,
     tell: (error: ProjectorError) => output.note(`waiting: ${error.detail}`),
   };
+  let before: ConnectorStatus | undefined;
   switch (action) {
     case 'apply': {
+      before = await statusBefore(connect, file);
       await applyConnector(file, {config, output, connect});
       break;
     }
     case 'restart': {
-      if (!(await untilReachable(start, async () => await connect.restart(file.name))))
+      before = await statusBefore(connect, file);
+      if (!(await untilReachable(start, async () => await connect.restart(file.name, 'all'))))
         throw unknownConnector(file);
       break;
     }
@@ -65,10 +69,19 @@ export async function connector(
   }
   const status = await waitUntilRunning(connect, file.name, {
     clock: systemClock,
-    timeoutMs: Math.max(config.startTimeoutMs, 10_000),
+    timeoutMs: Math.max(config.startTimeoutMs, 20_000),
+    before,
   });
   print(file, status, {options, output});
   return EXIT.ok;
+}
+
+/** What Connect says before a change; nothing when it cannot be asked, the change itself will tell. */
+async function statusBefore(
+  connect: ConnectClient,
+  file: ConnectorFile,
+): Promise<ConnectorStatus | undefined> {
+  return await connect.status(file.name).catch(() => undefined);
 }
 
 async function applyConnector(
@@ -89,11 +102,15 @@ async function applyConnector(
   try {
     const wanted = {partitions: config.topicPartitions, replicationFactor: config.topicReplication};
     const isNew = await untilReachable(start, async () => await ensureTopic(topic, wanted));
+    const warning = await retentionWarning(topic);
+    if (warning !== undefined) output.note(`warning: ${warning}`);
     if (isNew) output.note(`topic ${topicName} is created with ${config.topicPartitions} partitions`);
   } finally {
     await topic.close();
   }
   await untilReachable(start, async () => await connect.apply(file.name, file.config));
+  // An unchanged configuration restarts nothing; what has FAILED shall have its chance all the same.
+  await untilReachable(start, async () => await connect.restart(file.name, 'failed'));
 }
 
 function print(
@@ -122,8 +139,5 @@ function readConnectorFile(path: string): ConnectorFile {
 }
 
 function unknownConnector(file: ConnectorFile): ProjectorError {
-  return new ProjectorError(
-    'connector-failed',
-    `Connect knows no connector ${file.name}; \`projector connector apply\` creates it`,
-  );
+  return new ProjectorError('connector-failed', `Connect knows no connector ${file.name}`);
 }

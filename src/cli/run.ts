@@ -9,8 +9,8 @@ import {ERROR_POLICY, EXIT} from '../errorPolicy.js';
 import {asProjectorError, ProjectorError} from '../errors.js';
 import {systemClock} from '../lifecycle.js';
 import {createLogger} from '../observe/log.js';
-import {Projector} from '../projector.js';
-import {requireSuitableTopic} from '../upstream/connector.js';
+import {Projector, type Logger} from '../projector.js';
+import {requireSuitableTopic, retentionWarning} from '../upstream/connector.js';
 import {untilReachable} from './start.js';
 
 export type RunConfig = ConfigWith<'brokers' | 'redisUrl'>;
@@ -34,11 +34,15 @@ export async function run(config: RunConfig): Promise<number> {
     {log, model, decode: (record) => decodeRecord(record, schema), clock: systemClock, logger},
   );
 
-  const signals = stopOnSignals(() => projector.stop());
+  const stopping = new AbortController();
+  const signals = stopOnSignals(() => {
+    stopping.abort();
+    projector.stop();
+  });
   try {
-    await reachEverything(config, {redis, model}, (error) =>
-      logger.warn({kind: error.kind}, `waiting: ${error.detail}`),
-    );
+    const reached = reachEverything(config, {redis, model, logger});
+    await Promise.race([reached, aborted(stopping.signal)]);
+    if (stopping.signal.aborted) return EXIT.ok;
     logger.info({redis: redis.address, brokers: config.brokers}, 'worker starts');
     await projector.run();
     logger.info({}, 'worker stopped');
@@ -58,9 +62,9 @@ export async function run(config: RunConfig): Promise<number> {
 
 async function reachEverything(
   config: RunConfig,
-  {redis, model}: {redis: RedisClient; model: ReadModel},
-  tell: (error: ProjectorError) => void,
+  {redis, model, logger}: {redis: RedisClient; model: ReadModel; logger: Logger},
 ): Promise<void> {
+  const tell = (error: ProjectorError): void => logger.warn({kind: error.kind}, `waiting: ${error.detail}`);
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
   try {
     await untilReachable({clock: systemClock, timeoutMs: config.startTimeoutMs, tell}, async () => {
@@ -73,10 +77,17 @@ async function reachEverything(
       await requireSuitableTopic(topic);
       await redis.connect();
       await model.requireRights();
+      await redis.requireNoEviction();
     });
+    const warning = await retentionWarning(topic);
+    if (warning !== undefined) logger.warn({}, warning);
   } finally {
     await topic.close();
   }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, {once: true}));
 }
 
 function logSettings(config: RunConfig): KafkaLogSettings {

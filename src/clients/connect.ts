@@ -59,9 +59,9 @@ export class ConnectClient {
     return body === undefined ? undefined : readStatus(body);
   }
 
-  /** Restarts the connector and its tasks. False when there is no such connector. */
-  async restart(name: string): Promise<boolean> {
-    const path = `/connectors/${encodeURIComponent(name)}/restart?includeTasks=true`;
+  /** Restarts the connector and its tasks, or what of them has FAILED. False when there is no such connector. */
+  async restart(name: string, parts: 'all' | 'failed'): Promise<boolean> {
+    const path = `/connectors/${encodeURIComponent(name)}/restart?includeTasks=true&onlyFailed=${parts === 'failed'}`;
     return (await this.#request('POST', path)) !== undefined;
   }
 

@@ -66,13 +66,13 @@ export interface NewTopic {
 export class KafkaTopic {
   readonly name: string;
   readonly #settings: KafkaSettings;
-  readonly #admin: Admin;
-  #connected: Promise<void> | undefined;
+  readonly #log: KafkaLogSink;
+  #connected: Promise<Admin> | undefined;
 
   constructor(settings: KafkaSettings, name: string, log: KafkaLogSink = () => undefined) {
     this.name = name;
     this.#settings = settings;
-    this.#admin = createKafka(settings, log, {retries: 1, initialRetryTime: 100}).admin();
+    this.#log = log;
   }
 
   /** Low and high watermark of every partition. */
@@ -123,18 +123,26 @@ export class KafkaTopic {
   }
 
   async close(): Promise<void> {
-    await this.#admin.disconnect().catch(() => undefined);
+    const connected = this.#connected;
+    this.#connected = undefined;
+    await connected?.then(async (admin) => await admin.disconnect()).catch(() => undefined);
   }
 
   async #guarded<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
     try {
-      this.#connected ??= this.#admin.connect();
-      await this.#connected;
-      return await question(this.#admin);
+      this.#connected ??= this.#connect();
+      return await question(await this.#connected);
     } catch (error) {
-      this.#connected = undefined;
+      // A new client next time: this one may keep the address of a leader that has moved for minutes.
+      await this.close();
       throw translateKafkaError(error, `${this.name} on ${this.#settings.brokers.join(',')}`);
     }
+  }
+
+  async #connect(): Promise<Admin> {
+    const admin = createKafka(this.#settings, this.#log, {retries: 1, initialRetryTime: 100}).admin();
+    await admin.connect();
+    return admin;
   }
 }
 

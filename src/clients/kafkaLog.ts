@@ -11,7 +11,7 @@
  */
 import type {Consumer, EachBatchPayload} from 'kafkajs';
 import type {EventLog, EventLogHandlers, LogBatch, LogRange} from '../eventLog.js';
-import {messageOf, ProjectorError} from '../errors.js';
+import {messageOf, ProjectorError, type ErrorKind} from '../errors.js';
 import {
   createKafka,
   KafkaTopic,
@@ -36,6 +36,8 @@ export interface KafkaLogClock {
   sleep(ms: number): Promise<void>;
 }
 
+/** Kinds of errors that a new client may get over. */
+const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>(['kafka-unreachable', 'topic-missing']);
 const RESTART_PAUSE_MS = 1_000;
 /** kafkajs never resets its count of retries, so any finite number ends in a crash some day. */
 const RETRY_FOR_EVER = {retries: Number.MAX_SAFE_INTEGER, initialRetryTime: 100, maxRetryTime: 2_000};
@@ -128,21 +130,30 @@ export class KafkaLog implements EventLog {
       if (!willReturn) this.#handlers?.failed(crashOf(error, this.#where));
       else void this.#reopen();
     });
-    await consumer.connect();
-    await consumer.subscribe({topic, fromBeginning: true});
-    await consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      partitionsConsumedConcurrently: 64,
-      eachBatch: async (payload) => await this.#onBatch(payload),
-    });
+    try {
+      await consumer.connect();
+      await consumer.subscribe({topic, fromBeginning: true});
+      if (this.#stopping) return;
+      await consumer.run({
+        autoCommit: false,
+        eachBatchAutoResolve: false,
+        partitionsConsumedConcurrently: 64,
+        eachBatch: async (payload) => await this.#onBatch(payload),
+      });
+    } catch (error) {
+      if (this.#stopping || this.#consumer !== consumer) return;
+      const failure = translateKafkaError(error, this.#where);
+      if (PASSING.has(failure.kind)) void this.#reopen();
+      else this.#handlers?.failed(failure);
+    }
   }
 
   async #reopen(): Promise<void> {
     this.#setConnection(false, 'the client gave up');
+    const before = this.#consumer;
     await this.#clock.sleep(RESTART_PAUSE_MS);
-    if (this.#stopping) return;
-    await this.#open().catch((error: unknown) => this.#handlers?.failed(crashOf(error, this.#where)));
+    await before?.disconnect().catch(() => undefined);
+    if (!this.#stopping) await this.#open();
   }
 
   #listen(consumer: Consumer, onCrash: (error: Error) => void): void {
@@ -164,12 +175,9 @@ export class KafkaLog implements EventLog {
     consumer.on(CRASH, ({payload}) => onCrash(payload.error));
     // A batch of control records or aborted transactions alone never reaches eachBatch, but moves the fetch offset.
     consumer.on(END_BATCH_PROCESS, ({payload}) => {
-      if (payload.batchSize > 0 || this.#consumer !== consumer) return;
-      const skipped = emptyBatch(
-        payload.partition,
-        BigInt(payload.firstOffset),
-        BigInt(payload.lastOffset) + 1n,
-      );
+      const first = payload.firstOffset as string | null;
+      if (payload.batchSize > 0 || first === null || this.#consumer !== consumer) return;
+      const skipped = emptyBatch(payload.partition, BigInt(first), BigInt(payload.lastOffset) + 1n);
       void this.#handlers?.batch(skipped, () => Promise.resolve());
     });
   }

@@ -91,6 +91,17 @@ export class RedisClient {
     return await this.#guarded(async () => await this.#redis.hgetall(key));
   }
 
+  /** Throws `redis-evicts` when the server may drop keys of the read model to free memory (S7). */
+  async requireNoEviction(): Promise<void> {
+    const memory = await this.#guarded(async () => await this.#redis.info('memory'));
+    const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1];
+    if (policy?.startsWith('allkeys-') !== true) return;
+    throw new ProjectorError(
+      'redis-evicts',
+      `Redis at ${this.address} has maxmemory-policy ${policy}: it may drop orders`,
+    );
+  }
+
   /** Closes the connection at once; whatever is in flight rejects. */
   close(): void {
     this.#redis.disconnect();

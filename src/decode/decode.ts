@@ -78,7 +78,7 @@ function interpret(parsed: unknown, key: Buffer | null, schema: SourceSchema): D
     return {kind: 'ignored', reason: 'a row of another table'};
   }
   if (event.op === 't') {
-    return {kind: 'rejected', rejection: {kind: 'table-truncated', reason: `table ${table} was truncated`}};
+    return rejected(`table ${table} was truncated`, 'table-truncated');
   }
   if (event.op === 'm') return {kind: 'ignored', reason: 'a logical message'};
   const change = table === schema.orders.table ? orderChange(event, schema) : lineChange(event, schema);

@@ -28,8 +28,8 @@ export class Troubles {
     if (!isKnown) this.#log.warn({kind: error.kind}, `waiting: ${error.detail}`);
   }
 
-  /** Forgets a source that is gone, without a word while others still suffer. */
+  /** A source that is gone suffers no longer. */
   forget(source: string): void {
-    this.#kinds.delete(source);
+    this.tell(source, null);
   }
 }

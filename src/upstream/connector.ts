@@ -43,7 +43,7 @@ export function requireSameTopic(file: ConnectorFile, topic: string): void {
 }
 
 /**
- * Makes sure that the events topic is there and keeps everything. Returns whether it was created.
+ * Makes sure that the events topic is there. A new one keeps everything. Returns whether it was created.
  * Never changes a topic that exists: partitions are fixed for life, and retention is the owner's decision.
  */
 export async function ensureTopic(topic: KafkaTopic, wanted: NewTopic): Promise<boolean> {
@@ -55,7 +55,7 @@ export async function ensureTopic(topic: KafkaTopic, wanted: NewTopic): Promise<
   return false;
 }
 
-/** Throws when the topic forgets records: then neither the read model nor a rebuild can be exact (S1). */
+/** Throws when the topic is compacted: its keys are not unique per row, so rows would be lost (S1). */
 export async function requireSuitableTopic(topic: KafkaTopic): Promise<void> {
   const policy = await topic.setting('cleanup.policy');
   if (policy?.includes('compact') === true) {
@@ -66,9 +66,22 @@ export async function requireSuitableTopic(topic: KafkaTopic): Promise<void> {
   }
 }
 
+/** A sentence when the topic deletes old records, which ends every way to rebuild Redis from it (S1); else undefined. */
+export async function retentionWarning(topic: KafkaTopic): Promise<string | undefined> {
+  for (const name of ['retention.ms', 'retention.bytes']) {
+    const value = await topic.setting(name);
+    if (value !== undefined && value !== '-1') {
+      return `topic ${topic.name} has ${name}=${value}: old records will be deleted, and Redis cannot be rebuilt from it then; set it to -1`;
+    }
+  }
+  return undefined;
+}
+
 export interface WaitOptions {
   readonly clock: Clock;
   readonly timeoutMs: number;
+  /** The status before a change: for a while Connect goes on telling it. */
+  readonly before?: ConnectorStatus | undefined;
 }
 
 /**
@@ -80,15 +93,19 @@ export async function waitUntilRunning(
   name: string,
   wait: WaitOptions,
 ): Promise<ConnectorStatus> {
-  const deadlineMs = wait.clock.nowMs() + wait.timeoutMs;
+  const {before, clock} = wait;
+  const startedMs = clock.nowMs();
+  const deadlineMs = startedMs + wait.timeoutMs;
+  if (before !== undefined) await clock.sleep(SETTLE_MS);
   for (;;) {
     const status = await statusOrUndefined(connect, name);
     if (status !== undefined) {
-      throwIfFailed(name, status);
+      const isOld = clock.nowMs() - startedMs < STALE_MS && tracesOf(status) === tracesOf(before);
+      if (!isOld) throwIfFailed(name, status);
       const isRunning = status.state === 'RUNNING' && status.tasks.length > 0;
       if (isRunning && status.tasks.every((task) => task.state === 'RUNNING')) return status;
     }
-    if (wait.clock.nowMs() >= deadlineMs) {
+    if (clock.nowMs() >= deadlineMs) {
       const tasks = status?.tasks.map((task) => task.state).join(', ');
       const state =
         status === undefined
@@ -99,19 +116,32 @@ export async function waitUntilRunning(
         `connector ${name} does not run after ${wait.timeoutMs} ms: ${state} (the log of Kafka Connect tells why)`,
       );
     }
-    await wait.clock.sleep(200);
+    await clock.sleep(200);
   }
 }
 
 /** Throws `connector-failed`, with the trace, when the connector or a task has FAILED. */
 export function throwIfFailed(name: string, status: ConnectorStatus): void {
-  const failed = [{id: 'connector', ...status}, ...status.tasks].find((part) => part.state === 'FAILED');
+  const parts = [{id: 'connector', ...status}, ...status.tasks].filter((part) => part.state === 'FAILED');
+  const failed = parts.find(({trace}) => trace !== undefined) ?? parts[0];
   if (failed === undefined) return;
   const part = failed.id === 'connector' ? '' : ` task ${failed.id}`;
   throw new ProjectorError(
     'connector-failed',
     `connector ${name}${part} is FAILED:\n${failed.trace?.trim() ?? '(no trace)'}`,
   );
+}
+
+/** How long after a change a status may still be the one from before. */
+const SETTLE_MS = 1_500;
+const STALE_MS = 15_000;
+
+/** The traces of what has FAILED, as one text; '' when nothing has. */
+function tracesOf(status: ConnectorStatus | undefined): string | undefined {
+  if (status === undefined) return undefined;
+  return [status, ...status.tasks]
+    .map(({state, trace}) => (state === 'FAILED' ? (trace ?? 'FAILED') : ''))
+    .join('');
 }
 
 async function statusOrUndefined(connect: ConnectClient, name: string): Promise<ConnectorStatus | undefined> {

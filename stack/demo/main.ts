@@ -78,6 +78,8 @@ async function show(stack: Stack, options: DemoOptions): Promise<number> {
   try {
     const trade = shop.trade(options.orders, interrupted.signal).finally(() => (trading.isOver = true));
     const beats = tellBeats(view, shop, () => trading.isOver);
+    // Awaited below; a failure in between must not end the process before the servers are stopped.
+    for (const running of [trade, beats]) running.catch(() => undefined);
     await untilHalf(shop, options.orders, trading);
     if (!trading.isOver) {
       await worker.end('SIGKILL');

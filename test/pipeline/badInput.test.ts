@@ -84,6 +84,15 @@ test('a missing setting is named', () => {
   expect(stderr).toMatch(/REDIS_URL is not set/);
 });
 
+test('a worker that is told to stop while it still waits for its servers stops as asked (I12)', async () => {
+  const worker = startWorker('bad-input', {KAFKA_BROKERS: NOWHERE, START_TIMEOUT_MS: '120000'});
+  await until(
+    () => worker.log.some(({kind}) => kind === 'kafka-unreachable'),
+    () => worker.output,
+  );
+  await expect(worker.end('SIGTERM')).resolves.toEqual({code: 0, signal: null});
+});
+
 test('a broker that does not answer', async () => {
   const ended = await runToEnd({KAFKA_BROKERS: NOWHERE, MYSQL_URL: `mysql://shop:${SECRET}@${NOWHERE}/shop`});
 
@@ -185,6 +194,6 @@ test('a connector whose task fails: its trace is shown, and what to do', async (
     );
     expect(stderr).toMatch(/connector-failed: connector bad-\w+ task 0 is FAILED/);
     expect(stderr).toContain('Unknown field: nothing');
-    expect(stderr).toContain('projector connector restart');
+    expect(stderr).toContain('projector connector apply');
   });
 });

@@ -9,6 +9,7 @@ import {
   ensureTopic,
   parseConnectorFile,
   requireSuitableTopic,
+  retentionWarning,
   throwIfFailed,
   waitUntilRunning,
 } from '../../src/upstream/connector.js';
@@ -52,6 +53,18 @@ describe('the events topic', () => {
     const there = topic(3, 'delete');
     await expect(ensureTopic(there, wanted)).resolves.toBe(false);
     expect(there.created).toEqual([]);
+  });
+
+  test('that deletes old records is warned of (S1)', async () => {
+    const withRetention = {
+      name: 't',
+      setting: (name: string) => Promise.resolve(name === 'retention.ms' ? '604800000' : '-1'),
+    };
+    await expect(retentionWarning(withRetention as unknown as KafkaTopic)).resolves.toMatch(
+      /retention\.ms=604800000/,
+    );
+    const keeps = {name: 't', setting: () => Promise.resolve('-1')};
+    await expect(retentionWarning(keeps as unknown as KafkaTopic)).resolves.toBeUndefined();
   });
 
   test.each(['compact', 'compact,delete'])('with cleanup.policy=%s is refused (S1)', async (policy) => {
@@ -134,6 +147,24 @@ describe('Kafka Connect', () => {
     });
   });
 
+  test('after a change, a failure from before it is not believed for a while', async () => {
+    const failed = state('FAILED', 'FAILED');
+    answers = [failed, failed, state('RUNNING', 'UNASSIGNED'), state('RUNNING', 'RUNNING')];
+    const connect = new ConnectClient(url);
+    const before = await connect.status('shop-orders');
+    const status = await waitUntilRunning(connect, 'shop-orders', {clock, timeoutMs: 30_000, before});
+    expect(status.tasks.map((task) => task.state)).toEqual(['RUNNING']);
+  });
+
+  test('after a change, a failure that stays is told in the end', async () => {
+    answers = [state('FAILED', 'FAILED')];
+    const connect = new ConnectClient(url);
+    const before = await connect.status('shop-orders');
+    await expect(
+      waitUntilRunning(connect, 'shop-orders', {clock, timeoutMs: 30_000, before}),
+    ).rejects.toMatchObject({kind: 'connector-failed', detail: expect.stringContaining('boom') as string});
+  });
+
   test('the wait ends with what it saw last (L4)', async () => {
     answers = [state('RUNNING', 'UNASSIGNED')];
     const wait = waitUntilRunning(new ConnectClient(url), 'shop-orders', {clock, timeoutMs: 1_000});
@@ -158,10 +189,10 @@ describe('Kafka Connect', () => {
   test('restart and delete tell whether there was such a connector', async () => {
     const connect = new ConnectClient(url);
     answers = [{status: 204, body: null}];
-    await expect(connect.restart('a')).resolves.toBe(true);
+    await expect(connect.restart('a', 'all')).resolves.toBe(true);
     await expect(connect.delete('a')).resolves.toBe(true);
     answers = [{status: 404, body: {}}];
-    await expect(connect.restart('a')).resolves.toBe(false);
+    await expect(connect.restart('a', 'all')).resolves.toBe(false);
     await expect(connect.delete('a')).resolves.toBe(false);
     await expect(connect.status('a')).resolves.toBeUndefined();
   });
