@@ -10,7 +10,7 @@ import {downloadsFolder} from '../folders.js';
 import {StackError} from '../stackError.js';
 
 /** To be changed with the shape of the folder, so that an older one is not taken for it. */
-const LAYOUT = '2';
+const LAYOUT = '3';
 const LIBRARY_FOLDERS = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'];
 /** Debian renamed libaio1 when its time values became 64 bits wide. */
 const MYSQL_LIBRARIES = [
@@ -33,7 +33,7 @@ export function debianFolder(): string {
 }
 
 export function debianLibraryPath(): string {
-  return LIBRARY_FOLDERS.map((folder) => join(debianFolder(), 'root', folder)).join(':');
+  return LIBRARY_FOLDERS.map((folder) => join(debianFolder(), 'unpacked', folder)).join(':');
 }
 
 /** Names for a message; empty when there is nothing to fetch. */
@@ -43,8 +43,8 @@ export function missingFromDebian(): string[] {
 }
 
 export async function fetchDebian(folder: string, signal: AbortSignal | undefined): Promise<void> {
-  const root = join(folder, 'root');
-  mkdirSync(root);
+  const unpacked = join(folder, 'unpacked');
+  mkdirSync(unpacked);
   if (missingFromDebian().length === 0) return;
   const apt = new Apt(folder, signal);
   await apt.download().catch(async () => {
@@ -54,12 +54,12 @@ export async function fetchDebian(folder: string, signal: AbortSignal | undefine
   });
   for (const name of readdirSync(folder)) {
     if (!name.endsWith('.deb')) continue;
-    const result = await run('dpkg', ['-x', join(folder, name), root], {signal});
+    const result = await run('dpkg', ['-x', join(folder, name), unpacked], {signal});
     if (!result.ok) throw new StackError(`dpkg could not unpack ${name}:\n${lastLines(result.output, 5)}`);
     rmSync(join(folder, name));
   }
   writeRedisCli(folder);
-  for (const libraries of LIBRARY_FOLDERS.map((path) => join(root, path))) {
+  for (const libraries of LIBRARY_FOLDERS.map((path) => join(unpacked, path))) {
     const renamed = join(libraries, 'libaio.so.1t64');
     if (existsSync(renamed)) symlinkSync('libaio.so.1t64', join(libraries, 'libaio.so.1'));
   }
@@ -67,12 +67,12 @@ export async function fetchDebian(folder: string, signal: AbortSignal | undefine
 
 /** A command that finds its libraries by itself, so that it can be copied from a message into a shell. */
 function writeRedisCli(folder: string): void {
-  if (!existsSync(join(folder, 'root', 'usr', 'bin', 'redis-cli'))) return;
-  const libraries = LIBRARY_FOLDERS.map((path) => `$here/root/${path}`).join(':');
+  if (!existsSync(join(folder, 'unpacked', 'usr', 'bin', 'redis-cli'))) return;
+  const libraries = LIBRARY_FOLDERS.map((path) => `$here/unpacked/${path}`).join(':');
   const script = [
     '#!/bin/sh',
     'here=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)',
-    `LD_LIBRARY_PATH="${libraries}" exec "$here/root/usr/bin/redis-cli" "$@"`,
+    `LD_LIBRARY_PATH="${libraries}" exec "$here/unpacked/usr/bin/redis-cli" "$@"`,
   ];
   mkdirSync(join(folder, 'bin'));
   writeFileSync(join(folder, 'bin', 'redis-cli'), `${script.join('\n')}\n`, {mode: 0o755});

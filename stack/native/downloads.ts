@@ -59,7 +59,7 @@ export async function fetchAll(java: string, options: DownloadOptions): Promise<
     pluginsFolder: mavenFolder('debezium'),
     mysqlFolder,
     mysqlLibraryPath: `${join(mysqlFolder, 'lib')}:${debianLibraryPath()}`,
-    redisServer: redisOnPath ?? join(debianFolder(), 'root', 'usr', 'bin', 'redis-server'),
+    redisServer: redisOnPath ?? join(debianFolder(), 'unpacked', 'usr', 'bin', 'redis-server'),
     redisCli:
       redisOnPath === undefined ? join(debianFolder(), 'bin', 'redis-cli') : (which('redis-cli') ?? ''),
     redisLibraryPath: redisOnPath === undefined ? debianLibraryPath() : '',
