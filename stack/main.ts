@@ -6,6 +6,7 @@ import {composeLogs} from './docker/compose.js';
 import {logFile} from './native/recipe.js';
 import {
   findStack,
+  openStack,
   type ServerStatus,
   shellExports,
   type Stack,
@@ -25,6 +26,7 @@ interface Flags {
   docker?: true;
   shell?: true;
   lines?: string;
+  kill?: true;
 }
 
 const abort = new AbortController();
@@ -71,6 +73,16 @@ function statusLine({server, port, pid, alive}: ServerStatus): string {
   return `  ${server.padEnd(8)} ${alive ? 'alive' : 'DEAD '}  127.0.0.1:${port}${process_}`;
 }
 
+async function restart(server: string, flags: Flags): Promise<void> {
+  if (!isServer(server)) throw noServer(server);
+  const stack = openStack(flags.name);
+  const startedMs = Date.now();
+  await (flags.kill === true ? stack.killServer(server) : stack.stopServer(server));
+  await stack.startServer(server);
+  const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
+  say(`${server} was ${flags.kill === true ? 'killed' : 'stopped'} and answers again after ${seconds} s`);
+}
+
 async function logs(server: string | undefined, flags: Flags): Promise<void> {
   const state = readState(flags.name);
   if (state === undefined) throw notRunning(flags.name);
@@ -80,9 +92,7 @@ async function logs(server: string | undefined, flags: Flags): Promise<void> {
     else for (const name of [...SERVER_NAMES, 'supervisor'] as const) print(logFile(state.name, name));
     return;
   }
-  if (!isServer(server) && server !== 'supervisor') {
-    throw new StackError(`There is no server "${server}": ${SERVER_NAMES.join(', ')}.`, EXIT_CODE.usage);
-  }
+  if (!isServer(server) && server !== 'supervisor') throw noServer(server);
   if (state.mode === 'docker') print((await composeLogs(state, server, lines)).trimEnd());
   else if (existsSync(logFile(state.name, server))) {
     print(lastLines(readFileSync(logFile(state.name, server), 'utf8'), lines));
@@ -101,6 +111,10 @@ function notRunning(name: string): StackError {
     `The stack "${name}" is not up: start it with "npm run stack -- up${flag}".`,
     EXIT_CODE.unavailable,
   );
+}
+
+function noServer(name: string): StackError {
+  return new StackError(`There is no server "${name}": ${SERVER_NAMES.join(', ')}.`, EXIT_CODE.usage);
 }
 
 function isServer(name: string): name is ServerName {
@@ -133,6 +147,14 @@ function commandLine(): Command {
   modes(command('up', 'start the servers and wait until they are ready')).action(up);
   modes(command('down', 'stop the servers and remove their data')).action(down);
   modes(command('status', 'each server: alive, port, process')).action(status);
+  modes(
+    command(
+      'restart <server>',
+      `stop one server and start it again, with its data, on its port (${SERVER_NAMES.join(', ')})`,
+    ),
+  )
+    .option('--kill', 'end it with SIGKILL, as a crash would; without it, in good order')
+    .action(restart);
   modes(command('env', 'addresses, as shell exports or as JSON'))
     .option('--shell', 'print exports for the shell (the default)')
     .action(env);

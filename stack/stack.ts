@@ -2,17 +2,28 @@
  * The servers of the demo, the tests and the benchmarks: a real MySQL, Kafka, Kafka Connect with Debezium, and Redis.
  * Containers where a Docker engine answers, else native processes; the same servers, settings and endpoints.
  */
-import {dockerAnswers, runningServices} from './docker/compose.js';
+import {composeAct, dockerAnswers, runningServices} from './docker/compose.js';
 import {startDocker, stopDocker} from './docker/launcher.js';
-import {stackEnv, type ServerPorts, type StackEnv} from './environment.js';
+import {stackEnv, type StackEnv} from './environment.js';
 import {withLock} from './lock.js';
+import {requestControl} from './native/controlChannel.js';
 import {startNative, stopNative} from './native/launcher.js';
+import {dataFolder} from './native/recipe.js';
 import {isAlive} from './processIdentity.js';
 import {EXIT_CODE, StackError} from './stackError.js';
-import {readState, SERVER_NAMES, type ServerName, stackNames, type StackState} from './stackState.js';
+import {
+  readState,
+  SERVER_NAMES,
+  type ServerAction,
+  type ServerName,
+  stackNames,
+  type StackState,
+} from './stackState.js';
 import {stackFolder} from './folders.js';
 
 export {shellExports, workerVariables, type StackEnv} from './environment.js';
+
+export type {ServerName} from './stackState.js';
 
 export type StackMode = 'native' | 'docker';
 
@@ -20,10 +31,24 @@ export interface Stack {
   name: string;
   mode: StackMode;
   env: StackEnv;
-  /** Native stacks only: the processes of the servers. */
-  pids?: ServerPorts;
+  /** Native stacks only: the processes of the servers that run now, read anew each time. */
+  readonly pids?: Partial<Record<ServerName, number>>;
   /** The path of redis-cli where there is one. */
   redisCli?: string;
+  /** A crash: SIGKILL. */
+  killServer(server: ServerName): Promise<void>;
+  /** In good order; a server that takes longer than 30 s is killed. */
+  stopServer(server: ServerName): Promise<void>;
+  /**
+   * Resolves when the server answers again: on the same port, with the same data and settings. One that runs is only
+   * waited for, one that is paused goes on.
+   */
+  startServer(server: ServerName): Promise<void>;
+  /** It stands still: connections stay open, and nothing is answered. */
+  pauseServer(server: ServerName): Promise<void>;
+  resumeServer(server: ServerName): Promise<void>;
+  /** Native stacks only: where the server keeps its data, to look at or to swap while it is down. */
+  dataFolder(server: ServerName): string | undefined;
   down(): Promise<void>;
 }
 
@@ -81,6 +106,13 @@ export async function findStack(name: string): Promise<Stack | undefined> {
   return state !== undefined && (await isUp(state)) ? stackOf(state) : undefined;
 }
 
+/** The stack of that name, also one of whose servers some are down. */
+export function openStack(name: string): Stack {
+  const state = readState(name);
+  if (state === undefined) throw new StackError(`There is no stack "${name}".`, EXIT_CODE.unavailable);
+  return stackOf(state);
+}
+
 /** Stops what there is of that stack, also of a broken one. False if there was nothing. */
 export async function stopStack(name: string): Promise<boolean> {
   const state = readState(name);
@@ -114,20 +146,40 @@ async function stop(state: StackState): Promise<void> {
 }
 
 function stackOf(state: StackState): Stack {
+  const {name} = state;
+  const act = (action: ServerAction) => (server: ServerName) => actOn(name, server, action);
+  const native = state.mode === 'native' ? state : undefined;
+  const redisCli = native?.install.redisCli ?? '';
   const stack: Stack = {
-    name: state.name,
+    name,
     mode: state.mode,
     env: stackEnv(state.ports),
+    ...(redisCli === '' ? {} : {redisCli}),
+    killServer: act('kill'),
+    stopServer: act('stop'),
+    startServer: act('start'),
+    pauseServer: act('pause'),
+    resumeServer: act('resume'),
+    dataFolder: (server) => native && dataFolder(native, server),
     down: async () => {
-      await stopStack(state.name);
+      await stopStack(name);
     },
   };
-  if (state.mode === 'docker') return stack;
-  const {mysql, kafka, connect, redis} = state.servers;
-  const {redisCli} = state.install;
-  return {
-    ...stack,
-    pids: {mysql: mysql!.pid, kafka: kafka!.pid, connect: connect!.pid, redis: redis!.pid},
-    ...(redisCli === '' ? {} : {redisCli}),
-  };
+  if (native === undefined) return stack;
+  // A server that was started again is another process.
+  return Object.defineProperty(stack, 'pids', {enumerable: true, get: () => pidsOf(name)});
+}
+
+async function actOn(name: string, server: ServerName, action: ServerAction): Promise<void> {
+  const state = readState(name);
+  if (state === undefined) throw new StackError(`There is no stack "${name}".`, EXIT_CODE.unavailable);
+  if (state.mode === 'docker') await composeAct(state, server, action);
+  else await requestControl(name, {action, server});
+}
+
+function pidsOf(name: string): Partial<Record<ServerName, number>> {
+  const state = readState(name);
+  if (state?.mode !== 'native') return {};
+  const running = Object.entries(state.servers).filter(([, server]) => isAlive(server));
+  return Object.fromEntries(running.map(([server, {pid}]) => [server, pid]));
 }

@@ -10,6 +10,10 @@ import {stackFolder, stacksFolder} from './folders.js';
 export const SERVER_NAMES = ['mysql', 'kafka', 'connect', 'redis'] as const;
 export type ServerName = (typeof SERVER_NAMES)[number];
 
+/** What may be done to one server of a running stack; its data, port and settings stay. */
+export const SERVER_ACTIONS = ['kill', 'stop', 'start', 'pause', 'resume'] as const;
+export type ServerAction = (typeof SERVER_ACTIONS)[number];
+
 const identitySchema = z.object({pid: z.number(), startTicks: z.string().optional()});
 const portsSchema = z.object({
   mysql: z.number(),

@@ -2,11 +2,14 @@ import {lastLines, run, which} from '../command.js';
 import type {ServerPorts} from '../environment.js';
 import {ROOT} from '../folders.js';
 import {StackError} from '../stackError.js';
+import type {ServerAction} from '../stackState.js';
 
 /** The servers alone: the worker and the connector are started by whoever uses the stack. */
 const SERVICES = ['mysql', 'kafka', 'connect', 'redis'];
 const PROBE_TIMEOUT_MS = 5000;
 const WAIT_SECONDS = 240;
+/** As long as a native server has, when it is stopped to be started again. */
+const STOP_SECONDS = 30;
 
 export interface ComposeProject {
   name: string;
@@ -44,6 +47,34 @@ export async function composeDown(project: ComposeProject): Promise<void> {
   if (!result.ok) throw new StackError(`Docker Compose could not stop:\n${lastLines(result.output, 12)}`);
 }
 
+/** One service of the running project; its container stays, and its volume with it. */
+export async function composeAct(
+  project: ComposeProject,
+  service: string,
+  action: ServerAction,
+): Promise<void> {
+  // Neither a kill nor a start reaches the processes of a paused container on every engine.
+  const isPaused = action !== 'pause' && (await servicesThat(project, 'paused')).has(service);
+  if (isPaused) await mustCompose(project, ['unpause', service]);
+  const args: Record<ServerAction, string[]> = {
+    kill: ['kill', '--signal', 'SIGKILL', service],
+    stop: ['stop', '--timeout', String(STOP_SECONDS), service],
+    start: [
+      ...['up', '--detach', '--no-deps', '--no-recreate'],
+      ...['--wait', '--wait-timeout', String(WAIT_SECONDS), service],
+    ],
+    pause: ['pause', service],
+    resume: [],
+  };
+  if (args[action].length > 0) await mustCompose(project, args[action]);
+}
+
+async function mustCompose(project: ComposeProject, args: string[]): Promise<void> {
+  const result = await compose(project, args, undefined);
+  if (result.ok) return;
+  throw new StackError(`Docker Compose could not ${args.join(' ')}:\n${lastLines(result.output, 12)}`);
+}
+
 export async function composeLogs(project: ComposeProject, service: string, lines: number): Promise<string> {
   return (
     await compose(
@@ -56,7 +87,11 @@ export async function composeLogs(project: ComposeProject, service: string, line
 
 /** The services whose containers run. */
 export async function runningServices(project: ComposeProject): Promise<Set<string>> {
-  const result = await compose(project, ['ps', '--services', '--status', 'running'], undefined);
+  return await servicesThat(project, 'running');
+}
+
+async function servicesThat(project: ComposeProject, status: 'running' | 'paused'): Promise<Set<string>> {
+  const result = await compose(project, ['ps', '--services', '--status', status], undefined);
   return new Set(result.ok ? result.stdout.split('\n').filter((line) => line !== '') : []);
 }
 

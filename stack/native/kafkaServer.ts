@@ -57,6 +57,9 @@ function brokerProperties(state: NativeState, data: string): Record<string, stri
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
+    // A broker that comes back after SIGKILL must wait until its own earlier session is over.
+    'broker.session.timeout.ms': 3000,
+    'broker.heartbeat.interval.ms': 500,
     // Tests use short sessions, so that a killed worker is missed soon.
     'group.min.session.timeout.ms': 1000,
     'message.max.bytes': 4_194_304,

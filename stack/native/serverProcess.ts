@@ -11,16 +11,20 @@ import type {Recipe, ServerCommand} from './recipe.js';
 const PROBE_INTERVAL_MS = 100;
 const READY_TIMEOUT_MS = 120_000;
 const TERM_TIMEOUT_MS = 5000;
+/** A server that will be started again may take its time to close its files; one whose data is removed need not. */
+const RESTART_TERM_TIMEOUT_MS = 30_000;
 const LOG_LINES = 12;
 
-/** One server of a stack, from its first command to its end; a child of the supervisor. */
+/** One server of a stack, from its first command to its end, with restarts in between; a child of the supervisor. */
 export class ServerProcess {
   readonly name: ServerName;
   readonly #recipe: Recipe;
   readonly #logFile: string;
   readonly #prefix: string[];
   #child: ChildProcess | undefined;
-  #stopping = false;
+  /** Its end is ours: nobody needs to be told. */
+  #isEnding = false;
+  #isStopped = false;
 
   constructor(recipe: Recipe, logFile: string, prefix: string[]) {
     this.name = recipe.name;
@@ -34,6 +38,10 @@ export class ServerProcess {
     return this.#child?.pid === undefined ? undefined : identityOf(this.#child.pid);
   }
 
+  get isRunning(): boolean {
+    return !hasExited(this.#child);
+  }
+
   async prepare(): Promise<void> {
     for (const command of this.#recipe.prepare) {
       const child = this.#spawn(command);
@@ -44,7 +52,8 @@ export class ServerProcess {
 
   start(): void {
     // A stop that came while the server was prepared must not be followed by a start.
-    if (this.#stopping) throw new StackError(`${this.name} was stopped before it started.`);
+    if (this.#isStopped) throw new StackError(`${this.name} was stopped before it started.`);
+    this.#isEnding = false;
     this.#spawn(this.#recipe.command);
   }
 
@@ -66,27 +75,45 @@ export class ServerProcess {
     }
     // Another program may have taken the port in between, and answered in the server's place.
     if (hasExited(this.#child)) throw this.#failure('ended while starting');
+  }
+
+  /** After the first start, when it answers. */
+  async fill(): Promise<void> {
     await this.#recipe.fill?.();
   }
 
+  /** Of the process that runs now: to be asked for after each start. */
   onExit(listener: (reason: string) => void): void {
     this.#child?.once('exit', (code, signal) => {
-      if (!this.#stopping) listener(signal ?? `exit code ${code ?? '?'}`);
+      if (!this.#isEnding) listener(signal ?? `exit code ${code ?? '?'}`);
     });
   }
 
+  /** Ends it for good. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#isStopped = true;
+    await this.end('SIGTERM', TERM_TIMEOUT_MS);
+  }
+
+  /** Ends it, as a crash or in good order; it may be started again. */
+  async end(signal: 'SIGKILL' | 'SIGTERM', timeoutMs = RESTART_TERM_TIMEOUT_MS): Promise<void> {
+    this.#isEnding = true;
     const child = this.#child;
     if (child === undefined || hasExited(child) || child.pid === undefined) return;
     const identity = identityOf(child.pid);
     const gone = exited(child);
-    kill(identity, 'SIGTERM');
-    // A server that a test has stopped with SIGSTOP would not hear it.
+    kill(identity, signal);
+    // A server that a test has stopped with SIGSTOP would not hear SIGTERM.
     kill(identity, 'SIGCONT');
-    const timer = setTimeout(() => kill(identity, 'SIGKILL'), TERM_TIMEOUT_MS);
+    const timer = setTimeout(() => kill(identity, 'SIGKILL'), timeoutMs);
     await gone;
     clearTimeout(timer);
+  }
+
+  /** Lets it stand still, or go on. */
+  send(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    if (!this.isRunning) throw new StackError(`${this.name} does not run.`);
+    kill(this.identity!, signal);
   }
 
   #spawn(command: ServerCommand): ChildProcess {

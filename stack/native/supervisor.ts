@@ -1,6 +1,8 @@
 /**
  * The process that owns the servers of one native stack: starts them as its children, tells the launcher over the
  * IPC channel how far it is, and stops them all on SIGTERM, when its owner is gone, or when the launcher dies early.
+ * Between start and end it kills, stops and starts single servers for whoever asks (controlChannel.ts). A server that
+ * ends, on purpose or not, is not the end of the stack.
  *
  * Usage: node --import tsx stack/native/supervisor.ts STACK-NAME
  */
@@ -9,8 +11,16 @@ import {join} from 'node:path';
 import {stackFolder} from '../folders.js';
 import {identityOf, isAlive} from '../processIdentity.js';
 import {messageOf} from '../stackError.js';
-import {type NativeState, readState, removeStackFolder, type ServerName, writeState} from '../stackState.js';
+import {
+  type NativeState,
+  readState,
+  removeStackFolder,
+  type ServerAction,
+  type ServerName,
+  writeState,
+} from '../stackState.js';
 import {connectRecipe} from './connectServer.js';
+import {type ControlRequest, serveControl} from './controlChannel.js';
 import {kafkaRecipe} from './kafkaServer.js';
 import {mysqlRecipe} from './mysqlServer.js';
 import {logFile} from './recipe.js';
@@ -25,6 +35,8 @@ const OWNER_POLL_MS = 500;
 class Supervisor {
   readonly #state: NativeState;
   #servers: ServerProcess[] = [];
+  /** The last request for each server; the next one for the same server waits for it. */
+  readonly #requests = new Map<ServerName, Promise<void>>();
   #stopped: Promise<void> | undefined;
 
   constructor(state: NativeState) {
@@ -47,6 +59,7 @@ class Supervisor {
       this.#startServer('connect', [kafkaReady]),
       this.#startServer('redis', []),
     ]);
+    await serveControl(this.#state.name, (request) => this.#inTurn(request));
     this.#state.phase = 'ready';
     this.#save();
   }
@@ -58,20 +71,65 @@ class Supervisor {
   }
 
   async #startServer(name: ServerName, after: Promise<void>[]): Promise<void> {
-    const server = this.#servers.find((candidate) => candidate.name === name)!;
+    const server = this.#server(name);
     const startedMs = Date.now();
     await server.prepare();
     await Promise.all(after);
-    server.start();
-    if (server.identity !== undefined) this.#state.servers[server.name] = server.identity;
-    this.#save();
+    this.#spawn(server);
     await server.whenReady();
-    server.onExit((reason) => process.stdout.write(`${now()} ${server.name} ended: ${reason}\n`));
+    await server.fill();
     const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
     tell({
       kind: 'progress',
       line: `${name} ready on 127.0.0.1:${this.#state.ports[server.name]} after ${seconds} s`,
     });
+  }
+
+  #server(name: ServerName): ServerProcess {
+    return this.#servers.find((server) => server.name === name)!;
+  }
+
+  #spawn(server: ServerProcess): void {
+    server.start();
+    server.onExit((reason) => process.stdout.write(`${now()} ${server.name} ended: ${reason}\n`));
+    if (server.identity !== undefined) this.#state.servers[server.name] = server.identity;
+    this.#save();
+  }
+
+  /** A start that came before the kill ahead of it is through would find the server running. */
+  #inTurn({action, server: name}: ControlRequest): Promise<void> {
+    const work = (this.#requests.get(name) ?? Promise.resolve()).then(async () => {
+      process.stdout.write(`${now()} ${name}: ${action}, as asked\n`);
+      await this.#act(this.#server(name), action);
+    });
+    this.#requests.set(
+      name,
+      work.catch(() => undefined),
+    );
+    return work;
+  }
+
+  async #act(server: ServerProcess, action: ServerAction): Promise<void> {
+    switch (action) {
+      case 'kill':
+        await server.end('SIGKILL');
+        break;
+      case 'stop':
+        await server.end('SIGTERM');
+        break;
+      case 'start':
+        // One that stands still would never answer.
+        if (server.isRunning) server.send('SIGCONT');
+        else this.#spawn(server);
+        await server.whenReady();
+        break;
+      case 'pause':
+        server.send('SIGSTOP');
+        break;
+      case 'resume':
+        server.send('SIGCONT');
+        break;
+    }
   }
 
   async #stop(keepLogs: boolean): Promise<void> {

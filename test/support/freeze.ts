@@ -1,19 +1,19 @@
 /** A server that stands still: its connections stay open, and nothing is answered. */
-import {execFileSync} from 'node:child_process';
+import {openStack, type ServerName} from '../../stack/stack.js';
 import {testStack} from './stack.js';
 
-/** Runs `work` while Redis stands still. */
-export async function whileRedisIsFrozen(work: () => Promise<void>): Promise<void> {
-  const {name, pids} = testStack();
-  const container = `order-projector-${name}-redis-1`;
-  const setFrozen = (isFrozen: boolean): void => {
-    if (pids !== undefined) process.kill(pids.redis, isFrozen ? 'SIGSTOP' : 'SIGCONT');
-    else execFileSync('docker', [isFrozen ? 'pause' : 'unpause', container]);
-  };
-  setFrozen(true);
+/** Runs `work` while a server of the test stack stands still. */
+export async function whileFrozen(server: ServerName, work: () => Promise<void>): Promise<void> {
+  const stack = openStack(testStack().name);
+  await stack.pauseServer(server);
   try {
     await work();
   } finally {
-    setFrozen(false);
+    await stack.resumeServer(server);
   }
+}
+
+/** Runs `work` while Redis stands still. */
+export async function whileRedisIsFrozen(work: () => Promise<void>): Promise<void> {
+  await whileFrozen('redis', work);
 }
