@@ -1,16 +1,16 @@
 /** Whole workers on a Redis that forgets, goes away, or loses its answers. */
 import {systemClock, type Clock} from '../../src/lifecycle.js';
+import {TcpProxy} from '../../stack/tcpProxy.js';
 import {longRun} from '../support/arbitraries.js';
 import {order} from '../support/changes.js';
-import {RedisProxy} from '../support/redisProxy.js';
 import {until} from '../support/until.js';
 import {WorkerBench, type Worker} from '../support/workerBench.js';
 
 let bench: WorkerBench;
-let proxy: RedisProxy;
+let proxy: TcpProxy;
 beforeAll(async () => {
   bench = await WorkerBench.open(10);
-  proxy = await RedisProxy.open(bench.redis.url);
+  proxy = await TcpProxy.open(bench.redis.url);
 });
 afterEach(async () => {
   proxy.loseReplies(() => false);
@@ -37,7 +37,7 @@ describe('a reply that is lost after the script ran (I4, C2)', () => {
     let replies = 0;
     proxy.loseReplies((reply) => isScriptReply(reply) && ++replies % nth === 0);
     const settings = {chunkRecordsMax: 2};
-    const worker = await bench.soleWorker({redisUrl: proxy.url, settings});
+    const worker = await bench.soleWorker({redisUrl: proxy.url(bench.redis.url), settings});
     await bench.expectExact();
     expect(proxy.lost).toBeGreaterThan(3);
     expect(worker.projector.tally.rewinds).toBeGreaterThan(3);
@@ -48,7 +48,7 @@ describe('a reply that is lost after the script ran (I4, C2)', () => {
     const log = longRun(2, 40);
     bench.write(log);
     proxy.loseReplies(isScriptReply);
-    const worker = await bench.soleWorker({redisUrl: proxy.url});
+    const worker = await bench.soleWorker({redisUrl: proxy.url(bench.redis.url)});
     await bench.caughtUp();
     proxy.loseReplies(() => false);
     await bench.expectExact();
@@ -63,7 +63,7 @@ describe('a reply that is lost after the script ran (I4, C2)', () => {
 
 test('a Redis that is away for a while is waited for, then the worker goes on', async () => {
   bench.write(longRun(3));
-  const worker = await bench.soleWorker({redisUrl: proxy.url});
+  const worker = await bench.soleWorker({redisUrl: proxy.url(bench.redis.url)});
   await bench.midway(60n);
   await proxy.goAway();
   await told(worker, 'waiting: Redis at redis://127.0.0.1');
@@ -75,7 +75,7 @@ test('a Redis that is away for a while is waited for, then the worker goes on', 
 
 test('a Redis that went away while nothing was to be done is told, and told when it is back', async () => {
   bench.write([order('1', {extra: ['new']})]);
-  const worker = await bench.soleWorker({redisUrl: proxy.url});
+  const worker = await bench.soleWorker({redisUrl: proxy.url(bench.redis.url)});
   await bench.caughtUp();
   await proxy.goAway();
   await told(worker, 'waiting: Redis at');
@@ -86,7 +86,7 @@ test('a Redis that went away while nothing was to be done is told, and told when
 
 test('a stop while Redis is away ends the worker (I12)', async () => {
   bench.write(longRun(4));
-  const worker = await bench.soleWorker({redisUrl: proxy.url});
+  const worker = await bench.soleWorker({redisUrl: proxy.url(bench.redis.url)});
   await bench.midway(60n);
   await proxy.goAway();
   await told(worker, 'waiting: Redis at');
@@ -182,7 +182,7 @@ describe('a Redis that went back (I1, I3)', () => {
 
 test('a connection that is cut in mid-stream, again and again', async () => {
   bench.write(longRun(9));
-  await bench.soleWorker({redisUrl: proxy.url});
+  await bench.soleWorker({redisUrl: proxy.url(bench.redis.url)});
   for (let at = 60n; at < 500n; at += 40n) {
     await bench.midway(at);
     proxy.cutAll();
