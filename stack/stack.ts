@@ -35,6 +35,11 @@ export interface Stack {
   readonly pids?: Partial<Record<ServerName, number>>;
   /** The path of redis-cli where there is one. */
   redisCli?: string;
+  /**
+   * Native stacks only: a way to Kafka that leads through a proxy, although Kafka tells its clients where to connect.
+   * Open `TcpProxy.open({host: '127.0.0.1', port: target}, {port: listen})`, and give the client `127.0.0.1:listen`.
+   */
+  kafkaDetour?: {readonly listen: number; readonly target: number};
   /** A crash: SIGKILL. */
   killServer(server: ServerName): Promise<void>;
   /** In good order; a server that takes longer than 30 s is killed. */
@@ -155,6 +160,7 @@ function stackOf(state: StackState): Stack {
     mode: state.mode,
     env: stackEnv(state.ports),
     ...(redisCli === '' ? {} : {redisCli}),
+    ...(native?.kafkaDetour === undefined ? {} : {kafkaDetour: native.kafkaDetour}),
     killServer: act('kill'),
     stopServer: act('stop'),
     startServer: act('start'),

@@ -22,6 +22,9 @@ const portsSchema = z.object({
   redis: z.number(),
 });
 
+/** The second way to Kafka: clients are sent to `listen`, where nobody is but who opens a proxy to `target`. */
+const detourSchema = z.object({listen: z.number(), target: z.number()});
+
 const installSchema = z.object({
   java: z.string(),
   kafkaFolder: z.string(),
@@ -42,6 +45,8 @@ const nativeSchema = z.object({
   owner: identitySchema.optional(),
   ports: portsSchema,
   controllerPort: z.number(),
+  /** Not there in stacks that were started before there were detours. */
+  kafkaDetour: detourSchema.optional(),
   install: installSchema,
   servers: z.partialRecord(z.enum(SERVER_NAMES), identitySchema),
 });
@@ -91,4 +96,16 @@ export function stackNames(): string[] {
   } catch {
     return [];
   }
+}
+
+/** Every port of every stack, also where nobody listens now: a server that is down comes back to its port. */
+export function portsOfStacks(): Set<number> {
+  const ports = new Set<number>();
+  for (const name of stackNames()) {
+    const state = readState(name);
+    for (const port of Object.values(state?.ports ?? {})) ports.add(port);
+    if (state?.mode !== 'native') continue;
+    for (const port of [state.controllerPort, ...Object.values(state.kafkaDetour ?? {})]) ports.add(port);
+  }
+  return ports;
 }

@@ -14,6 +14,8 @@ import {StackError} from '../stackError.js';
 import type {Install} from '../stackState.js';
 import {debianFolder, debianLibraryPath, fetchDebian} from './debian.js';
 
+export type RedisInstall = Pick<Install, 'redisServer' | 'redisCli' | 'redisLibraryPath'>;
+
 export interface DownloadOptions {
   onProgress: (line: string) => void;
   signal?: AbortSignal | undefined;
@@ -38,27 +40,32 @@ export function mavenItemsPresent(): boolean {
 }
 
 export async function fetchAll(java: string, options: DownloadOptions): Promise<Install> {
-  mkdirSync(downloadsFolder(), {recursive: true});
   const fromMaven = async (): Promise<void> => {
     // Kafka first and alone: it brings Maven's own plugins, which two cold runs at once would both write.
     await fetchMaven('kafka', options);
     await Promise.all([fetchMaven('debezium', options), fetchMaven('mysql', options)]);
   };
-  await Promise.all([
-    fromMaven(),
-    installItem(debianFolder(), 'Redis and libraries from Debian', {
-      ...options,
-      fetch: (folder) => fetchDebian(folder, options.signal),
-    }),
-  ]);
+  const [redis] = await Promise.all([fetchRedis(options), fromMaven()]);
   const mysqlFolder = mavenFolder('mysql');
-  const redisOnPath = which('redis-server');
   return {
+    ...redis,
     java,
     kafkaFolder: mavenFolder('kafka'),
     pluginsFolder: mavenFolder('debezium'),
     mysqlFolder,
     mysqlLibraryPath: `${join(mysqlFolder, 'lib')}:${debianLibraryPath()}`,
+  };
+}
+
+/** Redis alone, with what comes along from Debian; for a test that runs one of its own. */
+export async function fetchRedis(options: DownloadOptions): Promise<RedisInstall> {
+  mkdirSync(downloadsFolder(), {recursive: true});
+  await installItem(debianFolder(), 'Redis and libraries from Debian', {
+    ...options,
+    fetch: (folder) => fetchDebian(folder, options.signal),
+  });
+  const redisOnPath = which('redis-server');
+  return {
     redisServer: redisOnPath ?? join(debianFolder(), 'unpacked', 'usr', 'bin', 'redis-server'),
     redisCli:
       redisOnPath === undefined ? join(debianFolder(), 'bin', 'redis-cli') : (which('redis-cli') ?? ''),

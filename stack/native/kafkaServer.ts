@@ -38,14 +38,18 @@ export function kafkaRecipe(state: NativeState): Recipe {
 
 function brokerProperties(state: NativeState, data: string): Record<string, string | number> {
   const broker = `PLAINTEXT://127.0.0.1:${state.ports.kafka}`;
+  const controller = `CONTROLLER://127.0.0.1:${state.controllerPort}`;
+  const detour = state.kafkaDetour;
   return {
     'node.id': 1,
     'process.roles': 'broker,controller',
     'controller.quorum.voters': `1@127.0.0.1:${state.controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-    listeners: `${broker},CONTROLLER://127.0.0.1:${state.controllerPort}`,
-    'advertised.listeners': broker,
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,DETOUR:PLAINTEXT',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    // A client is told where to go on by the listener that it came to. So one that comes by a proxy stays with it.
+    listeners: [broker, controller, ...(detour ? [`DETOUR://127.0.0.1:${detour.target}`] : [])].join(','),
+    'advertised.listeners': [broker, ...(detour ? [`DETOUR://127.0.0.1:${detour.listen}`] : [])].join(','),
     'log.dirs': data,
     // A topic that nobody made is a mistake, not a new topic with one partition.
     'auto.create.topics.enable': 'false',

@@ -32,7 +32,7 @@ export async function startNative(options: NativeOptions): Promise<NativeState> 
       `The cache is damaged, ${install.redisServer} is missing: remove ${dirname(install.kafkaFolder)}.`,
     );
   }
-  const [mysql, kafka, connect, redis, controllerPort] = await freePorts(5);
+  const [mysql, kafka, connect, redis, controllerPort, listen, target] = await freePorts(7);
   const {name, ownerPid} = options;
   writeState({
     mode: 'native',
@@ -41,6 +41,7 @@ export async function startNative(options: NativeOptions): Promise<NativeState> 
     ...(ownerPid === undefined ? {} : {owner: identityOf(ownerPid)}),
     ports: {mysql: mysql!, kafka: kafka!, connect: connect!, redis: redis!},
     controllerPort: controllerPort!,
+    kafkaDetour: {listen: listen!, target: target!},
     install,
     servers: {},
   });

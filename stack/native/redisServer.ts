@@ -1,15 +1,33 @@
 import {mkdirSync} from 'node:fs';
 import {createConnection} from 'node:net';
 import type {NativeState} from '../stackState.js';
+import type {RedisInstall} from './downloads.js';
 import {dataFolder, type Recipe} from './recipe.js';
 
 const PROBE_TIMEOUT_MS = 1000;
 
+/** The same as in docker-compose.yml. */
+export const REDIS_SETTINGS: readonly string[] = [
+  ...['--appendonly', 'yes', '--save', ''],
+  // An order of a thousand lines still fits the compact form of a hash; nothing may ever be evicted.
+  ...['--hash-max-listpack-value', '1024', '--maxmemory-policy', 'noeviction'],
+];
+
+export interface RedisPlace {
+  readonly port: number;
+  readonly folder: string;
+  readonly settings: readonly string[];
+}
+
 export function redisRecipe(state: NativeState): Recipe {
-  const data = dataFolder(state, 'redis');
-  mkdirSync(data, {recursive: true});
-  const {redisServer, redisLibraryPath} = state.install;
-  const port = state.ports.redis;
+  const folder = dataFolder(state, 'redis');
+  return redisRecipeAt(state.install, {port: state.ports.redis, folder, settings: REDIS_SETTINGS});
+}
+
+/** Also for a Redis that belongs to no stack. */
+export function redisRecipeAt(install: RedisInstall, {port, folder, settings}: RedisPlace): Recipe {
+  mkdirSync(folder, {recursive: true});
+  const {redisServer, redisLibraryPath} = install;
   return {
     name: 'redis',
     port,
@@ -17,10 +35,8 @@ export function redisRecipe(state: NativeState): Recipe {
     command: {
       program: redisServer,
       args: [
-        ...['--port', String(port), '--bind', '127.0.0.1', '--dir', data, '--daemonize', 'no'],
-        ...['--appendonly', 'yes', '--save', ''],
-        // An order of a thousand lines still fits the compact form of a hash; nothing may ever be evicted.
-        ...['--hash-max-listpack-value', '1024', '--maxmemory-policy', 'noeviction'],
+        ...['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--daemonize', 'no'],
+        ...settings,
       ],
       ...(redisLibraryPath === '' ? {} : {env: {LD_LIBRARY_PATH: redisLibraryPath}}),
     },

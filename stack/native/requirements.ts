@@ -40,6 +40,14 @@ export async function checkRequirements(): Promise<string> {
   return java!;
 }
 
+/** What a Redis of a test's own lacks on this machine; undefined when nothing does. Downloads nothing. */
+export function whyNoRedis(): string | undefined {
+  if (which('redis-server') !== undefined || existsSync(debianFolder())) return undefined;
+  const canFetch = which('apt-get') !== undefined && which('dpkg') !== undefined;
+  if (process.platform === 'linux' && process.arch === 'x64' && canFetch) return undefined;
+  return 'There is no redis-server on the path, and only Debian and Ubuntu on amd64 can fetch one.';
+}
+
 function sentence(missing: Missing[]): string {
   const titles = missing.map(({title}) => title).join(', ');
   const sudo = process.getuid?.() === 0 ? '' : 'sudo ';

@@ -1,0 +1,158 @@
+/** What the stack promises to the tests that break it: servers that come back as they were, and ways to stand between. */
+import {Redis} from 'ioredis';
+import kafkajs, {type Kafka} from 'kafkajs';
+import {openStack} from '../../stack/stack.js';
+import {TcpProxy} from '../../stack/tcpProxy.js';
+import {createTopic, endOffsets, kafka, produce, readTopic} from '../support/kafka.js';
+import {connectMysql, freshId} from '../support/pipeline.js';
+import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {testStack} from '../support/stack.js';
+import {until} from '../support/until.js';
+
+const stack = openStack(testStack().name);
+const {env} = testStack();
+
+async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis(url);
+  try {
+    return await work(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+describe('a server of the stack that is killed and started again', () => {
+  afterEach(async () => {
+    for (const server of ['redis', 'kafka'] as const) await stack.startServer(server);
+  });
+
+  test('Redis: what was written before is there, at the same address', async () => {
+    const key = `stackRestart:${freshId()}`;
+    const pidBefore = stack.pids?.redis;
+    await withRedis(env.redis.url, (redis) => redis.set(key, 'kept'));
+    await stack.killServer('redis');
+    expect(stack.pids?.redis).toBeUndefined();
+    await stack.startServer('redis');
+    expect(await withRedis(env.redis.url, (redis) => redis.getdel(key))).toBe('kept');
+    expect(openStack(stack.name).env).toEqual(env);
+    if (stack.mode === 'native') expect(stack.pids?.redis).not.toBe(pidBefore);
+  });
+
+  test('Kafka: a record from before is fetched after, and Debezium goes on writing', async () => {
+    const topic = `stack-restart-${freshId()}`;
+    const pidBefore = stack.pids?.kafka;
+    await createTopic(topic);
+    await produce(topic, [{key: '1', value: 'kept'}]);
+    await stack.killServer('kafka');
+    await stack.startServer('kafka');
+    expect((await readTopic(topic)).map(({value}) => String(value))).toEqual(['kept']);
+    expect(openStack(stack.name).env).toEqual(env);
+    if (stack.mode === 'native') expect(stack.pids?.kafka).not.toBe(pidBefore);
+
+    const records = async (): Promise<bigint> =>
+      [...(await endOffsets(env.topic)).values()].reduce((sum, end) => sum + end, 0n);
+    const before = await records();
+    const mysql = await connectMysql();
+    await mysql.query('INSERT INTO orders (user_id, total_amount) VALUES (?, 0)', [freshId()]);
+    await mysql.end();
+    await until(
+      async () => (await records()) > before,
+      () => `more than ${before} records in ${env.topic}`,
+      60_000,
+    );
+  });
+});
+
+const detour = stack.kafkaDetour;
+
+(detour === undefined ? describe.skip : describe)('the detour to Kafka', () => {
+  const portsSeenBy = async (client: Kafka): Promise<number[]> => {
+    const admin = client.admin();
+    await admin.connect();
+    const {brokers} = await admin.describeCluster();
+    await admin.disconnect();
+    return brokers.map(({port}) => port);
+  };
+
+  test('a client that comes by the proxy stays with it, and the others do not', async () => {
+    const {listen, target} = detour!;
+    const proxy = await TcpProxy.open({host: '127.0.0.1', port: target}, {port: listen});
+    const client = new kafkajs.Kafka({
+      brokers: [`127.0.0.1:${listen}`],
+      logLevel: kafkajs.logLevel.NOTHING,
+      retry: {retries: 0},
+    });
+    try {
+      expect(await portsSeenBy(client)).toEqual([listen]);
+      await proxy.goAway();
+      await expect(portsSeenBy(client)).rejects.toThrow();
+      expect((await portsSeenBy(kafka())).map((port) => `127.0.0.1:${port}`)).toEqual(env.kafka.brokers);
+      await proxy.comeBack();
+      expect(await portsSeenBy(client)).toEqual([listen]);
+    } finally {
+      await proxy.close();
+    }
+  });
+});
+
+const whyNot = whyNoOwnRedis();
+if (whyNot !== undefined) process.stderr.write(`skipped: tests with a Redis of their own. ${whyNot}\n`);
+
+(whyNot === undefined ? describe : describe.skip)('a Redis of a test’s own', () => {
+  const set = (server: OwnRedis, value: string): Promise<unknown> =>
+    withRedis(server.url, (redis) => redis.set('key', value));
+  const get = (server: OwnRedis): Promise<string | null> =>
+    withRedis(server.url, (redis) => redis.get('key'));
+
+  test('keeps its data over a crash, and goes back to an older dump', async () => {
+    const own = await OwnRedis.open();
+    try {
+      await set(own, 'old');
+      const dump = await own.dump();
+      await set(own, 'new');
+      const {pid} = own;
+      await own.kill();
+      expect(own.isRunning).toBe(false);
+      await own.start();
+      expect(await get(own)).toBe('new');
+      expect(own.pid).not.toBe(pid);
+      await own.stop();
+      await own.start({dump});
+      expect(await get(own)).toBe('old');
+      // The dump is now in the append-only file too.
+      await own.kill();
+      await own.start();
+      expect(await get(own)).toBe('old');
+      await own.kill();
+      await own.start({args: ['--appendonly', 'no']});
+      expect(await withRedis(own.url, (redis) => redis.config('GET', 'appendonly'))).toEqual([
+        'appendonly',
+        'no',
+      ]);
+    } finally {
+      await own.close();
+    }
+  });
+
+  test('is followed by a replica, which takes its place with what it has received', async () => {
+    const first = await OwnRedis.open();
+    const second = await OwnRedis.open();
+    const between = await TcpProxy.open(first.url);
+    try {
+      await set(first, 'received');
+      await second.replicaOf(between);
+      expect(await get(second)).toBe('received');
+      await expect(set(second, 'refused')).rejects.toThrow('READONLY');
+      between.hold();
+      await set(first, 'missed');
+      await first.kill();
+      await second.promote();
+      expect(await get(second)).toBe('received');
+      await set(second, 'written');
+    } finally {
+      await between.close();
+      await first.close();
+      await second.close();
+    }
+  });
+});
