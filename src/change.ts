@@ -22,6 +22,8 @@ export type Change =
 export interface Rejection {
   readonly kind: 'record-undecodable' | 'table-truncated';
   readonly reason: string;
+  /** By the record's key: the order that is no longer exact without this record; null when the key does not tell. */
+  readonly orderId: string | null;
 }
 
 /** Every record is exactly one of these (I6). */

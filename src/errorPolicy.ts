@@ -1,15 +1,17 @@
 /**
- * What follows from each kind of error: one table, closed by the compiler.
+ * What follows from each kind of error: one table, closed by the compiler. docs/runbook.md has a section for each kind.
  *
- * `wait` kinds are ridden out by a running worker; at start they end it with their exit code
- * once the start time is over; reading commands do not wait at all. `halt` kinds are not retried: the same input would fail the same way.
+ * - `wait`: ridden out by a running worker; at start they end it with their exit code once the start time is over; reading
+ *   commands do not wait at all.
+ * - `quarantine`: one record is set aside, and the rest goes on, within the limits of quarantine/limit.ts.
+ * - `halt`: not retried, because the same input would fail the same way.
  *
  * Pure: no clock, no I/O.
  */
 import type {ErrorKind} from './errors.js';
 
 export interface Policy {
-  readonly next: 'wait' | 'halt';
+  readonly next: 'wait' | 'quarantine' | 'halt';
   readonly exitCode: number;
   /** One sentence for the operator. */
   readonly advice: string;
@@ -45,6 +47,11 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     exitCode: EXIT.halted,
     advice:
       'Set maxmemory-policy to noeviction (or volatile-*), rebuild Redis from the log, then start the worker again.',
+  },
+  'redis-clustered': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'Use a Redis without cluster mode: one script must reach all keys of the read model.',
   },
   'kafka-unreachable': {
     next: 'wait',
@@ -94,10 +101,20 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
       'Let the producer write gzip or no compression (producer.override.compression.type in the connector).',
   },
   'record-undecodable': {
+    next: 'quarantine',
+    exitCode: EXIT.halted,
+    advice: 'See `projector dlq show`, mend the cause, then `projector dlq replay`.',
+  },
+  'order-spoiled': {
+    next: 'quarantine',
+    exitCode: EXIT.halted,
+    advice: 'Something else writes to the keys of this order: stop it, then rebuild Redis from the log.',
+  },
+  'quarantine-flood': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Nothing after it was applied. If a setting of the worker is wrong, correct it and start again; if the record is bad, correct the connector, snapshot into a new topic and rebuild Redis.',
+      'Nothing after this record was applied. Correct the setting or the connector that makes records unreadable, or raise QUARANTINE_MAX to set them aside, then start the worker again.',
   },
   'table-truncated': {
     next: 'halt',
@@ -126,15 +143,43 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     advice:
       'This is not the log that Redis was built from: point KAFKA_TOPIC to the right one, or rebuild Redis.',
   },
+  'layout-changed': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice:
+      'Take the changed setting back, or rebuild Redis from the log (an empty Redis or another KEY_PREFIX).',
+  },
+  'partitions-changed': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice:
+      'Later events of an order may lie beside its earlier ones: snapshot again into a new topic, and rebuild Redis from it.',
+  },
   'read-model-corrupt': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice: 'Something else writes to the keys of the read model: stop it, then rebuild Redis from the log.',
   },
+  'entry-unknown': {
+    next: 'halt',
+    exitCode: EXIT.usage,
+    advice: 'List what is there with `projector dlq list`.',
+  },
+  'replay-impossible': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'See `projector dlq show` for the reason; nothing was changed.',
+  },
   'consumer-crashed': {
     next: 'halt',
     exitCode: EXIT.unexpected,
     advice: 'Start the worker again; it resumes at its position. Report it if it comes back.',
+  },
+  'counts-differ': {
+    next: 'halt',
+    exitCode: EXIT.unexpected,
+    advice:
+      'This is a defect of the projector: it stopped before it could pass over a record. Start it again and report it.',
   },
   internal: {
     next: 'halt',

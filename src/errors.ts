@@ -9,6 +9,7 @@ export type ErrorKind =
   | 'redis-unreachable'
   | 'redis-denied'
   | 'redis-evicts'
+  | 'redis-clustered'
   | 'kafka-unreachable'
   | 'kafka-denied'
   | 'mysql-unreachable'
@@ -19,13 +20,20 @@ export type ErrorKind =
   | 'topic-unsuitable'
   | 'codec-missing'
   | 'record-undecodable'
+  | 'order-spoiled'
+  | 'quarantine-flood'
   | 'table-truncated'
   | 'position-missing'
   | 'position-unreadable'
   | 'log-start-lost'
   | 'log-replaced'
+  | 'layout-changed'
+  | 'partitions-changed'
   | 'read-model-corrupt'
+  | 'entry-unknown'
+  | 'replay-impossible'
   | 'consumer-crashed'
+  | 'counts-differ'
   | 'internal';
 
 export class ProjectorError extends Error {

@@ -16,6 +16,10 @@ export interface Keys {
   readonly reportUsers: string;
   /** Hash: `orders units revenue`. */
   readonly reportTotals: string;
+  /** Hash: name of a record that was set aside -> entry (quarantineEntry.ts). */
+  readonly quarantine: string;
+  /** String: what the data depends on (layout.ts). */
+  readonly layout: string;
   /** String: the position of a partition (position.ts). */
   position(topic: string, partition: number): string;
 }
@@ -29,6 +33,8 @@ export function keysWithPrefix(prefix: string): Keys {
     reportProducts: `${prefix}report:products`,
     reportUsers: `${prefix}report:users`,
     reportTotals: `${prefix}report:totals`,
+    quarantine: `${prefix}projector:quarantine`,
+    layout: `${prefix}projector:layout`,
     position: (topic, partition) => `${prefix}projector:position:${topic}:${partition}`,
   };
 }

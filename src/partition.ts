@@ -9,19 +9,24 @@
  */
 import {ApplyChain} from './apply/chain.js';
 import type {ReadModel} from './apply/readModel.js';
-import {decideStart, requireSameLog, type Start} from './consume/start.js';
+import type {ApplyOutcome, ApplyRequest} from './apply/script.js';
+import {ChunkBuilder, type FinishedChunk} from './chunk.js';
+import {decideStart, requireSameLog, requireSamePartitions, type Start} from './consume/start.js';
 import {RecordQueue} from './consume/recordQueue.js';
 import type {Decoded} from './change.js';
 import {ERROR_POLICY} from './errorPolicy.js';
-import {asProjectorError, ProjectorError} from './errors.js';
+import type {Failpoint} from './failpoints.js';
+import {asProjectorError, type ProjectorError} from './errors.js';
 import type {EventLog, LogBatch, LogRecord} from './eventLog.js';
 import {Backoff, Signal, type Clock} from './lifecycle.js';
-import {formatPosition, parsePosition, positionAfter} from './position.js';
-import {Reducer} from './reduce/reduce.js';
-import {addTally, emptyTally, type Tally} from './tally.js';
+import {formatPosition, NO_POSITION, parsePosition} from './position.js';
+import {QuarantineLimit, type QuarantineSettings} from './quarantine/limit.js';
+import {Ledger, noOutcomes, recordsOf, type Tally} from './tally.js';
 
-export interface PartitionSettings {
+export interface PartitionSettings extends QuarantineSettings {
   readonly topic: string;
+  /** Partitions of the topic: what the read model was laid out for. */
+  readonly partitions: number;
   /** A chunk ends at this many orders: it bounds how long one script blocks Redis. */
   readonly chunkOrdersMax: number;
   /** A chunk ends at this many records, whatever they touch: it bounds the time between two yields. */
@@ -38,6 +43,9 @@ export interface PartitionDeps {
   /** Told on every try: whether Redis and Kafka answer, and why not. */
   readonly dependency: (error: ProjectorError | null) => void;
   readonly rewound: (partition: number, reason: string) => void;
+  /** Names of records that were set aside. */
+  readonly quarantined: (names: readonly string[]) => void;
+  readonly failpoint: Failpoint;
 }
 
 /** How often a full queue lets its batch keep the membership alive. */
@@ -57,8 +65,12 @@ export class Partition {
   #reanchorReason: string | undefined;
   readonly #end = new AbortController();
   #appliedNext: bigint | undefined;
-  /** The last apply failed, and none has succeeded since. */
-  #writesFail = false;
+  /** The last chunks were not applied, and none has been since. */
+  #isFruitless = false;
+  readonly #ledger: Ledger;
+  readonly #limit: QuarantineLimit;
+  /** Orders whose keys hold something foreign, and before which offset that is known. */
+  readonly #spoiled = new Map<string, {what: string; before: bigint}>();
   readonly #backoff = new Backoff(50, 1_000);
 
   constructor(number: number, settings: PartitionSettings, deps: PartitionDeps) {
@@ -66,6 +78,8 @@ export class Partition {
     this.#settings = settings;
     this.#deps = deps;
     this.#queue = new RecordQueue(settings.queueBytesMax);
+    this.#ledger = new Ledger(deps.tally);
+    this.#limit = new QuarantineLimit(settings);
   }
 
   /** The next offset as far as this worker has seen it applied; undefined before the first anchor. */
@@ -80,14 +94,25 @@ export class Partition {
     return this.#chain.tail;
   }
 
+  /** Throws `counts-differ` when a record was passed over, or counted twice (I6). */
+  audit(): void {
+    this.#ledger.requireBalance(this.#where, {settled: false});
+  }
+
   /** Runs until `end`. Rejects with a halting ProjectorError. */
   async run(): Promise<void> {
-    while (!this.#hasEnded()) {
-      const stored = await this.#anchor();
-      if (stored === undefined) break;
-      await this.#stream(stored);
-      // A server that can be read but not written (a replica, out of memory) must not be asked in a tight loop (L3).
-      if (this.#writesFail) await this.#deps.clock.sleep(this.#backoff.nextMs(), this.#end.signal);
+    try {
+      while (!this.#hasEnded()) {
+        const stored = await this.#anchor();
+        if (stored === undefined) break;
+        await this.#stream(stored);
+        // Not in a tight loop (L3): a server that can be read but not written (a replica, out of memory), or another worker
+        // that still writes to this partition.
+        if (this.#isFruitless) await this.#deps.clock.sleep(this.#backoff.nextMs(), this.#end.signal);
+      }
+    } finally {
+      // Whoever comes next reads the position and knows better.
+      this.#settleChain(NO_POSITION);
     }
   }
 
@@ -98,6 +123,7 @@ export class Partition {
       this.reanchor(`the log was read at offset ${batch.fetchOffset} instead of ${this.#expectedFetch}`);
       return;
     }
+    this.#deps.failpoint('after-fetch');
     this.#expectedFetch = batch.nextOffset;
     this.#queue.push(batch.records);
     this.#signal.wake();
@@ -134,7 +160,7 @@ export class Partition {
 
   /** Resolves with the stored position text once the log is told where to start; undefined when the partition ended. */
   async #anchor(): Promise<string | undefined> {
-    const {log, model, clock, dependency} = this.#deps;
+    const {log, clock, dependency} = this.#deps;
     this.#expectedFetch = undefined;
     this.#reanchorReason = undefined;
     this.#queue.clear();
@@ -142,19 +168,9 @@ export class Partition {
     if (!this.#hasEnded()) log.hold(this.number);
     while (!this.#hasEnded()) {
       try {
-        const [text = ''] = await model.readPositions([this.number]);
-        this.#chain?.reconcile(text);
-        this.#chain = undefined;
-        const range = (await log.ranges()).get(this.number);
-        if (this.#hasEnded()) break;
-        const stored = {text, key: model.positionKey(this.number)};
-        const start = decideStart(stored, range, this.#where);
-        this.#appliedNext = parsePosition(text)?.nextOffset ?? 0n;
-        this.#expectFirst = start.expectFirst;
-        this.#expectedFetch = start.fromOffset;
-        log.readFrom(this.number, start.fromOffset);
-        if (!this.#writesFail) this.#wellAgain();
-        return text;
+        const anchored = await this.#tryAnchor();
+        if (anchored !== undefined && !this.#isFruitless) this.#wellAgain();
+        return anchored;
       } catch (error) {
         const failure = asProjectorError(error);
         if (ERROR_POLICY[failure.kind].next === 'halt') throw failure;
@@ -165,11 +181,42 @@ export class Partition {
     return undefined;
   }
 
+  async #tryAnchor(): Promise<string | undefined> {
+    const {log, model} = this.#deps;
+    const {topic, partitions} = this.#settings;
+    const [text = ''] = await model.positions.read([this.number]);
+    this.#settleChain(text);
+    this.#ledger.requireBalance(this.#where, {settled: true});
+    this.#limit.reset(await model.quarantinedOffsets(this.number));
+    const ranges = await log.ranges();
+    if (this.#hasEnded()) return undefined;
+    requireSamePartitions(partitions, ranges.size, topic);
+    const stored = {text, key: model.positions.key(this.number)};
+    const start = decideStart(stored, ranges.get(this.number), this.#where);
+    this.#appliedNext = parsePosition(text)?.nextOffset ?? 0n;
+    this.#expectFirst = start.expectFirst;
+    this.#expectedFetch = start.fromOffset;
+    log.readFrom(this.number, start.fromOffset);
+    return text;
+  }
+
+  /** What the last chain left open is decided by the position that Redis holds. */
+  #settleChain(stored: string): void {
+    this.#chain?.reconcile(stored);
+    this.#chain = undefined;
+  }
+
   async #stream(stored: string): Promise<void> {
-    const {model} = this.#deps;
-    const sink = {apply: (request: Parameters<ReadModel['apply']>[1]) => model.apply(this.number, request)};
-    const chain = new ApplyChain(sink, stored, () => this.#wakeAll());
+    const {model, failpoint} = this.#deps;
+    const apply = (request: ApplyRequest): Promise<ApplyOutcome> => {
+      failpoint('before-apply');
+      const answer = model.apply(this.number, request);
+      failpoint('script-in-flight');
+      return answer;
+    };
+    const chain = new ApplyChain({apply}, stored, () => this.#wakeAll());
     this.#chain = chain;
+    const appliedBefore = this.#appliedNext;
     try {
       while (!this.#hasEnded() && this.#reanchorReason === undefined && chain.broken === undefined) {
         if (this.#queue.isEmpty) await this.#signal.wait();
@@ -178,86 +225,95 @@ export class Partition {
     } finally {
       await chain.settle();
     }
-    this.#afterBreak(chain);
+    this.#afterBreak(chain, this.#appliedNext !== appliedBefore);
   }
 
   /** Halts on what cannot pass, and tells why the partition anchors again. */
-  #afterBreak(chain: ApplyChain): void {
+  #afterBreak(chain: ApplyChain, hasApplied: boolean): void {
     const broken = chain.broken;
     if (broken?.kind === 'failed') {
       const failure = asProjectorError(broken.error);
       if (ERROR_POLICY[failure.kind].next === 'halt') throw failure;
-      this.#writesFail = true;
+      this.#isFruitless = true;
       this.#deps.dependency(failure);
-    }
+    } else if (broken?.kind === 'refused') this.#isFruitless = !hasApplied;
+    else if (broken?.kind === 'spoiled') this.#spoil(broken);
     if (this.#hasEnded()) return;
-    this.#deps.tally.rewinds++;
+    this.#ledger.rewound();
     if (broken?.kind === 'failed') return;
-    const reason = this.#reanchorReason ?? 'Redis holds another position';
-    this.#deps.rewound(this.number, reason);
+    const reason = broken?.kind === 'spoiled' ? broken.what : 'Redis holds another position';
+    this.#deps.rewound(this.number, this.#reanchorReason ?? reason);
+  }
+
+  /** The records of this order up to the end of the chunk are set aside; later ones try their luck again. */
+  #spoil({orderId, what, chunkEnd}: {orderId: string; what: string; chunkEnd: string}): void {
+    const before = parsePosition(chunkEnd)?.nextOffset ?? 0n;
+    this.#spoiled.set(orderId, {what, before});
   }
 
   /** Decodes and reduces what the queue holds, up to a chunk, and sends it. */
   async #applyChunk(chain: ApplyChain): Promise<void> {
-    const {chunkOrdersMax, chunkRecordsMax} = this.#settings;
-    const reducer = new Reducer();
-    const counted = emptyTally();
-    let last: LogRecord | undefined;
-    let rejection: ProjectorError | undefined;
-    for (let taken = 0; taken < chunkRecordsMax && reducer.orderCount < chunkOrdersMax; taken++) {
+    const {chunkOrdersMax, chunkRecordsMax, topic} = this.#settings;
+    const {decode, failpoint} = this.#deps;
+    const spoiled = (orderId: string, offset: bigint): string | undefined => {
+      const found = this.#spoiled.get(orderId);
+      return found !== undefined && offset < found.before ? found.what : undefined;
+    };
+    const builder = new ChunkBuilder({topic, partition: this.number}, {decode, limit: this.#limit, spoiled});
+    let halt: unknown;
+    for (let taken = 0; taken < chunkRecordsMax && builder.orderCount < chunkOrdersMax; taken++) {
       const record = this.#queue.shift();
       if (record === undefined) break;
+      this.#ledger.take();
       if (this.#expectFirst !== null) {
         requireSameLog(this.#expectFirst, record, this.#where);
         this.#expectFirst = null;
+        this.#ledger.enter({...noOutcomes(), duplicate: 1});
         continue;
       }
-      const decoded = this.#deps.decode(record);
-      if (decoded.kind === 'rejected') {
-        const {kind, reason} = decoded.rejection;
-        rejection = new ProjectorError(kind, `${this.#where} offset ${record.offset}: ${reason}`);
+      try {
+        builder.add(record);
+      } catch (error) {
+        this.#ledger.handBack(1);
+        halt = error;
         break;
       }
-      this.#count(decoded, counted);
-      if (decoded.kind === 'change') reducer.add(decoded.change);
-      last = record;
     }
+    failpoint('after-decode');
     if (!this.#queue.isFull) this.#room.wake();
-    if (last !== undefined) await this.#sendChunk(chain, {last, reducer, counted});
-    if (rejection === undefined) return;
+    const chunk = builder.finish();
+    if (chunk !== undefined) await this.#sendChunk(chain, chunk);
+    if (halt === undefined) return;
     // What stands before the bad record is applied first; the position then points at it.
     await chain.settle();
     if (chain.broken !== undefined || this.#hasEnded()) return;
-    this.#deps.tally.rejected++;
-    throw rejection;
+    throw asProjectorError(halt);
   }
 
-  async #sendChunk(
-    chain: ApplyChain,
-    {last, reducer, counted}: {last: LogRecord; reducer: Reducer; counted: Tally},
-  ): Promise<void> {
-    const position = positionAfter(last);
+  async #sendChunk(chain: ApplyChain, chunk: FinishedChunk): Promise<void> {
+    const {reduction, quarantine, end, outcomes, newestSourceMs} = chunk;
     await chain.send({
-      reduction: reducer.reduction(),
-      next: formatPosition(position),
+      reduction,
+      quarantine,
+      next: formatPosition(end),
       onApplied: () => {
-        this.#appliedNext = position.nextOffset;
-        addTally(this.#deps.tally, counted);
+        this.#deps.failpoint('after-apply');
+        this.#appliedNext = end.nextOffset;
+        this.#ledger.enter(outcomes, newestSourceMs);
+        if (quarantine.size > 0) this.#deps.quarantined([...quarantine.keys()]);
+        if (this.#spoiled.size > 0) this.#forgetSpoiled(end.nextOffset);
         this.#wellAgain();
       },
+      onReturned: () => this.#ledger.handBack(recordsOf(outcomes)),
     });
   }
 
-  #count(decoded: Decoded, counted: Tally): void {
-    if (decoded.kind === 'change') counted.applied++;
-    else counted.ignored++;
-    if ((decoded.kind === 'change' || decoded.kind === 'heartbeat') && decoded.sourceTimeMs !== null) {
-      counted.newestSourceMs = Math.max(counted.newestSourceMs ?? 0, decoded.sourceTimeMs);
-    }
+  #forgetSpoiled(nextOffset: bigint): void {
+    for (const [orderId, {before}] of this.#spoiled) if (before <= nextOffset) this.#spoiled.delete(orderId);
   }
 
   #wellAgain(): void {
-    this.#writesFail = false;
+    this.#isFruitless = false;
     this.#backoff.reset();
     this.#deps.dependency(null);
   }

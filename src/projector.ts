@@ -8,6 +8,8 @@ import type {ReadModel} from './apply/readModel.js';
 import type {Decoded} from './change.js';
 import {ERROR_POLICY} from './errorPolicy.js';
 import {asProjectorError, messageOf, type ProjectorError} from './errors.js';
+import type {Failpoint} from './failpoints.js';
+import {requireSamePartitions} from './consume/start.js';
 import type {EventLog, LogBatch, LogRecord} from './eventLog.js';
 import type {Clock} from './lifecycle.js';
 import {Troubles} from './observe/troubles.js';
@@ -35,6 +37,7 @@ export interface ProjectorDeps {
   readonly decode: (record: LogRecord) => Decoded;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly failpoint: Failpoint;
 }
 
 const POSITION_WATCH = 'position watch';
@@ -100,7 +103,7 @@ export class Projector {
   }
 
   #newPartition(number: number): Partition {
-    const {log, model, decode, clock, logger} = this.#deps;
+    const {log, model, decode, clock, logger, failpoint} = this.#deps;
     return new Partition(number, this.#settings, {
       log,
       model,
@@ -108,6 +111,8 @@ export class Projector {
       clock,
       tally: this.tally,
       dependency: (error) => this.#troubles.tell(`partition ${number}`, error),
+      failpoint,
+      quarantined: (records) => logger.warn({records}, 'records set aside: see `projector dlq show`'),
       rewound: (partition, reason) => logger.warn({partition, reason}, 'reading the position again'),
     });
   }
@@ -124,7 +129,8 @@ export class Projector {
       text: partition.restingPosition,
     }));
     try {
-      const stored = await model.readPositions(resting.map(({partition}) => partition.number));
+      for (const partition of this.#partitions.values()) partition.audit();
+      const stored = await model.positions.read(resting.map(({partition}) => partition.number));
       resting.forEach(({partition, text}, index) => {
         if (text === undefined || partition.restingPosition !== text || stored[index] === text) return;
         partition.reanchor('Redis holds another position although nothing was written');
@@ -142,11 +148,19 @@ export class Projector {
   }
 
   async #ack(): Promise<void> {
+    const {log, failpoint, logger} = this.#deps;
     try {
-      await this.#deps.log.ack(this.#appliedOffsets());
+      failpoint('before-ack');
+      const acked = log.ack(this.#appliedOffsets());
+      failpoint('ack-in-flight');
+      await acked;
+      failpoint('after-ack');
+      requireSamePartitions(this.#settings.partitions, (await log.ranges()).size, this.#settings.topic);
     } catch (error) {
+      const failure = asProjectorError(error);
+      if (failure.kind === 'partitions-changed') this.#fail(failure);
       // Acks are for lag tools; the next one carries the same news.
-      this.#deps.logger.info({reason: messageOf(error)}, 'Kafka did not take the ack');
+      else logger.info({reason: messageOf(error)}, 'Kafka did not take the ack');
     }
   }
 

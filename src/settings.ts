@@ -5,6 +5,7 @@
 import {z} from 'zod';
 import {SASL_MECHANISMS} from './clients/kafka.js';
 import type {ExtraColumn} from './decode/schema.js';
+import {FAILPOINT_ACTIONS, FAILPOINT_NAMES, parseFailpoint, type FailpointPlan} from './failpoints.js';
 
 export interface Setting<T> {
   readonly env: string;
@@ -63,6 +64,14 @@ const extraColumns = list
     },
     `a list of different columns other than ${ORDER_FIELDS.join(', ')}`,
   );
+
+const failpointPlan = z.string().transform((value, context): FailpointPlan => {
+  const plan = parseFailpoint(value);
+  if (plan !== undefined) return plan;
+  const names = `${FAILPOINT_NAMES.join(', ')} with ${FAILPOINT_ACTIONS.join(', ')}`;
+  context.addIssue({code: 'custom', message: `name:action or name:action@time, of ${names}`});
+  return z.NEVER;
+});
 
 export const SETTINGS = {
   brokers: {
@@ -255,6 +264,20 @@ export const SETTINGS = {
     example: '4194304',
     desc: 'Fetched records that wait in memory, for each partition.',
   },
+  quarantineMax: {
+    env: 'QUARANTINE_MAX',
+    schema: whole(0, 100_000),
+    default: '10',
+    example: '10',
+    desc: 'Bad records that may be set aside within QUARANTINE_WINDOW; one more halts the worker. 0 halts at the first.',
+  },
+  quarantineWindow: {
+    env: 'QUARANTINE_WINDOW',
+    schema: whole(1, 1_000_000_000),
+    default: '1000',
+    example: '1000',
+    desc: 'Neighbouring records of a partition that are looked at together.',
+  },
   ackIntervalMs: {
     env: 'ACK_INTERVAL_MS',
     schema: whole(100, 60_000),
@@ -282,6 +305,12 @@ export const SETTINGS = {
     default: '4500',
     example: '4500',
     desc: 'A stop that takes longer ends without leaving the group; below the kill time of the orchestrator.',
+  },
+  failpoint: {
+    env: 'FAILPOINT',
+    schema: failpointPlan,
+    example: 'after-apply:kill@3',
+    desc: 'For tests of crashes: what happens at which place of the worker (src/failpoints.ts). Never in production.',
   },
   ordersTable: {
     env: 'ORDERS_TABLE',

@@ -9,9 +9,11 @@
   then taken back.
 
   KEYS[1]  position of (topic, partition)
-  ARGV     expected position ('' = none stored), new position, key prefix,
+  ARGV     expected position ('' = none stored), new position, key prefix, layout of the read model,
            number of extra columns, their names,
            number of products whose counter must exist, their ids,
+           number of records to quarantine, then each: name, entry
+           number of quarantined records that are settled by these patches, their names,
            number of patches, then each patch:
              order id
              row: 'keep' | 'upsert' | 'replace' | 'clear'
@@ -23,6 +25,9 @@
 
   Returns  {'applied', number of patches}
            {'refused', stored position}
+           {'layout', stored layout}             the read model was made with other settings
+           {'spoiled', order id, what is wrong}  something else wrote to the keys of this order
+           In the last three nothing was written.
   Errors   'CORRUPT <key>: <what is wrong>'   nothing was written; so it is with Redis' own (WRONGTYPE, OOM, READONLY, ...)
 ]]
 local KEYS, ARGV, call, pcall_ = KEYS, ARGV, redis.call, redis.pcall
@@ -31,7 +36,7 @@ local stored = call('GET', KEYS[1]) or ''
 if stored ~= ARGV[1] then return {'refused', stored} end
 
 local prefix = ARGV[3]
-local at = 4
+local at = 5
 local function take()
   local value = ARGV[at]
   at = at + 1
@@ -44,18 +49,30 @@ local function take_list()
 end
 local extra_names = take_list()
 local seen_products = take_list()
+local quarantined = {}
+for i = 1, 2 * tonumber(take()) do quarantined[i] = take() end
+local settled = take_list()
 local patch_count = tonumber(take())
 
 local PRODUCTS, USERS, TOTALS = prefix .. 'report:products', prefix .. 'report:users', prefix .. 'report:totals'
+local QUARANTINE, LAYOUT = prefix .. 'projector:quarantine', prefix .. 'projector:layout'
 
 local function corrupt(key, what) return redis.error_reply('CORRUPT ' .. key .. ': ' .. what) end
 
--- A foreign type under a report key must be noticed before anything is written.
-for key, want in pairs({[PRODUCTS] = 'zset', [USERS] = 'zset', [TOTALS] = 'hash'}) do
+-- Data made with other settings must not be mixed with ours (I13).
+local layout = call('GET', LAYOUT)
+if layout and layout ~= ARGV[4] then return {'layout', layout} end
+
+-- A foreign type under a shared key must be noticed before anything is written.
+for key, want in pairs({[PRODUCTS] = 'zset', [USERS] = 'zset', [TOTALS] = 'hash', [QUARANTINE] = 'hash'}) do
   local kind = call('TYPE', key).ok
   if kind ~= 'none' and kind ~= want then return corrupt(key, 'is a ' .. kind .. ', not a ' .. want) end
 end
-for _, total in ipairs(call('HMGET', TOTALS, 'orders', 'units', 'revenue')) do
+local totals = call('HMGET', TOTALS, 'orders', 'units', 'revenue')
+-- Every chunk writes totals and layout together with its position: a position without them came back alone.
+if stored ~= '' and not totals[1] then return corrupt(TOTALS, 'is missing beside a position') end
+if stored ~= '' and not layout then return corrupt(LAYOUT, 'is missing beside a position') end
+for _, total in ipairs(totals) do
   local is_whole = total and (total == '0' or #total <= 17 and string.match(total, '^%-?[1-9]%d*$'))
   if total and not is_whole then return corrupt(TOTALS, 'holds a field that is no whole number') end
 end
@@ -112,21 +129,28 @@ local function items_text(lines)
 end
 
 local writes = {}
+-- Keys of one order that hold something else spoil that order alone; the caller sets its records aside.
+local function spoiled(id, key, what) return {'spoiled', id, key .. ' ' .. what} end
+local function is_wrong_type(reply) return reply.err and string.find(reply.err, 'WRONGTYPE', 1, true) end
 
 for p = 1, patch_count do
   local id, mode = take(), take()
   local order_key, lines_key = prefix .. 'order:' .. id, prefix .. 'order_lines:' .. id
 
-  local before = call('HMGET', order_key, 'user_id', 'total_amount')
+  local before = pcall_('HMGET', order_key, 'user_id', 'total_amount')
+  if is_wrong_type(before) then return spoiled(id, order_key, 'is no hash') end
+  if before.err then return before end
   local user_before, amount_before = before[1], before[2]
   local existed = user_before and amount_before
-  if not existed and (user_before or amount_before) then return corrupt(order_key, 'lacks user_id or total_amount') end
-  local flat = call('HGETALL', lines_key)
+  if not existed and (user_before or amount_before) then return spoiled(id, order_key, 'lacks user_id or total_amount') end
+  local flat = pcall_('HGETALL', lines_key)
+  if is_wrong_type(flat) then return spoiled(id, lines_key, 'is no hash') end
+  if flat.err then return flat end
   local lines = {}
   for i = 1, #flat, 2 do lines[flat[i]] = flat[i + 1] end
   if existed then
-    if not count_lines(lines, -1) then return corrupt(lines_key, 'holds a line that cannot be read') end
-    if not count_order(user_before, amount_before, -1) then return corrupt(order_key, 'holds an amount that cannot be read') end
+    if not count_lines(lines, -1) then return spoiled(id, lines_key, 'holds a line that cannot be read') end
+    if not count_order(user_before, amount_before, -1) then return spoiled(id, order_key, 'holds an amount that cannot be read') end
   end
 
   local reset = mode == 'replace' or mode == 'clear'
@@ -166,8 +190,8 @@ for p = 1, patch_count do
   end
 
   if exists then
-    if not count_lines(lines, 1) then return corrupt(lines_key, 'holds a line that cannot be read') end
-    if not count_order(user, amount, 1) then return corrupt(order_key, 'would hold an amount that cannot be read') end
+    if not count_lines(lines, 1) then return spoiled(id, lines_key, 'holds a line that cannot be read') end
+    if not count_order(user, amount, 1) then return spoiled(id, order_key, 'would hold an amount that cannot be read') end
     local items_count, items = items_text(lines)
     fields[#fields + 1] = 'items_count'
     fields[#fields + 1] = string.format('%d', items_count)
@@ -238,6 +262,11 @@ for p = 1, patch_count do
   if #write.delete_fields > 0 and not write.reset then call('HDEL', write.order_key, unpack(write.delete_fields)) end
 end
 
--- 4. The position, in the same atomic step.
+-- 4. Records that are set aside, or settled by these patches.
+in_slices('HDEL', QUARANTINE, settled)
+in_slices('HSET', QUARANTINE, quarantined)
+
+-- 5. The position, in the same atomic step.
+if not layout then call('SET', LAYOUT, ARGV[4]) end
 call('SET', KEYS[1], ARGV[2])
 return {'applied', patch_count}

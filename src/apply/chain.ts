@@ -14,16 +14,21 @@ export interface PatchSink {
   apply(request: ApplyRequest): Promise<ApplyOutcome>;
 }
 
+/** Once sent, a chunk ends in exactly one of `onApplied` and `onReturned`, at the latest when the chain is reconciled. */
 export interface Chunk {
   readonly reduction: Reduction;
   /** The position text after this chunk. */
   readonly next: string;
-  /** Called once, when the chunk is known to be applied. */
+  readonly quarantine: ReadonlyMap<string, string>;
+  /** The chunk is known to be applied. */
   readonly onApplied: () => void;
+  /** The chunk was not applied by us; its records will be read again, or others have applied them. */
+  readonly onReturned: () => void;
 }
 
 export type Break =
   | {readonly kind: 'refused'; readonly stored: string}
+  | {readonly kind: 'spoiled'; readonly orderId: string; readonly what: string; readonly chunkEnd: string}
   | {readonly kind: 'closed'}
   | {readonly kind: 'failed'; readonly error: unknown};
 
@@ -59,18 +64,21 @@ export class ApplyChain {
     return this.#inFlight.size === 0;
   }
 
-  /** Sends one chunk as soon as fewer than two are in flight; false when the chain broke before it was sent. */
-  async send(chunk: Chunk): Promise<boolean> {
+  /** Sends one chunk as soon as fewer than two are in flight; returns it when the chain broke before. */
+  async send(chunk: Chunk): Promise<void> {
     while (this.#inFlight.size >= IN_FLIGHT_MAX) await Promise.race(this.#inFlight);
-    if (this.#broken !== undefined) return false;
+    if (this.#broken !== undefined) {
+      chunk.onReturned();
+      return;
+    }
     assert(chunk.next !== this.#tail, 'a chunk moves the position');
 
-    const request = {expected: this.#tail, next: chunk.next, reduction: chunk.reduction};
+    const {next, reduction, quarantine} = chunk;
+    const request = {expected: this.#tail, next, reduction, quarantine};
     this.#tail = chunk.next;
     this.#unsettled.push(chunk);
     const flight: Promise<void> = this.#fly(request, chunk).finally(() => this.#inFlight.delete(flight));
     this.#inFlight.add(flight);
-    return true;
   }
 
   /** Waits until nothing is in flight. */
@@ -89,7 +97,10 @@ export class ApplyChain {
    */
   reconcile(stored: string): void {
     const index = this.#unsettled.findIndex((chunk) => chunk.next === stored);
-    for (const chunk of this.#unsettled.slice(0, index + 1)) chunk.onApplied();
+    this.#unsettled.forEach((chunk, place) => {
+      if (place <= index) chunk.onApplied();
+      else chunk.onReturned();
+    });
     this.#unsettled = [];
   }
 
@@ -99,8 +110,12 @@ export class ApplyChain {
       // Answered, so no longer unknown. A chunk that follows a refused one may still be applied: when another worker has
       // applied the very same chunk before. Then this one counts, and the refused one does not.
       this.#unsettled = this.#unsettled.filter((other) => other !== chunk);
-      if (outcome.kind === 'refused') this.#break(outcome);
-      else chunk.onApplied();
+      if (outcome.kind === 'applied') {
+        chunk.onApplied();
+        return;
+      }
+      chunk.onReturned();
+      this.#break(outcome.kind === 'spoiled' ? {...outcome, chunkEnd: chunk.next} : outcome);
     } catch (error) {
       this.#break({kind: 'failed', error});
     }

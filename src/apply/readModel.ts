@@ -3,8 +3,11 @@
  *
  * I1: positions are written by the apply script alone. There is no other write in this class.
  */
-import type {RedisClient} from '../clients/redis.js';
+import type {Script} from '../clients/redis.js';
 import {keysWithPrefix, type Keys} from '../keys.js';
+import {requireSameLayout} from '../layout.js';
+import {offsetsOf} from '../quarantineEntry.js';
+import {StoredPositions, type StringReader} from '../storedPositions.js';
 import {
   APPLY_SCRIPT,
   parseReply,
@@ -15,37 +18,52 @@ import {
   type ScriptSettings,
 } from './script.js';
 
+/** Redis, as far as the read model needs it (clients/redis.ts). */
+export interface ScriptHost extends StringReader {
+  /** Runs a script on one key. A rejection leaves open whether it ran. */
+  run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
+  /** Names of the fields of a hash. */
+  hashFields(key: string): Promise<string[]>;
+}
+
 export class ReadModel {
-  readonly #redis: RedisClient;
+  readonly positions: StoredPositions;
+  readonly #redis: ScriptHost;
   readonly #topic: string;
   readonly #settings: ScriptSettings;
   readonly #keys: Keys;
 
-  constructor(redis: RedisClient, topic: string, settings: ScriptSettings) {
+  constructor(redis: ScriptHost, topic: string, settings: ScriptSettings) {
+    this.positions = new StoredPositions(redis, topic, settings.prefix);
     this.#redis = redis;
     this.#topic = topic;
     this.#settings = settings;
     this.#keys = keysWithPrefix(settings.prefix);
   }
 
-  positionKey(partition: number): string {
-    return this.#keys.position(this.#topic, partition);
-  }
-
   /** Applies one chunk, or nothing. A rejection leaves open which (I4). */
   async apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome> {
     const args = scriptArguments(request, this.#settings);
-    return parseReply(await this.#redis.run(APPLY_SCRIPT, this.positionKey(partition), args));
+    return parseReply(
+      await this.#redis.run(APPLY_SCRIPT, this.positions.key(partition), args),
+      this.#settings.layout,
+    );
   }
 
   /** Rejects with `redis-denied` when a right is missing that the apply script needs (I5). */
   async requireRights(): Promise<void> {
-    await this.#redis.run(RIGHTS_SCRIPT, this.positionKey(0), [this.#settings.prefix]);
+    await this.#redis.run(RIGHTS_SCRIPT, this.positions.key(0), [this.#settings.prefix]);
   }
 
-  /** The stored position text of each partition, '' where there is none. */
-  async readPositions(partitions: readonly number[]): Promise<string[]> {
-    const texts = await this.#redis.getAll(partitions.map((partition) => this.positionKey(partition)));
-    return texts.map((text) => text ?? '');
+  /** Rejects with `layout-changed` or `partitions-changed` when Redis was filled with other settings (I13). */
+  async requireLayout(): Promise<void> {
+    const [stored] = await this.#redis.getAll([this.#keys.layout]);
+    if (typeof stored === 'string') requireSameLayout(stored, this.#settings.layout);
+  }
+
+  /** Offsets of this partition's quarantined records, in order. */
+  async quarantinedOffsets(partition: number): Promise<bigint[]> {
+    const names = await this.#redis.hashFields(this.#keys.quarantine);
+    return offsetsOf(names, this.#topic, partition);
   }
 }

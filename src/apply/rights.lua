@@ -15,10 +15,11 @@ if not redis.acl_check_cmd then return 'ok' end
 local prefix = ARGV[1]
 local order, lines, counter = prefix .. 'order:0', prefix .. 'order_lines:0', prefix .. 'product:0:sold'
 local products, users, totals = prefix .. 'report:products', prefix .. 'report:users', prefix .. 'report:totals'
-local position = KEYS[1]
+local position, quarantine = KEYS[1], prefix .. 'projector:quarantine'
 
 local commands = {
   {'GET', position}, {'MGET', position}, {'SET', position, ''},
+  {'TYPE', quarantine}, {'HKEYS', quarantine}, {'HSET', quarantine, '0', '0'}, {'HDEL', quarantine, '0'},
   {'HMGET', order, 'id'}, {'HSET', order, 'id', '0'}, {'HDEL', order, 'id'}, {'DEL', order},
   {'HGETALL', lines}, {'HSET', lines, '0', '0:0'}, {'HDEL', lines, '0'}, {'DEL', lines},
   {'EXISTS', counter}, {'INCRBY', counter, '1'}, {'DECRBY', counter, '1'}, {'DEL', counter},

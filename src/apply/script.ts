@@ -6,6 +6,7 @@
 import {readFileSync} from 'node:fs';
 import type {Script} from '../clients/redis.js';
 import {ProjectorError} from '../errors.js';
+import {requireSameLayout} from '../layout.js';
 import type {OrderPatch, Reduction} from '../patch.js';
 
 export const APPLY_SCRIPT: Script = {name: 'projectorApply', lua: readScript('apply.lua')};
@@ -14,33 +15,53 @@ export const APPLY_SCRIPT: Script = {name: 'projectorApply', lua: readScript('ap
 export const RIGHTS_SCRIPT: Script = {name: 'projectorRights', lua: readScript('rights.lua')};
 
 /** Every reply of the script; a test compares these with the script's own text. */
-export const REPLY = {applied: 'applied', refused: 'refused'} as const;
+export const REPLY = {
+  applied: 'applied',
+  refused: 'refused',
+  layout: 'layout',
+  spoiled: 'spoiled',
+} as const;
 
 /** How a patch treats the order's row; a test compares these with the script's own text. */
 export const ROW_MODE = {keep: 'keep', upsert: 'upsert', replace: 'replace', clear: 'clear'} as const;
 
-/** What became of a script that was answered. A missing answer is neither: it is unknown (I4). */
-export type ApplyOutcome = {readonly kind: 'applied'} | {readonly kind: 'refused'; readonly stored: string};
+/** What became of a script that was answered. A missing answer is none of these: it is unknown (I4). */
+export type ApplyOutcome =
+  | {readonly kind: 'applied'}
+  | {readonly kind: 'refused'; readonly stored: string}
+  | {readonly kind: 'spoiled'; readonly orderId: string; readonly what: string};
 
 export interface ApplyRequest {
   /** Position texts (position.ts). */
   readonly expected: string;
   readonly next: string;
   readonly reduction: Reduction;
+  /** Records to set aside in the same step: name (quarantine/entry.ts) -> entry text. */
+  readonly quarantine?: ReadonlyMap<string, string>;
+  /** Names of quarantined records that this request settles. */
+  readonly settled?: readonly string[];
 }
 
 export interface ScriptSettings {
   readonly prefix: string;
+  /** What the data depends on (layout.ts); the script refuses a read model with another one. */
+  readonly layout: string;
   readonly extraColumns: readonly string[];
 }
+
+const NOTHING: ReadonlyMap<string, string> = new Map();
 
 /** ARGV of the script, in the order its header gives. */
 export function scriptArguments(request: ApplyRequest, settings: ScriptSettings): string[] {
   const {patches, products} = request.reduction;
-  const {prefix, extraColumns} = settings;
-  const args = [request.expected, request.next, prefix, String(extraColumns.length), ...extraColumns];
+  const {prefix, layout, extraColumns} = settings;
+  const {quarantine = NOTHING, settled = []} = request;
+  const args = [request.expected, request.next, prefix, layout, String(extraColumns.length), ...extraColumns];
   args.push(String(products.size));
   for (const product of products) args.push(product);
+  args.push(String(quarantine.size));
+  for (const [name, entry] of quarantine) args.push(name, entry);
+  args.push(String(settled.length), ...settled);
   args.push(String(patches.size));
   for (const [orderId, patch] of patches) {
     args.push(orderId);
@@ -63,12 +84,18 @@ function pushPatch(args: string[], patch: OrderPatch): void {
   }
 }
 
-/** Reads the script's reply. */
-export function parseReply(reply: unknown): ApplyOutcome {
+/** Reads the script's reply. Throws as `requireSameLayout` does; `ours` is the layout that was sent. */
+export function parseReply(reply: unknown, ours: string): ApplyOutcome {
   if (Array.isArray(reply)) {
-    const [kind, detail] = reply as unknown[];
+    const [kind, detail, what] = reply as unknown[];
     if (kind === REPLY.applied) return {kind: 'applied'};
     if (kind === REPLY.refused && typeof detail === 'string') return {kind: 'refused', stored: detail};
+    if (kind === REPLY.spoiled && typeof detail === 'string' && typeof what === 'string') {
+      return {kind: 'spoiled', orderId: detail, what};
+    }
+    if (kind === REPLY.layout && typeof detail === 'string') {
+      requireSameLayout(detail, ours);
+    }
   }
   throw new ProjectorError('internal', 'the apply script gave a reply that this version does not know');
 }

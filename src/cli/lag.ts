@@ -1,11 +1,11 @@
 /** `projector lag`: how far Redis is behind the log. */
-import {ReadModel} from '../apply/readModel.js';
 import {KafkaTopic} from '../clients/kafka.js';
 import {RedisClient} from '../clients/redis.js';
 import {kafkaSettings, type ConfigWith} from '../config.js';
 import {EXIT} from '../errorPolicy.js';
 import {ProjectorError} from '../errors.js';
 import {readLag} from '../observe/lag.js';
+import {StoredPositions} from '../storedPositions.js';
 import {table, type Output} from './output.js';
 
 export async function lag(
@@ -23,8 +23,8 @@ export async function lag(
         `there is no topic ${config.topic} on ${config.brokers.join(',')}`,
       );
     }
-    const model = new ReadModel(redis, config.topic, {prefix: config.keyPrefix, extraColumns: []});
-    const rows = await readLag(topic, model, partitions);
+    const positions = new StoredPositions(redis, config.topic, config.keyPrefix);
+    const rows = await readLag(topic, positions, partitions);
     const total = rows.reduce((sum, row) => sum + row.lagRecords, 0n);
     if (options.json) {
       const printable = rows.map((row) => ({

@@ -1,17 +1,24 @@
 /** `projector run`: a worker until it is stopped or halts. */
 import {ReadModel} from '../apply/readModel.js';
 import {KafkaTopic} from '../clients/kafka.js';
-import {KafkaLog, type KafkaLogSettings} from '../clients/kafkaLog.js';
+import {KafkaLog} from '../clients/kafkaLog.js';
 import {RedisClient} from '../clients/redis.js';
 import {kafkaSettings, sourceSchema, type ConfigWith} from '../config.js';
 import {decodeRecord} from '../decode/decode.js';
+import {unreachable} from '../assert.js';
 import {ERROR_POLICY, EXIT} from '../errorPolicy.js';
 import {asProjectorError, ProjectorError} from '../errors.js';
+import {failpoint, noFailpoint, type FailpointAction} from '../failpoints.js';
+import {formatLayout} from '../layout.js';
 import {systemClock} from '../lifecycle.js';
+import type {Logger} from 'pino';
 import {createLogger} from '../observe/log.js';
-import {Projector, type Logger} from '../projector.js';
+import {Projector} from '../projector.js';
 import {requireSuitableTopic, retentionWarning} from '../upstream/connector.js';
 import {untilReachable} from './start.js';
+
+/** How long the failpoint `block` lets the event loop stand still. */
+const BLOCK_MS = 15_000;
 
 export type RunConfig = ConfigWith<'brokers' | 'redisUrl'>;
 
@@ -19,95 +26,149 @@ export type RunConfig = ConfigWith<'brokers' | 'redisUrl'>;
 export async function run(config: RunConfig): Promise<number> {
   const logger = createLogger(config.logLevel, {group: config.groupId, topic: config.topic});
   const redis = new RedisClient({url: config.redisUrl, timeoutMs: config.redisTimeoutMs});
-  const model = new ReadModel(redis, config.topic, {
-    prefix: config.keyPrefix,
-    extraColumns: (config.extraColumns ?? []).map(({name}) => name),
-  });
-  const log = new KafkaLog(
-    logSettings(config),
-    ({level, message}) => logger.debug({client: 'kafkajs', level}, message),
-    systemClock,
-  );
-  const schema = sourceSchema(config);
-  const projector = new Projector(
-    {...config},
-    {log, model, decode: (record) => decodeRecord(record, schema), clock: systemClock, logger},
-  );
-
   const stopping = new AbortController();
-  const signals = stopOnSignals(() => {
-    stopping.abort();
-    projector.stop();
-  });
+  const events = processEvents(() => stopping.abort(), logger);
   try {
-    const reached = reachEverything(config, {redis, model, logger});
-    await Promise.race([reached, aborted(stopping.signal)]);
-    if (stopping.signal.aborted) return EXIT.ok;
+    const reached = reachEverything(config, {redis, logger});
+    const reachedModel = await Promise.race([reached, aborted(stopping.signal)]);
+    if (reachedModel === undefined || stopping.signal.aborted) return EXIT.ok;
+    const projector = newProjector(config, {...reachedModel, logger});
+    stopping.signal.addEventListener('abort', () => projector.stop());
     logger.info({redis: redis.address, brokers: config.brokers}, 'worker starts');
     await projector.run();
     logger.info({}, 'worker stopped');
     return EXIT.ok;
   } catch (error) {
-    const failure = asProjectorError(error);
-    const {advice, exitCode} = ERROR_POLICY[failure.kind];
-    const stack =
-      failure.kind === 'internal' && failure.cause instanceof Error ? failure.cause.stack : undefined;
-    logger.fatal({kind: failure.kind, exitCode, advice, stack}, failure.detail);
-    return exitCode;
+    return fatal(error, logger);
   } finally {
-    signals.remove();
+    events.remove();
     redis.close();
   }
 }
 
+interface Reached {
+  readonly model: ReadModel;
+  readonly partitions: number;
+}
+
+/** Waits for topic and Redis, and refuses what a worker could not be exact on. */
 async function reachEverything(
   config: RunConfig,
-  {redis, model, logger}: {redis: RedisClient; model: ReadModel; logger: Logger},
-): Promise<void> {
+  {redis, logger}: {redis: RedisClient; logger: Logger},
+): Promise<Reached> {
   const tell = (error: ProjectorError): void => logger.warn({kind: error.kind}, `waiting: ${error.detail}`);
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
   try {
-    await untilReachable({clock: systemClock, timeoutMs: config.startTimeoutMs, tell}, async () => {
-      if ((await topic.partitionCount()) === undefined) {
-        throw new ProjectorError(
-          'topic-missing',
-          `there is no topic ${config.topic} on ${config.brokers.join(',')}`,
-        );
-      }
-      await requireSuitableTopic(topic);
-      await redis.connect();
-      await model.requireRights();
-      await redis.requireNoEviction();
-    });
+    const reached = await untilReachable(
+      {clock: systemClock, timeoutMs: config.startTimeoutMs, tell},
+      async () => {
+        const partitions = await topic.partitionCount();
+        if (partitions === undefined) {
+          const where = `${config.topic} on ${config.brokers.join(',')}`;
+          throw new ProjectorError('topic-missing', `there is no topic ${where}`);
+        }
+        await requireSuitableTopic(topic);
+        const model = newModel(config, redis, partitions);
+        await redis.connect();
+        await model.requireRights();
+        await redis.requireSuitable();
+        await model.requireLayout();
+        return {model, partitions};
+      },
+    );
     const warning = await retentionWarning(topic);
     if (warning !== undefined) logger.warn({}, warning);
+    return reached;
   } finally {
     await topic.close();
   }
 }
 
-async function aborted(signal: AbortSignal): Promise<void> {
+function newModel(config: RunConfig, redis: RedisClient, partitions: number): ReadModel {
+  const {topic, moneyDecimals, extraColumns = [], keyPrefix: prefix} = config;
+  return new ReadModel(redis, topic, {
+    prefix,
+    layout: formatLayout({topic, partitions, moneyDecimals, extraColumns}),
+    extraColumns: extraColumns.map(({name}) => name),
+  });
+}
+
+function newProjector(config: RunConfig, {model, partitions, logger}: Reached & {logger: Logger}): Projector {
+  const log = new KafkaLog(
+    {...kafkaSettings(config), ...config},
+    ({level, message}) => logger.debug({client: 'kafkajs', level}, message),
+    systemClock,
+  );
+  const schema = sourceSchema(config);
+  const {failpoint: plan} = config;
+  return new Projector(
+    {...config, partitions},
+    {
+      ...{log, model, logger},
+      decode: (record) => decodeRecord(record, schema),
+      clock: systemClock,
+      failpoint: plan === undefined ? noFailpoint : failpoint(plan, takeDown),
+    },
+  );
+}
+
+/** What a failpoint does to this process. */
+function takeDown(action: FailpointAction): void {
+  const failure = new Error('a failpoint was reached');
+  switch (action) {
+    case 'kill':
+      process.kill(process.pid, 'SIGKILL');
+      return;
+    case 'block':
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BLOCK_MS);
+      return;
+    case 'throw':
+      throw failure;
+    case 'uncaught':
+      setImmediate(() => {
+        throw failure;
+      });
+      return;
+    default:
+      unreachable(action);
+  }
+}
+
+/** The last line of the log; returns the exit code. */
+function fatal(error: unknown, logger: Logger): number {
+  const failure = asProjectorError(error);
+  const {advice, exitCode} = ERROR_POLICY[failure.kind];
+  const {cause} = failure;
+  const stack = failure.kind === 'internal' && cause instanceof Error ? cause.stack : undefined;
+  const runbook = `docs/runbook.md#${failure.kind}`;
+  logger.fatal({kind: failure.kind, exitCode, advice, runbook, stack}, failure.detail);
+  return exitCode;
+}
+
+async function aborted(signal: AbortSignal): Promise<undefined> {
   await new Promise((resolve) => signal.addEventListener('abort', resolve, {once: true}));
 }
 
-function logSettings(config: RunConfig): KafkaLogSettings {
-  return {...kafkaSettings(config), ...config};
-}
-
-/** First signal: stop gracefully. Second one: end at once; positions make that safe. */
-function stopOnSignals(stop: () => void): {remove(): void} {
+/**
+ * First signal: stop gracefully. Second one: end at once; positions make that safe. And so does what nobody expected: a process
+ * that goes on after it might do anything.
+ */
+function processEvents(stop: () => void, logger: Logger): {remove(): void} {
   let count = 0;
-  const handler = (signal: NodeJS.Signals): void => {
+  const onSignal = (signal: NodeJS.Signals): void => {
     count++;
     if (count === 1) stop();
     else process.exit(signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
   };
-  process.on('SIGINT', handler);
-  process.on('SIGTERM', handler);
+  const onUncaught = (error: unknown): void => process.exit(fatal(error, logger));
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  process.on('uncaughtException', onUncaught);
   return {
     remove: () => {
-      process.off('SIGINT', handler);
-      process.off('SIGTERM', handler);
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+      process.off('uncaughtException', onUncaught);
     },
   };
 }

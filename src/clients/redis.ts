@@ -87,14 +87,24 @@ export class RedisClient {
     return rows;
   }
 
+  async hashFields(key: string): Promise<string[]> {
+    return await this.#guarded(async () => await this.#redis.hkeys(key));
+  }
+
   async hash(key: string): Promise<Record<string, string>> {
     return await this.#guarded(async () => await this.#redis.hgetall(key));
   }
 
-  /** Throws `redis-evicts` when the server may drop keys of the read model to free memory (S7). */
-  async requireNoEviction(): Promise<void> {
-    const memory = await this.#guarded(async () => await this.#redis.info('memory'));
-    const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1];
+  /**
+   * Throws `redis-evicts` when the server may drop keys of the read model to free memory (S7), `redis-clustered` when it
+   * spreads keys over nodes, where no script reaches all keys of an order (S6).
+   */
+  async requireSuitable(): Promise<void> {
+    const info = await this.#guarded(async () => await this.#redis.info());
+    if (/^cluster_enabled:1/m.test(info)) {
+      throw new ProjectorError('redis-clustered', `Redis at ${this.address} runs in cluster mode`);
+    }
+    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
     if (policy?.startsWith('allkeys-') !== true) return;
     throw new ProjectorError(
       'redis-evicts',

@@ -63,6 +63,12 @@ export function decideStart(stored: StoredPosition, range: LogRange | undefined,
   return {fromOffset: last.offset, expectFirst: last};
 }
 
+/** Throws when the topic has more or fewer partitions than the read model was laid out for (S2). */
+export function requireSamePartitions(expected: number, found: number, topic: string): void {
+  if (found === expected) return;
+  throw new ProjectorError('partitions-changed', `${topic} had ${expected} partitions and now has ${found}`);
+}
+
 /** Throws when the log holds another record where the last applied one was. */
 export function requireSameLog(expected: Fingerprint, first: LogRecord, where: string): void {
   if (sameFingerprint(expected, fingerprintOf(first))) return;

@@ -11,7 +11,7 @@
  */
 import {isUtf8} from 'node:buffer';
 import {parse as parseExact} from 'lossless-json';
-import type {Change, Decoded, Rejection} from '../change.js';
+import type {Change, Decoded} from '../change.js';
 import {
   extraText,
   isJsonObject,
@@ -23,7 +23,7 @@ import {
   wholeNumber,
   type JsonObject,
 } from './fields.js';
-import {requireKey} from './recordKey.js';
+import {orderIdOf, requireKey} from './recordKey.js';
 import type {SourceSchema} from './schema.js';
 
 export interface EncodedRecord {
@@ -32,27 +32,37 @@ export interface EncodedRecord {
 }
 
 /** Decodes one record. Never throws for what a record holds: a bad one is `rejected`, with the reason. */
-export function decodeRecord(record: EncodedRecord, schema: SourceSchema): Decoded {
-  const {key, value} = record;
+export function decodeRecord({key, value}: EncodedRecord, schema: SourceSchema): Decoded {
   if (value === null) return {kind: 'tombstone'};
-  if (!isUtf8(value)) return rejected('the value is not UTF-8 text');
+  try {
+    return decodeValue(value, key, schema);
+  } catch (error) {
+    if (!(error instanceof Undecodable)) throw error;
+    const {kind, message: reason} = error;
+    return {kind: 'rejected', rejection: {kind, reason, orderId: error.isKeyTrusted ? orderIdOf(key) : null}};
+  }
+}
+
+function decodeValue(value: Buffer, key: Buffer | null, schema: SourceSchema): Decoded {
+  if (!isUtf8(value)) throw new Undecodable('the value is not UTF-8 text');
   const text = value.toString('utf8');
   try {
     return interpret(JSON.parse(text), key, schema);
   } catch (error) {
-    if (error instanceof Undecodable) return rejected(error.message);
-    if (error instanceof SyntaxError) return rejected(`the value (${value.length} bytes) is not JSON`);
+    if (error instanceof SyntaxError) throw new Undecodable(`the value (${value.length} bytes) is not JSON`);
     if (!(error instanceof NeedsExactNumbers)) throw error;
   }
   try {
     return interpret(parseExact(text), key, schema);
   } catch (error) {
-    if (error instanceof Undecodable) return rejected(error.message);
     // lossless-json refuses what JSON.parse lets pass, for example one name twice in one object.
-    if (error instanceof SyntaxError) return rejected(`the value (${value.length} bytes) is not strict JSON`);
+    if (error instanceof SyntaxError) {
+      throw new Undecodable(`the value (${value.length} bytes) is not strict JSON`);
+    }
     // It also reads by recursion, and overflows the stack where JSON.parse does not.
-    if (error instanceof RangeError)
-      return rejected(`the value (${value.length} bytes) is nested too deeply`);
+    if (error instanceof RangeError) {
+      throw new Undecodable(`the value (${value.length} bytes) is nested too deeply`);
+    }
     throw error;
   }
 }
@@ -78,7 +88,7 @@ function interpret(parsed: unknown, key: Buffer | null, schema: SourceSchema): D
     return {kind: 'ignored', reason: 'a row of another table'};
   }
   if (event.op === 't') {
-    return rejected(`table ${table} was truncated`, 'table-truncated');
+    throw new Undecodable(`table ${table} was truncated`, {kind: 'table-truncated'});
   }
   if (event.op === 'm') return {kind: 'ignored', reason: 'a logical message'};
   const change = table === schema.orders.table ? orderChange(event, schema) : lineChange(event, schema);
@@ -176,10 +186,7 @@ function requireSameId(event: RowEvent, column: string, idAfter: string): void {
   if (wholeNumber(event.before, column) !== idAfter) {
     throw new Undecodable(
       `an update that changes ${column} (message.key.columns in the connector must hold it)`,
+      {isKeyTrusted: false},
     );
   }
-}
-
-function rejected(reason: string, kind: Rejection['kind'] = 'record-undecodable'): Decoded {
-  return {kind: 'rejected', rejection: {kind, reason}};
 }

@@ -8,10 +8,21 @@
 import {LosslessNumber} from 'lossless-json';
 import {canonicalText} from '../canonical.js';
 import {AMOUNT_DIGITS_MAX, digitCount, isWholeNumber, QUANTITY_DIGITS_MAX} from '../order.js';
+import type {Rejection} from '../change.js';
 import type {ExtraColumn} from './schema.js';
 
 /** Thrown when a field breaks a rule; becomes a rejection. */
-export class Undecodable extends Error {}
+export class Undecodable extends Error {
+  readonly kind: Rejection['kind'];
+  /** False when the record's key may name another order than the one that the record is about. */
+  readonly isKeyTrusted: boolean;
+
+  constructor(reason: string, options: {kind?: Rejection['kind']; isKeyTrusted?: boolean} = {}) {
+    super(reason);
+    this.kind = options.kind ?? 'record-undecodable';
+    this.isKeyTrusted = options.isKeyTrusted ?? true;
+  }
+}
 
 /** Thrown when an integer beyond 2^53 was met in the fast reading. */
 export class NeedsExactNumbers extends Error {}

@@ -6,6 +6,7 @@
  * Pure: no clock, no I/O.
  */
 import {LosslessNumber, parse as parseExact} from 'lossless-json';
+import {isWholeNumber} from '../order.js';
 import {isJsonObject, Undecodable} from './fields.js';
 
 export function requireKey(key: Buffer | null, orderId: string): void {
@@ -18,7 +19,16 @@ export function requireKey(key: Buffer | null, orderId: string): void {
   if (text === orderId || scalarOf(text) === orderId) return;
   throw new Undecodable(
     "the record's key is not the order id (message.key.columns and ExtractField$Key in the connector)",
+    {isKeyTrusted: false},
   );
+}
+
+/** The order that a key names; null when it names none. */
+export function orderIdOf(key: Buffer | null): string | null {
+  if (key === null) return null;
+  const text = key.toString('latin1');
+  const id = isWholeNumber(text) ? text : scalarOf(text);
+  return id !== undefined && isWholeNumber(id) ? id : null;
 }
 
 /** The scalar inside `5`, `"5"`, or `{"schema":..., "payload":5}`. */

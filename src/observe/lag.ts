@@ -2,9 +2,9 @@
  * How far the read model is behind the log: end of the log minus position, per partition. Control records of transactions
  * count as records here.
  */
-import type {ReadModel} from '../apply/readModel.js';
 import type {LogRange} from '../eventLog.js';
 import {parsePosition} from '../position.js';
+import type {StoredPositions} from '../storedPositions.js';
 
 export interface PartitionLag {
   readonly partition: number;
@@ -21,11 +21,11 @@ export interface LogEnds {
 /** One row per partition, in order. Positions are read first, so lag is never shown too small. */
 export async function readLag(
   log: LogEnds,
-  model: ReadModel,
+  positions: StoredPositions,
   partitionCount: number,
 ): Promise<PartitionLag[]> {
   const partitions = Array.from({length: partitionCount}, (_, index) => index);
-  const texts = await model.readPositions(partitions);
+  const texts = await positions.read(partitions);
   const ranges = await log.ranges();
   return partitions.map((partition) => {
     const {low, high} = ranges.get(partition) ?? {low: 0n, high: 0n};

@@ -10,6 +10,8 @@ export function createLogger(
   fields: {readonly group: string; readonly topic: string},
 ): Logger {
   const destination = pino.destination({dest: 1, sync: true});
+  // A full disk or a closed pipe behind stdout costs lines, not the worker.
+  destination.on('error', () => undefined);
   return pino(
     {level, base: {service: 'order-projector', ...fields}, timestamp: pino.stdTimeFunctions.isoTime},
     destination,

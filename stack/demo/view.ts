@@ -1,7 +1,7 @@
 /** What the demo shows: one line per beat, and an order on both sides. */
 import {Redis} from 'ioredis';
 import mysql, {type Connection, type RowDataPacket} from 'mysql2/promise';
-import {ReadModel} from '../../src/apply/readModel.js';
+import {StoredPositions} from '../../src/storedPositions.js';
 import {KafkaTopic} from '../../src/clients/kafka.js';
 import {RedisClient} from '../../src/clients/redis.js';
 import {bestSellers} from '../../src/report/report.js';
@@ -25,14 +25,14 @@ export class View {
   readonly #mysql: Connection;
   readonly #redis: Redis;
   readonly #client: RedisClient;
-  readonly #model: ReadModel;
+  readonly #positions: StoredPositions;
   readonly #topic: KafkaTopic;
 
   private constructor(mysqlConnection: Connection, env: StackEnv) {
     this.#mysql = mysqlConnection;
     this.#redis = new Redis(env.redis.url);
     this.#client = new RedisClient({url: env.redis.url, timeoutMs: 5_000});
-    this.#model = new ReadModel(this.#client, env.topic, {prefix: '', extraColumns: []});
+    this.#positions = new StoredPositions(this.#client, env.topic, '');
     const kafka = {
       clientId: 'demo',
       ssl: false,
@@ -52,7 +52,7 @@ export class View {
 
   async flow(): Promise<Flow> {
     const ranges = await this.#topic.ranges();
-    const rows = await readLag(this.#topic, this.#model, ranges.size);
+    const rows = await readLag(this.#topic, this.#positions, ranges.size);
     const sellers = await bestSellers(this.#client, REPORT, 3);
     return {
       logged: rows.reduce((sum, row) => sum + row.end, 0n),

@@ -1,7 +1,7 @@
 /** What stops a worker: the right kind, the position right before it, nothing behind it applied. */
 import type {ErrorKind} from '../../src/errors.js';
 import {line, order} from '../support/changes.js';
-import {encoded, recordOf, rowRecord, orderRow} from '../support/records.js';
+import {encoded, recordOf, rowRecord} from '../support/records.js';
 import {WorkerBench, type Worker} from '../support/workerBench.js';
 
 let bench: WorkerBench;
@@ -27,49 +27,41 @@ async function applied(): Promise<void> {
   await worker.stop();
 }
 
-describe('a bad record', () => {
+describe('a record that must not be passed over', () => {
+  const truncate = rowRecord({op: 't', table: 'orders'}, null);
+  const bad = encoded(`{"${SECRET}`, '3');
+
   test.each([
     {
-      name: 'that is not JSON',
-      record: encoded(`{"${SECRET}`, '3'),
-      kind: 'record-undecodable' as const,
-      detail: /\[0\] offset 3: the value .* is not JSON/,
-    },
-    {
-      name: 'with a bad amount',
-      record: rowRecord({op: 'c', table: 'orders', after: orderRow({id: 3, total_amount: SECRET})}, '3'),
-      kind: 'record-undecodable' as const,
-      detail: /\[0\] offset 3: column total_amount/,
-    },
-    {
-      name: 'with the wrong key',
-      record: rowRecord({op: 'c', table: 'orders', after: orderRow({id: 3})}, SECRET),
-      kind: 'record-undecodable' as const,
-      detail: /\[0\] offset 3: the record's key is not the order id/,
-    },
-    {
-      name: 'of a TRUNCATE',
-      record: rowRecord({op: 't', table: 'orders'}, null),
+      name: 'a TRUNCATE',
+      record: truncate,
       kind: 'table-truncated' as const,
       detail: /\[0\] offset 3: table orders/,
     },
+    {
+      name: 'a bad record when none may be set aside',
+      record: bad,
+      kind: 'quarantine-flood' as const,
+      detail: /\[0\] offset 3: the value .* is not JSON \(record-undecodable; QUARANTINE_MAX is reached\)/,
+    },
   ])('$name halts right before itself (I6, I11)', async ({record, kind, detail}) => {
+    const settings = {quarantineMax: 0};
     bench.write(BEFORE);
     bench.topic.append(0, record);
     bench.topic.append(0, ...BEHIND.map((change) => recordOf(change)));
-    const worker = await bench.soleWorker();
+    const worker = await bench.soleWorker({settings});
     await expectHalt(worker, kind, detail);
     await expect(bench.position(0)).resolves.toBe(3n);
     await bench.expectFold(BEFORE);
-    expect(worker.projector.tally).toMatchObject({applied: 3, ignored: 0, rejected: 1});
+    expect(worker.projector.tally).toMatchObject({consumed: 3, applied: 3, ignored: 0, quarantined: 0});
     // It is found again, not skipped.
-    await expectHalt(await bench.soleWorker(), kind, detail);
+    await expectHalt(await bench.soleWorker({settings}), kind, detail);
     await expect(bench.position(0)).resolves.toBe(3n);
   });
 
   test('as the very first one leaves Redis empty', async () => {
-    bench.topic.append(0, encoded('[]', null), ...BEFORE.map((change) => recordOf(change)));
-    await expectHalt(await bench.soleWorker(), 'record-undecodable', /\[0\] offset 0/);
+    bench.topic.append(0, truncate, ...BEFORE.map((change) => recordOf(change)));
+    await expectHalt(await bench.soleWorker(), 'table-truncated', /\[0\] offset 0/);
     expect(await bench.redis.content()).toEqual({});
   });
 
@@ -77,8 +69,8 @@ describe('a bad record', () => {
     bench.write([order('1', {extra: ['new']}), order('2', {extra: ['new']})]);
     const worker = await bench.soleWorker();
     await bench.caughtUp();
-    bench.topic.append(0, encoded('x', null));
-    await expectHalt(worker, 'record-undecodable', /\[0\] offset 0/);
+    bench.topic.append(0, truncate);
+    await expectHalt(worker, 'table-truncated', /\[0\] offset 0/);
     expect([...worker.log.acked].sort()).toEqual([
       [0, 0n],
       [1, 1n],
@@ -177,7 +169,7 @@ describe('a Redis that something else writes to', () => {
     expect(await bench.redis.content()).toEqual({});
   });
 
-  test.each(['order:3', 'order_lines:3', 'product:10:sold', 'report:users', POSITION])(
+  test.each(['product:10:sold', 'report:users', 'projector:quarantine', 'projector:layout', POSITION])(
     'a foreign type under %s (I5)',
     async (key) => {
       bench.write(BEFORE);
@@ -198,9 +190,24 @@ test('a log that can no longer be read ends the worker with its reason', async (
   await bench.expectExact();
 });
 
-test('a partition that the topic does not have', async () => {
-  const worker = await bench.worker();
-  jest.spyOn(worker.log, 'ranges').mockResolvedValue(new Map());
-  worker.log.assign([0]);
-  await expectHalt(worker, 'log-replaced', /assigned to this worker but not part of the topic/);
+describe('partitions that come or go (S2, I13)', () => {
+  test.each([0, 2, 4])('at an assignment: %d', async (count) => {
+    bench.write(BEFORE);
+    await applied();
+    const worker = await bench.worker();
+    const ranges = new Map(Array.from({length: count}, (_, index) => [index, {low: 0n, high: 0n}]));
+    jest.spyOn(worker.log, 'ranges').mockResolvedValue(ranges);
+    worker.log.assign([0]);
+    await expectHalt(worker, 'partitions-changed', new RegExp(`had 3 partitions and now has ${count}`));
+    await bench.expectFold(BEFORE);
+  });
+
+  test('while the worker runs', async () => {
+    bench.write(BEFORE);
+    const worker = await bench.soleWorker();
+    await bench.caughtUp();
+    const ranges = await worker.log.ranges();
+    jest.spyOn(worker.log, 'ranges').mockResolvedValue(new Map([...ranges, [3, {low: 0n, high: 0n}]]));
+    await expectHalt(worker, 'partitions-changed', /had 3 partitions and now has 4/);
+  });
 });

@@ -25,7 +25,12 @@ test('a log is applied as it comes, every record with one outcome (I6)', async (
   bench.topic.append(0, ...others);
   bench.write(b);
   await bench.expectExact();
-  expect(worker.projector.tally).toMatchObject({applied: first.length, ignored: 4, rejected: 0, rewinds: 0});
+  expect(worker.projector.tally).toMatchObject({
+    applied: first.length,
+    ignored: 4,
+    quarantined: 0,
+    rewinds: 0,
+  });
   await expect(worker.stop()).resolves.toBeUndefined();
 });
 

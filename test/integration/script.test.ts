@@ -42,7 +42,7 @@ test('an order and its lines are exactly what the reader’s contract says', asy
 test('the position is written in the same step, byte for byte (I1)', async () => {
   const position = 'v1 124 123 1795426801749 8b1a2c3d 5f3c9a10';
   await expect(bench.apply([order('5')], '', position)).resolves.toEqual({kind: 'applied'});
-  await expect(bench.model.readPositions([0, 1])).resolves.toEqual([position, '']);
+  await expect(bench.model.positions.read([0, 1])).resolves.toEqual([position, '']);
 });
 
 test('a chunk that expects another position is refused and changes nothing (C1, C2)', async () => {
@@ -59,7 +59,7 @@ test('one connection keeps its order: two scripts and a read, sent at once (S6)'
   const answers = await Promise.all([
     bench.apply([order('5')], '', 'v1 1'),
     bench.apply([line('5/71')], 'v1 1', 'v1 2'),
-    bench.model.readPositions([0]),
+    bench.model.positions.read([0]),
   ]);
   expect(answers).toEqual([{kind: 'applied'}, {kind: 'applied'}, ['v1 2']]);
 });
@@ -72,7 +72,7 @@ test('positions of partitions are apart', async () => {
     reduction: {patches: new Map(), products: new Set()},
   });
   expect(outcome).toEqual({kind: 'applied'});
-  await expect(bench.model.readPositions([0, 1])).resolves.toEqual(['v1 1', 'v1 7']);
+  await expect(bench.model.positions.read([0, 1])).resolves.toEqual(['v1 1', 'v1 7']);
 });
 
 test('a chunk without changes moves the position alone, and the totals exist', async () => {

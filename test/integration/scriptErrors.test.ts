@@ -1,8 +1,10 @@
 /** What the apply script finds wrong: nothing at all may be written then (I5, C3). */
+import {ReadModel} from '../../src/apply/readModel.js';
 import {RedisClient} from '../../src/clients/redis.js';
+import {reduce} from '../../src/reduce/reduce.js';
 import {line, order, orderGone} from '../support/changes.js';
 import {OrderModel} from '../support/orderModel.js';
-import {RedisBench} from '../support/redisBench.js';
+import {LAYOUT, RedisBench, TOPIC} from '../support/redisBench.js';
 
 let bench: RedisBench;
 beforeAll(async () => (bench = await RedisBench.open(6)));
@@ -39,6 +41,13 @@ async function expectCorrupt(message: RegExp): Promise<void> {
   expect(await bench.snapshot()).toEqual(before);
 }
 
+/** Something foreign under a key of one order: that order is named, nothing is written. */
+async function expectSpoiled(orderId: string, what: string): Promise<void> {
+  const before = await bench.snapshot();
+  await expect(bench.apply(CHUNK, 'v1 1', 'v1 2')).resolves.toEqual({kind: 'spoiled', orderId, what});
+  expect(await bench.snapshot()).toEqual(before);
+}
+
 test('the chunk itself is fine', async () => {
   await expect(bench.apply(CHUNK, 'v1 1', 'v1 2')).resolves.toEqual({kind: 'applied'});
   expect(await bench.content()).toEqual(OrderModel.of([...BEFORE, ...CHUNK]).content());
@@ -46,13 +55,18 @@ test('the chunk itself is fine', async () => {
 
 describe('a foreign type under a key: an error that names it, nothing written (I5)', () => {
   test.each([
-    'order:5',
-    'order:6',
-    'order:7',
-    'order_lines:5',
-    'order_lines:6',
-    'projector:position:test.events:0',
-  ])('%s', async (key) => {
+    ['order:5', '5'],
+    ['order:6', '6'],
+    ['order:7', '7'],
+    ['order_lines:5', '5'],
+    ['order_lines:6', '6'],
+  ])('%s', async (key, orderId) => {
+    await bench.redis.del(key);
+    await bench.redis.lpush(key, 'foreign');
+    await expectSpoiled(orderId, `${key} is no hash`);
+  });
+
+  test.each(['projector:position:test.events:0', 'projector:layout'])('%s', async (key) => {
     await bench.redis.del(key);
     await bench.redis.lpush(key, 'foreign');
     await expectCorrupt(/WRONGTYPE/);
@@ -62,6 +76,7 @@ describe('a foreign type under a key: an error that names it, nothing written (I
     ['report:products', 'set', 'zset'],
     ['report:users', 'set', 'zset'],
     ['report:totals', 'set', 'hash'],
+    ['projector:quarantine', 'set', 'hash'],
   ])('%s', async (key, type, wanted) => {
     await bench.redis.del(key);
     await bench.redis.sadd(key, 'foreign');
@@ -100,7 +115,7 @@ describe('a foreign value in a hash (I5)', () => {
   test('an order without its user or its amount', async () => {
     for (const field of ['user_id', 'total_amount']) {
       await bench.redis.hdel('order:5', field);
-      await expectCorrupt(/CORRUPT order:5: lacks user_id or total_amount/);
+      await expectSpoiled('5', 'order:5 lacks user_id or total_amount');
       await bench.redis.hset('order:5', field, '1');
     }
   });
@@ -109,20 +124,38 @@ describe('a foreign value in a hash (I5)', () => {
     'the amount %j',
     async (amount) => {
       await bench.redis.hset('order:5', 'total_amount', amount);
-      await expectCorrupt(/CORRUPT order:5: holds an amount that cannot be read/);
+      await expectSpoiled('5', 'order:5 holds an amount that cannot be read');
     },
   );
 
   test.each(['foreign', '10', ':', '10:x', '10:1:2', '10:9999999999999999'])('the line %j', async (text) => {
     await bench.redis.hset('order_lines:5', '71', text);
-    await expectCorrupt(/CORRUPT order_lines:5: holds a line that cannot be read/);
+    await expectSpoiled('5', 'order_lines:5 holds a line that cannot be read');
   });
+});
+
+describe('a position that came back without its data (I1, I5)', () => {
+  test.each(['report:totals', 'projector:layout'])('%s is missing', async (key) => {
+    await bench.redis.del(key);
+    await expectCorrupt(new RegExp(`CORRUPT ${key}: is missing beside a position`));
+  });
+});
+
+test('a read model of another layout is refused (I13)', async () => {
+  const before = await bench.snapshot();
+  const other = LAYOUT.replace('decimals=2', 'decimals=3');
+  const model = new ReadModel(bench.client, TOPIC, {prefix: '', layout: other, extraColumns: []});
+  const request = {expected: 'v1 1', next: 'v1 2', reduction: reduce(CHUNK)};
+  await expect(model.apply(0, request)).rejects.toMatchObject({kind: 'layout-changed'});
+  await expect(model.requireLayout()).rejects.toMatchObject({kind: 'layout-changed'});
+  await expect(bench.model.requireLayout()).resolves.toBeUndefined();
+  expect(await bench.snapshot()).toEqual(before);
 });
 
 test('a member of a report that is no whole number does not stop the script half-way (I5)', async () => {
   await bench.redis.zadd('report:products', '0.5', '10');
   await expect(bench.apply(CHUNK, 'v1 1', 'v1 2')).resolves.toEqual({kind: 'applied'});
-  await expect(bench.model.readPositions([0])).resolves.toEqual(['v1 2']);
+  await expect(bench.model.positions.read([0])).resolves.toEqual(['v1 2']);
 });
 
 describe('a Redis that does not let us write is not a corrupt one', () => {
@@ -140,7 +173,6 @@ describe('a Redis that does not let us write is not a corrupt one', () => {
     const client = new RedisClient({url: url.href, timeoutMs: 5_000});
     await client.connect();
     const before = await bench.snapshot();
-    const {reduce} = await import('../../src/reduce/reduce.js');
     const request = {expected: 'v1 1', next: 'v1 2', reduction: reduce(CHUNK)};
     const failure: unknown = await bench
       .modelOn(client)

@@ -81,7 +81,7 @@ class Run {
   }
 
   async #stored(): Promise<number> {
-    return countOf((await bench.model.readPositions([0]))[0] ?? '');
+    return countOf((await bench.model.positions.read([0]))[0] ?? '');
   }
 
   async check(): Promise<void> {

@@ -1,4 +1,4 @@
-/** A record that cannot be applied: the worker halts before it and says where. Written by hand into topics of their own. */
+/** A record that cannot be applied: it is set aside, or the worker halts before it, and says where. Written by hand into topics of their own. */
 import {HandMade, lineRecord, ORDER_5, orderRecord} from '../support/handMade.js';
 import type {NewRecord} from '../support/kafka.js';
 import {encoded, json, orderRow, rowRecord} from '../support/records.js';
@@ -78,20 +78,28 @@ const BAD: readonly Bad[] = [
 ];
 
 test.each(BAD)(
-  'a bad record halts before it, and the line names where and why but not what (I6, I11): $name',
+  'a bad record is set aside or halts; the line names where and why but not what (I6, I11, I14): $name',
   async ({name, record, kind, words}) => {
     await opened(`records-bad-${name.replace(/[^a-zA-Z]+/g, '-')}`);
     await log.write(orderRecord(), lineRecord(), record, lineRecord({quantity: 8}), orderRecord({id: 9n}));
-    const {code, line: last} = await log.halted();
-
-    expect(code).toBe(5);
-    expect(last).toMatchObject({kind, exitCode: 5, level: 60});
-    expect(last['msg']).toMatch(words);
-    expect(last['msg']).toContain(`${log.topic}[0] offset 2`);
-    expect(last['advice']).toEqual(expect.stringMatching(/\w{3}/));
+    if (kind === UNDECODABLE) {
+      await log.applied();
+      const entries = await log.quarantine();
+      expect(entries).toMatchObject([{topic: log.topic, partition: 0, offset: 2n, kind}]);
+      expect(entries[0]?.reason).toMatch(words);
+      expect(await log.order('5')).toMatchObject({items_count: '1'});
+      expect(await log.order('9')).toMatchObject({id: '9'});
+    } else {
+      const {code, line: last} = await log.halted();
+      expect(code).toBe(5);
+      expect(last).toMatchObject({kind, exitCode: 5, level: 60, runbook: `docs/runbook.md#${kind}`});
+      expect(last['msg']).toMatch(words);
+      expect(last['msg']).toContain(`${log.topic}[0] offset 2`);
+      expect(last['advice']).toEqual(expect.stringMatching(/\w{3}/));
+      expect(await log.order('5')).toEqual(ORDER_5);
+      expect(await log.order('9')).toEqual({});
+      expect(await log.positions()).toEqual(new Map([[0, 2n]]));
+    }
     expect(log.worker.output).not.toMatch(/a-customer-secret|EfQ=/);
-    expect(await log.order('5')).toEqual(ORDER_5);
-    expect(await log.order('9')).toEqual({});
-    expect(await log.positions()).toEqual(new Map([[0, 2n]]));
   },
 );

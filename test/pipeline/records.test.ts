@@ -50,7 +50,7 @@ test('what is no row of the two tables is ignored, moves the position, and is co
   expect(log.worker.log.findLast(({msg}) => msg === 'summary')).toMatchObject({
     applied: 2,
     ignored: 8,
-    rejected: 0,
+    quarantined: 0,
   });
 });
 

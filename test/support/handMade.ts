@@ -5,6 +5,7 @@ import {createTopic, endOffsets, produce, type NewRecord} from './kafka.js';
 import {startWorker, type Variables} from './pipeline.js';
 import {positions, readModel} from './readModel.js';
 import {lineRow, orderRow, rowRecord, type Form, type Row} from './records.js';
+import {parseEntry, type QuarantineEntry} from '../../src/quarantineEntry.js';
 import {testStack} from './stack.js';
 import {until} from './until.js';
 
@@ -87,6 +88,15 @@ export class HandMade {
 
   async order(id: string): Promise<Record<string, string>> {
     return await this.redis.hgetall(`${this.#prefix}order:${id}`);
+  }
+
+  /** What was set aside, in the order of offsets. */
+  async quarantine(): Promise<QuarantineEntry[]> {
+    const hash = await this.redis.hgetall(`${this.#prefix}projector:quarantine`);
+    return Object.entries(hash)
+      .map(([name, text]) => parseEntry(name, text))
+      .filter((entry) => entry !== undefined)
+      .sort((a, b) => Number(a.offset - b.offset));
   }
 
   async model(): Promise<Record<string, string>> {

@@ -9,6 +9,8 @@ import type {Content} from './orderModel.js';
 import {testStack} from './stack.js';
 
 export const TOPIC = 'test.events';
+/** What the benches lay their read models out for. */
+export const LAYOUT = 'v1 topic=test.events partitions=3 decimals=2 columns=';
 
 /** Every key with its serialized value. */
 export type Snapshot = readonly (readonly [Buffer, Buffer])[];
@@ -46,7 +48,7 @@ export class RedisBench {
 
   modelOn(client: RedisClient): ReadModel {
     const {prefix = '', extraColumns = []} = this.#options;
-    return new ReadModel(client, TOPIC, {prefix, extraColumns});
+    return new ReadModel(client, TOPIC, {prefix, extraColumns, layout: LAYOUT});
   }
 
   /** Applies changes as one chunk that moves the position of partition 0 from one text to another. */
@@ -56,11 +58,11 @@ export class RedisBench {
 
   /** Applies chunks one after the other, from no position on: `v1 1`, `v1 2`, ... */
   async applyAll(chunks: readonly (readonly Change[])[]): Promise<void> {
-    let expected = (await this.model.readPositions([0]))[0] ?? '';
+    let expected = (await this.model.positions.read([0]))[0] ?? '';
     for (const chunk of chunks) {
       const next = `v1 ${Number(expected.slice(3)) + 1}`;
       const outcome = await this.apply(chunk, expected, next);
-      if (outcome.kind !== 'applied') throw new Error(`refused: ${outcome.stored}`);
+      if (outcome.kind !== 'applied') throw new Error(`not applied: ${JSON.stringify(outcome)}`);
       expected = next;
     }
   }

@@ -3,6 +3,7 @@ import type {Change} from '../../src/change.js';
 import {RedisClient} from '../../src/clients/redis.js';
 import {decodeRecord} from '../../src/decode/decode.js';
 import {asProjectorError, type ProjectorError} from '../../src/errors.js';
+import {noFailpoint} from '../../src/failpoints.js';
 import {systemClock, type Clock} from '../../src/lifecycle.js';
 import {parsePosition} from '../../src/position.js';
 import {Projector, type ProjectorSettings} from '../../src/projector.js';
@@ -16,6 +17,9 @@ import {until} from './until.js';
 const PARTITIONS = 3;
 const SETTINGS: ProjectorSettings = {
   topic: TOPIC,
+  partitions: PARTITIONS,
+  quarantineMax: 10,
+  quarantineWindow: 1_000,
   chunkOrdersMax: 2,
   chunkRecordsMax: 7,
   queueBytesMax: 4_096,
@@ -99,6 +103,7 @@ export class WorkerBench {
         decode: (record) => decodeRecord(record, schema),
         clock: options.clock ?? systemClock,
         logger: {info: tell, warn: tell, error: tell},
+        failpoint: noFailpoint,
       },
     );
     const ended = projector.run().then(
@@ -122,7 +127,7 @@ export class WorkerBench {
   }
 
   async position(partition: number): Promise<bigint> {
-    const [text = ''] = await this.redis.model.readPositions([partition]);
+    const [text = ''] = await this.redis.model.positions.read([partition]);
     return parsePosition(text)?.nextOffset ?? 0n;
   }
 

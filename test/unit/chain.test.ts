@@ -21,20 +21,29 @@ interface Bench {
   readonly chain: ApplyChain;
   /** Next positions of the chunks known to be applied, in order. */
   readonly applied: string[];
+  /** Next positions of the chunks that were not applied by us. */
+  readonly returned: string[];
   readonly breaks: string[];
-  readonly send: (next: string) => Promise<boolean>;
+  readonly send: (next: string) => Promise<void>;
 }
 
 function bench(stored = 'p0'): Bench {
   const sink = new FakeSink();
   const applied: string[] = [];
+  const returned: string[] = [];
   const breaks: string[] = [];
   const chain = new ApplyChain(sink, stored, () => breaks.push(chain.broken?.kind ?? '-'));
-  const send = (next: string): Promise<boolean> => {
-    const chunk: Chunk = {reduction: reduce([]), next, onApplied: () => applied.push(next)};
-    return chain.send(chunk);
+  const send = async (next: string): Promise<void> => {
+    const chunk: Chunk = {
+      reduction: reduce([]),
+      next,
+      quarantine: new Map(),
+      onApplied: () => applied.push(next),
+      onReturned: () => returned.push(next),
+    };
+    await chain.send(chunk);
   };
-  return {sink, chain, applied, breaks, send};
+  return {sink, chain, applied, returned, breaks, send};
 }
 
 const APPLIED: ApplyOutcome = {kind: 'applied'};
@@ -62,28 +71,29 @@ test('a third script waits until one of two is answered (L1)', async () => {
   await turn();
   expect(sink.requests).toHaveLength(2);
   sink.requests[0]!.answer(APPLIED);
-  await expect(third).resolves.toBe(true);
+  await third;
   expect(sink.requests.map(({next}) => next)).toEqual(['p1', 'p2', 'p3']);
   sink.requests.slice(1).forEach(({answer}) => answer(APPLIED));
   await chain.settle();
 });
 
 test('a refusal breaks the chain once; nothing is sent again (I4)', async () => {
-  const {sink, chain, applied, breaks, send} = bench();
+  const {sink, chain, applied, returned, breaks, send} = bench();
   await send('p1');
   await send('p2');
   const third = send('p3');
   sink.requests[0]!.answer({kind: 'refused', stored: 'p9'});
   sink.requests[1]!.answer({kind: 'refused', stored: 'p9'});
-  await expect(third).resolves.toBe(false);
-  await expect(send('p4')).resolves.toBe(false);
+  await third;
+  await send('p4');
   await chain.settle();
+  expect(returned.sort()).toEqual(['p1', 'p2', 'p3', 'p4']);
   expect([sink.requests.length, applied, breaks]).toEqual([2, [], ['refused']]);
   expect(chain.broken).toEqual({kind: 'refused', stored: 'p9'});
 });
 
 test('an error breaks the chain and does not count as "not applied" (I4)', async () => {
-  const {sink, chain, applied, breaks, send} = bench();
+  const {sink, chain, applied, returned, breaks, send} = bench();
   const lost = new Error('reply lost');
   await send('p1');
   await send('p2');
@@ -91,7 +101,9 @@ test('an error breaks the chain and does not count as "not applied" (I4)', async
   sink.requests[1]!.fail(new Error('the second one'));
   await chain.settle();
   expect([chain.broken, breaks, applied]).toEqual([{kind: 'failed', error: lost}, ['failed'], []]);
-  await expect(send('p3')).resolves.toBe(false);
+  await send('p3');
+  // Only that one is known not to be applied.
+  expect([sink.requests.length, returned]).toEqual([2, ['p3']]);
 });
 
 test.each([
@@ -99,17 +111,21 @@ test.each([
   ['the first was applied', 'p1', ['p1']],
   ['none was applied', 'p0', []],
   ['someone else moved it', 'p7', []],
-])('after a lost reply the stored position tells: %s (I4, C2)', async (_name, stored, expected) => {
-  const {sink, chain, applied, send} = bench();
-  await send('p1');
-  await send('p2');
-  sink.requests.forEach(({fail}) => fail(new Error('reply lost')));
-  await chain.settle();
-  chain.reconcile(stored);
-  expect(applied).toEqual(expected);
-  chain.reconcile(stored);
-  expect(applied).toEqual(expected);
-});
+])(
+  'after a lost reply the stored position tells, and every chunk ends once: %s (I4, I6, C2)',
+  async (_name, stored, expected) => {
+    const {sink, chain, applied, returned, send} = bench();
+    await send('p1');
+    await send('p2');
+    sink.requests.forEach(({fail}) => fail(new Error('reply lost')));
+    await chain.settle();
+    for (let time = 0; time < 2; time++) {
+      chain.reconcile(stored);
+      expect(applied).toEqual(expected);
+      expect([...applied, ...returned]).toEqual(['p1', 'p2']);
+    }
+  },
+);
 
 test('a chunk that was answered is not counted again by a reconcile (I6)', async () => {
   const {sink, chain, applied, send} = bench();
@@ -124,22 +140,39 @@ test('a chunk that was answered is not counted again by a reconcile (I6)', async
 });
 
 test('a chunk that another worker applied first is not counted here, the one after it is (I6, C1)', async () => {
-  const {sink, chain, applied, breaks, send} = bench();
+  const {sink, chain, applied, returned, breaks, send} = bench();
   await send('p1');
   await send('p2');
   sink.requests[0]!.answer({kind: 'refused', stored: 'p1'});
   sink.requests[1]!.answer(APPLIED);
   await chain.settle();
   chain.reconcile('p2');
-  expect([applied, breaks]).toEqual([['p2'], ['refused']]);
+  expect([applied, returned, breaks]).toEqual([['p2'], ['p1'], ['refused']]);
+});
+
+test('a chunk that meets a spoiled order breaks the chain, naming the order and how far that is known', async () => {
+  const {sink, chain, applied, returned, send} = bench();
+  await send('p1');
+  await send('p2');
+  sink.requests[0]!.answer({kind: 'spoiled', orderId: '7', what: 'order:7 is no hash'});
+  sink.requests[1]!.answer({kind: 'refused', stored: 'p0'});
+  await chain.settle();
+  expect(chain.broken).toEqual({
+    kind: 'spoiled',
+    orderId: '7',
+    what: 'order:7 is no hash',
+    chunkEnd: 'p1',
+  });
+  expect([applied, returned]).toEqual([[], ['p1', 'p2']]);
 });
 
 test('after a close what is in flight is finished, and nothing more is sent (I12)', async () => {
-  const {sink, chain, applied, breaks, send} = bench();
+  const {sink, chain, applied, returned, breaks, send} = bench();
   await send('p1');
   chain.close();
   chain.close();
-  await expect(send('p2')).resolves.toBe(false);
+  await send('p2');
+  expect(returned).toEqual(['p2']);
   sink.requests[0]!.answer(APPLIED);
   await chain.settle();
   expect([applied, breaks, sink.requests.length]).toEqual([['p1'], ['closed'], 1]);

@@ -63,7 +63,10 @@ test.each(['heartbeat', 'heartbeat.flat'])('a recorded heartbeat carries its tim
 
 test('a recorded TRUNCATE is told from a record that cannot be read', () => {
   expect(fixtureRecords('truncate').map((record) => decodeRecord(record, SCHEMA))).toEqual([
-    {kind: 'rejected', rejection: {kind: 'table-truncated', reason: 'table order_items was truncated'}},
+    {
+      kind: 'rejected',
+      rejection: {kind: 'table-truncated', reason: 'table order_items was truncated', orderId: null},
+    },
   ]);
 });
 

@@ -31,8 +31,8 @@ test('every row mode that the script compares is sent from here', () => {
 test('the rights that are asked for at start are those that the script needs (I5)', () => {
   const needed = literals(/(?:call|pcall_|in_slices)\('([A-Z]+)'/g);
   const asked = [...RIGHTS_SCRIPT.lua.matchAll(/\{'([A-Z]+)', /g)].map(([, command]) => command ?? '');
-  // MGET is how the worker reads positions, outside of the script.
-  expect([...new Set(asked)].sort()).toEqual([...needed, 'MGET'].sort());
+  // How the worker reads positions and quarantined offsets, outside of the script.
+  expect([...new Set(asked)].sort()).toEqual([...needed, 'MGET', 'HKEYS'].sort());
 });
 
 test('the header of the script names every reply and mode', () => {
@@ -50,11 +50,15 @@ test('arguments come in the order that the header gives', () => {
     orderGone('4'),
     order('4', {user: '9', total: '2.00', extra: ['', '+x']}),
   ]);
-  const settings = {prefix: 'shop:', extraColumns: ['status', 'note']};
-  expect(scriptArguments({expected: 'a', next: 'b', reduction}, settings)).toEqual([
-    ...['a', 'b', 'shop:'],
+  const settings = {prefix: 'shop:', layout: 'v1 topic=t', extraColumns: ['status', 'note']};
+  const quarantine = new Map([['t:0:7', '{}']]);
+  const request = {expected: 'a', next: 'b', reduction, quarantine, settled: ['t:0:1', 't:0:2']};
+  expect(scriptArguments(request, settings)).toEqual([
+    ...['a', 'b', 'shop:', 'v1 topic=t'],
     ...['2', 'status', 'note'],
     ...['1', '20'],
+    ...['1', 't:0:7', '{}'],
+    ...['2', 't:0:1', 't:0:2'],
     '4',
     ...['1', 'keep', '2', '11', '20:3', '12', ''],
     ...['2', 'upsert', '8', '1.50', '+paid', '-', '0'],
@@ -64,10 +68,29 @@ test('arguments come in the order that the header gives', () => {
 });
 
 test('replies are read; unknown ones are a defect, not a success', () => {
-  expect(parseReply(['applied', 3])).toEqual({kind: 'applied'});
-  expect(parseReply(['refused', ''])).toEqual({kind: 'refused', stored: ''});
-  expect(parseReply(['refused', 'v1 5'])).toEqual({kind: 'refused', stored: 'v1 5'});
-  for (const reply of [null, 'applied', [], ['refused'], ['refused', 5], ['new'], {}]) {
-    expect(() => parseReply(reply)).toThrow(/^internal: the apply script gave a reply/);
+  const ours = 'v1 topic=t partitions=6 decimals=2 columns=';
+  const read = (reply: unknown): unknown => parseReply(reply, ours);
+  expect(read(['applied', 3])).toEqual({kind: 'applied'});
+  expect(read(['refused', ''])).toEqual({kind: 'refused', stored: ''});
+  expect(read(['refused', 'v1 5'])).toEqual({kind: 'refused', stored: 'v1 5'});
+  expect(read(['spoiled', '7', 'order:7 is no hash'])).toEqual({
+    kind: 'spoiled',
+    orderId: '7',
+    what: 'order:7 is no hash',
+  });
+  for (const reply of [
+    null,
+    'applied',
+    [],
+    ['refused'],
+    ['refused', 5],
+    ['spoiled', '7'],
+    ['layout'],
+    ['new'],
+    {},
+  ]) {
+    expect(() => read(reply)).toThrow(/^internal: the apply script gave a reply/);
   }
+  const other = ours.replace('decimals=2', 'decimals=3');
+  expect(() => read(['layout', other])).toThrow(/^layout-changed: .*decimals is "2", and was "3"$/);
 });

@@ -1,0 +1,195 @@
+/** Records that are set aside: in the same step as the position, within a limit, and nothing else waits for them. */
+import {parseEntry, type QuarantineEntry} from '../../src/quarantineEntry.js';
+import type {Change} from '../../src/change.js';
+import {longRun} from '../support/arbitraries.js';
+import {line, order} from '../support/changes.js';
+import {encoded, orderRow, recordOf, rowRecord} from '../support/records.js';
+import {WorkerBench} from '../support/workerBench.js';
+
+const QUARANTINE = 'projector:quarantine';
+const SECRET = 'Zq7Secret';
+
+let bench: WorkerBench;
+beforeAll(async () => (bench = await WorkerBench.open(11)));
+afterEach(async () => await bench.reset());
+afterAll(async () => await bench.close());
+
+/** All of partition 0. */
+const BEFORE = [order('3', {extra: ['new']}), line('3/1'), line('3/2', {product: '11'})];
+const BEHIND = [order('6', {extra: ['new']}), line('3/9', {product: '12'})];
+
+function append(...changes: readonly Change[]): void {
+  bench.topic.append(0, ...changes.map((change) => recordOf(change)));
+}
+
+async function entries(): Promise<QuarantineEntry[]> {
+  const hash = await bench.redis.redis.hgetall(QUARANTINE);
+  return Object.entries(hash).map(([name, text]) => {
+    const entry = parseEntry(name, text);
+    if (entry === undefined) throw new Error(`no entry: ${name}`);
+    return entry;
+  });
+}
+
+describe('a record that cannot be applied (I14)', () => {
+  test.each([
+    {
+      name: 'not JSON',
+      record: encoded(`{"${SECRET}`, '3'),
+      reason: /^the value \(\d+ bytes\) is not JSON$/,
+      orderId: '3',
+    },
+    {
+      name: 'a bad amount',
+      record: rowRecord({op: 'c', table: 'orders', after: orderRow({id: 3, total_amount: SECRET})}, '3'),
+      reason: /^column total_amount/,
+      orderId: '3',
+    },
+    {
+      name: "another order's key: which order it is about is open",
+      record: rowRecord({op: 'c', table: 'orders', after: orderRow({id: 3})}, '6'),
+      reason: /^the record's key is not the order id/,
+      orderId: null,
+    },
+    {
+      name: 'an empty value',
+      record: {key: Buffer.from('3'), value: Buffer.alloc(0)},
+      reason: /not JSON/,
+      orderId: '3',
+    },
+  ])('$name is set aside with its place and reason, and the rest goes on (I6, I11)', async (bad) => {
+    append(...BEFORE);
+    bench.topic.append(0, bad.record);
+    append(...BEHIND);
+    const worker = await bench.soleWorker();
+    await bench.caughtUp();
+    await bench.expectFold([...BEFORE, ...BEHIND]);
+    const found = await entries();
+    expect(found).toEqual([
+      {
+        ...{topic: 'test.events', partition: 0, offset: 3n, timestampMs: '1795000000003'},
+        ...{
+          kind: 'record-undecodable',
+          reason: expect.stringMatching(bad.reason) as string,
+          orderId: bad.orderId,
+        },
+        ...{key: bad.record.key, value: bad.record.value, valueBytes: bad.record.value?.length},
+      },
+    ]);
+    await worker.stop();
+    expect(worker.projector.tally).toMatchObject({consumed: 6, applied: 5, duplicate: 0, quarantined: 1});
+    expect(worker.messages.join()).not.toContain(SECRET);
+    expect(worker.messages.join()).toContain('test.events:0:3');
+  });
+
+  test('only the beginning of a long value is kept', async () => {
+    bench.topic.append(0, encoded('x'.repeat(100_000), '3'));
+    await bench.soleWorker();
+    await bench.caughtUp();
+    expect(await entries()).toMatchObject([{valueBytes: 100_000, value: Buffer.from('x'.repeat(4_096))}]);
+  });
+
+  test('a replay of the log sets the same records aside once (I3, I7)', async () => {
+    append(...BEFORE);
+    bench.topic.append(0, encoded('x', '3'));
+    append(...BEHIND);
+    bench.topic.append(0, encoded('y', '6'));
+    await bench.soleWorker();
+    await bench.caughtUp();
+    const once = await bench.redis.redis.hgetall(QUARANTINE);
+    await bench.redis.redis.del('projector:position:test.events:0');
+    await bench.caughtUp();
+    expect(await bench.redis.redis.hgetall(QUARANTINE)).toEqual(once);
+    await bench.redis.redis.flushdb();
+    await bench.caughtUp();
+    expect(await bench.redis.redis.hgetall(QUARANTINE)).toEqual(once);
+    await bench.expectFold([...BEFORE, ...BEHIND]);
+  });
+});
+
+describe('the limit (I14, L5)', () => {
+  const settings = {quarantineMax: 3, quarantineWindow: 10};
+  const bad = encoded('x', '3');
+
+  test('is not met by bad records far from each other', async () => {
+    for (let i = 0; i < 12; i++) {
+      append(
+        ...longRun(i, 8).filter(({kind}) => kind === 'order-upserted'),
+        ...Array<Change>(9).fill(BEFORE[0]!),
+      );
+      bench.topic.append(0, bad);
+    }
+    const worker = await bench.soleWorker({settings});
+    await bench.caughtUp();
+    expect(await entries()).toHaveLength(12);
+    await expect(worker.stop()).resolves.toBeUndefined();
+  });
+
+  test('halts before the first record beyond it, and a new start does not get further', async () => {
+    append(...BEFORE);
+    bench.topic.append(0, bad, bad, bad, bad, bad);
+    append(...BEHIND);
+    for (let start = 0; start < 3; start++) {
+      const worker = await bench.soleWorker({settings});
+      await expect(worker.ended).resolves.toMatchObject({
+        kind: 'quarantine-flood',
+        detail: expect.stringMatching(/test\.events\[0\] offset 6: /) as string,
+      });
+      await expect(bench.position(0)).resolves.toBe(6n);
+      expect(await entries()).toHaveLength(3);
+      await bench.expectFold(BEFORE);
+    }
+    await bench.soleWorker({settings: {...settings, quarantineMax: 5}});
+    await bench.caughtUp();
+    expect(await entries()).toHaveLength(5);
+    await bench.expectFold([...BEFORE, ...BEHIND]);
+  });
+});
+
+describe('an order whose keys hold something foreign (I5, I14)', () => {
+  test.each(['order:3', 'order_lines:3'])(
+    '%s: its records are set aside, all others are applied',
+    async (key) => {
+      append(...BEFORE, order('9', {extra: ['new']}));
+      const worker = await bench.soleWorker();
+      await bench.caughtUp();
+      await bench.redis.redis.del(key);
+      await bench.redis.redis.lpush(key, 'foreign');
+      append(line('3/4'), order('6', {extra: ['new']}), line('9/1'), line('6/1', {product: '12'}));
+      await bench.caughtUp();
+      expect(await entries()).toMatchObject([
+        {offset: 4n, kind: 'order-spoiled', orderId: '3', reason: `${key} is no hash`},
+      ]);
+      expect(await bench.redis.redis.hget('order:9', 'items_count')).toBe('1');
+      expect(await bench.redis.redis.hget('order:6', 'items_count')).toBe('1');
+      expect(await bench.redis.redis.lrange(key, 0, -1)).toEqual(['foreign']);
+      await worker.stop();
+      expect(worker.projector.tally).toMatchObject({
+        ...{consumed: 9, applied: 7, quarantined: 1},
+        // The chunk was read again, and with it the record before it.
+        duplicate: 1,
+      });
+    },
+  );
+
+  test('later records of the order are tried again', async () => {
+    append(order('3', {extra: ['new']}));
+    await bench.soleWorker();
+    await bench.caughtUp();
+    await bench.redis.redis.hset('order:3', 'total_amount', 'foreign');
+    append(line('3/1'));
+    await bench.caughtUp();
+    await bench.redis.redis.hset('order:3', 'total_amount', '1.00');
+    append(line('3/2', {product: '11'}));
+    await bench.caughtUp();
+    expect(await entries()).toHaveLength(1);
+    expect(await bench.redis.redis.hget('order:3', 'items')).toBe('product_id:11,quantity:1');
+  });
+});
+
+test('a foreign value under the quarantine itself halts before anything is written (I5)', async () => {
+  append(...BEFORE);
+  await bench.redis.redis.set(QUARANTINE, 'foreign');
+  const worker = await bench.soleWorker();
+  await expect(worker.ended).resolves.toMatchObject({kind: 'read-model-corrupt'});
+});

@@ -1,0 +1,41 @@
+/** What the data depends on beside the rows (I13). */
+import {formatLayout, requireSameLayout} from '../../src/layout.js';
+
+const SHOP = {
+  topic: 'shop.order-events',
+  partitions: 6,
+  moneyDecimals: 2,
+  extraColumns: [
+    {name: 'status', type: 'text'},
+    {name: 'created_at', type: 'time'},
+  ],
+} as const;
+const TEXT = 'v1 topic=shop.order-events partitions=6 decimals=2 columns=status:text,created_at:time';
+
+test('the text names everything that shapes the data', () => {
+  expect(formatLayout(SHOP)).toBe(TEXT);
+  expect(formatLayout({...SHOP, extraColumns: []})).toBe(
+    'v1 topic=shop.order-events partitions=6 decimals=2 columns=',
+  );
+});
+
+test('the same settings are the same layout', () => {
+  expect(() => requireSameLayout(TEXT, formatLayout(SHOP))).not.toThrow();
+});
+
+test.each([
+  [{...SHOP, topic: 'other'}, 'layout-changed: .*topic is "other", and was "shop.order-events"$'],
+  [{...SHOP, moneyDecimals: 3}, 'layout-changed: .*decimals is "3", and was "2"$'],
+  [{...SHOP, extraColumns: []}, 'layout-changed: .*columns is "", and was "status:text,created_at:time"$'],
+  [{...SHOP, partitions: 7}, 'partitions-changed: .*partitions is "7", and was "6"$'],
+  [{...SHOP, partitions: 7, topic: 't'}, 'partitions-changed: .*topic is "t".*; partitions is "7"'],
+])('another setting is named with both values', (settings, message) => {
+  expect(() => requireSameLayout(TEXT, formatLayout(settings))).toThrow(new RegExp(`^${message}`));
+});
+
+test('another form of the data is named', () => {
+  expect(() => requireSameLayout(TEXT.replace('v1', 'v2'), TEXT)).toThrow(
+    /^layout-changed: .*form is "v1", and was "v2"$/,
+  );
+  expect(() => requireSameLayout('foreign', TEXT)).toThrow(/^partitions-changed: /);
+});
