@@ -1,3 +1,4 @@
+import {setTimeout as sleep} from 'node:timers/promises';
 import {lastLines, run, which} from '../command.js';
 import type {ServerPorts} from '../environment.js';
 import {ROOT} from '../folders.js';
@@ -10,6 +11,7 @@ const PROBE_TIMEOUT_MS = 5000;
 const WAIT_SECONDS = 240;
 /** As long as a native server has, when it is stopped to be started again. */
 const STOP_SECONDS = 30;
+const POLL_MS = 200;
 
 export interface ComposeProject {
   name: string;
@@ -59,19 +61,36 @@ export async function composeAct(
   const args: Record<ServerAction, string[]> = {
     kill: ['kill', '--signal', 'SIGKILL', service],
     stop: ['stop', '--timeout', String(STOP_SECONDS), service],
-    start: [
-      ...['up', '--detach', '--no-deps', '--no-recreate'],
-      ...['--wait', '--wait-timeout', String(WAIT_SECONDS), service],
-    ],
+    start: ['up', '--detach', '--no-deps', '--no-recreate', service],
     pause: ['pause', service],
     resume: [],
   };
   if (args[action].length > 0) await mustCompose(project, args[action]);
+  if (action === 'start') await whenHealthy(project, service);
 }
 
-async function mustCompose(project: ComposeProject, args: string[]): Promise<void> {
+/** Not by `up --wait`, which gives up at once on a container that was unhealthy because it had been paused. */
+async function whenHealthy(project: ComposeProject, service: string): Promise<void> {
+  const container = (await mustCompose(project, ['ps', '--all', '--quiet', service])).trim();
+  const deadlineMs = performance.now() + WAIT_SECONDS * 1_000;
+  for (;;) {
+    const format = '{{.State.Status}} {{.State.Health.Status}}';
+    const {stdout, output} = await run('docker', ['inspect', '--format', format, container]);
+    const seen = stdout.trim();
+    if (seen === 'running healthy') return;
+    if (!seen.startsWith('running') || performance.now() > deadlineMs) {
+      const logs = await composeLogs(project, service, 12);
+      const state = seen === '' ? output.trim() : seen;
+      throw new StackError(`${service} does not answer, its container is: ${state}\n${logs.trimEnd()}`);
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+/** What it printed. */
+async function mustCompose(project: ComposeProject, args: string[]): Promise<string> {
   const result = await compose(project, args, undefined);
-  if (result.ok) return;
+  if (result.ok) return result.stdout;
   throw new StackError(`Docker Compose could not ${args.join(' ')}:\n${lastLines(result.output, 12)}`);
 }
 
