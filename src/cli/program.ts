@@ -6,6 +6,7 @@ import {ERROR_POLICY, EXIT} from '../errorPolicy.js';
 import {asProjectorError} from '../errors.js';
 import {config} from './config.js';
 import {connector, type ConnectorAction} from './connector.js';
+import {addDlqCommands} from './dlqCommands.js';
 import {lag} from './lag.js';
 import {standardOutput, type Output} from './output.js';
 import {report} from './report.js';
@@ -82,6 +83,8 @@ function createProgram(environment: Environment, output: Output, end: (exitCode:
     .action(async (options: {json: boolean}) =>
       end(await lag(options, {config: readConfig(environment, ['brokers', 'redisUrl']), output})),
     );
+
+  addDlqCommands(program, {environment, output, end});
 
   program
     .command('config')

@@ -1,0 +1,44 @@
+/** The commands of `projector dlq`, their options and their help. */
+import type {Command} from 'commander';
+import {readConfig, type Environment} from '../config.js';
+import {dlqDrop, dlqList, dlqShow, type DlqContext} from './dlq.js';
+import type {Output} from './output.js';
+
+export interface CommandContext {
+  readonly environment: Environment;
+  readonly output: Output;
+  readonly end: (exitCode: number) => void;
+}
+
+export function addDlqCommands(program: Command, {environment, output, end}: CommandContext): void {
+  const dlq = program
+    .command('dlq')
+    .description('the records that were set aside because they could not be applied');
+  const context = (): DlqContext => ({config: readConfig(environment, ['redisUrl']), output});
+
+  dlq
+    .command('list')
+    .description('places, reasons and order ids; no keys, no values')
+    .option('--json', 'print a JSON array', false)
+    .action(async (options: {json: boolean}) => end(await dlqList(options, context())));
+
+  dlq
+    .command('show')
+    .description('everything of one entry, with key and value as far as they are kept: this is customer data')
+    .argument('<name>', 'topic:partition:offset, as `dlq list` prints it')
+    .option('--json', 'print JSON', false)
+    .action(async (name: string, options: {json: boolean}) =>
+      end(await dlqShow({name, ...options}, context())),
+    );
+
+  dlq
+    .command('drop')
+    .description('remove entries; their orders stay as they are. Asks first')
+    .argument('[name...]', 'topic:partition:offset, as `dlq list` prints it')
+    .option('--all', 'all entries', false)
+    .option('--yes', 'do not ask', false)
+    .option('--json', 'print JSON', false)
+    .action(async (names: string[], options: {all: boolean; yes: boolean; json: boolean}) =>
+      end(await dlqDrop({names, ...options}, context())),
+    );
+}

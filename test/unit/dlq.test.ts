@@ -1,0 +1,173 @@
+/** The commands for records that were set aside, as far as they need no server. */
+import {isConfirmed} from '../../src/cli/dlq.js';
+import {main} from '../../src/cli/program.js';
+import type {Terminal} from '../../src/cli/terminal.js';
+import {QuarantineEntries, selectEntries, type StoredEntry} from '../../src/quarantine/entries.js';
+import {linesOf, printable, summaryOf, viewOf} from '../../src/quarantine/view.js';
+import {formatEntry, type QuarantineEntry} from '../../src/quarantineEntry.js';
+
+const SECRET = 'Zq7Secret';
+const ENTRY: QuarantineEntry = {
+  ...{topic: 'shop.order-events', partition: 3, offset: 1024n, timestampMs: '1795426801749'},
+  ...{kind: 'record-undecodable', reason: 'column total_amount is missing', orderId: '5'},
+  ...{key: Buffer.from('5'), value: Buffer.from(`{"a":"${SECRET}"}`), valueBytes: 17},
+};
+const NAME = 'shop.order-events:3:1024';
+
+describe('what is shown of an entry', () => {
+  test('a row of the list: no key, no value (I11)', () => {
+    const summary = summaryOf(ENTRY);
+    expect(summary).toEqual({
+      name: NAME,
+      kind: 'record-undecodable',
+      orderId: '5',
+      reason: 'column total_amount is missing',
+      time: '2026-11-23T09:40:01.749Z',
+    });
+    expect(JSON.stringify(summary)).not.toContain(SECRET);
+  });
+
+  test.each(['-1', 'x', '99999999999999999999'])('a record with the time %s has none', (timestampMs) => {
+    expect(summaryOf({...ENTRY, timestampMs}).time).toBeNull();
+  });
+
+  test('all of it: bytes as text where they are UTF-8, else as base64', () => {
+    expect(viewOf(ENTRY)).toMatchObject({
+      ...{topic: 'shop.order-events', partition: 3, offset: '1024', keptBytes: 17, valueBytes: 17},
+      key: {encoding: 'utf8', data: '5'},
+      value: {encoding: 'utf8', data: `{"a":"${SECRET}"}`},
+    });
+    expect(viewOf({...ENTRY, key: Buffer.from([0xff]), value: null, valueBytes: 0})).toMatchObject({
+      key: {encoding: 'base64', data: '/w=='},
+      value: null,
+    });
+  });
+
+  test('a character that was cut in two is left out; bytes that are no text stay no text', () => {
+    const cut = Buffer.from('naïve 🛒').subarray(0, 9);
+    expect(viewOf({...ENTRY, value: cut, valueBytes: 5_000}).value).toEqual({
+      encoding: 'utf8',
+      data: 'naïve ',
+    });
+    expect(viewOf({...ENTRY, value: cut, valueBytes: 9}).value?.encoding).toBe('base64');
+  });
+
+  test('its lines name everything, and steer no terminal', () => {
+    const value = Buffer.from('first\n\u001b[31mred\u0000');
+    const lines = linesOf(viewOf({...ENTRY, value, valueBytes: 9_000}));
+    expect(lines).toEqual([
+      `name    ${NAME}`,
+      'kind    record-undecodable',
+      'order   5',
+      'reason  column total_amount is missing',
+      'time    2026-11-23T09:40:01.749Z',
+      'key     5',
+      `value   the first ${value.length} of 9000 bytes`,
+      'first',
+      '\\u001b[31mred\\u0000',
+    ]);
+    expect(linesOf(viewOf({...ENTRY, key: null, value: null, orderId: null, valueBytes: 0}))).toEqual(
+      expect.arrayContaining(['order   (not known)', 'key     (none)', 'value   (none)']),
+    );
+    expect(printable('\u009b2J')).toBe('\\u009b2J');
+  });
+});
+
+/** Entries as they are in Redis. */
+async function stored(...names: string[]): Promise<StoredEntry[]> {
+  const hash = Object.fromEntries(names.map((name) => [name, formatEntry(ENTRY)]));
+  const host = {hash: () => Promise.resolve(hash), run: () => Promise.resolve([])};
+  return await new QuarantineEntries(host, '').all();
+}
+
+function refusal(choose: () => unknown): unknown {
+  try {
+    return choose();
+  } catch (error) {
+    return error;
+  }
+}
+
+describe('the choice of entries', () => {
+  test('all are in order of topic, partition and offset; what is no entry comes last', async () => {
+    const names = ['foreign', 't:1:10', 't:1:9', 't:0:100', 'a:9:9', '', 't:10:1', 't:2:1'];
+    const found = await stored(...names);
+    const sorted = ['a:9:9', 't:0:100', 't:1:9', 't:1:10', 't:2:1', 't:10:1', '', 'foreign'];
+    expect(found.map(({name}) => name)).toEqual(sorted);
+    expect(found.filter(({entry}) => entry === undefined).map(({name}) => name)).toEqual(['', 'foreign']);
+  });
+
+  test('by name, each once', async () => {
+    const all = await stored('t:1:9', 't:1:10', 't:1:11');
+    const choose = (...names: string[]): string[] =>
+      selectEntries(all, {names, all: false}).map(({name}) => name);
+    expect(choose('t:1:11', 't:1:9', 't:1:11')).toEqual(['t:1:11', 't:1:9']);
+    expect(selectEntries(all, {names: [], all: true})).toEqual(all);
+    expect(selectEntries([], {names: [], all: true})).toEqual([]);
+  });
+
+  test.each([
+    [['t:1:9', 't:1:8', 't:2:9'], 'entry-unknown', 'not set aside: t:1:8, t:2:9'],
+    [['nonsense'], 'usage', '"nonsense" is no name of an entry: topic:partition:offset'],
+    [[], 'usage', 'give the names of entries, or --all'],
+  ])('%j is refused', async (names, kind, detail) => {
+    const all = await stored('t:1:9');
+    expect(refusal(() => selectEntries(all, {names, all: false}))).toMatchObject({kind, detail});
+  });
+
+  test('names beside --all are refused', async () => {
+    const all = await stored('t:1:9');
+    const both = {names: ['t:1:9'], all: true};
+    expect(refusal(() => selectEntries(all, both))).toMatchObject({kind: 'usage'});
+  });
+});
+
+describe('the question before a drop', () => {
+  const terminal = (answer: string, asked: string[] = []): Terminal => ({
+    isInteractive: true,
+    ask: async (question) => {
+      asked.push(question);
+      return await Promise.resolve(answer);
+    },
+  });
+
+  test('names how many, and that the orders stay as they are', async () => {
+    const asked: string[] = [];
+    await isConfirmed(1, terminal('', asked));
+    await isConfirmed(12, terminal('', asked));
+    expect(asked).toEqual([
+      'Drop 1 entry? The orders stay as they are, not exact. (y/N) ',
+      'Drop 12 entries? The orders stay as they are, not exact. (y/N) ',
+    ]);
+  });
+
+  test.each(['y', 'Y', 'yes', ' YES '])('%j is a yes', async (answer) => {
+    await expect(isConfirmed(1, terminal(answer))).resolves.toBe(true);
+  });
+
+  test.each(['', 'n', 'no', 'yep', 'j', 'y n'])('%j is a no', async (answer) => {
+    await expect(isConfirmed(1, terminal(answer))).resolves.toBe(false);
+  });
+
+  test('nobody to ask is a wrong usage', async () => {
+    const nobody = {...terminal('y'), isInteractive: false};
+    await expect(isConfirmed(1, nobody)).rejects.toMatchObject({
+      kind: 'usage',
+      detail: expect.stringContaining('--yes') as string,
+    });
+  });
+});
+
+test.each([[['list']], [['show', NAME]], [['drop', NAME]]])(
+  'dlq %j without settings: one line that says what is missing, and exit code 2',
+  async (args) => {
+    const lines: string[] = [];
+    const notes: string[] = [];
+    const output = {line: (text: string) => lines.push(text), note: (text: string) => notes.push(text)};
+    expect(await main(['node', 'projector', 'dlq', ...args], {}, output)).toBe(2);
+    expect([lines, notes]).toEqual([
+      [],
+      [expect.stringMatching(/^projector: config-invalid: .*REDIS_URL is not set/)],
+    ]);
+  },
+);
