@@ -3,6 +3,7 @@ import {Redis} from 'ioredis';
 import {createConnection, type Connection, type ResultSetHeader, type RowDataPacket} from 'mysql2/promise';
 import {compare} from '../../stack/comparison.js';
 import {WorkerProcess} from '../../stack/worker.js';
+import {inTransaction} from '../../stack/workload.js';
 import {partitionOf} from './kafka.js';
 import {testStack, variables} from './stack.js';
 import {until} from './until.js';
@@ -45,18 +46,7 @@ export async function connectMysql(): Promise<Connection> {
   });
 }
 
-/** A transaction: committed when `work` resolves, else rolled back. */
-export async function inTransaction<T>(mysql: Connection, work: () => Promise<T>): Promise<T> {
-  await mysql.beginTransaction();
-  try {
-    const result = await work();
-    await mysql.commit();
-    return result;
-  } catch (error) {
-    await mysql.rollback();
-    throw error;
-  }
-}
+export {inTransaction};
 
 const PARTITIONS = 6;
 let nonce = Date.now() * 1_000;
