@@ -27,6 +27,11 @@ export default {
     },
     {
       ...shared,
+      displayName: 'simulation',
+      testMatch: ['<rootDir>/test/simulation/**/*.test.ts'],
+    },
+    {
+      ...shared,
       displayName: 'stack',
       testMatch: ['<rootDir>/test/{integration,pipeline}/**/*.test.ts'],
       globalSetup: '<rootDir>/test/support/startStack.mjs',

@@ -22,6 +22,7 @@ step('lint', 'eslint', ['.']);
 step('types', 'tsc', ['-p', 'tsconfig.json']);
 jest('fast', []);
 if (mode === 'all') {
+  jest('simulation', []);
   jest('stack', ['--runInBand']);
   jest('containers', ['--runInBand']);
 }

@@ -1,0 +1,263 @@
+/**
+ * What src/apply/apply.lua does, said again in TypeScript on a Redis in memory: written from the script's header, and held to
+ * the script by test/integration/fakeRedisContract.test.ts, which runs random commands on this and on a real Redis.
+ */
+import {ReplyError, type Keyspace} from './keyspace.js';
+import {readArguments, type Patch, type ScriptInput} from './scriptInput.js';
+
+const DIGITS_MAX = 15;
+const WHOLE_TOTAL = /^-?[1-9]\d*$/;
+const AMOUNT = /^(-?\d+)\.?(\d*)$/;
+const LINE = /^(-?\d+):(-?\d+)$/;
+
+/** The differences that a chunk makes, by member. */
+interface Sums {
+  readonly units: Map<string, bigint>;
+  readonly spent: Map<string, bigint>;
+  orders: bigint;
+  totalUnits: bigint;
+  revenue: bigint;
+}
+
+interface OrderWrite {
+  readonly orderKey: string;
+  readonly linesKey: string;
+  readonly reset: boolean;
+  readonly setLines: (readonly [string, string])[];
+  readonly deleteLines: string[];
+  /** Undefined when the order's hash is left alone. */
+  readonly fields: (readonly [string, string])[] | undefined;
+  readonly deleteFields: readonly string[];
+}
+
+/** Thrown inside, answered as a reply. */
+class Spoiled extends Error {
+  readonly reply: string[];
+
+  constructor(orderId: string, what: string) {
+    super(what);
+    this.reply = ['spoiled', orderId, what];
+  }
+}
+
+/** Runs the script; returns its reply, throws its errors. */
+export function applyChunk(keys: Keyspace, positionKey: string, args: readonly string[]): string[] {
+  const stored = keys.string(positionKey) ?? '';
+  if (stored !== args[0]) return ['refused', stored];
+  const input = readArguments(args);
+  const layoutKey = `${input.prefix}projector:layout`;
+  const layout = keys.string(layoutKey);
+  if (layout !== null && layout !== input.layout) return ['layout', layout];
+  requireSoundSharedKeys(keys, input, {hasPosition: stored !== '', hasLayout: layout !== null});
+
+  const sums: Sums = {units: new Map(), spent: new Map(), orders: 0n, totalUnits: 0n, revenue: 0n};
+  let writes: OrderWrite[];
+  try {
+    writes = input.patches.map((patch) => planPatch(keys, patch, {input, sums}));
+  } catch (error) {
+    if (error instanceof Spoiled) return error.reply;
+    throw error;
+  }
+  moveCounters(keys, input, sums);
+  moveReports(keys, input.prefix, sums);
+  for (const write of writes) writeOrder(keys, write);
+  if (input.settled.length > 0 || input.quarantined.length > 0) {
+    keys.changeHash(`${input.prefix}projector:quarantine`, input.settled, input.quarantined);
+  }
+  if (layout === null) keys.setString(layoutKey, input.layout);
+  keys.setString(positionKey, input.next);
+  return ['applied', String(input.patches.length)];
+}
+
+function corrupt(key: string, what: string): ReplyError {
+  return new ReplyError(`CORRUPT ${key}: ${what}`);
+}
+
+function requireSoundSharedKeys(
+  keys: Keyspace,
+  {prefix}: ScriptInput,
+  {hasPosition, hasLayout}: {hasPosition: boolean; hasLayout: boolean},
+): void {
+  const totalsKey = `${prefix}report:totals`;
+  for (const [key, wanted] of [
+    [`${prefix}report:products`, 'zset'],
+    [`${prefix}report:users`, 'zset'],
+    [totalsKey, 'hash'],
+    [`${prefix}projector:quarantine`, 'hash'],
+  ] as const) {
+    const type = keys.get(key)?.type ?? wanted;
+    if (type !== wanted) throw corrupt(key, `is a ${type}, not a ${wanted}`);
+  }
+  const totals = keys.hash(totalsKey);
+  if (hasPosition && !totals.has('orders')) throw corrupt(totalsKey, 'is missing beside a position');
+  if (hasPosition && !hasLayout) throw corrupt(`${prefix}projector:layout`, 'is missing beside a position');
+  for (const field of ['orders', 'units', 'revenue']) {
+    const total = totals.get(field) ?? '0';
+    const isWhole = total === '0' || (total.length <= 17 && WHOLE_TOTAL.test(total));
+    if (!isWhole) throw corrupt(totalsKey, 'holds a field that is no whole number');
+  }
+}
+
+/** Reads what stands there, counts it off, counts the new state on. */
+function planPatch(
+  keys: Keyspace,
+  patch: Patch,
+  {input, sums}: {input: ScriptInput; sums: Sums},
+): OrderWrite {
+  const orderKey = `${input.prefix}order:${patch.id}`;
+  const linesKey = `${input.prefix}order_lines:${patch.id}`;
+  const spoiled = (key: string, what: string): Spoiled => new Spoiled(patch.id, `${key} ${what}`);
+  for (const key of [orderKey, linesKey]) {
+    if ((keys.get(key)?.type ?? 'hash') !== 'hash') throw spoiled(key, 'is no hash');
+    // The script reads the lines only after it has judged the order.
+    if (key === orderKey)
+      requireWholeOrder(keys.hash(orderKey), () => spoiled(orderKey, 'lacks user_id or total_amount'));
+  }
+  const before = keys.hash(orderKey);
+  const userBefore = before.get('user_id');
+  const amountBefore = before.get('total_amount');
+  const existed = userBefore !== undefined && amountBefore !== undefined;
+  const lines = new Map(keys.hash(linesKey));
+  if (existed) {
+    if (!countLines(sums, lines, -1n)) throw spoiled(linesKey, 'holds a line that cannot be read');
+    if (!countOrder(sums, {user: userBefore, amount: amountBefore}, -1n)) {
+      throw spoiled(orderKey, 'holds an amount that cannot be read');
+    }
+  }
+  const reset = patch.mode === 'replace' || patch.mode === 'clear';
+  if (reset) lines.clear();
+  const {setLines, deleteLines} = changeLines(lines, patch.lines);
+  const row = patch.row ?? (existed && !reset ? {user: userBefore, amount: amountBefore} : undefined);
+  if (row !== undefined) {
+    if (!countLines(sums, lines, 1n)) throw spoiled(linesKey, 'holds a line that cannot be read');
+    if (!countOrder(sums, row, 1n)) throw spoiled(orderKey, 'would hold an amount that cannot be read');
+  }
+  const fields =
+    row === undefined ? undefined : [...rowFields(patch, input.extraNames), ...itemFields(lines)];
+  const deleteFields = reset ? [] : input.extraNames.filter((_, index) => patch.row?.extra[index] === null);
+  return {orderKey, linesKey, reset, setLines, deleteLines, fields, deleteFields};
+}
+
+function requireWholeOrder(fields: ReadonlyMap<string, string>, failure: () => Error): void {
+  if (fields.has('user_id') !== fields.has('total_amount')) throw failure();
+}
+
+/** Brings the lines to their new state; returns what has to be written for it. */
+function changeLines(
+  lines: Map<string, string>,
+  changes: Patch['lines'],
+): Pick<OrderWrite, 'setLines' | 'deleteLines'> {
+  const setLines: [string, string][] = [];
+  const deleteLines: string[] = [];
+  for (const [id, line] of changes) {
+    if (line === '') {
+      if (lines.delete(id)) deleteLines.push(id);
+    } else if (lines.get(id) !== line) {
+      lines.set(id, line);
+      setLines.push([id, line]);
+    }
+  }
+  return {setLines, deleteLines};
+}
+
+function rowFields({id, row}: Patch, extraNames: readonly string[]): [string, string][] {
+  if (row === undefined) return [];
+  const fields: [string, string][] = [
+    ['id', id],
+    ['user_id', row.user],
+    ['total_amount', row.amount],
+  ];
+  extraNames.forEach((name, index) => {
+    const value = row.extra[index] ?? null;
+    if (value !== null) fields.push([name, value]);
+  });
+  return fields;
+}
+
+function itemFields(lines: ReadonlyMap<string, string>): [string, string][] {
+  const sorted =
+    lines.size > 1 ? [...lines].sort(([a], [b]) => (BigInt(a) < BigInt(b) ? -1 : 1)) : [...lines];
+  const items = sorted.map(([, line]) => {
+    const colon = line.indexOf(':');
+    return `product_id:${line.slice(0, colon)},quantity:${line.slice(colon + 1)}`;
+  });
+  return [
+    ['items_count', String(lines.size)],
+    ['items', items.join(';')],
+  ];
+}
+
+function add(sums: Map<string, bigint>, member: string, delta: bigint): void {
+  sums.set(member, (sums.get(member) ?? 0n) + delta);
+}
+
+function countLines(sums: Sums, lines: ReadonlyMap<string, string>, sign: bigint): boolean {
+  for (const line of lines.values()) {
+    const [, product, quantity] = LINE.exec(line) ?? [];
+    if (product === undefined || quantity === undefined || quantity.length > DIGITS_MAX) return false;
+    const count = sign * BigInt(quantity);
+    add(sums.units, product, count);
+    sums.totalUnits += count;
+  }
+  return true;
+}
+
+function countOrder(sums: Sums, {user, amount}: {user: string; amount: string}, sign: bigint): boolean {
+  const [, whole, decimals] = AMOUNT.exec(amount) ?? [];
+  if (whole === undefined || decimals === undefined || whole.length + decimals.length > DIGITS_MAX)
+    return false;
+  const cents = BigInt(whole + decimals);
+  add(sums.spent, user, sign * cents);
+  sums.revenue += sign * cents;
+  sums.orders += sign;
+  return true;
+}
+
+/** All or nothing: the script takes back what it counted before the one that it could not count. */
+function moveCounters(keys: Keyspace, {prefix, products}: ScriptInput, {units}: Sums): void {
+  const seen = new Set(products);
+  for (const product of products) add(units, product, 0n);
+  const counted: [string, string][] = [];
+  for (const [product, delta] of units) {
+    if (delta === 0n && !seen.has(product)) continue;
+    const key = `${prefix}product:${product}:sold`;
+    try {
+      counted.push([key, keys.incremented(key, delta)]);
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      throw corrupt(key, 'is no whole number that can be counted on');
+    }
+  }
+  for (const [key, text] of counted) keys.setString(key, text);
+}
+
+function moveReports(keys: Keyspace, prefix: string, sums: Sums): void {
+  const {units, spent, orders, totalUnits, revenue} = sums;
+  for (const [product, delta] of units) {
+    if (delta !== 0n) keys.raiseScore(`${prefix}report:products`, product, Number(delta));
+  }
+  for (const [user, delta] of spent) {
+    if (delta !== 0n) keys.raiseScore(`${prefix}report:users`, user, Number(delta));
+  }
+  const totalsKey = `${prefix}report:totals`;
+  const totals = keys.hash(totalsKey);
+  const raised = (field: string, delta: bigint): [string, string] => [
+    field,
+    String(BigInt(totals.get(field) ?? '0') + delta),
+  ];
+  keys.changeHash(
+    totalsKey,
+    [],
+    [raised('orders', orders), raised('units', totalUnits), raised('revenue', revenue)],
+  );
+}
+
+function writeOrder(keys: Keyspace, write: OrderWrite): void {
+  const {orderKey, linesKey, reset, setLines, deleteLines, fields, deleteFields} = write;
+  if (reset) {
+    keys.put(orderKey, undefined);
+    keys.put(linesKey, undefined);
+  }
+  if (deleteLines.length > 0 || setLines.length > 0) keys.changeHash(linesKey, deleteLines, setLines);
+  if (fields !== undefined) keys.changeHash(orderKey, deleteFields, fields);
+}

@@ -1,0 +1,106 @@
+/**
+ * The keys of a Redis in memory, as far as the read model and a foreign hand need its types. A value is replaced, never changed
+ * in place, so a dump is a copy of the map.
+ */
+export type StoredValue =
+  | {readonly type: 'string'; readonly text: string}
+  | {readonly type: 'hash'; readonly fields: ReadonlyMap<string, string>}
+  | {readonly type: 'zset'; readonly scores: ReadonlyMap<string, number>}
+  /** Only a foreign hand makes one. */
+  | {readonly type: 'list'; readonly item: string};
+
+/** An error as Redis answers it: the first word is its code. */
+export class ReplyError extends Error {}
+
+export type Dump = ReadonlyMap<string, StoredValue>;
+
+const NO_FIELDS: ReadonlyMap<string, string> = new Map();
+const NO_SCORES: ReadonlyMap<string, number> = new Map();
+const INTEGER = /^(?:0|-?[1-9]\d*)$/;
+const INTEGER_MAX = 2n ** 63n - 1n;
+
+export class Keyspace {
+  #values = new Map<string, StoredValue>();
+
+  keys(): IterableIterator<string> {
+    return this.#values.keys();
+  }
+
+  get size(): number {
+    return this.#values.size;
+  }
+
+  get(key: string): StoredValue | undefined {
+    return this.#values.get(key);
+  }
+
+  /** Sets a key to this value; undefined deletes it. */
+  put(key: string, value: StoredValue | undefined): void {
+    if (value === undefined) this.#values.delete(key);
+    else this.#values.set(key, value);
+  }
+
+  dump(): Dump {
+    return new Map(this.#values);
+  }
+
+  restore(dump: Dump): void {
+    this.#values = new Map(dump);
+  }
+
+  string(key: string): string | null {
+    const value = this.#values.get(key);
+    if (value === undefined) return null;
+    if (value.type !== 'string') throw wrongType();
+    return value.text;
+  }
+
+  setString(key: string, text: string): void {
+    this.#values.set(key, {type: 'string', text});
+  }
+
+  hash(key: string): ReadonlyMap<string, string> {
+    const value = this.#values.get(key);
+    if (value === undefined) return NO_FIELDS;
+    if (value.type !== 'hash') throw wrongType();
+    return value.fields;
+  }
+
+  /** Deletes some fields, then sets others; a hash without fields is no key. */
+  changeHash(key: string, deleted: Iterable<string>, set: Iterable<readonly [string, string]>): void {
+    const fields = new Map(this.hash(key));
+    for (const field of deleted) fields.delete(field);
+    for (const [field, text] of set) fields.set(field, text);
+    this.put(key, fields.size === 0 ? undefined : {type: 'hash', fields});
+  }
+
+  /** What INCRBY would store; throws as it does. */
+  incremented(key: string, delta: bigint): string {
+    const text = this.string(key) ?? '0';
+    if (!INTEGER.test(text) || !fits(BigInt(text))) {
+      throw new ReplyError('ERR value is not an integer or out of range');
+    }
+    const sum = BigInt(text) + delta;
+    if (!fits(sum)) throw new ReplyError('ERR increment or decrement would overflow');
+    return String(sum);
+  }
+
+  /** ZINCRBY, then ZREM of a member that stands at 0. */
+  raiseScore(key: string, member: string, delta: number): void {
+    const value = this.#values.get(key);
+    if (value !== undefined && value.type !== 'zset') throw wrongType();
+    const scores = new Map(value?.scores ?? NO_SCORES);
+    const score = (scores.get(member) ?? 0) + delta;
+    if (score === 0) scores.delete(member);
+    else scores.set(member, score);
+    this.put(key, scores.size === 0 ? undefined : {type: 'zset', scores});
+  }
+}
+
+export function wrongType(): ReplyError {
+  return new ReplyError('WRONGTYPE Operation against a key holding the wrong kind of value');
+}
+
+function fits(number: bigint): boolean {
+  return number <= INTEGER_MAX && number >= -INTEGER_MAX - 1n;
+}

@@ -1,0 +1,96 @@
+/** What kind of run a seed is: how large, and which faults may happen. Each run knows only some of them, so that all mixtures come up. */
+import {FAILPOINT_NAMES, type FailpointAction, type FailpointName} from '../../src/failpoints.js';
+import type {ProjectorSettings} from '../../src/projector.js';
+import type {Random} from '../support/random.js';
+
+/** Every fault, with its weight among them. */
+export const FAULTS = {
+  'connection cut': 1,
+  'reply too late': 1,
+  crash: 0.7,
+  'failpoint reached': 0,
+  'worker freezes': 0.5,
+  'unasked rebalance': 0.8,
+  eviction: 0.5,
+  'graceful stop': 0.5,
+  'roll-back': 0.5,
+  failover: 0.5,
+  flush: 0.3,
+  'Redis in trouble': 0.6,
+  'Redis away': 0.5,
+  'scripts lost': 0.5,
+  'Kafka away': 0.5,
+  'ack fails': 1,
+  'fetch jumps': 0.8,
+  'late batch': 0.8,
+  'offset gap': 0.8,
+  'Debezium goes back': 0.4,
+  'bad record': 0.8,
+  'order spoiled': 0.5,
+  'shared key corrupt': 0.25,
+  'time jumps': 0.8,
+} as const;
+export type Fault = keyof typeof FAULTS;
+export const FAULT_NAMES = Object.keys(FAULTS) as Fault[];
+
+export interface Plan {
+  readonly partitions: number;
+  readonly workersMax: number;
+  readonly prefix: string;
+  /** Actions before the world calms down. */
+  readonly steps: number;
+  /** Records that the shop writes, about. */
+  readonly records: number;
+  readonly faults: ReadonlySet<Fault>;
+  /** Share of faults among all actions. */
+  readonly faultShare: number;
+}
+
+export interface FailpointPlan {
+  readonly name: FailpointName;
+  readonly action: FailpointAction;
+  readonly time: number;
+}
+
+export function drawPlan(random: Random): Plan {
+  const share = random.pick([0, 0.1, 0.25, 0.5, 1]);
+  const faults = new Set(FAULT_NAMES.filter(() => random.chance(share)));
+  return {
+    partitions: random.int(1, 3),
+    workersMax: random.int(1, 3),
+    prefix: random.pick(['', 'shop:']),
+    steps: random.int(40, 240),
+    records: random.int(10, 60),
+    faults,
+    faultShare: random.pick([0.03, 0.1, 0.2]),
+  };
+}
+
+/** How a worker of this run is set up. */
+export function drawSettings(
+  random: Random,
+  {partitions, topic}: {partitions: number; topic: string},
+): ProjectorSettings {
+  return {
+    topic,
+    partitions,
+    quarantineMax: 1_000,
+    quarantineWindow: 1_000,
+    chunkOrdersMax: random.int(1, 4),
+    chunkRecordsMax: random.pick([1, 3, 7, 20]),
+    queueBytesMax: random.pick([1, 2_000, 100_000]),
+    ackIntervalMs: 5_000,
+    summaryIntervalMs: 60_000,
+    stopTimeoutMs: 10_000,
+  };
+}
+
+/** Places where an error, unlike a death, would leave a promise that nobody waits for; no real error comes from there. */
+const NO_THROW: readonly FailpointName[] = ['script-in-flight', 'ack-in-flight'];
+
+export function drawFailpoint(random: Random): FailpointPlan {
+  const name = random.pick(FAILPOINT_NAMES);
+  const action = random.pick(['kill', 'kill', 'kill', 'block', 'throw'] as const);
+  const safe = action === 'throw' && NO_THROW.includes(name) ? 'kill' : action;
+  return {name, action: safe, time: random.int(1, 6)};
+}

@@ -1,0 +1,111 @@
+/** One whole worker of the simulated world: all of src but the clients, on a fake log, a fake Redis and a fake clock. */
+import {ReadModel} from '../../src/apply/readModel.js';
+import {decodeRecord} from '../../src/decode/decode.js';
+import {asProjectorError, type ProjectorError} from '../../src/errors.js';
+import type {Failpoint} from '../../src/failpoints.js';
+import {Projector, type ProjectorSettings} from '../../src/projector.js';
+import {EXTRA_COLUMNS} from '../support/arbitraries.js';
+import {SHOP} from '../support/records.js';
+import type {SimGroup} from './group.js';
+import {Killed, type Life} from './life.js';
+import type {FailpointPlan} from './plan.js';
+import {SimClock} from './simClock.js';
+import {SimLog} from './simLog.js';
+import type {SimTopic} from './topic.js';
+import {SimRedis} from './wire.js';
+
+export interface WorkerWorld {
+  readonly topic: SimTopic;
+  readonly group: SimGroup;
+  readonly prefix: string;
+  readonly layout: string;
+}
+
+export interface WorkerOptions {
+  readonly name: string;
+  readonly settings: ProjectorSettings;
+  readonly failpoint: FailpointPlan | undefined;
+  /** False when the time for faults is over. */
+  readonly onFailpoint: (worker: SimWorker, plan: FailpointPlan) => boolean;
+}
+
+const SCHEMA = {...SHOP, extraColumns: EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}))};
+
+export class SimWorker {
+  readonly life: Life;
+  readonly clock: SimClock;
+  readonly redis: SimRedis;
+  readonly log: SimLog;
+  readonly projector: Projector;
+  /** A failpoint made it fail: then its end with an error is no wonder. */
+  hasThrown = false;
+  isStopping = false;
+  /** Set when it has ended by itself. */
+  ended: {readonly failure: ProjectorError | undefined} | undefined;
+  /** The last lines of its log. */
+  readonly messages: string[] = [];
+
+  constructor(world: WorkerWorld, options: WorkerOptions) {
+    const {topic, group, prefix, layout} = world;
+    this.life = {name: options.name, isDead: false, isFrozen: false};
+    this.clock = new SimClock(this.life);
+    this.redis = new SimRedis(this.life);
+    this.log = new SimLog(this.life, topic, group);
+    const tell = (_fields: object, message: string): void => {
+      this.messages.push(message);
+      if (this.messages.length > 5) this.messages.shift();
+    };
+    this.projector = new Projector(options.settings, {
+      log: this.log,
+      model: new ReadModel(this.redis, topic.name, {prefix, layout, extraColumns: EXTRA_COLUMNS}),
+      decode: (record) => decodeRecord(record, SCHEMA),
+      clock: this.clock,
+      logger: {info: tell, warn: tell, error: tell},
+      failpoint: this.#failpoint(options),
+    });
+  }
+
+  get name(): string {
+    return this.life.name;
+  }
+
+  /** Its process exists. */
+  get isAlive(): boolean {
+    return !this.life.isDead && this.ended === undefined;
+  }
+
+  /** It exists and hears. */
+  get isActive(): boolean {
+    return this.isAlive && !this.life.isFrozen;
+  }
+
+  run(onEnd: (worker: SimWorker) => void): void {
+    const end = (failure: ProjectorError | undefined): void => {
+      if (this.life.isDead) return;
+      this.ended = {failure};
+      onEnd(this);
+    };
+    this.projector.run().then(
+      () => end(undefined),
+      (error: unknown) => end(asProjectorError(error)),
+    );
+  }
+
+  stop(): void {
+    this.isStopping = true;
+    this.projector.stop();
+  }
+
+  #failpoint({failpoint: plan, onFailpoint}: WorkerOptions): Failpoint {
+    let reached = 0;
+    return (name) => {
+      if (this.life.isDead) throw new Killed();
+      if (plan?.name !== name || ++reached !== plan.time) return;
+      if (!onFailpoint(this, plan)) return;
+      if (plan.action === 'kill') throw new Killed();
+      if (plan.action !== 'throw') return;
+      this.hasThrown = true;
+      throw new Error('a failpoint was reached');
+    };
+  }
+}

@@ -1,0 +1,48 @@
+/** Whole workers in a simulated world: 10,000 seeds, each a run of its own, with faults of all kinds. */
+import {MUTANTS} from './mutants.js';
+import {FAULT_NAMES, type Fault} from './plan.js';
+import {simulate, type Outcome} from './simulate.js';
+
+const SEEDS = 10_000;
+/** Far beyond the minute that it takes: machines are slow when they have other things to do. */
+const SEEDS_TIMEOUT_MS = 600_000;
+
+function told({seed, failure, actions}: Outcome): string {
+  return [
+    ...actions.slice(-200),
+    `seed ${seed}: ${failure ?? 'as it must be'}; run it again: npm run simulate -- --seed ${seed}`,
+  ].join('\n');
+}
+
+test(
+  `${SEEDS} seeds: Redis is the fold of the log after every script, and nothing is lost in the end (I1, I3, I4, I6, I7, C1, C2, S3)`,
+  async () => {
+    const faults = new Map<Fault, number>();
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const outcome = await simulate(seed);
+      if (outcome.failure !== undefined) throw new Error(told(outcome));
+      for (const [fault, count] of outcome.faults) faults.set(fault, (faults.get(fault) ?? 0) + count);
+    }
+    expect(FAULT_NAMES.filter((fault) => (faults.get(fault) ?? 0) < SEEDS / 20)).toEqual([]);
+  },
+  SEEDS_TIMEOUT_MS,
+);
+
+test('the same seed makes the same run, action by action', async () => {
+  for (const seed of [3, 33, 333, 3_333]) {
+    const [first, again] = [await simulate(seed), await simulate(seed)];
+    expect(again.actions).toEqual(first.actions);
+    expect(first.actions.length).toBeGreaterThan(20);
+  }
+});
+
+describe('a fault in the apply script is found within 300 seeds', () => {
+  test.each(Object.entries(MUTANTS))('%s', async (_name, apply) => {
+    let found: Outcome | undefined;
+    for (let seed = 1; seed <= 300 && found === undefined; seed++) {
+      const outcome = await simulate(seed, {apply});
+      if (outcome.failure !== undefined) found = outcome;
+    }
+    expect(found?.failure).toMatch(/./);
+  });
+});

@@ -1,0 +1,149 @@
+/**
+ * One worker's connection to Redis, as real as it hurts.
+ *
+ * Commands of one socket are executed in their order, each at a time of the scheduler's choice, and answered in that order. When
+ * the socket breaks, everything in flight rejects at the worker; but what had reached the server's side of it is executed
+ * still, at any later time, even after the worker has connected again and sent other commands.
+ */
+import type {ScriptHost} from '../../src/apply/readModel.js';
+import type {Script} from '../../src/clients/redis.js';
+import {ProjectorError} from '../../src/errors.js';
+import {translated, type RedisCommand} from './fakeRedis.js';
+import {ReplyError} from './keyspace.js';
+import type {Life} from './life.js';
+import type {SimServer} from './server.js';
+
+interface Flight {
+  readonly command: RedisCommand;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+  answer?: {readonly value: unknown} | {readonly error: unknown};
+}
+
+/** A socket, and what the server has still to do with it. */
+export class Wire {
+  readonly server: SimServer;
+  /** Whose socket it is, for the trace. */
+  readonly owner: string;
+  readonly sent: Flight[] = [];
+  readonly answered: Flight[] = [];
+
+  constructor(server: SimServer, owner: string) {
+    this.server = server;
+    this.owner = owner;
+  }
+
+  /** The server executes the oldest command; returns what it was and what came of it. */
+  execute(): string {
+    const flight = this.sent.shift();
+    if (flight === undefined) throw new Error('nothing was sent');
+    const {command} = flight;
+    try {
+      flight.answer = {value: this.server.execute(command)};
+    } catch (error) {
+      if (!(error instanceof ReplyError)) throw error;
+      flight.answer = {error};
+    }
+    this.answered.push(flight);
+    return `${textOf(command)}: ${answerText(flight.answer)}`;
+  }
+}
+
+export class SimRedis implements ScriptHost {
+  /** Undefined while there is no connection. */
+  wire: Wire | undefined;
+  readonly #life: Life;
+
+  constructor(life: Life) {
+    this.#life = life;
+  }
+
+  async run({name}: Script, key: string, args: readonly string[]): Promise<unknown> {
+    try {
+      return await this.#send({kind: 'script', name, isByDigest: true, key, args});
+    } catch (error) {
+      if (!(error instanceof ReplyError) || !error.message.startsWith('NOSCRIPT')) throw translated(error);
+    }
+    // As ioredis does it: behind whatever was sent meanwhile.
+    return await this.#send({kind: 'script', name, isByDigest: false, key, args}).catch(rethrowTranslated);
+  }
+
+  async getAll(keys: readonly string[]): Promise<(string | null)[]> {
+    if (keys.length === 0) return [];
+    return (await this.#send({kind: 'getAll', keys}).catch(rethrowTranslated)) as (string | null)[];
+  }
+
+  async hashFields(key: string): Promise<string[]> {
+    return (await this.#send({kind: 'hashFields', key}).catch(rethrowTranslated)) as string[];
+  }
+
+  connect(server: SimServer): void {
+    this.wire = new Wire(server, this.#life.name);
+  }
+
+  /** The worker hears the oldest answer. True when it is one after which the client leaves the connection. */
+  hear(): boolean {
+    const flight = this.wire?.answered.shift();
+    if (flight?.answer === undefined) throw new Error('nothing was answered');
+    if ('value' in flight.answer) {
+      flight.resolve(flight.answer.value);
+      return false;
+    }
+    const {error} = flight.answer;
+    flight.reject(error);
+    return error instanceof ReplyError && error.message.startsWith('READONLY');
+  }
+
+  /** The socket breaks after so many of the unexecuted commands had arrived. Returns it if the server has work left on it. */
+  cut(arrived: number): Wire | undefined {
+    const {wire} = this;
+    if (wire === undefined) return undefined;
+    this.wire = undefined;
+    const lost = [...wire.answered, ...wire.sent];
+    wire.answered.length = 0;
+    wire.sent.length = Math.min(arrived, wire.sent.length);
+    const error = new ProjectorError('redis-unreachable', 'the connection broke');
+    if (!this.#life.isDead) for (const {reject} of lost) reject(error);
+    return wire.sent.length > 0 ? wire : undefined;
+  }
+
+  async #send(command: RedisCommand): Promise<unknown> {
+    return await new Promise((resolve, reject) => {
+      if (this.#life.isDead) return;
+      if (this.wire !== undefined) {
+        this.wire.sent.push({command, resolve, reject});
+        return;
+      }
+      // Not in this same step: the worker may be killed in it.
+      queueMicrotask(() => {
+        if (!this.#life.isDead) reject(new ProjectorError('redis-unreachable', 'there is no connection'));
+      });
+    });
+  }
+}
+
+function rethrowTranslated(error: unknown): never {
+  throw translated(error);
+}
+
+function textOf(command: RedisCommand): string {
+  if (command.kind !== 'script') return command.kind;
+  const [expected = '', next = ''] = command.args;
+  const digest = command.isByDigest ? '' : ' in full';
+  return `script${digest} ${command.key.slice(-1)} ${nextOf(expected)}>${nextOf(next)}`;
+}
+
+/** The next offset of a position text, for the trace. */
+function nextOf(position: string): string {
+  return position === '' ? '-' : (position.split(' ')[1] ?? '?');
+}
+
+function answerText(answer: NonNullable<Flight['answer']>): string {
+  if ('error' in answer) return answer.error instanceof Error ? answer.error.message : 'failed';
+  const {value} = answer;
+  if (!Array.isArray(value)) return 'done';
+  const [first, second] = value as unknown[];
+  return typeof first === 'string' && first.startsWith('v1 ')
+    ? nextOf(first)
+    : `${String(first)} ${String(second)}`;
+}

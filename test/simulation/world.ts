@@ -1,0 +1,176 @@
+/** The simulated world: servers, workers, what is on its way between them, and what everyone may expect of it. */
+import {formatLayout} from '../../src/layout.js';
+import {EXTRA_COLUMNS} from '../support/arbitraries.js';
+import {Random} from '../support/random.js';
+import type {ApplyFunction} from './fakeRedis.js';
+import {SimGroup} from './group.js';
+import {drawFailpoint, drawPlan, drawSettings, type FailpointPlan, type Fault, type Plan} from './plan.js';
+import {SimServer, type ServerDump} from './server.js';
+import {Shop, type Event} from './shop.js';
+import {SimWorker} from './simWorker.js';
+import {SimTopic} from './topic.js';
+import {Violation} from './violation.js';
+import type {Wire} from './wire.js';
+
+/** One thing that may happen next; returns what it was, for the trace. */
+export interface Offer {
+  readonly weight: number;
+  readonly act: () => string;
+}
+
+/** How a worker may end when a shared key was corrupt. */
+const CORRUPT_ENDS = ['read-model-corrupt', 'position-unreadable', 'layout-changed', 'partitions-changed'];
+
+export class World {
+  readonly random: Random;
+  readonly plan: Plan;
+  readonly topic: SimTopic;
+  readonly shop: Shop;
+  readonly group: SimGroup;
+  readonly workers: SimWorker[] = [];
+  /** Broken sockets on which servers have still work to do. */
+  orphans: Wire[] = [];
+  /** Where new connections go. */
+  server: SimServer;
+  /** Backups of Redis. */
+  readonly dumps: ServerDump[] = [];
+  /** Everything that was written to the log, in the order of the database. */
+  readonly written: Event[] = [];
+  isRedisReachable = true;
+  isKafkaReachable = true;
+  readonly everSpoiled = new Set<string>();
+  readonly spoiledKeys = new Set<string>();
+  readonly faultCounts = new Map<Fault, number>();
+  /** Set when an outcome may have got lost: then the workers together may count less than there was. */
+  mayMiscount = false;
+  hasCorrupted = false;
+  /** What ended a worker although it should not have. */
+  violation: Violation | undefined;
+  readonly #layout: string;
+  #servers = 1;
+  #isCalm = false;
+
+  constructor(seed: number, apply: ApplyFunction) {
+    this.random = new Random(seed);
+    this.plan = drawPlan(this.random);
+    const {partitions, prefix} = this.plan;
+    this.topic = new SimTopic(partitions);
+    this.shop = new Shop(this.random, partitions);
+    this.group = new SimGroup(this.topic.partitions);
+    const columns = EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}));
+    this.#layout = formatLayout({
+      ...{topic: this.topic.name, partitions},
+      moneyDecimals: 2,
+      extraColumns: columns,
+    });
+    const {topic, everSpoiled} = this;
+    const settings = {topic, everSpoiled, prefix, apply, layout: this.#layout, extraColumns: EXTRA_COLUMNS};
+    this.server = new SimServer('redis1', settings);
+  }
+
+  has(fault: Fault): boolean {
+    return !this.#isCalm && this.plan.faults.has(fault);
+  }
+
+  count(fault: Fault): void {
+    this.faultCounts.set(fault, (this.faultCounts.get(fault) ?? 0) + 1);
+  }
+
+  get alive(): SimWorker[] {
+    return this.workers.filter(({isAlive}) => isAlive);
+  }
+
+  write(...events: readonly Event[]): void {
+    for (const event of events) this.topic.append(event);
+    this.written.push(...events);
+  }
+
+  startWorker(): string {
+    const {random, topic, group, plan} = this;
+    const failpoint = this.has('failpoint reached') && random.chance(0.7) ? drawFailpoint(random) : undefined;
+    const worker = new SimWorker(
+      {topic, group, prefix: plan.prefix, layout: this.#layout},
+      {
+        name: `w${this.workers.length + 1}`,
+        settings: drawSettings(random, {partitions: plan.partitions, topic: topic.name}),
+        failpoint,
+        onFailpoint: (reached, what) => this.#onFailpoint(reached, what),
+      },
+    );
+    this.workers.push(worker);
+    if (this.isRedisReachable) worker.redis.connect(this.server);
+    worker.run((ended) => this.#onEnd(ended));
+    return `${worker.name} starts`;
+  }
+
+  /** The connection breaks; what had arrived by then is executed some time. */
+  cut(worker: SimWorker, arrived = this.random.int(0, worker.redis.wire?.sent.length ?? 0)): string {
+    const {wire} = worker.redis;
+    if (wire === undefined) return `${worker.name} has no connection`;
+    if (wire.sent.length > 0 || wire.answered.length > 0) this.mayMiscount = true;
+    const unheard = wire.answered.length;
+    const orphan = worker.redis.cut(arrived);
+    if (orphan !== undefined) this.orphans.push(orphan);
+    return `${worker.name} loses its connection: ${unheard} replies unheard, ${orphan?.sent.length ?? 0} commands left`;
+  }
+
+  /** SIGKILL. */
+  kill(worker: SimWorker): string {
+    worker.life.isDead = true;
+    this.mayMiscount = true;
+    return `${worker.name} is killed; ${this.cut(worker)}`;
+  }
+
+  /** Another Redis takes over; whoever is still connected to the old one does not know yet. */
+  failover(dump: ServerDump): string {
+    this.server = this.server.fork(`redis${++this.#servers}`, dump);
+    return `${this.server.name} takes over`;
+  }
+
+  /** No more faults. */
+  calm(): void {
+    this.#isCalm = true;
+  }
+
+  /** A key of one order; any other key that a foreign hand touches ends workers. */
+  isSpoiledKey(key: string): boolean {
+    return this.spoiledKeys.has(key);
+  }
+
+  get isCalm(): boolean {
+    return this.#isCalm;
+  }
+
+  #onFailpoint(worker: SimWorker, {name, action}: FailpointPlan): boolean {
+    if (this.#isCalm) return false;
+    this.count('failpoint reached');
+    if (action === 'kill') this.kill(worker);
+    else if (action === 'block') worker.life.isFrozen = true;
+    else this.mayMiscount = true;
+    this.lastFailpoint = `; ${worker.name} reaches ${name}: ${action}`;
+    return true;
+  }
+
+  /** Told in the trace behind the action that led to it. */
+  lastFailpoint = '';
+
+  #onEnd(worker: SimWorker): void {
+    const {ended, hasThrown, isStopping, name} = worker;
+    const {consumed, applied, duplicate, ignored, quarantined} = worker.projector.tally;
+    const failure = ended?.failure;
+    const unfinished = worker.redis.wire?.sent.length ?? 0;
+    this.cut(worker);
+    if (failure !== undefined) {
+      this.mayMiscount = true;
+      const isExpected = hasThrown || (this.hasCorrupted && CORRUPT_ENDS.includes(failure.kind));
+      if (!isExpected) this.violation ??= new Violation(`${name} ended with ${failure.message}`);
+      return;
+    }
+    if (!isStopping) this.violation ??= new Violation(`${name} ended without a reason`);
+    // Out of time, it left scripts behind that nobody waits for.
+    if (unfinished > 0 || worker.log.isRunning) this.mayMiscount = true;
+    else if (consumed !== applied + duplicate + ignored + quarantined) {
+      this.violation ??= new Violation(`${name} consumed ${consumed} records and lost count (I6)`);
+    }
+  }
+}
