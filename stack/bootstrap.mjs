@@ -20,25 +20,15 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(2);
 }
 
-prepare('dependencies', ['package.json', 'package-lock.json'], 'npm', [
+prepare('dependencies', [wantedPackages(), contentOf('package-lock.json')], 'npm', [
   'ci',
   '--ignore-scripts',
   '--no-audit',
   '--no-fund',
   '--loglevel=error',
 ]);
-prepare(
-  'build',
-  [
-    'package-lock.json',
-    'tsconfig.json',
-    'tsconfig.build.json',
-    'stack/copy-scripts.mjs',
-    ...filesBelow('src'),
-  ],
-  'npm',
-  ['run', '--silent', 'build'],
-);
+const sources = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'stack/copy-scripts.mjs'];
+prepare('build', [...sources, ...filesBelow('src')].map(contentOf), 'npm', ['run', '--silent', 'build']);
 
 const [entry, ...args] = process.argv.slice(2);
 if (entry === undefined) {
@@ -54,14 +44,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
 
-/** Runs the command unless it already succeeded for exactly this content of these files. */
-function prepare(step, files, command, commandArgs) {
+/** Runs the command unless it already succeeded for exactly these contents. */
+function prepare(step, contents, command, commandArgs) {
   const hash = createHash('sha256').update(process.version);
-  for (const file of files)
-    hash
-      .update(file)
-      .update('\0')
-      .update(readFileSync(join(root, file)));
+  for (const content of contents) hash.update(content).update('\0');
   const digest = hash.digest('hex');
   const stamp = join(stampFolder, step);
   const product = join(root, step === 'build' ? 'dist/main.js' : 'node_modules/tsx');
@@ -76,6 +62,18 @@ function prepare(step, files, command, commandArgs) {
   }
   mkdirSync(stampFolder, {recursive: true});
   writeFileSync(stamp, digest);
+}
+
+function contentOf(file) {
+  return `${file}\0${readFileSync(join(root, file), 'utf8')}`;
+}
+
+/** What package.json says of packages: another script or description needs no install. */
+function wantedPackages() {
+  const {dependencies, devDependencies, overrides} = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8'),
+  );
+  return JSON.stringify({dependencies, devDependencies, overrides});
 }
 
 function filesBelow(folder) {
