@@ -1,0 +1,98 @@
+/** The faults, and how one of them is chosen: by weight, among those that the present state allows. */
+import type {Random} from '../random.js';
+import type {Fault, Injection, Site} from './fault.js';
+import type {FaultEntry, Journal} from './journal.js';
+import {LINE_FAULTS} from './lineFaults.js';
+import {REDIS_FAULTS} from './redisFaults.js';
+import {SERVER_FAULTS} from './serverFaults.js';
+import {WORKER_FAULTS} from './workerFaults.js';
+
+export const FAULTS: readonly Fault[] = [...WORKER_FAULTS, ...LINE_FAULTS, ...REDIS_FAULTS, ...SERVER_FAULTS];
+const TRIES_MAX = 50;
+
+/** A fault that runs; `over` resolves with its entry in the journal. */
+export interface Running {
+  readonly entry: FaultEntry;
+  readonly over: Promise<FaultEntry>;
+}
+
+export class FaultRunner {
+  readonly #site: Site;
+  readonly #journal: Journal;
+  readonly #onFailure: (what: string) => void;
+  /** What the running faults hold. */
+  readonly #busy = new Set<string>();
+  readonly #running = new Set<Promise<FaultEntry>>();
+
+  constructor(site: Site, {journal, onFailure}: {journal: Journal; onFailure: (what: string) => void}) {
+    this.#site = site;
+    this.#journal = journal;
+    this.#onFailure = onFailure;
+  }
+
+  isFree(resource: string): boolean {
+    return !this.#busy.has(resource);
+  }
+
+  get active(): number {
+    return this.#running.size;
+  }
+
+  /** Begins a fault by weight; undefined when none was possible. */
+  beginAny(faults: readonly Fault[] = FAULTS): Running | undefined {
+    for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const fault = byWeight(faults, this.#site.random);
+      const injection = fault.draw(this.#site);
+      if (injection !== undefined && injection.needs.every((resource) => this.isFree(resource))) {
+        return this.#begin(fault, injection);
+      }
+    }
+    return undefined;
+  }
+
+  /** Resolves when no fault runs. */
+  async allOver(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  /** Holds a resource for something that is no fault. False when a fault holds it. */
+  async holding(resource: string, work: () => Promise<void>): Promise<boolean> {
+    if (!this.isFree(resource)) return false;
+    this.#busy.add(resource);
+    try {
+      await work();
+    } finally {
+      this.#busy.delete(resource);
+    }
+    return true;
+  }
+
+  #begin(fault: Fault, {what, needs, run}: Injection): Running {
+    const entry = this.#journal.begin(fault, what);
+    for (const resource of needs) this.#busy.add(resource);
+    const over: Promise<FaultEntry> = run()
+      .catch((error: unknown) => {
+        this.#onFailure(
+          `the fault itself failed: ${what}: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      })
+      .then(() => {
+        for (const resource of needs) this.#busy.delete(resource);
+        this.#running.delete(over);
+        this.#journal.over(entry);
+        return entry;
+      });
+    this.#running.add(over);
+    return {entry, over};
+  }
+}
+
+function byWeight(faults: readonly Fault[], random: Random): Fault {
+  const total = faults.reduce((sum, {weight}) => sum + weight, 0);
+  let dice = random.next() * total;
+  for (const fault of faults) {
+    dice -= fault.weight;
+    if (dice < 0) return fault;
+  }
+  return faults[0]!;
+}

@@ -1,0 +1,161 @@
+/**
+ * The workers of a chaos run, on up to four hosts: places with a line of their own to Redis. The next worker of a host uses
+ * the same line, so that what the one before it has sent may still arrive.
+ *
+ * A worker that ends without being told to, or with an error, is a failure of the run.
+ */
+import {writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {workerVariables, type StackEnv} from '../environment.js';
+import type {Random} from '../random.js';
+import {TcpProxy} from '../tcpProxy.js';
+import {WorkerProcess, type WorkerExit} from '../worker.js';
+import {Books} from './books.js';
+
+export const HOSTS_MAX = 4;
+export const SESSION_TIMEOUT_MS = 5_000;
+
+/** Quick to miss a dead worker, quick to fetch; patient with servers that are away when it starts. */
+const SETTINGS = {
+  KAFKA_SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS),
+  KAFKA_HEARTBEAT_INTERVAL_MS: '500',
+  KAFKA_REBALANCE_TIMEOUT_MS: '10000',
+  KAFKA_REQUEST_TIMEOUT_MS: '8000',
+  KAFKA_MAX_WAIT_MS: '100',
+  REDIS_TIMEOUT_MS: '2500',
+  ACK_INTERVAL_MS: '500',
+  SUMMARY_INTERVAL_MS: '5000',
+  START_TIMEOUT_MS: '600000',
+} as const;
+
+/** Small chunks give many moments to die in; large ones are the everyday. */
+const CHUNKS = [
+  {CHUNK_ORDERS_MAX: '5', CHUNK_RECORDS_MAX: '20'},
+  {CHUNK_ORDERS_MAX: '40', CHUNK_RECORDS_MAX: '150'},
+  {CHUNK_ORDERS_MAX: '300', CHUNK_RECORDS_MAX: '2000'},
+] as const;
+
+export interface Host {
+  readonly number: number;
+  /** To Redis. */
+  readonly line: TcpProxy;
+  /** host:port of Kafka, for this host. */
+  readonly brokers: string;
+  worker: WorkerProcess | undefined;
+}
+
+export interface FleetSetup {
+  readonly env: StackEnv;
+  readonly random: Random;
+  /** Where the logs go. */
+  readonly folder: string;
+  /** The way to Kafka for every second host. */
+  readonly kafkaLine: TcpProxy | undefined;
+  /** Told once a worker has failed. */
+  readonly onFailure: (what: string) => void;
+}
+
+export class Fleet {
+  readonly books = new Books();
+  readonly #setup: FleetSetup;
+  readonly #hosts: readonly Host[];
+  /** How the worker was told to end. */
+  readonly #told = new WeakMap<WorkerProcess, NodeJS.Signals>();
+  #started = 0;
+  #killed = 0;
+
+  private constructor(setup: FleetSetup, hosts: readonly Host[]) {
+    this.#setup = setup;
+    this.#hosts = hosts;
+  }
+
+  static async open(setup: FleetSetup): Promise<Fleet> {
+    const {env, kafkaLine} = setup;
+    const hosts: Host[] = [];
+    for (let number = 1; number <= HOSTS_MAX; number++) {
+      const detours = kafkaLine !== undefined && number % 2 === 0;
+      hosts.push({
+        number,
+        line: await TcpProxy.open(env.redis.url, {random: setup.random}),
+        brokers: detours ? `127.0.0.1:${kafkaLine.port}` : env.kafka.brokers.join(','),
+        worker: undefined,
+      });
+    }
+    return new Fleet(setup, hosts);
+  }
+
+  get manned(): readonly Host[] {
+    return this.#hosts.filter(({worker}) => worker !== undefined);
+  }
+
+  get empty(): readonly Host[] {
+    return this.#hosts.filter(({worker}) => worker === undefined);
+  }
+
+  get started(): number {
+    return this.#started;
+  }
+
+  /** Workers that were ended by SIGKILL. */
+  get killed(): number {
+    return this.#killed;
+  }
+
+  /** Starts a worker on an empty host, with chunks of a size that the dice choose. */
+  start(host: Host, extra: Readonly<Record<string, string>> = {}): WorkerProcess {
+    const {env, random} = this.#setup;
+    const worker = new WorkerProcess({
+      ...workerVariables(env),
+      ...SETTINGS,
+      ...random.pick(CHUNKS),
+      REDIS_URL: host.line.url(env.redis.url),
+      KAFKA_BROKERS: host.brokers,
+      KAFKA_CLIENT_ID: `host-${host.number}`,
+      ...extra,
+    });
+    host.worker = worker;
+    const number = ++this.#started;
+    // A failpoint kills the worker by itself.
+    if (extra['FAILPOINT'] !== undefined) this.#told.set(worker, 'SIGKILL');
+    void worker.exited.then((exit) => this.#ended(worker, exit, {number, host}));
+    return worker;
+  }
+
+  /** Ends the worker of a host; resolves when it is gone. */
+  async end(host: Host, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const {worker} = host;
+    if (worker === undefined) return;
+    if (worker.isRunning) this.#told.set(worker, signal);
+    await worker.end(signal);
+    if (host.worker === worker) host.worker = undefined;
+  }
+
+  /** Every worker, in good order; their books must then balance. */
+  async stopAll(): Promise<void> {
+    await Promise.all(this.manned.map(async (host) => await this.end(host, 'SIGTERM')));
+  }
+
+  /** Ends everything at once. */
+  async close(): Promise<void> {
+    await Promise.all(this.manned.map(async (host) => await this.end(host, 'SIGKILL')));
+    await Promise.all(this.#hosts.map(async ({line}) => await line.close()));
+  }
+
+  #ended(worker: WorkerProcess, exit: WorkerExit, {number, host}: {number: number; host: Host}): void {
+    const name = `worker ${number} on host ${host.number}`;
+    writeFileSync(join(this.#setup.folder, `worker-${number}-host-${host.number}.log`), worker.output);
+    const told = this.#told.get(worker);
+    const isRight = told === 'SIGTERM' ? exit.code === 0 : told !== undefined && exit.signal === told;
+    if (!isRight) {
+      const how = exit.signal ?? `exit code ${exit.code ?? '?'}`;
+      const lines = worker.output.trimEnd().split('\n').slice(-8).join('\n    ');
+      this.#setup.onFailure(
+        `${name} ended with ${how}${told ? ` after ${told}` : ', untold'}:\n    ${lines}`,
+      );
+    }
+    if (exit.signal === 'SIGKILL') this.#killed++;
+    const fault = this.books.enter(worker.log, told === 'SIGTERM' ? 'stopped' : 'killed');
+    if (fault !== undefined) this.#setup.onFailure(`${name}: ${fault}`);
+    worker.output = '';
+  }
+}

@@ -1,0 +1,157 @@
+/** What happens to the network between a worker and Redis, and between some workers and Kafka. */
+import type {Random} from '../random.js';
+import type {TcpProxy} from '../tcpProxy.js';
+import {seconds, type Fault, type Family, type Injection, type Site} from './fault.js';
+
+interface Line {
+  readonly name: string;
+  readonly proxy: TcpProxy;
+}
+
+/** What is done to a line: told, begun, and ended after a while. */
+interface Trouble {
+  readonly what: string;
+  readonly lastsMs: number;
+  readonly begin: (proxy: TcpProxy) => void | Promise<void>;
+  readonly end: (proxy: TcpProxy) => void | Promise<void>;
+}
+
+interface TroubleKind {
+  readonly name: string;
+  readonly family: Family;
+  readonly weight: number;
+  readonly draw: (random: Random) => Trouble;
+}
+
+const pass = (proxy: TcpProxy): void => proxy.pass();
+
+const KINDS: readonly TroubleKind[] = [
+  {
+    name: 'reset',
+    family: 'cuts',
+    weight: 3,
+    draw: () => ({
+      what: 'all connections are reset',
+      lastsMs: 0,
+      begin: (proxy) => proxy.cutAll(),
+      end: pass,
+    }),
+  },
+  {
+    name: 'black hole',
+    family: 'cuts',
+    weight: 3,
+    draw: (random) => {
+      const directions = random.pick([['requests', 'replies'], ['requests'], ['replies']] as const);
+      const lastsMs = random.int(500, 12_000);
+      return {
+        what: `${directions.join(' and ')} are held for ${seconds(lastsMs)}, then delivered`,
+        lastsMs,
+        begin: (proxy) => proxy.hold(directions),
+        end: pass,
+      };
+    },
+  },
+  {
+    name: 'lost replies',
+    family: 'cuts',
+    weight: 3,
+    draw: (random) => {
+      const share = random.pick([0.02, 0.1, 0.5]);
+      const lastsMs = random.int(1_000, 6_000);
+      return {
+        what: `${share * 100} % of the replies are lost for ${seconds(lastsMs)}`,
+        lastsMs,
+        begin: (proxy) => proxy.loseReplies(() => random.chance(share)),
+        end: pass,
+      };
+    },
+  },
+  {
+    name: 'refused',
+    family: 'cuts',
+    weight: 2,
+    draw: (random) => {
+      const lastsMs = random.int(500, 8_000);
+      return {
+        what: `connections are reset and refused for ${seconds(lastsMs)}`,
+        lastsMs,
+        begin: async (proxy) => await proxy.goAway(),
+        end: async (proxy) => await proxy.comeBack(),
+      };
+    },
+  },
+  {
+    name: 'slow',
+    family: 'slow lines',
+    weight: 2,
+    draw: (random) => {
+      const lastsMs = random.int(2_000, 10_000);
+      const slowness = random.chance(0.7)
+        ? {latencyMs: random.int(20, 300), jitterMs: random.int(0, 200)}
+        : {bytesPerSecond: random.int(8, 64) * 1_024};
+      return {
+        what: `slow for ${seconds(lastsMs)}: ${JSON.stringify(slowness)}`,
+        lastsMs,
+        begin: (proxy) => proxy.slow(slowness),
+        end: pass,
+      };
+    },
+  },
+  {
+    name: 'byte by byte',
+    family: 'slow lines',
+    weight: 1,
+    draw: (random) => {
+      const lastsMs = random.int(1_000, 5_000);
+      return {
+        what: `replies come byte by byte for ${seconds(lastsMs)}`,
+        lastsMs,
+        begin: (proxy) => proxy.slice(),
+        end: pass,
+      };
+    },
+  },
+];
+
+const redisLine = ({fleet, random}: Site): Line | undefined => {
+  if (fleet.manned.length === 0) return undefined;
+  const host = random.pick(fleet.manned);
+  return {name: `line of host ${host.number} to Redis`, proxy: host.line};
+};
+
+const kafkaLine = ({kafkaLine: proxy}: Site): Line | undefined =>
+  proxy === undefined ? undefined : {name: 'line of hosts 2 and 4 to Kafka', proxy};
+
+export const LINE_FAULTS: readonly Fault[] = KINDS.flatMap(({name, family, weight, draw}): Fault[] => [
+  {name: `Redis line ${name}`, family, weight, draw: (site) => troubled(redisLine(site), draw, site)},
+  // A fetch is a large reply: byte by byte it would take minutes.
+  ...(name === 'byte by byte'
+    ? []
+    : [
+        {
+          name: `Kafka line ${name}`,
+          family,
+          weight: weight / 2,
+          draw: (site: Site) => troubled(kafkaLine(site), draw, site),
+        },
+      ]),
+]);
+
+function troubled(
+  line: Line | undefined,
+  draw: (random: Random) => Trouble,
+  site: Site,
+): Injection | undefined {
+  if (line === undefined) return undefined;
+  const {what, lastsMs, begin, end} = draw(site.random);
+  return {
+    what: `${line.name}: ${what}`,
+    needs: [line.name],
+    run: async () => {
+      await begin(line.proxy);
+      await site.wait(lastsMs);
+      await end(line.proxy);
+    },
+  };
+}

@@ -1,0 +1,97 @@
+/**
+ * The judgement at a quiet point: Redis against MySQL, against the fold of the log, and against a rebuild by a fresh worker;
+ * and the quarantine against the bad records in the log.
+ */
+import {Redis} from 'ioredis';
+import type {Connection} from 'mysql2/promise';
+import {compare} from '../comparison.js';
+import {workerVariables, type StackEnv} from '../environment.js';
+import {until} from '../until.js';
+import {WorkerProcess} from '../worker.js';
+import {foldLog, type LogFold} from './logFold.js';
+import {contentDifferences, quarantinedNames, readContent} from './redisContent.js';
+
+/** The rebuild has a database of its own. */
+const REBUILT_DB = 1;
+const REBUILD_TIMEOUT_MS = 240_000;
+
+export interface Judgement {
+  readonly orders: number;
+  readonly keys: number;
+  readonly records: number;
+  readonly badRecords: number;
+  readonly differences: readonly string[];
+}
+
+export class Oracle {
+  readonly #env: StackEnv;
+  readonly #mysql: Connection;
+  readonly #redis: Redis;
+  #rebuilds = 0;
+
+  constructor(env: StackEnv, {mysql, redis}: {mysql: Connection; redis: Redis}) {
+    this.#env = env;
+    this.#mysql = mysql;
+    this.#redis = redis;
+  }
+
+  /** When nobody trades, and all that was traded is applied. */
+  async judge(): Promise<Judgement> {
+    const shop = await compare(this.#mysql, this.#redis);
+    const live = await readContent(this.#redis);
+    const fold = await foldLog({brokers: this.#env.kafka.brokers, topic: this.#env.topic});
+    const differences = [
+      ...shop.differences,
+      ...contentDifferences(['fold of the log', fold.content], ['Redis', live]),
+      ...named('quarantine of Redis', fold.bad, await quarantinedNames(this.#redis)),
+      ...(await this.#rebuild(live, fold)),
+    ];
+    const {records, bad} = fold;
+    return {orders: shop.orders, keys: live.size, records, badRecords: bad.length, differences};
+  }
+
+  async #rebuild(live: ReadonlyMap<string, string>, fold: LogFold): Promise<string[]> {
+    const url = new URL(this.#env.redis.url);
+    url.pathname = `/${REBUILT_DB}`;
+    const redis = new Redis(url.href);
+    redis.on('error', () => undefined);
+    await redis.flushdb();
+    const worker = new WorkerProcess({
+      ...workerVariables(this.#env),
+      REDIS_URL: url.href,
+      KAFKA_GROUP_ID: `chaos-rebuilt-${++this.#rebuilds}`,
+      SUMMARY_INTERVAL_MS: '1000',
+    });
+    try {
+      const applied = (): number => {
+        const {consumed = 0} = worker.log.findLast(({msg}) => msg === 'summary') ?? {};
+        return Number(consumed);
+      };
+      await until(
+        () => {
+          if (!worker.isRunning) throw new Error(`the rebuild has ended: ${worker.output.slice(-2_000)}`);
+          return applied() >= fold.records;
+        },
+        () => `the rebuild of ${fold.records} records, ${applied()} so far`,
+        REBUILD_TIMEOUT_MS,
+      );
+      const {code} = await worker.end('SIGTERM');
+      return [
+        ...(code === 0 ? [] : [`the rebuild ended with code ${code ?? '?'}`]),
+        ...contentDifferences(['rebuild', await readContent(redis)], ['Redis', live]),
+        ...named('quarantine of the rebuild', fold.bad, await quarantinedNames(redis)),
+      ];
+    } finally {
+      await worker.end('SIGKILL');
+      await redis.flushdb();
+      redis.disconnect();
+    }
+  }
+}
+
+function named(where: string, expected: readonly string[], found: readonly string[]): string[] {
+  return [
+    ...expected.filter((name) => !found.includes(name)).map((name) => `${where}: ${name} is missing`),
+    ...found.filter((name) => !expected.includes(name)).map((name) => `${where}: ${name} was not bad`),
+  ];
+}

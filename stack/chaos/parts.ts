@@ -1,0 +1,141 @@
+/** What a chaos run is made of, opened in order and closed in the reverse one. */
+import type {Redis} from 'ioredis';
+import type {Connection} from 'mysql2/promise';
+import {workerVariables} from '../environment.js';
+import {Random} from '../random.js';
+import type {Stack} from '../stack.js';
+import {TcpProxy} from '../tcpProxy.js';
+import {WorkerProcess} from '../worker.js';
+import {Workload} from '../workload.js';
+import {Backups} from './backups.js';
+import {BadRecords} from './badRecords.js';
+import {connectMysql, connectRedis} from './connections.js';
+import {ConnectorRest} from './connectorRest.js';
+import {FaultRunner} from './faults.js';
+import {Fleet} from './fleet.js';
+import type {Journal} from './journal.js';
+import {Markers} from './markers.js';
+import {Oracle} from './oracle.js';
+import {Trade} from './trade.js';
+
+const LANES = 3;
+const PRODUCTS_FROM = 1_000;
+
+export interface ChaosSetup {
+  readonly stack: Stack;
+  readonly seed: number;
+  readonly journal: Journal;
+  /** Where the workers' logs go. */
+  readonly folder: string;
+  readonly signal: AbortSignal;
+}
+
+/** What the parts ask of the run. */
+export interface Owner {
+  readonly random: Random;
+  readonly onFailure: (what: string) => void;
+  /** How long a fault lasts. */
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+type Close = () => void | Promise<void>;
+
+export class Parts {
+  readonly fleet: Fleet;
+  readonly workload: Workload;
+  readonly trade: Trade;
+  readonly markers: Markers;
+  readonly oracle: Oracle;
+  readonly runner: FaultRunner;
+  readonly connector: ConnectorRest;
+  readonly backups: Backups | undefined;
+  readonly #closers: Close[];
+
+  private constructor(
+    {setup, owner, closers}: {setup: ChaosSetup; owner: Owner; closers: Close[]},
+    opened: Opened,
+  ) {
+    const {stack, seed, journal} = setup;
+    const {env} = stack;
+    const {random, onFailure, wait} = owner;
+    const {redis, fleet, kafkaLine, mysql, markerMysql, lanes} = opened;
+    this.#closers = closers;
+    this.fleet = fleet;
+    this.workload = new Workload(lanes, seed, {base: PRODUCTS_FROM});
+    this.trade = new Trade(this.workload, new Random(seed + 2));
+    this.markers = new Markers(markerMysql, redis);
+    this.oracle = new Oracle(env, {mysql, redis});
+    this.connector = new ConnectorRest(env.connect.url);
+    const folder = stack.dataFolder('redis');
+    if (folder !== undefined) {
+      const backups = new Backups(redis, folder);
+      closers.push(() => backups.close());
+      this.backups = backups;
+    }
+    const {connector, backups} = this;
+    const badRecords = new BadRecords(env.kafka.brokers, env.topic);
+    const site = {random, stack, fleet, redis, kafkaLine, backups, connector, badRecords, wait};
+    this.runner = new FaultRunner(site, {journal, onFailure});
+  }
+
+  /** Makes the connector run, and connects to everything. */
+  static async open(setup: ChaosSetup, owner: Owner): Promise<Parts> {
+    const {stack, seed, folder, signal} = setup;
+    const {env} = stack;
+    const closers: Close[] = [];
+    const mysqlConnection = async (): Promise<Connection> => {
+      const connection = await connectMysql(env);
+      closers.push(() => connection.destroy());
+      return connection;
+    };
+    try {
+      await applyConnector(stack, signal);
+      const redis = connectRedis(env);
+      closers.push(() => redis.disconnect());
+      const [mysql, markerMysql] = [await mysqlConnection(), await mysqlConnection()];
+      const lanes: Connection[] = [];
+      for (let lane = 0; lane < LANES; lane++) lanes.push(await mysqlConnection());
+      const kafkaLine = await openKafkaLine(stack, seed);
+      if (kafkaLine !== undefined) closers.push(async () => await kafkaLine.close());
+      const {onFailure} = owner;
+      const fleet = await Fleet.open({env, random: new Random(seed + 1), folder, kafkaLine, onFailure});
+      closers.push(async () => await fleet.close());
+      return new Parts({setup, owner, closers}, {redis, fleet, kafkaLine, mysql, markerMysql, lanes});
+    } catch (error) {
+      await closeAll(closers);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await closeAll(this.#closers);
+  }
+}
+
+interface Opened {
+  readonly redis: Redis;
+  readonly fleet: Fleet;
+  readonly kafkaLine: TcpProxy | undefined;
+  readonly mysql: Connection;
+  readonly markerMysql: Connection;
+  readonly lanes: readonly Connection[];
+}
+
+async function closeAll(closers: Close[]): Promise<void> {
+  for (const close of closers.splice(0).reverse()) await close();
+}
+
+async function applyConnector({env}: Stack, signal: AbortSignal): Promise<void> {
+  const command = new WorkerProcess(workerVariables(env), ['connector', 'apply']);
+  const stop = (): unknown => command.end('SIGTERM');
+  signal.addEventListener('abort', stop, {once: true});
+  const {code} = await command.exited;
+  signal.removeEventListener('abort', stop);
+  if (code !== 0) throw new Error(`the connector does not run: ${command.output}`);
+}
+
+async function openKafkaLine({kafkaDetour}: Stack, seed: number): Promise<TcpProxy | undefined> {
+  if (kafkaDetour === undefined) return undefined;
+  const {listen: port, target} = kafkaDetour;
+  return await TcpProxy.open({host: '127.0.0.1', port: target}, {port, random: new Random(seed + 3)});
+}

@@ -1,0 +1,180 @@
+/** What happens to workers. */
+import {seconds, type Fault, type Site} from './fault.js';
+import {HOSTS_MAX, SESSION_TIMEOUT_MS, type Host} from './fleet.js';
+
+/** Where the worker kills itself; before-ack and the others around acks are reached a few times a second. */
+const FAILPOINTS = [
+  'after-fetch',
+  'after-decode',
+  'before-apply',
+  'script-in-flight',
+  'after-apply',
+  'ack-in-flight',
+  'after-ack',
+] as const;
+const FAILPOINT_WAIT_MS = 20_000;
+
+export const WORKER_KILL: Fault = {
+  name: 'worker SIGKILL',
+  family: 'kills',
+  weight: 10,
+  draw: (site) => {
+    const host = someManned(site);
+    if (host === undefined) return undefined;
+    const pauseMs = site.random.chance(0.5) ? 0 : site.random.int(100, 3_000);
+    return {
+      what: `SIGKILL of the worker on host ${host.number}, the next one starts after ${seconds(pauseMs)}`,
+      needs: [nameOf(host)],
+      run: async () => {
+        await site.fleet.end(host, 'SIGKILL');
+        await site.wait(pauseMs);
+        site.fleet.start(host);
+      },
+    };
+  },
+};
+
+const WORKER_KILL_ALL: Fault = {
+  name: 'all workers SIGKILL',
+  family: 'kills',
+  weight: 2,
+  draw: ({fleet}) => {
+    const hosts = fleet.manned;
+    return {
+      what: `SIGKILL of all ${hosts.length} workers, and new ones`,
+      needs: hosts.map(nameOf),
+      run: async () => {
+        await Promise.all(hosts.map(async (host) => await fleet.end(host, 'SIGKILL')));
+        for (const host of hosts) fleet.start(host);
+      },
+    };
+  },
+};
+
+const WORKER_FAILPOINT: Fault = {
+  name: 'worker dies at a failpoint',
+  family: 'kills',
+  weight: 5,
+  draw: (site) => {
+    const {random, fleet} = site;
+    const host = someManned(site);
+    if (host === undefined) return undefined;
+    const failpoint = `${random.pick(FAILPOINTS)}:kill@${random.int(1, 40)}`;
+    return {
+      what: `a worker that dies at ${failpoint} replaces the one on host ${host.number}`,
+      needs: [nameOf(host)],
+      run: async () => {
+        await fleet.end(host, 'SIGKILL');
+        const {exited} = fleet.start(host, {FAILPOINT: failpoint});
+        // It may get no partition, and so never get there.
+        await Promise.race([exited, site.wait(FAILPOINT_WAIT_MS)]);
+        await fleet.end(host, 'SIGKILL');
+        fleet.start(host);
+      },
+    };
+  },
+};
+
+const WORKER_FREEZE: Fault = {
+  name: 'worker SIGSTOP',
+  family: 'pauses',
+  weight: 6,
+  draw: (site) => {
+    const {random, fleet} = site;
+    const host = someManned(site);
+    if (host === undefined) return undefined;
+    const isLong = random.chance(0.75);
+    const pauseMs = isLong ? SESSION_TIMEOUT_MS + random.int(1_000, 8_000) : random.int(100, 4_000);
+    const isKilled = random.chance(0.15);
+    return {
+      what: `SIGSTOP of the worker on host ${host.number} for ${seconds(pauseMs)}, then SIG${isKilled ? 'KILL' : 'CONT'}`,
+      needs: [nameOf(host)],
+      run: async () => {
+        const {worker} = host;
+        worker?.send('SIGSTOP');
+        await site.wait(pauseMs);
+        if (!isKilled) worker?.send('SIGCONT');
+        else {
+          await fleet.end(host, 'SIGKILL');
+          fleet.start(host);
+        }
+      },
+    };
+  },
+};
+
+const WORKER_STOP: Fault = {
+  name: 'worker SIGTERM',
+  family: 'stops',
+  weight: 3,
+  draw: (site) => {
+    const host = someManned(site);
+    if (host === undefined) return undefined;
+    return {
+      what: `SIGTERM to the worker on host ${host.number}, and a new one`,
+      needs: [nameOf(host)],
+      run: async () => {
+        await site.fleet.end(host, 'SIGTERM');
+        site.fleet.start(host);
+      },
+    };
+  },
+};
+
+const WORKER_ADD: Fault = {
+  name: 'worker added',
+  family: 'rebalances',
+  weight: 2,
+  draw: ({fleet, random}) => {
+    if (fleet.empty.length === 0) return undefined;
+    const host = random.pick(fleet.empty);
+    return {
+      what: `one more worker, on host ${host.number}`,
+      needs: [nameOf(host)],
+      run: () => {
+        fleet.start(host);
+        return Promise.resolve();
+      },
+    };
+  },
+};
+
+const WORKER_REMOVE: Fault = {
+  name: 'worker removed',
+  family: 'rebalances',
+  weight: 2,
+  draw: (site) => {
+    const {fleet, random} = site;
+    // One stays, whatever happens to the others meanwhile.
+    if (fleet.manned.length < 2) return undefined;
+    const host = someManned(site);
+    if (host === undefined) return undefined;
+    const signal = random.pick(['SIGTERM', 'SIGKILL'] as const);
+    return {
+      what: `one worker less: ${signal} to the one on host ${host.number}`,
+      // Two at once could remove the last two.
+      needs: [nameOf(host), 'the number of workers'],
+      run: async () => await fleet.end(host, signal),
+    };
+  },
+};
+
+export const WORKER_FAULTS: readonly Fault[] = [
+  WORKER_KILL,
+  WORKER_KILL_ALL,
+  WORKER_FAILPOINT,
+  WORKER_FREEZE,
+  WORKER_STOP,
+  WORKER_ADD,
+  WORKER_REMOVE,
+];
+
+/** Of two to four workers one is not too few; of none there is nothing to choose. */
+function someManned({fleet, random}: Site): Host | undefined {
+  const {manned} = fleet;
+  return manned.length === 0 || manned.length > HOSTS_MAX ? undefined : random.pick(manned);
+}
+
+function nameOf(host: Host): string {
+  return `host ${host.number}`;
+}
