@@ -7,7 +7,8 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import {Random} from '../random.js';
 import type {Workload} from '../workload.js';
-import type {Running} from './faults.js';
+import type {Fault} from './fault.js';
+import {TOUR, type Running} from './faults.js';
 import type {Fleet} from './fleet.js';
 import type {Judgement} from './oracle.js';
 import {Parts, type ChaosSetup} from './parts.js';
@@ -75,7 +76,7 @@ export class ChaosRun {
     this.#calming = new AbortController();
     trade.begin((error) => this.#fail(`the shop failed: ${String(error)}`));
     await this.#calm(this.#random.int(2, 5));
-    if (fleet.killed === 0) await this.#burst();
+    if (fleet.killed === 0) await this.#tour();
     while (!this.#hasEnded && (journal.nowMs < untilMs || fleet.killed < killsMin)) {
       await this.#calm(this.#random.int(1, 5));
       const dice = this.#random.next();
@@ -114,11 +115,11 @@ export class ChaosRun {
   }
 
   /** The shop trades at some tempo, and what runs goes on; now and then a backup is taken. */
-  async #calm(forSeconds: number): Promise<void> {
+  async #calm(forSeconds: number, {isBackedUp = this.#random.chance(0.4)} = {}): Promise<void> {
     const {trade, runner, backups} = this.#parts;
     const {journal} = this.#setup;
     trade.tempoPerSecond = this.#random.pick(TEMPOS_PER_SECOND);
-    if (backups !== undefined && this.#random.chance(0.4)) {
+    if (backups !== undefined && isBackedUp) {
       await runner.holding('redis', async () => {
         const backup = await backups.take(this.#random, journal.nowMs);
         if (backup !== undefined) journal.note(`a copy of Redis is taken: ${backup.kind}`);
@@ -127,8 +128,18 @@ export class ChaosRun {
     await this.#wait(forSeconds * 1_000);
   }
 
-  async #alone(): Promise<void> {
-    const running = this.#parts.runner.beginAny();
+  /** What no run goes without: many kills in a row, and some faults that each stand for a guarantee. */
+  async #tour(): Promise<void> {
+    await this.#burst();
+    for (const fault of TOUR) {
+      if (this.#hasEnded) return;
+      await this.#calm(this.#random.int(1, 4), {isBackedUp: fault === TOUR[0]});
+      await this.#alone([fault]);
+    }
+  }
+
+  async #alone(faults?: readonly Fault[]): Promise<void> {
+    const running = this.#parts.runner.beginAny(faults);
     if (running !== undefined) await this.#recover([running]);
   }
 

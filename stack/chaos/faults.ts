@@ -2,12 +2,14 @@
 import type {Random} from '../random.js';
 import type {Fault, Injection, Site} from './fault.js';
 import type {FaultEntry, Journal} from './journal.js';
-import {LINE_FAULTS} from './lineFaults.js';
-import {REDIS_FAULTS} from './redisFaults.js';
-import {SERVER_FAULTS} from './serverFaults.js';
-import {WORKER_FAULTS} from './workerFaults.js';
+import {LINE_FAULTS, REPLIES_LOST} from './lineFaults.js';
+import {FLUSH, REDIS_FAULTS, ROLL_BACK} from './redisFaults.js';
+import {KAFKA_KILL, SERVER_FAULTS} from './serverFaults.js';
+import {WORKER_FAULTS, WORKER_ZOMBIE} from './workerFaults.js';
 
 export const FAULTS: readonly Fault[] = [...WORKER_FAULTS, ...LINE_FAULTS, ...REDIS_FAULTS, ...SERVER_FAULTS];
+/** What every run has at least once, however short it is. */
+export const TOUR: readonly Fault[] = [ROLL_BACK, WORKER_ZOMBIE, KAFKA_KILL, REPLIES_LOST, FLUSH];
 const TRIES_MAX = 50;
 
 /** A fault that runs; `over` resolves with its entry in the journal. */

@@ -1,5 +1,5 @@
 /** What happens to the network between a worker and Redis, and between some workers and Kafka. */
-import type {Random} from '../random.js';
+import {Random} from '../random.js';
 import type {TcpProxy} from '../tcpProxy.js';
 import {seconds, type Fault, type Family, type Injection, type Site} from './fault.js';
 
@@ -24,6 +24,24 @@ interface TroubleKind {
 }
 
 const pass = (proxy: TcpProxy): void => proxy.pass();
+
+const LOST: TroubleKind = {
+  name: 'lost replies',
+  family: 'cuts',
+  weight: 3,
+  draw: (random) => {
+    const share = random.pick([0.02, 0.1, 0.5]);
+    const lastsMs = random.int(1_000, 6_000);
+    // Dice of its own: how many replies there are must not change what the run does next.
+    const dice = new Random(random.int(0, 2 ** 31));
+    return {
+      what: `${share * 100} % of the replies are lost for ${seconds(lastsMs)}`,
+      lastsMs,
+      begin: (proxy) => proxy.loseReplies(() => dice.chance(share)),
+      end: pass,
+    };
+  },
+};
 
 const KINDS: readonly TroubleKind[] = [
   {
@@ -52,21 +70,7 @@ const KINDS: readonly TroubleKind[] = [
       };
     },
   },
-  {
-    name: 'lost replies',
-    family: 'cuts',
-    weight: 3,
-    draw: (random) => {
-      const share = random.pick([0.02, 0.1, 0.5]);
-      const lastsMs = random.int(1_000, 6_000);
-      return {
-        what: `${share * 100} % of the replies are lost for ${seconds(lastsMs)}`,
-        lastsMs,
-        begin: (proxy) => proxy.loseReplies(() => random.chance(share)),
-        end: pass,
-      };
-    },
-  },
+  LOST,
   {
     name: 'refused',
     family: 'cuts',
@@ -123,17 +127,26 @@ const redisLine = ({fleet, random}: Site): Line | undefined => {
 const kafkaLine = ({kafkaLine: proxy}: Site): Line | undefined =>
   proxy === undefined ? undefined : {name: 'line of hosts 2 and 4 to Kafka', proxy};
 
-export const LINE_FAULTS: readonly Fault[] = KINDS.flatMap(({name, family, weight, draw}): Fault[] => [
-  {name: `Redis line ${name}`, family, weight, draw: (site) => troubled(redisLine(site), draw, site)},
+const onRedisLine = ({name, family, weight, draw}: TroubleKind): Fault => ({
+  name: `Redis line ${name}`,
+  family,
+  weight,
+  draw: (site) => troubled(redisLine(site), draw, site),
+});
+
+export const REPLIES_LOST = onRedisLine(LOST);
+
+export const LINE_FAULTS: readonly Fault[] = KINDS.flatMap((kind): Fault[] => [
+  onRedisLine(kind),
   // A fetch is a large reply: byte by byte it would take minutes.
-  ...(name === 'byte by byte'
+  ...(kind.name === 'byte by byte'
     ? []
     : [
         {
-          name: `Kafka line ${name}`,
-          family,
-          weight: weight / 2,
-          draw: (site: Site) => troubled(kafkaLine(site), draw, site),
+          ...kind,
+          name: `Kafka line ${kind.name}`,
+          weight: kind.weight / 2,
+          draw: (site: Site) => troubled(kafkaLine(site), kind.draw, site),
         },
       ]),
 ]);

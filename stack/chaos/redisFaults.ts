@@ -2,7 +2,7 @@
 import type {Redis} from 'ioredis';
 import {seconds, type Fault} from './fault.js';
 
-const ROLL_BACK: Fault = {
+export const ROLL_BACK: Fault = {
   name: 'Redis rolled back',
   family: 'roll-backs',
   weight: 5,
@@ -23,7 +23,7 @@ const ROLL_BACK: Fault = {
   },
 };
 
-const FLUSH: Fault = {
+export const FLUSH: Fault = {
   name: 'FLUSHALL',
   family: 'roll-backs',
   weight: 1.5,

@@ -76,12 +76,15 @@ const BAD_RECORDS: Fault = {
   },
 };
 
+export const KAFKA_KILL = restart('kafka', 'killed', {weight: 3, lastsMs: [0, 6_000]});
+
 export const SERVER_FAULTS: readonly Fault[] = [
   restart('redis', 'killed', {weight: 4, lastsMs: [0, 4_000]}),
   restart('redis', 'stopped', {weight: 2, lastsMs: [0, 2_000]}),
   pause('redis', {weight: 3, lastsMs: [200, 9_000]}),
-  restart('kafka', 'killed', {weight: 3, lastsMs: [0, 6_000]}),
-  restart('kafka', 'stopped', {weight: 2, lastsMs: [0, 3_000]}),
+  KAFKA_KILL,
+  // Kafka takes up to half a minute to stop.
+  restart('kafka', 'stopped', {weight: 1, lastsMs: [0, 3_000]}),
   pause('kafka', {weight: 3, lastsMs: [500, 12_000]}),
   // A Java machine needs both cores to start.
   restart('connect', 'killed', {weight: 2, lastsMs: [0, 3_000]}),

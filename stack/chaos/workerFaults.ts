@@ -75,16 +75,16 @@ const WORKER_FAILPOINT: Fault = {
   },
 };
 
-const WORKER_FREEZE: Fault = {
-  name: 'worker SIGSTOP',
+/** Longer than its session, so that others take its partitions; or shorter. */
+const freeze = (name: string, weight: number, [minMs, maxMs]: readonly [number, number]): Fault => ({
+  name,
   family: 'pauses',
-  weight: 6,
+  weight,
   draw: (site) => {
     const {random, fleet} = site;
     const host = someManned(site);
     if (host === undefined) return undefined;
-    const isLong = random.chance(0.75);
-    const pauseMs = isLong ? SESSION_TIMEOUT_MS + random.int(1_000, 8_000) : random.int(100, 4_000);
+    const pauseMs = random.int(minMs, maxMs);
     const isKilled = random.chance(0.15);
     return {
       what: `SIGSTOP of the worker on host ${host.number} for ${seconds(pauseMs)}, then SIG${isKilled ? 'KILL' : 'CONT'}`,
@@ -101,7 +101,13 @@ const WORKER_FREEZE: Fault = {
       },
     };
   },
-};
+});
+
+export const WORKER_ZOMBIE = freeze('worker frozen past session', 5, [
+  SESSION_TIMEOUT_MS + 1_000,
+  SESSION_TIMEOUT_MS + 9_000,
+]);
+const WORKER_DOZE = freeze('worker frozen', 2, [100, SESSION_TIMEOUT_MS - 1_000]);
 
 const WORKER_STOP: Fault = {
   name: 'worker SIGTERM',
@@ -163,7 +169,8 @@ export const WORKER_FAULTS: readonly Fault[] = [
   WORKER_KILL,
   WORKER_KILL_ALL,
   WORKER_FAILPOINT,
-  WORKER_FREEZE,
+  WORKER_ZOMBIE,
+  WORKER_DOZE,
   WORKER_STOP,
   WORKER_ADD,
   WORKER_REMOVE,

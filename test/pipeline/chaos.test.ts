@@ -1,0 +1,73 @@
+/**
+ * A short `npm run chaos`, on servers of its own: a burst of SIGKILLs, a roll-back, a zombie, a killed broker, lost replies,
+ * a flushed Redis, and what the dice add. The long runs are the same command with more minutes.
+ *
+ * `SEED=... npm test -- chaos` repeats what is tried, though not its timing.
+ */
+import {spawn} from 'node:child_process';
+import {chosenSeed} from '../support/random.js';
+import {testStack} from '../support/stack.js';
+
+const KILLS_MIN = 10;
+const SEEDS = 1_000_000_000;
+const TIMEOUT_MS = 540_000;
+const seed = chosenSeed() % SEEDS;
+
+interface ChaosResult {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+function chaos(args: readonly string[]): Promise<ChaosResult> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'stack/chaos/main.ts', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (data: Buffer) => (output += data.toString()));
+  }
+  // Also when the tests end early: it takes its servers down.
+  const stop = (): unknown => child.kill('SIGTERM');
+  process.once('exit', stop);
+  return new Promise((resolve) => {
+    child.once('close', (code) => {
+      process.off('exit', stop);
+      resolve({code, output});
+    });
+  });
+}
+
+describe(`npm run chaos, seed ${seed}`, () => {
+  test(
+    'the whole pipeline, hurt in every way, ends equal to MySQL, to the log and to a rebuild (F04, F07, F14, F28, F31, F44) (G1, G2, G4, G5, G6, G7)',
+    async () => {
+      const {mode} = testStack();
+      const name = `chaos-test-${process.pid}`;
+      const {code, output} = await chaos([
+        ...['--seed', String(seed), '--minutes', '1', '--kills', String(KILLS_MIN)],
+        ...[`--${mode}`, '--name', name],
+      ]);
+
+      if (code !== 0) process.stderr.write(output);
+      expect({code, isGood: output.includes('\n0 differences at one quiet point')}).toEqual({
+        code: 0,
+        isGood: true,
+      });
+      expect(Number(/(\d+) ended by SIGKILL/.exec(output)?.[1])).toBeGreaterThanOrEqual(KILLS_MIN);
+      const faults = ['worker frozen past session', 'kafka killed', 'Redis line lost replies', 'FLUSHALL'];
+      if (mode === 'native') faults.push('Redis rolled back');
+      expect(faults.filter((fault) => !output.includes(`  ${fault} `))).toEqual([]);
+      process.stderr.write(
+        `chaos: ${/faults: .*/.exec(output)?.[0] ?? ''}, ${/\d+ transactions/.exec(output)?.[0] ?? ''}, seed ${seed}\n`,
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  test('wrong arguments end with exit code 2 and one sentence', async () => {
+    const {code, output} = await chaos(['--minutes', 'soon']);
+
+    expect(code).toBe(2);
+    expect(output).toBe('chaos: --minutes must be a number from 0.5 to 1440\nSee: npm run chaos -- --help\n');
+  });
+});
