@@ -33,7 +33,7 @@ export default {
     {
       ...shared,
       displayName: 'stack',
-      testMatch: ['<rootDir>/test/{integration,pipeline}/**/*.test.ts'],
+      testMatch: ['<rootDir>/test/{integration,pipeline,faults}/**/*.test.ts'],
       globalSetup: '<rootDir>/test/support/startStack.mjs',
       globalTeardown: '<rootDir>/test/support/stopStack.mjs',
     },

@@ -51,6 +51,8 @@ export class Projector {
   #running = new Set<Promise<void>>();
   #failure: ProjectorError | undefined;
   #isAcking = false;
+  /** What Kafka was told last. */
+  #acked: ReadonlyMap<number, bigint> = new Map();
   readonly #troubles: Troubles;
 
   constructor(settings: ProjectorSettings, deps: ProjectorDeps) {
@@ -150,11 +152,15 @@ export class Projector {
   async #ack(): Promise<void> {
     const {log, failpoint, logger} = this.#deps;
     try {
-      failpoint('before-ack');
-      const acked = log.ack(this.#appliedOffsets());
-      failpoint('ack-in-flight');
-      await acked;
-      failpoint('after-ack');
+      const offsets = this.#appliedOffsets();
+      if (!sameOffsets(offsets, this.#acked)) {
+        failpoint('before-ack');
+        const acked = log.ack(offsets);
+        failpoint('ack-in-flight');
+        await acked;
+        failpoint('after-ack');
+        this.#acked = offsets;
+      }
       requireSamePartitions(this.#settings.partitions, (await log.ranges()).size, this.#settings.topic);
     } catch (error) {
       const failure = asProjectorError(error);
@@ -222,4 +228,8 @@ export class Projector {
     }
     this.#summarize();
   }
+}
+
+function sameOffsets(a: ReadonlyMap<number, bigint>, b: ReadonlyMap<number, bigint>): boolean {
+  return a.size === b.size && [...a].every(([partition, offset]) => b.get(partition) === offset);
 }

@@ -27,7 +27,7 @@ async function applied(): Promise<void> {
   await worker.stop();
 }
 
-describe('a record that must not be passed over', () => {
+describe('a record that must not be passed over (F62)', () => {
   const truncate = rowRecord({op: 't', table: 'orders'}, null);
   const bad = encoded(`{"${SECRET}`, '3');
 

@@ -4,6 +4,7 @@ import type {Change} from '../../src/change.js';
 import {longRun} from '../support/arbitraries.js';
 import {line, order} from '../support/changes.js';
 import {encoded, orderRow, recordOf, rowRecord} from '../support/records.js';
+import {until} from '../support/until.js';
 import {WorkerBench} from '../support/workerBench.js';
 
 const QUARANTINE = 'projector:quarantine';
@@ -192,4 +193,27 @@ test('a foreign value under the quarantine itself halts before anything is writt
   await bench.redis.redis.set(QUARANTINE, 'foreign');
   const worker = await bench.soleWorker();
   await expect(worker.ended).resolves.toMatchObject({kind: 'read-model-corrupt'});
+});
+
+test('while Redis takes no writes, nothing is set aside and nothing is passed over (F59) (I4, I14)', async () => {
+  append(...BEFORE);
+  const worker = await bench.soleWorker();
+  await bench.caughtUp();
+  const {redis} = bench.redis;
+  await redis.config('SET', 'maxmemory', '1');
+  try {
+    bench.topic.append(0, encoded('x', '3'));
+    append(...BEHIND);
+    await until(
+      () => worker.messages.some((message) => message.includes('cannot work now: OOM')),
+      () => worker.messages.join('\n'),
+    );
+    await expect(bench.position(0)).resolves.toBe(3n);
+    expect(await entries()).toEqual([]);
+  } finally {
+    await redis.config('SET', 'maxmemory', '0');
+  }
+  await bench.caughtUp();
+  expect(await entries()).toHaveLength(1);
+  await bench.expectFold([...BEFORE, ...BEHIND]);
 });

@@ -78,7 +78,7 @@ const BAD: readonly Bad[] = [
 ];
 
 test.each(BAD)(
-  'a bad record is set aside or halts; the line names where and why but not what (I6, I11, I14): $name',
+  'a bad record is set aside or halts; the line names where and why but not what (F49, F51, F56) (I6, I11, I14): $name',
   async ({name, record, kind, words}) => {
     await opened(`records-bad-${name.replace(/[^a-zA-Z]+/g, '-')}`);
     await log.write(orderRecord(), lineRecord(), record, lineRecord({quantity: 8}), orderRecord({id: 9n}));

@@ -110,7 +110,7 @@ test('another user and another amount move the money from one user to the other'
   expect([await shop.reported('users', user), await shop.reported('users', other)]).toEqual([null, '2050']);
 });
 
-test('a line that moves to another order leaves the first and enters the second, once (S2)', async () => {
+test('a line that moves to another order leaves the first and enters the second, once (S2) (F64)', async () => {
   const [tea, cup] = [freshId(), freshId()];
   const from = await shop.placeOrder('5.00', [
     [tea, 2],

@@ -52,7 +52,7 @@ test('lines deleted and then the order: nothing is left, and nothing is counted 
   await expectGone(order, [tea, cup]);
 });
 
-test('the order alone deleted, its lines by a cascade that no event tells of: all its units are released (S4)', async () => {
+test('the order alone deleted, its lines by a cascade that no event tells of: all its units are released (S4) (F74a)', async () => {
   const [tea, cup] = [freshId(), freshId()];
   const order = await shop.placeOrder('8.00', [
     [tea, 2],
@@ -148,7 +148,7 @@ test('REPLACE of a line counts it once', async () => {
   expect(await shop.lines(id)).toEqual({[lines[0]!]: `${tea}:5`});
 });
 
-test('a line before its order is kept, and counted when the order comes', async () => {
+test('a line before its order is kept, and counted when the order comes (F67)', async () => {
   const tea = freshId();
   const {id, user} = await shop.placeOrder('2.00', []);
   await shop.sql('DELETE FROM orders WHERE id = ?', [id]);
@@ -167,7 +167,7 @@ test('a line before its order is kept, and counted when the order comes', async 
   expect(await shop.sold(tea)).toBe('4');
 });
 
-test('an order without lines changes its primary key', async () => {
+test('an order without lines changes its primary key (F63)', async () => {
   const order = await shop.placeOrder('2.00', []);
   const spare = await shop.placeOrder('1.00', []);
   await shop.sql('DELETE FROM orders WHERE id = ?', [spare.id]);
@@ -186,7 +186,7 @@ test('an order without lines changes its primary key', async () => {
   expect(await shop.reported('users', order.user)).toBe('200');
 });
 
-test('an order with lines changes its primary key, and the lines follow in the same transaction', async () => {
+test('an order with lines changes its primary key, and the lines follow in the same transaction (F63)', async () => {
   const [tea, cup] = [freshId(), freshId()];
   const order = await shop.placeOrder('2.00', [
     [tea, 1],
@@ -215,7 +215,7 @@ test('an order with lines changes its primary key, and the lines follow in the s
   expect([await shop.sold(tea), await shop.sold(cup)]).toEqual(['1', '2']);
 });
 
-test('a line changes its primary key', async () => {
+test('a line changes its primary key (F63)', async () => {
   const tea = freshId();
   const {id, lines} = await shop.placeOrder('2.00', [[tea, 3]]);
   const spare = await shop.addLine(id, tea, 1);

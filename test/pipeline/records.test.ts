@@ -14,7 +14,7 @@ afterEach(async () => {
   await log.close();
 });
 
-test('the envelope, the envelope with its schema and the flat form may follow one another in one log', async () => {
+test('the envelope, the envelope with its schema and the flat form may follow one another in one log (F57)', async () => {
   await opened('records-forms');
   await log.write(
     orderRecord({}, 'with schema'),
@@ -29,7 +29,7 @@ test('the envelope, the envelope with its schema and the flat form may follow on
   expect(await log.order('6')).toEqual({});
 });
 
-test('what is no row of the two tables is ignored, moves the position, and is counted once (I6)', async () => {
+test('what is no row of the two tables is ignored, moves the position, and is counted once (I6) (F50, F52)', async () => {
   await opened('records-ignored');
   await log.write(
     orderRecord(),
@@ -74,7 +74,7 @@ test('source.snapshot, whatever it says, changes nothing about what a row means'
   }
 });
 
-test('after a failover events have smaller files, positions and other GTIDs, and are applied all the same (S3)', async () => {
+test('after a failover events have smaller files, positions and other GTIDs, and are applied all the same (S3) (F74)', async () => {
   await opened('records-failover');
   const from = (gtid: string, [file, pos]: [string, number], quantity: number): NewRecord =>
     encoded(
@@ -118,7 +118,7 @@ test('the events of a compressed transaction share one position in the binlog, a
   expect((await log.model())['product:10:sold']).toBe('9');
 });
 
-test('events beyond 2^53 keep every digit of ids, products and users (I8)', async () => {
+test('events beyond 2^53 keep every digit of ids, products and users (I8) (F68)', async () => {
   await opened('records-beyond');
   const [id, user, product, lineId] = [
     9007199254740993n,

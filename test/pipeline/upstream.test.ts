@@ -57,7 +57,7 @@ async function askForIncrementalSnapshot(): Promise<void> {
   ]);
 }
 
-test(`an incremental snapshot amid changes changes nothing, and again the second time (I3), seed ${seed}`, async () => {
+test(`an incremental snapshot amid changes changes nothing, and again the second time (F65) (I3), seed ${seed}`, async () => {
   shop = await Pipeline.open('incremental');
   const topic = testStack().env.topic;
   await work(100, 8_000_000);
@@ -93,7 +93,7 @@ test(`an incremental snapshot amid changes changes nothing, and again the second
   }
 });
 
-test('the last records of every partition written again, with new offsets, change nothing (S3, C2)', async () => {
+test('the last records of every partition written again, with new offsets, change nothing (S3, C2) (F61)', async () => {
   shop = await Pipeline.open('again');
   const topic = testStack().env.topic;
   await work(60, 8_100_000);
@@ -110,7 +110,7 @@ test('the last records of every partition written again, with new offsets, chang
   expect(await shop.differences()).toEqual([]);
 });
 
-test('a connector that reads the tables first gives the same state, and keeps it when its place in the binlog goes back (S3, C2)', async () => {
+test('a connector that reads the tables first gives the same state, and keeps it when its place in the binlog goes back (S3, C2) (F65)', async () => {
   const connector = Connector.apply('orders.json', 'rewound', 184_101);
   try {
     shop = await Pipeline.open('rewound', {KAFKA_TOPIC: connector.topic});

@@ -69,7 +69,7 @@ function randomRow(): readonly string[] {
   ];
 }
 
-test(`300 random rows read the same through Debezium and through MySQL (I8, I9), seed ${seed}`, async () => {
+test(`300 random rows read the same through Debezium and through MySQL (F69, F71, F73) (I8, I9), seed ${seed}`, async () => {
   const edges = Math.max(USERS.length, AMOUNTS.length, STATUSES.length, TIMES.length);
   const rows = Array.from({length: 300}, (_, i) =>
     i >= edges
@@ -100,7 +100,7 @@ test(`300 random rows read the same through Debezium and through MySQL (I8, I9),
   expect(new Set(stored.map(({created_at}) => created_at)).size).toBeGreaterThanOrEqual(TIMES.length);
 });
 
-test('a column that is added while the worker runs: its default, NULL, and rows from before it', async () => {
+test('a column that is added while the worker runs: its default, NULL, and rows from before it (F54)', async () => {
   const before = await shop.placeOrder('1.00', []);
   await shop.applied();
   await shop.sql("ALTER TABLE orders ADD COLUMN note VARCHAR(20) NULL DEFAULT 'gift'");

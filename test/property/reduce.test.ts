@@ -84,7 +84,7 @@ test.prop([changes(), fc.nat(), fc.nat()], {numRuns: 400})(
   },
 );
 
-test.prop([changes()])('an order deleted with its lines ends like one deleted alone (S4)', (run) => {
+test.prop([changes()])('an order deleted with its lines ends like one deleted alone (S4) (F74a)', (run) => {
   const state = fold(EMPTY, run);
   const alone: Change[] = [{kind: 'order-deleted', orderId: '1'}];
   const cascaded: Change[] = [...state.lines.keys()]

@@ -1,5 +1,6 @@
 /** Everything that Redis holds under a prefix, as comparable text. */
 import type {Redis} from 'ioredis';
+import type {Content} from './orderModel.js';
 
 /** Key without prefix -> content. Without the worker's own keys (positions). */
 export async function readModel(redis: Redis, prefix: string): Promise<Map<string, string>> {
@@ -9,6 +10,24 @@ export async function readModel(redis: Redis, prefix: string): Promise<Map<strin
     if (!name.startsWith('projector:')) model.set(name, await contentOf(redis, key));
   }
   return model;
+}
+
+/** The same in the form that OrderModel has, without the prefix. */
+export async function contentUnder(redis: Redis, prefix: string): Promise<Content> {
+  const content: Content = {};
+  for (const key of await keysOf(redis, prefix)) {
+    const name = key.slice(prefix.length);
+    if (name.startsWith('projector:')) continue;
+    const type = await redis.type(key);
+    if (type === 'hash') content[name] = await redis.hgetall(key);
+    else if (type === 'zset') {
+      const flat = await redis.zrange(key, 0, '-1', 'WITHSCORES');
+      content[name] = Object.fromEntries(
+        flat.flatMap((member, i) => (i % 2 === 0 ? [[member, flat[i + 1]!]] : [])),
+      );
+    } else content[name] = (await redis.get(key)) ?? '';
+  }
+  return content;
 }
 
 /** Partition -> next offset, as stored under the prefix. */

@@ -62,7 +62,7 @@ describe.each(FORMS)('a row event as %s', (form) => {
     }
   });
 
-  test('a logical message and an unknown op', () => {
+  test('a logical message and an unknown op (F50)', () => {
     expect(decodeRecord(rowRecord({op: 'm', table: 'orders'}, '5', form), SHOP)).toMatchObject({
       kind: 'ignored',
     });
@@ -78,7 +78,7 @@ describe.each(FORMS)('a row event as %s', (form) => {
   });
 });
 
-test('a row without its part of the envelope is rejected', () => {
+test('a row without its part of the envelope is rejected (F51)', () => {
   expect(decode(body({op: 'd', table: 'orders', before: null}))).toMatchObject({
     rejection: {reason: 'a delete without the row before it (binlog_row_image=FULL)'},
   });
@@ -114,13 +114,13 @@ test('Debezium’s own heartbeat is a bare ts_ms', () => {
   expect(decode({schema: {}, payload: {ts_ms: 12}})).toEqual({kind: 'heartbeat', sourceTimeMs: 12});
 });
 
-test('a tombstone is a missing value, JSON null, or a null payload', () => {
+test('a tombstone is a missing value, JSON null, or a null payload (F52)', () => {
   expect(decodeRecord({key: Buffer.from('5'), value: null}, SHOP)).toEqual({kind: 'tombstone'});
   expect(decode('null')).toEqual({kind: 'tombstone'});
   expect(decode({schema: null, payload: null})).toEqual({kind: 'tombstone'});
 });
 
-test('schema changes and transaction records are ignored, each by its name', () => {
+test('schema changes and transaction records are ignored, each by its name (F50)', () => {
   const schemaChange = {source: {server: 'shop'}, databaseName: 'shop', ddl: 'ALTER TABLE ...', ts_ms: 1};
   expect(decode(schemaChange)).toEqual({kind: 'ignored', reason: 'a schema change record'});
   const begin = {status: 'BEGIN', id: 'file=1,pos=2', event_count: null, data_collections: null, ts_ms: 1};
@@ -150,7 +150,7 @@ test('table and column names can be mapped', () => {
   });
 });
 
-test('a field named __proto__ changes nothing', () => {
+test('a field named __proto__ changes nothing (F58)', () => {
   const row = `{"id":5,"user_id":7,"total_amount":"45.99","__proto__":{"id":6,"polluted":true}}`;
   const big = row.replace('"user_id":7', '"user_id":9007199254740993');
   for (const [text, userId] of [

@@ -12,7 +12,7 @@ const IDS = [
 ];
 
 describe.each(FORMS)('as %s', (form) => {
-  test.each(IDS)('id %d is exact, in the row and in the key (I8)', (id) => {
+  test.each(IDS)('id %d is exact, in the row and in the key (I8) (F68)', (id) => {
     const event = {op: 'c', table: 'orders', after: orderRow({id, user_id: id - 1n})};
     expect(decodeRecord(rowRecord(event, String(id), form), SHOP)).toMatchObject({
       change: {orderId: String(id), row: {userId: String(id - 1n)}},
