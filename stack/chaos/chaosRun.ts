@@ -101,7 +101,7 @@ export class ChaosRun {
     await connector.mend((trace) => this.#noteConnector(trace));
     await markers.applied({check: () => this.#requireHealthy(), timeoutMs: RECOVERY_TIMEOUT_MS});
     journal.note('everything is applied; comparing');
-    return await oracle.judge();
+    return await oracle.judge(() => this.#requireHealthy());
   }
 
   /** The workers, in good order. */

@@ -81,7 +81,9 @@ export class Fleet {
         worker: undefined,
       });
     }
-    return new Fleet(setup, hosts);
+    const fleet = new Fleet(setup, hosts);
+    process.once('exit', fleet.#killAll);
+    return fleet;
   }
 
   get manned(): readonly Host[] {
@@ -137,9 +139,15 @@ export class Fleet {
 
   /** Ends everything at once. */
   async close(): Promise<void> {
+    process.off('exit', this.#killAll);
     await Promise.all(this.manned.map(async (host) => await this.end(host, 'SIGKILL')));
     await Promise.all(this.#hosts.map(async ({line}) => await line.close()));
   }
+
+  /** When this process ends without having closed the fleet. */
+  readonly #killAll = (): void => {
+    for (const {worker} of this.manned) worker?.send('SIGKILL');
+  };
 
   #ended(worker: WorkerProcess, exit: WorkerExit, {number, host}: {number: number; host: Host}): void {
     const name = `worker ${number} on host ${host.number}`;

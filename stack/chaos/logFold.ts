@@ -37,13 +37,14 @@ interface RowEvent {
   readonly after: unknown;
 }
 
-export async function foldLog({
-  brokers,
-  topic,
-}: {
-  brokers: readonly string[];
-  topic: string;
-}): Promise<LogFold> {
+export interface LogPlace {
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  /** May throw, to end it early. */
+  readonly check: () => void;
+}
+
+export async function foldLog({brokers, topic, check}: LogPlace): Promise<LogFold> {
   const kafka = new Kafka({clientId: 'chaos-fold', brokers: [...brokers], logLevel: logLevel.NOTHING});
   const admin = kafka.admin();
   await admin.connect();
@@ -72,7 +73,10 @@ export async function foldLog({
       },
     });
     await until(
-      () => [...ends].every(([partition, end]) => end <= (next.get(partition) ?? 0n)),
+      () => {
+        check();
+        return [...ends].every(([partition, end]) => end <= (next.get(partition) ?? 0n));
+      },
       () => `the end of the log, ${records} records so far`,
       300_000,
     );

@@ -37,8 +37,7 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => interrupted.abort());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
   const folder = mkdtempSync(join(tmpdir(), 'order-projector-chaos-'));
   let code: number;
   try {
@@ -52,6 +51,13 @@ async function main(): Promise<number> {
     say(`Logs: ${folder}`);
   else rmSync(folder, {recursive: true, force: true});
   return code;
+}
+
+/** The first signal takes everything down in order; with the second the servers notice by themselves that this process is gone. */
+function interrupt(): void {
+  if (interrupted.signal.aborted) process.exit(EXIT_CODE.interrupted);
+  say('stopping ...');
+  interrupted.abort();
 }
 
 async function onStack(options: ChaosOptions, folder: string): Promise<number> {

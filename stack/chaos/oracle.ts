@@ -23,6 +23,12 @@ export interface Judgement {
   readonly differences: readonly string[];
 }
 
+interface RebuildTask {
+  readonly live: ReadonlyMap<string, string>;
+  readonly fold: LogFold;
+  readonly check: () => void;
+}
+
 export class Oracle {
   readonly #env: StackEnv;
   readonly #mysql: Connection;
@@ -35,22 +41,23 @@ export class Oracle {
     this.#redis = redis;
   }
 
-  /** When nobody trades, and all that was traded is applied. */
-  async judge(): Promise<Judgement> {
+  /** When nobody trades, and all that was traded is applied. `check` may throw, to end it early. */
+  async judge(check: () => void): Promise<Judgement> {
     const shop = await compare(this.#mysql, this.#redis);
     const live = await readContent(this.#redis);
-    const fold = await foldLog({brokers: this.#env.kafka.brokers, topic: this.#env.topic});
+    const {kafka, topic} = this.#env;
+    const fold = await foldLog({brokers: kafka.brokers, topic, check});
     const differences = [
       ...shop.differences,
       ...contentDifferences(['fold of the log', fold.content], ['Redis', live]),
       ...named('quarantine of Redis', fold.bad, await quarantinedNames(this.#redis)),
-      ...(await this.#rebuild(live, fold)),
+      ...(await this.#rebuild({live, fold, check})),
     ];
     const {records, bad} = fold;
     return {orders: shop.orders, keys: live.size, records, badRecords: bad.length, differences};
   }
 
-  async #rebuild(live: ReadonlyMap<string, string>, fold: LogFold): Promise<string[]> {
+  async #rebuild({live, fold, check}: RebuildTask): Promise<string[]> {
     const url = new URL(this.#env.redis.url);
     url.pathname = `/${REBUILT_DB}`;
     const redis = new Redis(url.href);
@@ -69,6 +76,7 @@ export class Oracle {
       };
       await until(
         () => {
+          check();
           if (!worker.isRunning) throw new Error(`the rebuild has ended: ${worker.output.slice(-2_000)}`);
           return applied() >= fold.records;
         },
