@@ -18,6 +18,8 @@ export interface Keys {
   readonly reportTotals: string;
   /** Hash: name of a record that was set aside -> entry (quarantineEntry.ts). */
   readonly quarantine: string;
+  /** Hash: `begun finished`, how many chunks; one that Redis repeated makes them differ. */
+  readonly chunks: string;
   /** String: what the data depends on (layout.ts). */
   readonly layout: string;
   /** String: the position of a partition (position.ts). */
@@ -34,6 +36,7 @@ export function keysWithPrefix(prefix: string): Keys {
     reportUsers: `${prefix}report:users`,
     reportTotals: `${prefix}report:totals`,
     quarantine: `${prefix}projector:quarantine`,
+    chunks: `${prefix}projector:chunks`,
     layout: `${prefix}projector:layout`,
     position: (topic, partition) => `${prefix}projector:position:${topic}:${partition}`,
   };

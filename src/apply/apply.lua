@@ -5,8 +5,13 @@
   or this very chunk was applied and its reply was lost. The stored position, in the reply, tells which.
 
   First everything is read and worked out, then everything is written: an error while reading leaves no trace. Of the
-  writes only INCRBY can fail (a foreign value under a counter's key, or a Redis that takes no writes now); what it did is
-  then taken back.
+  writes only the first one can fail (a Redis that takes no writes now), and INCRBY (a foreign value under a counter's key);
+  what they did is then taken back.
+
+  The first write raises the number of chunks begun by one, the last one sets the number finished to what that made: always
+  the same. Redis may repeat a chunk, or its beginning: when its append-only file was torn within one and it starts for the
+  second time after that (it keeps the open MULTI in the file, and the next one falls into it). What is raised is then raised
+  twice, what is set is not, and the two differ for ever.
 
   KEYS[1]  position of (topic, partition)
   ARGV     expected position ('' = none stored), new position, key prefix, layout of the read model,
@@ -29,6 +34,7 @@
            {'spoiled', order id, what is wrong}  something else wrote to the keys of this order
            In the last three nothing was written.
   Errors   'CORRUPT <key>: <what is wrong>'   nothing was written; so it is with Redis' own (WRONGTYPE, OOM, READONLY, ...)
+           'NOPERM <command> on <key>'        a right was taken from this user; nothing was written
 ]]
 local KEYS, ARGV, call, pcall_ = KEYS, ARGV, redis.call, redis.pcall
 
@@ -56,6 +62,7 @@ local patch_count = tonumber(take())
 
 local PRODUCTS, USERS, TOTALS = prefix .. 'report:products', prefix .. 'report:users', prefix .. 'report:totals'
 local QUARANTINE, LAYOUT = prefix .. 'projector:quarantine', prefix .. 'projector:layout'
+local CHUNKS = prefix .. 'projector:chunks'
 
 local function corrupt(key, what) return redis.error_reply('CORRUPT ' .. key .. ': ' .. what) end
 
@@ -72,10 +79,15 @@ local totals = call('HMGET', TOTALS, 'orders', 'units', 'revenue')
 -- Every chunk writes totals and layout together with its position: a position without them came back alone.
 if stored ~= '' and not totals[1] then return corrupt(TOTALS, 'is missing beside a position') end
 if stored ~= '' and not layout then return corrupt(LAYOUT, 'is missing beside a position') end
-for _, total in ipairs(totals) do
-  local is_whole = total and (total == '0' or #total <= 17 and string.match(total, '^%-?[1-9]%d*$'))
-  if total and not is_whole then return corrupt(TOTALS, 'holds a field that is no whole number') end
+local function is_whole(number)
+  return number == '0' or #number <= 17 and string.match(number, '^%-?[1-9]%d*$')
 end
+for _, total in ipairs(totals) do
+  if total and not is_whole(total) then return corrupt(TOTALS, 'holds a field that is no whole number') end
+end
+local chunks = call('HMGET', CHUNKS, 'begun', 'finished')
+if chunks[1] ~= chunks[2] then return corrupt(CHUNKS, 'tells of a chunk that Redis repeated') end
+if chunks[1] and not is_whole(chunks[1]) then return corrupt(CHUNKS, 'holds a field that is no whole number') end
 
 -- Sums of differences, by member.
 local units, spent = {}, {}
@@ -204,8 +216,10 @@ end
 
 local function text(number) return string.format('%.0f', number) end
 
--- 1. Counters: the only writes that can fail, so they come first and can be taken back. A product that some line names
--- gets its counter even at 0: whether it exists must not depend on where the log was cut (I7).
+local missing = missing_right(KEYS[1], prefix)
+if missing then return redis.error_reply(missing) end
+
+-- A product that some line names gets its counter even at 0: whether it exists must not depend on where the log was cut (I7).
 for i = 1, #seen_products do add(units, seen_products[i], 0) end
 local seen = {}
 for i = 1, #seen_products do seen[seen_products[i]] = true end
@@ -222,22 +236,31 @@ for i = 1, #counters, 1000 do existing = existing + call('EXISTS', unpack(counte
 if existing < #counters then
   for i = 1, #counters do is_new[i] = call('EXISTS', counters[i]) == 0 end
 end
+-- 1. The chunk begins. A Redis that takes no writes now (OOM, READONLY, ...) says so here.
+local begun = pcall_('HINCRBY', CHUNKS, 'begun', '1')
+if type(begun) == 'table' then return begun end
+local function not_begun()
+  if chunks[1] then call('HINCRBY', CHUNKS, 'begun', '-1') else call('DEL', CHUNKS) end
+end
+
+-- 2. Counters: they can fail too, so they come next and can be taken back.
 for i = 1, #counters do
   local reply = pcall_('INCRBY', counters[i], deltas[i])
   if type(reply) == 'table' then
     for done = 1, i - 1 do
       if is_new[done] then call('DEL', counters[done]) else call('DECRBY', counters[done], deltas[done]) end
     end
+    not_begun()
     for _, foreign in ipairs({'WRONGTYPE', 'not an integer', 'overflow'}) do
       if string.find(reply.err, foreign, 1, true) then
         return corrupt(counters[i], 'is no whole number that can be counted on')
       end
     end
-    return reply -- Redis takes no writes now (OOM, READONLY, ...), or not from this user.
+    return reply
   end
 end
 
--- 2. Reports. Members at 0 are removed: then the sets are a function of the rows alone. The totals always exist.
+-- 3. Reports. Members at 0 are removed: then the sets are a function of the rows alone. The totals always exist.
 local function raise(key, sums)
   for member, delta in pairs(sums) do
     if delta ~= 0 and tonumber(call('ZINCRBY', key, text(delta), member)) == 0 then call('ZREM', key, member) end
@@ -249,7 +272,7 @@ call('HINCRBY', TOTALS, 'orders', text(orders_delta))
 call('HINCRBY', TOTALS, 'units', text(units_delta))
 call('HINCRBY', TOTALS, 'revenue', text(revenue_delta))
 
--- 3. Orders and their lines. Long lists go in slices: unpack has a limit, and failing here would leave half a chunk.
+-- 4. Orders and their lines. Long lists go in slices: unpack has a limit, and failing here would leave half a chunk.
 local function in_slices(command, key, list)
   for i = 1, #list, 1000 do call(command, key, unpack(list, i, math.min(i + 999, #list))) end
 end
@@ -262,11 +285,12 @@ for p = 1, patch_count do
   if #write.delete_fields > 0 and not write.reset then call('HDEL', write.order_key, unpack(write.delete_fields)) end
 end
 
--- 4. Records that are set aside, or settled by these patches.
+-- 5. Records that are set aside, or settled by these patches.
 in_slices('HDEL', QUARANTINE, settled)
 in_slices('HSET', QUARANTINE, quarantined)
 
--- 5. The position, in the same atomic step.
+-- 6. The position, in the same atomic step.
 if not layout then call('SET', LAYOUT, ARGV[4]) end
 call('SET', KEYS[1], ARGV[2])
+call('HSET', CHUNKS, 'finished', text(begun))
 return {'applied', patch_count}

@@ -1,35 +1,41 @@
 --[[
-  Asks whether this user may run every command of apply.lua on the keys it touches; writes nothing.
+  Asks whether this user may run the commands of apply.lua on the keys that they touch; writes nothing.
 
   A script is not rolled back: a right that is missing half way through apply.lua would leave half a chunk (I5). So a worker
-  asks once, at start. Redis before 7.0 cannot be asked; there the answer is 'ok'.
+  asks for all rights once, at start, and apply.lua, which this text precedes, for those to write each time: rights may be
+  taken from a worker that runs. Redis before 7.0 cannot be asked.
 
-  KEYS[1]  position of a (topic, partition)
-  ARGV[1]  key prefix
+  position     key of the position of a (topic, partition)
+  prefix       key prefix
+  reads_too    also ask for the commands that read
 
-  Returns  'ok'
-  Errors   'NOPERM <command> on <key>'
+  Returns  nil, or 'NOPERM <command> on <key>'
 ]]
-if not redis.acl_check_cmd then return 'ok' end
+local function missing_right(position, prefix, reads_too)
+  if not redis.acl_check_cmd then return nil end
+  local order, lines, counter = prefix .. 'order:0', prefix .. 'order_lines:0', prefix .. 'product:0:sold'
+  local products, users, totals = prefix .. 'report:products', prefix .. 'report:users', prefix .. 'report:totals'
+  local quarantine, chunks = prefix .. 'projector:quarantine', prefix .. 'projector:chunks'
 
-local prefix = ARGV[1]
-local order, lines, counter = prefix .. 'order:0', prefix .. 'order_lines:0', prefix .. 'product:0:sold'
-local products, users, totals = prefix .. 'report:products', prefix .. 'report:users', prefix .. 'report:totals'
-local position, quarantine = KEYS[1], prefix .. 'projector:quarantine'
-
-local commands = {
-  {'GET', position}, {'MGET', position}, {'SET', position, ''},
-  {'TYPE', quarantine}, {'HKEYS', quarantine}, {'HSET', quarantine, '0', '0'}, {'HDEL', quarantine, '0'},
-  {'HMGET', order, 'id'}, {'HSET', order, 'id', '0'}, {'HDEL', order, 'id'}, {'DEL', order},
-  {'HGETALL', lines}, {'HSET', lines, '0', '0:0'}, {'HDEL', lines, '0'}, {'DEL', lines},
-  {'EXISTS', counter}, {'INCRBY', counter, '1'}, {'DECRBY', counter, '1'}, {'DEL', counter},
-  {'TYPE', products}, {'ZINCRBY', products, '1', '0'}, {'ZREM', products, '0'},
-  {'TYPE', users}, {'ZINCRBY', users, '1', '0'}, {'ZREM', users, '0'},
-  {'TYPE', totals}, {'HMGET', totals, 'orders'}, {'HINCRBY', totals, 'orders', '1'},
-}
-for _, command in ipairs(commands) do
-  if not redis.acl_check_cmd(unpack(command)) then
-    return redis.error_reply('NOPERM ' .. command[1] .. ' on ' .. command[2])
+  local writes = {
+    {'HINCRBY', chunks, 'begun', '1'}, {'HSET', chunks, 'finished', '1'}, {'DEL', chunks},
+    {'INCRBY', counter, '1'}, {'DECRBY', counter, '1'}, {'DEL', counter},
+    {'ZINCRBY', products, '1', '0'}, {'ZREM', products, '0'}, {'ZINCRBY', users, '1', '0'}, {'ZREM', users, '0'},
+    {'HINCRBY', totals, 'orders', '1'},
+    {'HSET', order, 'id', '0'}, {'HDEL', order, 'id'}, {'DEL', order},
+    {'HSET', lines, '0', '0:0'}, {'HDEL', lines, '0'}, {'DEL', lines},
+    {'HSET', quarantine, '0', '0'}, {'HDEL', quarantine, '0'},
+    {'SET', position, ''},
+  }
+  local reads = {
+    {'GET', position}, {'MGET', position}, {'HMGET', chunks, 'begun'},
+    {'TYPE', quarantine}, {'HKEYS', quarantine}, {'TYPE', products}, {'TYPE', users}, {'TYPE', totals},
+    {'HMGET', totals, 'orders'}, {'HMGET', order, 'id'}, {'HGETALL', lines}, {'EXISTS', counter},
+  }
+  for _, commands in ipairs(reads_too and {writes, reads} or {writes}) do
+    for _, command in ipairs(commands) do
+      if not redis.acl_check_cmd(unpack(command)) then return 'NOPERM ' .. command[1] .. ' on ' .. command[2] end
+    end
   end
+  return nil
 end
-return 'ok'

@@ -9,10 +9,17 @@ import {ProjectorError} from '../errors.js';
 import {requireSameLayout} from '../layout.js';
 import type {OrderPatch, Reduction} from '../patch.js';
 
-export const APPLY_SCRIPT: Script = {name: 'projectorApply', lua: readScript('apply.lua')};
+const MISSING_RIGHT = readScript('rights.lua');
 
-/** Asks for every right that the apply script needs. */
-export const RIGHTS_SCRIPT: Script = {name: 'projectorRights', lua: readScript('rights.lua')};
+export const APPLY_SCRIPT: Script = {name: 'projectorApply', lua: MISSING_RIGHT + readScript('apply.lua')};
+
+/** Asks for every right that the apply script needs: KEYS[1] is a position's key, ARGV[1] the key prefix. */
+export const RIGHTS_SCRIPT: Script = {
+  name: 'projectorRights',
+  lua: `${MISSING_RIGHT}
+local missing = missing_right(KEYS[1], ARGV[1], true)
+return missing and redis.error_reply(missing) or 'ok'`,
+};
 
 /** Every reply of the script; a test compares these with the script's own text. */
 export const REPLY = {

@@ -66,11 +66,14 @@ describe('a foreign type under a key: an error that names it, nothing written (I
     await expectSpoiled(orderId, `${key} is no hash`);
   });
 
-  test.each(['projector:position:test.events:0', 'projector:layout'])('%s', async (key) => {
-    await bench.redis.del(key);
-    await bench.redis.lpush(key, 'foreign');
-    await expectCorrupt(/WRONGTYPE/);
-  });
+  test.each(['projector:position:test.events:0', 'projector:layout', 'projector:chunks'])(
+    '%s',
+    async (key) => {
+      await bench.redis.del(key);
+      await bench.redis.lpush(key, 'foreign');
+      await expectCorrupt(/WRONGTYPE/);
+    },
+  );
 
   test.each([
     ['report:products', 'set', 'zset'],
@@ -131,6 +134,24 @@ describe('a foreign value in a hash (I5)', () => {
   test.each(['foreign', '10', ':', '10:x', '10:1:2', '10:9999999999999999'])('the line %j', async (text) => {
     await bench.redis.hset('order_lines:5', '71', text);
     await expectSpoiled('5', 'order_lines:5 holds a line that cannot be read');
+  });
+});
+
+describe('the count of chunks (I5)', () => {
+  test('tells of one that was repeated', async () => {
+    await bench.redis.hincrby('projector:chunks', 'begun', 1);
+    await expectCorrupt(/CORRUPT projector:chunks: tells of a chunk that Redis repeated/);
+  });
+
+  test('is gone: it begins anew', async () => {
+    await bench.redis.del('projector:chunks');
+    await expect(bench.apply(CHUNK, 'v1 1', 'v1 2')).resolves.toEqual({kind: 'applied'});
+    expect(await bench.redis.hgetall('projector:chunks')).toEqual({begun: '1', finished: '1'});
+  });
+
+  test('is foreign', async () => {
+    await bench.redis.hset('projector:chunks', {begun: 'x', finished: 'x'});
+    await expectCorrupt(/CORRUPT projector:chunks: holds a field that is no whole number/);
   });
 });
 

@@ -66,6 +66,7 @@ export function applyChunk(keys: Keyspace, positionKey: string, args: readonly s
   }
   if (layout === null) keys.setString(layoutKey, input.layout);
   keys.setString(positionKey, input.next);
+  countChunk(keys, input.prefix);
   return ['applied', String(input.patches.length)];
 }
 
@@ -96,6 +97,27 @@ function requireSoundSharedKeys(
     const isWhole = total === '0' || (total.length <= 17 && WHOLE_TOTAL.test(total));
     if (!isWhole) throw corrupt(totalsKey, 'holds a field that is no whole number');
   }
+  const chunksKey = `${prefix}projector:chunks`;
+  const chunks = keys.hash(chunksKey);
+  const begun = chunks.get('begun');
+  if (begun !== chunks.get('finished')) throw corrupt(chunksKey, 'tells of a chunk that Redis repeated');
+  if (begun !== undefined && begun !== '0' && !(begun.length <= 17 && WHOLE_TOTAL.test(begun))) {
+    throw corrupt(chunksKey, 'holds a field that is no whole number');
+  }
+}
+
+/** Begun and finished at once: nothing comes in between here. */
+function countChunk(keys: Keyspace, prefix: string): void {
+  const key = `${prefix}projector:chunks`;
+  const count = String(BigInt(keys.hash(key).get('begun') ?? '0') + 1n);
+  keys.changeHash(
+    key,
+    [],
+    [
+      ['begun', count],
+      ['finished', count],
+    ],
+  );
 }
 
 /** Reads what stands there, counts it off, counts the new state on. */

@@ -40,6 +40,9 @@ test('the script spells the same keys', () => {
     `prefix .. '${keys.reportProducts}'`,
     `prefix .. '${keys.reportUsers}'`,
     `prefix .. '${keys.reportTotals}'`,
+    `prefix .. '${keys.quarantine}'`,
+    `prefix .. '${keys.layout}'`,
+    `prefix .. '${keys.chunks}'`,
   ];
   expect(spelled.filter((text) => !APPLY_SCRIPT.lua.includes(text))).toEqual([]);
 });

@@ -10,7 +10,7 @@ import {
 import {reduce} from '../../src/reduce/reduce.js';
 import {line, lineGone, order, orderGone} from '../support/changes.js';
 
-const code = APPLY_SCRIPT.lua.replace(/--\[\[[\s\S]*?\]\]/, '').replace(/--.*$/gm, '');
+const code = APPLY_SCRIPT.lua.replace(/--\[\[[\s\S]*?\]\]/g, '').replace(/--.*$/gm, '');
 const literals = (pattern: RegExp): string[] => [
   ...new Set([...code.matchAll(pattern)].map(([, word]) => word ?? '')),
 ];
@@ -33,11 +33,13 @@ test('the rights that are asked for at start are those that the script needs (I5
   const asked = [...RIGHTS_SCRIPT.lua.matchAll(/\{'([A-Z]+)', /g)].map(([, command]) => command ?? '');
   // How the worker reads positions and quarantined offsets, outside of the script.
   expect([...new Set(asked)].sort()).toEqual([...needed, 'MGET', 'HKEYS'].sort());
+  const asksFirst = /missing_right\(KEYS\[1\], prefix\)[\s\S]*?pcall_\('HINCRBY', CHUNKS/;
+  expect(code).toMatch(asksFirst);
 });
 
 test('the header of the script names every reply and mode', () => {
-  const header = /--\[\[([\s\S]*?)\]\]/.exec(APPLY_SCRIPT.lua)?.[1] ?? '';
-  const words = [...Object.values(REPLY), ...Object.values(ROW_MODE), 'CORRUPT'];
+  const header = /--\[\[\s+(Applies[\s\S]*?)\]\]/.exec(APPLY_SCRIPT.lua)?.[1] ?? '';
+  const words = [...Object.values(REPLY), ...Object.values(ROW_MODE), 'CORRUPT', 'NOPERM'];
   expect(words.filter((word) => !header.includes(word))).toEqual([]);
 });
 
