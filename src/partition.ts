@@ -192,8 +192,11 @@ export class Partition {
     if (this.#hasEnded()) return undefined;
     requireSamePartitions(partitions, ranges.size, topic);
     const stored = {text, key: model.positions.key(this.number)};
-    const start = decideStart(stored, ranges.get(this.number), this.#where);
+    const range = ranges.get(this.number);
+    const start = decideStart(stored, range, this.#where);
     this.#appliedNext = parsePosition(text)?.nextOffset ?? 0n;
+    // Whatever failed here has been done by others: nothing is left that would show that writes pass again.
+    if (this.#appliedNext === range?.high) this.#isFruitless = false;
     this.#expectFirst = start.expectFirst;
     this.#expectedFetch = start.fromOffset;
     log.readFrom(this.number, start.fromOffset);
@@ -264,13 +267,14 @@ export class Partition {
     for (let taken = 0; taken < chunkRecordsMax && builder.orderCount < chunkOrdersMax; taken++) {
       const record = this.#queue.shift();
       if (record === undefined) break;
-      this.#ledger.take();
       if (this.#expectFirst !== null) {
         requireSameLog(this.#expectFirst, record, this.#where);
         this.#expectFirst = null;
+        this.#ledger.take();
         this.#ledger.enter({...noOutcomes(), duplicate: 1});
         continue;
       }
+      this.#ledger.take();
       try {
         builder.add(record);
       } catch (error) {
