@@ -102,7 +102,7 @@ async function applyConnector(
   try {
     const wanted = {partitions: config.topicPartitions, replicationFactor: config.topicReplication};
     const isNew = await untilReachable(start, async () => await ensureTopic(topic, wanted));
-    const warning = await retentionWarning(topic);
+    const warning = await untilReachable(start, async () => await retentionWarning(topic));
     if (warning !== undefined) output.note(`warning: ${warning}`);
     if (isNew) output.note(`topic ${topicName} is created with ${config.topicPartitions} partitions`);
   } finally {

@@ -73,11 +73,11 @@ async function reachEverything(
         await model.requireRights();
         await redis.requireSuitable();
         await model.requireLayout();
-        return {model, partitions};
+        // In here, too: a Kafka that goes away between two questions is waited for at each of them.
+        return {model, partitions, warning: await retentionWarning(topic)};
       },
     );
-    const warning = await retentionWarning(topic);
-    if (warning !== undefined) logger.warn({}, warning);
+    if (reached.warning !== undefined) logger.warn({}, reached.warning);
     return reached;
   } finally {
     await topic.close();
