@@ -58,7 +58,7 @@ describe(`npm run chaos, seed ${seed}`, () => {
       if (mode === 'native') faults.push('Redis rolled back');
       expect(faults.filter((fault) => !output.includes(`  ${fault} `))).toEqual([]);
       process.stderr.write(
-        `chaos: ${/faults: .*/.exec(output)?.[0] ?? ''}, ${/\d+ transactions/.exec(output)?.[0] ?? ''}, seed ${seed}\n`,
+        `chaos: ${/faults: .*/.exec(output)?.[0] ?? ''}, ${/shop: (\d+ transactions)/.exec(output)?.[1] ?? ''}, seed ${seed}\n`,
       );
     },
     TIMEOUT_MS,
