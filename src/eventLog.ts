@@ -36,6 +36,8 @@ export interface EventLogHandlers {
   assigned(partitions: readonly number[]): void;
   /** Takes a batch; resolves when there is room for another. `keepAlive` must be called while waiting. */
   batch(batch: LogBatch, keepAlive: () => Promise<void>): Promise<void>;
+  /** Nothing was heard of the partition for long: what is read now may be another log under the same name. */
+  doubted(partition: number, reason: string): void;
   /** State of the connection, on change only. */
   connection(state: 'up' | 'down', reason: string): void;
   /** The log can no longer be read by this process. */

@@ -244,8 +244,10 @@ export class Partition {
     if (this.#hasEnded()) return;
     this.#ledger.rewound();
     if (broken?.kind === 'failed') return;
-    const reason = broken?.kind === 'spoiled' ? broken.what : 'Redis holds another position';
-    this.#deps.rewound(this.number, this.#reanchorReason ?? reason);
+    const found = broken?.kind === 'spoiled' ? broken.what : 'Redis holds another position';
+    // A refusal is told before a doubt that came with it: it shows that someone else writes.
+    const reason = broken === undefined ? (this.#reanchorReason ?? found) : found;
+    this.#deps.rewound(this.number, reason);
   }
 
   /** The records of this order up to the end of the chunk are set aside; later ones try their luck again. */

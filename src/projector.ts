@@ -10,7 +10,7 @@ import {ERROR_POLICY} from './errorPolicy.js';
 import {asProjectorError, messageOf, type ProjectorError} from './errors.js';
 import type {Failpoint} from './failpoints.js';
 import {requireSamePartitions} from './consume/start.js';
-import type {EventLog, LogBatch, LogRecord} from './eventLog.js';
+import type {EventLog, LogBatch, LogRange, LogRecord} from './eventLog.js';
 import type {Clock} from './lifecycle.js';
 import {Troubles} from './observe/troubles.js';
 import {Partition, type PartitionSettings} from './partition.js';
@@ -51,6 +51,7 @@ export class Projector {
   #running = new Set<Promise<void>>();
   #failure: ProjectorError | undefined;
   #isAcking = false;
+  #isAckOverdue = false;
   /** What Kafka was told last. */
   #acked: ReadonlyMap<number, bigint> = new Map();
   readonly #troubles: Troubles;
@@ -67,6 +68,7 @@ export class Projector {
     const started = log.start({
       assigned: (partitions) => this.#assigned(partitions),
       batch: async (batch, keepAlive) => await this.#batch(batch, keepAlive),
+      doubted: (partition, reason) => this.#partitions.get(partition)?.reanchor(reason),
       connection: (state, reason) => logger[state === 'up' ? 'info' : 'warn']({reason}, `Kafka is ${state}`),
       failed: (error) => this.#fail(error),
     });
@@ -161,12 +163,26 @@ export class Projector {
         failpoint('after-ack');
         this.#acked = offsets;
       }
-      requireSamePartitions(this.#settings.partitions, (await log.ranges()).size, this.#settings.topic);
+      const ranges = await log.ranges();
+      requireSamePartitions(this.#settings.partitions, ranges.size, this.#settings.topic);
+      this.#compareWithLog(offsets, ranges);
+      this.#isAckOverdue = false;
     } catch (error) {
       const failure = asProjectorError(error);
       if (failure.kind === 'partitions-changed') this.#fail(failure);
       // Acks are for lag tools; the next one carries the same news.
-      else logger.info({reason: messageOf(error)}, 'Kafka did not take the ack');
+      else if (!this.#isAckOverdue) logger.info({reason: messageOf(error)}, 'Kafka did not take the ack');
+      this.#isAckOverdue = true;
+    }
+  }
+
+  /** A log that was cut or made anew, and into which nothing is written since, shows only here. */
+  #compareWithLog(offsets: ReadonlyMap<number, bigint>, ranges: ReadonlyMap<number, LogRange>): void {
+    for (const [number, offset] of offsets) {
+      const {low, high} = ranges.get(number) ?? {low: offset, high: offset};
+      if (offset >= low && offset <= high) continue;
+      const reason = `the log holds offsets from ${low} to before ${high}, and not ${offset}`;
+      this.#partitions.get(number)?.reanchor(reason);
     }
   }
 

@@ -77,7 +77,14 @@ export class KafkaTopic {
 
   /** Low and high watermark of every partition. */
   async ranges(): Promise<ReadonlyMap<number, LogRange>> {
-    const rows = await this.#guarded(async (admin) => await admin.fetchTopicOffsets(this.name));
+    const rows = await this.#guarded(async (admin) => {
+      const {topics} = await admin.fetchTopicMetadata({topics: [this.name]});
+      const offsets = await admin.fetchTopicOffsets(this.name);
+      if (offsets.length === topics[0]?.partitions.length) return offsets;
+      // For minutes the client goes by the partitions that it saw first; a new one looks.
+      await this.close();
+      return await (await this.#connection()).fetchTopicOffsets(this.name);
+    });
     return new Map(rows.map(({partition, low, high}) => [partition, {low: BigInt(low), high: BigInt(high)}]));
   }
 
@@ -130,13 +137,17 @@ export class KafkaTopic {
 
   async #guarded<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
     try {
-      this.#connected ??= this.#connect();
-      return await question(await this.#connected);
+      return await question(await this.#connection());
     } catch (error) {
       // A new client next time: this one may keep the address of a leader that has moved for minutes.
       await this.close();
       throw translateKafkaError(error, `${this.name} on ${this.#settings.brokers.join(',')}`);
     }
+  }
+
+  async #connection(): Promise<Admin> {
+    this.#connected ??= this.#connect();
+    return await this.#connected;
   }
 
   async #connect(): Promise<Admin> {
@@ -146,11 +157,20 @@ export class KafkaTopic {
   }
 }
 
+/** Servers that are away or move, and a membership that was lost: a new client may get over it. */
+const PASSING =
+  /Connection|RequestTimeout|LockTimeout|NotFound|NotLoaded|NoBroker|REBALANCE|GENERATION|MEMBER_ID|COORDINATOR|LEADER/;
+
+/** Whether a client that gave up on this error should be followed by a new one. */
+export function isPassing(error: unknown): boolean {
+  return namesOf(error).some((name) => PASSING.test(name));
+}
+
 /** A kafkajs error as one of ours. `where` names topic and brokers. */
 export function translateKafkaError(error: unknown, where: string): ProjectorError {
   if (error instanceof ProjectorError) return error;
-  const types = errorChain(error).map((link) => `${link.name} ${'type' in link ? String(link.type) : ''}`);
-  const has = (pattern: RegExp): boolean => types.some((type) => pattern.test(type));
+  const names = namesOf(error);
+  const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
   const message = messageOf(error);
   if (has(/SASL|AUTHORIZATION|AUTHENTICATION/)) {
     return new ProjectorError('kafka-denied', `Kafka refuses ${where}: ${message}`, {cause: error});
@@ -172,8 +192,24 @@ export function translateKafkaError(error: unknown, where: string): ProjectorErr
   });
 }
 
-function errorChain(error: unknown): Error[] {
-  const chain: Error[] = [];
-  for (let link = error; link instanceof Error && chain.length < 10; link = link.cause) chain.push(link);
-  return chain;
+/** What a worker ends with when its client gave up for good. */
+export function crashOf(error: unknown, where: string): ProjectorError {
+  const translated = translateKafkaError(error, where);
+  if (translated.kind !== 'kafka-unreachable') return translated;
+  return new ProjectorError(
+    'consumer-crashed',
+    `the Kafka client stopped for ${where}: ${messageOf(error)}`,
+    {
+      cause: error,
+    },
+  );
+}
+
+/** Name and protocol type of an error and of its causes. */
+function namesOf(error: unknown): string[] {
+  const names: string[] = [];
+  for (let link = error; link instanceof Error && names.length < 10; link = link.cause) {
+    names.push(`${link.name} ${'type' in link ? String(link.type) : ''}`);
+  }
+  return names;
 }

@@ -7,13 +7,18 @@
  * - A handler may outlive its assignment; then it ends at its next `keepAlive`. Resolving an offset of a partition that
  *   was taken away throws a TypeError, which kafkajs would take for fatal.
  * - Its own restart after a crash races with stop. It is switched off; a new client is made instead, after a pause.
- * - With `autoCommit` a seek would commit; it is off. Acks are commits of our own, for lag tools.
+ * - It fetches on from an offset although the topic was made anew meanwhile, and Kafka does not tell. So a partition that
+ *   was silent for longer than a fetch waits is doubted, and its last record compared.
+ * - With `autoCommit` a seek would commit; it is off. Acks are commits of our own, for lag tools. The consumer's
+ *   `commitOffsets` tries for ever, and could write old offsets over newer ones after a rebalance; a batch's own tries once.
  */
 import type {Consumer, EachBatchPayload} from 'kafkajs';
 import type {EventLog, EventLogHandlers, LogBatch, LogRange} from '../eventLog.js';
-import {messageOf, ProjectorError, type ErrorKind} from '../errors.js';
+import {asProjectorError, messageOf, type ErrorKind} from '../errors.js';
 import {
+  crashOf,
   createKafka,
+  isPassing,
   KafkaTopic,
   translateKafkaError,
   type KafkaLogSink,
@@ -33,12 +38,15 @@ export interface KafkaLogSettings extends KafkaSettings {
 
 /** Seams for time. */
 export interface KafkaLogClock {
+  nowMs(): number;
   sleep(ms: number): Promise<void>;
 }
 
 /** Kinds of errors that a new client may get over. */
 const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>(['kafka-unreachable', 'topic-missing']);
 const RESTART_PAUSE_MS = 1_000;
+/** Silence beyond the longest wait of a fetch, in which a topic could be made anew and outgrow the position. */
+const SILENCE_MS = 5_000;
 /** kafkajs never resets its count of retries, so any finite number ends in a crash some day. */
 const RETRY_FOR_EVER = {retries: Number.MAX_SAFE_INTEGER, initialRetryTime: 100, maxRetryTime: 2_000};
 
@@ -49,6 +57,10 @@ export class KafkaLog implements EventLog {
   readonly #topic: KafkaTopic;
   #handlers: EventLogHandlers | undefined;
   #consumer: Consumer | undefined;
+  /** Tries once; known from the first batch of a client on. */
+  #commit: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
+  /** When each partition was last heard of; null while its next answer proves by itself which log it comes from. */
+  readonly #heardMs = new Map<number, number | null>();
   /** Counts GROUP_JOIN events over all clients of this object. */
   #assignment = 0;
   #isUp: boolean | undefined;
@@ -68,6 +80,7 @@ export class KafkaLog implements EventLog {
 
   readFrom(partition: number, offset: bigint): void {
     const {topic} = this.#settings;
+    this.#heardMs.set(partition, null);
     this.#whileInGroup((consumer) => {
       consumer.seek({topic, partition, offset: offset.toString()});
       consumer.resume([{topic, partitions: [partition]}]);
@@ -76,6 +89,7 @@ export class KafkaLog implements EventLog {
 
   hold(partition: number): void {
     const {topic} = this.#settings;
+    this.#heardMs.delete(partition);
     this.#whileInGroup((consumer) => consumer.pause([{topic, partitions: [partition]}]));
   }
 
@@ -85,12 +99,10 @@ export class KafkaLog implements EventLog {
 
   async ack(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
     const {topic} = this.#settings;
-    const offsets = [...nextOffsets].map(([partition, next]) => ({
-      topic,
-      partition,
-      offset: next.toString(),
-    }));
-    if (offsets.length > 0) await this.#consumer?.commitOffsets(offsets);
+    const partitions = [...nextOffsets].map(([partition, next]) => ({partition, offset: next.toString()}));
+    if (partitions.length === 0) return;
+    if (this.#commit !== undefined) await this.#commit({topics: [{topic, partitions}]});
+    else await this.#consumer?.commitOffsets(partitions.map((place) => ({topic, ...place})));
   }
 
   async stop(): Promise<void> {
@@ -125,10 +137,11 @@ export class KafkaLog implements EventLog {
       metadataMaxAge: 30_000,
     });
     this.#consumer = consumer;
+    this.#commit = undefined;
     this.#listen(consumer, (error) => {
       if (this.#stopping || this.#consumer !== consumer) return;
-      if (!willReturn) this.#handlers?.failed(crashOf(error, this.#where));
-      else void this.#reopen();
+      if (willReturn || isPassing(error)) void this.#reopen();
+      else this.#handlers?.failed(crashOf(error, this.#where));
     });
     try {
       await consumer.connect();
@@ -157,11 +170,12 @@ export class KafkaLog implements EventLog {
   }
 
   #listen(consumer: Consumer, onCrash: (error: Error) => void): void {
-    const {GROUP_JOIN, CRASH, HEARTBEAT, REQUEST_TIMEOUT, END_BATCH_PROCESS} = consumer.events;
+    const {GROUP_JOIN, CRASH, HEARTBEAT, REQUEST, REQUEST_TIMEOUT, END_BATCH_PROCESS} = consumer.events;
     const {topic} = this.#settings;
     consumer.on(GROUP_JOIN, ({payload}) => {
       if (this.#stopping || this.#consumer !== consumer) return;
       this.#assignment++;
+      this.#heardMs.clear();
       this.#setConnection(true, 'joined the group');
       const partitions = payload.memberAssignment[topic] ?? [];
       if (partitions.length > 0) consumer.pause([{topic, partitions}]);
@@ -172,6 +186,10 @@ export class KafkaLog implements EventLog {
     consumer.on(REQUEST_TIMEOUT, ({payload}) =>
       this.#setConnection(false, `${payload.broker} does not answer in time`),
     );
+    // Comes with every answer, before what it brought is handed on.
+    consumer.on(REQUEST, ({payload}) => {
+      if (payload.apiName === 'Fetch' && this.#consumer === consumer) this.#heard();
+    });
     consumer.on(CRASH, ({payload}) => onCrash(payload.error));
     // A batch of control records or aborted transactions alone never reaches eachBatch, but moves the fetch offset.
     consumer.on(END_BATCH_PROCESS, ({payload}) => {
@@ -182,9 +200,24 @@ export class KafkaLog implements EventLog {
     });
   }
 
+  /**
+   * An answer to a fetch came. Each doubted partition reads its position and the record before it again, and the first
+   * answer to that is never doubted: on a line so slow that every answer takes long, every second one still counts.
+   */
+  #heard(): void {
+    const nowMs = this.#clock.nowMs();
+    const silenceMs = this.#settings.maxWaitMs + SILENCE_MS;
+    for (const [partition, heardMs] of this.#heardMs) {
+      this.#heardMs.set(partition, nowMs);
+      if (heardMs === null || nowMs - heardMs <= silenceMs) continue;
+      this.#handlers?.doubted(partition, `nothing was heard of the log for ${nowMs - heardMs} ms`);
+    }
+  }
+
   async #onBatch(payload: EachBatchPayload): Promise<void> {
     const {batch} = payload;
     const assignment = this.#assignment;
+    this.#commit = async (offsets) => await payload.commitOffsetsIfNecessary(offsets);
     if (this.#stopping || payload.isStale()) return;
     const last = batch.messages.at(-1);
     if (last === undefined) return;
@@ -194,23 +227,23 @@ export class KafkaLog implements EventLog {
     } catch {
       return; // The partition was taken away meanwhile.
     }
-    await this.#handlers?.batch(
-      {
-        partition: batch.partition,
-        fetchOffset: fetchOffsetOf(batch),
-        nextOffset: BigInt(batch.lastOffset()) + 1n,
-        records: batch.messages.map(({offset, timestamp, key, value}) => ({
-          offset: BigInt(offset),
-          timestampMs: timestamp,
-          key,
-          value,
-        })),
-      },
-      async () => {
+    let lost: unknown;
+    const keepAlive = async (): Promise<void> => {
+      try {
         await payload.heartbeat();
         if (assignment !== this.#assignment) throw new Error('the assignment has changed');
-      },
-    );
+      } catch (error) {
+        lost = error;
+        throw error;
+      }
+    };
+    try {
+      await this.#handlers?.batch(logBatch(batch), keepAlive);
+    } catch (error) {
+      // The client would try again for ever. What the handler did not expect must end the worker.
+      if (error !== lost) this.#handlers?.failed(asProjectorError(error));
+      throw error;
+    }
   }
 
   /** Between two clients there is no group, and nothing to steer: joining again starts every partition anew. */
@@ -241,22 +274,24 @@ export class KafkaLog implements EventLog {
   }
 }
 
-function crashOf(error: unknown, where: string): ProjectorError {
-  const translated = translateKafkaError(error, where);
-  if (translated.kind !== 'kafka-unreachable') return translated;
-  return new ProjectorError(
-    'consumer-crashed',
-    `the Kafka client stopped for ${where}: ${messageOf(error)}`,
-    {
-      cause: error,
-    },
-  );
-}
-
 /** kafkajs keeps the asked-for offset on its batches, without naming it in its types. */
 function fetchOffsetOf(batch: object): bigint {
   const {fetchedOffset} = batch as {fetchedOffset: string};
   return BigInt(fetchedOffset);
+}
+
+function logBatch(batch: EachBatchPayload['batch']): LogBatch {
+  return {
+    partition: batch.partition,
+    fetchOffset: fetchOffsetOf(batch),
+    nextOffset: BigInt(batch.lastOffset()) + 1n,
+    records: batch.messages.map(({offset, timestamp, key, value}) => ({
+      offset: BigInt(offset),
+      timestampMs: timestamp,
+      key,
+      value,
+    })),
+  };
 }
 
 function emptyBatch(partition: number, fetchOffset: bigint, nextOffset: bigint): LogBatch {

@@ -39,7 +39,8 @@ export function partitionOf(key: string, partitions: number): number {
   return Partitioners.DefaultPartitioner()({topic: 'any', partitionMetadata, message: {key, value: null}});
 }
 
-async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
+/** Runs `work` with an administrator's connection. */
+export async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = kafka().admin();
   await admin.connect();
   try {
