@@ -63,11 +63,20 @@ export class Mirror {
         );
       }
     }
+    this.#requireWholeChunks();
     for (const key of this.#server.foreign.keys()) this.#server.requireUntouched(key);
     for (const key of this.#server.redis.keys.keys()) {
       if (key in expected || this.#server.view(key) === undefined) continue;
-      if (!/projector:(?:position|quarantine)/.test(key)) throw new Violation(`${key} should not be there`);
+      if (!/projector:(?:position|quarantine|chunks)/.test(key))
+        throw new Violation(`${key} should not be there`);
     }
+  }
+
+  /** How many chunks there were depends on how the log was cut; that all that began were finished does not. */
+  #requireWholeChunks(): void {
+    const chunks = this.#server.view(`${this.#settings.prefix}projector:chunks`);
+    const isWhole = chunks?.type === 'hash' && chunks.fields.get('begun') === chunks.fields.get('finished');
+    if (chunks !== undefined && !isWhole) throw new Violation(`of the chunks, ${shown(chunks)} are finished`);
   }
 
   #follow(): void {

@@ -33,6 +33,30 @@ export const FAULTS = {
 export type Fault = keyof typeof FAULTS;
 export const FAULT_NAMES = Object.keys(FAULTS) as Fault[];
 
+/** The log is odd or Kafka slow to answer: no reason to read a position twice. */
+const FAIR_WEATHER: readonly Fault[] = [
+  'offset gap',
+  'bad record',
+  'Debezium goes back',
+  'ack fails',
+  'time jumps',
+];
+
+/** With one of these, a worker may never learn what became of its scripts. */
+const OBSCURE: readonly Fault[] = [
+  ...([
+    'crash',
+    'failpoint reached',
+    'worker freezes',
+    'unasked rebalance',
+    'eviction',
+    'graceful stop',
+  ] as const),
+  ...(['roll-back', 'failover', 'flush', 'shared key corrupt'] as const),
+];
+
+const CLEAR = FAULT_NAMES.filter((fault) => !OBSCURE.includes(fault));
+
 export interface Plan {
   readonly partitions: number;
   readonly workersMax: number;
@@ -44,6 +68,10 @@ export interface Plan {
   readonly faults: ReadonlySet<Fault>;
   /** Share of faults among all actions. */
   readonly faultShare: number;
+  /** Nothing may make a worker read its position again. */
+  readonly isFair: boolean;
+  /** One worker at a time, and nothing that keeps the outcome of a script from it, but a lost reply. */
+  readonly isClear: boolean;
 }
 
 export interface FailpointPlan {
@@ -53,16 +81,20 @@ export interface FailpointPlan {
 }
 
 export function drawPlan(random: Random): Plan {
+  const known = random.chance(0.1) ? FAIR_WEATHER : random.chance(0.2) ? CLEAR : FAULT_NAMES;
   const share = random.pick([0, 0.1, 0.25, 0.5, 1]);
-  const faults = new Set(FAULT_NAMES.filter(() => random.chance(share)));
+  const faults = new Set(known.filter(() => random.chance(share)));
+  const workersMax = random.int(1, 3);
+  const partitions = random.int(1, 3);
   return {
-    partitions: random.int(1, 3),
-    workersMax: random.int(1, 3),
+    ...{partitions, workersMax, faults},
     prefix: random.pick(['', 'shop:']),
-    steps: random.int(40, 240),
+    steps: random.int(40, 200),
     records: random.int(10, 60),
-    faults,
     faultShare: random.pick([0.03, 0.1, 0.2]),
+    isFair:
+      partitions === 1 && workersMax === 1 && [...faults].every((fault) => FAIR_WEATHER.includes(fault)),
+    isClear: workersMax === 1 && !OBSCURE.some((fault) => faults.has(fault)),
   };
 }
 

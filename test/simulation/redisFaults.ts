@@ -11,6 +11,14 @@ export type OfferFault = (fault: Fault, act: () => string) => void;
 
 const LIST: StoredValue = {type: 'list', item: 'foreign'};
 const TEXT: StoredValue = {type: 'string', text: 'foreign'};
+/** What a chunk leaves behind that Redis itself has repeated. */
+const REPEATED: StoredValue = {
+  type: 'hash',
+  fields: new Map([
+    ['begun', '5'],
+    ['finished', '4'],
+  ]),
+};
 
 export function redisFaultOffers(world: World, offer: OfferFault): void {
   offerLosses(world, offer);
@@ -19,6 +27,8 @@ export function redisFaultOffers(world: World, offer: OfferFault): void {
     offer('Redis in trouble', () => {
       const trouble = random.pick(Object.keys(TROUBLES) as Trouble[]);
       server.redis.trouble = trouble;
+      // A worker that got an error takes the same chunk, applied by another, for its own.
+      if (!world.plan.isClear) world.mayMiscount = true;
       return trouble;
     });
   }
@@ -142,6 +152,8 @@ function waysToCorrupt({plan, topic, server, random}: World): Touch[] {
     [`${prefix}report:users`, TEXT],
     [`${prefix}report:totals`, LIST],
     [`${prefix}projector:quarantine`, TEXT],
+    [`${prefix}projector:chunks`, LIST],
+    [`${prefix}projector:chunks`, REPEATED],
     [`${prefix}projector:layout`, {type: 'string', text: `v1 topic=${topic.name} partitions=9`}],
     [position, TEXT],
     [position, LIST],

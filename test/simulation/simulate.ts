@@ -95,10 +95,13 @@ async function stopAll(world: World, actions: string[]): Promise<void> {
   requireCount(world);
 }
 
-/** Where no outcome can have got lost, all workers together count every record once. */
+/** Where no outcome can have got lost, all workers together count every record once; in fair weather none reads twice. */
 function requireCount(world: World): void {
   if (world.mayMiscount) return;
   const tallies = world.workers.map(({projector}) => projector.tally);
+  if (world.plan.isFair && tallies.some(({rewinds}) => rewinds > 0)) {
+    throw new Violation('a position was read again without a reason');
+  }
   const counted = tallies.reduce(
     (sum, {applied, ignored, quarantined}) => sum + applied + ignored + quarantined,
     0,

@@ -107,10 +107,12 @@ export class World {
   cut(worker: SimWorker, arrived = this.random.int(0, worker.redis.wire?.sent.length ?? 0)): string {
     const {wire} = worker.redis;
     if (wire === undefined) return `${worker.name} has no connection`;
-    if (wire.sent.length > 0 || wire.answered.length > 0) this.mayMiscount = true;
-    const unheard = wire.answered.length;
+    const [unheard, unexecuted] = [wire.answered.length, wire.sent.length];
     const orphan = worker.redis.cut(arrived);
     if (orphan !== undefined) this.orphans.push(orphan);
+    // What was executed shows in the position. What is executed later may be taken for another's.
+    const isClear = this.plan.isClear && orphan === undefined;
+    if (unheard + unexecuted > 0 && !isClear) this.mayMiscount = true;
     return `${worker.name} loses its connection: ${unheard} replies unheard, ${orphan?.sent.length ?? 0} commands left`;
   }
 
@@ -169,7 +171,8 @@ export class World {
     if (!isStopping) this.violation ??= new Violation(`${name} ended without a reason`);
     // Out of time, it left scripts behind that nobody waits for.
     if (unfinished > 0 || worker.log.isRunning) this.mayMiscount = true;
-    else if (consumed !== applied + duplicate + ignored + quarantined) {
+    // An error in the middle of its books spoils them.
+    else if (!hasThrown && consumed !== applied + duplicate + ignored + quarantined) {
       this.violation ??= new Violation(`${name} consumed ${consumed} records and lost count (I6)`);
     }
   }
