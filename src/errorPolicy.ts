@@ -68,6 +68,11 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     exitCode: EXIT.unreachable,
     advice: 'Check that MySQL runs and that MYSQL_URL names it.',
   },
+  'mysql-denied': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'Check user, password and ssl-mode of MYSQL_URL; the user needs SELECT on both tables.',
+  },
   'connect-unreachable': {
     next: 'wait',
     exitCode: EXIT.unreachable,
@@ -168,7 +173,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'replay-impossible': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'See `projector dlq show` for the reason; nothing was changed.',
+    advice: 'The reason stands with each entry above; what was not replayed is as it was.',
   },
   'consumer-crashed': {
     next: 'halt',

@@ -13,6 +13,7 @@ export type ErrorKind =
   | 'kafka-unreachable'
   | 'kafka-denied'
   | 'mysql-unreachable'
+  | 'mysql-denied'
   | 'connect-unreachable'
   | 'connector-rejected'
   | 'connector-failed'

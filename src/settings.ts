@@ -109,7 +109,7 @@ export const SETTINGS = {
     env: 'MYSQL_URL',
     schema: url('mysql'),
     example: 'mysql://user:password@127.0.0.1:3306/shop',
-    desc: 'The source. Told to every command, needed by none so far: the worker does not ask MySQL.',
+    desc: 'The source: `dlq replay` reads orders from it, the worker never asks it. `?ssl-mode=VERIFY_IDENTITY` for TLS.',
     secret: true,
     basic: true,
   },

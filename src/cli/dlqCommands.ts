@@ -2,6 +2,7 @@
 import type {Command} from 'commander';
 import {readConfig, type Environment} from '../config.js';
 import {dlqDrop, dlqList, dlqShow, type DlqContext} from './dlq.js';
+import {dlqReplay} from './dlqReplay.js';
 import type {Output} from './output.js';
 
 export interface CommandContext {
@@ -41,4 +42,17 @@ export function addDlqCommands(program: Command, {environment, output, end}: Com
     .action(async (names: string[], options: {all: boolean; yes: boolean; json: boolean}) =>
       end(await dlqDrop({names, ...options}, context())),
     );
+
+  dlq
+    .command('replay')
+    .description(
+      'rebuild the orders of these records, at the position of the workers: from MySQL where MYSQL_URL is set, else from the log',
+    )
+    .argument('[name...]', 'topic:partition:offset, as `dlq list` prints it')
+    .option('--all', 'all entries; goes on after one that cannot be replayed, and then exits with 5', false)
+    .option('--json', 'print one JSON object per entry, one a line', false)
+    .action(async (names: string[], options: {all: boolean; json: boolean}) => {
+      const config = readConfig(environment, ['brokers', 'redisUrl']);
+      end(await dlqReplay({names, ...options}, {config, output}));
+    });
 }

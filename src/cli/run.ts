@@ -1,5 +1,4 @@
 /** `projector run`: a worker until it is stopped or halts. */
-import {ReadModel} from '../apply/readModel.js';
 import {KafkaTopic} from '../clients/kafka.js';
 import {KafkaLog} from '../clients/kafkaLog.js';
 import {RedisClient} from '../clients/redis.js';
@@ -7,14 +6,14 @@ import {kafkaSettings, sourceSchema, type ConfigWith} from '../config.js';
 import {decodeRecord} from '../decode/decode.js';
 import {unreachable} from '../assert.js';
 import {ERROR_POLICY, EXIT} from '../errorPolicy.js';
-import {asProjectorError, ProjectorError} from '../errors.js';
+import {asProjectorError, type ProjectorError} from '../errors.js';
 import {failpoint, noFailpoint, type FailpointAction} from '../failpoints.js';
-import {formatLayout} from '../layout.js';
 import {systemClock} from '../lifecycle.js';
 import type {Logger} from 'pino';
 import {createLogger} from '../observe/log.js';
 import {Projector} from '../projector.js';
-import {requireSuitableTopic, retentionWarning} from '../upstream/connector.js';
+import {retentionWarning} from '../upstream/connector.js';
+import {reachReadModel, type Reached} from './reach.js';
 import {untilReachable} from './start.js';
 
 /** How long the failpoint `block` lets the event loop stand still. */
@@ -46,11 +45,6 @@ export async function run(config: RunConfig): Promise<number> {
   }
 }
 
-interface Reached {
-  readonly model: ReadModel;
-  readonly partitions: number;
-}
-
 /** Waits for topic and Redis, and refuses what a worker could not be exact on. */
 async function reachEverything(
   config: RunConfig,
@@ -62,19 +56,9 @@ async function reachEverything(
     const reached = await untilReachable(
       {clock: systemClock, timeoutMs: config.startTimeoutMs, tell},
       async () => {
-        const partitions = await topic.partitionCount();
-        if (partitions === undefined) {
-          const where = `${config.topic} on ${config.brokers.join(',')}`;
-          throw new ProjectorError('topic-missing', `there is no topic ${where}`);
-        }
-        await requireSuitableTopic(topic);
-        const model = newModel(config, redis, partitions);
-        await redis.connect();
-        await model.requireRights();
-        await redis.requireSuitable();
-        await model.requireLayout();
+        const found = await reachReadModel(config, {redis, topic});
         // In here, too: a Kafka that goes away between two questions is waited for at each of them.
-        return {model, partitions, warning: await retentionWarning(topic)};
+        return {...found, warning: await retentionWarning(topic)};
       },
     );
     if (reached.warning !== undefined) logger.warn({}, reached.warning);
@@ -82,15 +66,6 @@ async function reachEverything(
   } finally {
     await topic.close();
   }
-}
-
-function newModel(config: RunConfig, redis: RedisClient, partitions: number): ReadModel {
-  const {topic, moneyDecimals, extraColumns = [], keyPrefix: prefix} = config;
-  return new ReadModel(redis, topic, {
-    prefix,
-    layout: formatLayout({topic, partitions, moneyDecimals, extraColumns}),
-    extraColumns: extraColumns.map(({name}) => name),
-  });
 }
 
 function newProjector(config: RunConfig, {model, partitions, logger}: Reached & {logger: Logger}): Projector {

@@ -13,17 +13,15 @@ import {isUtf8} from 'node:buffer';
 import {parse as parseExact} from 'lossless-json';
 import type {Change, Decoded} from '../change.js';
 import {
-  extraText,
   isJsonObject,
-  money,
   NeedsExactNumbers,
   optionalTimeMs,
-  quantity,
   Undecodable,
   wholeNumber,
   type JsonObject,
 } from './fields.js';
 import {orderIdOf, requireKey} from './recordKey.js';
+import {orderLine, orderRow} from './rows.js';
 import type {SourceSchema} from './schema.js';
 
 export interface EncodedRecord {
@@ -133,20 +131,12 @@ function interpretOther(body: JsonObject): Decoded {
 }
 
 function orderChange(event: RowEvent, schema: SourceSchema): Change {
-  const {orders, extraColumns, moneyDecimals} = schema;
+  const {orders} = schema;
   const {row, isDelete} = rowOf(event);
   const orderId = wholeNumber(row, orders.id);
   if (isDelete) return {kind: 'order-deleted', orderId};
   requireSameId(event, orders.id, orderId);
-  return {
-    kind: 'order-upserted',
-    orderId,
-    row: {
-      userId: wholeNumber(row, orders.userId),
-      totalAmount: money(row, orders.totalAmount, moneyDecimals),
-      extra: extraColumns.map((column) => extraText(row, column)),
-    },
-  };
+  return {kind: 'order-upserted', orderId, row: orderRow(row, schema)};
 }
 
 function lineChange(event: RowEvent, schema: SourceSchema): Change {
@@ -157,12 +147,7 @@ function lineChange(event: RowEvent, schema: SourceSchema): Change {
   if (isDelete) return {kind: 'line-deleted', orderId, lineId};
   requireSameId(event, lines.id, lineId);
   requireSameId(event, lines.orderId, orderId);
-  return {
-    kind: 'line-upserted',
-    orderId,
-    lineId,
-    line: {productId: wholeNumber(row, lines.productId), quantity: quantity(row, lines.quantity)},
-  };
+  return {kind: 'line-upserted', orderId, lineId, line: orderLine(row, schema)};
 }
 
 function rowOf(event: RowEvent): {row: JsonObject; isDelete: boolean} {

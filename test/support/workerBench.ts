@@ -1,8 +1,10 @@
 /** Whole workers on a log in memory and the real Redis. */
-import type {Change} from '../../src/change.js';
+import type {Change, Decoded} from '../../src/change.js';
 import {RedisClient} from '../../src/clients/redis.js';
 import {decodeRecord} from '../../src/decode/decode.js';
+import type {SourceSchema} from '../../src/decode/schema.js';
 import {asProjectorError, type ProjectorError} from '../../src/errors.js';
+import type {LogRecord} from '../../src/eventLog.js';
 import {noFailpoint} from '../../src/failpoints.js';
 import {systemClock, type Clock} from '../../src/lifecycle.js';
 import {parsePosition} from '../../src/position.js';
@@ -28,11 +30,18 @@ const SETTINGS: ProjectorSettings = {
   stopTimeoutMs: 10_000,
 };
 
+export const BENCH_SCHEMA: SourceSchema = {
+  ...SHOP,
+  extraColumns: EXTRA_COLUMNS.map((name) => ({name, type: 'text'})),
+};
+
 export interface WorkerOptions {
   readonly settings?: Partial<ProjectorSettings>;
   readonly clock?: Clock;
   /** Another way to the same Redis. */
   readonly redisUrl?: string;
+  /** Stands for other settings than those of the bench. */
+  readonly decode?: (record: LogRecord) => Decoded;
 }
 
 export interface Worker {
@@ -94,13 +103,12 @@ export class WorkerBench {
       void messages.push(
         `${message} ${JSON.stringify(fields, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`,
       );
-    const schema = {...SHOP, extraColumns: EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}))};
     const projector = new Projector(
       {...SETTINGS, ...options.settings},
       {
         log,
         model: this.redis.modelOn(client),
-        decode: (record) => decodeRecord(record, schema),
+        decode: options.decode ?? ((record) => decodeRecord(record, BENCH_SCHEMA)),
         clock: options.clock ?? systemClock,
         logger: {info: tell, warn: tell, error: tell},
         failpoint: noFailpoint,

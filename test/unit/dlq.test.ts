@@ -158,7 +158,7 @@ describe('the question before a drop', () => {
   });
 });
 
-test.each([[['list']], [['show', NAME]], [['drop', NAME]]])(
+test.each([[['list']], [['show', NAME]], [['drop', NAME]], [['replay', '--all']]])(
   'dlq %j without settings: one line that says what is missing, and exit code 2',
   async (args) => {
     const lines: string[] = [];

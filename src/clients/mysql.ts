@@ -1,0 +1,171 @@
+/**
+ * The door to MySQL: the only file of src that imports mysql2. The source is only read.
+ *
+ * I9: every value comes as the text that Debezium would give for it, before canonical.ts: what MySQL prints, but for floats
+ * (JavaScript's shortest text), BIT(1) (`0`, `1`) and bytes (base64). TIMESTAMP is in UTC.
+ * I11: MySQL's own messages may quote values; only those that name tables, columns and users are passed on.
+ */
+import {createConnection, type Connection, type FieldPacket, type RowDataPacket} from 'mysql2/promise';
+import {assert} from '../assert.js';
+import {ProjectorError} from '../errors.js';
+
+export interface MysqlSettings {
+  /** `mysql://user:password@host:port/database?ssl-mode=VERIFY_IDENTITY`. */
+  readonly url: string;
+}
+
+/** A row as text, by column; null for NULL. */
+export type TextRow = Readonly<Record<string, string | null>>;
+
+/** Asks within one snapshot. Values stand for `?`; a list stands for several, parted by commas. */
+export type RowQuery = (sql: string, values: readonly (string | readonly string[])[]) => Promise<TextRow[]>;
+
+const CONNECT_TIMEOUT_MS = 10_000;
+const QUERY_TIMEOUT_MS = 30_000;
+
+/** As the programs of MySQL name them; without one the connection is not encrypted. */
+const SSL_MODES = {
+  DISABLED: undefined,
+  REQUIRED: {rejectUnauthorized: false},
+  VERIFY_CA: {rejectUnauthorized: true, verifyIdentity: false},
+  VERIFY_IDENTITY: {rejectUnauthorized: true, verifyIdentity: true},
+} as const;
+
+/** Types of columns, as the protocol numbers them. */
+const FLOATS: ReadonlySet<number | undefined> = new Set([4, 5]);
+const BIT = 16;
+const TEXTS_OR_BYTES: ReadonlySet<number | undefined> = new Set([15, 249, 250, 251, 252, 253, 254]);
+const BYTES_CHARSET = 63;
+
+const DENIED =
+  /^(?:ER_\w*ACCESS_?DENIED\w*|ER_ACCOUNT_HAS_BEEN_LOCKED|ER_MUST_CHANGE_PASSWORD\w*|ER_HOST_NOT_PRIVILEGED|ER_SECURE_TRANSPORT_REQUIRED|HANDSHAKE_(?:NO_)?SSL\w*)$/;
+const MISNAMED = /^(?:ER_BAD_DB_ERROR|ER_NO_SUCH_TABLE|ER_BAD_FIELD_ERROR)$/;
+const PASSING =
+  /^(?:ER_CON_COUNT_ERROR|ER_TOO_MANY_USER_CONNECTIONS|ER_SERVER_SHUTDOWN|ER_HOST_IS_BLOCKED|ER_QUERY_INTERRUPTED|ER_LOCK_\w+)$/;
+
+export class MysqlClient {
+  readonly #url: URL;
+  readonly #ssl: (typeof SSL_MODES)[keyof typeof SSL_MODES];
+  #connection: Connection | undefined;
+
+  /** Throws `config-invalid` when the URL names no database, or an option that is not known. */
+  constructor({url}: MysqlSettings) {
+    this.#url = new URL(url);
+    this.#ssl = sslOf(this.#url);
+    if (this.#url.pathname.length < 2) {
+      throw new ProjectorError(
+        'config-invalid',
+        'MYSQL_URL must name a database: mysql://user@host:3306/shop',
+      );
+    }
+  }
+
+  /** Address without user and password, for messages. */
+  get address(): string {
+    return `mysql://${this.#url.host}${this.#url.pathname}`;
+  }
+
+  async connect(): Promise<void> {
+    const {hostname, port, username, password, pathname} = this.#url;
+    this.#connection = await this.#guarded(async () => {
+      const connection = await createConnection({
+        host: hostname.replace(/^\[|\]$/g, ''),
+        port: port === '' ? 3306 : Number(port),
+        user: decodeURIComponent(username),
+        password: decodeURIComponent(password),
+        database: decodeURIComponent(pathname.slice(1)),
+        charset: 'utf8mb4',
+        connectTimeout: CONNECT_TIMEOUT_MS,
+        ...(this.#ssl === undefined ? {} : {ssl: this.#ssl}),
+      });
+      // A connection that breaks between two questions; the next question tells.
+      connection.on('error', () => undefined);
+      await connection.query(
+        "SET SESSION time_zone = '+00:00', SESSION transaction_isolation = 'REPEATABLE-READ'",
+      );
+      return connection;
+    });
+  }
+
+  /** All questions of `work` see MySQL as it was at one instant after this call. */
+  async consistentSnapshot<T>(work: (ask: RowQuery) => Promise<T>): Promise<T> {
+    await this.#command('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
+    try {
+      return await work(async (sql, values) => await this.#ask(sql, values));
+    } finally {
+      // What ends the snapshot cannot fail in a way that matters: nothing was written.
+      await this.#command('ROLLBACK').catch(() => undefined);
+    }
+  }
+
+  close(): void {
+    this.#connection?.destroy();
+  }
+
+  async #command(sql: string): Promise<void> {
+    await this.#guarded(async () => await this.#open.query({sql, timeout: QUERY_TIMEOUT_MS}));
+  }
+
+  async #ask(sql: string, values: readonly (string | readonly string[])[]): Promise<TextRow[]> {
+    return await this.#guarded(async () => {
+      const question = {sql, values: [...values], timeout: QUERY_TIMEOUT_MS, typeCast: false};
+      const [rows, fields] = await this.#open.query<RowDataPacket[]>(question);
+      return rows.map((row) =>
+        Object.fromEntries(
+          fields.map((field) => [field.name, textOf(row[field.name] as Buffer | null, field)]),
+        ),
+      );
+    });
+  }
+
+  get #open(): Connection {
+    assert(this.#connection !== undefined, 'MySQL is connected before it is asked');
+    return this.#connection;
+  }
+
+  async #guarded<T>(question: () => Promise<T>): Promise<T> {
+    try {
+      return await question();
+    } catch (error) {
+      throw this.#translate(error);
+    }
+  }
+
+  #translate(error: unknown): ProjectorError {
+    if (error instanceof ProjectorError) return error;
+    const {code = 'unknown error', sqlMessage = ''} = error as {code?: string; sqlMessage?: string};
+    const where = `MySQL at ${this.address}`;
+    if (DENIED.test(code)) {
+      return new ProjectorError('mysql-denied', `${where} refuses (${code}): ${sqlMessage}`, {cause: error});
+    }
+    if (MISNAMED.test(code)) {
+      const settings = 'MYSQL_URL, ORDERS_TABLE and ORDER_ITEMS_TABLE';
+      return new ProjectorError('config-invalid', `${where}: ${sqlMessage} (${settings})`, {cause: error});
+    }
+    if (PASSING.test(code) || !code.startsWith('ER_')) {
+      return new ProjectorError('mysql-unreachable', `${where} does not answer: ${code}`, {cause: error});
+    }
+    // Without the cause: it holds MySQL's message and the question.
+    return new ProjectorError('internal', `${where} answers ${code}`);
+  }
+}
+
+function textOf(bytes: Buffer | null, field: FieldPacket): string | null {
+  if (bytes === null) return null;
+  const {columnType, characterSet, columnLength} = field;
+  if (FLOATS.has(columnType)) return Number(bytes.toString('latin1')).toString();
+  if (columnType === BIT && columnLength === 1) return String(bytes[0] ?? 0);
+  const isBytes = columnType === BIT || (TEXTS_OR_BYTES.has(columnType) && characterSet === BYTES_CHARSET);
+  return bytes.toString(isBytes ? 'base64' : 'utf8');
+}
+
+function sslOf(url: URL): (typeof SSL_MODES)[keyof typeof SSL_MODES] {
+  const unknown = [...url.searchParams.keys()].filter((name) => name !== 'ssl-mode');
+  const mode = url.searchParams.get('ssl-mode') ?? 'DISABLED';
+  if (unknown.length === 0 && Object.hasOwn(SSL_MODES, mode))
+    return SSL_MODES[mode as keyof typeof SSL_MODES];
+  throw new ProjectorError(
+    'config-invalid',
+    `MYSQL_URL may have one option: ssl-mode=${Object.keys(SSL_MODES).join(', ')}`,
+  );
+}

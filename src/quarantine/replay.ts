@@ -1,0 +1,89 @@
+/**
+ * Replays records that were set aside: not one old record over newer ones, but the whole order, rebuilt at the position
+ * (rebuildRound.ts).
+ */
+import type {StoredEntry} from './entries.js';
+import {makePlan, type Target} from './plan.js';
+import {RebuildRound, type RebuildDeps, type RebuildResult} from './rebuildRound.js';
+
+/** What became of one entry. */
+export interface EntryResult {
+  readonly name: string;
+  readonly orderId: string | null;
+  readonly replayed: boolean;
+  /** Why not; null when it was replayed. */
+  readonly reason: string | null;
+}
+
+/** Orders in one script. */
+const ORDERS_MAX = 100;
+/** How often everything is read anew. */
+const ROUNDS_MAX = 10;
+
+/** Tells the result of every chosen entry, and of every other one that was settled with them. */
+export async function replayEntries(
+  chosen: readonly StoredEntry[],
+  deps: RebuildDeps,
+  tell: (result: EntryResult) => void,
+): Promise<void> {
+  const {targets, refused, orderless} = await makePlan(chosen, deps);
+  for (const {stored, reason} of refused) {
+    tell({name: stored.name, orderId: stored.entry?.orderId ?? null, replayed: false, reason});
+  }
+  for (const name of await deps.entries.remove(orderless)) {
+    tell({name, orderId: null, replayed: true, reason: null});
+  }
+  const wanted = new Set(chosen.map(({name}) => name));
+  for (const some of inGroups(targets)) {
+    for (const result of await rebuild(some, deps)) tellResult(result, {wanted, tell});
+  }
+}
+
+/** Targets of one partition each, so that its log is read once for many orders. */
+function inGroups(targets: readonly Target[]): Target[][] {
+  const byPartition = new Map<number, Target[]>();
+  for (const target of targets) {
+    const group = byPartition.get(target.partition);
+    if (group === undefined) byPartition.set(target.partition, [target]);
+    else group.push(target);
+  }
+  return [...byPartition.values()].flatMap((group) =>
+    Array.from({length: Math.ceil(group.length / ORDERS_MAX)}, (_, i) =>
+      group.slice(i * ORDERS_MAX, (i + 1) * ORDERS_MAX),
+    ),
+  );
+}
+
+/** Every target has one result. */
+async function rebuild(targets: readonly Target[], deps: RebuildDeps): Promise<RebuildResult[]> {
+  const open = new Map(targets.map((target) => [target.orderId, target]));
+  const results: RebuildResult[] = [];
+  let reason = '';
+  for (let round = 0; round < ROUNDS_MAX && open.size > 0; round++) {
+    const outcome = await new RebuildRound(deps, targets[0]?.partition ?? 0, open).run();
+    for (const result of outcome.results) {
+      open.delete(result.target.orderId);
+      results.push(result);
+    }
+    reason = outcome.again ?? '';
+  }
+  for (const target of open.values()) {
+    results.push({kind: 'impossible', target, reason: `given up after ${ROUNDS_MAX} rounds: ${reason}`});
+  }
+  return results;
+}
+
+function tellResult(
+  result: RebuildResult,
+  {wanted, tell}: {wanted: ReadonlySet<string>; tell: (result: EntryResult) => void},
+): void {
+  const {orderId, entries} = result.target;
+  const settled = new Set(result.kind === 'rebuilt' ? result.settled : []);
+  for (const name of entries.keys()) {
+    if (settled.has(name)) tell({name, orderId, replayed: true, reason: null});
+    else if (wanted.has(name)) {
+      const reason = result.kind === 'rebuilt' ? 'Redis stands before this record' : result.reason;
+      tell({name, orderId, replayed: false, reason});
+    }
+  }
+}

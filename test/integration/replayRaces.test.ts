@@ -1,0 +1,304 @@
+/** Replays while the position moves, goes back, or belongs to someone faster: exact in the end. */
+import fc from 'fast-check';
+import type {Change, Decoded} from '../../src/change.js';
+import type {LogRecord} from '../../src/eventLog.js';
+import {changes, longRun} from '../support/arbitraries.js';
+import {line} from '../support/changes.js';
+import {MemoryLog} from '../support/memoryLog.js';
+import {FORMS, recordOf} from '../support/records.js';
+import {
+  BAD,
+  cursorOn,
+  fold,
+  MANY,
+  order3,
+  PlayedMysql,
+  replay,
+  right,
+  withApply,
+  withoutZeros,
+  wrongAt,
+} from '../support/replayBench.js';
+import {WorkerBench, type Worker} from '../support/workerBench.js';
+
+const QUARANTINE = 'projector:quarantine';
+
+let bench: WorkerBench;
+let mysql: PlayedMysql;
+beforeAll(async () => (bench = await WorkerBench.open(14)));
+beforeEach(() => (mysql = new PlayedMysql()));
+afterEach(async () => await bench.reset());
+afterAll(async () => await bench.close());
+
+/** All of partition 0, where order 3 and 6 are. */
+function append(...all: readonly Change[]): void {
+  bench.topic.append(0, ...all.map((change) => recordOf(change)));
+}
+const names = async (): Promise<string[]> => (await bench.redis.redis.hkeys(QUARANTINE)).sort();
+
+async function appliedBy(decode: (record: LogRecord) => Decoded = right): Promise<Worker> {
+  const worker = await bench.soleWorker({settings: MANY, decode});
+  await bench.caughtUp();
+  return worker;
+}
+
+describe('while the position moves (I1, C1, L7)', () => {
+  /** A worker that applies one more record whenever it is asked to. */
+  async function appliedOneMore(change: Change): Promise<void> {
+    append(change);
+    await bench.caughtUp();
+  }
+
+  test.each(['mysql', 'log'])(
+    'the script is refused many times, and is exact in the end: from %s',
+    async (kind) => {
+      const written = [order3('1.00'), line('3/1')];
+      append(...written);
+      await appliedBy(wrongAt((offset) => offset === 1n));
+      mysql.committed.push(...written);
+      let refusals = 0;
+      const results = await replay(bench, {
+        ...(kind === 'mysql' ? {source: mysql.source} : {}),
+        model: (real) =>
+          withApply(real, async (apply) => {
+            if (refusals < 70) {
+              const next =
+                refusals % 3 === 0 ? order3(`${refusals}.00`) : line(`3/${refusals % 7}`, {product: '11'});
+              written.push(next);
+              mysql.committed.push(next);
+              await appliedOneMore(next);
+            }
+            const outcome = await apply();
+            if (outcome.kind === 'refused') refusals++;
+            return outcome;
+          }),
+      });
+      expect(refusals).toBe(70);
+      expect(results).toEqual([{name: 'test.events:0:1', orderId: '3', replayed: true, reason: null}]);
+      await bench.expectFold(written);
+    },
+  );
+
+  test.each(['mysql', 'log'])('a Redis that goes back in the middle: read anew, from %s', async (kind) => {
+    append(order3('1.00'), line('3/1'));
+    const first = await appliedBy(wrongAt((offset) => offset === 1n));
+    const backup = await bench.redis.snapshot();
+    append(line('3/2', {product: '11'}), order3('2.00'));
+    await bench.caughtUp();
+    await first.stop();
+    mysql.committed.push(order3('1.00'), line('3/1'), line('3/2', {product: '11'}), order3('2.00'));
+    let isFirst = true;
+    await replay(bench, {
+      ...(kind === 'mysql' ? {source: mysql.source} : {}),
+      model: (real) =>
+        withApply(real, async (apply) => {
+          if (isFirst) await bench.redis.restore(backup);
+          isFirst = false;
+          return await apply();
+        }),
+    });
+    await expect(bench.position(0)).resolves.toBe(2n);
+    expect(await names()).toEqual([]);
+    if (kind === 'log') await bench.expectFold([order3('1.00'), line('3/1')]);
+    await appliedBy();
+    await bench.expectFold(mysql.committed);
+  });
+
+  test('a replay that wakes up late changes nothing', async () => {
+    append(order3('1.00'));
+    bench.topic.append(0, BAD);
+    await appliedBy();
+    mysql.committed.push(order3('2.00'));
+    let late: (() => Promise<unknown>) | undefined;
+    const asleep = replay(bench, {
+      source: mysql.source,
+      model: (real) =>
+        withApply(real, async (apply) => {
+          late = apply;
+          return await Promise.reject(new Error('asleep'));
+        }),
+    });
+    await expect(asleep).rejects.toThrow('asleep');
+    await appliedOneMore(order3('9.00'));
+    const before = await bench.redis.snapshot();
+    await expect(late?.()).resolves.toMatchObject({kind: 'refused'});
+    expect(await bench.redis.snapshot()).toEqual(before);
+  });
+
+  test('twice at the same position is once', async () => {
+    append(order3('1.00'), line('3/1'));
+    bench.topic.append(0, BAD);
+    await appliedBy();
+    mysql.committed.push(order3('2.00'), line('3/1'));
+    const contents: unknown[] = [];
+    await replay(bench, {
+      source: mysql.source,
+      model: (real) =>
+        withApply(real, async (apply) => {
+          await apply();
+          contents.push(await bench.redis.content());
+          const outcome = await apply();
+          contents.push(await bench.redis.content());
+          return outcome;
+        }),
+    });
+    expect(contents[1]).toEqual(contents[0]);
+    expect(await bench.redis.content()).toEqual(fold(mysql.committed));
+  });
+
+  test('a position that never stands still is given up, and nothing was changed', async () => {
+    append(order3('1.00'));
+    bench.topic.append(0, BAD);
+    await appliedBy();
+    const before = await bench.redis.content();
+    const refused = async (): Promise<{kind: 'refused'; stored: string}> => {
+      return {
+        kind: 'refused',
+        stored: (await bench.redis.redis.get('projector:position:test.events:0')) ?? '',
+      };
+    };
+    const results = await replay(bench, {source: mysql.source, model: (real) => withApply(real, refused)});
+    expect(results).toMatchObject([
+      {replayed: false, reason: expect.stringMatching(/^the position moved on 3000 times/) as string},
+    ]);
+    expect(await bench.redis.content()).toEqual(before);
+  });
+});
+
+describe('random shops with a live worker', () => {
+  interface Play {
+    readonly log: readonly Change[];
+    readonly bad: ReadonlySet<number>;
+    readonly replays: readonly number[];
+    /** How many changes MySQL is ahead of the log. */
+    readonly ahead: number;
+  }
+  const plays: fc.Arbitrary<Play> = fc.record({
+    log: changes(70),
+    bad: fc.array(fc.nat(120), {maxLength: 12}).map((all) => new Set(all)),
+    replays: fc.array(fc.nat(120), {minLength: 1, maxLength: 3}),
+    ahead: fc.nat(25),
+  });
+  const slowly = async (): Promise<void> => await new Promise((resolve) => setImmediate(resolve));
+
+  /** Writes the log bit by bit while the worker applies and replays run; `write` writes one change. */
+  async function playOut(
+    play: Play,
+    write: (change: Change, index: number) => void,
+    options: {isMysql: boolean},
+  ) {
+    const running: Promise<unknown>[] = [];
+    const source = options.isMysql ? {source: mysql.source} : {};
+    for (const [index, change] of play.log.entries()) {
+      while (mysql.committed.length < Math.min(play.log.length, index + 1 + play.ahead)) {
+        mysql.committed.push(play.log[mysql.committed.length]!);
+      }
+      write(change, index);
+      if (play.replays.includes(index)) running.push(replay(bench, source));
+      if (index % 3 === 0) await slowly();
+    }
+    await Promise.all(running);
+    await bench.caughtUp();
+    const results = await replay(bench, source);
+    expect(results.filter(({replayed}) => !replayed)).toEqual([]);
+    expect(await names()).toEqual([]);
+  }
+
+  test('from a MySQL that is ahead: in the end Redis is the fold of all rows (S8, I3, I7)', async () => {
+    await fc.assert(
+      fc.asyncProperty(plays, async (play) => {
+        await bench.reset();
+        mysql = new PlayedMysql();
+        await bench.soleWorker({settings: MANY});
+        const write = (change: Change, index: number): void => {
+          const record = recordOf(change, FORMS[index % FORMS.length]);
+          const bad = {key: record.key, value: Buffer.from('not JSON')};
+          bench.topic.append(bench.partitionOf(change.orderId), play.bad.has(index) ? bad : record);
+        };
+        await playOut(play, write, {isMysql: true});
+        if (play.log.length === 0) return;
+        expect(withoutZeros(await bench.redis.content())).toEqual(withoutZeros(fold(play.log)));
+      }),
+      {numRuns: 40},
+    );
+  });
+
+  test('from the log, with settings that were wrong for some records: the same, counters at 0 too (I3, I7)', async () => {
+    await fc.assert(
+      fc.asyncProperty(plays, async (play) => {
+        await bench.reset();
+        mysql = new PlayedMysql();
+        const isBad = (offset: bigint): boolean => play.bad.has(Number(offset));
+        await bench.soleWorker({settings: MANY, decode: wrongAt(isBad)});
+        await playOut(play, (change) => bench.write([change]), {isMysql: false});
+        if (play.log.length === 0) return;
+        await bench.expectFold(play.log);
+      }),
+      {numRuns: 40},
+    );
+  });
+
+  test('beside a worker that replays a long log at full speed', async () => {
+    const log = longRun(5, 6_000);
+    append(order3('1.00'));
+    bench.topic.append(0, BAD);
+    const first = await appliedBy();
+    await first.stop();
+    mysql.committed.push(order3('1.00'));
+    for (const change of log) {
+      if (bench.partitionOf(change.orderId) === 0) continue;
+      bench.topic.append(0, recordOf({...change, orderId: '6'}));
+    }
+    await bench.soleWorker({settings: MANY});
+    const from = await bench.position(0);
+    const results = await replay(bench, {source: mysql.source});
+    const reached = await bench.position(0);
+    expect(results).toMatchObject([{replayed: true}]);
+    expect(reached).toBeGreaterThanOrEqual(from);
+    await bench.caughtUp();
+    expect(await bench.redis.redis.hget('order:3', 'total_amount')).toBe('1.00');
+  });
+});
+
+describe('the log cursor (L6)', () => {
+  test('reads on through rebalances and jumps', async () => {
+    append(...longRun(9, 500));
+    const log = new MemoryLog(bench.topic, 20);
+    const cursor = cursorOn(log);
+    const opening = cursor.open();
+    log.assign([0, 1, 2]);
+    await opening;
+    const offsets: bigint[] = [];
+    cursor.seek(0, 5n);
+    for (let end = 50n; end <= 450n; end += 50n) {
+      if (end % 100n === 0n) log.assign([0, 1, 2]);
+      else log.jump(0, 7n);
+      await cursor.readTo(end, ({offset}) => offsets.push(offset));
+    }
+    expect(offsets).toEqual(Array.from({length: 445}, (_, i) => BigInt(i + 5)));
+    expect(cursor.next).toBe(450n);
+    await cursor.close();
+  });
+
+  test('an offset that is gone is an error', async () => {
+    append(...longRun(9, 60));
+    bench.topic.cutBelow(0, 20n);
+    const log = new MemoryLog(bench.topic, 20);
+    const cursor = cursorOn(log);
+    const opening = cursor.open();
+    log.assign([0]);
+    await opening;
+    cursor.seek(0, 5n);
+    await expect(cursor.readTo(40n, () => undefined)).rejects.toMatchObject({kind: 'log-start-lost'});
+    await cursor.close();
+  });
+
+  test('a silent log is taken for unreachable, and a failed one says why', async () => {
+    const log = new MemoryLog(bench.topic, 20);
+    await expect(cursorOn(log, 50).open()).rejects.toMatchObject({kind: 'kafka-unreachable'});
+    const other = new MemoryLog(bench.topic, 20);
+    const opening = cursorOn(other).open();
+    other.fail(new Error('the client crashed'));
+    await expect(opening).rejects.toThrow('the client crashed');
+  });
+});

@@ -1,0 +1,145 @@
+/** Replays of records that were set aside, on a log in memory, the real Redis, and a MySQL that is only played. */
+import type {Change, Decoded} from '../../src/change.js';
+import {decodeRecord, type EncodedRecord} from '../../src/decode/decode.js';
+import type {LogRecord} from '../../src/eventLog.js';
+import {systemClock} from '../../src/lifecycle.js';
+import {QuarantineEntries} from '../../src/quarantine/entries.js';
+import {LogCursor} from '../../src/quarantine/logCursor.js';
+import {replayEntries, type EntryResult} from '../../src/quarantine/replay.js';
+import type {ReplayModel} from '../../src/quarantine/rebuildRound.js';
+import {logSource, mysqlSource, type ReplaySource, type SnapshotHost} from '../../src/quarantine/source.js';
+import type {TextRow} from '../../src/clients/mysql.js';
+import {EXTRA_COLUMNS} from './arbitraries.js';
+import {order} from './changes.js';
+import {MemoryLog} from './memoryLog.js';
+import {OrderModel, type Content} from './orderModel.js';
+import {encoded} from './records.js';
+import {TOPIC} from './redisBench.js';
+import {BENCH_SCHEMA, type WorkerBench} from './workerBench.js';
+
+/** Enough for every test. */
+export const MANY = {quarantineMax: 100_000, quarantineWindow: 10};
+
+export const fold = (of: readonly Change[]): Content => OrderModel.of(of).content('', EXTRA_COLUMNS);
+
+/** Present settings. */
+export const right = (record: EncodedRecord): Decoded => decodeRecord(record, BENCH_SCHEMA);
+
+/** Settings that are wrong for records at these offsets, of every partition. */
+export const wrongAt =
+  (isBad: (offset: bigint) => boolean) =>
+  (record: LogRecord): Decoded => {
+    const decoded = right(record);
+    if (decoded.kind !== 'change' || !isBad(record.offset)) return decoded;
+    const {orderId} = decoded.change;
+    return {
+      kind: 'rejected',
+      rejection: {kind: 'record-undecodable', reason: 'column x is missing', orderId},
+    };
+  };
+
+export const order3 = (total = '45.99'): Change => order('3', {extra: ['new'], total});
+
+/** A record of order 3 that nobody can decode. */
+export const BAD = encoded('not JSON', '3');
+
+/** Answers from the rows that a run of changes leaves. */
+export class PlayedMysql implements SnapshotHost {
+  readonly committed: Change[] = [];
+  snapshots = 0;
+
+  get source(): ReplaySource {
+    return mysqlSource(this, BENCH_SCHEMA, {clock: systemClock, visibleAfterMs: 1});
+  }
+
+  async consistentSnapshot<T>(
+    work: (
+      ask: (sql: string, values: readonly (string | readonly string[])[]) => Promise<TextRow[]>,
+    ) => Promise<T>,
+  ): Promise<T> {
+    this.snapshots++;
+    const content = fold(this.committed);
+    return await work(async (sql, [ids = []]) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return (typeof ids === 'string' ? [ids] : ids).flatMap((id) =>
+        sql.includes('`orders`') ? orderRows(content, id) : lineRows(content, id),
+      );
+    });
+  }
+}
+
+function orderRows(content: Content, id: string): TextRow[] {
+  const hash = content[`order:${id}`];
+  if (hash === undefined || typeof hash === 'string') return [];
+  const {user_id = '', total_amount = '', status = null} = hash;
+  return [{id, user_id, total_amount, status}];
+}
+
+function lineRows(content: Content, orderId: string): TextRow[] {
+  const hash = content[`order_lines:${orderId}`] ?? {};
+  if (typeof hash === 'string') return [];
+  return Object.entries(hash).map(([id, line]) => {
+    const [product_id = '', quantity = ''] = line.split(':');
+    return {id, order_id: orderId, product_id, quantity, unit_price: '1.00'};
+  });
+}
+
+export interface ReplayOptions {
+  readonly source?: ReplaySource;
+  /** Names; all entries without them. */
+  readonly names?: readonly string[];
+  /** Stands between the replay and Redis. */
+  readonly model?: (real: ReplayModel) => ReplayModel;
+  readonly log?: MemoryLog;
+}
+
+/** Replays as `dlq replay` does. */
+export async function replay(bench: WorkerBench, options: ReplayOptions = {}): Promise<EntryResult[]> {
+  const {client, model: real} = bench.redis;
+  const entries = new QuarantineEntries(client, '');
+  const stored = await entries.all();
+  const chosen = stored.filter(({name}) => options.names?.includes(name) ?? true);
+  const log = options.log ?? new MemoryLog(bench.topic, 20);
+  const cursor = cursorOn(log);
+  const opening = cursor.open();
+  log.assign(bench.topic.partitions);
+  const results: EntryResult[] = [];
+  try {
+    await opening;
+    const deps = {
+      ...{topic: TOPIC, entries, cursor, clock: systemClock},
+      model: options.model?.(real) ?? real,
+      source: options.source ?? logSource(),
+      decode: right,
+    };
+    await replayEntries(chosen, deps, (result) => results.push(result));
+  } finally {
+    await cursor.close();
+  }
+  return results;
+}
+
+export function cursorOn(log: MemoryLog, idleTimeoutMs = 10_000): LogCursor {
+  return new LogCursor(log, {
+    ...{clock: systemClock, topic: TOPIC, queueBytesMax: 4_096, idleTimeoutMs},
+    progress: () => undefined,
+  });
+}
+
+/** A model whose scripts pass through `between` first. */
+export function withApply(
+  real: ReplayModel,
+  between: (apply: () => ReturnType<ReplayModel['apply']>) => ReturnType<ReplayModel['apply']>,
+): ReplayModel {
+  return {
+    positions: real.positions,
+    apply: async (partition, request) => await between(async () => await real.apply(partition, request)),
+  };
+}
+
+/** Counters that read 0 may be missing: MySQL does not tell which products its rows have named before. */
+export function withoutZeros(content: Content): Content {
+  return Object.fromEntries(
+    Object.entries(content).filter(([key, value]) => !(key.startsWith('product:') && value === '0')),
+  );
+}
