@@ -1,0 +1,65 @@
+/** What is committed in Kafka is for lag tools: gone or ahead, the worker goes on from the position in Redis. */
+import {FaultBench} from '../support/faultBench.js';
+import {withAdmin} from '../support/kafka.js';
+import type {Variables} from '../support/pipeline.js';
+import {until} from '../support/until.js';
+
+let bench: FaultBench;
+beforeEach(async () => (bench = await FaultBench.open('faults-offsets', {partitions: 2})));
+afterEach(async () => await bench.close());
+
+/** Applies 60 records, then stops, and 40 more come. */
+async function stopMidway(): Promise<void> {
+  const worker = bench.start();
+  await bench.write(60);
+  await bench.applied();
+  expect(await worker.end('SIGTERM')).toEqual({code: 0, signal: null});
+  await bench.write(40);
+}
+
+/** Applies what is new, and nothing again. */
+async function expectGoesOn(extra: Variables = {}): Promise<void> {
+  const worker = bench.start(extra);
+  await bench.applied();
+  await until(
+    async () => [...(await committed(extra['KAFKA_GROUP_ID'])).values()].reduce((a, b) => a + b, 0n) === 100n,
+    () => `the ends committed: ${worker.output.slice(-1_500)}`,
+  );
+  await bench.expectExact();
+  expect(worker.log.findLast(({msg}) => msg === 'summary')).toMatchObject({applied: 40, rewinds: 0});
+}
+
+async function committed(groupId = bench.group): Promise<Map<number, bigint>> {
+  const topics = await withAdmin(async (admin) => await admin.fetchOffsets({groupId, topics: [bench.topic]}));
+  return new Map((topics[0]?.partitions ?? []).map(({partition, offset}) => [partition, BigInt(offset)]));
+}
+
+async function commit(offsets: readonly (readonly [partition: number, offset: bigint])[]): Promise<void> {
+  const {topic, group: groupId} = bench;
+  const partitions = offsets.map(([partition, offset]) => ({partition, offset: offset.toString()}));
+  await withAdmin(async (admin) => await admin.setOffsets({groupId, topic, partitions}));
+}
+
+test('the group is deleted (F20)', async () => {
+  await stopMidway();
+  await withAdmin(async (admin) => await admin.deleteGroups([bench.group]));
+  expect([...(await committed()).values()]).toEqual([-1n, -1n]);
+  await expectGoesOn();
+});
+
+test('the worker comes with another group id (F20)', async () => {
+  await stopMidway();
+  await expectGoesOn({KAFKA_GROUP_ID: `${bench.group}-other`});
+});
+
+test.each([
+  ['ahead of the position', 1_000n],
+  ['behind the position', 0n],
+])('somebody has set them %s (F21)', async (_name, offset) => {
+  await stopMidway();
+  await commit([
+    [0, offset],
+    [1, offset],
+  ]);
+  await expectGoesOn();
+});

@@ -1,0 +1,112 @@
+/** What a worker cannot get over by itself: one clear last line, an exit code, nothing half applied. */
+import kafkajs from 'kafkajs';
+import {ERROR_POLICY} from '../../src/errorPolicy.js';
+import {FaultBench} from '../support/faultBench.js';
+import {kafka} from '../support/kafka.js';
+import {until} from '../support/until.js';
+import {halted, hasSaid} from '../support/workerLog.js';
+
+let bench: FaultBench;
+beforeEach(async () => (bench = await FaultBench.open('faults-failure', {partitions: 2})));
+afterEach(async () => await bench.close());
+
+const SMALL_CHUNKS = {CHUNK_ORDERS_MAX: '3', CHUNK_RECORDS_MAX: '5', KAFKA_FETCH_PARTITION_BYTES: '16384'};
+
+describe.each(['throw', 'uncaught'])('an error that nobody expects, by %s', (action) => {
+  test.each(['after-fetch', 'after-decode', 'before-apply', 'script-in-flight', 'after-apply'])(
+    '%s: fatal line, exit 1, whole chunks only; the next worker goes on (F12)',
+    async (place) => {
+      const worker = bench.start({...SMALL_CHUNKS, FAILPOINT: `${place}:${action}`});
+      await hasSaid(worker, /^partitions assigned/);
+      await bench.write(400);
+      const {code, line} = await halted(worker);
+      expect(code).toBe(1);
+      expect(line).toMatchObject({
+        level: 60,
+        kind: 'internal',
+        exitCode: 1,
+        msg: 'a failpoint was reached',
+        advice: ERROR_POLICY.internal.advice,
+        runbook: 'docs/runbook.md#internal',
+        stack: expect.stringContaining('a failpoint was reached') as string,
+      });
+      await bench.expectExactUpToPositions();
+      bench.start();
+      await bench.expectExact();
+    },
+  );
+});
+
+test('a Kafka client that stops for good ends the worker, with the client’s reason (F11)', async () => {
+  // Another program in the same group, which divides partitions by a way that the worker does not know.
+  const stranger = kafka().consumer({
+    groupId: bench.group,
+    partitionAssigners: [
+      () => ({
+        name: 'strange',
+        version: 1,
+        assign: () => Promise.resolve([]),
+        protocol: ({topics}) => ({
+          name: 'strange',
+          metadata: kafkajs.AssignerProtocol.MemberMetadata.encode({
+            version: 1,
+            topics,
+            userData: Buffer.alloc(0),
+          }),
+        }),
+      }),
+    ],
+  });
+  await stranger.connect();
+  try {
+    let hasJoined = false;
+    stranger.on(stranger.events.GROUP_JOIN, () => (hasJoined = true));
+    await stranger.subscribe({topic: bench.topic});
+    await stranger.run({eachMessage: () => Promise.resolve()});
+    await until(
+      () => hasJoined,
+      () => 'a stranger in the group',
+    );
+    const {code, line} = await halted(bench.start());
+    expect(code).toBe(1);
+    expect(line).toMatchObject({
+      level: 60,
+      kind: 'consumer-crashed',
+      exitCode: 1,
+      msg: expect.stringMatching(
+        /^the Kafka client stopped for .* on 127\.0\.0\.1:\d+: .*protocol/,
+      ) as string,
+      advice: ERROR_POLICY['consumer-crashed'].advice,
+    });
+  } finally {
+    await stranger.disconnect();
+  }
+  await bench.write(20);
+  bench.start();
+  await bench.expectExact();
+});
+
+describe('a read model that was filled with other settings', () => {
+  test.each([
+    {variables: {EXTRA_COLUMNS: 'status'}, words: 'columns is "status:text", and was ""'},
+    {variables: {MONEY_DECIMALS: '3'}, words: 'decimals is "3", and was "2"'},
+  ])('is refused, naming $variables (F13)', async ({variables, words}) => {
+    const filler = bench.start();
+    await bench.write(40);
+    await bench.applied();
+    await filler.end('SIGTERM');
+    const {code, line} = await halted(bench.start(variables));
+    expect(code).toBe(5);
+    expect(line).toMatchObject({
+      level: 60,
+      kind: 'layout-changed',
+      exitCode: 5,
+      msg: `Redis was filled with other settings: ${words}`,
+      advice: ERROR_POLICY['layout-changed'].advice,
+    });
+    await bench.expectExactUpToPositions();
+    bench.start();
+    await bench.write(10);
+    await bench.expectExact();
+  });
+});

@@ -1,0 +1,98 @@
+/** Workers come and go while records flow, and the group changes under their feet. */
+import type {WorkerProcess} from '../../stack/worker.js';
+import {FaultBench} from '../support/faultBench.js';
+import {until} from '../support/until.js';
+import {assignedTo, hasSaid, membersAre, said} from '../support/workerLog.js';
+
+let bench: FaultBench;
+afterEach(async () => await bench.close());
+
+/** Resolves when each of these workers has its share, and nobody has more or less. */
+async function shared(workers: readonly WorkerProcess[], partitions: number): Promise<void> {
+  await membersAre(bench.group, workers.length);
+  const least = Math.floor(partitions / workers.length);
+  const most = Math.ceil(partitions / workers.length);
+  await until(
+    () => {
+      const sizes = workers.map((worker) => assignedTo(worker)?.length ?? -1);
+      const sum = sizes.reduce((a, b) => a + b, 0);
+      return sum === partitions && sizes.every((size) => size >= least && size <= most);
+    },
+    () => workers.map((worker) => `${worker.pid}: ${assignedTo(worker)?.join() ?? 'none'}`).join(' | '),
+    60_000,
+  );
+}
+
+describe.each([2, 6])('a topic of %d partitions', (partitions) => {
+  beforeEach(async () => (bench = await FaultBench.open('faults-group', {partitions})));
+
+  test('two workers, then four, then one, while records flow: idle ones stay idle, no loss (F09)', async () => {
+    await bench.whileWriting(async () => {
+      const [first, ...others] = [bench.start(), bench.start()];
+      await shared([first, ...others], partitions);
+      await bench.advanced(50n);
+      others.push(bench.start(), bench.start());
+      await shared([first, ...others], partitions);
+      await bench.advanced(50n);
+      for (const worker of [first, ...others].filter((each) => assignedTo(each)?.length === 0)) {
+        expect(worker.isRunning).toBe(true);
+      }
+      for (const worker of others) {
+        expect(await worker.end('SIGTERM')).toEqual({code: 0, signal: null});
+      }
+      await shared([first], partitions);
+      await bench.advanced(50n);
+    });
+    await bench.expectExact();
+  });
+});
+
+describe('trouble with the coordinator', () => {
+  beforeEach(async () => (bench = await FaultBench.open('faults-group', {partitions: 2})));
+
+  test('a member that was removed while it stood still joins again (F17)', async () => {
+    const worker = bench.start();
+    await bench.write(50);
+    await bench.applied();
+    worker.send('SIGSTOP');
+    await membersAre(bench.group, 0);
+    await bench.write(50);
+    worker.send('SIGCONT');
+    await bench.applied();
+    expect(said(worker, /^partitions assigned/)).toBeGreaterThanOrEqual(2);
+    await bench.expectExact();
+  });
+
+  test('one that sleeps through a rebalance is left behind, and joins again (F17)', async () => {
+    const patient = {KAFKA_SESSION_TIMEOUT_MS: '60000', KAFKA_REBALANCE_TIMEOUT_MS: '2000'};
+    const sleeper = bench.start(patient);
+    await bench.write(50);
+    await bench.applied();
+    sleeper.send('SIGSTOP');
+    // The rebalance for the second one does not wait for longer than its timeout: a new generation without the sleeper.
+    const second = bench.start(patient);
+    await hasSaid(second, /^partitions assigned/);
+    await membersAre(bench.group, 1);
+    await bench.write(50);
+    await bench.applied();
+    sleeper.send('SIGCONT');
+    await shared([sleeper, second], 2);
+    await bench.whileWriting(async () => await bench.advanced(100n));
+    await bench.expectExact();
+  });
+
+  test('members that come and go all the time, some of them killed, end nobody else (F17)', async () => {
+    const steady = bench.start();
+    await bench.whileWriting(async () => {
+      for (const signal of ['SIGTERM', 'SIGKILL', 'SIGTERM', 'SIGKILL'] as const) {
+        const guest = bench.start();
+        await hasSaid(guest, /^partitions assigned/);
+        await bench.advanced(20n);
+        await guest.end(signal);
+      }
+      await bench.advanced(50n);
+    });
+    expect(steady.isRunning).toBe(true);
+    await bench.expectExact();
+  });
+});
