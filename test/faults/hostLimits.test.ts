@@ -1,0 +1,162 @@
+/** A host that is short of something: room for logs, descriptors, memory; or whose clock jumps. */
+import {spawn, spawnSync, type ChildProcess} from 'node:child_process';
+import {readFileSync} from 'node:fs';
+import {systemClock} from '../../src/lifecycle.js';
+import {TcpProxy} from '../../stack/tcpProxy.js';
+import {longRun} from '../support/arbitraries.js';
+import {FaultBench} from '../support/faultBench.js';
+import {QUICK, type Variables} from '../support/pipeline.js';
+import {testStack, variables} from '../support/stack.js';
+import {hasSaid, said} from '../support/workerLog.js';
+import {WorkerBench} from '../support/workerBench.js';
+
+/** By hand with 1000000. */
+const BACKLOG = Number(process.env['BACKLOG_RECORDS'] ?? '300000');
+
+test('a clock that jumps by an hour, back and forth: order and fences do not go by it (F75)', async () => {
+  const bench = await WorkerBench.open(13);
+  try {
+    let aheadMs = 0;
+    const clock = {...systemClock, nowMs: (): number => Date.now() + aheadMs};
+    const log = longRun(75);
+    bench.write(log);
+    const worker = await bench.soleWorker({clock, settings: {summaryIntervalMs: 50}});
+    for (let at = 50n; at < 500n; at += 75n) {
+      await bench.midway(at);
+      aheadMs = aheadMs === 0 ? 3_600_000 : -aheadMs;
+    }
+    await bench.expectExact();
+    expect(await worker.stop()).toBeUndefined();
+    expect(worker.projector.tally).toMatchObject({applied: log.length, consumed: log.length, rewinds: 0});
+  } finally {
+    await bench.reset();
+    await bench.close();
+  }
+});
+
+describe('a worker started by a shell', () => {
+  let bench: FaultBench;
+  let child: ChildProcess | undefined;
+  beforeEach(async () => (bench = await FaultBench.open('faults-host', {partitions: 2})));
+  afterEach(async () => {
+    child?.kill('SIGKILL');
+    await bench.close();
+  });
+
+  /** `command` gets node and its arguments as "$@". */
+  function shell(
+    command: string,
+    extra: Variables = {},
+  ): {output: () => string; ended: Promise<number | null>} {
+    const env = {
+      ...process.env,
+      NODE_ENV: 'production',
+      ...variables(),
+      ...QUICK,
+      KEY_PREFIX: bench.prefix,
+      KAFKA_GROUP_ID: bench.group,
+      KAFKA_TOPIC: bench.topic,
+      SUMMARY_INTERVAL_MS: '1000',
+      ...extra,
+    };
+    const args = ['-c', command, 'sh', process.execPath, 'dist/main.js', 'run'];
+    const started = spawn('sh', args, {env, stdio: ['ignore', 'pipe', 'pipe']});
+    child = started;
+    let output = '';
+    for (const stream of [started.stdout, started.stderr]) {
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    }
+    const ended = new Promise<number | null>((resolve) => started.once('close', resolve));
+    return {output: () => output, ended};
+  }
+
+  test('whose stdout is full goes on without its log, and ends as asked (F76)', async () => {
+    const {ended} = shell('exec "$@" > /dev/full');
+    await bench.write(200);
+    await bench.applied();
+    await bench.whileWriting(async () => await bench.advanced(100n));
+    await bench.applied();
+    child?.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    await bench.expectExact({ends: false});
+  });
+
+  test('with too few descriptors to load its own files says what there is too little of, and ends (F77)', async () => {
+    const {output, ended} = shell('ulimit -n 32; exec "$@"');
+    expect(await ended).toBe(1);
+    expect(output()).toMatch(/EMFILE: too many open files/);
+    expect(await bench.progress()).toBe(0n);
+  });
+
+  const hasPrlimit = spawnSync('prlimit', ['--version']).status === 0;
+  if (!hasPrlimit) process.stderr.write('skipped: descriptors that run out. There is no prlimit here.\n');
+
+  (hasPrlimit ? test : test.skip)(
+    'whose descriptors run out waits with one line that says so, and goes on when there are more (F77)',
+    async () => {
+      const proxy = await TcpProxy.open(testStack().env.redis.url);
+      try {
+        const worker = bench.start({
+          REDIS_URL: proxy.url(testStack().env.redis.url),
+          REDIS_TIMEOUT_MS: '1000',
+        });
+        await bench.write(100);
+        await bench.applied();
+        limitDescriptors(worker.pid, 8);
+        proxy.cutAll();
+        await hasSaid(worker, /^waiting: .*EMFILE/);
+        await bench.write(100);
+        limitDescriptors(worker.pid, 1_024);
+        await bench.applied();
+        expect(said(worker, /^waiting: .*EMFILE/)).toBe(1);
+        await bench.expectExact();
+      } finally {
+        await proxy.close();
+      }
+    },
+  );
+});
+
+/** The soft limit alone: it may be raised again. */
+function limitDescriptors(pid: number, count: number): void {
+  const {status, stderr} = spawnSync('prlimit', [`--pid=${pid}`, `--nofile=${count}:`], {encoding: 'utf8'});
+  if (status !== 0) throw new Error(`prlimit: ${stderr}`);
+}
+
+/** Resident memory of a process now and at its peak, in MB; undefined where there is no such file. */
+function memoryMb(pid: number): {now: number; peak: number} | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const kb = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]);
+    return {now: Math.round(kb('VmRSS') / 1_024), peak: Math.round(kb('VmHWM') / 1_024)};
+  } catch {
+    return undefined;
+  }
+}
+
+test(`a heap of 64 MB and a backlog of ${BACKLOG} records: fetching waits for applying, memory stays flat (F78)`, async () => {
+  const bench = await FaultBench.open('faults-heap', {partitions: 2});
+  try {
+    for (let left = BACKLOG; left > 0; left -= 2_000) await bench.write(Math.min(left, 2_000));
+    const worker = bench.start({NODE_OPTIONS: '--max-old-space-size=64'});
+    await hasSaid(worker, /^partitions assigned/);
+    const begin = performance.now();
+    const samples: number[] = [];
+    for (let tenth = 1; tenth <= 10; tenth++) {
+      await bench.advanced(BigInt(Math.floor(BACKLOG / 11)));
+      const memory = memoryMb(worker.pid);
+      if (memory !== undefined) samples.push(memory.now);
+    }
+    await bench.applied(300_000);
+    const seconds = (performance.now() - begin) / 1_000;
+    process.stderr.write(
+      `host: ${BACKLOG} records in ${seconds.toFixed(1)} s, resident MB ${samples.join(' ')}, ` +
+        `peak ${memoryMb(worker.pid)?.peak ?? '?'}\n`,
+    );
+    await bench.expectExact();
+    // Not the heap alone: code, buffers of fetches, what is unpacked.
+    for (const sample of samples) expect(sample).toBeLessThan(250);
+  } finally {
+    await bench.close();
+  }
+}, 600_000);

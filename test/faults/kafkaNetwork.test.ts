@@ -1,0 +1,99 @@
+/** The line between worker and Kafka is slow, is cut, or swallows everything. */
+import {openStack} from '../../stack/stack.js';
+import {TcpProxy} from '../../stack/tcpProxy.js';
+import {FaultBench} from '../support/faultBench.js';
+import {testStack} from '../support/stack.js';
+import {until} from '../support/until.js';
+import {hasSaid, said} from '../support/workerLog.js';
+
+const detour = openStack(testStack().name).kafkaDetour;
+if (detour === undefined) {
+  process.stderr.write(
+    'skipped: a proxy before Kafka. Only a native stack has a second way to the broker.\n',
+  );
+}
+
+(detour === undefined ? describe.skip : describe)('a line to Kafka', () => {
+  const {listen, target} = detour ?? {listen: 0, target: 0};
+  const SETTINGS = {
+    KAFKA_BROKERS: `127.0.0.1:${listen}`,
+    KAFKA_REQUEST_TIMEOUT_MS: '3000',
+    KAFKA_CONNECTION_TIMEOUT_MS: '2000',
+    // Several fetches for what a test writes.
+    KAFKA_FETCH_PARTITION_BYTES: '16384',
+  };
+  let proxy: TcpProxy;
+  let bench: FaultBench;
+  beforeEach(async () => {
+    proxy = await TcpProxy.open({host: '127.0.0.1', port: target}, {port: listen});
+    bench = await FaultBench.open('faults-network', {partitions: 2});
+  });
+  afterEach(async () => {
+    await bench.close();
+    await proxy.close();
+  });
+
+  test('of 500 ms and up to 200 ms more: slower, no rebalance (F42)', async () => {
+    const patient = {KAFKA_REQUEST_TIMEOUT_MS: '20000', KAFKA_SESSION_TIMEOUT_MS: '20000'};
+    const worker = bench.start({...SETTINGS, ...patient, KAFKA_CONNECTION_TIMEOUT_MS: '5000'});
+    await bench.write(100);
+    await bench.applied();
+    const assignments = said(worker, /^partitions assigned/);
+    proxy.slow({latencyMs: 500, jitterMs: 200});
+    for (let step = 0; step < 3; step++) {
+      await bench.write(60);
+      await bench.applied();
+    }
+    expect(said(worker, /^partitions assigned/)).toBe(assignments);
+    expect(said(worker, /^Kafka is down/)).toBe(0);
+    proxy.pass();
+    await bench.expectExact();
+  });
+
+  test('that is cut in the middle of fetches, again and again: no loss (F45)', async () => {
+    const worker = bench.start({...SETTINGS, CHUNK_RECORDS_MAX: '10'});
+    await bench.write(1_000);
+    for (let cut = 0; cut < 10; cut++) {
+      await bench.advanced(20n);
+      proxy.cutAll();
+      await bench.write(50);
+    }
+    await bench.applied();
+    expect(worker.isRunning).toBe(true);
+    await bench.expectExact();
+  });
+
+  test('that is away, then back: the worker says so, and goes on (F45)', async () => {
+    const worker = bench.start(SETTINGS);
+    await bench.write(100);
+    await bench.applied();
+    await proxy.goAway();
+    await hasSaid(worker, /^Kafka is down/);
+    await bench.write(100);
+    await proxy.comeBack();
+    await bench.applied();
+    await hasSaid(worker, /^Kafka is up/, 2);
+    await bench.expectExact();
+  });
+
+  test('that swallows everything for longer than a request and a session: it waits, then goes on (F46)', async () => {
+    const worker = bench.start(SETTINGS);
+    await bench.whileWriting(async () => {
+      await bench.advanced(50n);
+      proxy.hold();
+      const begin = performance.now();
+      await hasSaid(worker, /^Kafka is down/);
+      await until(
+        () => performance.now() - begin > 8_000,
+        () => 'the end of the hole',
+      );
+      expect(worker.isRunning).toBe(true);
+      proxy.release();
+      await bench.advanced(50n);
+    });
+    expect(worker.log.find(({msg}) => msg === 'Kafka is down')).toMatchObject({
+      reason: expect.stringMatching(/does not answer in time|timed out|imeout/) as string,
+    });
+    await bench.expectExact();
+  });
+});
