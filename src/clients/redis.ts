@@ -40,6 +40,8 @@ export class RedisClient {
     const options = {
       lazyConnect: true,
       enableOfflineQueue: false,
+      // A server that loads its data answers so to every command; the check would keep that to itself, and us waiting.
+      enableReadyCheck: false,
       maxRetriesPerRequest: 0,
       socketTimeout: settings.timeoutMs,
       connectTimeout: settings.timeoutMs,
@@ -48,8 +50,17 @@ export class RedisClient {
       reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
     } satisfies RedisOptions;
     this.#redis = new Redis(settings.url, options);
-    this.#redis.on('error', (error: Error) => (this.#lastConnectionError = error));
-    this.#redis.on('ready', () => (this.#lastConnectionError = undefined));
+    let isAstray = false;
+    this.#redis.on('connect', () => (isAstray = false));
+    this.#redis.on('error', (error: Error) => {
+      this.#lastConnectionError = error;
+      isAstray = isRefusedSelect(error);
+      // ioredis takes a refused SELECT for no reason to stop, and would write to database 0 from then on.
+      if (isAstray) this.#redis.disconnect(true);
+    });
+    this.#redis.on('ready', () => {
+      if (!isAstray) this.#lastConnectionError = undefined;
+    });
   }
 
   /** Address without user and password, for messages. */
@@ -162,6 +173,12 @@ export class RedisClient {
       cause,
     });
   }
+}
+
+/** ReplyErrors of ioredis carry their command. */
+function isRefusedSelect(error: Error): boolean {
+  const {command} = error as {command?: {name?: unknown}};
+  return command?.name === 'select';
 }
 
 type ScriptCall = (keyAndArguments: string[]) => Promise<unknown>;
