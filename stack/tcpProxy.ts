@@ -36,7 +36,7 @@ export class TcpProxy {
   lost = 0;
   /** Where it listens. */
   readonly port: number;
-  readonly #target: Address;
+  #target: Address;
   readonly #random: Random;
   readonly #links = new Set<Link>();
   readonly #modes: Readonly<Record<Direction, PipeMode>> = {
@@ -55,10 +55,9 @@ export class TcpProxy {
 
   /** In front of an address, or of the host and port of a URL. */
   static async open(target: Address | string, options: TcpProxyOptions = {}): Promise<TcpProxy> {
-    const address = typeof target === 'string' ? addressOf(target) : target;
     // Not any free port: while the proxy is away, an outgoing connection could take one of the kernel's range.
     const port = options.port ?? (await freePorts(1))[0]!;
-    const proxy = new TcpProxy(address, port, options.random ?? new Random(1));
+    const proxy = new TcpProxy(placeOf(target), port, options.random ?? new Random(1));
     await proxy.#listen();
     return proxy;
   }
@@ -78,6 +77,10 @@ export class TcpProxy {
   /** How many clients are connected. */
   get connections(): number {
     return this.#links.size;
+  }
+
+  get isListening(): boolean {
+    return this.#server.listening;
   }
 
   /** Lets everything through again; not for a proxy that went away. */
@@ -104,6 +107,11 @@ export class TcpProxy {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.cutAll();
     await closed;
+  }
+
+  /** New connections lead to this server; open ones stay with the old one. */
+  leadTo(target: Address | string): void {
+    this.#target = placeOf(target);
   }
 
   /** Back on the same port. */
@@ -206,8 +214,9 @@ function cut({client, server}: Link): void {
   server.resetAndDestroy();
 }
 
-function addressOf(text: string): Address {
-  const {hostname, port, protocol} = new URL(text);
+function placeOf(target: Address | string): Address {
+  if (typeof target !== 'string') return target;
+  const {hostname, port, protocol} = new URL(target);
   const standard = protocol.startsWith('redis') ? 6379 : protocol === 'mysql:' ? 3306 : 80;
   return {host: hostname, port: port === '' ? standard : Number(port)};
 }

@@ -1,11 +1,12 @@
 /** The Redis user: the rights that the README names are enough, and one that is missing is found before anything is written. */
-import {readFileSync} from 'node:fs';
 import {RedisClient} from '../../src/clients/redis.js';
 import {reduce} from '../../src/reduce/reduce.js';
 import {line, order} from '../support/changes.js';
 import {RedisBench} from '../support/redisBench.js';
+import {rulesOfReadme} from '../support/redisRights.js';
 
 const USER = 'order-projector-rights';
+const PASSWORD = 'secret';
 
 let bench: RedisBench;
 beforeAll(async () => {
@@ -14,23 +15,16 @@ beforeAll(async () => {
 afterEach(async () => await bench.redis.call('ACL', 'DELUSER', USER));
 afterAll(async () => await bench.close());
 
-/** The rules of the README's ACL line, for a user of this test. */
-function rulesOfReadme(): string[] {
-  const rules = /^ACL SETUSER projector (.+)$/m.exec(readFileSync('README.md', 'utf8'))?.[1];
-  if (rules === undefined) throw new Error('the README has no line `ACL SETUSER projector ...`');
-  return rules.split(' ').map((rule) => (rule.startsWith('>') ? '>secret' : rule));
-}
-
 async function clientWith(...rules: string[]): Promise<RedisClient> {
   await bench.redis.call('ACL', 'SETUSER', USER, ...rules);
   const url = new URL(bench.url);
   url.username = USER;
-  url.password = 'secret';
+  url.password = PASSWORD;
   return new RedisClient({url: url.href, timeoutMs: 5_000});
 }
 
 test('the rights of the README are enough for a worker and for reports', async () => {
-  const client = await clientWith(...rulesOfReadme());
+  const client = await clientWith(...rulesOfReadme(PASSWORD));
   try {
     await client.connect();
     const model = bench.modelOn(client);
@@ -62,7 +56,7 @@ test.each([
   'type',
   'exists',
 ])('a missing right to %s is found at start (I5)', async (command) => {
-  const client = await clientWith(...rulesOfReadme(), `-${command}`);
+  const client = await clientWith(...rulesOfReadme(PASSWORD), `-${command}`);
   try {
     await client.connect();
     const failure: unknown = await bench
@@ -77,7 +71,7 @@ test.each([
 });
 
 test('a key that the user may not touch is found at start', async () => {
-  const rules = rulesOfReadme().filter((rule) => rule !== '~report:*');
+  const rules = rulesOfReadme(PASSWORD).filter((rule) => rule !== '~report:*');
   const client = await clientWith(...rules);
   try {
     await client.connect();

@@ -12,10 +12,15 @@ export const TOPIC = 'test.events';
 /** What the benches lay their read models out for. */
 export const LAYOUT = 'v1 topic=test.events partitions=3 decimals=2 columns=';
 
+/** The test asks on until Redis is back. */
+const PATIENT = {maxRetriesPerRequest: null, retryStrategy: () => 50} as const;
+
 /** Every key with its serialized value. */
 export type Snapshot = readonly (readonly [Buffer, Buffer])[];
 
 export interface BenchOptions {
+  /** A Redis that is no part of the test stack, and may go away at any time; its owner throws the data away. */
+  readonly url?: string;
   readonly prefix?: string;
   readonly extraColumns?: readonly string[];
 }
@@ -29,11 +34,12 @@ export class RedisBench {
   readonly #options: BenchOptions;
 
   private constructor(database: number, options: BenchOptions) {
-    const url = new URL(testStack().env.redis.url);
+    const url = new URL(options.url ?? testStack().env.redis.url);
     url.pathname = `/${database}`;
     this.url = url.href;
     this.#options = options;
-    this.redis = new Redis(this.url);
+    this.redis = new Redis(this.url, options.url === undefined ? {} : PATIENT);
+    this.redis.on('error', () => undefined);
     this.client = new RedisClient({url: this.url, timeoutMs: 5_000});
     this.model = this.modelOn(this.client);
   }
@@ -103,7 +109,7 @@ export class RedisBench {
 
   async close(): Promise<void> {
     this.client.close();
-    await this.redis.flushdb();
+    if (this.#options.url === undefined) await this.redis.flushdb();
     this.redis.disconnect();
   }
 }

@@ -40,6 +40,7 @@ export interface WorkerOptions {
   readonly clock?: Clock;
   /** Another way to the same Redis. */
   readonly redisUrl?: string;
+  readonly timeoutMs?: number;
   /** Stands for other settings than those of the bench. */
   readonly decode?: (record: LogRecord) => Decoded;
 }
@@ -64,8 +65,10 @@ export class WorkerBench {
     this.redis = redis;
   }
 
-  static async open(database: number): Promise<WorkerBench> {
-    return new WorkerBench(await RedisBench.open(database, {extraColumns: EXTRA_COLUMNS}));
+  /** `url`: of another Redis than the stack's. */
+  static async open(database: number, url?: string): Promise<WorkerBench> {
+    const options = {extraColumns: EXTRA_COLUMNS, ...(url === undefined ? {} : {url})};
+    return new WorkerBench(await RedisBench.open(database, options));
   }
 
   /** Ends the workers of a test and forgets its log. */
@@ -95,7 +98,8 @@ export class WorkerBench {
 
   /** Starts a worker; it has no partitions until `log.assign`. */
   async worker(options: WorkerOptions = {}): Promise<Worker> {
-    const client = new RedisClient({url: options.redisUrl ?? this.redis.url, timeoutMs: 5_000});
+    const {redisUrl: url = this.redis.url, timeoutMs = 5_000} = options;
+    const client = new RedisClient({url, timeoutMs});
     await client.connect();
     const log = new MemoryLog(this.topic, 20);
     const messages: string[] = [];
@@ -135,8 +139,8 @@ export class WorkerBench {
   }
 
   async position(partition: number): Promise<bigint> {
-    const [text = ''] = await this.redis.model.positions.read([partition]);
-    return parsePosition(text)?.nextOffset ?? 0n;
+    const text = await this.redis.redis.get(this.redis.model.positions.key(partition));
+    return parsePosition(text ?? '')?.nextOffset ?? 0n;
   }
 
   async positions(): Promise<bigint[]> {
@@ -169,6 +173,12 @@ export class WorkerBench {
   async expectExact(): Promise<void> {
     await this.caughtUp();
     await this.expectFold(this.#changes);
+  }
+
+  /** Redis holds exactly what stands before the positions: no chunk is there in part. While nobody writes. */
+  async expectExactSoFar(): Promise<void> {
+    const left = await this.positions();
+    await this.expectFold(this.#changes.filter(({orderId}) => left[this.partitionOf(orderId)]!-- > 0n));
   }
 
   async expectFold(changes: readonly Change[]): Promise<void> {

@@ -1,0 +1,262 @@
+/**
+ * A Redis that answers, but with a refusal that will pass: the worker says so in one line, keeps what it has, and goes on by
+ * itself. A refused script has changed nothing.
+ */
+import {randomBytes} from 'node:crypto';
+import {existsSync, mkdirSync, readdirSync, rmdirSync, symlinkSync} from 'node:fs';
+import {join} from 'node:path';
+import {RedisClient} from '../../src/clients/redis.js';
+import {TcpProxy} from '../../stack/tcpProxy.js';
+import {longRun} from '../support/arbitraries.js';
+import {OwnBench, report, told} from '../support/ownBench.js';
+import {whyNoOwnRedis} from '../support/redisServer.js';
+import {until} from '../support/until.js';
+import type {Worker} from '../support/workerBench.js';
+
+const whyNot = whyNoOwnRedis();
+if (whyNot !== undefined) process.stderr.write(`skipped: Redis that refuses. ${whyNot}\n`);
+
+/** The one line that tells of a refusal. */
+function refusal(text: string): RegExp {
+  const where = 'Redis at redis://127\\.0\\.0\\.1:\\d+/0 cannot work now';
+  return new RegExp(`^waiting: ${where}: ${text}.* \\{"kind":"redis-unreachable"\\}$`);
+}
+
+(whyNot === undefined ? describe : describe.skip)('a Redis that refuses', () => {
+  let own: OwnBench;
+  beforeEach(async () => (own = await OwnBench.open()));
+  afterEach(async () => await own.close());
+
+  const info = async (section: string): Promise<string> => String(await own.call('INFO', section));
+  const tells = async (section: string, text: string): Promise<void> => {
+    await until(
+      async () => (await info(section)).includes(text),
+      () => `${text} in INFO ${section}`,
+    );
+  };
+
+  /** The worker is in mid-stream, `refuse` makes Redis refuse, and `allow` ends that. */
+  async function midStream(
+    text: string,
+    refuse: () => Promise<unknown>,
+    allow: () => Promise<unknown>,
+  ): Promise<void> {
+    own.bench.write(longRun(41));
+    const worker = await own.worker();
+    await own.bench.midway(100n);
+    await refuse();
+    await told(worker, refusal(text));
+    await own.bench.expectExactSoFar();
+    expect(await own.bench.positions()).not.toEqual(own.bench.ends);
+    await allow();
+    await goesOn(worker, text);
+  }
+
+  async function goesOn(worker: Worker, text: string): Promise<void> {
+    const backMs = performance.now();
+    await own.bench.caughtUp();
+    report(`${text}: caught up ${((performance.now() - backMs) / 1_000).toFixed(1)} s after it was over`);
+    await own.expectSound(worker, {waiting: [refusal(text)]});
+  }
+
+  const config = (name: string, value: string): Promise<unknown> => own.call('CONFIG', 'SET', name, value);
+
+  test('since its memory is full: nothing is written in part, and memory that is freed is enough (F34)', async () => {
+    await midStream(
+      "OOM command not allowed when used memory > 'maxmemory'",
+      () => config('maxmemory', '1'),
+      () => config('maxmemory', '0'),
+    );
+  });
+
+  test('NOREPLICAS: too few replicas to write (F36)', async () => {
+    await midStream(
+      'NOREPLICAS Not enough good replicas to write',
+      () => config('min-replicas-to-write', '1'),
+      () => config('min-replicas-to-write', '0'),
+    );
+  });
+
+  test('MISCONF: it could not save (F36)', async () => {
+    const obstacle = join(own.redis.folder, 'dump.rdb');
+    mkdirSync(obstacle);
+    await midStream(
+      'MISCONF Redis is configured to save RDB snapshots',
+      async () => {
+        await config('save', '3600 1');
+        await own.call('BGSAVE');
+        await tells('persistence', 'rdb_last_bgsave_status:err');
+      },
+      async () => {
+        rmdirSync(obstacle);
+        await own.call('BGSAVE');
+        await tells('persistence', 'rdb_last_bgsave_status:ok');
+      },
+    );
+  });
+
+  (existsSync('/dev/full') ? test : test.skip)(
+    'MISCONF: the disk under its append-only file is full (F36)',
+    async () => {
+      const folder = join(own.redis.folder, 'appendonlydir');
+      const rewritten = async (): Promise<void> => {
+        await own.call('BGREWRITEAOF');
+        await tells('persistence', 'aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0');
+      };
+      await midStream(
+        'MISCONF Errors writing to the AOF file: No space left on device',
+        async () => {
+          const numbers = readdirSync(folder).map((name) => Number(/\.(\d+)\.incr\./.exec(name)?.[1] ?? 0));
+          // The file that Redis will go on with.
+          symlinkSync('/dev/full', join(folder, `appendonly.aof.${Math.max(...numbers) + 1}.incr.aof`));
+          await rewritten();
+        },
+        rewritten,
+      );
+    },
+  );
+
+  test('BUSY: an endless script of another client, until someone kills it (F36)', async () => {
+    await config('busy-reply-threshold', '50');
+    const other = own.bench.redis.redis.duplicate();
+    other.on('error', () => undefined);
+    let endless: Promise<unknown> = Promise.resolve();
+    try {
+      own.bench.write(longRun(42));
+      const worker = await own.worker();
+      await own.bench.midway(100n);
+      endless = other.eval('while true do end', 0).catch((error: unknown) => error);
+      await told(worker, refusal('BUSY Redis is busy running a script'));
+      await own.call('SCRIPT', 'KILL');
+      await goesOn(worker, 'BUSY Redis is busy running a script');
+    } finally {
+      await endless;
+      other.disconnect();
+    }
+  });
+
+  describe('as a replica', () => {
+    test('READONLY: the address leads to the new primary, but the connection to the old one is open (F35)', async () => {
+      await own.close();
+      own = await OwnBench.open({isFollowed: true});
+      const primary = await own.another();
+      await primary.replicaOf(own.redis);
+      own.bench.write(longRun(43));
+      const worker = await own.worker();
+      await own.bench.midway(100n);
+      await primary.promote();
+      own.proxy.leadTo(primary.url);
+      await own.redis.replicaOf(primary);
+      await told(worker, refusal("READONLY You can't write against a read only replica"));
+      // The test's own connection is led to the new one too.
+      own.bench.redis.redis.disconnect(true);
+      await goesOn(worker, "READONLY You can't write against a read only replica");
+    });
+
+    test('READONLY: until it is made the primary again (F35)', async () => {
+      const primary = await own.another();
+      await primary.replicaOf(own.redis);
+      await midStream(
+        "READONLY You can't write against a read only replica",
+        async () => {
+          await primary.promote();
+          await own.redis.replicaOf(primary);
+        },
+        () => own.redis.promote(),
+      );
+    });
+
+    test('MASTERDOWN: it lost its primary, and may not show what it has (F36)', async () => {
+      const primary = await own.another();
+      const link = await TcpProxy.open(primary.url);
+      try {
+        const log = longRun(44);
+        own.bench.write(log.slice(0, 300));
+        const worker = await own.worker();
+        await own.bench.caughtUp();
+        await primary.replicaOf(own.redis);
+        await primary.promote();
+        await own.redis.replicaOf(link);
+        await config('replica-serve-stale-data', 'no');
+        await link.goAway();
+        await told(
+          worker,
+          refusal("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'"),
+        );
+        own.bench.write(log.slice(300));
+        await own.redis.promote();
+        await goesOn(worker, 'MASTERDOWN');
+      } finally {
+        await link.close();
+      }
+    });
+
+    test('LOADING: it reads what its primary sent, for a while (F36)', async () => {
+      const text = 'LOADING Redis is loading the dataset in memory';
+      const log = longRun(45);
+      own.bench.write(log.slice(0, 300));
+      const worker = await own.worker();
+      await own.bench.caughtUp();
+      await fillAnotherDatabase();
+      // The same data, but another history: all of it is sent.
+      const primary = await own.another({dump: await own.redis.dump()});
+      // One key takes 20 ms, and clients are answered in between.
+      await config('loading-process-events-interval-bytes', '1024');
+      await config('key-load-delay', '20000');
+      await own.call('REPLICAOF', '127.0.0.1', String(primary.port));
+      await told(worker, refusal(text));
+      // So does a client that comes in the meantime.
+      const client = new RedisClient({url: own.workerUrl, timeoutMs: 1_000});
+      await expect(client.connect()).rejects.toMatchObject({
+        kind: 'redis-unreachable',
+        detail: expect.stringContaining(`cannot work now: ${text}`) as string,
+      });
+      client.close();
+      await config('key-load-delay', '0');
+      await tells('replication', 'master_link_status:up');
+      await own.redis.promote();
+      own.bench.write(log.slice(300));
+      await goesOn(worker, text);
+    });
+
+    async function fillAnotherDatabase(): Promise<void> {
+      const filler = own.bench.redis.redis.duplicate({db: 5});
+      for (let i = 0; i < 300; i++) await filler.set(`filler:${i}`, randomBytes(200).toString('base64'));
+      filler.disconnect();
+    }
+  });
+
+  test('CLUSTERDOWN: a cluster is being set up behind its address (F36, S6)', async () => {
+    const cluster = await own.another({args: ['--cluster-enabled', 'yes']});
+    own.bench.write(longRun(46));
+    const worker = await own.worker();
+    await own.bench.midway(100n);
+    // Without a moment in which nobody answers.
+    own.proxy.leadTo(cluster.url);
+    own.proxy.cutAll();
+    await told(worker, /^waiting:/);
+    await own.leadTo(own.redis);
+    await own.expectSound(worker, {
+      waiting: [/^waiting: Redis at \S+ (?:cannot work now: CLUSTERDOWN|does not answer)/],
+    });
+  });
+
+  test.each([
+    'LOADING Redis is loading the dataset in memory',
+    "READONLY You can't write against a read only replica.",
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    'CLUSTERDOWN Hash slot not served',
+    'TRYAGAIN Multiple keys request during rehashing of slot',
+    'MISCONF Errors writing to the AOF file: No space left on device',
+    'NOREPLICAS Not enough good replicas to write.',
+    'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
+    "OOM command not allowed when used memory > 'maxmemory'.",
+    'UNKILLABLE Sorry the script already executed write commands against the dataset.',
+  ])('with %j is one that will answer later (F36)', async (text) => {
+    const script = {name: 'refuses', lua: `return redis.error_reply(${JSON.stringify(text)})`};
+    await expect(own.bench.redis.client.run(script, 'key', [])).rejects.toMatchObject({
+      kind: 'redis-unreachable',
+      detail: `Redis at ${own.bench.redis.client.address} cannot work now: ${text}`,
+    });
+  });
+});

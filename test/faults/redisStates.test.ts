@@ -1,0 +1,147 @@
+/** States of Redis that no worker leaves behind: keys that went without others, positions that were moved, late answers. */
+import {OwnBench, report, told} from '../support/ownBench.js';
+import {longRun} from '../support/arbitraries.js';
+import {line, order} from '../support/changes.js';
+import {recordOf} from '../support/records.js';
+import {rulesOfReadme} from '../support/redisRights.js';
+import {whyNoOwnRedis} from '../support/redisServer.js';
+import {until} from '../support/until.js';
+
+const whyNot = whyNoOwnRedis();
+if (whyNot !== undefined) process.stderr.write(`skipped: odd states of Redis. ${whyNot}\n`);
+
+const POSITION = 'projector:position:test.events:';
+
+(whyNot === undefined ? describe : describe.skip)('Redis', () => {
+  let own: OwnBench;
+  beforeEach(async () => (own = await OwnBench.open()));
+  afterEach(async () => await own.close());
+
+  const keys = async (): Promise<string[]> => await own.bench.redis.redis.keys('*');
+
+  describe('holds positions, but their data is gone (I1, I5)', () => {
+    const remove = async (isLeft: (key: string) => boolean): Promise<void> => {
+      const gone = (await keys()).filter((key) => !isLeft(key));
+      await own.bench.redis.redis.del(...gone);
+    };
+
+    test.each([
+      {name: 'all of it', isLeft: (key: string) => key.startsWith('projector:'), key: 'report:totals'},
+      {name: 'the totals', isLeft: (key: string) => key !== 'report:totals', key: 'report:totals'},
+      {name: 'the layout', isLeft: (key: string) => key !== 'projector:layout', key: 'projector:layout'},
+    ])('$name: the worker halts before it writes, and says what is missing', async ({isLeft, key}) => {
+      own.bench.write(longRun(71));
+      const worker = await own.worker();
+      await own.bench.expectExact();
+      await remove(isLeft);
+      const left = await own.bench.redis.snapshot();
+      own.bench.write(longRun(72, 50));
+      const detail = new RegExp(`^Redis at \\S+: CORRUPT ${key}: is missing beside a position$`);
+      await own.expectHalt(worker, 'read-model-corrupt', detail);
+      // Another start does not get further.
+      await own.expectHalt(await own.worker(), 'read-model-corrupt', detail);
+      expect(await own.bench.redis.snapshot()).toEqual(left);
+      // The advice is to rebuild: an empty Redis is enough.
+      await own.call('FLUSHALL');
+      await own.expectSound(await own.worker());
+    });
+  });
+
+  test.each([
+    {name: 'while the worker runs', isRunning: true},
+    {name: 'before it starts', isRunning: false},
+  ])(
+    'holds the data, but a position is gone $name: that partition is replayed (I1, I3)',
+    async ({isRunning}) => {
+      own.bench.write(longRun(73));
+      const first = await own.worker();
+      await own.bench.expectExact();
+      if (!isRunning) await first.stop();
+      await own.call('DEL', `${POSITION}1`);
+      const worker = isRunning ? first : await own.worker();
+      own.bench.write(longRun(74, 60));
+      await own.expectSound(worker);
+    },
+  );
+
+  test('has one position moved back by hand, to a place where it has been: replayed (I1, I3)', async () => {
+    own.bench.write(longRun(75, 300));
+    const worker = await own.worker();
+    await own.bench.caughtUp();
+    const old = String(await own.call('GET', `${POSITION}2`));
+    own.bench.write(longRun(76, 300));
+    await own.bench.expectExact();
+    await own.call('SET', `${POSITION}2`, old);
+    await told(worker, /reading the position again .*although nothing was written/);
+    await own.expectSound(worker);
+  });
+
+  test('has one position set by hand, without a record: replayed from there (I3)', async () => {
+    own.bench.write(longRun(77));
+    const worker = await own.worker();
+    await own.bench.expectExact();
+    await own.call('SET', `${POSITION}0`, 'v1 7');
+    await told(worker, /reading the position again .*although nothing was written/);
+    await own.expectSound(worker);
+  });
+
+  test('holds positions of another topic of that name, as long as ours (I10)', async () => {
+    own.bench.write(longRun(78));
+    await (await own.worker()).stop();
+    await own.expectSound(await own.worker());
+    const before = await own.bench.redis.snapshot();
+    const {low, high} = own.bench.topic.range(0);
+    const others = Array.from({length: Number(high - low) + 5}, (_, i) =>
+      recordOf(i === 0 ? order('3', {user: '8', extra: ['new']}) : line('3/1', {quantity: String(i)})),
+    );
+    own.bench.topic.replace(0, ...others);
+    const worker = await own.worker();
+    await own.expectHalt(
+      worker,
+      'log-replaced',
+      /test\.events\[0\]: the record at offset \d+ is not the one/,
+    );
+    expect(await own.bench.redis.snapshot()).toEqual(before);
+  });
+
+  test.each(['hset', 'hincrby', 'zincrby', 'zrem', 'hdel', 'del', 'set', 'incrby', 'decrby'])(
+    'takes the right to %s from a worker that runs: not one chunk is applied in part (F39, I5)',
+    async (command) => {
+      own.bench.write(longRun(79));
+      const worker = await own.worker();
+      await own.bench.midway(150n);
+      await own.call('ACL', 'SETUSER', 'projector', `-${command}`);
+      await own.expectHalt(
+        worker,
+        'redis-denied',
+        new RegExp(`^Redis at \\S+ refuses: NOPERM ${command.toUpperCase()} on `),
+      );
+      await own.bench.expectExactSoFar();
+      expect(await own.bench.positions()).not.toEqual(own.bench.ends);
+      await own.call('ACL', 'SETUSER', 'projector', ...rulesOfReadme('Zq7Secret'));
+      await own.call('ACL', 'LOG', 'RESET');
+      await own.expectSound(await own.worker());
+    },
+  );
+
+  test('answers later than the worker waits: the late answer is to nobody (I4, C2)', async () => {
+    own.bench.write(longRun(80));
+    const worker = await own.worker({timeoutMs: 300});
+    for (let time = 1; time <= 3; time++) {
+      await own.bench.midway(BigInt(time) * 130n);
+      own.proxy.hold(['replies']);
+      await told(worker, /^waiting:/, time);
+      // Redis has done the work; its answers arrive now, and end on connections that nobody has any more.
+      await until(
+        () => own.proxy.connections > 1,
+        () => 'a second connection of the worker',
+      );
+      const backMs = performance.now();
+      own.proxy.release();
+      await told(worker, /^going on/, time);
+      report(`late answers: going on ${((performance.now() - backMs) / 1_000).toFixed(1)} s after they came`);
+    }
+    const late = /^waiting: Redis at \S+ does not answer: Socket timeout\b/;
+    await own.expectSound(worker, {waiting: [late, late, late]});
+  });
+});

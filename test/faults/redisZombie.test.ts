@@ -1,0 +1,118 @@
+/**
+ * A worker that lost its partition and does not know it: everything that it sends is refused by the position, while its
+ * successor goes on. Nothing else protects Redis: Kafka refuses the ack of such a worker, nobody refuses its write.
+ */
+import {ReadModel} from '../../src/apply/readModel.js';
+import type {ApplyRequest} from '../../src/apply/script.js';
+import {RedisClient} from '../../src/clients/redis.js';
+import {NO_POSITION} from '../../src/position.js';
+import {TcpProxy} from '../../stack/tcpProxy.js';
+import {longRun} from '../support/arbitraries.js';
+import {expectBalance, OwnBench, report} from '../support/ownBench.js';
+import {chosenSeed, Random} from '../support/random.js';
+import {whyNoOwnRedis} from '../support/redisServer.js';
+import {until} from '../support/until.js';
+
+const whyNot = whyNoOwnRedis();
+if (whyNot !== undefined) process.stderr.write(`skipped: stale writers. ${whyNot}\n`);
+
+const TRIES = 1_000;
+const TRIES_AT_ONCE = 10;
+const ROUNDS = 5;
+const seed = chosenSeed();
+
+interface Sent {
+  readonly partition: number;
+  readonly request: ApplyRequest;
+}
+
+(whyNot === undefined ? describe : describe.skip)('a stale writer', () => {
+  let own: OwnBench;
+  let watched: jest.SpiedFunction<ReadModel['apply']>;
+  beforeEach(async () => {
+    own = await OwnBench.open();
+    watched = jest.spyOn(ReadModel.prototype, 'apply');
+  });
+  afterEach(async () => {
+    jest.restoreAllMocks();
+    await own.close();
+  });
+
+  /** What all workers have sent so far. */
+  const sent = (): Sent[] => watched.mock.calls.map(([partition, request]) => ({partition, request}));
+
+  test(`0 of ${TRIES} tries are let through while the successor goes on (C1, I1), seed ${seed}`, async () => {
+    const random = new Random(seed);
+    own.bench.write(longRun(51));
+    const predecessor = await own.worker();
+    await own.bench.midway(200n);
+    await predecessor.stop();
+    const stale = sent();
+    const left = await own.bench.positions();
+    const successor = await own.worker();
+    await until(
+      async () => (await own.bench.positions()).every((at, partition) => at > left[partition]!),
+      () => 'a successor that is further in every partition',
+    );
+
+    const client = new RedisClient({url: own.workerUrl, timeoutMs: 5_000});
+    await client.connect();
+    const model = own.bench.redis.modelOn(client);
+    /** As it was sent, or any of its chunks from any of its positions to any other. */
+    const attempt = async (): Promise<string> => {
+      const {partition, request} = random.pick(stale);
+      const ofPartition = stale.filter((other) => other.partition === partition);
+      const expected = random.chance(0.05) ? NO_POSITION : random.pick(ofPartition).request.expected;
+      const {next} = random.pick(ofPartition).request;
+      const tried = random.chance(0.3) ? request : {...request, expected, next};
+      return (await model.apply(partition, tried)).kind;
+    };
+    const outcomes = new Map<string, number>();
+    try {
+      for (let tries = 0; tries < TRIES; tries += TRIES_AT_ONCE) {
+        if (tries % 100 === 0) own.bench.write(longRun(52 + tries, 60));
+        for (const kind of await Promise.all(Array.from({length: TRIES_AT_ONCE}, attempt))) {
+          outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
+        }
+      }
+    } finally {
+      client.close();
+    }
+    report(`stale writer: ${JSON.stringify(Object.fromEntries(outcomes))} of ${TRIES} tries, seed ${seed}`);
+    expect(Object.fromEntries(outcomes)).toEqual({refused: TRIES});
+    await own.expectSound(successor);
+  });
+
+  test('scripts that were on their way when the worker was cut off change nothing when they arrive (C1, I4)', async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const ends = own.bench.ends.reduce((sum, end) => sum + end, 0n);
+      own.bench.write(longRun(60 + round));
+      const line = await TcpProxy.open(own.redis.url);
+      const url = new URL(own.workerUrl);
+      url.port = String(line.port);
+      try {
+        const cutOff = await own.worker({redisUrl: url.href, timeoutMs: 300});
+        await own.bench.midway(ends + 100n);
+        line.hold();
+        await until(
+          () => cutOff.messages.some((message) => message.startsWith('waiting:')),
+          () => 'a worker that misses its answers',
+        );
+        const successor = await own.worker();
+        await own.bench.expectExact();
+        // Now they arrive, also on connections that the worker has given up.
+        line.release();
+        await until(
+          () => cutOff.messages.some((message) => message.startsWith('going on')),
+          () => 'a worker that has its answers',
+        );
+        await own.bench.expectExact();
+        await cutOff.stop();
+        expectBalance(cutOff);
+        await own.expectSound(successor);
+      } finally {
+        await line.close();
+      }
+    }
+  });
+});
