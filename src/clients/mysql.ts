@@ -2,7 +2,7 @@
  * The door to MySQL: the only file of src that imports mysql2. The source is only read.
  *
  * I9: every value comes as the text that Debezium would give for it, before canonical.ts: what MySQL prints, but for floats
- * (JavaScript's shortest text), BIT(1) (`0`, `1`) and bytes (base64). TIMESTAMP is in UTC.
+ * (JavaScript's shortest text), BIT(1) (`0`, `1`), JSON (without blanks) and bytes (base64). TIMESTAMP is in UTC.
  * I11: MySQL's own messages may quote values; only those that name tables, columns and users are passed on.
  */
 import {createConnection, type Connection, type FieldPacket, type RowDataPacket} from 'mysql2/promise';
@@ -34,6 +34,7 @@ const SSL_MODES = {
 /** Types of columns, as the protocol numbers them. */
 const FLOATS: ReadonlySet<number | undefined> = new Set([4, 5]);
 const BIT = 16;
+const JSON_TEXT = 245;
 const TEXTS_OR_BYTES: ReadonlySet<number | undefined> = new Set([15, 249, 250, 251, 252, 253, 254]);
 const BYTES_CHARSET = 63;
 
@@ -155,8 +156,14 @@ function textOf(bytes: Buffer | null, field: FieldPacket): string | null {
   const {columnType, characterSet, columnLength} = field;
   if (FLOATS.has(columnType)) return Number(bytes.toString('latin1')).toString();
   if (columnType === BIT && columnLength === 1) return String(bytes[0] ?? 0);
+  if (columnType === JSON_TEXT) return withoutBlanks(bytes.toString('utf8'));
   const isBytes = columnType === BIT || (TEXTS_OR_BYTES.has(columnType) && characterSet === BYTES_CHARSET);
   return bytes.toString(isBytes ? 'base64' : 'utf8');
+}
+
+/** JSON as Debezium prints it from the binlog. */
+function withoutBlanks(json: string): string {
+  return json.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1');
 }
 
 function sslOf(url: URL): (typeof SSL_MODES)[keyof typeof SSL_MODES] {

@@ -23,6 +23,7 @@ const COLUMNS: Readonly<Record<string, readonly [type: string, value: string, ki
   a_date: ['DATE', "'2026-11-23'", 'time'],
   a_time: ['TIME(3)', "'08:05:09.120'", 'time'],
   a_datetime: ['DATETIME(6)', "'2026-11-23 08:05:09.123400'", 'time'],
+  a_json: ['JSON', `'{"b": [1, 2.5, true, null], "a": "x: ü, \\\\" y"}'`],
   a_null: ['VARCHAR(5)', 'NULL'],
 };
 const EXTRA = [
