@@ -61,9 +61,9 @@ test('a group that was reset to the start of the log: no reader sees an older ve
 
   const seen: number[] = [];
   const reader = new Redis(testStack().env.redis.url);
-  let isReading = true;
+  const reads = new AbortController();
   const reading = (async () => {
-    while (isReading) seen.push(Number(await reader.hget(`${topic}:order:5`, 'total_amount')));
+    while (!reads.signal.aborted) seen.push(Number(await reader.hget(`${topic}:order:5`, 'total_amount')));
   })();
   const next = startWorker(topic, {KAFKA_TOPIC: topic});
   await log.write(...amounts(301, 50));
@@ -71,7 +71,7 @@ test('a group that was reset to the start of the log: no reader sees an older ve
     async () => (await redis.hget(`${topic}:order:5`, 'total_amount')) === '350.00',
     () => `the newest amount: ${next.output.slice(-1_500)}`,
   );
-  isReading = false;
+  reads.abort();
   await reading;
   reader.disconnect();
   expect(await next.end('SIGTERM')).toMatchObject({code: 0});

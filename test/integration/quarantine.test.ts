@@ -147,7 +147,7 @@ describe('the limit (I14, L5)', () => {
   });
 });
 
-describe('an order whose keys hold something foreign (I5, I14)', () => {
+describe('an order whose keys hold something foreign (F38) (I5, I14)', () => {
   test.each(['order:3', 'order_lines:3'])(
     '%s: its records are set aside, all others are applied',
     async (key) => {

@@ -32,7 +32,7 @@ async function told(worker: Worker, text: string): Promise<void> {
 const isScriptReply = (reply: Buffer): boolean => reply.includes('applied');
 
 describe('a reply that is lost after the script ran (I4, C2)', () => {
-  test.each([2, 3, 7])('every %d-th one: counters are exact', async (nth) => {
+  test.each([2, 3, 7])('every %d-th one: counters are exact (F44)', async (nth) => {
     bench.write(longRun(1));
     let replies = 0;
     proxy.loseReplies((reply) => isScriptReply(reply) && ++replies % nth === 0);
@@ -44,7 +44,7 @@ describe('a reply that is lost after the script ran (I4, C2)', () => {
     proxy.lost = 0;
   });
 
-  test('and then nothing more comes: what was applied is counted, once (I6)', async () => {
+  test('and then nothing more comes: what was applied is counted, once (F44) (I6)', async () => {
     const log = longRun(2, 40);
     bench.write(log);
     proxy.loseReplies(isScriptReply);
@@ -136,7 +136,7 @@ describe('waiting (L3)', () => {
 });
 
 describe('a Redis that went back (I1, I3)', () => {
-  test('FLUSHDB in mid-stream heals by itself', async () => {
+  test('FLUSHDB in mid-stream heals by itself (F31)', async () => {
     bench.write(longRun(5));
     await bench.soleWorker();
     for (const at of [60n, 120n, 240n]) {
@@ -146,7 +146,7 @@ describe('a Redis that went back (I1, I3)', () => {
     await bench.expectExact();
   });
 
-  test('FLUSHDB while nothing is to be done heals by itself', async () => {
+  test('FLUSHDB while nothing is to be done heals by itself (F31)', async () => {
     bench.write(longRun(6));
     const worker = await bench.soleWorker();
     await bench.expectExact();
@@ -155,7 +155,7 @@ describe('a Redis that went back (I1, I3)', () => {
     await told(worker, 'Redis holds another position although nothing was written');
   });
 
-  test('an older backup is caught up from where it stands', async () => {
+  test('an older backup is caught up from where it stands (F28)', async () => {
     const log = longRun(7);
     bench.write(log.slice(0, 300));
     await bench.soleWorker();
@@ -169,18 +169,20 @@ describe('a Redis that went back (I1, I3)', () => {
     await bench.expectExact();
   });
 
-  test('the script cache is lost', async () => {
+  test('the script cache is lost: it is loaded again, without a word (F37)', async () => {
     bench.write(longRun(8));
-    await bench.soleWorker();
+    const worker = await bench.soleWorker();
     for (const at of [60n, 120n, 240n]) {
       await bench.midway(at);
       await bench.redis.redis.script('FLUSH');
     }
     await bench.expectExact();
+    expect(worker.messages.filter((message) => !message.startsWith('partitions assigned'))).toEqual([]);
+    expect(worker.projector.tally.rewinds).toBe(0);
   });
 });
 
-test('a connection that is cut in mid-stream, again and again', async () => {
+test('a connection that is cut in mid-stream, again and again (F45)', async () => {
   bench.write(longRun(9));
   await bench.soleWorker({redisUrl: proxy.url(bench.redis.url)});
   for (let at = 60n; at < 500n; at += 40n) {

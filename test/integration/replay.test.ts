@@ -39,7 +39,7 @@ async function appliedBy(decode: (record: LogRecord) => Decoded = right): Promis
 }
 
 describe('from MySQL', () => {
-  test('the order is as MySQL has it, its entries are settled, and other orders are not touched', async () => {
+  test('the order is as MySQL has it, its entries are settled, and other orders are not touched (F60)', async () => {
     append(order3('1.00'), line('3/1'));
     bench.topic.append(0, BAD);
     append(order('6', {extra: ['new']}), line('6/1', {product: '12'}));

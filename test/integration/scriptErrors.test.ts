@@ -53,7 +53,7 @@ test('the chunk itself is fine', async () => {
   expect(await bench.content()).toEqual(OrderModel.of([...BEFORE, ...CHUNK]).content());
 });
 
-describe('a foreign type under a key: an error that names it, nothing written (I5)', () => {
+describe('a foreign type under a key: an error that names it, nothing written (F38) (I5)', () => {
   test.each([
     ['order:5', '5'],
     ['order:6', '6'],

@@ -93,9 +93,9 @@ describe('src/SPEC.md', () => {
   const defined = (): string[] =>
     [...read('src/SPEC.md').matchAll(/^[\s|*#-]*\**([SICL]\d+)\b/gm)].map(([, number]) => number ?? '');
   const cited = (file: string): string[] =>
-    [...read(file).matchAll(/\(([SICL]\d+(?:, ?[SICL]\d+)*)\)/g)].flatMap(([, list]) =>
-      (list ?? '').split(/, ?/),
-    );
+    [...read(file).matchAll(/\(([A-Z]\d+[ab]?(?:, ?[A-Z]\d+[ab]?)*)\)/g)]
+      .flatMap(([, list]) => (list ?? '').split(/, ?/))
+      .filter((number) => /^[SICL]/.test(number));
   const tests = FILES.filter((file) => file.endsWith('.test.ts'));
 
   test('numbers each thing once, without gaps', () => {
