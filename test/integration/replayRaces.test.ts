@@ -1,7 +1,7 @@
 /** Replays while the position moves, goes back, or belongs to someone faster: exact in the end. */
 import fc from 'fast-check';
 import type {Change, Decoded} from '../../src/change.js';
-import type {LogRecord} from '../../src/eventLog.js';
+import type {EventLogHandlers, LogRecord} from '../../src/eventLog.js';
 import {changes, longRun} from '../support/arbitraries.js';
 import {line} from '../support/changes.js';
 import {MemoryLog} from '../support/memoryLog.js';
@@ -260,6 +260,20 @@ describe('random shops with a live worker', () => {
   });
 });
 
+/** Was silent for long, as a Kafka that was away. */
+class DoubtingLog extends MemoryLog {
+  #handlers: EventLogHandlers | undefined;
+
+  override async start(handlers: EventLogHandlers): Promise<void> {
+    this.#handlers = handlers;
+    await super.start(handlers);
+  }
+
+  doubt(partition: number): void {
+    this.#handlers?.doubted(partition, 'nothing was heard of the log for long');
+  }
+}
+
 describe('the log cursor (L6)', () => {
   test('reads on through rebalances and jumps', async () => {
     append(...longRun(9, 500));
@@ -277,6 +291,28 @@ describe('the log cursor (L6)', () => {
     }
     expect(offsets).toEqual(Array.from({length: 445}, (_, i) => BigInt(i + 5)));
     expect(cursor.next).toBe(450n);
+    await cursor.close();
+  });
+
+  test('reads its last record again when the log is doubted, and notices another log (I10)', async () => {
+    append(...longRun(9, 500));
+    const log = new DoubtingLog(bench.topic, 20);
+    const cursor = cursorOn(log);
+    const opening = cursor.open();
+    log.assign([0]);
+    await opening;
+    const offsets: bigint[] = [];
+    cursor.seek(0, 0n);
+    log.doubt(0);
+    for (let end = 50n; end <= 200n; end += 50n) {
+      await cursor.readTo(end, ({offset}) => offsets.push(offset));
+      log.doubt(0);
+      log.doubt(1);
+    }
+    expect(offsets).toEqual(Array.from({length: 200}, (_, i) => BigInt(i)));
+    bench.topic.replace(0, ...longRun(10, 500).map((change) => recordOf(change)));
+    log.doubt(0);
+    await expect(cursor.readTo(250n, () => undefined)).rejects.toMatchObject({kind: 'log-replaced'});
     await cursor.close();
   });
 
