@@ -13,8 +13,10 @@ import {positions, readModel} from '../support/readModel.js';
 import {until} from '../support/until.js';
 import {Workload} from '../support/workload.js';
 
-const KILLS = 8;
-const TRANSACTIONS_PER_PHASE = 270;
+/** In mid-stream; and then in a row, before the worker can do much. */
+const KILLS = 16;
+const BURST = 10;
+const TRANSACTIONS_PER_PHASE = 120;
 const BASE = 9_000_000;
 /** A dead member holds its partitions for the session; small chunks give many moments to die in. */
 const SETTINGS = {
@@ -68,22 +70,37 @@ describe(`a random shop, seed ${seed}`, () => {
     );
   };
 
-  test(`the worker is killed ${KILLS} times, and nothing is lost or counted twice (G1, G2, I1, C2, C3)`, async () => {
+  const dies = async (): Promise<void> => {
+    expect(await shop.worker.end('SIGKILL')).toEqual({code: null, signal: 'SIGKILL'});
+    shop.worker = startWorker(shop.name, SETTINGS);
+  };
+
+  /** As soon as the worker has started, or has its partitions. */
+  const diesEarly = async (): Promise<void> => {
+    const sign = random.pick(['worker starts', 'partitions assigned']);
+    await until(
+      () => shop.worker.log.some(({msg}) => msg === sign),
+      () => `${sign}: ${shop.worker.output.slice(-1_500)}`,
+      60_000,
+    );
+    await dies();
+  };
+
+  test(`the worker is killed ${KILLS} times, then ${BURST} times in a row, and nothing is lost or counted twice (G1, G2, I1, C2, C3) (F04)`, async () => {
     for (let kill = 0; kill < KILLS; kill++) {
       await owns(shop.worker, (partitions) => partitions === 6);
-      const dies = async (): Promise<void> => {
-        await someMoment();
-        expect(await shop.worker.end('SIGKILL')).toEqual({code: null, signal: 'SIGKILL'});
-        shop.worker = startWorker(shop.name, SETTINGS);
-      };
-      await Promise.all([workload.transact(TRANSACTIONS_PER_PHASE), dies()]);
+      await Promise.all([workload.transact(TRANSACTIONS_PER_PHASE), someMoment().then(dies)]);
     }
+    const inARow = async (): Promise<void> => {
+      for (let kill = 0; kill < BURST; kill++) await diesEarly();
+    };
+    await Promise.all([workload.transact(TRANSACTIONS_PER_PHASE), inARow()]);
     await shop.applied(60_000);
 
     expect(await shop.differences()).toEqual([]);
-  });
+  }, 300_000);
 
-  test('a stop in mid-stream finishes, exits 0 within the time that an operator expects, and loses nothing (I12)', async () => {
+  test('a stop in mid-stream finishes, exits 0 within the time that an operator expects, and loses nothing (I12) (F05)', async () => {
     let stopMs = Infinity;
     const stops = async (): Promise<void> => {
       await someMoment();
@@ -99,7 +116,7 @@ describe(`a random shop, seed ${seed}`, () => {
     expect(await shop.differences()).toEqual([]);
   });
 
-  test('a worker that wakes after others took its partitions changes nothing (C1, I5)', async () => {
+  test('a worker that wakes after others took its partitions changes nothing (C1, I5) (F07)', async () => {
     const second = startWorker(shop.name, SETTINGS);
     try {
       await owns(second, (partitions) => partitions === 3);
@@ -146,7 +163,7 @@ describe(`a random shop, seed ${seed}`, () => {
     const {committed, rolledBack, conflicts} = workload;
     process.stderr.write(
       `crash: ${committed} transactions, ${rolledBack} rolled back, ${conflicts} conflicts, ` +
-        `${nextOffsets.reduce((sum, next) => sum + next, 0n)} records, ${KILLS} kills, seed ${seed}\n`,
+        `${nextOffsets.reduce((sum, next) => sum + next, 0n)} records, ${KILLS + BURST} kills, seed ${seed}\n`,
     );
   });
 });
