@@ -107,12 +107,13 @@ export class World {
   cut(worker: SimWorker, arrived = this.random.int(0, worker.redis.wire?.sent.length ?? 0)): string {
     const {wire} = worker.redis;
     if (wire === undefined) return `${worker.name} has no connection`;
-    const [unheard, unexecuted] = [wire.answered.length, wire.sent.length];
+    const unheard = wire.answered.length;
+    const isIdle = unheard + wire.sent.length === 0 && !worker.isAlive;
     const orphan = worker.redis.cut(arrived);
     if (orphan !== undefined) this.orphans.push(orphan);
-    // What was executed shows in the position. What is executed later may be taken for another's.
-    const isClear = this.plan.isClear && orphan === undefined;
-    if (unheard + unexecuted > 0 && !isClear) this.mayMiscount = true;
+    // What was executed shows in the position, unless others write there; what is executed later is noticed by nobody. And a
+    // worker that could not send a chunk takes the same one, applied by another, for its own.
+    if (!isIdle && !(this.plan.isClear && orphan === undefined)) this.mayMiscount = true;
     return `${worker.name} loses its connection: ${unheard} replies unheard, ${orphan?.sent.length ?? 0} commands left`;
   }
 
