@@ -194,7 +194,10 @@ export class Partition {
     const stored = {text, key: model.positions.key(this.number)};
     const range = ranges.get(this.number);
     const start = decideStart(stored, range, this.#where);
-    this.#appliedNext = parsePosition(text)?.nextOffset ?? 0n;
+    const next = parsePosition(text)?.nextOffset ?? 0n;
+    // Redis went back, or others went on: what is known of its keys may no longer be so. The script tells it again.
+    if (next !== this.#appliedNext) this.#spoiled.clear();
+    this.#appliedNext = next;
     // Whatever failed here has been done by others: nothing is left that would show that writes pass again.
     if (this.#appliedNext === range?.high) this.#isFruitless = false;
     this.#expectFirst = start.expectFirst;
