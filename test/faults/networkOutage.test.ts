@@ -91,7 +91,7 @@ test(
   (AWAY_S + 180) * 1_000,
 );
 
-test(`Redis stands still for ${HUNG_S} s: the outcome is unknown, asked for afterwards, and nobody is evicted (F40, I4)`, async () => {
+test(`Redis stands still for ${HUNG_S} s: the outcome is unknown, asked for afterwards, and nobody is evicted (F40) (I4)`, async () => {
   await bench.write(300);
   const worker = await started();
   await bench.write(300);

@@ -36,7 +36,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout
     expect(worker.projector.tally.rewinds).toBe(0);
   });
 
-  test('carries so little that a chunk takes longer than the worker waits: it arrives late, and counts once (F43, C2)', async () => {
+  test('carries so little that a chunk takes longer than the worker waits: it arrives late, and counts once (F43) (C2)', async () => {
     own.proxy.slow({bytesPerSecond: 20_000});
     own.bench.write(
       Array.from({length: 900}, (_, id) => order(String(id), {user: String(id), extra: ['x'.repeat(60)]})),

@@ -67,21 +67,21 @@ const WRONG = 'Zq7Wrong';
         msg: /^Redis at \S+\/3 refuses: NOPERM .*'select'/,
       },
       {
-        name: 'a Redis that may drop keys (F33, S7)',
+        name: 'a Redis that may drop keys (F33) (S7)',
         setUp: () => own.call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru'),
         url: () => urlOf('projector', SECRET),
         kind: 'redis-evicts',
         msg: /^Redis at \S+ has maxmemory-policy allkeys-lru: it may drop orders$/,
       },
       {
-        name: 'cluster mode, without slots (F41, S6)',
+        name: 'cluster mode, without slots (F41) (S6)',
         setUp: async () => await own.leadTo(await own.another({args: ['--cluster-enabled', 'yes']})),
         url: () => urlOf('projector', SECRET),
         kind: 'redis-clustered',
         msg: /^Redis at \S+ runs in cluster mode$/,
       },
       {
-        name: 'cluster mode, a node of several (F41, S6)',
+        name: 'cluster mode, a node of several (F41) (S6)',
         setUp: async () => {
           const node = await own.another({args: ['--cluster-enabled', 'yes']});
           const admin = new Redis(node.url);

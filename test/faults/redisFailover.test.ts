@@ -111,7 +111,7 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 does not answer: 
     await own.expectSound(worker, {waiting: [AWAY, AWAY]});
   });
 
-  test('with a split brain and a worker on either side: only the log decides (F30, C1)', async () => {
+  test('with a split brain and a worker on either side: only the log decides (F30) (C1)', async () => {
     const log = longRun(35);
     own.bench.write(log.slice(0, 300));
     const left = await TcpProxy.open(own.redis.url);

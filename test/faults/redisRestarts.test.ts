@@ -80,7 +80,7 @@ const AWAY =
     }
 
     test.each([4, 40, 300])(
-      '%d bytes are missing: the chunk is not there, and replayed (F26, I5)',
+      '%d bytes are missing: the chunk is not there, and replayed (F26) (I5)',
       async (bytes) => {
         const worker = await lastChunkCounts();
         await tear(bytes);
@@ -90,7 +90,7 @@ const AWAY =
       },
     );
 
-    test('and rewrites the file, as the runbook says: further crashes do no harm (F26, I5)', async () => {
+    test('and rewrites the file, as the runbook says: further crashes do no harm (F26) (I5)', async () => {
       const worker = await lastChunkCounts();
       for (let time = 1; time <= 2; time++) {
         await tear(40);
@@ -108,7 +108,7 @@ const AWAY =
     });
 
     test.each([4, 40, 300])(
-      '%d bytes are missing, and is killed again: what Redis then repeats is noticed (F26, I5)',
+      '%d bytes are missing, and is killed again: what Redis then repeats is noticed (F26) (I5)',
       async (bytes) => {
         const worker = await lastChunkCounts();
         await tear(bytes);

@@ -105,12 +105,13 @@ const POSITION = 'projector:position:test.events:';
   });
 
   test.each(['hset', 'hincrby', 'zincrby', 'zrem', 'hdel', 'del', 'set', 'incrby', 'decrby'])(
-    'takes the right to %s from a worker that runs: not one chunk is applied in part (F39, I5)',
+    'takes the right to %s from a worker that runs: not one chunk is applied in part (F39) (I5)',
     async (command) => {
       own.bench.write(longRun(79));
       const worker = await own.worker();
       await own.bench.midway(150n);
       await own.call('ACL', 'SETUSER', 'projector', `-${command}`);
+      own.bench.write(longRun(82, 100));
       await own.expectHalt(
         worker,
         'redis-denied',
@@ -143,5 +144,24 @@ const POSITION = 'projector:position:test.events:';
     }
     const late = /^waiting: Redis at \S+ does not answer: Socket timeout\b/;
     await own.expectSound(worker, {waiting: [late, late, late]});
+  });
+
+  test.each([
+    'LOADING Redis is loading the dataset in memory',
+    "READONLY You can't write against a read only replica.",
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    'CLUSTERDOWN Hash slot not served',
+    'TRYAGAIN Multiple keys request during rehashing of slot',
+    'MISCONF Errors writing to the AOF file: No space left on device',
+    'NOREPLICAS Not enough good replicas to write.',
+    'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
+    "OOM command not allowed when used memory > 'maxmemory'.",
+    'UNKILLABLE Sorry the script already executed write commands against the dataset.',
+  ])('with %j is one that will answer later (F36)', async (text) => {
+    const script = {name: 'refuses', lua: `return redis.error_reply(${JSON.stringify(text)})`};
+    await expect(own.bench.redis.client.run(script, 'key', [])).rejects.toMatchObject({
+      kind: 'redis-unreachable',
+      detail: `Redis at ${own.bench.redis.client.address} cannot work now: ${text}`,
+    });
   });
 });

@@ -170,7 +170,7 @@ describe('a Redis that something else writes to', () => {
   });
 
   test.each(['product:10:sold', 'report:users', 'projector:quarantine', 'projector:layout', POSITION])(
-    'a foreign type under %s (I5)',
+    'a foreign type under %s (F38) (I5)',
     async (key) => {
       bench.write(BEFORE);
       await bench.redis.redis.lpush(key, 'foreign');
