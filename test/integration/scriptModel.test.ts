@@ -124,7 +124,7 @@ test('where the log is cut into chunks leaves no trace (I2, I7)', async () => {
   );
 });
 
-test('a run of the log that Debezium sends again changes nothing (I3, S3, C2)', async () => {
+test('a run of the log that Debezium sends again changes nothing (I3, S3, C2) (F61)', async () => {
   await fc.assert(
     fc.asyncProperty(changes(40), fc.nat(40), async (log, again) => {
       await bench.redis.flushdb();
@@ -138,7 +138,7 @@ test('a run of the log that Debezium sends again changes nothing (I3, S3, C2)', 
   );
 });
 
-test('partitions may be applied in any order (I7)', async () => {
+test('partitions may be applied in any order (I7) (F67)', async () => {
   await fc.assert(
     fc.asyncProperty(changes(40), fc.boolean(), async (log, isReversed) => {
       await bench.redis.flushdb();
