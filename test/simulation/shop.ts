@@ -20,7 +20,7 @@ export interface Event {
 }
 
 export const ORDER_IDS = ['1', '2', '3', '4', '5', '6', '9007199254740993'] as const;
-const LINE_IDS = ['3', '20', '100', '9007199254740993'] as const;
+const LINE_IDS = ['9007199254740993', '3', '20', '100'] as const;
 const PRODUCTS = ['10', '11', '12'] as const;
 const USERS = ['7', '8'] as const;
 const TOTALS = ['0.00', '45.99', '-3.50', '9999999999.99'] as const;

@@ -91,7 +91,8 @@ export class SimLog implements EventLog {
   }
 
   deliver(partition: number, {recordsMax, fetchOffset, isLate = false}: Delivery): string {
-    const asked = fetchOffset ?? this.#cursors.get(partition);
+    const cursor = this.#cursors.get(partition);
+    const asked = fetchOffset ?? cursor;
     if (asked === undefined) throw new Error(`partition ${partition} is held`);
     const {records, nextOffset} = this.#topic.fetch(partition, asked, recordsMax);
     if (!isLate) this.#cursors.set(partition, nextOffset);
@@ -101,7 +102,8 @@ export class SimLog implements EventLog {
       if (generation !== this.#generation) throw new Error('the assignment has changed');
       await Promise.resolve();
     };
-    void this.#handlers?.batch({partition, fetchOffset: asked, nextOffset, records}, keepAlive).then(
+    const told = this.#topic.hidesJumps ? (cursor ?? asked) : asked;
+    void this.#handlers?.batch({partition, fetchOffset: told, nextOffset, records}, keepAlive).then(
       () => busy.delete(partition),
       (error: unknown) => {
         busy.delete(partition);

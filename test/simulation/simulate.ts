@@ -24,14 +24,20 @@ export interface Outcome {
 export interface SimulationOptions {
   /** Another apply script, to see that its faults are found. */
   readonly apply?: ApplyFunction;
+  /** A Kafka client that jumps without a word. */
+  readonly hidesJumps?: boolean;
 }
 
 /** So many actions must be enough for everything to settle. */
 const CALM_STEPS_MAX = 4_000;
 const ACK_ROUNDS_MS = 11_000;
 
-export async function simulate(seed: number, {apply = applyChunk}: SimulationOptions = {}): Promise<Outcome> {
+export async function simulate(
+  seed: number,
+  {apply = applyChunk, hidesJumps = false}: SimulationOptions = {},
+): Promise<Outcome> {
   const world = new World(seed, apply);
+  world.topic.hidesJumps = hidesJumps;
   const actions: string[] = [];
   let failure: string | undefined;
   try {

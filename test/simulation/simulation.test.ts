@@ -1,7 +1,7 @@
 /** Whole workers in a simulated world: 10,000 seeds, each a run of its own, with faults of all kinds. */
 import {MUTANTS} from './mutants.js';
 import {FAULT_NAMES, type Fault} from './plan.js';
-import {simulate, type Outcome} from './simulate.js';
+import {simulate, type Outcome, type SimulationOptions} from './simulate.js';
 
 const SEEDS = 10_000;
 /** Far beyond the minute that it takes: machines are slow when they have other things to do. */
@@ -36,11 +36,15 @@ test('the same seed makes the same run, action by action', async () => {
   }
 });
 
-describe('a fault in the apply script is found within 300 seeds', () => {
-  test.each(Object.entries(MUTANTS))('%s', async (_name, apply) => {
+describe('a fault is found within 300 seeds', () => {
+  const faults: readonly [string, SimulationOptions][] = [
+    ...Object.entries(MUTANTS).map(([name, apply]): [string, SimulationOptions] => [name, {apply}]),
+    ['the Kafka client jumps, and tells of no other offset than it was asked for', {hidesJumps: true}],
+  ];
+  test.each(faults)('%s', async (_name, options) => {
     let found: Outcome | undefined;
     for (let seed = 1; seed <= 300 && found === undefined; seed++) {
-      const outcome = await simulate(seed, {apply});
+      const outcome = await simulate(seed, options);
       if (outcome.failure !== undefined) found = outcome;
     }
     expect(found?.failure).toMatch(/./);

@@ -15,6 +15,8 @@ export interface Fetched {
 
 export class SimTopic {
   readonly name = 'sim.events';
+  /** A client that tells of each batch that it is the one that was asked for: to see that this is found. */
+  hidesJumps = false;
   readonly #partitions: {entries: Entry[]; high: bigint}[];
 
   constructor(partitions: number) {
