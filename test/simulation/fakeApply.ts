@@ -2,22 +2,11 @@
  * What src/apply/apply.lua does, said again in TypeScript on a Redis in memory: written from the script's header, and held to
  * the script by test/integration/fakeRedisContract.test.ts, which runs random commands on this and on a real Redis.
  */
-import {ReplyError, type Keyspace} from './keyspace.js';
+import {corrupt, type Keyspace} from './keyspace.js';
 import {readArguments, type Patch, type ScriptInput} from './scriptInput.js';
+import {countLines, countOrder, moveCounters, moveReports, noSums, type Sums} from './scriptSums.js';
 
-const DIGITS_MAX = 15;
 const WHOLE_TOTAL = /^-?[1-9]\d*$/;
-const AMOUNT = /^(-?\d+)\.?(\d*)$/;
-const LINE = /^(-?\d+):(-?\d+)$/;
-
-/** The differences that a chunk makes, by member. */
-interface Sums {
-  readonly units: Map<string, bigint>;
-  readonly spent: Map<string, bigint>;
-  orders: bigint;
-  totalUnits: bigint;
-  revenue: bigint;
-}
 
 interface OrderWrite {
   readonly orderKey: string;
@@ -50,7 +39,7 @@ export function applyChunk(keys: Keyspace, positionKey: string, args: readonly s
   if (layout !== null && layout !== input.layout) return ['layout', layout];
   requireSoundSharedKeys(keys, input, {hasPosition: stored !== '', hasLayout: layout !== null});
 
-  const sums: Sums = {units: new Map(), spent: new Map(), orders: 0n, totalUnits: 0n, revenue: 0n};
+  const sums = noSums();
   let writes: OrderWrite[];
   try {
     writes = input.patches.map((patch) => planPatch(keys, patch, {input, sums}));
@@ -68,10 +57,6 @@ export function applyChunk(keys: Keyspace, positionKey: string, args: readonly s
   keys.setString(positionKey, input.next);
   countChunk(keys, input.prefix);
   return ['applied', String(input.patches.length)];
-}
-
-function corrupt(key: string, what: string): ReplyError {
-  return new ReplyError(`CORRUPT ${key}: ${what}`);
 }
 
 function requireSoundSharedKeys(
@@ -207,71 +192,6 @@ function itemFields(lines: ReadonlyMap<string, string>): [string, string][] {
     ['items_count', String(lines.size)],
     ['items', items.join(';')],
   ];
-}
-
-function add(sums: Map<string, bigint>, member: string, delta: bigint): void {
-  sums.set(member, (sums.get(member) ?? 0n) + delta);
-}
-
-function countLines(sums: Sums, lines: ReadonlyMap<string, string>, sign: bigint): boolean {
-  for (const line of lines.values()) {
-    const [, product, quantity] = LINE.exec(line) ?? [];
-    if (product === undefined || quantity === undefined || quantity.length > DIGITS_MAX) return false;
-    const count = sign * BigInt(quantity);
-    add(sums.units, product, count);
-    sums.totalUnits += count;
-  }
-  return true;
-}
-
-function countOrder(sums: Sums, {user, amount}: {user: string; amount: string}, sign: bigint): boolean {
-  const [, whole, decimals] = AMOUNT.exec(amount) ?? [];
-  if (whole === undefined || decimals === undefined || whole.length + decimals.length > DIGITS_MAX)
-    return false;
-  const cents = BigInt(whole + decimals);
-  add(sums.spent, user, sign * cents);
-  sums.revenue += sign * cents;
-  sums.orders += sign;
-  return true;
-}
-
-/** All or nothing: the script takes back what it counted before the one that it could not count. */
-function moveCounters(keys: Keyspace, {prefix, products}: ScriptInput, {units}: Sums): void {
-  const seen = new Set(products);
-  for (const product of products) add(units, product, 0n);
-  const counted: [string, string][] = [];
-  for (const [product, delta] of units) {
-    if (delta === 0n && !seen.has(product)) continue;
-    const key = `${prefix}product:${product}:sold`;
-    try {
-      counted.push([key, keys.incremented(key, delta)]);
-    } catch (error) {
-      if (!(error instanceof ReplyError)) throw error;
-      throw corrupt(key, 'is no whole number that can be counted on');
-    }
-  }
-  for (const [key, text] of counted) keys.setString(key, text);
-}
-
-function moveReports(keys: Keyspace, prefix: string, sums: Sums): void {
-  const {units, spent, orders, totalUnits, revenue} = sums;
-  for (const [product, delta] of units) {
-    if (delta !== 0n) keys.raiseScore(`${prefix}report:products`, product, Number(delta));
-  }
-  for (const [user, delta] of spent) {
-    if (delta !== 0n) keys.raiseScore(`${prefix}report:users`, user, Number(delta));
-  }
-  const totalsKey = `${prefix}report:totals`;
-  const totals = keys.hash(totalsKey);
-  const raised = (field: string, delta: bigint): [string, string] => [
-    field,
-    String(BigInt(totals.get(field) ?? '0') + delta),
-  ];
-  keys.changeHash(
-    totalsKey,
-    [],
-    [raised('orders', orders), raised('units', totalUnits), raised('revenue', revenue)],
-  );
 }
 
 function writeOrder(keys: Keyspace, write: OrderWrite): void {

@@ -101,6 +101,11 @@ export function wrongType(): ReplyError {
   return new ReplyError('WRONGTYPE Operation against a key holding the wrong kind of value');
 }
 
+/** As the scripts tell of a value that they cannot go on with. */
+export function corrupt(key: string, what: string): ReplyError {
+  return new ReplyError(`CORRUPT ${key}: ${what}`);
+}
+
 function fits(number: bigint): boolean {
   return number <= INTEGER_MAX && number >= -INTEGER_MAX - 1n;
 }

@@ -44,6 +44,8 @@ export class World {
   /** Set when an outcome may have got lost: then the workers together may count less than there was. */
   mayMiscount = false;
   hasCorrupted = false;
+  /** Told in the trace behind the action that led to it. */
+  lastFailpoint = '';
   /** What ended a worker although it should not have. */
   violation: Violation | undefined;
   readonly #layout: string;
@@ -153,9 +155,6 @@ export class World {
     this.lastFailpoint = `; ${worker.name} reaches ${name}: ${action}`;
     return true;
   }
-
-  /** Told in the trace behind the action that led to it. */
-  lastFailpoint = '';
 
   #onEnd(worker: SimWorker): void {
     const {ended, hasThrown, isStopping, name} = worker;
