@@ -102,7 +102,8 @@ describe('a worker started by a shell', () => {
         });
         await bench.write(100);
         await bench.applied();
-        limitDescriptors(worker.pid, 8);
+        // Below the three that every process has: any other number may have become free.
+        limitDescriptors(worker.pid, 3);
         proxy.cutAll();
         await hasSaid(worker, /^waiting: .*EMFILE/);
         await bench.write(100);

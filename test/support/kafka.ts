@@ -101,6 +101,8 @@ export class TopicReader {
     // A short wait: a consumer that disconnects sits out the fetch in flight.
     this.#consumer = kafka().consumer({
       groupId: `reader-${process.pid}-${process.hrtime.bigint()}`,
+      // After a restart the coordinator answers that it is loading, for longer than the client tries by itself.
+      retry: {retries: 30, initialRetryTime: 100, maxRetryTime: 1_000},
       maxWaitTimeInMs: 50,
     });
   }
