@@ -20,7 +20,8 @@ export const FAULTS = {
   'Redis away': 0.5,
   'scripts lost': 0.5,
   'Kafka away': 0.5,
-  'ack fails': 1,
+  // An ack is seldom on its way: it comes every five seconds, and only with news.
+  'ack fails': 6,
   'fetch jumps': 0.8,
   'late batch': 0.8,
   'offset gap': 0.8,
