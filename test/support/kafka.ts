@@ -109,7 +109,12 @@ export class TopicReader {
 
   static async open(topic: string): Promise<TopicReader> {
     const reader = new TopicReader(topic);
-    await reader.#start();
+    try {
+      await reader.#start();
+    } catch (error) {
+      await reader.close();
+      throw error;
+    }
     return reader;
   }
 
@@ -132,7 +137,10 @@ export class TopicReader {
 
   async #start(): Promise<void> {
     const consumer = this.#consumer;
-    consumer.on(consumer.events.CRASH, ({payload}) => (this.#failure = payload.error));
+    // Joining tries once, whatever `retry` says: the client then crashes, and starts again by itself.
+    consumer.on(consumer.events.CRASH, ({payload}) => {
+      if (!payload.restart) this.#failure = payload.error;
+    });
     await consumer.connect();
     await consumer.subscribe({topic: this.#topic, fromBeginning: true});
     await consumer.run({
