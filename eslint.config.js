@@ -100,7 +100,7 @@ export default tseslint.config(
     rules: pureRules(),
   },
   {
-    files: ['test/**/*.ts', 'stack/**/*.ts'],
+    files: ['test/**/*.ts', 'stack/**/*.ts', 'bench/**/*.ts'],
     rules: {
       'max-lines-per-function': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',

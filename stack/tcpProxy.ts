@@ -5,7 +5,7 @@
 import {createConnection, createServer, type Server, type Socket} from 'node:net';
 import {freePorts} from './ports.js';
 import {Random} from './random.js';
-import {type PipeMode, type Slowness, TcpPipe} from './tcpPipe.js';
+import {reset, type PipeMode, type Slowness, TcpPipe} from './tcpPipe.js';
 
 export type {Slowness} from './tcpPipe.js';
 
@@ -210,8 +210,8 @@ function passEnd(socket: Socket, pipe: TcpPipe): void {
 }
 
 function cut({client, server}: Link): void {
-  client.resetAndDestroy();
-  server.resetAndDestroy();
+  reset(client);
+  reset(server);
 }
 
 function placeOf(target: Address | string): Address {

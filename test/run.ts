@@ -13,6 +13,9 @@ interface Counts {
   skipped: number;
 }
 
+/** Several times what the longest project takes: a run that hangs fails, and does not hold up everything. */
+const HANGS_MS = 60 * 60_000;
+
 const [mode = 'all', ...jestArgs] = process.argv.slice(2);
 const counts: Counts = {passed: 0, failed: 0, skipped: 0};
 const started = performance.now();
@@ -47,7 +50,10 @@ function jest(project: string, args: string[]): void {
   const result = spawnSync(
     process.execPath,
     [binary('jest'), '--selectProjects', project, ...args, ...jestArgs],
-    {stdio: 'inherit', env: {...process.env, COUNTS_FILE: file}},
+    {
+      ...{stdio: 'inherit', timeout: HANGS_MS, killSignal: 'SIGKILL'},
+      env: {...process.env, COUNTS_FILE: file},
+    },
   );
   try {
     const run = JSON.parse(readFileSync(file, 'utf8')) as Counts;

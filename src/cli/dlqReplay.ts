@@ -5,7 +5,7 @@ import {KafkaLog} from '../clients/kafkaLog.js';
 import {MysqlClient} from '../clients/mysql.js';
 import {RedisClient} from '../clients/redis.js';
 import {kafkaSettings, sourceSchema, type ConfigWith} from '../config.js';
-import {decodeRecord} from '../decode/decode.js';
+import {Decoder} from '../decode/decode.js';
 import {EXIT} from '../errorPolicy.js';
 import {ProjectorError} from '../errors.js';
 import {systemClock} from '../lifecycle.js';
@@ -75,16 +75,14 @@ async function replayChosen(
   chosen: readonly StoredEntry[],
   {config, output, options, entries, model, source}: Prepared,
 ): Promise<number> {
-  const schema = sourceSchema(config);
   const {topic} = config;
   const cursor = newCursor({config, output});
   let failed = 0;
   try {
     await cursor.open();
     const deps = {topic, model, entries, cursor, source, clock: systemClock};
-    const decode = (record: Parameters<typeof decodeRecord>[0]): ReturnType<typeof decodeRecord> =>
-      decodeRecord(record, schema);
-    await replayEntries(chosen, {...deps, decode}, (result) => {
+    const decoder = new Decoder(sourceSchema(config));
+    await replayEntries(chosen, {...deps, decode: (record) => decoder.decode(record)}, (result) => {
       if (!result.replayed) failed++;
       output.line(options.json ? JSON.stringify(result) : lineOf(result));
     });

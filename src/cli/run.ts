@@ -3,7 +3,7 @@ import {KafkaTopic} from '../clients/kafka.js';
 import {KafkaLog} from '../clients/kafkaLog.js';
 import {RedisClient} from '../clients/redis.js';
 import {kafkaSettings, sourceSchema, type ConfigWith} from '../config.js';
-import {decodeRecord} from '../decode/decode.js';
+import {Decoder} from '../decode/decode.js';
 import {unreachable} from '../assert.js';
 import {ERROR_POLICY, EXIT} from '../errorPolicy.js';
 import {asProjectorError, type ProjectorError} from '../errors.js';
@@ -74,13 +74,13 @@ function newProjector(config: RunConfig, {model, partitions, logger}: Reached & 
     ({level, message}) => logger.debug({client: 'kafkajs', level}, message),
     systemClock,
   );
-  const schema = sourceSchema(config);
+  const decoder = new Decoder(sourceSchema(config));
   const {failpoint: plan} = config;
   return new Projector(
     {...config, partitions},
     {
       ...{log, model, logger},
-      decode: (record) => decodeRecord(record, schema),
+      decode: (record) => decoder.decode(record),
       clock: systemClock,
       failpoint: plan === undefined ? noFailpoint : failpoint(plan, takeDown),
     },

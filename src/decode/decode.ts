@@ -23,17 +23,63 @@ import {
 import {orderIdOf, requireKey} from './recordKey.js';
 import {orderLine, orderRow} from './rows.js';
 import type {SourceSchema} from './schema.js';
+import {Shapes} from './shapes.js';
 
 export interface EncodedRecord {
   readonly key: Buffer | null;
   readonly value: Buffer | null;
 }
 
-/** Decodes one record. Never throws for what a record holds: a bad one is `rejected`, with the reason. */
+/** What `rowEventOf` and the changes read of a value, beside the columns. */
+const ENVELOPE_NAMES = ['op', 'source', 'table', 'ts_ms', 'before', 'after', 'payload', 'schema'];
+const FLAT_NAMES = ['__op', '__table', '__deleted', '__source_ts_ms'];
+
+/** Decodes record after record; texts of a shape that it has met are not parsed as a whole (shapes.ts). */
+export class Decoder {
+  readonly #schema: SourceSchema;
+  readonly #shapes: Shapes;
+
+  constructor(schema: SourceSchema) {
+    const {orders, lines, extraColumns} = schema;
+    const {id, userId, totalAmount} = orders;
+    const columns = [id, userId, totalAmount, lines.id, lines.orderId, lines.productId, lines.quantity];
+    const extras = extraColumns.map(({name}) => name);
+    this.#schema = schema;
+    this.#shapes = new Shapes([...ENVELOPE_NAMES, ...FLAT_NAMES, ...columns, ...extras]);
+  }
+
+  /** Never throws for what a record holds: a bad one is `rejected`, with the reason. */
+  decode({key, value}: EncodedRecord): Decoded {
+    if (value === null) return {kind: 'tombstone'};
+    return decided(key, () => this.#decodeValue(value, key));
+  }
+
+  #decodeValue(value: Buffer, key: Buffer | null): Decoded {
+    const text = textOf(value);
+    const body = this.#shapes.read(text);
+    if (body !== undefined) {
+      try {
+        const event = rowEventOf(body);
+        if (event !== undefined) return interpretRow(event, key, this.#schema);
+      } catch (error) {
+        // A number beyond 2^53, or a fault that the whole text explains better.
+        if (!(error instanceof NeedsExactNumbers) && !(error instanceof Undecodable)) throw error;
+      }
+    }
+    const learn = (parsed: JsonObject): void => this.#shapes.learn(text, parsed);
+    return decodeText(text, key, {schema: this.#schema, bytes: value.length, learn});
+  }
+}
+
+/** Decodes one record by itself. Never throws for what a record holds: a bad one is `rejected`, with the reason. */
 export function decodeRecord({key, value}: EncodedRecord, schema: SourceSchema): Decoded {
   if (value === null) return {kind: 'tombstone'};
+  return decided(key, () => decodeText(textOf(value), key, {schema, bytes: value.length}));
+}
+
+function decided(key: Buffer | null, decode: () => Decoded): Decoded {
   try {
-    return decodeValue(value, key, schema);
+    return decode();
   } catch (error) {
     if (!(error instanceof Undecodable)) throw error;
     const {kind, message: reason} = error;
@@ -41,26 +87,35 @@ export function decodeRecord({key, value}: EncodedRecord, schema: SourceSchema):
   }
 }
 
-function decodeValue(value: Buffer, key: Buffer | null, schema: SourceSchema): Decoded {
+function textOf(value: Buffer): string {
   if (!isUtf8(value)) throw new Undecodable('the value is not UTF-8 text');
-  const text = value.toString('utf8');
+  return value.toString('utf8');
+}
+
+interface TextContext {
+  readonly schema: SourceSchema;
+  readonly bytes: number;
+  /** Told of values that hold a row event. */
+  readonly learn?: (parsed: JsonObject) => void;
+}
+
+function decodeText(text: string, key: Buffer | null, {schema, bytes, learn}: TextContext): Decoded {
   try {
-    return interpret(JSON.parse(text), key, schema);
+    const parsed: unknown = JSON.parse(text);
+    const decoded = interpret(parsed, key, schema);
+    if (decoded.kind === 'change' && isJsonObject(parsed)) learn?.(parsed);
+    return decoded;
   } catch (error) {
-    if (error instanceof SyntaxError) throw new Undecodable(`the value (${value.length} bytes) is not JSON`);
+    if (error instanceof SyntaxError) throw new Undecodable(`the value (${bytes} bytes) is not JSON`);
     if (!(error instanceof NeedsExactNumbers)) throw error;
   }
   try {
     return interpret(parseExact(text), key, schema);
   } catch (error) {
     // lossless-json refuses what JSON.parse lets pass, for example one name twice in one object.
-    if (error instanceof SyntaxError) {
-      throw new Undecodable(`the value (${value.length} bytes) is not strict JSON`);
-    }
+    if (error instanceof SyntaxError) throw new Undecodable(`the value (${bytes} bytes) is not strict JSON`);
     // It also reads by recursion, and overflows the stack where JSON.parse does not.
-    if (error instanceof RangeError) {
-      throw new Undecodable(`the value (${value.length} bytes) is nested too deeply`);
-    }
+    if (error instanceof RangeError) throw new Undecodable(`the value (${bytes} bytes) is nested too deeply`);
     throw error;
   }
 }
@@ -78,8 +133,15 @@ function interpret(parsed: unknown, key: Buffer | null, schema: SourceSchema): D
   if (body === null) return {kind: 'tombstone'};
   if (!isJsonObject(body)) throw new Undecodable('the value is JSON, but not an object');
 
-  const event = readEnvelope(body) ?? readFlat(body);
-  if (event === undefined) return interpretOther(body);
+  const event = rowEventOf(body);
+  return event === undefined ? interpretOther(body) : interpretRow(event, key, schema);
+}
+
+function rowEventOf(body: JsonObject): RowEvent | undefined {
+  return readEnvelope(body) ?? readFlat(body);
+}
+
+function interpretRow(event: RowEvent, key: Buffer | null, schema: SourceSchema): Decoded {
   const {table, sourceTimeMs} = event;
   if (table === schema.heartbeatTable) return {kind: 'heartbeat', sourceTimeMs};
   if (table !== schema.orders.table && table !== schema.lines.table) {

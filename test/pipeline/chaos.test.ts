@@ -4,13 +4,14 @@
  *
  * `SEED=... npm test -- chaos` repeats what is tried, though not its timing.
  */
-import {spawn} from 'node:child_process';
+import {spawn, type ChildProcess} from 'node:child_process';
 import {chosenSeed} from '../support/random.js';
 import {testStack} from '../support/stack.js';
 
 const KILLS_MIN = 10;
 const SEEDS = 1_000_000_000;
 const TIMEOUT_MS = 540_000;
+const running = new Set<ChildProcess>();
 const seed = chosenSeed() % SEEDS;
 
 interface ChaosResult {
@@ -26,16 +27,21 @@ function chaos(args: readonly string[]): Promise<ChaosResult> {
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (data: Buffer) => (output += data.toString()));
   }
-  // Also when the tests end early: it takes its servers down.
-  const stop = (): unknown => child.kill('SIGTERM');
-  process.once('exit', stop);
+  running.add(child);
   return new Promise((resolve) => {
     child.once('close', (code) => {
-      process.off('exit', stop);
+      running.delete(child);
       resolve({code, output});
     });
   });
 }
+
+/** Also when the tests end early: it takes its servers down. */
+function stopAll(): void {
+  for (const child of running) child.kill('SIGTERM');
+}
+process.once('exit', stopAll);
+afterAll(stopAll);
 
 describe(`npm run chaos, seed ${seed}`, () => {
   test(

@@ -1,6 +1,6 @@
 /** One whole worker of the simulated world: all of src but the clients, on a fake log, a fake Redis and a fake clock. */
 import {ReadModel} from '../../src/apply/readModel.js';
-import {decodeRecord} from '../../src/decode/decode.js';
+import {Decoder} from '../../src/decode/decode.js';
 import {asProjectorError, type ProjectorError} from '../../src/errors.js';
 import type {Failpoint} from '../../src/failpoints.js';
 import {Projector, type ProjectorSettings} from '../../src/projector.js';
@@ -30,6 +30,8 @@ export interface WorkerOptions {
 }
 
 const SCHEMA = {...SHOP, extraColumns: EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}))};
+/** Shared, because shapes take time to learn; what it gives does not depend on what it has met. */
+const DECODER = new Decoder(SCHEMA);
 
 export class SimWorker {
   readonly life: Life;
@@ -58,7 +60,7 @@ export class SimWorker {
     this.projector = new Projector(options.settings, {
       log: this.log,
       model: new ReadModel(this.redis, topic.name, {prefix, layout, extraColumns: EXTRA_COLUMNS}),
-      decode: (record) => decodeRecord(record, SCHEMA),
+      decode: (record) => DECODER.decode(record),
       clock: this.clock,
       logger: {info: tell, warn: tell, error: tell},
       failpoint: this.#failpoint(options),

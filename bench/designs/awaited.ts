@@ -1,0 +1,41 @@
+/** One command at a time, each awaited: how such a worker is first written. */
+import type {Redis} from 'ioredis';
+import type {LineImage, Op} from '../shop.js';
+import {itemFields, lineOf, linesKey, lineText, orderKey, soldKey, type Design} from './design.js';
+
+export const awaited: Design = async (redis, events) => {
+  for (const event of events) {
+    if (event.table === 'order_items') await applyLine(redis, event.op, event.row);
+    else if (event.op === 'd') await deleteOrder(redis, event.row.id);
+    else {
+      const {id, user_id, total_amount} = event.row;
+      await redis.hset(orderKey(id), {id, user_id, total_amount});
+      // A new order has no lines yet, and says so.
+      if (event.op === 'c') await redis.hset(orderKey(id), itemFields(new Map()));
+    }
+  }
+};
+
+async function applyLine(redis: Redis, op: Op, line: LineImage): Promise<void> {
+  const key = linesKey(line.order_id);
+  const before = op === 'c' ? null : await redis.hget(key, String(line.id));
+  if (before !== null) {
+    const {product, quantity} = lineOf(before);
+    await redis.decrby(soldKey(product), quantity);
+  }
+  if (op === 'd') await redis.hdel(key, String(line.id));
+  else {
+    await redis.hset(key, String(line.id), lineText(line));
+    await redis.incrby(soldKey(line.product_id), line.quantity);
+  }
+  const lines = new Map(Object.entries(await redis.hgetall(key)).map(([id, text]) => [Number(id), text]));
+  await redis.hset(orderKey(line.order_id), itemFields(lines));
+}
+
+async function deleteOrder(redis: Redis, id: number): Promise<void> {
+  for (const text of Object.values(await redis.hgetall(linesKey(id)))) {
+    const {product, quantity} = lineOf(text);
+    await redis.decrby(soldKey(product), quantity);
+  }
+  await redis.del(orderKey(id), linesKey(id));
+}

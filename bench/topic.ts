@@ -1,0 +1,117 @@
+/** A topic full of row events, in the shape and with the compression that the connectors give it. */
+import kafkajs, {type Admin, type Kafka, type Message} from 'kafkajs';
+import {debeziumValue, type Form} from './debezium.js';
+import {rowEvents, type RowEvent, type ShopPlan} from './shop.js';
+
+export const PARTITIONS = 6;
+const SENT_AT_ONCE = 4_000;
+const SERVER_UUID = 'b0795af4-e74b-11f1-b5ec-02fc00000001';
+const FIRST_US = 1_795_444_808_186_281;
+
+export interface FilledTopic {
+  readonly name: string;
+  readonly form: Form;
+  readonly plan: ShopPlan;
+}
+
+export function kafkaOf(brokers: readonly string[]): Kafka {
+  return new kafkajs.Kafka({clientId: 'bench', brokers: [...brokers], logLevel: kafkajs.logLevel.NOTHING});
+}
+
+export function partitionOf({orderId}: RowEvent): number {
+  return orderId % PARTITIONS;
+}
+
+/** The topic of this plan; filled unless it is there already. */
+export async function fillTopic(
+  brokers: readonly string[],
+  form: Form,
+  plan: ShopPlan,
+): Promise<FilledTopic> {
+  const {events, products, users, seed} = plan;
+  const name = `bench-${form}-${events}-${products}-${users}-${seed}`;
+  const kafka = kafkaOf(brokers);
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    if (await isWhole(admin, name, events)) return {name, form, plan};
+    await admin.deleteTopics({topics: [name]}).catch(() => undefined);
+    await createTopic(admin, name);
+    await produceAll(kafka, name, {form, plan});
+    return {name, form, plan};
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+export async function createTopic(admin: Admin, topic: string): Promise<void> {
+  const configEntries = [{name: 'retention.ms', value: '-1'}];
+  // A topic that was deleted a moment ago may still be on its way out.
+  for (let tries = 0; ; tries++) {
+    try {
+      await admin.createTopics({
+        topics: [{topic, numPartitions: PARTITIONS, replicationFactor: 1, configEntries}],
+      });
+      return;
+    } catch (error) {
+      if (tries === 20) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+}
+
+async function isWhole(admin: Admin, topic: string, events: number): Promise<boolean> {
+  try {
+    const ends = await admin.fetchTopicOffsets(topic);
+    return ends.reduce((sum, {high}) => sum + Number(high), 0) === events;
+  } catch {
+    return false;
+  }
+}
+
+async function produceAll(
+  kafka: Kafka,
+  topic: string,
+  {form, plan}: {form: Form; plan: ShopPlan},
+): Promise<void> {
+  const producer = kafka.producer({allowAutoTopicCreation: false});
+  await producer.connect();
+  try {
+    let messages: Message[] = [];
+    const flush = async (): Promise<void> => {
+      await producer.send({topic, messages, compression: kafkajs.CompressionTypes.GZIP});
+      messages = [];
+    };
+    let number = 0;
+    for (const event of rowEvents(plan)) {
+      messages.push(messageOf(form, event, number++));
+      if (messages.length === SENT_AT_ONCE) await flush();
+    }
+    if (messages.length > 0) await flush();
+  } finally {
+    await producer.disconnect();
+  }
+}
+
+/** The message of the event with this number. */
+export function messageOf(form: Form, event: RowEvent, number: number): Message {
+  const sourceUs = FIRST_US + number * 97;
+  const value = debeziumValue(form, event, {
+    ...{
+      serverUuid: SERVER_UUID,
+      transaction: number + 1,
+      file: 'binlog.000002',
+      pos: 8_791 + number * 311,
+      row: 0,
+    },
+    ...{thread: 8, sourceUs, seenNs: BigInt(sourceUs) * 1_000n + 5_532_702n},
+  });
+  return {key: String(event.orderId), value, partition: partitionOf(event)};
+}
+
+/** How many of the first `events` events lie in each partition. */
+export function endsAfter(plan: ShopPlan): number[] {
+  const ends = new Array<number>(PARTITIONS).fill(0);
+  for (const event of rowEvents(plan)) ends[partitionOf(event)]!++;
+  return ends;
+}

@@ -1,0 +1,134 @@
+/** Texts of a known shape are read without a parser: what comes out must be what a parser gives. */
+import {fc, test} from '@fast-check/jest';
+import {Decoder, decodeRecord, type EncodedRecord} from '../../src/decode/decode.js';
+import {Shapes} from '../../src/decode/shapes.js';
+import {BENCH_FORMS, benchRecords} from '../support/benchRecords.js';
+import {fixtureNames, fixtureRecords} from '../support/fixtures.js';
+import {SHOP} from '../support/records.js';
+
+const SCHEMA = {...SHOP, extraColumns: [{name: 'status', type: 'text' as const}]};
+const RECORDED = fixtureNames().flatMap(fixtureRecords);
+const recorded = fc.constantFrom(...RECORDED);
+/** What JSON is made of, and what it must not hold. */
+const PIECES = [
+  '"',
+  '\\',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  '0',
+  '9',
+  '-',
+  '.',
+  'e',
+  'null',
+  'true',
+  ' ',
+  'é',
+  '\u0001',
+  '\ud800',
+];
+const NAMES = [
+  'id',
+  'order_id',
+  'op',
+  '__op',
+  '__deleted',
+  'before',
+  'table',
+  'ts_ms',
+  'payload',
+  'schema',
+  '__proto__',
+];
+const piece = fc.oneof(
+  fc.constantFrom(...PIECES),
+  fc.constantFrom(...NAMES).map((name) => `"${name}":1,`),
+  fc.bigInt({min: -(2n ** 70n), max: 2n ** 70n}).map(String),
+);
+
+interface Edit {
+  readonly at: number;
+  readonly removed: number;
+  readonly piece: string;
+}
+
+const edit: fc.Arbitrary<Edit> = fc.record({
+  at: fc.double({min: 0, max: 1, noNaN: true}),
+  removed: fc.nat(12),
+  piece,
+});
+
+/** The text with some of it replaced; `at` is the share of the text before it. */
+function edited(text: string, {at, removed, piece}: Edit): string {
+  const start = Math.floor(at * text.length);
+  return text.slice(0, start) + piece + text.slice(start + removed);
+}
+
+function learned(): Decoder {
+  const decoder = new Decoder(SCHEMA);
+  for (const record of RECORDED) decoder.decode(record);
+  return decoder;
+}
+
+const decoder = learned();
+
+test.prop([recorded, fc.array(edit, {maxLength: 3})], {numRuns: 5_000})(
+  'a recorded message, and what is made of it by editing, gives the same on both ways (I6, I8, I9)',
+  ({key, value}, edits) => {
+    if (value === null) return;
+    const text = edits.reduce(edited, value.toString());
+    const record = {key, value: Buffer.from(text)};
+    expect(decoder.decode(record)).toEqual(decodeRecord(record, SCHEMA));
+  },
+);
+
+test.prop([fc.array(fc.tuple(recorded, fc.option(edit)), {maxLength: 30})], {numRuns: 300})(
+  'so it is whatever was met before (I6, I9)',
+  (messages) => {
+    const fresh = new Decoder(SCHEMA);
+    for (const [{key, value}, change] of messages) {
+      const text = value === null || change === null ? value : Buffer.from(edited(value.toString(), change));
+      const record: EncodedRecord = {key, value: text};
+      expect(fresh.decode(record)).toEqual(decodeRecord(record, SCHEMA));
+    }
+  },
+);
+
+test.prop([fc.json({maxDepth: 3}), fc.json({maxDepth: 3})], {numRuns: 2_000})(
+  'a text that matches a learned shape holds the values that a parser finds (I9)',
+  (first, second) => {
+    const names = ['a', 'b', '', 'id', '0', '__proto__', ' ', '!'];
+    const shapes = new Shapes(names);
+    const parsed = JSON.parse(first) as unknown;
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return;
+    shapes.learn(first, parsed as Record<string, unknown>);
+    for (const text of [first, second]) {
+      const read = shapes.read(text);
+      if (read !== undefined) expect(wholeWith(JSON.parse(text), read)).toEqual(JSON.parse(text));
+    }
+  },
+);
+
+/** The parsed value, with what was read put in its place. */
+function wholeWith(parsed: unknown, read: unknown): unknown {
+  if (typeof parsed !== 'object' || parsed === null || typeof read !== 'object' || read === null) return read;
+  const body: Record<string, unknown> = {...parsed};
+  for (const [name, value] of Object.entries(read)) body[name] = wholeWith(body[name], value);
+  return body;
+}
+
+test.each(BENCH_FORMS)('%s: of 2,000 records of a shop only the first of each shape is parsed', (form) => {
+  const parse = jest.spyOn(JSON, 'parse');
+  try {
+    const fresh = new Decoder(SHOP);
+    for (const record of benchRecords(form, 2_000)) expect(fresh.decode(record).kind).toBe('change');
+    // Two tables; created, changed and deleted rows.
+    expect(parse.mock.calls.length).toBeLessThanOrEqual(6);
+  } finally {
+    parse.mockRestore();
+  }
+});
