@@ -8,7 +8,13 @@
 import type {OrderLine, OrderRow} from './order.js';
 
 export type Change =
-  | {readonly kind: 'order-upserted'; readonly orderId: string; readonly row: OrderRow}
+  | {
+      readonly kind: 'order-upserted';
+      readonly orderId: string;
+      readonly row: OrderRow;
+      /** The source made the row just then: a hint that saves reading, no promise. */
+      readonly isCreate?: boolean;
+    }
   | {readonly kind: 'order-deleted'; readonly orderId: string}
   | {
       readonly kind: 'line-upserted';

@@ -24,6 +24,8 @@ export interface Reduction {
    * must be a function of the log, not of how the log was cut into chunks (I7).
    */
   readonly products: ReadonlySet<string>;
+  /** Orders whose first change in the run is their creation: probably not in Redis yet. A hint, no promise. */
+  readonly created: ReadonlySet<string>;
 }
 
 /** The patch of `first` followed by `second`. */

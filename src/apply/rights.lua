@@ -18,9 +18,9 @@ local function missing_right(position, prefix, reads_too)
   local quarantine, chunks = prefix .. 'projector:quarantine', prefix .. 'projector:chunks'
 
   local writes = {
-    {'HINCRBY', chunks, 'begun', '1'}, {'HSET', chunks, 'finished', '1'}, {'DEL', chunks},
-    {'INCRBY', counter, '1'}, {'DECRBY', counter, '1'}, {'DEL', counter},
-    {'ZINCRBY', products, '1', '0'}, {'ZREM', products, '0'}, {'ZINCRBY', users, '1', '0'}, {'ZREM', users, '0'},
+    {'HINCRBY', chunks, 'begun', '1'}, {'HSET', chunks, 'finished', '1'},
+    {'MSET', counter, '1'},
+    {'ZADD', products, '1', '0'}, {'ZREM', products, '0'}, {'ZADD', users, '1', '0'}, {'ZREM', users, '0'},
     {'HINCRBY', totals, 'orders', '1'},
     {'HSET', order, 'id', '0'}, {'HDEL', order, 'id'}, {'DEL', order},
     {'HSET', lines, '0', '0:0'}, {'HDEL', lines, '0'}, {'DEL', lines},
@@ -30,7 +30,8 @@ local function missing_right(position, prefix, reads_too)
   local reads = {
     {'GET', position}, {'MGET', position}, {'HMGET', chunks, 'begun'},
     {'TYPE', quarantine}, {'HKEYS', quarantine}, {'TYPE', products}, {'TYPE', users}, {'TYPE', totals},
-    {'HMGET', totals, 'orders'}, {'HMGET', order, 'id'}, {'HGETALL', lines}, {'EXISTS', counter},
+    {'HMGET', totals, 'orders'}, {'HMGET', order, 'id'}, {'HGETALL', lines}, {'EXISTS', order}, {'EXISTS', lines}, {'EXISTS', counter},
+    {'MGET', counter}, {'TYPE', counter}, {'ZMSCORE', users, '0'},
   }
   for _, commands in ipairs(reads_too and {writes, reads} or {writes}) do
     for _, command in ipairs(commands) do

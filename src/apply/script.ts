@@ -60,12 +60,14 @@ const NOTHING: ReadonlyMap<string, string> = new Map();
 
 /** ARGV of the script, in the order its header gives. */
 export function scriptArguments(request: ApplyRequest, settings: ScriptSettings): string[] {
-  const {patches, products} = request.reduction;
+  const {patches, products, created} = request.reduction;
   const {prefix, layout, extraColumns} = settings;
   const {quarantine = NOTHING, settled = []} = request;
   const args = [request.expected, request.next, prefix, layout, String(extraColumns.length), ...extraColumns];
   args.push(String(products.size));
   for (const product of products) args.push(product);
+  args.push(String(created.size));
+  for (const orderId of created) args.push(orderId);
   args.push(String(quarantine.size));
   for (const [name, entry] of quarantine) args.push(name, entry);
   args.push(String(settled.length), ...settled);

@@ -198,7 +198,8 @@ function orderChange(event: RowEvent, schema: SourceSchema): Change {
   const orderId = wholeNumber(row, orders.id);
   if (isDelete) return {kind: 'order-deleted', orderId};
   requireSameId(event, orders.id, orderId);
-  return {kind: 'order-upserted', orderId, row: orderRow(row, schema)};
+  const upserted = {kind: 'order-upserted', orderId, row: orderRow(row, schema)} as const;
+  return event.op === 'c' || event.op === 'r' ? {...upserted, isCreate: true} : upserted;
 }
 
 function lineChange(event: RowEvent, schema: SourceSchema): Change {

@@ -207,7 +207,8 @@ export class RebuildRound {
       for (const product of [...reduction.products, ...(target?.products ?? [])]) products.add(product);
       for (const name of this.#covered(fold, nextOffset)) settled.add(name);
     }
-    return {expected: text, next: text, reduction: {patches, products}, settled: [...settled]};
+    const reduction = {patches, products, created: new Set<string>()};
+    return {expected: text, next: text, reduction, settled: [...settled]};
   }
 
   /** Names of the entries that this state settles; of some of them there is no entry, which does no harm. */

@@ -24,7 +24,12 @@ export function composeReductions(first: Reduction, second: Reduction): Reductio
     const earlier = patches.get(orderId);
     patches.set(orderId, earlier === undefined ? patch : composePatches(earlier, patch));
   }
-  return {patches, products: new Set([...first.products, ...second.products])};
+  const created = [...second.created].filter((orderId) => !first.patches.has(orderId));
+  return {
+    patches,
+    products: new Set([...first.products, ...second.products]),
+    created: new Set([...first.created, ...created]),
+  };
 }
 
 interface GrowingPatch {
@@ -37,6 +42,7 @@ interface GrowingPatch {
 export class Reducer {
   readonly #patches = new Map<string, GrowingPatch>();
   readonly #products = new Set<string>();
+  readonly #created = new Set<string>();
 
   /** How many orders the changes so far touch. */
   get orderCount(): number {
@@ -44,6 +50,9 @@ export class Reducer {
   }
 
   add(change: Change): void {
+    if (change.kind === 'order-upserted' && change.isCreate === true && !this.#patches.has(change.orderId)) {
+      this.#created.add(change.orderId);
+    }
     const patch = this.#patchOf(change.orderId);
     switch (change.kind) {
       case 'order-upserted':
@@ -70,7 +79,7 @@ export class Reducer {
 
   reduction(): Reduction {
     const patches: ReadonlyMap<string, OrderPatch> = this.#patches;
-    return {patches, products: this.#products};
+    return {patches, products: this.#products, created: this.#created};
   }
 
   #patchOf(orderId: string): GrowingPatch {

@@ -69,7 +69,7 @@ test('positions of partitions are apart', async () => {
   const outcome = await bench.model.apply(1, {
     expected: '',
     next: 'v1 7',
-    reduction: {patches: new Map(), products: new Set()},
+    reduction: {patches: new Map(), products: new Set(), created: new Set()},
   });
   expect(outcome).toEqual({kind: 'applied'});
   await expect(bench.model.positions.read([0, 1])).resolves.toEqual(['v1 1', 'v1 7']);

@@ -114,24 +114,22 @@ function planPatch(
   const orderKey = `${input.prefix}order:${patch.id}`;
   const linesKey = `${input.prefix}order_lines:${patch.id}`;
   const spoiled = (key: string, what: string): Spoiled => new Spoiled(patch.id, `${key} ${what}`);
-  for (const key of [orderKey, linesKey]) {
-    if ((keys.get(key)?.type ?? 'hash') !== 'hash') throw spoiled(key, 'is no hash');
-    // The script reads the lines only after it has judged the order.
-    if (key === orderKey)
-      requireWholeOrder(keys.hash(orderKey), () => spoiled(orderKey, 'lacks user_id or total_amount'));
-  }
+  if ((keys.get(orderKey)?.type ?? 'hash') !== 'hash') throw spoiled(orderKey, 'is no hash');
   const before = keys.hash(orderKey);
+  requireWholeOrder(before, () => spoiled(orderKey, 'lacks user_id or total_amount'));
   const userBefore = before.get('user_id');
   const amountBefore = before.get('total_amount');
   const existed = userBefore !== undefined && amountBefore !== undefined;
-  const lines = new Map(keys.hash(linesKey));
+  const reset = patch.mode === 'replace' || patch.mode === 'clear';
+  const keepsLines = existed && !reset && patch.lines.length === 0;
+  if (!keepsLines && (keys.get(linesKey)?.type ?? 'hash') !== 'hash') throw spoiled(linesKey, 'is no hash');
+  const lines = keepsLines ? new Map<string, string>() : new Map(keys.hash(linesKey));
   if (existed) {
     if (!countLines(sums, lines, -1n)) throw spoiled(linesKey, 'holds a line that cannot be read');
     if (!countOrder(sums, {user: userBefore, amount: amountBefore}, -1n)) {
       throw spoiled(orderKey, 'holds an amount that cannot be read');
     }
   }
-  const reset = patch.mode === 'replace' || patch.mode === 'clear';
   if (reset) lines.clear();
   const {setLines, deleteLines} = changeLines(lines, patch.lines);
   const row = patch.row ?? (existed && !reset ? {user: userBefore, amount: amountBefore} : undefined);
@@ -139,8 +137,8 @@ function planPatch(
     if (!countLines(sums, lines, 1n)) throw spoiled(linesKey, 'holds a line that cannot be read');
     if (!countOrder(sums, row, 1n)) throw spoiled(orderKey, 'would hold an amount that cannot be read');
   }
-  const fields =
-    row === undefined ? undefined : [...rowFields(patch, input.extraNames), ...itemFields(lines)];
+  const items = keepsLines ? [] : itemFields(lines);
+  const fields = row === undefined ? undefined : [...rowFields(patch, input.extraNames), ...items];
   const deleteFields = reset ? [] : input.extraNames.filter((_, index) => patch.row?.extra[index] === null);
   return {orderKey, linesKey, reset, setLines, deleteLines, fields, deleteFields};
 }

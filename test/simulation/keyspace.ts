@@ -16,8 +16,6 @@ export type Dump = ReadonlyMap<string, StoredValue>;
 
 const NO_FIELDS: ReadonlyMap<string, string> = new Map();
 const NO_SCORES: ReadonlyMap<string, number> = new Map();
-const INTEGER = /^(?:0|-?[1-9]\d*)$/;
-const INTEGER_MAX = 2n ** 63n - 1n;
 
 export class Keyspace {
   #values = new Map<string, StoredValue>();
@@ -74,26 +72,22 @@ export class Keyspace {
     this.put(key, fields.size === 0 ? undefined : {type: 'hash', fields});
   }
 
-  /** What INCRBY would store; throws as it does. */
-  incremented(key: string, delta: bigint): string {
-    const text = this.string(key) ?? '0';
-    if (!INTEGER.test(text) || !fits(BigInt(text))) {
-      throw new ReplyError('ERR value is not an integer or out of range');
-    }
-    const sum = BigInt(text) + delta;
-    if (!fits(sum)) throw new ReplyError('ERR increment or decrement would overflow');
-    return String(sum);
+  score(key: string, member: string): number {
+    return this.#scores(key).get(member) ?? 0;
   }
 
-  /** ZINCRBY, then ZREM of a member that stands at 0. */
-  raiseScore(key: string, member: string, delta: number): void {
-    const value = this.#values.get(key);
-    if (value !== undefined && value.type !== 'zset') throw wrongType();
-    const scores = new Map(value?.scores ?? NO_SCORES);
-    const score = (scores.get(member) ?? 0) + delta;
+  /** ZADD, or ZREM of a member that stands at 0. */
+  setScore(key: string, member: string, score: number): void {
+    const scores = new Map(this.#scores(key));
     if (score === 0) scores.delete(member);
     else scores.set(member, score);
     this.put(key, scores.size === 0 ? undefined : {type: 'zset', scores});
+  }
+
+  #scores(key: string): ReadonlyMap<string, number> {
+    const value = this.#values.get(key);
+    if (value !== undefined && value.type !== 'zset') throw wrongType();
+    return value?.scores ?? NO_SCORES;
   }
 }
 
@@ -104,8 +98,4 @@ export function wrongType(): ReplyError {
 /** As the scripts tell of a value that they cannot go on with. */
 export function corrupt(key: string, what: string): ReplyError {
   return new ReplyError(`CORRUPT ${key}: ${what}`);
-}
-
-function fits(number: bigint): boolean {
-  return number <= INTEGER_MAX && number >= -INTEGER_MAX - 1n;
 }

@@ -72,5 +72,6 @@ function nextOf(position: string): bigint {
 }
 
 function raise(keys: Keyspace, key: string, delta: bigint): void {
-  if (keys.get(key)?.type === 'string') keys.setString(key, keys.incremented(key, delta));
+  const text = keys.get(key)?.type === 'string' ? keys.string(key) : null;
+  if (text !== null && /^-?\d+$/.test(text)) keys.setString(key, String(BigInt(text) + delta));
 }

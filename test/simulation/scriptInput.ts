@@ -14,6 +14,8 @@ export interface ScriptInput {
   readonly layout: string;
   readonly extraNames: readonly string[];
   readonly products: readonly string[];
+  /** Orders that are probably not there yet: saves the script reading, and changes nothing. */
+  readonly created: readonly string[];
   readonly quarantined: readonly (readonly [string, string])[];
   readonly settled: readonly string[];
   readonly patches: readonly Patch[];
@@ -30,14 +32,15 @@ export function readArguments(args: readonly string[]): ScriptInput {
   const pair = (): readonly [string, string] => [take(), take()];
   const [next, prefix, layout] = [take(), take(), take()];
   const extraNames = takeMany(take);
-  const [products, quarantined, settled] = [takeMany(take), takeMany(pair), takeMany(take)];
+  const [products, created] = [takeMany(take), takeMany(take)];
+  const [quarantined, settled] = [takeMany(pair), takeMany(take)];
   const patches = takeMany((): Patch => {
     const [id, mode] = [take(), take() as Patch['mode']];
     const row = mode === 'upsert' || mode === 'replace' ? takeRow(take, extraNames.length) : undefined;
     return {id, mode, row, lines: takeMany(pair)};
   });
   if (at !== args.length) throw new Error('the script was given too many arguments');
-  return {next, prefix, layout, extraNames, products, quarantined, settled, patches};
+  return {next, prefix, layout, extraNames, products, created, quarantined, settled, patches};
 }
 
 function takeRow(take: () => string, extraColumns: number): NonNullable<Patch['row']> {

@@ -1,8 +1,11 @@
 /** What a chunk makes of the counters and reports: differences, summed over all its orders, and the writes they end in. */
-import {corrupt, ReplyError, type Keyspace} from './keyspace.js';
+import {corrupt, type Keyspace, type ReplyError} from './keyspace.js';
 import type {ScriptInput} from './scriptInput.js';
 
 const DIGITS_MAX = 15;
+/** Counters stay below it, so that Lua's numbers are exact. */
+const COUNT_LIMIT = 10n ** 15n;
+const WHOLE = /^-?[1-9]\d*$/;
 const AMOUNT = /^(-?\d+)\.?(\d*)$/;
 const LINE = /^(-?\d+):(-?\d+)$/;
 
@@ -49,31 +52,40 @@ export function countOrder(
   return true;
 }
 
-/** All or nothing: the script takes back what it counted before the one that it could not count. */
+/** Moves counters, and the scores that follow them; all or nothing. */
 export function moveCounters(keys: Keyspace, {prefix, products}: ScriptInput, {units}: Sums): void {
   const seen = new Set(products);
   for (const product of products) add(units, product, 0n);
-  const counted: [string, string][] = [];
+  const moved: (() => void)[] = [];
   for (const [product, delta] of units) {
     if (delta === 0n && !seen.has(product)) continue;
     const key = `${prefix}product:${product}:sold`;
-    try {
-      counted.push([key, keys.incremented(key, delta)]);
-    } catch (error) {
-      if (!(error instanceof ReplyError)) throw error;
-      throw corrupt(key, 'is no whole number that can be counted on');
-    }
+    const sum = countOf(keys, key) + delta;
+    if (sum >= COUNT_LIMIT || sum <= -COUNT_LIMIT) throw uncountable(key);
+    moved.push(() => {
+      keys.setString(key, String(sum));
+      if (delta !== 0n) keys.setScore(`${prefix}report:products`, product, Number(sum));
+    });
   }
-  for (const [key, text] of counted) keys.setString(key, text);
+  for (const move of moved) move();
+}
+
+function countOf(keys: Keyspace, key: string): bigint {
+  if ((keys.get(key)?.type ?? 'string') !== 'string') throw uncountable(key);
+  const text = keys.string(key) ?? '0';
+  if (text !== '0' && !(text.length <= 17 && WHOLE.test(text))) throw uncountable(key);
+  return BigInt(text);
+}
+
+function uncountable(key: string): ReplyError {
+  return corrupt(key, 'is no whole number that can be counted on');
 }
 
 export function moveReports(keys: Keyspace, prefix: string, sums: Sums): void {
-  const {units, spent, orders, totalUnits, revenue} = sums;
-  for (const [product, delta] of units) {
-    if (delta !== 0n) keys.raiseScore(`${prefix}report:products`, product, Number(delta));
-  }
+  const {spent, orders, totalUnits, revenue} = sums;
+  const usersKey = `${prefix}report:users`;
   for (const [user, delta] of spent) {
-    if (delta !== 0n) keys.raiseScore(`${prefix}report:users`, user, Number(delta));
+    if (delta !== 0n) keys.setScore(usersKey, user, keys.score(usersKey, user) + Number(delta));
   }
   const totalsKey = `${prefix}report:totals`;
   const totals = keys.hash(totalsKey);

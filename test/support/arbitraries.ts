@@ -13,8 +13,11 @@ const extra = fc.constantFrom(null, '', 'paid');
 
 const anyLine = fc.tuple(orderId, lineId).map(([a, b]) => `${a}/${b}`);
 const upsert = fc
-  .tuple(orderId, user, total, extra)
-  .map(([id, by, amount, status]) => [order(id, {user: by, total: amount, extra: [status]})]);
+  .tuple(orderId, user, total, extra, fc.boolean())
+  // The hint may be wrong.
+  .map(([id, by, amount, status, isCreate]) => [
+    order(id, {user: by, total: amount, extra: [status], isCreate}),
+  ]);
 const setLine = fc
   .tuple(anyLine, product, quantity)
   .map(([id, of, count]) => [line(id, {product: of, quantity: count})]);

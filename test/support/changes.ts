@@ -5,6 +5,7 @@ export interface OrderFields {
   readonly user?: string;
   readonly total?: string;
   readonly extra?: readonly (string | null)[];
+  readonly isCreate?: boolean;
 }
 
 export interface LineFields {
@@ -13,8 +14,10 @@ export interface LineFields {
 }
 
 /** A row of `orders` as the log shows it after an insert, an update or a snapshot. */
-export function order(orderId: string, {user = '7', total = '45.99', extra = []}: OrderFields = {}): Change {
-  return {kind: 'order-upserted', orderId, row: {userId: user, totalAmount: total, extra}};
+export function order(orderId: string, fields: OrderFields = {}): Change {
+  const {user = '7', total = '45.99', extra = [], isCreate = false} = fields;
+  const upserted = {kind: 'order-upserted', orderId, row: {userId: user, totalAmount: total, extra}} as const;
+  return isCreate ? {...upserted, isCreate} : upserted;
 }
 
 export function orderGone(orderId: string): Change {

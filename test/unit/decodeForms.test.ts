@@ -1,4 +1,5 @@
 /** The forms in which one row event may come, and the records beside row events. */
+import {order} from '../support/changes.js';
 import {decodeRecord} from '../../src/decode/decode.js';
 import type {Decoded} from '../../src/change.js';
 import {
@@ -25,7 +26,7 @@ describe.each(FORMS)('a row event as %s', (form) => {
     };
     expect(decodeRecord(rowRecord(event, '5', form), SHOP)).toEqual({
       kind: 'change',
-      change: {kind: 'order-upserted', orderId: '5', row: {userId: '7', totalAmount: '45.99', extra: []}},
+      change: order('5', {user: '7', total: '45.99', isCreate: op !== 'u'}),
       sourceTimeMs: SOURCE_TIME_MS,
     });
   });

@@ -7,8 +7,11 @@ import {SHOP} from '../support/records.js';
 const SCHEMA = {...SHOP, extraColumns: [{name: 'created_at', type: 'time'} as const]};
 const CREATED = '2026-11-23 10:20:30.28';
 
-function order(orderId: string, [userId, totalAmount]: [string, string], createdAt = CREATED): Change {
+function updated(orderId: string, [userId, totalAmount]: [string, string], createdAt = CREATED): Change {
   return {kind: 'order-upserted', orderId, row: {userId, totalAmount, extra: [createdAt]}};
+}
+function order(orderId: string, row: [string, string], createdAt = CREATED): Change {
+  return {...updated(orderId, row, createdAt), isCreate: true} as Change;
 }
 function line(orderId: string, lineId: string, [productId, quantity]: [string, string]): Change {
   return {kind: 'line-upserted', orderId, lineId, line: {productId, quantity}};
@@ -26,7 +29,7 @@ const CREATED_WITH_LINES = [
 const CHANGES: Readonly<Record<string, readonly Change[]>> = {
   snapshot: [order('1', ['7', '45.99']), line('1', '1', ['10', '1']), line('1', '2', ['15', '2'])],
   'order-created': CREATED_WITH_LINES,
-  'order-updated': [order('2', ['9', '121.00'])],
+  'order-updated': [updated('2', ['9', '121.00'])],
   'line-updated': [line('2', '4', ['17', '4'])],
   'line-moved': [lineGone('2', '3'), line('1', '3', ['10', '1'])],
   'line-deleted': [lineGone('1', '3')],
