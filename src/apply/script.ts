@@ -7,11 +7,19 @@ import {readFileSync} from 'node:fs';
 import type {Script} from '../clients/redis.js';
 import {ProjectorError} from '../errors.js';
 import {requireSameLayout} from '../layout.js';
+import type {OrderRow} from '../order.js';
 import type {OrderPatch, Reduction} from '../patch.js';
+import {createdOrders, lineText, type CreatedOrders} from './createdOrders.js';
 
 const MISSING_RIGHT = readScript('rights.lua');
 
-export const APPLY_SCRIPT: Script = {name: 'projectorApply', lua: MISSING_RIGHT + readScript('apply.lua')};
+const APPLY_PARTS = ['apply.lua', 'plan.lua', 'write.lua'].map(readScript);
+
+/** One script of four files: a name that is local in one of them holds in those after it. */
+export const APPLY_SCRIPT: Script = {
+  name: 'projectorApply',
+  lua: [MISSING_RIGHT, ...APPLY_PARTS].join('\n'),
+};
 
 /** Asks for every right that the apply script needs: KEYS[1] is a position's key, ARGV[1] the key prefix. */
 export const RIGHTS_SCRIPT: Script = {
@@ -60,23 +68,42 @@ const NOTHING: ReadonlyMap<string, string> = new Map();
 
 /** ARGV of the script, in the order its header gives. */
 export function scriptArguments(request: ApplyRequest, settings: ScriptSettings): string[] {
-  const {patches, products, created} = request.reduction;
+  const {patches, products} = request.reduction;
   const {prefix, layout, extraColumns} = settings;
   const {quarantine = NOTHING, settled = []} = request;
+  const created = createdOrders(request.reduction);
   const args = [request.expected, request.next, prefix, layout, String(extraColumns.length), ...extraColumns];
-  args.push(String(products.size));
-  for (const product of products) args.push(product);
-  args.push(String(created.size));
-  for (const orderId of created) args.push(orderId);
+  args.push(String(2 * products.size));
+  for (const product of products) args.push(product, String(created.sold.get(product) ?? 0));
+  pushCreated(args, created);
   args.push(String(quarantine.size));
   for (const [name, entry] of quarantine) args.push(name, entry);
   args.push(String(settled.length), ...settled);
-  args.push(String(patches.size));
+  args.push(String(patches.size - created.orders.length));
+  const createdIds = new Set(created.orders.map(({orderId}) => orderId));
   for (const [orderId, patch] of patches) {
+    if (createdIds.has(orderId)) continue;
     args.push(orderId);
     pushPatch(args, patch);
   }
   return args;
+}
+
+function pushCreated(args: string[], {orders, spent, units, revenue}: CreatedOrders): void {
+  args.push(String(2 * spent.size));
+  for (const [user, amount] of spent) args.push(user, String(amount));
+  args.push(String(units), String(revenue), String(orders.length));
+  for (const {orderId, row, itemsCount, items, lines} of orders) {
+    args.push(orderId);
+    pushRow(args, row);
+    args.push(String(itemsCount), items, String(lines.length));
+    for (const [lineId, text] of lines) args.push(lineId, text);
+  }
+}
+
+function pushRow(args: string[], {userId, totalAmount, extra}: OrderRow): void {
+  args.push(userId, totalAmount);
+  for (const value of extra) args.push(value === null ? '-' : `+${value}`);
 }
 
 function pushPatch(args: string[], patch: OrderPatch): void {
@@ -84,12 +111,12 @@ function pushPatch(args: string[], patch: OrderPatch): void {
   if (row === null) {
     args.push(patch.reset ? ROW_MODE.clear : ROW_MODE.keep);
   } else {
-    args.push(patch.reset ? ROW_MODE.replace : ROW_MODE.upsert, row.userId, row.totalAmount);
-    for (const value of row.extra) args.push(value === null ? '-' : `+${value}`);
+    args.push(patch.reset ? ROW_MODE.replace : ROW_MODE.upsert);
+    pushRow(args, row);
   }
   args.push(String(lines.size));
   for (const [lineId, line] of lines) {
-    args.push(lineId, line === null ? '' : `${line.productId}:${line.quantity}`);
+    args.push(lineId, line === null ? '' : lineText(line));
   }
 }
 

@@ -42,7 +42,14 @@ export function applyChunk(keys: Keyspace, positionKey: string, args: readonly s
   const sums = noSums();
   let writes: OrderWrite[];
   try {
-    writes = input.patches.map((patch) => planPatch(keys, patch, {input, sums}));
+    const areNew = [...input.created.itemFields.keys()].every((id) => isAbsent(keys, input.prefix, id));
+    writes = input.patches.map((patch, index) => {
+      // The created orders come first: here the sums are theirs alone.
+      if (index === input.created.itemFields.size && areNew) requireSameSums(sums, input.created);
+      const write = planPatch(keys, patch, {input, sums});
+      if (areNew) requireSameItems(write, input.created.itemFields.get(patch.id));
+      return write;
+    });
   } catch (error) {
     if (error instanceof Spoiled) return error.reply;
     throw error;
@@ -88,6 +95,31 @@ function requireSoundSharedKeys(
   if (begun !== chunks.get('finished')) throw corrupt(chunksKey, 'tells of a chunk that Redis repeated');
   if (begun !== undefined && begun !== '0' && !(begun.length <= 17 && WHOLE_TOTAL.test(begun))) {
     throw corrupt(chunksKey, 'holds a field that is no whole number');
+  }
+}
+
+function isAbsent(keys: Keyspace, prefix: string, id: string): boolean {
+  return (
+    keys.get(`${prefix}order:${id}`) === undefined && keys.get(`${prefix}order_lines:${id}`) === undefined
+  );
+}
+
+/** What the worker has worked out must be what the script would have. */
+function requireSameSums(sums: Sums, created: ScriptInput['created']): void {
+  const isSame =
+    sums.totalUnits === created.units &&
+    sums.revenue === created.revenue &&
+    sums.orders === BigInt(created.itemFields.size) &&
+    [...sums.units].every(([product, count]) => created.sold.get(product) === count) &&
+    [...sums.spent].every(([user, amount]) => created.spent.get(user) === amount);
+  if (!isSame) throw new Error('the worker gave other sums for the created orders than they make');
+}
+
+function requireSameItems({fields = []}: OrderWrite, given: readonly [string, string] | undefined): void {
+  if (given === undefined) return;
+  const found = ['items_count', 'items'].map((name) => fields.find(([field]) => field === name)?.[1]);
+  if (found[0] !== given[0] || found[1] !== given[1]) {
+    throw new Error('the worker gave other items for a created order than its lines make');
   }
 }
 
@@ -137,8 +169,10 @@ function planPatch(
     if (!countLines(sums, lines, 1n)) throw spoiled(linesKey, 'holds a line that cannot be read');
     if (!countOrder(sums, row, 1n)) throw spoiled(orderKey, 'would hold an amount that cannot be read');
   }
-  const items = keepsLines ? [] : itemFields(lines);
-  const fields = row === undefined ? undefined : [...rowFields(patch, input.extraNames), ...items];
+  const fields =
+    row === undefined
+      ? undefined
+      : [...rowFields(patch, input.extraNames), ...(keepsLines ? [] : itemFields(lines))];
   const deleteFields = reset ? [] : input.extraNames.filter((_, index) => patch.row?.extra[index] === null);
   return {orderKey, linesKey, reset, setLines, deleteLines, fields, deleteFields};
 }

@@ -1,0 +1,85 @@
+/**
+ * What a chunk makes of the orders that it creates, worked out before the script runs. It holds when none of them is in Redis yet,
+ * which the script asks; otherwise the script works it out itself, from what it finds.
+ *
+ * I8: ids and texts go as they are. Quantities have at most 10 digits and amounts 12 (decode/fields.ts), so that the sums of
+ * a chunk are exact numbers.
+ *
+ * Pure: no clock, no I/O.
+ */
+import type {OrderLine, OrderRow} from '../order.js';
+import type {OrderPatch, Reduction} from '../patch.js';
+
+export interface CreatedOrder {
+  readonly orderId: string;
+  readonly row: OrderRow;
+  readonly itemsCount: number;
+  /** `product_id:10,quantity:1;product_id:15,quantity:3`, by line id. */
+  readonly items: string;
+  /** Line id, and `product_id:quantity`. */
+  readonly lines: readonly (readonly [string, string])[];
+}
+
+export interface CreatedOrders {
+  readonly orders: readonly CreatedOrder[];
+  /** Product id -> units. */
+  readonly sold: ReadonlyMap<string, number>;
+  /** User id -> minor units. */
+  readonly spent: ReadonlyMap<string, number>;
+  readonly units: number;
+  readonly revenue: number;
+}
+
+/** The orders of a chunk that are created in it, and that nothing is deleted from. */
+export function createdOrders({patches, created}: Reduction): CreatedOrders {
+  const orders: CreatedOrder[] = [];
+  const sold = new Map<string, number>();
+  const spent = new Map<string, number>();
+  let units = 0;
+  let revenue = 0;
+  for (const orderId of created) {
+    const order = createdOrder(orderId, patches.get(orderId));
+    if (order === undefined) continue;
+    orders.push(order);
+    for (const line of patches.get(orderId)?.lines.values() ?? []) {
+      if (line === null) continue;
+      const count = Number(line.quantity);
+      units += count;
+      sold.set(line.productId, (sold.get(line.productId) ?? 0) + count);
+    }
+    const cents = Number(order.row.totalAmount.replace('.', ''));
+    revenue += cents;
+    spent.set(order.row.userId, (spent.get(order.row.userId) ?? 0) + cents);
+  }
+  return {orders, sold, spent, units, revenue};
+}
+
+function createdOrder(orderId: string, patch: OrderPatch | undefined): CreatedOrder | undefined {
+  if (patch === undefined || patch.reset || patch.row === null) return undefined;
+  const lines: [string, string][] = [];
+  const items: [string, string][] = [];
+  for (const [id, line] of patch.lines) {
+    if (line === null) return undefined;
+    lines.push([id, lineText(line)]);
+    items.push([id, `product_id:${line.productId},quantity:${line.quantity}`]);
+  }
+  // The log shows lines by their ids, nearly always.
+  if (!items.every(([id], index) => index === 0 || isBefore(items[index - 1]?.[0] ?? '', id))) {
+    items.sort(([a], [b]) => (isBefore(a, b) ? -1 : 1));
+  }
+  const text = items.map(([, item]) => item).join(';');
+  return {orderId, row: patch.row, itemsCount: items.length, items: text, lines};
+}
+
+/** A line as it stands in Redis. */
+export function lineText({productId, quantity}: OrderLine): string {
+  return `${productId}:${quantity}`;
+}
+
+/** Order of different ids by number, for texts of any length. */
+function isBefore(a: string, b: string): boolean {
+  const [isNegativeA, isNegativeB] = [a.startsWith('-'), b.startsWith('-')];
+  if (isNegativeA !== isNegativeB) return isNegativeA;
+  const [low, high] = isNegativeA ? [b, a] : [a, b];
+  return low.length === high.length ? low < high : low.length < high.length;
+}

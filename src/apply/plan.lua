@@ -1,0 +1,205 @@
+--[[
+  The second part of apply.lua: works out what each order needs, from what Redis holds, and sums up what that makes of the
+  counters and reports. Reads only.
+]]
+-- Long lists go in slices: unpack has a limit, and failing at it while writing would leave half a chunk.
+local SLICE = 1000
+local function slices(list)
+  local from = 1 - SLICE
+  return function()
+    from = from + SLICE
+    if from <= #list then return from, math.min(from + SLICE - 1, #list) end
+  end
+end
+local function count_existing(keys)
+  local existing = 0
+  for from, to in slices(keys) do existing = existing + call('EXISTS', unpack(keys, from, to)) end
+  return existing
+end
+local function read_slices(command, keys, ...)
+  local replies = {}
+  for from, to in slices(keys) do
+    local part = ... and call(command, ..., unpack(keys, from, to)) or call(command, unpack(keys, from, to))
+    for i = 1, to - from + 1 do replies[from + i - 1] = part[i] end
+  end
+  return replies
+end
+
+-- Sums of differences, by member.
+local units, spent = {}, {}
+local orders_delta, units_delta, revenue_delta = 0, 0, 0
+local function add(sums, member, delta) sums[member] = (sums[member] or 0) + delta end
+-- Strict, where tonumber would also take `nan`, `1e9` and `0x10`; and short enough to be summed exactly.
+local DIGITS_MAX = 15
+local function minor_units(amount)
+  local _, _, whole, decimals = string.find(amount, '^(%-?%d+)%.?(%d*)$')
+  if not whole or #whole + #decimals > DIGITS_MAX then return nil end
+  return tonumber(whole .. decimals)
+end
+
+-- Counts lines off or on, in the order of `ids`; fills `items`, where it is given, with what the order shows of them.
+local function count_lines(lines, sign, ids, items)
+  for i = 1, #ids do
+    local _, _, product, quantity = string.find(lines[ids[i]], '^(%-?%d+):(%-?%d+)$')
+    if not product or #quantity > DIGITS_MAX then return false end
+    local count = sign * tonumber(quantity)
+    units[product] = (units[product] or 0) + count
+    units_delta = units_delta + count
+    if items then items[i] = 'product_id:' .. product .. ',quantity:' .. quantity end
+  end
+  return true
+end
+local function count_order(user, amount, sign)
+  local cents = minor_units(amount)
+  if not cents then return false end
+  add(spent, user, sign * cents)
+  revenue_delta = revenue_delta + sign * cents
+  orders_delta = orders_delta + sign
+  return true
+end
+
+-- Order of ids by number, for texts of any length.
+local function by_id(a, b)
+  local a_negative, b_negative = string.byte(a) == 45, string.byte(b) == 45
+  if a_negative ~= b_negative then return a_negative end
+  if a_negative then a, b = b, a end
+  if #a ~= #b then return #a < #b end
+  return a < b
+end
+-- Adds the extra columns that have a value to `fields`; returns the names of the others, if there are any.
+local function set_extras(fields, from)
+  local gone
+  for i = 1, #extra_names do
+    local value = ARGV[from + i - 1]
+    if string.byte(value) == 43 then
+      fields[#fields + 1] = extra_names[i]
+      fields[#fields + 1] = string.sub(value, 2)
+    else
+      gone = gone or {}
+      gone[#gone + 1] = extra_names[i]
+    end
+  end
+  return gone
+end
+
+local writes = {}
+-- Keys of one order that hold something else spoil that order alone; the caller sets its records aside.
+local function spoiled(id, key, what) return {'spoiled', id, key .. ' ' .. what} end
+local function is_wrong_type(reply) return reply.err and string.find(reply.err, 'WRONGTYPE', 1, true) end
+
+-- What a patch finds and leaves of an order. Its row, if it has one, and its lines are told by where they stand.
+local function plan(id, mode, row_at, line_count, lines_at)
+  local order_key, lines_key = prefix .. 'order:' .. id, prefix .. 'order_lines:' .. id
+  local before = pcall_('HMGET', order_key, 'user_id', 'total_amount')
+  if is_wrong_type(before) then return spoiled(id, order_key, 'is no hash') end
+  if before.err then return before end
+  local user_before, amount_before = before[1], before[2]
+  local existed = user_before and amount_before
+  if not existed and (user_before or amount_before) then return spoiled(id, order_key, 'lacks user_id or total_amount') end
+
+  local reset = mode == 'replace' or mode == 'clear'
+  -- Lines that stay as they are need not be read: their order shows them already.
+  local keeps_lines = existed and not reset and line_count == 0
+  local lines, line_ids = {}, {}
+  if not keeps_lines then
+    local flat = pcall_('HGETALL', lines_key)
+    if is_wrong_type(flat) then return spoiled(id, lines_key, 'is no hash') end
+    if flat.err then return flat end
+    for i = 1, #flat, 2 do
+      line_ids[#line_ids + 1] = flat[i]
+      lines[flat[i]] = flat[i + 1]
+    end
+  end
+  if existed then
+    if not count_lines(lines, -1, line_ids) then return spoiled(id, lines_key, 'holds a line that cannot be read') end
+    if not count_order(user_before, amount_before, -1) then return spoiled(id, order_key, 'holds an amount that cannot be read') end
+  end
+
+  if reset then lines, line_ids = {}, {} end
+  local exists = existed and not reset
+  local write = {order_key = order_key, lines_key = lines_key, reset = reset}
+  local user, amount = user_before, amount_before
+  local fields = {}
+  if row_at then
+    exists = true
+    user, amount = ARGV[row_at], ARGV[row_at + 1]
+    fields = {'id', id, 'user_id', user, 'total_amount', amount}
+    write.delete_fields = set_extras(fields, row_at + 2)
+  end
+
+  local is_gap = false
+  for i = lines_at, lines_at + 2 * line_count - 2, 2 do
+    local line_id, line = ARGV[i], ARGV[i + 1]
+    local line_before = lines[line_id]
+    if line == '' then
+      if line_before then
+        lines[line_id] = nil
+        is_gap = true
+        local gone = write.delete_lines or {}
+        gone[#gone + 1] = line_id
+        write.delete_lines = gone
+      end
+    elseif line_before ~= line then
+      if not line_before then line_ids[#line_ids + 1] = line_id end
+      lines[line_id] = line
+      local set = write.set_lines or {}
+      set[#set + 1] = line_id
+      set[#set + 1] = line
+      write.set_lines = set
+    end
+  end
+
+  if exists then
+    if not keeps_lines then
+      if is_gap then
+        line_ids = {}
+        for line_id in pairs(lines) do line_ids[#line_ids + 1] = line_id end
+      end
+      if #line_ids > 1 then table.sort(line_ids, by_id) end
+      local items = {}
+      if not count_lines(lines, 1, line_ids, items) then return spoiled(id, lines_key, 'holds a line that cannot be read') end
+      local at_end = #fields
+      fields[at_end + 1] = 'items_count'
+      fields[at_end + 2] = string.format('%d', #line_ids)
+      fields[at_end + 3] = 'items'
+      fields[at_end + 4] = table.concat(items, ';')
+    end
+    if not count_order(user, amount, 1) then return spoiled(id, order_key, 'would hold an amount that cannot be read') end
+    if #fields > 0 then write.fields = fields end
+  end
+  writes[#writes + 1] = write
+end
+
+-- Orders that the log creates in this chunk are not there, unless it is replayed over living data. One question tells; then
+-- what the caller has worked out for them holds, and none of them is read.
+local created_keys = {}
+for i = 1, #created do
+  local id = ARGV[created[i]]
+  created_keys[2 * i - 1] = prefix .. 'order:' .. id
+  created_keys[2 * i] = prefix .. 'order_lines:' .. id
+end
+local are_new = count_existing(created_keys) == 0
+if are_new then
+  orders_delta, units_delta, revenue_delta = #created, created_units, created_revenue
+  for i = 1, #products_named, 2 do units[products_named[i]] = tonumber(products_named[i + 1]) end
+  for i = 1, #created_spent, 2 do spent[created_spent[i]] = tonumber(created_spent[i + 1]) end
+else
+  for i = 1, #created do
+    local from = created[i]
+    local count_at = from + 5 + #extra_names
+    local failure = plan(ARGV[from], 'upsert', from + 1, tonumber(ARGV[count_at]), count_at + 1)
+    if failure then return failure end
+  end
+end
+for _ = 1, patch_count do
+  local id, mode = take(), take()
+  local row_at
+  if mode == 'upsert' or mode == 'replace' then
+    row_at = at
+    at = at + 2 + #extra_names
+  end
+  local line_count = tonumber(take())
+  local failure = plan(id, mode, row_at, line_count, at)
+  if failure then return failure end
+  at = at + 2 * line_count
+end
