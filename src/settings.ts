@@ -211,15 +211,15 @@ export const SETTINGS = {
   fetchBytesPerPartition: {
     env: 'KAFKA_FETCH_PARTITION_BYTES',
     schema: whole(16_384, 16_777_216),
-    default: '524288',
-    example: '524288',
+    default: '65536',
+    example: '65536',
     desc: 'Compressed bytes of one partition in one fetch; what it unpacks to is held in memory.',
   },
   fetchBytes: {
     env: 'KAFKA_FETCH_BYTES',
     schema: whole(16_384, 67_108_864),
-    default: '2097152',
-    example: '2097152',
+    default: '262144',
+    example: '262144',
     desc: 'Compressed bytes of one fetch.',
   },
   topicPartitions: {
@@ -260,8 +260,8 @@ export const SETTINGS = {
   queueBytesMax: {
     env: 'QUEUE_BYTES_MAX',
     schema: whole(65_536, 268_435_456),
-    default: '4194304',
-    example: '4194304',
+    default: '1048576',
+    example: '1048576',
     desc: 'Fetched records that wait in memory, for each partition.',
   },
   quarantineMax: {

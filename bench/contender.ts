@@ -1,0 +1,50 @@
+/** The contenders of `npm run bench`: what runs, on which form of the records, and how much of the topic. */
+import {runConsumer, runWorkers, type Ran, type Replay} from './contenders.js';
+import type {Form} from './debezium.js';
+
+export interface Contender {
+  readonly name: string;
+  readonly form: Form;
+  /** Share of the events that it reads: slow ones read the beginning only, so that a round ends. */
+  readonly share: number;
+  /** What it leaves in Redis, if it writes. */
+  readonly writes: {readonly hasReports: boolean} | undefined;
+  readonly run: (replay: Replay) => Promise<Ran>;
+}
+
+const ORDERS_ONLY = {hasReports: false};
+const EVERYTHING = {hasReports: true};
+
+function ours(workers: number, form: Form): Contender {
+  const name = `order projector, ${workers === 1 ? 'one worker' : `${workers} workers`}`;
+  return {name, form, share: 1, writes: EVERYTHING, run: async (replay) => await runWorkers(workers, replay)};
+}
+
+/** In the order of the table. */
+export const CONTENDERS: readonly Contender[] = [
+  {
+    ...{name: 'one awaited command at a time', form: 'compact', share: 0.05, writes: ORDERS_ONLY},
+    run: async (replay) => await runConsumer('awaited', replay),
+  },
+  {
+    ...{name: 'one pipeline per batch', form: 'compact', share: 0.2, writes: ORDERS_ONLY},
+    run: async (replay) => await runConsumer('pipelined', replay),
+  },
+  ...(['compact', 'envelope'] as const).map((form): Contender => ({
+    ...{name: 'commands merged per batch', form, share: 1, writes: ORDERS_ONLY},
+    run: async (replay) => await runConsumer('merged', replay),
+  })),
+  ours(1, 'compact'),
+  ours(1, 'envelope'),
+  ours(2, 'compact'),
+  ...(['compact', 'envelope'] as const).flatMap((form): Contender[] => [
+    {
+      ...{name: 'ceiling: kafkajs and JSON.parse', form, share: 1, writes: undefined},
+      run: async (replay) => await runConsumer('parse', replay),
+    },
+    {
+      ...{name: 'ceiling: kafkajs, only counting', form, share: 1, writes: undefined},
+      run: async (replay) => await runConsumer('count', replay),
+    },
+  ]),
+];

@@ -1,0 +1,29 @@
+/** The table of a comparison. */
+import type {Result, Round} from '../../bench/compare.js';
+import {median, tableOf} from '../../bench/table.js';
+
+function round(eventsPerSecond: number, wrong?: number): Round {
+  return {
+    ...{seconds: 2, records: 2 * eventsPerSecond, cpuSeconds: 1, memoryMaxBytes: 100 * 1_048_576},
+    ...{eventsPerSecond, redisCpuSeconds: 0.5, scriptP99Ms: undefined},
+    verdict: wrong === undefined ? undefined : {checked: 10, wrong},
+  };
+}
+
+test('a median of an even and of an odd number of rounds', () => {
+  expect(median([3, 1, 2])).toBe(2);
+  expect(median([4, 1, 3, 2])).toBe(2.5);
+});
+
+test('medians, ranges and the worst final state', () => {
+  const result = (name: string, rounds: Round[]): Result => ({name, form: 'compact', events: 10, rounds});
+  const table = tableOf([
+    result('sound', [round(30_000, 0), round(10_000, 0), round(20_000, 0)]),
+    result('unsound', [round(10_000, 0), round(10_000, 3)]),
+    result('ceiling', [round(10_000)]),
+  ]);
+  const [, , sound, unsound, ceiling] = table.split('\n');
+  expect(sound).toBe('| sound | compact | 20,000 | 10,000 to 30,000 | 25.0 | 12.5 | 100 |  | right |');
+  expect(unsound).toContain('WRONG (3 of 10)');
+  expect(ceiling).toContain('writes nothing');
+});
