@@ -9,6 +9,8 @@
  * - Its own restart after a crash races with stop. It is switched off; a new client is made instead, after a pause.
  * - It fetches on from an offset although the topic was made anew meanwhile, and Kafka does not tell. So a partition that
  *   was silent for longer than a fetch waits is doubted, and its last record compared.
+ * - Connections that are cut in the middle of fetches can leave it silent for ever: it neither fetches nor sends heartbeats, and
+ *   reports nothing. A client of which nothing was heard for longer than any request may take is replaced by a new one.
  * - With `autoCommit` a seek would commit; it is off. Acks are commits of our own, for lag tools. The consumer's
  *   `commitOffsets` tries for ever, and could write old offsets over newer ones after a rebalance; a batch's own tries once.
  */
@@ -39,12 +41,15 @@ export interface KafkaLogSettings extends KafkaSettings {
 /** Seams for time. */
 export interface KafkaLogClock {
   nowMs(): number;
-  sleep(ms: number): Promise<void>;
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 /** Kinds of errors that a new client may get over. */
 const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>(['kafka-unreachable', 'topic-missing']);
 const RESTART_PAUSE_MS = 1_000;
+const WATCH_MS = 1_000;
+/** For a client to say goodbye; a stuck one never does. */
+const GOODBYE_MS = 5_000;
 /** Silence beyond the longest wait of a fetch, in which a topic could be made anew and outgrow the position. */
 const SILENCE_MS = 5_000;
 /** kafkajs never resets its count of retries, so any finite number ends in a crash some day. */
@@ -64,7 +69,9 @@ export class KafkaLog implements EventLog {
   /** Counts GROUP_JOIN events over all clients of this object. */
   #assignment = 0;
   #isUp: boolean | undefined;
-  #stopping = false;
+  /** When any answer came, or a new client was made. */
+  #answeredMs = 0;
+  readonly #stop = new AbortController();
 
   constructor(settings: KafkaLogSettings, log: KafkaLogSink, clock: KafkaLogClock) {
     this.#settings = settings;
@@ -75,6 +82,7 @@ export class KafkaLog implements EventLog {
 
   async start(handlers: EventLogHandlers): Promise<void> {
     this.#handlers = handlers;
+    void this.#replaceSilentClients();
     await this.#open();
   }
 
@@ -106,7 +114,7 @@ export class KafkaLog implements EventLog {
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#stop.abort();
     const consumer = this.#consumer;
     this.#consumer = undefined;
     await consumer?.disconnect().catch(() => undefined);
@@ -138,23 +146,26 @@ export class KafkaLog implements EventLog {
     });
     this.#consumer = consumer;
     this.#commit = undefined;
+    this.#answeredMs = this.#clock.nowMs();
     this.#listen(consumer, (error) => {
-      if (this.#stopping || this.#consumer !== consumer) return;
+      if (this.#isStopping() || this.#consumer !== consumer) return;
       if (willReturn || isPassing(error)) void this.#reopen();
       else this.#handlers?.failed(crashOf(error, this.#where));
     });
     try {
       await consumer.connect();
       await consumer.subscribe({topic, fromBeginning: true});
-      if (this.#stopping) return;
+      if (this.#isStopping()) return;
       await consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: 64,
-        eachBatch: async (payload) => await this.#onBatch(payload),
+        eachBatch: async (payload) => {
+          if (this.#consumer === consumer) await this.#onBatch(payload);
+        },
       });
     } catch (error) {
-      if (this.#stopping || this.#consumer !== consumer) return;
+      if (this.#isStopping() || this.#consumer !== consumer) return;
       const failure = translateKafkaError(error, this.#where);
       if (PASSING.has(failure.kind)) void this.#reopen();
       else this.#handlers?.failed(failure);
@@ -164,16 +175,34 @@ export class KafkaLog implements EventLog {
   async #reopen(): Promise<void> {
     this.#setConnection(false, 'the client gave up');
     const before = this.#consumer;
+    this.#consumer = undefined;
     await this.#clock.sleep(RESTART_PAUSE_MS);
-    await before?.disconnect().catch(() => undefined);
-    if (!this.#stopping) await this.#open();
+    const goodbye = before?.disconnect().catch(() => undefined);
+    await Promise.race([goodbye, this.#clock.sleep(GOODBYE_MS)]);
+    if (!this.#isStopping()) await this.#open();
+  }
+
+  /** The longest silence in good order is a rebalance that waits for its slowest member. */
+  async #replaceSilentClients(): Promise<void> {
+    const {rebalanceTimeoutMs, requestTimeoutMs} = this.#settings;
+    while (!this.#isStopping()) {
+      await this.#clock.sleep(WATCH_MS, this.#stop.signal);
+      const silenceMs = this.#clock.nowMs() - this.#answeredMs;
+      if (this.#consumer === undefined || silenceMs <= rebalanceTimeoutMs + requestTimeoutMs) continue;
+      this.#log({level: 'warn', message: `nothing was heard of Kafka for ${silenceMs} ms`});
+      await this.#reopen();
+    }
+  }
+
+  #isStopping(): boolean {
+    return this.#stop.signal.aborted;
   }
 
   #listen(consumer: Consumer, onCrash: (error: Error) => void): void {
     const {GROUP_JOIN, CRASH, HEARTBEAT, REQUEST, REQUEST_TIMEOUT, END_BATCH_PROCESS} = consumer.events;
     const {topic} = this.#settings;
     consumer.on(GROUP_JOIN, ({payload}) => {
-      if (this.#stopping || this.#consumer !== consumer) return;
+      if (this.#isStopping() || this.#consumer !== consumer) return;
       this.#assignment++;
       this.#heardMs.clear();
       this.#setConnection(true, 'joined the group');
@@ -188,7 +217,9 @@ export class KafkaLog implements EventLog {
     );
     // Comes with every answer, before what it brought is handed on.
     consumer.on(REQUEST, ({payload}) => {
-      if (payload.apiName === 'Fetch' && this.#consumer === consumer) this.#heard();
+      if (this.#consumer !== consumer) return;
+      this.#answeredMs = this.#clock.nowMs();
+      if (payload.apiName === 'Fetch') this.#heard();
     });
     consumer.on(CRASH, ({payload}) => onCrash(payload.error));
     // A batch of control records or aborted transactions alone never reaches eachBatch, but moves the fetch offset.
@@ -218,7 +249,7 @@ export class KafkaLog implements EventLog {
     const {batch} = payload;
     const assignment = this.#assignment;
     this.#commit = async (offsets) => await payload.commitOffsetsIfNecessary(offsets);
-    if (this.#stopping || payload.isStale()) return;
+    if (this.#isStopping() || payload.isStale()) return;
     const last = batch.messages.at(-1);
     if (last === undefined) return;
     // Resolved before it is handled: positions live in Redis, so this only tells the client where to fetch next.
@@ -268,7 +299,7 @@ export class KafkaLog implements EventLog {
   }
 
   #setConnection(isUp: boolean, reason: string): void {
-    if (this.#isUp === isUp || this.#stopping) return;
+    if (this.#isUp === isUp || this.#isStopping()) return;
     this.#isUp = isUp;
     this.#handlers?.connection(isUp ? 'up' : 'down', reason);
   }
