@@ -178,7 +178,7 @@ export class KafkaLog implements EventLog {
     this.#consumer = undefined;
     await this.#clock.sleep(RESTART_PAUSE_MS);
     const goodbye = before?.disconnect().catch(() => undefined);
-    await Promise.race([goodbye, this.#clock.sleep(GOODBYE_MS)]);
+    await Promise.race([goodbye, this.#clock.sleep(GOODBYE_MS, this.#stop.signal)]);
     if (!this.#isStopping()) await this.#open();
   }
 

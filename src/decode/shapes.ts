@@ -19,6 +19,7 @@ const VALUE = `(?:${STRING}|${NUMBER}|null|true|false)`;
 const SHAPES_MAX = 24;
 /** Keeps a shape, and the time to compile it, small. */
 const NAMES_MAX = 300;
+
 /** Where a value goes: one entry per object on the way. */
 interface Place {
   readonly name: string;
