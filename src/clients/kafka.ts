@@ -5,6 +5,7 @@
 import kafkajs, {type Admin, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions} from 'kafkajs';
 import {messageOf, ProjectorError} from '../errors.js';
 import type {LogRange} from '../eventLog.js';
+import {kafkaSocket} from './kafkaSocket.js';
 
 // kafkajs is CommonJS, without named exports for ES modules.
 const {ConfigResourceTypes, Kafka: KafkaClient, logLevel} = kafkajs;
@@ -34,6 +35,7 @@ export function createKafka(settings: KafkaSettings, log: KafkaLogSink, retry: K
     clientId: settings.clientId,
     brokers: [...settings.brokers],
     ssl: settings.ssl,
+    socketFactory: kafkaSocket,
     connectionTimeout: settings.connectionTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
     logLevel: logLevel.INFO,

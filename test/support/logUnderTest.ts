@@ -1,0 +1,175 @@
+/**
+ * The three logs that keep the rules of src/eventLog.ts, brought to one form for a test that asks the same of each: kafkajs on the real
+ * broker, the log in memory, and that of the simulation, which does nothing by itself and is kept going here.
+ */
+import {randomUUID} from 'node:crypto';
+import {KafkaLog, type KafkaLogSettings} from '../../src/clients/kafkaLog.js';
+import type {EventLog, EventLogHandlers} from '../../src/eventLog.js';
+import {systemClock} from '../../src/lifecycle.js';
+import {SimGroup} from '../simulation/group.js';
+import {SimLog} from '../simulation/simLog.js';
+import {SimTopic} from '../simulation/topic.js';
+import {createTopic, produce, withAdmin} from './kafka.js';
+import {MemoryLog, MemoryTopic} from './memoryLog.js';
+import {Random} from './random.js';
+import {testStack} from './stack.js';
+
+export interface LogUnderTest {
+  /** Writes one record for each value. */
+  append(partition: number, values: readonly string[]): Promise<void>;
+  /** One more client of the same group. */
+  newMember(): EventLog;
+  /** The client reads on from offset 0, although nobody asked for that. */
+  jump(member: EventLog, partition: number): void;
+  /** The next offsets that the group has acked. */
+  acked(): Promise<ReadonlyMap<number, bigint>>;
+  close(): void;
+}
+
+export const LOGS: Readonly<Record<string, (partitions: number) => Promise<LogUnderTest>>> = {
+  'kafkajs on a broker': openKafka,
+  'the log in memory': (partitions) => Promise.resolve(new Memory(partitions)),
+  'the log of the simulation': (partitions) => Promise.resolve(new Simulated(partitions)),
+};
+
+/** For a topic and group of a test's own; quick to notice what happens. */
+export function kafkaLogSettings(topic: string, groupId = topic): KafkaLogSettings {
+  return {
+    ...{brokers: testStack().env.kafka.brokers, clientId: 'log-under-test', ssl: false, sasl: null},
+    ...{connectionTimeoutMs: 2_000, requestTimeoutMs: 5_000, topic, groupId},
+    ...{sessionTimeoutMs: 6_000, heartbeatIntervalMs: 200, rebalanceTimeoutMs: 10_000},
+    ...{maxWaitMs: 100, fetchBytesPerPartition: 65_536, fetchBytes: 262_144},
+  };
+}
+
+async function openKafka(partitions: number): Promise<LogUnderTest> {
+  const topic = `log-contract-${randomUUID()}`;
+  await createTopic(topic, {partitions});
+  return {
+    append: async (partition, values) =>
+      await produce(
+        topic,
+        values.map((value) => ({partition, key: 'k', value})),
+      ),
+    newMember: () => new KafkaLog(kafkaLogSettings(topic), () => undefined, systemClock),
+    // Out of range: kafkajs goes to the start of the log, without a word.
+    jump: (member, partition) => member.readFrom(partition, 1_000_000n),
+    acked: async () =>
+      await withAdmin(async (admin) => {
+        const [offsets] = await admin.fetchOffsets({groupId: topic, topics: [topic]});
+        return new Map(offsets?.partitions.map(({partition, offset}) => [partition, BigInt(offset)]));
+      }),
+    close: () => undefined,
+  };
+}
+
+class Memory implements LogUnderTest {
+  readonly #topic: MemoryTopic;
+  readonly #members = new Set<MemoryLog>();
+  readonly #acked = new Map<number, bigint>();
+
+  constructor(partitions: number) {
+    this.#topic = new MemoryTopic(partitions);
+  }
+
+  append(partition: number, values: readonly string[]): Promise<void> {
+    this.#topic.append(partition, ...values.map((value) => ({key: null, value: Buffer.from(value)})));
+    return Promise.resolve();
+  }
+
+  newMember(): EventLog {
+    const [members, acked] = [this.#members, this.#acked];
+    const deal = (): void => this.#deal();
+    class Member extends MemoryLog {
+      override async start(handlers: EventLogHandlers): Promise<void> {
+        await super.start(handlers);
+        members.add(this);
+        deal();
+      }
+      override async ack(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
+        await super.ack(nextOffsets);
+        for (const [partition, next] of nextOffsets) acked.set(partition, next);
+      }
+      override async stop(): Promise<void> {
+        await super.stop();
+        members.delete(this);
+        deal();
+      }
+    }
+    return new Member(this.#topic, 3);
+  }
+
+  jump(member: EventLog, partition: number): void {
+    member.readFrom(partition, 1_000_000n);
+  }
+
+  acked(): Promise<ReadonlyMap<number, bigint>> {
+    return Promise.resolve(this.#acked);
+  }
+
+  close(): void {
+    this.#members.clear();
+  }
+
+  #deal(): void {
+    const members = [...this.#members];
+    members.forEach((member, index) => {
+      member.assign(this.#topic.partitions.filter((partition) => partition % members.length === index));
+    });
+  }
+}
+
+class Simulated implements LogUnderTest {
+  readonly #topic: SimTopic;
+  readonly #group: SimGroup;
+  readonly #members: SimLog[] = [];
+  readonly #random = new Random(1);
+  readonly #jumps = new Map<EventLog, number>();
+  readonly #turns: NodeJS.Timeout;
+
+  constructor(partitions: number) {
+    this.#topic = new SimTopic(partitions);
+    this.#group = new SimGroup(this.#topic.partitions);
+    this.#turns = setInterval(() => this.#turn(), 1);
+  }
+
+  append(partition: number, values: readonly string[]): Promise<void> {
+    for (const value of values) {
+      const record = {key: null, value: Buffer.from(value)};
+      this.#topic.append({partition, record, outcome: {kind: 'ignored'}});
+    }
+    return Promise.resolve();
+  }
+
+  newMember(): EventLog {
+    const life = {name: `w${this.#members.length}`, isDead: false, isFrozen: false};
+    const member = new SimLog(life, this.#topic, this.#group);
+    this.#members.push(member);
+    return member;
+  }
+
+  jump(member: EventLog, partition: number): void {
+    this.#jumps.set(member, partition);
+  }
+
+  acked(): Promise<ReadonlyMap<number, bigint>> {
+    return Promise.resolve(new Map(this.#members.flatMap(({acked}) => [...acked])));
+  }
+
+  close(): void {
+    clearInterval(this.#turns);
+  }
+
+  /** Everything that may happen, happens. */
+  #turn(): void {
+    if (this.#group.needsRebalance) this.#group.rebalance(this.#random);
+    for (const member of this.#members) {
+      if (member.pending !== undefined && member.isRunning) member.hearAssignment();
+      while (member.calls.length > 0) member.answer({isReachable: true});
+      const jump = this.#jumps.get(member);
+      this.#jumps.delete(member);
+      if (jump !== undefined) member.deliver(jump, {recordsMax: 3, fetchOffset: 0n});
+      for (const partition of member.deliverable()) member.deliver(partition, {recordsMax: 3});
+    }
+  }
+}
