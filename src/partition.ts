@@ -226,7 +226,7 @@ export class Partition {
     try {
       while (!this.#hasEnded() && this.#reanchorReason === undefined && chain.broken === undefined) {
         if (this.#queue.isEmpty) await this.#signal.wait();
-        else await this.#applyChunk(chain);
+        else await this.#applyNext(chain);
       }
     } finally {
       await chain.settle();
@@ -259,8 +259,23 @@ export class Partition {
     this.#spoiled.set(orderId, {what, before});
   }
 
+  /** Takes its turn among the partitions before it makes a chunk, so that no more are held than Redis can work on. */
+  async #applyNext(chain: ApplyChain): Promise<void> {
+    await chain.room();
+    const release = await this.#deps.model.slots.take();
+    // Much may have happened meanwhile, as in the loop that calls this.
+    const isOver = this.#hasEnded() || this.#reanchorReason !== undefined || chain.broken !== undefined;
+    try {
+      if (isOver || this.#queue.isEmpty) release();
+      else await this.#applyChunk(chain, release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
   /** Decodes and reduces what the queue holds, up to a chunk, and sends it. */
-  async #applyChunk(chain: ApplyChain): Promise<void> {
+  async #applyChunk(chain: ApplyChain, release: () => void): Promise<void> {
     const {chunkOrdersMax, chunkRecordsMax, topic} = this.#settings;
     const {decode, failpoint} = this.#deps;
     const spoiled = (orderId: string, offset: bigint): string | undefined => {
@@ -291,7 +306,8 @@ export class Partition {
     failpoint('after-decode');
     if (!this.#queue.isFull) this.#room.wake();
     const chunk = builder.finish();
-    if (chunk !== undefined) await this.#sendChunk(chain, chunk);
+    if (chunk === undefined) release();
+    else await this.#sendChunk(chain, chunk, release);
     if (halt === undefined) return;
     // What stands before the bad record is applied first; the position then points at it.
     await chain.settle();
@@ -299,7 +315,7 @@ export class Partition {
     throw asProjectorError(halt);
   }
 
-  async #sendChunk(chain: ApplyChain, chunk: FinishedChunk): Promise<void> {
+  async #sendChunk(chain: ApplyChain, chunk: FinishedChunk, release: () => void): Promise<void> {
     const {reduction, quarantine, end, outcomes, newestSourceMs} = chunk;
     await chain.send({
       reduction,
@@ -314,6 +330,7 @@ export class Partition {
         this.#wellAgain();
       },
       onReturned: () => this.#ledger.handBack(recordsOf(outcomes)),
+      onDone: release,
     });
   }
 

@@ -15,23 +15,25 @@
 
   KEYS[1]  position of (topic, partition)
   ARGV     expected position ('' = none stored), new position, key prefix, layout of the read model,
-           number of extra columns, their names,
-           number of texts that follow: products whose counter must exist, each with the units that the created orders sold,
-           number of texts that follow: users, each with the minor units that they spent on the created orders,
-           units and minor units of all created orders,
-           number of created orders, which are probably not there yet, then each:
-             order id, user id, total amount, per extra column '+text' or '-' (NULL), items_count, items,
-             number of lines, then each: line id, 'product_id:quantity'
-           number of records to quarantine, then each: name, entry
-           number of quarantined records that are settled by these patches, their names,
-           number of other patches, then each patch:
-             order id
-             row: 'keep' | 'upsert' | 'replace' | 'clear'
-                  (replace and clear forget the order and its lines first; clear leaves no row)
-             for upsert and replace: user id, total amount, then per extra column '+text' or '-' (NULL)
-             number of lines, then each: line id, 'product_id:quantity' or '' (deleted)
-  All arguments are text and stay text where they may be large: a Lua number rounds beyond 2^53 (I8). Quantities have at
-  most 10 digits and amounts 12 (checked by decode/), so the sums of one chunk stay far below 2^53.
+           and the chunk, as a JSON array of these parts (one argument is read faster than some thousands; units, minor units and
+           numbers of texts are numbers, all else is text):
+           1  names of the extra columns
+           2  products whose counter must exist, each with the units that the created orders sold
+           3  users, each with the minor units that they spent on the created orders
+           4  units, minor units and number of the created orders, which are probably not there yet
+           5  these orders, each: order id, user id, total amount, per extra column '+text' or '-' (NULL), items_count, items,
+              number of texts that follow, then each line: line id, 'product_id:quantity'
+           6  records to quarantine, each: name, entry
+           7  names of quarantined records that are settled by these patches
+           8  number of other patches
+           9  these patches, each:
+              order id
+              row: 'keep' | 'upsert' | 'replace' | 'clear'
+                   (replace and clear forget the order and its lines first; clear leaves no row)
+              for upsert and replace: user id, total amount, then per extra column '+text' or '-' (NULL)
+              number of texts that follow, then each line: line id, 'product_id:quantity' or '' (deleted)
+  Ids, amounts and positions are text and stay text: a Lua number rounds beyond 2^53 (I8). Quantities have at most 10 digits and
+  amounts 12 (checked by decode/), so the sums of one chunk stay far below 2^53.
 
   Returns  {'applied', number of patches}
            {'refused', stored position}
@@ -47,32 +49,8 @@ local stored = call('GET', KEYS[1]) or ''
 if stored ~= ARGV[1] then return {'refused', stored} end
 
 local prefix = ARGV[3]
-local at = 5
-local function take()
-  local value = ARGV[at]
-  at = at + 1
-  return value
-end
-local function take_list()
-  local list = {}
-  for i = 1, tonumber(take()) do list[i] = take() end
-  return list
-end
-local extra_names = take_list()
-local products_named = take_list()
-local created_spent = take_list()
-local created_units, created_revenue = tonumber(take()), tonumber(take())
--- Where each one begins among the arguments.
-local created = {}
-for i = 1, tonumber(take()) do
-  created[i] = at
-  at = at + 5 + #extra_names
-  at = at + 1 + 2 * tonumber(ARGV[at])
-end
-local quarantined = {}
-for i = 1, 2 * tonumber(take()) do quarantined[i] = take() end
-local settled = take_list()
-local patch_count = tonumber(take())
+local extra_names, products_named, created_spent, created_sums, created, quarantined, settled, patch_count, patches =
+  unpack(cjson.decode(ARGV[5]))
 
 local PRODUCTS, USERS, TOTALS = prefix .. 'report:products', prefix .. 'report:users', prefix .. 'report:totals'
 local QUARANTINE, LAYOUT = prefix .. 'projector:quarantine', prefix .. 'projector:layout'

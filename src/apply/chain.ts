@@ -24,6 +24,8 @@ export interface Chunk {
   readonly onApplied: () => void;
   /** The chunk was not applied by us; its records will be read again, or others have applied them. */
   readonly onReturned: () => void;
+  /** Its script was answered or given up, or was never sent. */
+  readonly onDone: () => void;
 }
 
 export type Break =
@@ -64,11 +66,17 @@ export class ApplyChain {
     return this.#inFlight.size === 0;
   }
 
+  /** Resolves when fewer than two are in flight. */
+  async room(): Promise<void> {
+    while (this.#inFlight.size >= IN_FLIGHT_MAX) await Promise.race(this.#inFlight);
+  }
+
   /** Sends one chunk as soon as fewer than two are in flight; returns it when the chain broke before. */
   async send(chunk: Chunk): Promise<void> {
-    while (this.#inFlight.size >= IN_FLIGHT_MAX) await Promise.race(this.#inFlight);
+    await this.room();
     if (this.#broken !== undefined) {
       chunk.onReturned();
+      chunk.onDone();
       return;
     }
     assert(chunk.next !== this.#tail, 'a chunk moves the position');
@@ -118,6 +126,8 @@ export class ApplyChain {
       this.#break(outcome.kind === 'spoiled' ? {...outcome, chunkEnd: chunk.next} : outcome);
     } catch (error) {
       this.#break({kind: 'failed', error});
+    } finally {
+      chunk.onDone();
     }
   }
 

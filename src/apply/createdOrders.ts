@@ -16,8 +16,8 @@ export interface CreatedOrder {
   readonly itemsCount: number;
   /** `product_id:10,quantity:1;product_id:15,quantity:3`, by line id. */
   readonly items: string;
-  /** Line id, and `product_id:quantity`. */
-  readonly lines: readonly (readonly [string, string])[];
+  /** Of each line its id, then `product_id:quantity`. */
+  readonly lines: readonly string[];
 }
 
 export interface CreatedOrders {
@@ -56,11 +56,11 @@ export function createdOrders({patches, created}: Reduction): CreatedOrders {
 
 function createdOrder(orderId: string, patch: OrderPatch | undefined): CreatedOrder | undefined {
   if (patch === undefined || patch.reset || patch.row === null) return undefined;
-  const lines: [string, string][] = [];
+  const lines: string[] = [];
   const items: [string, string][] = [];
   for (const [id, line] of patch.lines) {
     if (line === null) return undefined;
-    lines.push([id, lineText(line)]);
+    lines.push(id, lineText(line));
     items.push([id, `product_id:${line.productId},quantity:${line.quantity}`]);
   }
   // The log shows lines by their ids, nearly always.

@@ -67,10 +67,10 @@ local function by_id(a, b)
   return a < b
 end
 -- Adds the extra columns that have a value to `fields`; returns the names of the others, if there are any.
-local function set_extras(fields, from)
+local function set_extras(fields, texts, from)
   local gone
   for i = 1, #extra_names do
-    local value = ARGV[from + i - 1]
+    local value = texts[from + i - 1]
     if string.byte(value) == 43 then
       fields[#fields + 1] = extra_names[i]
       fields[#fields + 1] = string.sub(value, 2)
@@ -87,8 +87,8 @@ local writes = {}
 local function spoiled(id, key, what) return {'spoiled', id, key .. ' ' .. what} end
 local function is_wrong_type(reply) return reply.err and string.find(reply.err, 'WRONGTYPE', 1, true) end
 
--- What a patch finds and leaves of an order. Its row, if it has one, and its lines are told by where they stand.
-local function plan(id, mode, row_at, line_count, lines_at)
+-- What a patch finds and leaves of an order. Its row, if it has one, and its lines are told by where they stand in `texts`.
+local function plan(texts, id, mode, row_at, lines_at, lines_end)
   local order_key, lines_key = prefix .. 'order:' .. id, prefix .. 'order_lines:' .. id
   local before = pcall_('HMGET', order_key, 'user_id', 'total_amount')
   if is_wrong_type(before) then return spoiled(id, order_key, 'is no hash') end
@@ -99,7 +99,10 @@ local function plan(id, mode, row_at, line_count, lines_at)
 
   local reset = mode == 'replace' or mode == 'clear'
   -- Lines that stay as they are need not be read: their order shows them already.
-  local keeps_lines = existed and not reset and line_count == 0
+  local keeps_lines = existed and not reset and lines_at > lines_end
+  if keeps_lines and row_at and #extra_names == 0 and user_before == texts[row_at] and amount_before == texts[row_at + 1] then
+    return -- What changed in this row is nothing that is kept here.
+  end
   local lines, line_ids = {}, {}
   if not keeps_lines then
     local flat = pcall_('HGETALL', lines_key)
@@ -122,14 +125,14 @@ local function plan(id, mode, row_at, line_count, lines_at)
   local fields = {}
   if row_at then
     exists = true
-    user, amount = ARGV[row_at], ARGV[row_at + 1]
+    user, amount = texts[row_at], texts[row_at + 1]
     fields = {'id', id, 'user_id', user, 'total_amount', amount}
-    write.delete_fields = set_extras(fields, row_at + 2)
+    write.delete_fields = set_extras(fields, texts, row_at + 2)
   end
 
   local is_gap = false
-  for i = lines_at, lines_at + 2 * line_count - 2, 2 do
-    local line_id, line = ARGV[i], ARGV[i + 1]
+  for i = lines_at, lines_end, 2 do
+    local line_id, line = texts[i], texts[i + 1]
     local line_before = lines[line_id]
     if line == '' then
       if line_before then
@@ -172,34 +175,46 @@ end
 
 -- Orders that the log creates in this chunk are not there, unless it is replayed over living data. One question tells; then
 -- what the caller has worked out for them holds, and none of them is read.
-local created_keys = {}
-for i = 1, #created do
-  local id = ARGV[created[i]]
-  created_keys[2 * i - 1] = prefix .. 'order:' .. id
-  created_keys[2 * i] = prefix .. 'order_lines:' .. id
+local created_units, created_revenue, created_count = unpack(created_sums)
+-- Where each one's number of texts stands, and the texts of an order before it.
+local created_ends, created_keys = {}, {}
+local before_count = 5 + #extra_names
+do
+  local at = 1
+  for i = 1, created_count do
+    local id = created[at]
+    created_keys[2 * i - 1] = prefix .. 'order:' .. id
+    created_keys[2 * i] = prefix .. 'order_lines:' .. id
+    created_ends[i] = at + before_count
+    at = at + before_count + 1 + created[at + before_count]
+  end
 end
 local are_new = count_existing(created_keys) == 0
 if are_new then
-  orders_delta, units_delta, revenue_delta = #created, created_units, created_revenue
-  for i = 1, #products_named, 2 do units[products_named[i]] = tonumber(products_named[i + 1]) end
-  for i = 1, #created_spent, 2 do spent[created_spent[i]] = tonumber(created_spent[i + 1]) end
+  orders_delta, units_delta, revenue_delta = created_count, created_units, created_revenue
+  for i = 1, #products_named, 2 do units[products_named[i]] = products_named[i + 1] end
+  for i = 1, #created_spent, 2 do spent[created_spent[i]] = created_spent[i + 1] end
 else
-  for i = 1, #created do
-    local from = created[i]
-    local count_at = from + 5 + #extra_names
-    local failure = plan(ARGV[from], 'upsert', from + 1, tonumber(ARGV[count_at]), count_at + 1)
+  for i = 1, created_count do
+    local count_at = created_ends[i]
+    local from = count_at - before_count
+    local failure = plan(created, created[from], 'upsert', from + 1, count_at + 1, count_at + created[count_at])
     if failure then return failure end
   end
 end
-for _ = 1, patch_count do
-  local id, mode = take(), take()
-  local row_at
-  if mode == 'upsert' or mode == 'replace' then
-    row_at = at
-    at = at + 2 + #extra_names
+do
+  local at = 1
+  for _ = 1, patch_count do
+    local id, mode = patches[at], patches[at + 1]
+    at = at + 2
+    local row_at
+    if mode == 'upsert' or mode == 'replace' then
+      row_at = at
+      at = at + 2 + #extra_names
+    end
+    local lines_end = at + patches[at]
+    local failure = plan(patches, id, mode, row_at, at + 1, lines_end)
+    if failure then return failure end
+    at = lines_end + 1
   end
-  local line_count = tonumber(take())
-  local failure = plan(id, mode, row_at, line_count, at)
-  if failure then return failure end
-  at = at + 2 * line_count
 end

@@ -8,6 +8,7 @@ import {keysWithPrefix, type Keys} from '../keys.js';
 import {requireSameLayout} from '../layout.js';
 import {offsetsOf} from '../quarantineEntry.js';
 import {StoredPositions, type StringReader} from '../storedPositions.js';
+import {Slots} from './slots.js';
 import {
   APPLY_SCRIPT,
   parseReply,
@@ -26,8 +27,13 @@ export interface ScriptHost extends StringReader {
   hashFields(key: string): Promise<string[]>;
 }
 
+/** One runs, one waits, and one is on its way. */
+const SCRIPTS_MAX = 3;
+
 export class ReadModel {
   readonly positions: StoredPositions;
+  /** Taken before a chunk is made, given back when its script is answered. */
+  readonly slots = new Slots(SCRIPTS_MAX);
   readonly #redis: ScriptHost;
   readonly #topic: string;
   readonly #settings: ScriptSettings;

@@ -72,52 +72,61 @@ export function scriptArguments(request: ApplyRequest, settings: ScriptSettings)
   const {prefix, layout, extraColumns} = settings;
   const {quarantine = NOTHING, settled = []} = request;
   const created = createdOrders(request.reduction);
-  const args = [request.expected, request.next, prefix, layout, String(extraColumns.length), ...extraColumns];
-  args.push(String(2 * products.size));
-  for (const product of products) args.push(product, String(created.sold.get(product) ?? 0));
-  pushCreated(args, created);
-  args.push(String(quarantine.size));
-  for (const [name, entry] of quarantine) args.push(name, entry);
-  args.push(String(settled.length), ...settled);
-  args.push(String(patches.size - created.orders.length));
-  const createdIds = new Set(created.orders.map(({orderId}) => orderId));
-  for (const [orderId, patch] of patches) {
-    if (createdIds.has(orderId)) continue;
-    args.push(orderId);
-    pushPatch(args, patch);
-  }
-  return args;
+  const isCreated = new Set(created.orders.map(({orderId}) => orderId));
+  const sold: Text[] = [];
+  for (const product of products) sold.push(product, created.sold.get(product) ?? 0);
+  const others: Text[] = [];
+  for (const [orderId, patch] of patches) if (!isCreated.has(orderId)) pushPatch(others, orderId, patch);
+  const chunk = [
+    ...[extraColumns, sold, [...created.spent].flat()],
+    [created.units, created.revenue, created.orders.length],
+    ...[createdTexts(created), [...quarantine].flat(), settled],
+    ...[patches.size - created.orders.length, others],
+  ];
+  return [request.expected, request.next, prefix, layout, jsonOf(chunk)];
 }
 
-function pushCreated(args: string[], {orders, spent, units, revenue}: CreatedOrders): void {
-  args.push(String(2 * spent.size));
-  for (const [user, amount] of spent) args.push(user, String(amount));
-  args.push(String(units), String(revenue), String(orders.length));
+/** A number where the script counts, all else is text. */
+type Text = string | number;
+
+function createdTexts({orders}: CreatedOrders): Text[] {
+  const texts: Text[] = [];
   for (const {orderId, row, itemsCount, items, lines} of orders) {
-    args.push(orderId);
-    pushRow(args, row);
-    args.push(String(itemsCount), items, String(lines.length));
-    for (const [lineId, text] of lines) args.push(lineId, text);
+    texts.push(orderId);
+    pushRow(texts, row);
+    texts.push(String(itemsCount), items, lines.length, ...lines);
   }
+  return texts;
 }
 
-function pushRow(args: string[], {userId, totalAmount, extra}: OrderRow): void {
-  args.push(userId, totalAmount);
-  for (const value of extra) args.push(value === null ? '-' : `+${value}`);
+function pushRow(texts: Text[], {userId, totalAmount, extra}: OrderRow): void {
+  texts.push(userId, totalAmount);
+  for (const value of extra) texts.push(value === null ? '-' : `+${value}`);
 }
 
-function pushPatch(args: string[], patch: OrderPatch): void {
+function pushPatch(texts: Text[], orderId: string, patch: OrderPatch): void {
   const {row, lines} = patch;
+  texts.push(orderId);
   if (row === null) {
-    args.push(patch.reset ? ROW_MODE.clear : ROW_MODE.keep);
+    texts.push(patch.reset ? ROW_MODE.clear : ROW_MODE.keep);
   } else {
-    args.push(patch.reset ? ROW_MODE.replace : ROW_MODE.upsert);
-    pushRow(args, row);
+    texts.push(patch.reset ? ROW_MODE.replace : ROW_MODE.upsert);
+    pushRow(texts, row);
   }
-  args.push(String(lines.size));
-  for (const [lineId, line] of lines) {
-    args.push(lineId, line === null ? '' : lineText(line));
-  }
+  texts.push(2 * lines.size);
+  for (const [lineId, line] of lines) texts.push(lineId, line === null ? '' : lineText(line));
+}
+
+/** Half of a surrogate pair, or what looks like one. */
+const MAYBE_HALF = /\\ud[89ab]/;
+
+/** Halves of surrogate pairs become U+FFFD, as everywhere else where a text becomes UTF-8; the script could not read them. */
+function jsonOf(chunk: unknown): string {
+  const json = JSON.stringify(chunk);
+  if (!MAYBE_HALF.test(json)) return json;
+  return JSON.stringify(chunk, (_, value: unknown) =>
+    typeof value === 'string' ? Buffer.from(value, 'utf8').toString('utf8') : value,
+  );
 }
 
 /** Reads the script's reply. Throws as `requireSameLayout` does; `ours` is the layout that was sent. */

@@ -82,19 +82,18 @@ call('HINCRBY', TOTALS, 'revenue', text(revenue_delta))
 
 -- 3. Orders and their lines.
 if are_new then
-  for i = 1, #created do
-    local from = created[i]
-    local count_at = from + 5 + #extra_names
-    local last = count_at + 2 * tonumber(ARGV[count_at])
+  for i = 1, created_count do
+    local count_at = created_ends[i]
+    local from, last = count_at - before_count, count_at + created[count_at]
     for line_at = count_at + 1, last, SLICE do
-      call('HSET', created_keys[2 * i], unpack(ARGV, line_at, math.min(line_at + SLICE - 1, last)))
+      call('HSET', created_keys[2 * i], unpack(created, line_at, math.min(line_at + SLICE - 1, last)))
     end
     local order_key, id, user, amount, count, items =
-      created_keys[2 * i - 1], ARGV[from], ARGV[from + 1], ARGV[from + 2], ARGV[count_at - 2], ARGV[count_at - 1]
+      created_keys[2 * i - 1], created[from], created[from + 1], created[from + 2], created[count_at - 2], created[count_at - 1]
     call('HSET', order_key, 'id', id, 'user_id', user, 'total_amount', amount, 'items_count', count, 'items', items)
     if #extra_names > 0 then
       local fields = {}
-      set_extras(fields, from + 3)
+      set_extras(fields, created, from + 3)
       in_slices('HSET', order_key, fields)
     end
   end
@@ -116,4 +115,4 @@ in_slices('HSET', QUARANTINE, quarantined)
 if not layout then call('SET', LAYOUT, ARGV[4]) end
 call('SET', KEYS[1], ARGV[2])
 call('HSET', CHUNKS, 'finished', text(begun))
-return {'applied', #created + patch_count}
+return {'applied', created_count + patch_count}

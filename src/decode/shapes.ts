@@ -14,115 +14,114 @@ import {isJsonObject, type JsonObject} from './fields.js';
 
 const STRING = '"[^"\\\\\\u0000-\\u001f]*"';
 const NUMBER = '-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][+-]?[0-9]+)?';
-const VALUE = `(?:${STRING}|${NUMBER}|null|true|false)`;
+/** Any value but an object or an array. */
+export const SCALAR = `(?:${STRING}|${NUMBER}|null|true|false)`;
 /** Enough for every table and kind of an ordinary log. A log with more of them is parsed as a whole. */
 const SHAPES_MAX = 24;
 /** Keeps a shape, and the time to compile it, small. */
 const NAMES_MAX = 300;
 
-/** Where a value goes: one entry per object on the way. */
-interface Place {
-  readonly name: string;
-  /** Undefined: a captured value. */
-  readonly inner: readonly Place[] | undefined;
+/** What a scalar must look like to match; `captures`: the part in its one group is wanted. */
+export interface Leaf {
+  readonly pattern: string;
+  readonly captures: boolean;
 }
 
-interface Shape {
+/** Decides on each scalar of the first text, by the names that lead to it; undefined: any scalar matches. */
+export type LeafRule = (path: readonly string[], value: unknown) => Leaf | undefined;
+
+/** Captured texts: undefined only for a group that the shape does not have. */
+export type Captured = readonly (string | undefined)[];
+
+/** Finds the captured text of a path; 0 where nothing was captured. */
+export type GroupOf = (path: readonly string[]) => number;
+
+export interface Lesson<T> {
+  readonly leaf: LeafRule;
+  /** Makes the reader of matched texts of this shape; a reader answers undefined when the text must be parsed. */
+  readonly reader: (groupOf: GroupOf) => (captured: Captured) => T | undefined;
+}
+
+interface Shape<T> {
   readonly pattern: RegExp;
-  readonly places: readonly Place[];
+  readonly read: (captured: Captured) => T | undefined;
 }
 
-export class Shapes {
-  readonly #wanted: ReadonlySet<string>;
-  readonly #shapes: Shape[] = [];
+export class Shapes<T> {
+  readonly #shapes: Shape<T>[] = [];
   /** Shapes that cannot be had, such as one with an array. */
   #refused = 0;
   #reads = 0;
 
-  /** `wanted`: names of the values to keep, at any depth. */
-  constructor(wanted: Iterable<string>) {
-    this.#wanted = new Set(wanted);
-  }
-
-  /** The wanted values of a text of a known shape; undefined when it must be parsed. */
-  read(text: string): JsonObject | undefined {
-    for (const [place, {pattern, places}] of this.#shapes.entries()) {
-      const match = pattern.exec(text);
-      if (match === null) continue;
+  /** What the reader of its shape makes of a text; undefined when the text must be parsed. */
+  read(text: string): T | undefined {
+    for (let place = 0; place < this.#shapes.length; place++) {
+      const shape = this.#shapes[place];
+      const match = shape?.pattern.exec(text);
+      if (shape === undefined || match === null || match === undefined) continue;
       if ((++this.#reads & 63) === 0) this.#raise(place);
-      return new BodyReader(match).read(places);
+      return shape.read(match);
     }
     return undefined;
   }
 
   /** Learns the shape of a text from what a parser made of it. */
-  learn(text: string, parsed: JsonObject): void {
+  learn(text: string, parsed: JsonObject, {leaf, reader}: Lesson<T>): void {
     if (this.#shapes.length >= SHAPES_MAX || this.#refused >= SHAPES_MAX) return;
-    const found = this.#shapeOf(parsed, {names: NAMES_MAX});
-    const pattern = found === undefined ? undefined : new RegExp(`^${found.source}$`);
-    if (found === undefined || pattern?.test(text) !== true) this.#refused++;
-    else this.#shapes.push({pattern, places: found.places});
+    const builder = new PatternBuilder(leaf);
+    const source = builder.object(parsed, []);
+    const pattern = source === undefined ? undefined : new RegExp(`^${source}$`);
+    // Where names come in another order than a parser tells, or twice, not even the first text matches.
+    if (pattern?.test(text) === true) this.#shapes.push({pattern, read: reader(builder.groupOf)});
+    else this.#refused++;
   }
 
   /** Now and then the shape just met changes places with the one before it: the commonest end up in front. */
   #raise(place: number): void {
-    const [before, met] = this.#shapes.slice(place - 1, place + 1);
-    if (place === 0 || before === undefined || met === undefined) return;
+    const [before, met] = this.#shapes.slice(Math.max(0, place - 1), place + 1);
+    if (before === undefined || met === undefined) return;
     this.#shapes.splice(place - 1, 2, met, before);
-  }
-
-  #shapeOf(body: JsonObject, budget: {names: number}): {source: string; places: Place[]} | undefined {
-    const parts: string[] = [];
-    const places: Place[] = [];
-    for (const [name, value] of Object.entries(body)) {
-      if (--budget.names < 0 || Array.isArray(value) || name === '__proto__') return undefined;
-      const label = `${escaped(JSON.stringify(name))}:`;
-      const isWanted = this.#wanted.has(name);
-      if (isJsonObject(value)) {
-        const inner = this.#shapeOf(value, budget);
-        if (inner === undefined) return undefined;
-        parts.push(label + inner.source);
-        if (isWanted || inner.places.length > 0) places.push({name, inner: inner.places});
-      } else {
-        parts.push(isWanted ? `${label}(${VALUE})` : label + VALUE);
-        if (isWanted) places.push({name, inner: undefined});
-      }
-    }
-    return {source: `\\{${parts.join(',')}\\}`, places};
   }
 }
 
-/** Puts the captured values into an object of the shape. */
-class BodyReader {
-  readonly #tokens: readonly string[];
-  #next = 1;
+class PatternBuilder {
+  readonly #leaf: LeafRule;
+  readonly #groups: (readonly string[])[] = [];
+  #names = 0;
 
-  constructor(tokens: readonly string[]) {
-    this.#tokens = tokens;
+  constructor(leaf: LeafRule) {
+    this.#leaf = leaf;
   }
 
-  read(places: readonly Place[]): JsonObject {
-    const body: Record<string, unknown> = {};
-    for (const {name, inner} of places) {
-      body[name] = inner === undefined ? this.#value(this.#tokens[this.#next++] ?? '') : this.read(inner);
+  readonly groupOf: GroupOf = (path) => {
+    const isPath = (other: readonly string[]): boolean =>
+      other.length === path.length && other.every((name, depth) => name === path[depth]);
+    return this.#groups.findIndex(isPath) + 1;
+  };
+
+  /** Undefined for an object that no shape can be made of. */
+  object(body: JsonObject, path: readonly string[]): string | undefined {
+    const parts: string[] = [];
+    for (const [name, value] of Object.entries(body)) {
+      if (++this.#names > NAMES_MAX || Array.isArray(value) || name === '__proto__') return undefined;
+      const inside = [...path, name];
+      const source = isJsonObject(value) ? this.object(value, inside) : this.#scalar(inside, value);
+      if (source === undefined) return undefined;
+      parts.push(`${escaped(JSON.stringify(name))}:${source}`);
     }
-    return body;
+    return `\\{${parts.join(',')}\\}`;
   }
 
-  #value(token: string): unknown {
-    switch (token.charCodeAt(0)) {
-      case 34: // "
-        return token.slice(1, -1);
-      case 110: // n
-        return null;
-      case 116: // t
-        return true;
-      case 102: // f
-        return false;
-      default:
-        return Number(token);
-    }
+  #scalar(path: readonly string[], value: unknown): string {
+    const leaf = this.#leaf(path, value);
+    if (leaf?.captures === true) this.#groups.push(path);
+    return leaf?.pattern ?? SCALAR;
   }
+}
+
+/** Matches this very value. */
+export function same(value: unknown): Leaf {
+  return {pattern: escaped(JSON.stringify(value)), captures: false};
 }
 
 function escaped(text: string): string {

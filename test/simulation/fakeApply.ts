@@ -154,6 +154,10 @@ function planPatch(
   const existed = userBefore !== undefined && amountBefore !== undefined;
   const reset = patch.mode === 'replace' || patch.mode === 'clear';
   const keepsLines = existed && !reset && patch.lines.length === 0;
+  const isKept = keepsLines && input.extraNames.length === 0 && patch.row !== undefined;
+  if (isKept && patch.row.user === userBefore && patch.row.amount === amountBefore) {
+    return {orderKey, linesKey, reset, setLines: [], deleteLines: [], fields: undefined, deleteFields: []};
+  }
   if (!keepsLines && (keys.get(linesKey)?.type ?? 'hash') !== 'hash') throw spoiled(linesKey, 'is no hash');
   const lines = keepsLines ? new Map<string, string>() : new Map(keys.hash(linesKey));
   if (existed) {

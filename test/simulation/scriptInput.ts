@@ -32,46 +32,84 @@ export interface ScriptInput {
   readonly patches: readonly Patch[];
 }
 
+type Text = string | number;
+
 export function readArguments(args: readonly string[]): ScriptInput {
-  let at = 1;
-  const take = (): string => {
-    const text = args[at++];
-    if (text === undefined) throw new Error('the script was given too few arguments');
-    return text;
-  };
-  const takeMany = <T>(one: () => T): T[] => Array.from({length: Number(take())}, one);
-  const pair = (): readonly [string, string] => [take(), take()];
-  const [next, prefix, layout] = [take(), take(), take()];
-  const extraNames = takeMany(take);
-  const takePairs = (): (readonly [string, string])[] => Array.from({length: Number(take()) / 2}, pair);
-  const [sold, spent] = [takePairs(), takePairs()];
-  const [units, revenue] = [BigInt(take()), BigInt(take())];
+  const [, next = '', prefix = '', layout = '', chunk = ''] = args;
+  const [extraNames, sold, spent, sums, created, quarantined, settled, otherCount, others] = JSON.parse(
+    chunk,
+  ) as [string[], Text[], Text[], number[], Text[], Text[], string[], number, Text[]];
+  const [units = 0, revenue = 0, createdCount = 0] = sums;
   const itemFields = new Map<string, readonly [string, string]>();
-  const createdPatches = takeMany((): Patch => {
-    const id = take();
-    const row = takeRow(take, extraNames.length);
-    itemFields.set(id, pair());
-    return {id, mode: 'upsert', row, lines: takeMany(pair)};
+  const createdPatches = new Reader(created).all(createdCount, (reader): Patch => {
+    const id = reader.text();
+    const row = rowOf(reader, extraNames.length);
+    itemFields.set(id, reader.pair());
+    return {id, mode: 'upsert', row, lines: reader.pairs(reader.number() / 2)};
   });
-  const [quarantined, settled] = [takeMany(pair), takeMany(take)];
-  const otherPatches = takeMany((): Patch => {
-    const [id, mode] = [take(), take() as Patch['mode']];
-    const row = mode === 'upsert' || mode === 'replace' ? takeRow(take, extraNames.length) : undefined;
-    return {id, mode, row, lines: takeMany(pair)};
+  const otherPatches = new Reader(others).all(otherCount, (reader): Patch => {
+    const [id, mode] = [reader.text(), reader.text() as Patch['mode']];
+    const row = mode === 'upsert' || mode === 'replace' ? rowOf(reader, extraNames.length) : undefined;
+    return {id, mode, row, lines: reader.pairs(reader.number() / 2)};
   });
-  if (at !== args.length) throw new Error('the script was given too many arguments');
-  const sums = (pairs: (readonly [string, string])[]): Map<string, bigint> =>
-    new Map(pairs.map(([member, number]) => [member, BigInt(number)]));
-  const created = {sold: sums(sold), spent: sums(spent), units, revenue, itemFields};
-  const patches = [...createdPatches, ...otherPatches];
-  const products = sold.map(([product]) => product);
-  return {next, prefix, layout, extraNames, products, created, quarantined, settled, patches};
+  const worked: CreatedSums = {
+    ...{sold: sumsOf(sold), spent: sumsOf(spent), itemFields},
+    ...{units: BigInt(units), revenue: BigInt(revenue)},
+  };
+  return {
+    ...{next, prefix, layout, extraNames, created: worked, settled},
+    products: [...worked.sold.keys()],
+    quarantined: new Reader(quarantined).pairs(quarantined.length / 2),
+    patches: [...createdPatches, ...otherPatches],
+  };
 }
 
-function takeRow(take: () => string, extraColumns: number): NonNullable<Patch['row']> {
-  const [user, amount] = [take(), take()];
+/** Takes one text after the other, to the last one. */
+class Reader {
+  readonly #texts: readonly Text[];
+  #at = 0;
+
+  constructor(texts: readonly Text[]) {
+    this.#texts = texts;
+  }
+
+  all<T>(count: number, one: (reader: this) => T): T[] {
+    const found = Array.from({length: count}, () => one(this));
+    if (this.#at !== this.#texts.length) throw new Error('the script was given too many texts');
+    return found;
+  }
+
+  text(): string {
+    const text = this.#texts[this.#at++];
+    if (typeof text !== 'string') throw new Error('the script was given no text where one belongs');
+    return text;
+  }
+
+  number(): number {
+    const number = this.#texts[this.#at++];
+    if (typeof number !== 'number') throw new Error('the script was given no number where one belongs');
+    return number;
+  }
+
+  pair(): readonly [string, string] {
+    return [this.text(), this.text()];
+  }
+
+  pairs(count: number): (readonly [string, string])[] {
+    return Array.from({length: count}, () => this.pair());
+  }
+}
+
+function sumsOf(texts: readonly Text[]): Map<string, bigint> {
+  const reader = new Reader(texts);
+  const sums = reader.all(texts.length / 2, () => [reader.text(), BigInt(reader.number())] as const);
+  return new Map(sums);
+}
+
+function rowOf(reader: Reader, extraColumns: number): NonNullable<Patch['row']> {
+  const [user, amount] = reader.pair();
   const extra = Array.from({length: extraColumns}, () => {
-    const text = take();
+    const text = reader.text();
     return text.startsWith('+') ? text.slice(1) : null;
   });
   return {user, amount, extra};

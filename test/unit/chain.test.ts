@@ -23,6 +23,8 @@ interface Bench {
   readonly applied: string[];
   /** Next positions of the chunks that were not applied by us. */
   readonly returned: string[];
+  /** Next positions of the chunks whose script is over, or that were never sent. */
+  readonly done: string[];
   readonly breaks: string[];
   readonly send: (next: string) => Promise<void>;
 }
@@ -31,6 +33,7 @@ function bench(stored = 'p0'): Bench {
   const sink = new FakeSink();
   const applied: string[] = [];
   const returned: string[] = [];
+  const done: string[] = [];
   const breaks: string[] = [];
   const chain = new ApplyChain(sink, stored, () => breaks.push(chain.broken?.kind ?? '-'));
   const send = async (next: string): Promise<void> => {
@@ -40,10 +43,11 @@ function bench(stored = 'p0'): Bench {
       quarantine: new Map(),
       onApplied: () => applied.push(next),
       onReturned: () => returned.push(next),
+      onDone: () => done.push(next),
     };
     await chain.send(chunk);
   };
-  return {sink, chain, applied, returned, breaks, send};
+  return {sink, chain, applied, returned, done, breaks, send};
 }
 
 const APPLIED: ApplyOutcome = {kind: 'applied'};
@@ -78,7 +82,7 @@ test('a third script waits until one of two is answered (L1)', async () => {
 });
 
 test('a refusal breaks the chain once; nothing is sent again (I4)', async () => {
-  const {sink, chain, applied, returned, breaks, send} = bench();
+  const {sink, chain, applied, returned, done, breaks, send} = bench();
   await send('p1');
   await send('p2');
   const third = send('p3');
@@ -88,12 +92,13 @@ test('a refusal breaks the chain once; nothing is sent again (I4)', async () => 
   await send('p4');
   await chain.settle();
   expect(returned.sort()).toEqual(['p1', 'p2', 'p3', 'p4']);
+  expect(done.sort()).toEqual(['p1', 'p2', 'p3', 'p4']);
   expect([sink.requests.length, applied, breaks]).toEqual([2, [], ['refused']]);
   expect(chain.broken).toEqual({kind: 'refused', stored: 'p9'});
 });
 
 test('an error breaks the chain and does not count as "not applied" (I4)', async () => {
-  const {sink, chain, applied, returned, breaks, send} = bench();
+  const {sink, chain, applied, returned, done, breaks, send} = bench();
   const lost = new Error('reply lost');
   await send('p1');
   await send('p2');
@@ -103,7 +108,7 @@ test('an error breaks the chain and does not count as "not applied" (I4)', async
   expect([chain.broken, breaks, applied]).toEqual([{kind: 'failed', error: lost}, ['failed'], []]);
   await send('p3');
   // Only that one is known not to be applied.
-  expect([sink.requests.length, returned]).toEqual([2, ['p3']]);
+  expect([sink.requests.length, returned, done]).toEqual([2, ['p3'], ['p1', 'p2', 'p3']]);
 });
 
 test.each([

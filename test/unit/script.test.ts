@@ -57,21 +57,35 @@ test('arguments come in the order that the header gives', () => {
   const settings = {prefix: 'shop:', layout: 'v1 topic=t', extraColumns: ['status', 'note']};
   const quarantine = new Map([['t:0:7', '{}']]);
   const request = {expected: 'a', next: 'b', reduction, quarantine, settled: ['t:0:1', 't:0:2']};
-  expect(scriptArguments(request, settings)).toEqual([
-    ...['a', 'b', 'shop:', 'v1 topic=t'],
-    ...['2', 'status', 'note'],
-    ...['4', '20', '0', '21', '5'],
-    ...['2', '8', '150'],
-    ...['5', '150', '1'],
-    ...['2', '8', '1.50', '+paid', '-', '2', 'product_id:21,quantity:4;product_id:21,quantity:1'],
-    ...['2', '31', '21:1', '30', '21:4'],
-    ...['1', 't:0:7', '{}'],
-    ...['2', 't:0:1', 't:0:2'],
-    '3',
-    ...['1', 'keep', '2', '11', '20:3', '12', ''],
-    ...['3', 'clear', '0'],
-    ...['4', 'replace', '9', '2.00', '+', '++x', '0'],
+  const [expected, next, prefix, layout, chunk = '', ...rest] = scriptArguments(request, settings);
+  expect([expected, next, prefix, layout, rest]).toEqual(['a', 'b', 'shop:', 'v1 topic=t', []]);
+  expect(JSON.parse(chunk)).toEqual([
+    ['status', 'note'],
+    ['20', 0, '21', 5],
+    ['8', 150],
+    [5, 150, 1],
+    [
+      ...['2', '8', '1.50', '+paid', '-', '2', 'product_id:21,quantity:4;product_id:21,quantity:1'],
+      ...[4, '31', '21:1', '30', '21:4'],
+    ],
+    ['t:0:7', '{}'],
+    ['t:0:1', 't:0:2'],
+    3,
+    [
+      ...['1', 'keep', 4, '11', '20:3', '12', ''],
+      ...['3', 'clear', 0],
+      ...['4', 'replace', '9', '2.00', '+', '++x', 0],
+    ],
   ]);
+});
+
+test('half of a surrogate pair goes as the character that UTF-8 has for it; whole pairs and look-alikes go as they are', () => {
+  const texts = ['a\ud800b', '\udfff', '\u{1f600}', '\\ud800'];
+  const reduction = reduce([order('1', {extra: texts})]);
+  const settings = {prefix: '', layout: 'l', extraColumns: ['a', 'b', 'c', 'd']};
+  const [, , , , chunk = ''] = scriptArguments({expected: 'a', next: 'b', reduction}, settings);
+  const sent = (JSON.parse(chunk) as [...unknown[], string[]]).at(-1) as string[];
+  expect(sent.slice(4, 8)).toEqual(['+a\ufffdb', '+\ufffd', '+\u{1f600}', '+\\ud800']);
 });
 
 test('replies are read; unknown ones are a defect, not a success', () => {

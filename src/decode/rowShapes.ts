@@ -1,0 +1,207 @@
+/**
+ * Row events of a known shape, read straight from their texts: what the reader of a shape gives is what decode.ts makes of the
+ * parsed text, and where it could not be, the text must be parsed.
+ *
+ * I8: ids, quantities and amounts are captured as they stand in the text, where they keep the rules of fields.ts (canonical, not
+ * too long), so they are exact at any size.
+ *
+ * Pure: no clock, no I/O.
+ */
+import type {Change} from '../change.js';
+import {AMOUNT_DIGITS_MAX, QUANTITY_DIGITS_MAX} from '../order.js';
+import {extraText, isJsonObject, NeedsExactNumbers, type JsonObject} from './fields.js';
+import type {ExtraColumn, SourceSchema} from './schema.js';
+import {SCALAR, same, Shapes, type Captured, type GroupOf, type Leaf} from './shapes.js';
+
+export interface RowChange {
+  readonly kind: 'change';
+  readonly change: Change;
+  readonly sourceTimeMs: number | null;
+}
+
+/** Where a row event stands in its text. */
+interface Places {
+  readonly table: readonly string[];
+  readonly op: readonly string[];
+  readonly time: readonly string[];
+  readonly row: readonly string[];
+  /** The row before an update; undefined where the text tells none. */
+  readonly before: readonly string[] | undefined;
+  /** Scalars that decide what the text means. */
+  readonly fixed: readonly (readonly string[])[];
+  readonly isDelete: boolean;
+}
+
+const captured = (pattern: string): Leaf => ({pattern, captures: true});
+
+export class RowShapes {
+  readonly #schema: SourceSchema;
+  readonly #shapes = new Shapes<RowChange>();
+  /** A column in two roles would be captured in one of them only. */
+  readonly #isPlain: boolean;
+
+  constructor(schema: SourceSchema) {
+    this.#schema = schema;
+    const {id, userId, totalAmount} = schema.orders;
+    this.#isPlain = !schema.extraColumns.some(({name}) => [id, userId, totalAmount].includes(name));
+  }
+
+  /** Undefined when the text must be parsed. */
+  read(text: string): RowChange | undefined {
+    return this.#shapes.read(text);
+  }
+
+  /** Learns from the text of a change, and what a parser made of it. */
+  learn(text: string, parsed: JsonObject): void {
+    const places = placesIn(parsed);
+    if (places === undefined || !this.#isPlain) return;
+    const isOrder = valueAt(parsed, places.table) === this.#schema.orders.table;
+    this.#shapes.learn(text, parsed, {
+      leaf: (path, value) => this.#leafOf(places, isOrder, {path, value}),
+      reader: (groupOf) => (isOrder ? this.#orderReader(places, groupOf) : this.#lineReader(places, groupOf)),
+    });
+  }
+
+  #leafOf(
+    places: Places,
+    isOrder: boolean,
+    {path, value}: {path: readonly string[]; value: unknown},
+  ): Leaf | undefined {
+    const {table, op, time, row, before, fixed, isDelete} = places;
+    const is = (other: readonly string[]): boolean => samePath(path, other);
+    if (is(table) || fixed.some(is)) return same(value);
+    if (is(op)) return isDelete ? same(value) : captured('"([cru])"');
+    if (is(time)) return typeof value === 'number' ? captured('([0-9]{1,15})') : same(value);
+    const column = path.at(-1) ?? '';
+    if (samePath(path.slice(0, -1), row)) return this.#columnLeaf(isOrder, isDelete, {column, value});
+    const isBefore = before !== undefined && samePath(path.slice(0, -1), before);
+    return isBefore && this.#ids(isOrder).includes(column) ? wholeNumberLeaf(value) : undefined;
+  }
+
+  #columnLeaf(
+    isOrder: boolean,
+    isDelete: boolean,
+    {column, value}: {column: string; value: unknown},
+  ): Leaf | undefined {
+    const {orders, lines, extraColumns, moneyDecimals} = this.#schema;
+    if (this.#ids(isOrder).includes(column)) return wholeNumberLeaf(value);
+    if (isDelete) return undefined;
+    if (column === (isOrder ? orders.userId : lines.productId)) return wholeNumberLeaf(value);
+    if (!isOrder && column === lines.quantity) return wholeNumberLeaf(value, QUANTITY_DIGITS_MAX);
+    if (isOrder && column === orders.totalAmount) return amountLeaf(moneyDecimals);
+    return isOrder && extraColumns.some(({name}) => name === column) ? captured(`(${SCALAR})`) : undefined;
+  }
+
+  #ids(isOrder: boolean): readonly string[] {
+    const {orders, lines} = this.#schema;
+    return isOrder ? [orders.id] : [lines.id, lines.orderId];
+  }
+
+  #orderReader(places: Places, groupOf: GroupOf): (texts: Captured) => RowChange | undefined {
+    const {orders, extraColumns} = this.#schema;
+    const inRow = (column: string): number => groupOf([...places.row, column]);
+    const [id, user, amount] = [inRow(orders.id), inRow(orders.userId), inRow(orders.totalAmount)];
+    const [op, time] = [groupOf(places.op), groupOf(places.time)];
+    const idBefore = places.before === undefined ? id : groupOf([...places.before, orders.id]);
+    const extras = extraColumns.map((column) => ({column, group: inRow(column.name)}));
+    return (texts) => {
+      const orderId = texts[id] ?? '';
+      const sourceTimeMs = time === 0 ? null : Number(texts[time]);
+      if (places.isDelete) return {kind: 'change', change: {kind: 'order-deleted', orderId}, sourceTimeMs};
+      if (texts[idBefore] !== orderId) return undefined;
+      const extra = extras.length === 0 ? NO_EXTRA : extraTexts(extras, texts);
+      if (extra === undefined) return undefined;
+      const row = {userId: texts[user] ?? '', totalAmount: texts[amount] ?? '', extra};
+      const change: Change =
+        texts[op] === 'u'
+          ? {kind: 'order-upserted', orderId, row}
+          : {kind: 'order-upserted', orderId, row, isCreate: true};
+      return {kind: 'change', change, sourceTimeMs};
+    };
+  }
+
+  #lineReader(places: Places, groupOf: GroupOf): (texts: Captured) => RowChange | undefined {
+    const {lines} = this.#schema;
+    const inRow = (column: string): number => groupOf([...places.row, column]);
+    const [id, order, product, count] = [
+      ...[inRow(lines.id), inRow(lines.orderId), inRow(lines.productId), inRow(lines.quantity)],
+    ] as [number, number, number, number];
+    const time = groupOf(places.time);
+    const before = places.before ?? places.row;
+    const [idBefore, orderBefore] = [groupOf([...before, lines.id]), groupOf([...before, lines.orderId])];
+    return (texts) => {
+      const [lineId = '', orderId = ''] = [texts[id], texts[order]];
+      const sourceTimeMs = time === 0 ? null : Number(texts[time]);
+      if (places.isDelete)
+        return {kind: 'change', change: {kind: 'line-deleted', orderId, lineId}, sourceTimeMs};
+      if (texts[idBefore] !== lineId || texts[orderBefore] !== orderId) return undefined;
+      const line = {productId: texts[product] ?? '', quantity: texts[count] ?? ''};
+      return {kind: 'change', change: {kind: 'line-upserted', orderId, lineId, line}, sourceTimeMs};
+    };
+  }
+}
+
+const NO_EXTRA: readonly (string | null)[] = [];
+
+function extraTexts(
+  extras: readonly {column: ExtraColumn; group: number}[],
+  texts: Captured,
+): (string | null)[] | undefined {
+  try {
+    return extras.map(({column, group}) =>
+      extraText(
+        {[column.name]: group === 0 ? null : (JSON.parse(texts[group] ?? 'null') as unknown)},
+        column,
+      ),
+    );
+  } catch (error) {
+    if (error instanceof NeedsExactNumbers) return undefined;
+    throw error;
+  }
+}
+
+/** As wholeNumber() and quantity() in fields.ts take it. */
+function wholeNumberLeaf(value: unknown, digitsMax?: number): Leaf {
+  const more = digitsMax === undefined ? '*' : `{0,${digitsMax - 1}}`;
+  const digits = `(0|-?[1-9][0-9]${more})`;
+  return captured(typeof value === 'string' ? `"${digits}"` : digits);
+}
+
+/** As money() in fields.ts takes it. */
+function amountLeaf(decimals: number): Leaf {
+  const more = Math.max(0, AMOUNT_DIGITS_MAX - decimals - 1);
+  const fraction = decimals === 0 ? '' : `\\.[0-9]{${decimals}}`;
+  return captured(`"(-?(?:0|[1-9][0-9]{0,${more}})${fraction})"`);
+}
+
+/** Where decode.ts finds the row event of this text. */
+function placesIn(parsed: JsonObject): Places | undefined {
+  const base = 'payload' in parsed && 'schema' in parsed ? ['payload'] : [];
+  const body = base.length === 0 ? parsed : parsed['payload'];
+  if (!isJsonObject(body)) return undefined;
+  const at = (...names: string[]): readonly string[] => [...base, ...names];
+  if (isJsonObject(body['source'])) {
+    if (typeof body['op'] !== 'string') return undefined;
+    const isDelete = body['op'] === 'd';
+    const hasBefore = !isDelete && isJsonObject(body['before']);
+    return {
+      ...{table: at('source', 'table'), op: at('op'), time: at('source', 'ts_ms')},
+      ...{row: at(isDelete ? 'before' : 'after'), before: hasBefore ? at('before') : undefined},
+      // Where one of them is no row, it must stay so: an update is held against the row before it.
+      ...{fixed: [at('before'), at('after')], isDelete},
+    };
+  }
+  const isDelete = body['__op'] === 'd' || body['__deleted'] === 'true' || body['__deleted'] === true;
+  return {
+    ...{table: at('__table'), op: at('__op'), time: at('__source_ts_ms'), row: base, before: undefined},
+    ...{fixed: [at('__deleted')], isDelete},
+  };
+}
+
+function valueAt(body: JsonObject, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, name) => (isJsonObject(value) ? value[name] : undefined), body);
+}
+
+function samePath(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, depth) => name === b[depth]);
+}

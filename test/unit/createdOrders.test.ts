@@ -1,0 +1,111 @@
+/** What a chunk makes of the orders that it creates, held to the plain model of the log. */
+import fc from 'fast-check';
+import {createdOrders, lineText} from '../../src/apply/createdOrders.js';
+import type {Change} from '../../src/change.js';
+import {reduce} from '../../src/reduce/reduce.js';
+import {line, lineGone, order, orderGone} from '../support/changes.js';
+import {OrderModel} from '../support/orderModel.js';
+
+const created = (id: string, user: string, total: string): Change => order(id, {user, total, isCreate: true});
+
+test('only orders whose first change in the chunk is their creation, and that nothing is deleted from, are taken', () => {
+  const reduction = reduce([
+    created('1', '7', '1.00'),
+    order('2', {total: '2.00'}),
+    line('3/31'),
+    created('3', '7', '3.00'),
+    created('4', '7', '4.00'),
+    orderGone('4'),
+    created('5', '7', '5.00'),
+    orderGone('5'),
+    created('5', '7', '5.50'),
+    created('6', '7', '6.00'),
+    lineGone('6/61'),
+    created('7', '7', '7.00'),
+    line('7/71'),
+    order('7', {user: '8', total: '7.50'}),
+  ]);
+  const {orders, spent, revenue} = createdOrders(reduction);
+  expect(orders.map(({orderId}) => orderId)).toEqual(['1', '7']);
+  expect(orders[1]?.row).toMatchObject({userId: '8', totalAmount: '7.50'});
+  expect([[...spent], revenue]).toEqual([
+    [
+      ['7', 100],
+      ['8', 750],
+    ],
+    850,
+  ]);
+});
+
+test('an update or a delete that comes first is no creation, whatever follows (I2)', () => {
+  for (const first of [order('1'), orderGone('1'), line('1/11'), lineGone('1/11')]) {
+    expect([...reduce([first, created('1', '7', '1.00')]).created]).toEqual([]);
+  }
+  expect([...reduce([created('1', '7', '1.00'), order('1')]).created]).toEqual(['1']);
+});
+
+test('items come in the order of their line ids, by number, whatever their length and sign', () => {
+  const ids = [
+    '-100',
+    '-30',
+    '-20',
+    '-3',
+    '0',
+    '7',
+    '20',
+    '30',
+    '100',
+    '9007199254740993',
+    '9007199254740995',
+  ];
+  fc.assert(
+    fc.property(fc.shuffledSubarray(ids, {minLength: 1}), (chosen) => {
+      const lines = chosen.map((id) => line(`1/${id}`, {product: '5', quantity: String(ids.indexOf(id))}));
+      const [found] = createdOrders(reduce([created('1', '7', '1.00'), ...lines])).orders;
+      const sorted = ids.filter((id) => chosen.includes(id));
+      const items = sorted.map((id) => `product_id:5,quantity:${ids.indexOf(id)}`);
+      expect([found?.itemsCount, found?.items]).toEqual([chosen.length, items.join(';')]);
+      const texts = chosen.flatMap((id) => [
+        id,
+        lineText({productId: '5', quantity: String(ids.indexOf(id))}),
+      ]);
+      expect(found?.lines).toEqual(texts);
+    }),
+  );
+});
+
+const creation = fc
+  .record({
+    id: fc.constantFrom('1', '2', '3', '9007199254740993'),
+    user: fc.constantFrom('7', '8'),
+    total: fc.constantFrom('0.00', '45.99', '-3.50', '9999999999.99'),
+    lines: fc.uniqueArray(fc.constantFrom('3', '20', '100'), {maxLength: 3}),
+    product: fc.constantFrom('10', '11'),
+    quantity: fc.constantFrom('0', '3', '-2', '2147483647'),
+  })
+  .map(({id, user, total, lines, product, quantity}) => [
+    created(id, user, total),
+    ...lines.map((one) => line(`${id}/${one}`, {product, quantity})),
+  ]);
+
+test('sums and items are those that the log makes of these orders (I7)', () => {
+  fc.assert(
+    fc.property(fc.uniqueArray(creation, {selector: ([first]) => first?.orderId, maxLength: 4}), (all) => {
+      const changes = all.flat();
+      const {orders, sold, spent, units, revenue} = createdOrders(reduce(changes));
+      const content = OrderModel.of(changes).content('', []);
+      const totals = {orders: orders.length, units, revenue};
+      expect(content['report:totals']).toEqual(
+        Object.fromEntries(Object.entries(totals).map(([name, sum]) => [name, String(sum)])),
+      );
+      for (const [product, count] of sold) expect(content[`product:${product}:sold`]).toBe(String(count));
+      const living = [...spent]
+        .filter(([, amount]) => amount !== 0)
+        .map(([user, amount]) => [user, String(amount)]);
+      expect(Object.fromEntries(living)).toEqual(content['report:users'] ?? {});
+      for (const {orderId, itemsCount, items} of orders) {
+        expect(content[`order:${orderId}`]).toMatchObject({items_count: String(itemsCount), items});
+      }
+    }),
+  );
+});

@@ -1,0 +1,40 @@
+/** Places at Redis, shared by the partitions of a worker. */
+import {Slots} from '../../src/apply/slots.js';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('no more than the limit are held at a time; whoever comes first is served first (L1)', async () => {
+  const slots = new Slots(2);
+  const [first, second] = [await slots.take(), await slots.take()];
+  const served: string[] = [];
+  const [third, fourth] = ['third', 'fourth'].map(async (name) => {
+    const release = await slots.take();
+    served.push(name);
+    return release;
+  });
+  await turn();
+  expect(served).toEqual([]);
+  second();
+  await turn();
+  expect(served).toEqual(['third']);
+  first();
+  await turn();
+  expect(served).toEqual(['third', 'fourth']);
+  (await third)!();
+  (await fourth)!();
+  await slots.take();
+  await slots.take();
+});
+
+test('a slot is given back once, however often that is said (L1)', async () => {
+  const slots = new Slots(1);
+  const release = await slots.take();
+  release();
+  release();
+  await slots.take();
+  let isServed = false;
+  void slots.take().then(() => (isServed = true));
+  release();
+  await turn();
+  expect(isServed).toBe(false);
+});
