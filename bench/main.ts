@@ -2,20 +2,26 @@
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {cpus, totalmem} from 'node:os';
 import {parseArgs} from 'node:util';
+import {unreachable} from '../src/assert.js';
 import {startStack, type StackMode} from '../stack/stack.js';
 import {EXIT_CODE, messageOf, StackError} from '../stack/stackError.js';
-import {compare} from './compare.js';
-import {tableOf} from './table.js';
+import {compare, type Result} from './compare.js';
+import {latency, latencyTable} from './latency.js';
+import {barPlot, type Bar} from './plot.js';
+import {scale, scaleTable} from './scale.js';
+import {median, tableOf} from './table.js';
 
 const HELP = `Replays one topic with this worker and with what one would write instead, in turns, and checks each final state.
 
 Usage: npm run bench -- [options]
-  --events N   row events in the topic (1000000)
+  --latency    instead: from MySQL's commit to Redis at three rates, and what another client of Redis waits during a replay
+  --scale      instead: what an event costs as events and products grow
+  --events N   row events in the topic (1000000); with --scale the most (5000000)
   --rounds N   each runs so often; medians count (3)
   --native     native servers; --docker: containers
   --keep       leave the servers up, for a second run on the same topics
   --help
-The table goes to stdout, everything to bench/results/compare.json. Load from anything else makes the figures worthless.
+The table goes to stdout, everything to bench/results/, with a plot of the comparison. Load from anything else makes the figures worthless.
 `;
 
 process.exitCode = await main();
@@ -42,6 +48,7 @@ async function main(): Promise<number> {
 }
 
 interface Options {
+  readonly what: 'compare' | 'latency' | 'scale';
   readonly events: number;
   readonly rounds: number;
   readonly mode: StackMode | undefined;
@@ -52,7 +59,9 @@ function readOptions(args: string[]): Options | undefined {
   const {values} = parseArgs({
     args,
     options: {
-      events: {type: 'string', default: '1000000'},
+      latency: {type: 'boolean', default: false},
+      scale: {type: 'boolean', default: false},
+      events: {type: 'string'},
       rounds: {type: 'string', default: '3'},
       native: {type: 'boolean'},
       docker: {type: 'boolean'},
@@ -62,8 +71,11 @@ function readOptions(args: string[]): Options | undefined {
   });
   if (values.help === true) return undefined;
   const mode = values.native === true ? 'native' : values.docker === true ? 'docker' : undefined;
+  if (values.latency && values.scale) throw new Error('--latency and --scale exclude each other');
+  const what = values.latency ? 'latency' : values.scale ? 'scale' : 'compare';
   return {
-    events: wholeNumber('--events', values.events, 1_000),
+    what,
+    events: wholeNumber('--events', values.events ?? (what === 'scale' ? '5000000' : '1000000'), 1_000),
     rounds: wholeNumber('--rounds', values.rounds, 1),
     ...{mode, keep: values.keep},
   };
@@ -75,7 +87,7 @@ function wholeNumber(name: string, text: string, min: number): number {
   throw new Error(`${name} must be a whole number from ${min}`);
 }
 
-async function onStack({events, rounds, mode, keep}: Options): Promise<number> {
+async function onStack({what, events, rounds, mode, keep}: Options): Promise<number> {
   const tell = (line: string): void => void process.stderr.write(`${line}\n`);
   const stack = await startStack({
     name: 'bench',
@@ -85,18 +97,54 @@ async function onStack({events, rounds, mode, keep}: Options): Promise<number> {
   });
   try {
     const plan = {events, products: 1_000, users: 10_000, seed: 1};
-    const results = await compare(stack.env, {plan, rounds}, tell);
-    const machine = {
-      cores: cpus().length,
-      memoryGiB: Math.round(totalmem() / 2 ** 30),
-      node: process.version,
-    };
-    mkdirSync('bench/results', {recursive: true});
-    writeFileSync('bench/results/compare.json', `${JSON.stringify({machine, plan, results}, null, 1)}\n`);
-    process.stdout.write(`${tableOf(results)}\n`);
-    const isRight = results.every(({rounds: all}) => all.every(({verdict}) => (verdict?.wrong ?? 0) === 0));
-    return isRight ? 0 : EXIT_CODE.unexpected;
+    switch (what) {
+      case 'latency': {
+        const found = await latency(stack.env, plan, tell);
+        return report(what, {plan, ...found}, latencyTable(found));
+      }
+      case 'scale': {
+        const rows = await scale(stack.env, plan, {eventsMax: events, tell});
+        return report(what, {rows}, scaleTable(rows));
+      }
+      case 'compare': {
+        const results = await compare(stack.env, {plan, rounds}, tell);
+        report(what, {plan, results}, tableOf(results));
+        writeFileSync(
+          'bench/results/compare.svg',
+          barPlot(`Row events a second, ${events} replayed`, barsOf(results)),
+        );
+        const isRight = results.every(({rounds: all}) =>
+          all.every(({verdict}) => (verdict?.wrong ?? 0) === 0),
+        );
+        return isRight ? 0 : EXIT_CODE.unexpected;
+      }
+      default:
+        return unreachable(what);
+    }
   } finally {
     if (!keep) await stack.down();
   }
+}
+
+/** Writes the table to stdout, and everything to bench/results/. */
+function report(name: string, found: object, table: string): number {
+  const machine = {
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+  };
+  mkdirSync('bench/results', {recursive: true});
+  writeFileSync(`bench/results/${name}.json`, `${JSON.stringify({machine, ...found}, null, 1)}\n`);
+  process.stdout.write(`${table}\n`);
+  return 0;
+}
+
+function barsOf(results: readonly Result[]): Bar[] {
+  return results.map(({name, form, rounds}) => {
+    const rates = rounds.map(({eventsPerSecond}) => eventsPerSecond);
+    return {
+      ...{label: `${name}, ${form}`, value: median(rates)},
+      ...{range: [Math.min(...rates), Math.max(...rates)], isOurs: name.startsWith('order projector')},
+    };
+  });
 }

@@ -246,9 +246,9 @@ export const SETTINGS = {
   chunkOrdersMax: {
     env: 'CHUNK_ORDERS_MAX',
     schema: whole(1, 500),
-    default: '300',
-    example: '300',
-    desc: 'Orders in one script: bounds how long Redis is blocked.',
+    default: '100',
+    example: '200',
+    desc: 'Orders in one script: bounds how long Redis is blocked. With 200 a replay is faster by a tenth or two.',
   },
   chunkRecordsMax: {
     env: 'CHUNK_RECORDS_MAX',

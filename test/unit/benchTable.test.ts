@@ -1,5 +1,7 @@
-/** The table of a comparison. */
+/** The numbers, the table and the plot of a comparison. */
 import type {Result, Round} from '../../bench/compare.js';
+import {percentiles} from '../../bench/percentiles.js';
+import {barPlot} from '../../bench/plot.js';
 import {median, tableOf} from '../../bench/table.js';
 
 function round(eventsPerSecond: number, wrong?: number): Round {
@@ -26,4 +28,24 @@ test('medians, ranges and the worst final state', () => {
   expect(sound).toBe('| sound | compact | 20,000 | 10,000 to 30,000 | 25.0 | 12.5 | 100 |  | right |');
   expect(unsound).toContain('WRONG (3 of 10)');
   expect(ceiling).toContain('writes nothing');
+});
+
+test('percentiles are samples, by the nearest rank', () => {
+  const samples = Array.from({length: 200}, (_, i) => 200 - i);
+  expect(percentiles(samples)).toEqual({count: 200, p50Ms: 100, p99Ms: 198, maxMs: 200});
+  expect(percentiles([7])).toEqual({count: 1, p50Ms: 7, p99Ms: 7, maxMs: 7});
+  expect(percentiles([])).toMatchObject({count: 0, p50Ms: NaN});
+});
+
+test('bars are as long as their values, and texts are escaped', () => {
+  const plot = barPlot('a < b', [
+    {label: 'x & y', value: 50, range: [40, 100]},
+    {label: 'ours', value: 100, isOurs: true},
+  ]);
+  expect(plot).toContain('a &lt; b');
+  expect(plot).toContain('x &amp; y');
+  const widths = [...plot.matchAll(/<rect x="380" y="\d+" width="([\d.]+)"/g)].map(([, width]) =>
+    Number(width),
+  );
+  expect(widths).toEqual([215, 430]);
 });

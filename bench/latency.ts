@@ -1,0 +1,209 @@
+/**
+ * How long a row takes from MySQL's commit until Redis shows it, under a steady load, and what another client of that Redis
+ * waits while a backlog is replayed.
+ *
+ * Two spans: MySQL to Kafka ends with the time that the producer, Kafka Connect, gave to the record; the rest is ours. All
+ * clocks are one, its resolution is a millisecond.
+ */
+import {Redis} from 'ioredis';
+import mysql, {type Connection, type ResultSetHeader} from 'mysql2/promise';
+import {workerVariables, type StackEnv} from '../stack/environment.js';
+import {until} from '../stack/until.js';
+import {WorkerProcess} from '../stack/worker.js';
+import {runWorkers} from './contenders.js';
+import {Neighbour} from './neighbour.js';
+import {percentiles, type Percentiles} from './percentiles.js';
+import type {ShopPlan} from './shop.js';
+import {endsAfter, fillTopic, kafkaOf} from './topic.js';
+
+const RATES = [100, 1_000, 5_000];
+const RUN_MS = 20_000;
+const TICK_MS = 50;
+const LINES = 4;
+
+export interface RateLatency {
+  /** Row events per second: wanted, and reached. */
+  readonly rate: number;
+  readonly reached: number;
+  readonly mysqlToKafka: Percentiles;
+  readonly kafkaToRedis: Percentiles;
+  readonly total: Percentiles;
+}
+
+export interface Latency {
+  readonly rates: readonly RateLatency[];
+  /** GETs of another client, during a replay of this many events. */
+  readonly replayedEvents: number;
+  readonly neighbour: Percentiles;
+}
+
+/** An order whose way is timed. */
+interface Probe {
+  readonly committedMs: number;
+  readonly seenMs: number;
+}
+
+export async function latency(env: StackEnv, plan: ShopPlan, tell: (line: string) => void): Promise<Latency> {
+  const redis = new Redis(env.redis.url);
+  await redis.flushall();
+  const rates = await live(env, redis, tell);
+  tell(`replaying ${plan.events} row events beside a client that reads ...`);
+  const topic = await fillTopic(env.kafka.brokers, 'compact', plan);
+  const ends = endsAfter(plan);
+  await redis.flushall();
+  const neighbour = new Neighbour(env.redis.url);
+  await runWorkers(1, {env, topic, ends});
+  await neighbour.stop();
+  redis.disconnect();
+  return {rates, replayedEvents: plan.events, neighbour: percentiles(neighbour.samplesMs)};
+}
+
+async function live(env: StackEnv, redis: Redis, tell: (line: string) => void): Promise<RateLatency[]> {
+  const variables = workerVariables(env);
+  const command = new WorkerProcess(variables, ['connector', 'apply']);
+  if ((await command.exited).code !== 0)
+    throw new Error(`the connector does not run: ${command.output.trim()}`);
+  const worker = new WorkerProcess(variables);
+  const connection = await mysql.createConnection(env.mysql);
+  const times = await RecordTimes.open(env);
+  const load = new Load(connection, redis);
+  const rates: RateLatency[] = [];
+  try {
+    // The first orders wait for the worker's start.
+    await load.run(RATES[0] ?? 0, 2_000);
+    for (const rate of RATES) {
+      tell(`${rate} row events a second for ${RUN_MS / 1_000} s ...`);
+      const {probes, rows, seconds} = await load.run(rate, RUN_MS);
+      const sentMs = await times.of([...probes.keys()]);
+      const spans = [...probes].map(([id, probe]) => ({...probe, sentMs: sentMs.get(id) ?? NaN}));
+      rates.push({
+        ...{rate, reached: rows / seconds},
+        mysqlToKafka: percentiles(spans.map((span) => span.sentMs - span.committedMs)),
+        kafkaToRedis: percentiles(spans.map((span) => span.seenMs - span.sentMs)),
+        total: percentiles(spans.map((span) => span.seenMs - span.committedMs)),
+      });
+    }
+  } finally {
+    await worker.end('SIGTERM');
+    await times.close();
+    await connection.end();
+  }
+  return rates;
+}
+
+interface LoadResult {
+  readonly probes: ReadonlyMap<string, Probe>;
+  readonly rows: number;
+  readonly seconds: number;
+}
+
+/** Transactions at a steady rate; the last order of each is a probe. */
+class Load {
+  readonly #mysql: Connection;
+  readonly #redis: Redis;
+
+  constructor(connection: Connection, redis: Redis) {
+    this.#mysql = connection;
+    this.#redis = redis;
+  }
+
+  async run(rate: number, forMs: number): Promise<LoadResult> {
+    const orders = Math.max(1, Math.round((rate * TICK_MS) / 1_000 / (1 + LINES)));
+    const probes = new Map<string, Probe>();
+    const watched: Promise<void>[] = [];
+    const begin = performance.now();
+    let rows = 0;
+    for (let tick = 0; performance.now() - begin < forMs; tick++) {
+      const id = await this.#transaction(orders);
+      const committedMs = Date.now();
+      watched.push(this.#seen(id).then((seenMs) => void probes.set(id, {committedMs, seenMs})));
+      rows += orders * (1 + LINES);
+      const waitMs = begin + (tick + 1) * TICK_MS - performance.now();
+      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    }
+    const seconds = (performance.now() - begin) / 1_000;
+    await Promise.all(watched);
+    return {probes, rows, seconds};
+  }
+
+  /** Returns the id of its last order. */
+  async #transaction(orders: number): Promise<string> {
+    await this.#mysql.beginTransaction();
+    const rows = Array.from({length: orders}, (_, index) => [1 + (index % 500), '45.99']);
+    const [{insertId}] = await this.#mysql.query<ResultSetHeader>(
+      'INSERT INTO orders (user_id, total_amount) VALUES ?',
+      [rows],
+    );
+    const lines = rows.flatMap((_, index) =>
+      Array.from({length: LINES}, (_line, line) => [insertId + index, 1 + ((index + line) % 200), 1, '9.99']),
+    );
+    await this.#mysql.query('INSERT INTO order_items (order_id, product_id, quantity, unit_price) VALUES ?', [
+      lines,
+    ]);
+    await this.#mysql.commit();
+    return String(insertId + orders - 1);
+  }
+
+  async #seen(id: string): Promise<number> {
+    const deadline = performance.now() + 60_000;
+    while ((await this.#redis.exists(`order:${id}`)) === 0) {
+      if (performance.now() > deadline) throw new Error(`order ${id} did not come to Redis within 60 s`);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    return Date.now();
+  }
+}
+
+/** When the producer sent the first record of each order. */
+class RecordTimes {
+  readonly #sentMs = new Map<string, number>();
+  readonly #consumer;
+
+  private constructor(env: StackEnv) {
+    this.#consumer = kafkaOf(env.kafka.brokers).consumer({groupId: `bench-times-${process.pid}`});
+  }
+
+  static async open(env: StackEnv): Promise<RecordTimes> {
+    const times = new RecordTimes(env);
+    await times.#consumer.connect();
+    await times.#consumer.subscribe({topic: env.topic, fromBeginning: true});
+    await times.#consumer.run({
+      eachBatch: async ({batch}) => {
+        for (const {key, timestamp} of batch.messages) {
+          const id = key?.toString() ?? '';
+          if (!times.#sentMs.has(id)) times.#sentMs.set(id, Number(timestamp));
+        }
+        await Promise.resolve();
+      },
+    });
+    return times;
+  }
+
+  async of(ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    await until(
+      () => ids.every((id) => this.#sentMs.has(id)),
+      () => 'the records of all probes',
+      60_000,
+    );
+    return this.#sentMs;
+  }
+
+  async close(): Promise<void> {
+    await this.#consumer.disconnect();
+  }
+}
+
+export function latencyTable({rates, replayedEvents, neighbour}: Latency): string {
+  const cell = ({p50Ms, p99Ms, maxMs}: Percentiles): string =>
+    [p50Ms, p99Ms, maxMs].map((ms) => ms.toFixed(ms < 10 ? 1 : 0)).join(' / ');
+  const rows = rates.map(({rate, reached, mysqlToKafka, kafkaToRedis, total}) =>
+    [rate, Math.round(reached), cell(mysqlToKafka), cell(kafkaToRedis), cell(total)].join(' | '),
+  );
+  return [
+    '| Row events/s wanted | reached | MySQL to Kafka, ms p50 / p99 / max | Kafka to Redis | in all |',
+    `|${' --- |'.repeat(5)}`,
+    ...rows.map((row) => `| ${row} |`),
+    '',
+    `GET of another client while ${replayedEvents} row events are replayed, ms p50 / p99 / max: ${cell(neighbour)}`,
+  ].join('\n');
+}

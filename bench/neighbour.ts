@@ -1,0 +1,32 @@
+/** Another client of the same Redis: how long its GETs take while something else goes on. */
+import {Redis} from 'ioredis';
+
+const PAUSE_MS = 1;
+
+export class Neighbour {
+  readonly samplesMs: number[] = [];
+  readonly #redis: Redis;
+  readonly #end = new AbortController();
+  readonly #running: Promise<void>;
+
+  /** Asks on and on, with a pause of a millisecond, until `stop`. */
+  constructor(url: string) {
+    this.#redis = new Redis(url);
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#end.abort();
+    await this.#running;
+    this.#redis.disconnect();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#end.signal.aborted) {
+      const begin = performance.now();
+      await this.#redis.get('product:1:sold');
+      this.samplesMs.push(performance.now() - begin);
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/** What an event costs, and how much memory it takes, as the work grows: more events, more products, other forms of hashes. */
+import {Redis} from 'ioredis';
+import type {StackEnv} from '../stack/environment.js';
+import {runWorkers} from './contenders.js';
+import type {ShopPlan} from './shop.js';
+import {endsAfter, fillTopic} from './topic.js';
+
+const EVENTS = [10_000, 100_000, 1_000_000, 5_000_000];
+const PRODUCTS = [1_000, 10_000, 100_000, 1_000_000];
+const EVENTS_PER_PRODUCT_RUN = 200_000;
+/** What Redis has by itself, and what stack/ sets: the longest value of a hash in the compact form. */
+const LISTPACK_BYTES = [64, 1_024];
+
+export interface ScaleRow {
+  readonly events: number;
+  readonly products: number;
+  readonly listpackBytes: number;
+  readonly eventsPerSecond: number;
+  readonly workerMicroseconds: number | null;
+  readonly redisMicroseconds: number;
+  readonly workerMemoryMaxBytes: number | null;
+  readonly redisBytesPerOrder: number;
+}
+
+/** Leaves out what has more events than `eventsMax`. */
+export async function scale(
+  env: StackEnv,
+  base: ShopPlan,
+  {eventsMax, tell}: {eventsMax: number; tell: (line: string) => void},
+): Promise<ScaleRow[]> {
+  const redis = new Redis(env.redis.url);
+  const [, listpack = '1024'] = await redis.config('GET', 'hash-max-listpack-value');
+  const rows: ScaleRow[] = [];
+  const few = Math.min(EVENTS_PER_PRODUCT_RUN, eventsMax);
+  const listpackBytes = Number(listpack);
+  const runs: {plan: ShopPlan; listpackBytes: number}[] = [
+    ...EVENTS.filter((events) => events <= eventsMax).map((events) => ({
+      plan: {...base, events},
+      listpackBytes,
+    })),
+    ...PRODUCTS.map((products) => ({plan: {...base, events: few, products}, listpackBytes})),
+    ...LISTPACK_BYTES.map((bytes) => ({plan: {...base, events: few}, listpackBytes: bytes})),
+  ];
+  try {
+    for (const run of runs) {
+      const {events, products} = run.plan;
+      tell(`${events} row events, ${products} products, hashes compact up to ${run.listpackBytes} bytes ...`);
+      await redis.config('SET', 'hash-max-listpack-value', run.listpackBytes);
+      rows.push(await oneRow(env, redis, run));
+    }
+  } finally {
+    await redis.config('SET', 'hash-max-listpack-value', listpack);
+    redis.disconnect();
+  }
+  return rows;
+}
+
+async function oneRow(
+  env: StackEnv,
+  redis: Redis,
+  {plan, listpackBytes}: {plan: ShopPlan; listpackBytes: number},
+): Promise<ScaleRow> {
+  const topic = await fillTopic(env.kafka.brokers, 'compact', plan);
+  await redis.flushall();
+  const [cpuBefore, memoryBefore] = await usage(redis);
+  const ran = await runWorkers(1, {env, topic, ends: endsAfter(plan)});
+  const [cpu, memory] = await usage(redis);
+  const orders = Number(await redis.hget('report:totals', 'orders'));
+  return {
+    ...{events: plan.events, products: plan.products, listpackBytes},
+    eventsPerSecond: ran.records / ran.seconds,
+    workerMicroseconds: ran.cpuSeconds === null ? null : (ran.cpuSeconds * 1e6) / ran.records,
+    redisMicroseconds: ((cpu - cpuBefore) * 1e6) / ran.records,
+    workerMemoryMaxBytes: ran.memoryMaxBytes,
+    redisBytesPerOrder: (memory - memoryBefore) / orders,
+  };
+}
+
+/** Seconds of processor time, and bytes of data. */
+async function usage(redis: Redis): Promise<[number, number]> {
+  const info = `${await redis.info('cpu')}\n${await redis.info('memory')}`;
+  const of = (name: string): number => Number(new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1] ?? 0);
+  return [of('used_cpu_sys') + of('used_cpu_user'), of('used_memory')];
+}
+
+export function scaleTable(rows: readonly ScaleRow[]): string {
+  const thousands = (number: number): string => Math.round(number).toLocaleString('en-US');
+  const cells = rows.map((row) => [
+    ...[thousands(row.events), thousands(row.products), String(row.listpackBytes)],
+    ...[
+      thousands(row.eventsPerSecond),
+      row.workerMicroseconds?.toFixed(1) ?? '',
+      row.redisMicroseconds.toFixed(1),
+    ],
+    row.workerMemoryMaxBytes === null ? '' : thousands(row.workerMemoryMaxBytes / 1_048_576),
+    thousands(row.redisBytesPerOrder),
+  ]);
+  const head = [
+    ...['Row events', 'Products', 'hash-max-listpack-value', 'Row events/s', 'Worker CPU, µs/event'],
+    ...['Redis CPU, µs/event', 'Worker memory, MiB', 'Redis bytes/order'],
+  ];
+  const lines = [head, ...cells].map((line) => `| ${line.join(' | ')} |`);
+  return [lines[0], `|${' --- |'.repeat(head.length)}`, ...lines.slice(1)].join('\n');
+}
