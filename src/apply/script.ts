@@ -145,6 +145,11 @@ export function parseReply(reply: unknown, ours: string): ApplyOutcome {
   throw new ProjectorError('internal', 'the apply script gave a reply that this version does not know');
 }
 
+/** Without comments: a client sends the whole text after each reconnect, and more than half of it would be comments. */
 function readScript(name: string): string {
-  return readFileSync(new URL(`./${name}`, import.meta.url), 'utf8');
+  const text = readFileSync(new URL(`./${name}`, import.meta.url), 'utf8');
+  return text
+    .replace(/--\[\[[\s\S]*?\]\]/g, '')
+    .replace(/--.*$/gm, '')
+    .replace(/^\s+/gm, '');
 }

@@ -1,4 +1,5 @@
 /** The words between the worker and apply.lua. */
+import {readFileSync} from 'node:fs';
 import {
   APPLY_SCRIPT,
   parseReply,
@@ -10,7 +11,7 @@ import {
 import {reduce} from '../../src/reduce/reduce.js';
 import {line, lineGone, order, orderGone} from '../support/changes.js';
 
-const code = APPLY_SCRIPT.lua.replace(/--\[\[[\s\S]*?\]\]/g, '').replace(/--.*$/gm, '');
+const code = APPLY_SCRIPT.lua;
 const literals = (pattern: RegExp): string[] => [
   ...new Set([...code.matchAll(pattern)].map(([, word]) => word ?? '')),
 ];
@@ -37,8 +38,14 @@ test('the rights that are asked for at start are those that the script needs (I5
   expect(code).toMatch(asksFirst);
 });
 
+test('comments are not sent to Redis', () => {
+  expect(APPLY_SCRIPT.lua).not.toContain('--');
+  expect(APPLY_SCRIPT.lua).toMatch(/return \{'applied', created_count \+ patch_count\}\s*$/);
+});
+
 test('the header of the script names every reply and mode', () => {
-  const header = /--\[\[\s+(Applies[\s\S]*?)\]\]/.exec(APPLY_SCRIPT.lua)?.[1] ?? '';
+  const file = readFileSync('src/apply/apply.lua', 'utf8');
+  const header = /--\[\[\s+(Applies[\s\S]*?)\]\]/.exec(file)?.[1] ?? '';
   const words = [...Object.values(REPLY), ...Object.values(ROW_MODE), 'CORRUPT', 'NOPERM'];
   expect(words.filter((word) => !header.includes(word))).toEqual([]);
 });
