@@ -6,6 +6,7 @@
  *   answers only, and the part of one is forgotten with its socket.
  * - Its handlers belong to the connection, not to the socket: what an old socket still says ends the new one. So a socket
  *   that has reported its end, or that the client has ended, says nothing more.
+ * - It waits for ever for a connection that ends before it is ready, if that ends without an error. So such an end is one.
  */
 import {EventEmitter} from 'node:events';
 import {connect as connectTcp, isIP, type Socket} from 'node:net';
@@ -22,6 +23,7 @@ type SocketArguments = Parameters<ISocketFactory>[0];
 class KafkaSocket extends EventEmitter {
   readonly #socket: Socket;
   readonly #answers = new WholeAnswers();
+  #isReady = false;
   #isOver = false;
 
   constructor({host, port, ssl, onConnect}: SocketArguments) {
@@ -29,6 +31,7 @@ class KafkaSocket extends EventEmitter {
     // Its type says otherwise: it comes as it was configured, and `true` stands for no options.
     const tls: unknown = ssl;
     const connected = (): void => {
+      this.#isReady = true;
       if (!this.#isOver) onConnect();
     };
     const place = {host, port, noDelay: true};
@@ -42,8 +45,12 @@ class KafkaSocket extends EventEmitter {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
     socket.on('error', (error: Error) => this.#finish('error', error));
-    socket.on('end', () => this.#finish('end'));
-    socket.on('close', () => this.#finish('end'));
+    // Before it is ready, what went wrong is told behind the end.
+    socket.on('end', () => this.#isReady && this.#finish('end'));
+    socket.on('close', () => {
+      if (this.#isReady) this.#finish('end');
+      else this.#finish('error', new Error('the connection was closed before it was ready'));
+    });
   }
 
   write(bytes: Buffer, encoding?: BufferEncoding): boolean {

@@ -76,7 +76,7 @@ describe('the socket', () => {
     readonly next: (event: string) => Promise<void>;
   }
 
-  function open(): Opened {
+  function open(ssl?: object): Opened {
     const events: string[] = [];
     const {port} = server.address() as AddressInfo;
     let socket!: Socket;
@@ -85,7 +85,7 @@ describe('the socket', () => {
         events.push('connect');
         resolve();
       };
-      socket = kafkaSocket({host: '127.0.0.1', port, ssl: undefined!, onConnect});
+      socket = kafkaSocket({host: '127.0.0.1', port, ssl: ssl!, onConnect});
     });
     socket.on('data', (bytes: Buffer) => events.push(`data ${bytes.subarray(4).toString()}`));
     socket.on('end', () => events.push('end'));
@@ -132,6 +132,17 @@ describe('the socket', () => {
     await closed;
     expect(Buffer.concat(received).toString()).toBe('goodbye');
     expect(events).toEqual(['connect']);
+  });
+
+  test('that ends before TLS is agreed on reports that as an error, once', async () => {
+    const {events, next} = open({});
+    const failed = next('error');
+    const remote = await client;
+    const closed = new Promise((resolve) => remote.once('close', resolve));
+    remote.on('data', () => remote.end());
+    await failed;
+    await closed;
+    expect(events).toEqual(['error']);
   });
 
   test('from a server that is not Kafka ends with an error', async () => {
