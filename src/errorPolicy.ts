@@ -46,7 +46,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Set maxmemory-policy to noeviction (or volatile-*), rebuild Redis from the log, then start the worker again.',
+      'Set maxmemory-policy to noeviction (or volatile-*), start the worker again, then run `projector rebuild`.',
   },
   'redis-clustered': {
     next: 'halt',
@@ -113,7 +113,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'order-spoiled': {
     next: 'quarantine',
     exitCode: EXIT.halted,
-    advice: 'Something else writes to the keys of this order: stop it, then rebuild Redis from the log.',
+    advice: 'Something else writes to the keys of this order: stop it, then run `projector rebuild`.',
   },
   'quarantine-flood': {
     next: 'halt',
@@ -124,46 +124,45 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'table-truncated': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'A TRUNCATE has no row events: snapshot the tables into a new topic and rebuild Redis from it.',
+    advice: 'A TRUNCATE has no row events: fill Redis from MySQL with `projector sync --replace`.',
   },
   'position-missing': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'The log no longer begins at 0, so Redis cannot be rebuilt from it: snapshot again into a new topic.',
+      'The log no longer begins at 0, so Redis cannot be rebuilt from it: fill it from MySQL with `projector sync --replace`.',
   },
   'position-unreadable': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Something else wrote this key; restore Redis from a backup or rebuild it from the log.',
+    advice: 'Something else wrote this key: run `projector rebuild`.',
   },
   'log-start-lost': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Set retention.ms=-1 on the topic, snapshot again into a new topic, and rebuild Redis from it.',
+    advice: 'Set retention.ms=-1 on the topic, and fill Redis from MySQL with `projector sync --replace`.',
   },
   'log-replaced': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'This is not the log that Redis was built from: point KAFKA_TOPIC to the right one, or rebuild Redis.',
+      'This is not the log that Redis was built from: point KAFKA_TOPIC to the right one, or run `projector rebuild`.',
   },
   'layout-changed': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice:
-      'Take the changed setting back, or rebuild Redis from the log (an empty Redis or another KEY_PREFIX).',
+    advice: 'Take the changed setting back, or run `projector rebuild` with the new one.',
   },
   'partitions-changed': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Later events of an order may lie beside its earlier ones: snapshot again into a new topic, and rebuild Redis from it.',
+      'Later events of an order may lie beside its earlier ones: fill Redis from MySQL with `projector sync --replace`.',
   },
   'read-model-corrupt': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Something else writes to the keys of the read model: stop it, then rebuild Redis from the log.',
+    advice: 'Something else writes to the keys of the read model: stop it, then run `projector rebuild`.',
   },
   'entry-unknown': {
     next: 'halt',
@@ -174,6 +173,37 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     next: 'halt',
     exitCode: EXIT.halted,
     advice: 'The reason stands with each entry above; what was not replayed is as it was.',
+  },
+  'differences-found': {
+    next: 'halt',
+    exitCode: EXIT.differences,
+    advice: 'They stand above. `projector verify --repair` mends them; find out who wrote to Redis.',
+  },
+  'verify-behind': {
+    next: 'halt',
+    exitCode: EXIT.unreachable,
+    advice: 'Start the workers, wait until `projector lag` shows little, and verify again.',
+  },
+  'rebuild-switching': {
+    next: 'wait',
+    exitCode: EXIT.unreachable,
+    advice: 'It takes a moment: a running worker goes on by itself; try a command again.',
+  },
+  'rebuild-refused': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'The read model is as it was; see `projector rebuild --help`.',
+  },
+  'rebuild-halted': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice:
+      'The read model is as it was. Mend the cause and start it again: it goes on at that record; or set bad records aside with --set-aside.',
+  },
+  'rebuild-lost': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'The read model is as it was; start it again when no other one runs.',
   },
   'consumer-crashed': {
     next: 'halt',

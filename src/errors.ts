@@ -33,6 +33,12 @@ export type ErrorKind =
   | 'read-model-corrupt'
   | 'entry-unknown'
   | 'replay-impossible'
+  | 'differences-found'
+  | 'verify-behind'
+  | 'rebuild-switching'
+  | 'rebuild-refused'
+  | 'rebuild-halted'
+  | 'rebuild-lost'
   | 'consumer-crashed'
   | 'counts-differ'
   | 'internal';

@@ -22,7 +22,11 @@ export interface Keys {
   readonly chunks: string;
   /** String: what the data depends on (layout.ts). */
   readonly layout: string;
-  /** String: the position of a partition (position.ts). */
+  /** String: who rebuilds this read model (rebuild/lock.ts). */
+  readonly rebuildLock: string;
+  /** String: what the spare database of a rebuild holds (rebuild/spare.ts). */
+  readonly spareMark: string;
+  /** String: the position of a partition (position.ts), or a fence in its place (fence.ts). */
   position(topic: string, partition: number): string;
 }
 
@@ -38,6 +42,19 @@ export function keysWithPrefix(prefix: string): Keys {
     quarantine: `${prefix}projector:quarantine`,
     chunks: `${prefix}projector:chunks`,
     layout: `${prefix}projector:layout`,
+    rebuildLock: `${prefix}projector:rebuild`,
+    spareMark: `${prefix}projector:spare`,
     position: (topic, partition) => `${prefix}projector:position:${topic}:${partition}`,
   };
+}
+
+const ID = String.raw`-?\d+`;
+const OWN_KEY = new RegExp(
+  `^(?:order:${ID}|order_lines:${ID}|product:${ID}:sold|report:(?:products|users|totals)` +
+    `|projector:(?:quarantine|chunks|layout|rebuild|spare|position:.+))$`,
+);
+
+/** Whether a key of the database belongs to the read model with this prefix. */
+export function isOwnKey(key: string, prefix: string): boolean {
+  return key.startsWith(prefix) && OWN_KEY.test(key.slice(prefix.length));
 }

@@ -184,7 +184,7 @@ export class Partition {
   async #tryAnchor(): Promise<string | undefined> {
     const {log, model} = this.#deps;
     const {topic, partitions} = this.#settings;
-    const [text = ''] = await model.positions.read([this.number]);
+    const text = await model.anchor(this.number);
     this.#settleChain(text);
     this.#ledger.requireBalance(this.#where, {settled: true});
     this.#limit.reset(await model.quarantinedOffsets(this.number));

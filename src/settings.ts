@@ -109,7 +109,7 @@ export const SETTINGS = {
     env: 'MYSQL_URL',
     schema: url('mysql'),
     example: 'mysql://user:password@127.0.0.1:3306/shop',
-    desc: 'The source: `dlq replay` reads orders from it, the worker never asks it. `?ssl-mode=VERIFY_IDENTITY` for TLS.',
+    desc: 'The source: `sync` and `dlq replay` read orders from it, the worker never asks it. `?ssl-mode=VERIFY_IDENTITY` for TLS.',
     secret: true,
     basic: true,
   },
@@ -242,6 +242,13 @@ export const SETTINGS = {
     default: '5000',
     example: '5000',
     desc: 'A silent Redis is cut off after this time; well above the longest script.',
+  },
+  spareDatabase: {
+    env: 'REDIS_SPARE_DATABASE',
+    schema: whole(0, 9_999),
+    default: '15',
+    example: '15',
+    desc: 'Empty logical database of the same Redis, in which `rebuild` and `sync` make the read model anew.',
   },
   chunkOrdersMax: {
     env: 'CHUNK_ORDERS_MAX',

@@ -11,6 +11,12 @@ import {orderLine, orderRow} from './decode/rows.js';
 import type {SourceSchema} from './decode/schema.js';
 import {ProjectorError} from './errors.js';
 
+/**
+ * MySQL hands a transaction to Debezium when it is in the binlog, which is a moment before other sessions see it. The rows
+ * are read so long after the position that what stands before the position can be seen.
+ */
+export const VISIBLE_AFTER_MS = 200;
+
 /** What MySQL holds of one order. */
 export interface SourceOrder {
   /** Empty when it has neither a row nor lines. */
@@ -37,16 +43,70 @@ export async function readSourceOrders(
     found.get(orderId)?.add(() => ({kind: 'order-upserted', orderId, row: orderRow(row, schema)}));
   }
   for (const [orderId, row] of await rowsOf(lines.table, lines.orderId)) {
-    found.get(orderId)?.add(() => {
-      return {
-        kind: 'line-upserted',
-        orderId,
-        lineId: wholeNumber(row, lines.id),
-        line: orderLine(row, schema),
-      };
-    });
+    found.get(orderId)?.add(() => lineChange(row, orderId, schema));
   }
   return found;
+}
+
+/** A page of orders by id, each with its lines. */
+export interface SourcePage {
+  /** By id, in its order. Lines whose order has no row stand with the id that they name. */
+  readonly orders: ReadonlyMap<string, SourceOrder>;
+  /** The id after which the next page begins; null after the last one. */
+  readonly next: string | null;
+  readonly lineCount: number;
+}
+
+/** Reads up to `limit` orders above `after` (null: from the first one), with their lines. To be asked within one snapshot. */
+export async function readSourcePage(
+  ask: RowQuery,
+  {after, limit}: {after: string | null; limit: number},
+  schema: SourceSchema,
+): Promise<SourcePage> {
+  const {orders, lines} = schema;
+  // Ids are digits, checked where they were read; as numbers in the text MySQL compares them exactly at any size.
+  const above = (column: string): string => (after === null ? '' : `${quoted(column)} > ${after}`);
+  const where = (...conditions: string[]): string => {
+    const given = conditions.filter((condition) => condition !== '');
+    return given.length === 0 ? '' : `WHERE ${given.join(' AND ')}`;
+  };
+  const rows = await ask(
+    `SELECT * FROM ${quoted(orders.table)} ${where(above(orders.id))} ORDER BY ${quoted(orders.id)} LIMIT ${limit}`,
+    [],
+  );
+  const found = new Map<string, GrowingOrder>();
+  const orderOf = (id: string): GrowingOrder => {
+    const known = found.get(id) ?? new GrowingOrder();
+    found.set(id, known);
+    return known;
+  };
+  let last: string | null = null;
+  for (const row of rows) {
+    const orderId = orderIdIn(row, orders.table, orders.id);
+    orderOf(orderId).add(() => ({
+      kind: 'order-upserted',
+      orderId,
+      row: orderRow(row, schema),
+      isCreate: true,
+    }));
+    last = orderId;
+  }
+  const next = rows.length < limit ? null : last;
+  const below = next === null ? '' : `${quoted(lines.orderId)} <= ${next}`;
+  const lineRows = await ask(
+    `SELECT * FROM ${quoted(lines.table)} ${where(above(lines.orderId), below)} ORDER BY ${quoted(lines.orderId)}, ${quoted(lines.id)}`,
+    [],
+  );
+  for (const row of lineRows) {
+    const orderId = orderIdIn(row, lines.table, lines.orderId);
+    orderOf(orderId).add(() => lineChange(row, orderId, schema));
+  }
+  return {orders: found, next, lineCount: lineRows.length};
+}
+
+function lineChange(row: TextRow, orderId: string, schema: SourceSchema): Change {
+  const lineId = wholeNumber(row, schema.lines.id);
+  return {kind: 'line-upserted', orderId, lineId, line: orderLine(row, schema)};
 }
 
 class GrowingOrder implements SourceOrder {
@@ -73,6 +133,7 @@ function orderIdIn(row: TextRow, table: string, column: string): string {
   }
 }
 
-function quoted(name: string): string {
+/** A name of MySQL. */
+export function quoted(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``;
 }

@@ -1,6 +1,8 @@
 /** Copies the Lua scripts beside the compiled code, which reads them at start. */
 import {cpSync, readdirSync} from 'node:fs';
 
-for (const name of readdirSync('src/apply')) {
-  if (name.endsWith('.lua')) cpSync(`src/apply/${name}`, `dist/apply/${name}`);
+for (const folder of ['apply', 'rebuild']) {
+  for (const name of readdirSync(`src/${folder}`)) {
+    if (name.endsWith('.lua')) cpSync(`src/${folder}/${name}`, `dist/${folder}/${name}`);
+  }
 }

@@ -4,6 +4,8 @@
  * I1: positions are written by the apply script alone. There is no other write in this class.
  */
 import type {Script} from '../clients/redis.js';
+import {ProjectorError} from '../errors.js';
+import {parseFence} from '../fence.js';
 import {keysWithPrefix, type Keys} from '../keys.js';
 import {requireSameLayout} from '../layout.js';
 import {offsetsOf} from '../quarantineEntry.js';
@@ -12,6 +14,7 @@ import {Slots} from './slots.js';
 import {
   APPLY_SCRIPT,
   parseReply,
+  RELEASE_SCRIPT,
   RIGHTS_SCRIPT,
   scriptArguments,
   type ApplyOutcome,
@@ -54,6 +57,19 @@ export class ReadModel {
       await this.#redis.run(APPLY_SCRIPT, this.positions.key(partition), args),
       this.#settings.layout,
     );
+  }
+
+  /**
+   * The position text to go on from, '' for none. A fence whose time is over is taken away first; rejects with
+   * `rebuild-switching` while one stands (I15).
+   */
+  async anchor(partition: number): Promise<string> {
+    const [text = ''] = await this.positions.read([partition]);
+    if (parseFence(text) === undefined) return text;
+    const key = this.positions.key(partition);
+    const stored = String(await this.#redis.run(RELEASE_SCRIPT, key, [text, '']));
+    if (parseFence(stored) === undefined) return stored;
+    throw new ProjectorError('rebuild-switching', `a rebuild is about to switch Redis over (${key})`);
   }
 
   /** Rejects with `redis-denied` when a right is missing that the apply script needs (I5). */

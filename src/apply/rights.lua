@@ -31,11 +31,11 @@ local function missing_right(position, prefix, reads_too)
     {'GET', position}, {'MGET', position}, {'HMGET', chunks, 'begun'},
     {'TYPE', quarantine}, {'HKEYS', quarantine}, {'TYPE', products}, {'TYPE', users}, {'TYPE', totals},
     {'HMGET', totals, 'orders'}, {'HMGET', order, 'id'}, {'HGETALL', lines}, {'EXISTS', order}, {'EXISTS', lines}, {'EXISTS', counter},
-    {'MGET', counter}, {'TYPE', counter}, {'ZMSCORE', users, '0'},
+    {'MGET', counter}, {'TYPE', counter}, {'ZMSCORE', users, '0'}, {'TIME'},
   }
   for _, commands in ipairs(reads_too and {writes, reads} or {writes}) do
     for _, command in ipairs(commands) do
-      if not redis.acl_check_cmd(unpack(command)) then return 'NOPERM ' .. command[1] .. ' on ' .. command[2] end
+      if not redis.acl_check_cmd(unpack(command)) then return 'NOPERM ' .. command[1] .. ' on ' .. (command[2] or 'the server') end
     end
   end
   return nil

@@ -3,17 +3,19 @@
  *
  * Pure but for reading the scripts' files once at load.
  */
-import {readFileSync} from 'node:fs';
 import type {Script} from '../clients/redis.js';
 import {ProjectorError} from '../errors.js';
 import {requireSameLayout} from '../layout.js';
+import {readScript} from '../luaScript.js';
 import type {OrderRow} from '../order.js';
 import type {OrderPatch, Reduction} from '../patch.js';
 import {createdOrders, lineText, type CreatedOrders} from './createdOrders.js';
 
-const MISSING_RIGHT = readScript('rights.lua');
+const textOf = (name: string): string => readScript(new URL(`./${name}`, import.meta.url));
 
-const APPLY_PARTS = ['apply.lua', 'plan.lua', 'write.lua'].map(readScript);
+const MISSING_RIGHT = textOf('rights.lua');
+
+const APPLY_PARTS = ['apply.lua', 'plan.lua', 'write.lua'].map(textOf);
 
 /** One script of four files: a name that is local in one of them holds in those after it. */
 export const APPLY_SCRIPT: Script = {
@@ -28,6 +30,12 @@ export const RIGHTS_SCRIPT: Script = {
 local missing = missing_right(KEYS[1], ARGV[1], true)
 return missing and redis.error_reply(missing) or 'ok'`,
 };
+
+/** Puts a position back in the place of a fence (fence.ts): KEYS[1] is the position's key. */
+export const RELEASE_SCRIPT: Script = {name: 'projectorRelease', lua: textOf('release.lua')};
+
+/** Sets fences: KEYS[1] is the lock of whoever does. */
+export const FENCE_SCRIPT: Script = {name: 'projectorFence', lua: textOf('fence.lua')};
 
 /** Every reply of the script; a test compares these with the script's own text. */
 export const REPLY = {
@@ -143,13 +151,4 @@ export function parseReply(reply: unknown, ours: string): ApplyOutcome {
     }
   }
   throw new ProjectorError('internal', 'the apply script gave a reply that this version does not know');
-}
-
-/** Without comments: a client sends the whole text after each reconnect, and more than half of it would be comments. */
-function readScript(name: string): string {
-  const text = readFileSync(new URL(`./${name}`, import.meta.url), 'utf8');
-  return text
-    .replace(/--\[\[[\s\S]*?\]\]/g, '')
-    .replace(/--.*$/gm, '')
-    .replace(/^\s+/gm, '');
 }

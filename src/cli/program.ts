@@ -10,7 +10,9 @@ import {addDlqCommands} from './dlqCommands.js';
 import {lag} from './lag.js';
 import {standardOutput, type Output} from './output.js';
 import {report} from './report.js';
+import {addReplaceCommands} from './replaceCommands.js';
 import {run} from './run.js';
+import {addVerifyCommand} from './verifyCommand.js';
 
 /** Runs one command; resolves with the exit code, never rejects. */
 export async function main(
@@ -40,7 +42,7 @@ function createProgram(environment: Environment, output: Output, end: (exitCode:
     .exitOverride()
     .addHelpText(
       'after',
-      '\nSettings come from the environment; `projector config` lists them.\nExit codes: 0 ok, 1 unexpected, 2 usage or settings, 4 a server is not reachable, 5 halted.',
+      '\nSettings come from the environment; `projector config` lists them.\nExit codes: 0 ok, 1 unexpected, 2 usage or settings, 3 differences found, 4 a server is not reachable, 5 halted.',
     );
 
   program
@@ -84,6 +86,8 @@ function createProgram(environment: Environment, output: Output, end: (exitCode:
       end(await lag(options, {config: readConfig(environment, ['brokers', 'redisUrl']), output})),
     );
 
+  addReplaceCommands(program, {environment, output, end});
+  addVerifyCommand(program, {environment, output, end});
   addDlqCommands(program, {environment, output, end});
 
   program

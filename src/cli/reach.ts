@@ -2,7 +2,7 @@
 import {ReadModel} from '../apply/readModel.js';
 import type {KafkaTopic} from '../clients/kafka.js';
 import type {RedisClient} from '../clients/redis.js';
-import type {ConfigWith} from '../config.js';
+import type {Config, ConfigWith} from '../config.js';
 import {ProjectorError} from '../errors.js';
 import {formatLayout} from '../layout.js';
 import {requireSuitableTopic} from '../upstream/connector.js';
@@ -12,23 +12,36 @@ export interface Reached {
   readonly partitions: number;
 }
 
-/** One try to reach topic and Redis; refuses what nobody could be exact on. */
-export async function reachReadModel(
-  config: ConfigWith<'brokers' | 'redisUrl'>,
-  {redis, topic}: {redis: RedisClient; topic: KafkaTopic},
-): Promise<Reached> {
+/** Partitions of the topic. Rejects when it is not there, or keeps not every record. */
+export async function reachTopic(config: ConfigWith<'brokers'>, topic: KafkaTopic): Promise<number> {
   const partitions = await topic.partitionCount();
   if (partitions === undefined) {
     const where = `${config.topic} on ${config.brokers.join(',')}`;
     throw new ProjectorError('topic-missing', `there is no topic ${where}`);
   }
   await requireSuitableTopic(topic);
-  const {moneyDecimals, extraColumns = [], keyPrefix: prefix} = config;
-  const model = new ReadModel(redis, config.topic, {
-    prefix,
-    layout: formatLayout({topic: config.topic, partitions, moneyDecimals, extraColumns}),
-    extraColumns: extraColumns.map(({name}) => name),
-  });
+  return partitions;
+}
+
+/** What the data depends on, by these settings. */
+export function layoutText(config: Config, partitions: number): string {
+  const {topic, moneyDecimals, extraColumns = []} = config;
+  return formatLayout({topic, partitions, moneyDecimals, extraColumns});
+}
+
+export function newReadModel(config: Config, redis: RedisClient, partitions: number): ReadModel {
+  const {topic, extraColumns = [], keyPrefix: prefix} = config;
+  const names = extraColumns.map(({name}) => name);
+  return new ReadModel(redis, topic, {prefix, layout: layoutText(config, partitions), extraColumns: names});
+}
+
+/** One try to reach topic and Redis; refuses what nobody could be exact on. */
+export async function reachReadModel(
+  config: ConfigWith<'brokers' | 'redisUrl'>,
+  {redis, topic}: {redis: RedisClient; topic: KafkaTopic},
+): Promise<Reached> {
+  const partitions = await reachTopic(config, topic);
+  const model = newReadModel(config, redis, partitions);
   await redis.connect();
   // Before the first script: a cluster would send that elsewhere, or nowhere.
   await redis.requireSuitable();

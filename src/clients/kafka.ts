@@ -90,6 +90,14 @@ export class KafkaTopic {
     return new Map(rows.map(({partition, low, high}) => [partition, {low: BigInt(low), high: BigInt(high)}]));
   }
 
+  /** Of each partition the first offset whose record is of this time or later; its end where there is none. */
+  async offsetsAt(timeMs: number): Promise<ReadonlyMap<number, bigint>> {
+    const rows = await this.#guarded(
+      async (admin) => await admin.fetchTopicOffsetsByTimestamp(this.name, timeMs),
+    );
+    return new Map(rows.map(({partition, offset}) => [partition, BigInt(offset)]));
+  }
+
   /** How many partitions the topic has; undefined when there is no such topic. */
   async partitionCount(): Promise<number | undefined> {
     return await this.#guarded(async (admin) => {

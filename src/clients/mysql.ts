@@ -5,6 +5,7 @@
  * (JavaScript's shortest text), BIT(1) (`0`, `1`), JSON (without blanks) and bytes (base64). TIMESTAMP is in UTC.
  * I11: MySQL's own messages may quote values; only those that name tables, columns and users are passed on.
  */
+import type {Connection as StreamingConnection} from 'mysql2';
 import {createConnection, type Connection, type FieldPacket, type RowDataPacket} from 'mysql2/promise';
 import {assert} from '../assert.js';
 import {ProjectorError} from '../errors.js';
@@ -99,6 +100,26 @@ export class MysqlClient {
     }
   }
 
+  /** The rows of one question, page by page as they come; flat memory however many there are. */
+  async *stream(sql: string, pageRows: number): AsyncGenerator<TextRow[]> {
+    let fields: FieldPacket[] = [];
+    // Without a time limit: MySQL may sort for long before the first row. A connection that breaks ends it.
+    const query = streaming(this.#open).query({sql, typeCast: false});
+    query.on('fields', (packets: FieldPacket[]) => (fields = packets));
+    let page: TextRow[] = [];
+    try {
+      for await (const row of query.stream({highWaterMark: pageRows})) {
+        page.push(textRow(row as Record<string, Buffer | null>, fields));
+        if (page.length < pageRows) continue;
+        yield page;
+        page = [];
+      }
+    } catch (error) {
+      throw this.#translate(error);
+    }
+    if (page.length > 0) yield page;
+  }
+
   close(): void {
     this.#connection?.destroy();
   }
@@ -111,11 +132,7 @@ export class MysqlClient {
     return await this.#guarded(async () => {
       const question = {sql, values: [...values], timeout: QUERY_TIMEOUT_MS, typeCast: false};
       const [rows, fields] = await this.#open.query<RowDataPacket[]>(question);
-      return rows.map((row) =>
-        Object.fromEntries(
-          fields.map((field) => [field.name, textOf(row[field.name] as Buffer | null, field)]),
-        ),
-      );
+      return rows.map((row) => textRow(row as Record<string, Buffer | null>, fields));
     });
   }
 
@@ -149,6 +166,15 @@ export class MysqlClient {
     // Without the cause: it holds MySQL's message and the question.
     return new ProjectorError('internal', `${where} answers ${code}`);
   }
+}
+
+/** The connection below the one with promises, which cannot stream; mysql2's types do not show it. */
+function streaming(connection: Connection): StreamingConnection {
+  return (connection as unknown as {connection: StreamingConnection}).connection;
+}
+
+function textRow(row: Readonly<Record<string, Buffer | null>>, fields: readonly FieldPacket[]): TextRow {
+  return Object.fromEntries(fields.map((field) => [field.name, textOf(row[field.name] ?? null, field)]));
 }
 
 function textOf(bytes: Buffer | null, field: FieldPacket): string | null {

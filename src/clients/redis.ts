@@ -23,6 +23,9 @@ const DENIED_ERRORS =
   /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password|ERR ACL failure|ERR The user executing the script)/;
 const CORRUPT_ERRORS = /^(?:WRONGTYPE|CORRUPT)\b/;
 
+/** Keys that one SCAN looks at. */
+const KEYS_PAGE = 1_000;
+
 /** A script with one key; every client of this class knows it by its name. */
 export interface Script {
   readonly name: string;
@@ -98,12 +101,63 @@ export class RedisClient {
     return rows;
   }
 
+  /** All keys of the database, page by page; a key may come twice while others are written. */
+  async *keys(): AsyncGenerator<string[]> {
+    let cursor = '0';
+    do {
+      const at = cursor;
+      const [next, page] = await this.#guarded(async () => await this.#redis.scan(at, 'COUNT', KEYS_PAGE));
+      cursor = next;
+      if (page.length > 0) yield page;
+    } while (cursor !== '0');
+  }
+
   async hashFields(key: string): Promise<string[]> {
     return await this.#guarded(async () => await this.#redis.hkeys(key));
   }
 
   async hash(key: string): Promise<Record<string, string>> {
     return await this.#guarded(async () => await this.#redis.hgetall(key));
+  }
+
+  /** Each hash, sent in one go: no field where the key is absent, undefined where it is no hash. */
+  async hashes(keys: readonly string[]): Promise<(Readonly<Record<string, string>> | undefined)[]> {
+    return await this.#guarded(async () => {
+      const pipeline = this.#redis.pipeline();
+      for (const key of keys) pipeline.hgetall(key);
+      const replies = (await pipeline.exec()) ?? [];
+      return replies.map(([error, hash]) => {
+        if (error === null) return hash as Record<string, string>;
+        if (error.message.startsWith('WRONGTYPE')) return undefined;
+        throw error;
+      });
+    });
+  }
+
+  /** What is under each key: `string`, `hash`, ..., `none`. */
+  async types(keys: readonly string[]): Promise<string[]> {
+    return await this.#guarded(
+      async () => await Promise.all(keys.map(async (key) => await this.#redis.type(key))),
+    );
+  }
+
+  /** The scores of members as text, null where there is none. */
+  async scores(key: string, members: readonly string[]): Promise<(string | null)[]> {
+    if (members.length === 0) return [];
+    return await this.#guarded(async () => await this.#redis.zmscore(key, ...members));
+  }
+
+  /** All members of a sorted set, page by page; one may come twice while others are written. */
+  async *members(key: string): AsyncGenerator<string[]> {
+    let cursor = '0';
+    do {
+      const at = cursor;
+      const [next, flat] = await this.#guarded(
+        async () => await this.#redis.zscan(key, at, 'COUNT', KEYS_PAGE),
+      );
+      cursor = next;
+      if (flat.length > 0) yield flat.filter((_, index) => index % 2 === 0);
+    } while (cursor !== '0');
   }
 
   /**
@@ -173,6 +227,19 @@ export class RedisClient {
       cause,
     });
   }
+}
+
+/** The number of the logical database that a URL names. */
+export function databaseOf(url: string): number {
+  const number = /^\/(\d+)$/.exec(new URL(url).pathname)?.[1];
+  return Number(number ?? '0');
+}
+
+/** The same server, another logical database. */
+export function withDatabase(url: string, database: number): string {
+  const other = new URL(url);
+  other.pathname = `/${database}`;
+  return other.href;
 }
 
 /** ReplyErrors of ioredis carry their command. */

@@ -8,6 +8,7 @@
  */
 import {ProjectorError} from '../errors.js';
 import type {LogRange, LogRecord} from '../eventLog.js';
+import {parseFence} from '../fence.js';
 import {fingerprintOf, NO_POSITION, parsePosition, sameFingerprint, type Fingerprint} from '../position.js';
 
 export interface Start {
@@ -39,6 +40,9 @@ export function decideStart(stored: StoredPosition, range: LogRange | undefined,
     return {fromOffset: 0n, expectFirst: null};
   }
   const position = parsePosition(stored.text);
+  if (parseFence(stored.text) !== undefined) {
+    throw new ProjectorError('rebuild-switching', `${where}: a rebuild is about to switch Redis over`);
+  }
   if (position === undefined) {
     throw new ProjectorError(
       'position-unreadable',

@@ -3,6 +3,7 @@
  * count as records here.
  */
 import type {LogRange} from '../eventLog.js';
+import {positionBehind} from '../fence.js';
 import {parsePosition} from '../position.js';
 import type {StoredPositions} from '../storedPositions.js';
 
@@ -29,7 +30,7 @@ export async function readLag(
   const ranges = await log.ranges();
   return partitions.map((partition) => {
     const {low, high} = ranges.get(partition) ?? {low: 0n, high: 0n};
-    const position = parsePosition(texts[partition] ?? '')?.nextOffset ?? null;
+    const position = parsePosition(positionBehind(texts[partition] ?? ''))?.nextOffset ?? null;
     const lag = high - (position ?? low);
     return {partition, position, end: high, lagRecords: lag > 0n ? lag : 0n};
   });

@@ -10,7 +10,7 @@ import type {SourceSchema} from '../decode/schema.js';
 import {ProjectorError} from '../errors.js';
 import type {LogRange} from '../eventLog.js';
 import type {Clock} from '../lifecycle.js';
-import {readSourceOrders, type SourceOrder} from '../sourceRows.js';
+import {readSourceOrders, VISIBLE_AFTER_MS, type SourceOrder} from '../sourceRows.js';
 
 export interface ReplaySource {
   /** True when records before `foldFrom` may be bad, since the base holds what they have changed. */
@@ -25,12 +25,6 @@ export interface ReplaySource {
 export interface SnapshotHost {
   consistentSnapshot<T>(work: (ask: RowQuery) => Promise<T>): Promise<T>;
 }
-
-/**
- * MySQL hands a transaction to Debezium when it is in the binlog, which is a moment before other sessions see it. The rows
- * are read so long after the position that what stands before the position can be seen.
- */
-export const VISIBLE_AFTER_MS = 200;
 
 /** S8: the MySQL that is asked holds at least what Debezium has read. */
 export function mysqlSource(

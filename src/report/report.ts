@@ -59,6 +59,12 @@ export async function totals(redis: RedisClient, settings: ReportSettings): Prom
   return {orders, units, revenue: withDecimals(revenue, settings.moneyDecimals)};
 }
 
+/** The number of orders by the totals, '0' where there are none. */
+export async function ordersHeld(redis: RedisClient, prefix: string): Promise<string> {
+  const {orders = '0'} = await redis.hash(keysWithPrefix(prefix).reportTotals);
+  return orders;
+}
+
 /** `4599` with 2 decimals is `45.99`. */
 export function withDecimals(minorUnits: string, decimals: number): string {
   if (decimals === 0) return minorUnits;

@@ -1,5 +1,5 @@
 /** The keys of the reader's contract, letter by letter; apply.lua must spell the same ones. */
-import {keysWithPrefix} from '../../src/keys.js';
+import {isOwnKey, keysWithPrefix} from '../../src/keys.js';
 import {APPLY_SCRIPT} from '../../src/apply/script.js';
 
 test.each(['', 'shop:'])('the keys with prefix %j', (prefix) => {
@@ -45,4 +45,25 @@ test('the script spells the same keys', () => {
     `prefix .. '${keys.chunks}'`,
   ];
   expect(spelled.filter((text) => !APPLY_SCRIPT.lua.includes(text))).toEqual([]);
+});
+
+test('own keys are told from foreign and malformed ones', () => {
+  const keys = keysWithPrefix('shop:');
+  const own = [
+    ...[keys.order('5'), keys.order('-9007199254740993'), keys.orderLines('5'), keys.productSold('7')],
+    ...[keys.reportProducts, keys.reportUsers, keys.reportTotals, keys.quarantine, keys.chunks, keys.layout],
+    ...[keys.rebuildLock, keys.spareMark, keys.position('shop.order-events', 5)],
+  ];
+  expect(own.filter((key) => !isOwnKey(key, 'shop:'))).toEqual([]);
+  const foreign = [
+    'order:5',
+    'shop:order:',
+    'shop:order:x',
+    'shop:order:5:note',
+    'shop:product:7',
+    'shop:session:1',
+  ];
+  expect(
+    [...foreign, 'shop:report:other', 'shop:projector:other', ''].filter((key) => isOwnKey(key, 'shop:')),
+  ).toEqual([]);
 });

@@ -4,6 +4,7 @@ import {
   APPLY_SCRIPT,
   parseReply,
   REPLY,
+  RELEASE_SCRIPT,
   RIGHTS_SCRIPT,
   ROW_MODE,
   scriptArguments,
@@ -31,9 +32,12 @@ test('every row mode that the script compares is sent from here', () => {
 
 test('the rights that are asked for at start are those that the script needs (I5)', () => {
   const needed = literals(/(?:call|pcall_|in_slices|read_slices)\('([A-Z]+)'/g);
-  const asked = [...RIGHTS_SCRIPT.lua.matchAll(/\{'([A-Z]+)', /g)].map(([, command]) => command ?? '');
-  // How the worker reads positions and quarantined offsets, outside of the script.
-  expect([...new Set(asked)].sort()).toEqual([...new Set([...needed, 'MGET', 'HKEYS'])].sort());
+  const asked = [...RIGHTS_SCRIPT.lua.matchAll(/\{'([A-Z]+)'/g)].map(([, command]) => command ?? '');
+  const released = [...RELEASE_SCRIPT.lua.matchAll(/redis\.call\('([A-Z]+)'/g)].map(
+    ([, command]) => command ?? '',
+  );
+  // How the worker reads positions and quarantined offsets, outside of the scripts.
+  expect([...new Set(asked)].sort()).toEqual([...new Set([...needed, ...released, 'MGET', 'HKEYS'])].sort());
   const asksFirst = /missing_right\(KEYS\[1\], prefix\)[\s\S]*?pcall_\('HINCRBY', CHUNKS/;
   expect(code).toMatch(asksFirst);
 });

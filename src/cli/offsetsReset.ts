@@ -1,0 +1,112 @@
+/** `projector offsets reset`: workers replay the log from an earlier place, over living data. */
+import {KafkaTopic} from '../clients/kafka.js';
+import {RedisClient} from '../clients/redis.js';
+import {kafkaSettings, type ConfigWith} from '../config.js';
+import {EXIT} from '../errorPolicy.js';
+import {ProjectorError} from '../errors.js';
+import {planRewind, rewind, type Rewound} from '../rebuild/rewind.js';
+import {table, type Output} from './output.js';
+import {reachReadModel} from './reach.js';
+import {standardTerminal, type Terminal} from './terminal.js';
+
+export type ResetPlace =
+  | {readonly kind: 'earliest'}
+  | {readonly kind: 'offset'; readonly offset: bigint}
+  | {readonly kind: 'time'; readonly timeMs: number};
+
+export interface ResetOptions {
+  readonly to: ResetPlace;
+  /** Undefined: all of them. */
+  readonly partition: number | undefined;
+  readonly yes: boolean;
+  readonly json: boolean;
+}
+
+export interface ResetContext {
+  readonly config: ConfigWith<'brokers' | 'redisUrl'>;
+  readonly output: Output;
+}
+
+const MEANING =
+  'Workers then apply these records again. Until they are through, readers see orders as they were at that time, and counters that ' +
+  'fit them; in the end all is as it is now. `projector rebuild` does the same out of sight.';
+
+export async function offsetsReset(
+  options: ResetOptions,
+  {config, output}: ResetContext,
+  terminal: Terminal = standardTerminal,
+): Promise<number> {
+  const redis = new RedisClient({url: config.redisUrl, timeoutMs: config.redisTimeoutMs});
+  const topic = new KafkaTopic(kafkaSettings(config), config.topic);
+  try {
+    const {model} = await reachReadModel(config, {redis, topic});
+    const plan = await planRewind(
+      model,
+      {offsets: await goalsOf(options, topic), mayStay: options.to.kind !== 'offset'},
+      await topic.ranges(),
+    );
+    if (!options.yes && !(await isConfirmed(plan, {output, terminal}))) {
+      output.note('nothing was reset');
+      return EXIT.ok;
+    }
+    const done: Rewound[] = [];
+    for (const step of plan) done.push({...step, from: await rewind(model, step)});
+    if (options.json) {
+      const rows = done.map(({partition, from, to}) => ({partition, from: String(from), to: String(to)}));
+      output.line(JSON.stringify({topic: config.topic, partitions: rows}));
+    } else for (const line of table(['partition', 'from', 'to'], done.map(cellsOf))) output.line(line);
+    return EXIT.ok;
+  } finally {
+    redis.close();
+    await topic.close();
+  }
+}
+
+async function goalsOf({to, partition}: ResetOptions, topic: KafkaTopic): Promise<Map<number, bigint>> {
+  const ranges = await topic.ranges();
+  const times = to.kind === 'time' ? await topic.offsetsAt(to.timeMs) : new Map<number, bigint>();
+  const goals = new Map<number, bigint>();
+  for (const [number, {low}] of ranges) {
+    if (partition !== undefined && number !== partition) continue;
+    goals.set(
+      number,
+      to.kind === 'earliest' ? low : to.kind === 'offset' ? to.offset : (times.get(number) ?? low),
+    );
+  }
+  if (goals.size === 0) throw new ProjectorError('usage', `the topic has no partition ${partition ?? ''}`);
+  return goals;
+}
+
+/** Says what it means, and asks; throws `usage` when there is no terminal. */
+async function isConfirmed(
+  plan: readonly Rewound[],
+  {output, terminal}: {output: Output; terminal: Terminal},
+): Promise<boolean> {
+  for (const line of table(['partition', 'from', 'to'], plan.map(cellsOf))) output.note(line);
+  output.note(MEANING);
+  if (!terminal.isInteractive) {
+    throw new ProjectorError(
+      'usage',
+      'there is no terminal to ask on: give --yes to reset without a question',
+    );
+  }
+  return /^\s*y(?:es)?\s*$/i.test(await terminal.ask('Reset these positions? (y/N) '));
+}
+
+function cellsOf({partition, from, to}: Rewound): string[] {
+  return [String(partition), String(from), String(to)];
+}
+
+/** `earliest`, an offset, or a time such as 2026-11-25T07:00:00Z. Throws `usage` for anything else. */
+export function parsePlace(text: string): ResetPlace {
+  if (text === 'earliest') return {kind: 'earliest'};
+  if (/^\d{1,18}$/.test(text)) return {kind: 'offset', offset: BigInt(text)};
+  const timeMs = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/.test(text) ? Date.parse(text) : NaN;
+  if (Number.isNaN(timeMs)) {
+    throw new ProjectorError(
+      'usage',
+      '--to must be `earliest`, an offset, or a time such as 2026-11-25T07:00:00Z',
+    );
+  }
+  return {kind: 'time', timeMs};
+}

@@ -1,0 +1,282 @@
+/** `projector rebuild` and `projector sync`: the read model made anew, from the log or from MySQL. */
+import {randomUUID} from 'node:crypto';
+import {hostname} from 'node:os';
+import {KafkaTopic} from '../clients/kafka.js';
+import {KafkaLog} from '../clients/kafkaLog.js';
+import {MysqlClient} from '../clients/mysql.js';
+import {databaseOf, RedisClient, withDatabase} from '../clients/redis.js';
+import {kafkaSettings, sourceSchema, type ConfigWith} from '../config.js';
+import {Decoder} from '../decode/decode.js';
+import {EXIT} from '../errorPolicy.js';
+import {ProjectorError} from '../errors.js';
+import {noFailpoint} from '../failpoints.js';
+import {keysWithPrefix} from '../keys.js';
+import {systemClock} from '../lifecycle.js';
+import {Projector} from '../projector.js';
+import {fillFromMysql} from '../rebuild/fill.js';
+import {Follower, UnackedLog} from '../rebuild/follower.js';
+import {Handover} from '../rebuild/handover.js';
+import {RebuildLock} from '../rebuild/lock.js';
+import {bar, grouped, Progress} from '../rebuild/progress.js';
+import {Replacement, type Replaced, type ReplacementEvent} from '../rebuild/replacement.js';
+import {HANDOVER_RIGHTS_SCRIPT} from '../rebuild/scripts.js';
+import {requireNoForeignKeys, Spare} from '../rebuild/spare.js';
+import {ordersHeld} from '../report/report.js';
+import {interruptible} from './interruption.js';
+import type {Output} from './output.js';
+import {ProgressLine} from './progressLine.js';
+import {layoutText, newReadModel, reachTopic} from './reach.js';
+
+export interface ReplaceOptions {
+  /** Fill this Redis instead, which nothing reads yet; undefined: the spare database, which then takes the place. */
+  readonly target: string | undefined;
+  readonly dryRun: boolean;
+  /** Throw away what an earlier run has left. */
+  readonly restart: boolean;
+  /** Set bad records aside as a worker does, instead of halting at the first. */
+  readonly setAside: boolean;
+  readonly json: boolean;
+}
+
+export interface ReplaceContext {
+  readonly config: ConfigWith<'brokers' | 'redisUrl'>;
+  readonly output: Output;
+}
+
+const BAR_WIDTH = 30;
+
+export async function rebuild(options: ReplaceOptions, context: ReplaceContext): Promise<number> {
+  return await new ReplaceCommand('rebuild', options, context).run();
+}
+
+/** With `replace` also where Redis holds orders already. */
+export async function sync(
+  options: ReplaceOptions & {readonly replace: boolean},
+  context: ReplaceContext & {readonly config: ConfigWith<'brokers' | 'redisUrl' | 'mysqlUrl'>},
+): Promise<number> {
+  const {config, output} = context;
+  const url = options.target ?? config.redisUrl;
+  const redis = new RedisClient({url, timeoutMs: config.redisTimeoutMs});
+  try {
+    await redis.connect();
+    const held = await ordersHeld(redis, config.keyPrefix);
+    output.note(`${redis.address} holds ${held} orders`);
+    if (held !== '0' && !options.replace) {
+      output.note('nothing was done: `projector sync --replace` makes the read model anew from MySQL');
+      return EXIT.ok;
+    }
+  } finally {
+    redis.close();
+  }
+  return await new ReplaceCommand('sync', options, context).run();
+}
+
+class ReplaceCommand {
+  readonly #kind: 'rebuild' | 'sync';
+  readonly #options: ReplaceOptions;
+  readonly #config: ReplaceContext['config'];
+  readonly #output: Output;
+  readonly #line: ProgressLine;
+  readonly #id = randomUUID().slice(0, 8);
+  readonly #topic: KafkaTopic;
+  /** Where the new content is made. */
+  readonly #spare: RedisClient;
+  /** What is replaced. */
+  readonly #live: RedisClient | null;
+  readonly #mysql: MysqlClient | null;
+  #isSwitched = false;
+
+  constructor(kind: 'rebuild' | 'sync', options: ReplaceOptions, {config, output}: ReplaceContext) {
+    this.#kind = kind;
+    this.#options = options;
+    this.#config = config;
+    this.#output = output;
+    this.#line = new ProgressLine(output, {clock: systemClock, isTerminal: process.stderr.isTTY});
+    const {redisUrl, spareDatabase, redisTimeoutMs: timeoutMs, mysqlUrl} = config;
+    if (options.target === undefined && databaseOf(redisUrl) === spareDatabase) {
+      throw new ProjectorError(
+        'config-invalid',
+        `REDIS_SPARE_DATABASE is ${spareDatabase}, which is the database of REDIS_URL: name another one, which is empty`,
+      );
+    }
+    this.#topic = new KafkaTopic(kafkaSettings(config), config.topic);
+    this.#live = options.target === undefined ? new RedisClient({url: redisUrl, timeoutMs}) : null;
+    this.#spare = new RedisClient({url: options.target ?? withDatabase(redisUrl, spareDatabase), timeoutMs});
+    this.#mysql = kind === 'sync' && mysqlUrl !== undefined ? new MysqlClient({url: mysqlUrl}) : null;
+  }
+
+  async run(): Promise<number> {
+    try {
+      const partitions = await this.#reach();
+      await this.#requireWholeLog();
+      if (this.#options.dryRun) return await this.#rehearse();
+      const startedMs = systemClock.nowMs();
+      return await interruptible(this.#output, async (signal) => {
+        const replaced = await this.#replacement(partitions).then(async (work) => await work.run(signal));
+        this.#tellEnd(replaced, systemClock.nowMs() - startedMs);
+        return EXIT.ok;
+      });
+    } finally {
+      this.#live?.close();
+      this.#spare.close();
+      this.#mysql?.close();
+      await this.#topic.close();
+    }
+  }
+
+  /** Resolves with the number of partitions. */
+  async #reach(): Promise<number> {
+    const partitions = await reachTopic(this.#config, this.#topic);
+    const keys = keysWithPrefix(this.#config.keyPrefix);
+    for (const redis of [this.#spare, this.#live]) {
+      if (redis === null) continue;
+      await redis.connect();
+      await redis.requireSuitable();
+    }
+    const databases = [databaseOf(this.#config.redisUrl), this.#config.spareDatabase].map(String);
+    await this.#live?.run(HANDOVER_RIGHTS_SCRIPT, keys.rebuildLock, databases);
+    await newReadModel(this.#config, this.#spare, partitions).requireRights();
+    await this.#mysql?.connect();
+    return partitions;
+  }
+
+  /** A log without its beginning tells only a part of the orders; MySQL tells of all of them. */
+  async #requireWholeLog(): Promise<void> {
+    if (this.#kind === 'sync') return;
+    for (const [partition, {low}] of await this.#topic.ranges()) {
+      if (low === 0n) continue;
+      throw new ProjectorError(
+        'rebuild-refused',
+        `${this.#config.topic}[${partition}] no longer begins at offset 0 but at ${low}: use \`projector sync --replace\`, which reads MySQL`,
+      );
+    }
+  }
+
+  async #rehearse(): Promise<number> {
+    const {keyPrefix} = this.#config;
+    if (this.#live !== null) await requireNoForeignKeys(this.#live, keyPrefix);
+    const mark = await new Spare(this.#spare, keyPrefix).mark();
+    let records = 0n;
+    for (const {low, high} of (await this.#topic.ranges()).values()) records += high - low;
+    const found = mark === '' ? 'without a mark: it must be empty' : `marked as "${mark}"`;
+    this.#output.note(`${this.#spare.address} is ${found}; the log holds ${grouped(records)} records`);
+    this.#output.note('nothing was done (--dry-run)');
+    return EXIT.ok;
+  }
+
+  async #replacement(partitions: number): Promise<Replacement> {
+    const {keyPrefix: prefix, chunkOrdersMax} = this.#config;
+    const keys = keysWithPrefix(prefix);
+    const model = newReadModel(this.#config, this.#spare, partitions);
+    const mysql = this.#mysql;
+    const ranges = async (): ReturnType<KafkaTopic['ranges']> => await this.#topic.ranges();
+    const text = `${this.#id} ${this.#kind} on ${hostname()}, process ${process.pid}, since ${new Date(systemClock.nowMs()).toISOString()}`;
+    const [layout] = await this.#spare.getAll([keys.layout]);
+    const lock = new RebuildLock(this.#live ?? this.#spare, {
+      key: keys.rebuildLock,
+      text,
+      clock: systemClock,
+    });
+    return new Replacement({
+      ...{lock, prefix, live: this.#live, id: this.#id, mark: this.#kind},
+      spare: new Spare(this.#spare, prefix),
+      // What was begun with other settings cannot be gone on with.
+      mayResume:
+        !this.#options.restart && (layout === null || layout === layoutText(this.#config, partitions)),
+      fill:
+        mysql === null
+          ? null
+          : async (signal) => {
+              const schema = sourceSchema(this.#config);
+              const deps = {ranges, mysql, schema, model, clock: systemClock, chunkOrdersMax};
+              const progress = ({orders, lines}: {orders: number; lines: number}): void =>
+                this.#line.show(
+                  `${grouped(BigInt(orders))} orders and ${grouped(BigInt(lines))} lines read from MySQL`,
+                );
+              const filled = await fillFromMysql({...deps, progress}, signal);
+              this.#line.note(
+                `${filled.orders} orders and ${filled.lines} lines were read from ${mysql.address}`,
+              );
+            },
+      follow: async () => await Promise.resolve(this.#follow(model, partitions)),
+      handover: this.#handover(text, model, partitions),
+      nowMs: () => systemClock.nowMs(),
+      tell: (event) => this.#tell(event),
+    });
+  }
+
+  #follow(model: ReturnType<typeof newReadModel>, partitions: number): Follower {
+    const config = this.#config;
+    // A group that nobody else is in: the workers do not notice.
+    const groupId = `${config.groupId}-rebuild-${this.#id}`;
+    const log = new UnackedLog(
+      new KafkaLog({...kafkaSettings(config), ...config, groupId}, () => undefined, systemClock),
+    );
+    const decoder = new Decoder(sourceSchema(config));
+    const quarantineMax = this.#options.setAside ? config.quarantineMax : 0;
+    const say = (fields: object, message: string): void => {
+      // Then the worker stands on the old content, and says so.
+      if (!this.#isSwitched)
+        this.#line.note(`${message}${'reason' in fields ? `: ${String(fields.reason)}` : ''}`);
+    };
+    const worker = new Projector(
+      {...config, partitions, quarantineMax},
+      {
+        ...{log, model, clock: systemClock, failpoint: noFailpoint},
+        decode: (record) => decoder.decode(record),
+        logger: {info: () => undefined, warn: say, error: say},
+      },
+    );
+    const progress = new Progress();
+    return new Follower({
+      ...{worker, clock: systemClock, positions: model.positions},
+      ranges: async () => await this.#topic.ranges(),
+      progress: (reached) =>
+        this.#line.show(progress.line(reached, systemClock.nowMs()), `[${bar(reached, BAR_WIDTH)}] `),
+    });
+  }
+
+  #handover(lockText: string, model: ReturnType<typeof newReadModel>, partitions: number): Handover | null {
+    if (this.#live === null) return null;
+    const {keyPrefix, redisUrl, spareDatabase} = this.#config;
+    const keys = keysWithPrefix(keyPrefix);
+    const plan = {
+      ...{lockKey: keys.rebuildLock, lockText, holder: this.#id},
+      ...{liveDatabase: databaseOf(redisUrl), spareDatabase},
+      ...{markKey: keys.spareMark, mark: this.#kind, discardMark: `discard ${this.#id}`},
+      positionKeys: Array.from({length: partitions}, (_, partition) => model.positions.key(partition)),
+      ranges: async () => await this.#topic.ranges(),
+    };
+    return new Handover(this.#live, plan, systemClock);
+  }
+
+  #tell(event: ReplacementEvent): void {
+    switch (event.kind) {
+      case 'resumed':
+        this.#line.note(`going on with what is in ${this.#spare.address}`);
+        return;
+      case 'caught-up':
+        this.#line.note(`caught up with the log: ${grouped(event.reached.doneRecords)} records`);
+        return;
+      case 'retried':
+        this.#line.note('the switch took too long and was taken back; trying again');
+        return;
+      case 'switched':
+        this.#isSwitched = true;
+        this.#line.note(`switched: readers see the new content; workers stood still for ${event.pauseMs} ms`);
+        return;
+      case 'removed':
+        this.#line.note(`the old content was removed: ${grouped(BigInt(event.keys))} keys`);
+    }
+  }
+
+  #tellEnd({records, resumed}: Replaced, tookMs: number): void {
+    const seconds = tookMs / 1_000;
+    if (this.#options.json) {
+      const {address} = this.#live ?? this.#spare;
+      this.#output.line(
+        JSON.stringify({command: this.#kind, redis: address, records: String(records), resumed, seconds}),
+      );
+    } else this.#output.line(`${this.#kind} done in ${seconds.toFixed(1)} s`);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * The lock of a rebuild: one at a time for each read model. It is a lease, so that a rebuild that was killed does not keep
+ * others out; what it guards is guarded again by the scripts themselves (scripts.ts).
+ */
+import type {Script} from '../clients/redis.js';
+import {ProjectorError} from '../errors.js';
+import type {Clock} from '../lifecycle.js';
+import {EXCHANGE_SCRIPT, LOCK_SCRIPT} from './scripts.js';
+
+/** Redis, as far as a lock needs it (clients/redis.ts). */
+export interface LockHost {
+  run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
+}
+
+/** Far above any pause between two renewals, so that only a process that is gone loses it. */
+const LEASE_MS = 30_000;
+const RENEW_MS = 5_000;
+
+export class RebuildLock {
+  /** What stands under the key while we hold it: id, command and process, for whoever finds it there. */
+  readonly text: string;
+  readonly #redis: LockHost;
+  readonly #key: string;
+  readonly #clock: Clock;
+  readonly #end = new AbortController();
+
+  constructor(redis: LockHost, {key, text, clock}: {key: string; text: string; clock: Clock}) {
+    this.#redis = redis;
+    this.#key = key;
+    this.text = text;
+    this.#clock = clock;
+  }
+
+  /** Rejects with `rebuild-refused` when somebody else holds it. */
+  async take(): Promise<void> {
+    const holder = await this.#renew();
+    if (holder === this.text) return;
+    throw new ProjectorError(
+      'rebuild-refused',
+      `another one runs (${holder}); where it was killed, its lock is over within ${LEASE_MS / 1_000} s`,
+    );
+  }
+
+  /** Renews it until `release`; rejects with `rebuild-lost` when somebody else has taken it. */
+  async keep(): Promise<void> {
+    while (!this.#end.signal.aborted) {
+      await this.#clock.sleep(RENEW_MS, this.#end.signal);
+      if (this.#hasEnded()) return;
+      // A Redis that is away for a moment has not given it to anybody else.
+      const holder = await this.#renew().catch(() => this.text);
+      if (holder !== this.text) throw new ProjectorError('rebuild-lost', `another one has begun (${holder})`);
+    }
+  }
+
+  async release(): Promise<void> {
+    this.#end.abort();
+    await this.#redis.run(EXCHANGE_SCRIPT, this.#key, [this.text, '']).catch(() => undefined);
+  }
+
+  #hasEnded(): boolean {
+    return this.#end.signal.aborted;
+  }
+
+  async #renew(): Promise<string> {
+    return String(await this.#redis.run(LOCK_SCRIPT, this.#key, [this.text, String(LEASE_MS)]));
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * How far a replay is, for people. Pure: the time is an argument.
+ */
+export interface Reached {
+  readonly doneRecords: bigint;
+  readonly totalRecords: bigint;
+}
+
+/** Rate over the last so many samples. */
+const SAMPLES_MAX = 20;
+
+export class Progress {
+  readonly #samples: {ms: number; doneRecords: bigint}[] = [];
+
+  /** One line: percent, records, rate, time left. */
+  line({doneRecords, totalRecords}: Reached, nowMs: number): string {
+    this.#samples.push({ms: nowMs, doneRecords});
+    if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
+    const percent = totalRecords === 0n ? 100 : Number((doneRecords * 1000n) / totalRecords) / 10;
+    const parts = [
+      `${percent.toFixed(1).padStart(5)} %`,
+      `${grouped(doneRecords)} of ${grouped(totalRecords)} records`,
+    ];
+    const perSecond = this.#perSecond();
+    if (perSecond !== undefined && perSecond >= 1) {
+      parts.push(`${grouped(BigInt(Math.round(perSecond)))}/s`);
+      const leftSeconds = Math.ceil(Number(totalRecords - doneRecords) / perSecond);
+      if (leftSeconds > 0) parts.push(`${duration(leftSeconds)} left`);
+    }
+    return parts.join(', ');
+  }
+
+  #perSecond(): number | undefined {
+    const [first] = this.#samples;
+    const last = this.#samples.at(-1);
+    if (first === undefined || last === undefined || last.ms <= first.ms) return undefined;
+    return (Number(last.doneRecords - first.doneRecords) * 1_000) / (last.ms - first.ms);
+  }
+}
+
+/** `##########----------` */
+export function bar({doneRecords, totalRecords}: Reached, width: number): string {
+  const full = totalRecords === 0n ? width : Number((doneRecords * BigInt(width)) / totalRecords);
+  return '#'.repeat(Math.min(full, width)).padEnd(width, '-');
+}
+
+/** `1,234,567` */
+export function grouped(count: bigint): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** `1 h 02 min`, `3 min 05 s`, `12 s` */
+export function duration(seconds: number): string {
+  const two = (part: number): string => String(part).padStart(2, '0');
+  if (seconds >= 3_600)
+    return `${Math.floor(seconds / 3_600)} h ${two(Math.floor((seconds % 3_600) / 60))} min`;
+  if (seconds >= 60) return `${Math.floor(seconds / 60)} min ${two(seconds % 60)} s`;
+  return `${seconds} s`;
+}

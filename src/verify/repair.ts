@@ -1,0 +1,160 @@
+/**
+ * Mends what was found to differ, and nothing else, while fences hold all workers still (I15).
+ *
+ * Orders: the whole order as MySQL holds it, through the apply script, which moves counters by the difference to what it finds.
+ * MySQL may be ahead of the position; what the log still holds brings every row to where it belongs (I3).
+ * Sums: set to what MySQL says, where they still are what was found. A sum that moves meanwhile is left to the next look.
+ */
+import type {Fences} from '../apply/fences.js';
+import type {ApplyOutcome, ApplyRequest} from '../apply/script.js';
+import type {Script} from '../clients/redis.js';
+import {ProjectorError} from '../errors.js';
+import type {Clock} from '../lifecycle.js';
+import {Reducer} from '../reduce/reduce.js';
+import {readSourceOrders, VISIBLE_AFTER_MS, type SourceOrder} from '../sourceRows.js';
+import type {StoredPositions} from '../storedPositions.js';
+import type {Finding, Subject, SubjectKind} from './finding.js';
+import type {Sides} from './source.js';
+
+export interface RepairDeps {
+  readonly sides: Sides;
+  readonly fences: Fences;
+  /** The read model (apply/readModel.ts). */
+  readonly model: {
+    readonly positions: StoredPositions;
+    apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome>;
+  };
+  /** Redis (clients/redis.ts). */
+  readonly redis: {run(script: Script, key: string, args: readonly string[]): Promise<unknown>};
+  readonly clock: Clock;
+}
+
+export interface Difference {
+  readonly subject: Subject;
+  readonly findings: readonly Finding[];
+}
+
+/** How long workers wait at most, were this process to die. */
+const FENCE_MS = 10_000;
+/** Orders under one fence: bounds how long workers stand still. */
+const ORDERS_MAX = 100;
+
+/** Removes keys while a fence stands: KEYS[1] is a position; ARGV its text, then the keys. */
+const REMOVE_SCRIPT: Script = {
+  name: 'projectorRepairRemove',
+  lua: `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
+local removed = 0
+for i = 2, #ARGV do removed = removed + redis.call('DEL', ARGV[i]) end
+return removed`,
+};
+
+/**
+ * Sets one value while a fence stands, and it is still what was found: KEYS[1] is a position; ARGV its text, 'string', 'zset' or
+ * 'hash', key, member or field, what was found and what is expected ('' for absent). Returns 1 when it was set.
+ */
+const SET_SCRIPT: Script = {
+  name: 'projectorRepairSet',
+  lua: `
+local text, kind, key, member, found, expected = unpack(ARGV)
+if redis.call('GET', KEYS[1]) ~= text then return -1 end
+local type = redis.call('TYPE', key).ok
+if type ~= 'none' and type ~= kind then redis.call('DEL', key) end
+if kind == 'string' then
+  if type == kind and redis.call('GET', key) ~= found then return 0 end
+  redis.call('SET', key, expected == '' and '0' or expected)
+elseif kind == 'zset' then
+  if type == kind and tonumber(redis.call('ZSCORE', key, member) or '0') ~= tonumber(found == '' and '0' or found) then return 0 end
+  if expected == '' then redis.call('ZREM', key, member) else redis.call('ZADD', key, expected, member) end
+else
+  if type == kind and (redis.call('HGET', key, member) or '') ~= found then return 0 end
+  redis.call('HSET', key, member, expected)
+end
+return 1`,
+};
+
+const SUM_KIND = {'counter-differs': 'string', 'score-differs': 'zset', 'total-differs': 'hash'} as const;
+
+export class Repair {
+  readonly #deps: RepairDeps;
+
+  constructor(deps: RepairDeps) {
+    this.#deps = deps;
+  }
+
+  /** Orders and malformed keys: what these add to the sums is right only afterwards. */
+  async orders(differences: readonly Difference[]): Promise<void> {
+    const idsOf = (kind: SubjectKind): string[] =>
+      differences.filter(({subject}) => subject.kind === kind).map(({subject}) => subject.id);
+    const keys = idsOf('key');
+    if (keys.length > 0) {
+      await this.#fenced(async (text) => {
+        await this.#deps.redis.run(REMOVE_SCRIPT, this.#fencedKey, [text, ...keys]);
+      });
+    }
+    const ids = idsOf('order');
+    for (let at = 0; at < ids.length; at += ORDERS_MAX) await this.#rebuild(ids.slice(at, at + ORDERS_MAX));
+  }
+
+  async sums(differences: readonly Difference[]): Promise<void> {
+    const {sides, redis} = this.#deps;
+    for (const {subject, findings} of differences) {
+      if (subject.kind === 'order' || subject.kind === 'key') continue;
+      await this.#fenced(async (text) => {
+        // Where MySQL, or Redis, says something else by now, changes are under way that the next look waits for.
+        const now = (await sides.compare(subject.kind, [subject.id])).get(subject.id) ?? [];
+        if (JSON.stringify(now) !== JSON.stringify(findings)) return;
+        for (const {kind, key, field, found, expected} of findings) {
+          if (kind !== 'counter-differs' && kind !== 'score-differs' && kind !== 'total-differs') continue;
+          const args = [text, SUM_KIND[kind], key, field ?? '', found ?? '', expected ?? ''];
+          await redis.run(SET_SCRIPT, this.#fencedKey, args);
+        }
+      });
+    }
+  }
+
+  get #fencedKey(): string {
+    return this.#deps.model.positions.key(0);
+  }
+
+  /** Runs `work` with the text of the fence that stands for the position of partition 0. */
+  async #fenced(work: (text: string) => Promise<void>): Promise<void> {
+    const {fences, model} = this.#deps;
+    await fences.set(FENCE_MS);
+    try {
+      const [text = ''] = await model.positions.read([0]);
+      await work(text);
+    } finally {
+      await fences.giveUp();
+    }
+  }
+
+  async #rebuild(ids: readonly string[]): Promise<void> {
+    const {sides, clock} = this.#deps;
+    await this.#fenced(async (text) => {
+      // What stands before the fences can be seen in MySQL then (S8).
+      await clock.sleep(VISIBLE_AFTER_MS);
+      const {mysql, schema} = sides;
+      const source = await mysql.consistentSnapshot(async (ask) => await readSourceOrders(ask, ids, schema));
+      let outcome = await this.#apply(source, text);
+      while (outcome.kind === 'spoiled') {
+        const {orderId} = outcome;
+        const keys = [sides.keys.order(orderId), sides.keys.orderLines(orderId)];
+        await this.#deps.redis.run(REMOVE_SCRIPT, this.#fencedKey, [text, ...keys]);
+        outcome = await this.#apply(source, text);
+      }
+      if (outcome.kind === 'refused')
+        throw new ProjectorError('rebuild-lost', 'the fence went before the repair was done');
+    });
+  }
+
+  async #apply(source: ReadonlyMap<string, SourceOrder>, text: string): Promise<ApplyOutcome> {
+    const reducer = new Reducer();
+    for (const [orderId, {changes, fault}] of source) {
+      if (fault !== undefined) continue;
+      reducer.add({kind: 'order-deleted', orderId});
+      for (const change of changes) reducer.add(change);
+    }
+    return await this.#deps.model.apply(0, {expected: text, next: text, reduction: reducer.reduction()});
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Suspects are looked at again until it is certain: equal, or different for good.
+ *
+ * A change is in MySQL before it is in Redis, so a difference says nothing by itself. It is certain when neither side has changed
+ * for some time, and Redis has meanwhile passed the end that the log had when the difference was first seen in this form.
+ * Values that never stand still for so long stay open; they are told, and are no differences.
+ */
+import type {LogRange} from '../eventLog.js';
+import {positionBehind} from '../fence.js';
+import type {Clock} from '../lifecycle.js';
+import {parsePosition} from '../position.js';
+import type {StoredPositions} from '../storedPositions.js';
+import type {Comparison, Finding, Subject, SubjectKind} from './finding.js';
+
+export interface SettleDeps {
+  readonly compare: (kind: SubjectKind, ids: readonly string[]) => Promise<Comparison>;
+  readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
+  readonly positions: StoredPositions;
+  readonly clock: Clock;
+  /** A difference is certain when it has stood unchanged for so long. */
+  readonly stillMs: number;
+  /** After this time the rest is left open. */
+  readonly waitMs: number;
+  readonly progress: (open: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface Settled {
+  readonly certain: readonly {readonly subject: Subject; readonly findings: readonly Finding[]}[];
+  /** Changed too often to be compared. */
+  readonly open: readonly Subject[];
+  /** Redis has not reached the end that the log had: what is open may be nothing but lag. */
+  readonly isBehind: boolean;
+}
+
+interface Suspicion {
+  readonly subject: Subject;
+  text: string;
+  findings: readonly Finding[];
+  sinceMs: number;
+  /** Where the log ended after this text was first seen; undefined until the next look. */
+  goal: ReadonlyMap<number, bigint> | undefined;
+  /** Looks in a row at which both sides were equal. */
+  equalLooks: number;
+}
+
+const LOOK_MS = 250;
+const COMPARED_AT_ONCE = 500;
+/** Two: one alone may be a coincidence, of a change under way that makes up for an error. */
+const EQUAL_LOOKS = 2;
+
+export async function settle(subjects: readonly Subject[], deps: SettleDeps): Promise<Settled> {
+  const {clock, stillMs, waitMs, signal, progress} = deps;
+  const startedMs = clock.nowMs();
+  const open = new Map<string, Suspicion>();
+  for (const subject of subjects) {
+    const fresh = {text: '', findings: [], sinceMs: startedMs, goal: undefined, equalLooks: 0};
+    open.set(`${subject.kind} ${subject.id}`, {subject, ...fresh});
+  }
+  const certain: {subject: Subject; findings: readonly Finding[]}[] = [];
+  let isBehind = false;
+  while (open.size > 0 && clock.nowMs() - startedMs < waitMs) {
+    signal.throwIfAborted();
+    progress(open.size);
+    const reached = await reachedOffsets(deps);
+    const ends = await endsOf(deps);
+    await look(open, deps, ends);
+    isBehind = false;
+    for (const [name, suspicion] of open) {
+      if (suspicion.equalLooks >= EQUAL_LOOKS) open.delete(name);
+      if (suspicion.equalLooks > 0 || clock.nowMs() - suspicion.sinceMs < stillMs) continue;
+      const isPassed = [...(suspicion.goal ?? [])].every(
+        ([partition, end]) => (reached.get(partition) ?? 0n) >= end,
+      );
+      if (!isPassed) isBehind = true;
+      else {
+        open.delete(name);
+        certain.push({subject: suspicion.subject, findings: suspicion.findings});
+      }
+    }
+    if (open.size > 0) await clock.sleep(LOOK_MS, signal);
+  }
+  return {certain, open: [...open.values()].map(({subject}) => subject), isBehind};
+}
+
+/** Compares everything that is open once more. */
+async function look(
+  open: ReadonlyMap<string, Suspicion>,
+  {compare, clock}: SettleDeps,
+  ends: ReadonlyMap<number, bigint>,
+): Promise<void> {
+  const byKind = new Map<SubjectKind, string[]>();
+  for (const {subject} of open.values()) {
+    const ids = byKind.get(subject.kind);
+    if (ids === undefined) byKind.set(subject.kind, [subject.id]);
+    else ids.push(subject.id);
+  }
+  for (const [kind, ids] of byKind) {
+    for (let at = 0; at < ids.length; at += COMPARED_AT_ONCE) {
+      const comparison = await compare(kind, ids.slice(at, at + COMPARED_AT_ONCE));
+      for (const [id, findings] of comparison) {
+        const suspicion = open.get(`${kind} ${id}`);
+        if (suspicion !== undefined) note(suspicion, findings, {nowMs: clock.nowMs(), goal: ends});
+      }
+    }
+  }
+}
+
+function note(
+  suspicion: Suspicion,
+  findings: readonly Finding[],
+  {nowMs, goal}: {nowMs: number; goal: ReadonlyMap<number, bigint>},
+): void {
+  suspicion.equalLooks = findings.length === 0 ? suspicion.equalLooks + 1 : 0;
+  const text = JSON.stringify(findings);
+  if (text === suspicion.text) {
+    suspicion.goal ??= goal;
+    return;
+  }
+  suspicion.text = text;
+  suspicion.findings = findings;
+  suspicion.sinceMs = nowMs;
+  suspicion.goal = undefined;
+}
+
+async function endsOf({ranges}: SettleDeps): Promise<Map<number, bigint>> {
+  return new Map([...(await ranges())].map(([partition, {high}]) => [partition, high]));
+}
+
+async function reachedOffsets({ranges, positions}: SettleDeps): Promise<Map<number, bigint>> {
+  const partitions = [...(await ranges()).keys()];
+  const texts = await positions.read(partitions);
+  return new Map(
+    partitions.map((partition, index) => {
+      const position = parsePosition(positionBehind(texts[index] ?? ''));
+      return [partition, position?.nextOffset ?? 0n];
+    }),
+  );
+}

@@ -1,0 +1,80 @@
+/**
+ * Redis against MySQL, while both change: survey, settle, and where asked for, repair and once more from the start.
+ */
+import type {Finding, Subject} from './finding.js';
+import type {Difference, Repair} from './repair.js';
+import {settle, type SettleDeps, type Settled} from './settle.js';
+import {Survey, type Looked, type SurveyOptions} from './survey.js';
+import type {Sides} from './source.js';
+
+export interface VerifyDeps {
+  readonly sides: Sides;
+  readonly survey: SurveyOptions;
+  readonly settle: Omit<SettleDeps, 'compare'>;
+  /** Places of a sample in the range of order ids, each from 0 to 1; null for everything. */
+  readonly sample: readonly number[] | null;
+  /** Null: differences are told only. */
+  readonly repair: Repair | null;
+  readonly tell: (event: VerifyEvent) => void;
+}
+
+export type VerifyEvent =
+  | {readonly kind: 'surveyed'; readonly looked: Looked; readonly suspects: number}
+  | {readonly kind: 'repairing'; readonly round: number; readonly differences: number};
+
+export interface Verdict {
+  readonly looked: Looked;
+  /** Certain differences; after a repair those that are left. */
+  readonly findings: readonly Finding[];
+  /** Subjects that changed too often to be compared. */
+  readonly open: readonly Subject[];
+  /** Suspects beyond the bound of memory, which were not looked at again. */
+  readonly unseen: number;
+  /** Redis did not reach the end of the log while it was waited for. */
+  readonly isBehind: boolean;
+  /** How many differences repair rounds have worked on. */
+  readonly repaired: number;
+}
+
+/** An order first, then the sums that it took part in, and again when more came to light. */
+const REPAIR_ROUNDS_MAX = 5;
+
+export async function verify(deps: VerifyDeps): Promise<Verdict> {
+  let repaired = 0;
+  for (let round = 1; ; round++) {
+    const {survey, settled} = await lookAtEverything(deps);
+    const {certain} = settled;
+    const verdict: Verdict = {
+      looked: survey.looked,
+      findings: certain.flatMap(({findings}) => [...findings]),
+      open: settled.open,
+      unseen: survey.overflow,
+      isBehind: settled.isBehind,
+      repaired,
+    };
+    if (deps.repair === null || certain.length === 0 || round > REPAIR_ROUNDS_MAX) return verdict;
+    deps.tell({kind: 'repairing', round, differences: verdict.findings.length});
+    await mend(deps.repair, certain);
+    repaired += verdict.findings.length;
+  }
+}
+
+async function lookAtEverything(deps: VerifyDeps): Promise<{survey: Survey; settled: Settled}> {
+  const {sides, sample, tell} = deps;
+  const survey = new Survey(sides, deps.survey);
+  if (sample === null) await survey.everything();
+  else await survey.sample(sample);
+  tell({kind: 'surveyed', looked: survey.looked, suspects: survey.suspects.size + survey.overflow});
+  const settled = await settle([...survey.suspects.values()], {
+    ...deps.settle,
+    compare: async (kind, ids) => await sides.compare(kind, ids),
+  });
+  return {survey, settled};
+}
+
+/** Sums only when all orders are right: a repaired order moves them. */
+async function mend(repair: Repair, differences: readonly Difference[]): Promise<void> {
+  const isOrder = differences.some(({subject}) => subject.kind === 'order' || subject.kind === 'key');
+  if (isOrder) await repair.orders(differences);
+  else await repair.sums(differences);
+}

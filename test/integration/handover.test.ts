@@ -1,0 +1,205 @@
+/** The switch of a rebuild on a real Redis: fences, the swap, and whoever comes late. */
+import {RedisClient} from '../../src/clients/redis.js';
+import {Fences} from '../../src/apply/fences.js';
+import {parseFence} from '../../src/fence.js';
+import {systemClock} from '../../src/lifecycle.js';
+import {Handover} from '../../src/rebuild/handover.js';
+import {RebuildLock} from '../../src/rebuild/lock.js';
+import {Spare} from '../../src/rebuild/spare.js';
+import {longRun} from '../support/arbitraries.js';
+import {OwnBench, told} from '../support/ownBench.js';
+import {whyNoOwnRedis} from '../support/redisServer.js';
+import {until} from '../support/until.js';
+import type {Worker} from '../support/workerBench.js';
+
+const whyNot = whyNoOwnRedis();
+if (whyNot !== undefined) process.stderr.write(`skipped: the switch of a rebuild. ${whyNot}\n`);
+
+const POSITIONS = [0, 1, 2].map((partition) => `projector:position:test.events:${partition}`);
+const LOCK = 'projector:rebuild';
+const MARK = 'projector:spare';
+
+(whyNot === undefined ? describe : describe.skip)('a switch', () => {
+  let own: OwnBench;
+  let live: RedisClient;
+  let spare: RedisClient;
+  const client = async (database: number): Promise<RedisClient> => {
+    const redis = new RedisClient({url: own.redis.url.replace(/0$/, String(database)), timeoutMs: 2_000});
+    await redis.connect();
+    return redis;
+  };
+  beforeEach(async () => {
+    own = await OwnBench.open();
+    [live, spare] = [await client(0), await client(1)];
+  });
+  afterEach(async () => {
+    live.close();
+    spare.close();
+    await own.close();
+  });
+
+  const handover = (lockText = 'lock'): Handover =>
+    new Handover(
+      live,
+      {
+        ...{lockKey: LOCK, lockText, holder: 'holder', liveDatabase: 0, spareDatabase: 1},
+        ...{markKey: MARK, mark: 'rebuild', discardMark: 'discard 1', positionKeys: POSITIONS},
+        ranges: async () =>
+          await Promise.resolve(new Map(POSITIONS.map((_, i) => [i, own.bench.topic.range(i)]))),
+      },
+      systemClock,
+    );
+  const fences = (lockText = 'lock'): Fences =>
+    new Fences(live, {lockKey: LOCK, lockText, holder: 'holder', positionKeys: POSITIONS});
+  const lock = (text = 'lock'): RebuildLock => new RebuildLock(live, {key: LOCK, text, clock: systemClock});
+  const follower = async (): Promise<Worker> => {
+    await new Spare(spare, '').prepare('rebuild', '1');
+    return await own.bench.soleWorker({redisUrl: own.redis.url.replace(/0$/, '1')});
+  };
+  const stored = async (redis: RedisClient): Promise<string[]> =>
+    (await redis.getAll(POSITIONS)).map((text) => text ?? '');
+  const filled = async (redis: RedisClient): Promise<void> => {
+    await until(
+      async () =>
+        (await stored(redis)).map((text) => BigInt(text.split(' ')[1] ?? '0')).join() ===
+        own.bench.ends.join(),
+      () => 'a filled database',
+    );
+  };
+
+  test('workers wait while a fence stands, and go on by themselves when its time is over (I15, L9)', async () => {
+    own.bench.write(longRun(301));
+    const worker = await own.worker();
+    await own.bench.expectExact();
+    await lock().take();
+    const before = await stored(live);
+    await fences().set(2_000);
+    own.bench.write(longRun(302, 60));
+    await told(worker, /^waiting: a rebuild is about to switch Redis over/);
+    expect((await stored(live)).map((text) => parseFence(text)?.position)).toEqual(before);
+    await own.expectSound(worker, {waiting: [/^waiting: a rebuild is about to switch/]});
+  });
+
+  test('a fence that is given up lets the workers go on at once, and leaves every position as it was (I15)', async () => {
+    own.bench.write(longRun(303));
+    const worker = await own.worker();
+    await own.bench.expectExact();
+    await worker.stop();
+    await lock().take();
+    const before = await own.bench.redis.snapshot();
+    const one = fences();
+    await one.set(60_000);
+    await one.set(60_000);
+    expect((await stored(live)).every((text) => parseFence(text) !== undefined)).toBe(true);
+    await one.giveUp();
+    expect(await own.bench.redis.snapshot()).toEqual(before);
+  });
+
+  test('the spare takes the place under a running worker, and Redis starts again with it (I15)', async () => {
+    own.bench.write(longRun(304));
+    const worker = await own.worker();
+    const second = await follower();
+    await filled(live);
+    await filled(spare);
+    await spare.run(
+      {name: 'sign', lua: "return redis.call('HSET', KEYS[1], 'sign', '1')"},
+      'report:totals',
+      [],
+    );
+    await lock().take();
+    expect(await handover().try()).toBe(true);
+    await second.stop();
+    expect(await live.hash('report:totals')).toMatchObject({sign: '1'});
+    expect(await live.getAll([LOCK, MARK])).toEqual(['lock', null]);
+    expect(await spare.getAll([LOCK, MARK])).toEqual([null, 'discard 1']);
+
+    own.bench.write(longRun(305, 100));
+    await own.bench.caughtUp();
+    await own.redis.kill();
+    await own.restart();
+    own.bench.write(longRun(306, 100));
+    await own.bench.caughtUp();
+    expect(await live.hash('report:totals')).toMatchObject({sign: '1'});
+    await own.call('HDEL', 'report:totals', 'sign');
+    await own.bench.expectExact();
+    await worker.stop();
+  });
+
+  test('a swap whose reply was lost is found to be done (I4, I15)', async () => {
+    own.bench.write(longRun(307, 80));
+    await follower().then(async (worker) => {
+      await filled(spare);
+      await worker.stop();
+    });
+    await lock().take();
+    expect(await handover().try()).toBe(true);
+    const after = await own.bench.redis.snapshot();
+    expect(await handover().try()).toBe(true);
+    expect(await own.bench.redis.snapshot()).toEqual(after);
+  });
+
+  test('a spare that is behind is not shown: the fence is taken back, and nothing has changed (I15)', async () => {
+    own.bench.write(longRun(308, 80));
+    const second = await follower();
+    await filled(spare);
+    await second.stop();
+    own.bench.write(longRun(309, 80));
+    const worker = await own.worker();
+    await own.bench.expectExact();
+    await worker.stop();
+    await lock().take();
+    const before = await own.bench.redis.snapshot();
+    expect(await handover().try()).toBe(false);
+    expect(await own.bench.redis.snapshot()).toEqual(before);
+  });
+
+  test('positions of another log, beyond the end of this one, are replaced (I15)', async () => {
+    own.bench.write(longRun(312, 80));
+    await follower().then(async (worker) => {
+      await filled(spare);
+      await worker.stop();
+    });
+    await live.run({name: 'put', lua: "return redis.call('SET', KEYS[1], 'v1 99999')"}, POSITIONS[1]!, []);
+    await lock().take();
+    expect(await handover().try()).toBe(true);
+    expect((await stored(live)).some((text) => text.startsWith('v1 99999'))).toBe(false);
+  });
+
+  test('one that was frozen and has lost its lock changes nothing (C4) (F10)', async () => {
+    own.bench.write(longRun(310, 80));
+    const worker = await own.worker();
+    const second = await follower();
+    await filled(live);
+    await filled(spare);
+    await worker.stop();
+    await second.stop();
+    await lock('another').take();
+    await expect(lock('lock').take()).rejects.toMatchObject({kind: 'rebuild-refused'});
+    const before = await own.bench.redis.snapshot();
+    await expect(handover('lock').try()).rejects.toMatchObject({kind: 'rebuild-lost'});
+    // A fence of its own from before: the swap is refused by the lock all the same.
+    await fences('another').set(60_000);
+    await expect(handover('lock').try()).rejects.toMatchObject({kind: 'rebuild-lost'});
+    await fences('another').giveUp();
+    expect(await own.bench.redis.snapshot()).toEqual(before);
+  });
+
+  test('old content is thrown away under its mark alone, and keys of others stay (C4)', async () => {
+    own.bench.write(longRun(311, 80));
+    await follower().then(async (worker) => {
+      await filled(spare);
+      await worker.stop();
+    });
+    const content = new Spare(spare, '');
+    await expect(content.discard('sync', 'discard 2')).rejects.toMatchObject({kind: 'rebuild-lost'});
+    await spare.run({name: 'put', lua: "return redis.call('SET', KEYS[1], 'x')"}, 'session:1', []);
+    expect(await content.discard('rebuild', 'discard 2')).toBeGreaterThan(10);
+    const left: string[] = [];
+    for await (const page of spare.keys()) left.push(...page);
+    expect(left).toEqual(['session:1']);
+    await expect(content.prepare('rebuild', '3')).rejects.toMatchObject({
+      kind: 'rebuild-refused',
+      detail: expect.stringContaining('must be empty, and holds 1 keys ("session:1")') as string,
+    });
+  });
+});

@@ -1,0 +1,274 @@
+/**
+ * `projector rebuild` and `projector sync` on the real stack and a Redis of the test's own, while a shop is at work and
+ * two workers run: readers never see less than before, the workers are not started again, and the end is exact.
+ */
+import {Redis} from 'ioredis';
+import type {Connection} from 'mysql2/promise';
+import {compare} from '../../stack/comparison.js';
+import {WorkerProcess} from '../../stack/worker.js';
+import {connectMysql, freshId, QUICK, startWorker, whenApplied} from '../support/pipeline.js';
+import {chosenSeed} from '../support/random.js';
+import {positions, readModel} from '../support/readModel.js';
+import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {variables} from '../support/stack.js';
+import {until} from '../support/until.js';
+import {Workload} from '../support/workload.js';
+
+const whyNot = whyNoOwnRedis();
+if (whyNot !== undefined) process.stderr.write(`skipped: rebuild and sync. ${whyNot}\n`);
+
+const BASE = 12_000_000;
+const QUIET_ORDERS = 150;
+const PREFIX = 'live:';
+const seed = chosenSeed();
+
+/** Reads on and on what must never be absent or older than it was. */
+class Reader {
+  readonly #redis: Redis;
+  readonly #quiet: ReadonlyMap<string, Record<string, string>>;
+  readonly #rising: string;
+  readonly #product: string;
+  readonly #end = new AbortController();
+  readonly #running: Promise<void>;
+  rounds = 0;
+  readonly faults: string[] = [];
+
+  constructor(
+    redis: Redis,
+    watched: {quiet: ReadonlyMap<string, Record<string, string>>; rising: string; product: string},
+  ) {
+    this.#redis = redis;
+    this.#quiet = watched.quiet;
+    this.#rising = watched.rising;
+    this.#product = watched.product;
+    this.#running = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#end.abort();
+    await this.#running;
+    this.#redis.disconnect();
+  }
+
+  async #run(): Promise<void> {
+    let total = 0;
+    while (!this.#end.signal.aborted) {
+      for (const [id, wanted] of this.#quiet) {
+        const found = await this.#redis.hgetall(`${PREFIX}order:${id}`);
+        if (JSON.stringify(found) !== JSON.stringify(wanted))
+          this.faults.push(`order ${id}: ${JSON.stringify(found)}`);
+      }
+      const sold = await this.#redis.get(`${PREFIX}product:${this.#product}:sold`);
+      if (sold !== String(QUIET_ORDERS)) this.faults.push(`the counter: ${sold ?? 'absent'}`);
+      const now = Number((await this.#redis.hget(`${PREFIX}order:${this.#rising}`, 'total_amount')) ?? '-1');
+      if (now < total) this.faults.push(`the rising order went from ${total} back to ${now}`);
+      total = now;
+      this.rounds++;
+    }
+  }
+}
+
+(whyNot === undefined ? describe : describe.skip)(`the read model made anew, seed ${seed}`, () => {
+  let own: OwnRedis;
+  let redis: Redis;
+  let mysql: Connection;
+  let connections: Connection[];
+  let workload: Workload;
+  let workers: WorkerProcess[] = [];
+  let quiet: ReadonlyMap<string, Record<string, string>>;
+  let rising: string;
+  const product = freshId();
+
+  const settings = (): Record<string, string> => ({
+    ...{REDIS_URL: own.url, KEY_PREFIX: PREFIX, KAFKA_GROUP_ID: 'replaced'},
+  });
+  const command = (...args: string[]): WorkerProcess =>
+    new WorkerProcess({...variables(), ...QUICK, ...settings()}, args);
+  const ended = async (process: WorkerProcess): Promise<{code: number | null; output: string}> => {
+    const {code} = await process.exited;
+    return {code, output: process.output};
+  };
+  const place = async (total: string): Promise<string> => {
+    const [user, id] = [freshId(), freshId()];
+    await mysql.query('INSERT INTO orders (id, user_id, total_amount) VALUES (?, ?, ?)', [id, user, total]);
+    const line = 'INSERT INTO order_items (order_id, product_id, quantity, unit_price) VALUES (?, ?, 1, 1)';
+    await mysql.query(line, [id, product]);
+    return id;
+  };
+  /** The shop works, and one order's total rises, until `work` is done. */
+  const whileTrading = async (work: () => Promise<void>): Promise<void> => {
+    const end = new AbortController();
+    const trading = async (): Promise<void> => {
+      while (!end.signal.aborted) await workload.transact(10);
+    };
+    const raising = async (): Promise<void> => {
+      while (!end.signal.aborted)
+        await mysql.query('UPDATE orders SET total_amount = total_amount + 1 WHERE id = ?', [rising]);
+    };
+    await Promise.all([work().finally(() => end.abort()), trading(), raising()]);
+  };
+  const differences = async (): Promise<readonly string[]> => {
+    await whenApplied({mysql, redis}, [PREFIX], {timeoutMs: 90_000});
+    return (await compare(mysql, redis, {prefix: PREFIX})).differences;
+  };
+  const spareKeys = async (): Promise<string[]> => {
+    const other = redis.duplicate({db: 15});
+    try {
+      return await other.keys('*');
+    } finally {
+      other.disconnect();
+    }
+  };
+
+  beforeAll(async () => {
+    own = await OwnRedis.open();
+    redis = new Redis(own.url);
+    mysql = await connectMysql();
+    connections = await Promise.all([connectMysql(), connectMysql()]);
+    workload = new Workload(connections, seed, {base: BASE});
+    workers = [startWorker('replaced', settings()), startWorker('replaced', settings())];
+    const placed: string[] = [];
+    for (let i = 0; i < QUIET_ORDERS; i++) placed.push(await place(`${i}.50`));
+    rising = await place('0.00');
+    await mysql.query('DELETE FROM order_items WHERE order_id = ?', [rising]);
+    await workload.transact(200);
+    expect(await differences()).toEqual([]);
+    quiet = new Map(
+      await Promise.all(placed.map(async (id) => [id, await redis.hgetall(`${PREFIX}order:${id}`)] as const)),
+    );
+  }, 180_000);
+
+  afterAll(async () => {
+    for (const worker of workers) await worker.end('SIGTERM');
+    redis.disconnect();
+    for (const connection of [mysql, ...connections]) await connection.end();
+    await own.close();
+  });
+
+  const expectUnnoticed = (reader: Reader): void => {
+    expect(reader.faults.slice(0, 5)).toEqual([]);
+    expect(reader.rounds).toBeGreaterThan(2);
+    expect(workers.filter(({isRunning}) => !isRunning).map(({output}) => output.slice(-1_500))).toEqual([]);
+  };
+
+  test('a rebuild under traffic, killed in the middle and started again (I15, L9, C4, G7) (F10)', async () => {
+    const reader = new Reader(redis.duplicate(), {quiet, rising, product});
+    let output = '';
+    await whileTrading(async () => {
+      const first = command('rebuild');
+      const other = redis.duplicate({db: 15});
+      await until(
+        async () => (await positions(other, PREFIX)).size > 0 || !first.isRunning,
+        () => `a rebuild that has begun: ${first.output}`,
+        60_000,
+      );
+      expect(await first.end('SIGKILL')).toEqual({code: null, signal: 'SIGKILL'});
+      other.disconnect();
+      // Its lock is still held: whoever is too early is told so.
+      const early = await ended(command('rebuild'));
+      expect(early).toMatchObject({
+        code: 5,
+        output: expect.stringContaining('rebuild-refused: another one runs') as string,
+      });
+      await redis.del(`${PREFIX}projector:rebuild`);
+      const second = await ended(command('rebuild', '--json'));
+      expect(second).toMatchObject({code: 0});
+      output = second.output;
+    });
+    await reader.stop();
+    expect(output).toContain('going on with what is in');
+    expect(output).toMatch(/switched: readers see the new content/);
+    expectUnnoticed(reader);
+    expect(await differences()).toEqual([]);
+    expect(await spareKeys()).toEqual([]);
+    expect(await redis.exists(`${PREFIX}projector:rebuild`)).toBe(0);
+    process.stderr.write(
+      `figure: rebuild under traffic: ${/workers stood still for \d+ ms/.exec(output)?.[0] ?? ''}\n`,
+    );
+  }, 180_000);
+
+  test('rebuilding twice gives the same content, byte by byte, as what lived through all that (G7, I7)', async () => {
+    expect(await differences()).toEqual([]);
+    const lived = await readModel(redis, PREFIX);
+    for (const run of [1, 2]) {
+      expect(await ended(command('rebuild'))).toMatchObject({code: 0});
+      await whenApplied({mysql, redis}, [PREFIX]);
+      const made = await readModel(redis, PREFIX);
+      // The markers of `whenApplied` change with each call.
+      const isMarker = (key: string): boolean => /^order(_lines)?:-|^report:users$/.test(key);
+      const withoutMarkers = (content: Map<string, string>): [string, string][] =>
+        [...content].filter(([key]) => !isMarker(key));
+      expect([run, withoutMarkers(made)]).toEqual([run, withoutMarkers(lived)]);
+    }
+  }, 180_000);
+
+  test('sync leaves a Redis with orders alone; with --replace it makes it anew under traffic (I15, S8)', async () => {
+    const before = await readModel(redis, PREFIX);
+    const skipped = await ended(command('sync'));
+    expect(skipped).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/holds [1-9]\d* orders\nnothing was done/) as string,
+    });
+    expect(await readModel(redis, PREFIX)).toEqual(before);
+
+    const reader = new Reader(redis.duplicate(), {quiet, rising, product});
+    await whileTrading(async () => {
+      expect(await ended(command('sync', '--replace'))).toMatchObject({
+        code: 0,
+        output: expect.stringMatching(
+          /orders and \d+ lines were read from mysql[\s\S]*switched: readers/,
+        ) as string,
+      });
+      await workload.transact(50);
+    });
+    await reader.stop();
+    expectUnnoticed(reader);
+    expect(await differences()).toEqual([]);
+    expect(await spareKeys()).toEqual([]);
+  }, 180_000);
+
+  test('an empty Redis is filled from MySQL, and then followed by workers (I15)', async () => {
+    const target = `${own.url.slice(0, -1)}7`;
+    const [first, again] = [
+      await ended(command('sync', '--target', target)),
+      await ended(command('sync', '--target', target)),
+    ];
+    expect(first).toMatchObject({code: 0});
+    expect(again).toMatchObject({code: 0, output: expect.stringContaining('nothing was done') as string});
+    const filled = redis.duplicate({db: 7});
+    const follower = startWorker('filled', {REDIS_URL: target, KEY_PREFIX: PREFIX});
+    try {
+      await workload.transact(50);
+      await whenApplied({mysql, redis: filled}, [PREFIX], {timeoutMs: 60_000});
+      expect((await compare(mysql, filled, {prefix: PREFIX})).differences).toEqual([]);
+    } finally {
+      await follower.end('SIGTERM');
+      filled.disconnect();
+    }
+  }, 120_000);
+
+  test('what cannot be done is refused before anything is touched, with the way out', async () => {
+    const refused = async (args: string[], text: RegExp, code = 5): Promise<void> => {
+      expect(await ended(command(...args))).toMatchObject({
+        code,
+        output: expect.stringMatching(text) as string,
+      });
+    };
+    await redis.set('session:1', 'x');
+    await refused(
+      ['rebuild'],
+      /rebuild-refused: redis:\S+ holds 1 keys that are not of this read model \("session:1"\)/,
+    );
+    await refused(['rebuild', '--dry-run'], /holds 1 keys that are not of this read model/);
+    await redis.del('session:1');
+    const other = redis.duplicate({db: 15});
+    await other.set('note', 'x');
+    await refused(['rebuild'], /must be empty, and holds 1 keys \("note"\)/);
+    await other.del('note');
+    other.disconnect();
+    await refused(['rebuild', '--dry-run'], /nothing was done \(--dry-run\)/, 0);
+    await refused(['rebuild', '--target', 'http://x'], /must be a URL that begins with redis:/, 2);
+    expect(await spareKeys()).toEqual([]);
+    expect(await differences()).toEqual([]);
+  }, 120_000);
+});

@@ -1,0 +1,197 @@
+/** `projector verify`: no false alarm beside a shop at work, every kind of damage found, and mended. */
+import {Redis} from 'ioredis';
+import type {Connection} from 'mysql2/promise';
+import {compare} from '../../stack/comparison.js';
+import {WorkerProcess} from '../../stack/worker.js';
+import {connectMysql, freshId, QUICK, startWorker, whenApplied} from '../support/pipeline.js';
+import {chosenSeed} from '../support/random.js';
+import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {variables} from '../support/stack.js';
+import {Workload} from '../support/workload.js';
+
+const whyNot = whyNoOwnRedis();
+if (whyNot !== undefined) process.stderr.write(`skipped: verify. ${whyNot}\n`);
+
+const BASE = 13_000_000;
+const PREFIX = 'seen:';
+const RUNS_UNDER_TRAFFIC = 3;
+const seed = chosenSeed();
+
+interface Verdict {
+  readonly differences: number;
+  readonly open: number;
+  readonly repaired: number;
+  readonly findings: readonly {
+    kind: string;
+    key: string;
+    field: string | null;
+    expected: string | null;
+    found: string | null;
+  }[];
+}
+
+(whyNot === undefined ? describe : describe.skip)(`verify, seed ${seed}`, () => {
+  let own: OwnRedis;
+  let redis: Redis;
+  let mysql: Connection;
+  let connections: Connection[];
+  let workload: Workload;
+  let worker: WorkerProcess;
+
+  const settings = (): Record<string, string> => ({
+    REDIS_URL: own.url,
+    KEY_PREFIX: PREFIX,
+    KAFKA_GROUP_ID: 'seen',
+  });
+  const verify = async (
+    args: readonly string[] = [],
+    extra = {},
+  ): Promise<{code: number | null; output: string; verdict: Verdict}> => {
+    const command = new WorkerProcess({...variables(), ...QUICK, ...settings(), ...extra}, [
+      'verify',
+      '--json',
+      ...args,
+    ]);
+    const {code} = await command.exited;
+    const json = command.output.split('\n').find((line) => line.startsWith('{')) ?? '{}';
+    return {code, output: command.output, verdict: JSON.parse(json) as Verdict};
+  };
+  const applied = async (): Promise<void> => await whenApplied({mysql, redis}, [PREFIX], {timeoutMs: 90_000});
+
+  beforeAll(async () => {
+    own = await OwnRedis.open();
+    redis = new Redis(own.url);
+    mysql = await connectMysql();
+    connections = [await connectMysql(), await connectMysql()];
+    workload = new Workload(connections, seed, {base: BASE});
+    worker = startWorker('seen', settings());
+    await workload.transact(150);
+    await applied();
+  }, 120_000);
+
+  afterAll(async () => {
+    await worker.end('SIGTERM');
+    redis.disconnect();
+    for (const connection of [mysql, ...connections]) await connection.end();
+    await own.close();
+  });
+
+  test(`no false alarm in ${RUNS_UNDER_TRAFFIC} runs beside a shop at work`, async () => {
+    const end = new AbortController();
+    const trading = async (): Promise<void> => {
+      while (!end.signal.aborted) await workload.transact(10);
+    };
+    const verifying = async (): Promise<void> => {
+      for (let run = 0; run < RUNS_UNDER_TRAFFIC; run++) {
+        const {code, output, verdict} = await verify(['--wait', '8']);
+        expect([run, code, verdict.findings, output.slice(-500)]).toEqual([run, 0, [], expect.any(String)]);
+      }
+      expect((await verify(['--sample', '20', '--wait', '8'])).verdict.findings).toEqual([]);
+    };
+    await Promise.all([verifying().finally(() => end.abort()), trading()]);
+  }, 180_000);
+
+  test('each kind of damage is found, named, and mended (I15)', async () => {
+    const product = freshId();
+    const ids = Array.from({length: 8}, () => freshId());
+    for (const id of ids) {
+      await mysql.query('INSERT INTO orders (id, user_id, total_amount) VALUES (?, ?, 12.50)', [id, id]);
+      const line = 'INSERT INTO order_items (order_id, product_id, quantity, unit_price) VALUES (?, ?, 2, 1)';
+      await mysql.query(line, [id, product]);
+    }
+    await applied();
+    const [changed, deleted, lineless, typeless, scored, ...rest] = ids as [
+      string,
+      string,
+      string,
+      string,
+      string,
+    ];
+    expect(rest).toHaveLength(3);
+    const ghost = freshId();
+    const key = (name: string): string => `${PREFIX}${name}`;
+    await redis.hset(key(`order:${changed}`), 'total_amount', '99.99');
+    await redis.del(key(`order:${deleted}`), key(`order_lines:${deleted}`));
+    await redis.del(key(`order_lines:${lineless}`));
+    await redis.del(key(`order:${typeless}`));
+    await redis.lpush(key(`order:${typeless}`), 'x');
+    await redis.hset(key(`order:${ghost}`), {
+      id: ghost,
+      user_id: '5',
+      total_amount: '1.00',
+      items_count: '0',
+      items: '',
+    });
+    await redis.incr(key(`product:${product}:sold`));
+    await redis.zincrby(key('report:users'), 7, scored);
+    await redis.zadd(key('report:products'), 3, ghost);
+    await redis.set(key(`product:${ghost}:sold`), '3');
+    await redis.hincrby(key('report:totals'), 'revenue', 1);
+    await redis.set(key('order:abc'), 'x');
+    await redis.set('session:1', 'of another program');
+
+    const {code, output, verdict} = await verify();
+    expect([code, output]).toEqual([3, expect.stringContaining('differences-found')]);
+    const found = verdict.findings.map((finding) =>
+      `${finding.kind} ${finding.key} ${finding.field ?? ''}`.trim(),
+    );
+    expect(found.sort()).toEqual(
+      [
+        `order-differs ${key(`order:${changed}`)} total_amount`,
+        `order-missing ${key(`order:${deleted}`)}`,
+        `order-missing ${key(`order_lines:${deleted}`)}`,
+        `order-missing ${key(`order_lines:${lineless}`)}`,
+        `order-differs ${key(`order:${typeless}`)}`,
+        `order-ghost ${key(`order:${ghost}`)}`,
+        `counter-differs ${key(`product:${product}:sold`)}`,
+        `score-differs ${key('report:users')} ${scored}`,
+        `score-differs ${key('report:products')} ${ghost}`,
+        `counter-differs ${key(`product:${ghost}:sold`)}`,
+        `total-differs ${key('report:totals')} revenue`,
+        `key-malformed ${key('order:abc')}`,
+      ].sort(),
+    );
+    expect(verdict.findings.find(({kind}) => kind === 'total-differs')?.expected).toMatch(/^\d+$/);
+
+    const repaired = await verify(['--repair']);
+    expect([repaired.code, repaired.verdict.findings, repaired.output.slice(-300)]).toEqual([
+      0,
+      [],
+      expect.any(String),
+    ]);
+    expect(repaired.verdict.repaired).toBeGreaterThanOrEqual(12);
+    expect((await verify()).verdict).toMatchObject({differences: 0, open: 0});
+    expect(await redis.get('session:1')).toBe('of another program');
+    // The workers were held still for moments, and go on.
+    await workload.transact(30);
+    await applied();
+    expect((await compare(mysql, redis, {prefix: PREFIX})).differences).toEqual([]);
+    expect(worker.isRunning).toBe(true);
+  }, 180_000);
+
+  test('a Redis that is behind is no Redis that differs, and servers that are away are named', async () => {
+    await worker.end('SIGTERM');
+    await workload.transact(10);
+    const behind = await verify(['--wait', '7']);
+    expect([behind.code, behind.output]).toEqual([
+      4,
+      expect.stringContaining('verify-behind: Redis did not reach'),
+    ]);
+    worker = startWorker('seen', settings());
+    await applied();
+
+    const away = 'mysql://root@127.0.0.1:1/shop';
+    expect(await verify([], {MYSQL_URL: away})).toMatchObject({
+      code: 4,
+      output: expect.stringContaining('mysql-unreachable') as string,
+    });
+    expect(await verify([], {REDIS_URL: 'redis://127.0.0.1:1/0'})).toMatchObject({
+      code: 4,
+      output: expect.stringContaining('redis-unreachable') as string,
+    });
+    expect(await verify(['--limit', 'x'])).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('must be a whole number') as string,
+    });
+  }, 120_000);
+});
