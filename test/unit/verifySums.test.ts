@@ -1,0 +1,139 @@
+import {keysWithPrefix} from '../../src/keys.js';
+import {compareOrders} from '../../src/verify/orders.js';
+import {compareProducts, compareTotals, compareUsers, minorUnits, sumsOf} from '../../src/verify/sums.js';
+
+const keys = keysWithPrefix('');
+
+function host({
+  strings = {},
+  scores = {},
+  hashes = {},
+}: {
+  strings?: Record<string, string>;
+  scores?: Record<string, string>;
+  hashes?: Record<string, Record<string, string> | undefined>;
+}) {
+  return {
+    getAll: async (names: readonly string[]) =>
+      await Promise.resolve(names.map((name) => strings[name] ?? null)),
+    scores: async (_key: string, members: readonly string[]) =>
+      await Promise.resolve(members.map((member) => scores[member] ?? null)),
+    hash: async (key: string) => await Promise.resolve(hashes[key] ?? {}),
+    hashes: async (names: readonly string[]) =>
+      await Promise.resolve(names.map((name) => (Object.hasOwn(hashes, name) ? hashes[name] : {}))),
+  };
+}
+
+test.each([
+  ['45.99', 2, '4599'],
+  ['-0.50', 2, '-50'],
+  ['45', 2, '4500'],
+  ['45.9', 2, '4590'],
+  ['12', 0, '12'],
+  ['90071992547409930.07', 2, '9007199254740993007'],
+])('%s with %i decimals are %s minor units', (amount, decimals, expected) => {
+  expect(minorUnits(amount, decimals)).toBe(expected);
+});
+
+test('sums by id, as MySQL answers', () => {
+  const rows = [
+    {id: '7', total: '1.50'},
+    {id: '9007199254740993', total: null},
+  ];
+  expect([...sumsOf(rows, 2)]).toEqual([
+    ['7', '150'],
+    ['9007199254740993', '0'],
+  ]);
+});
+
+test('products: counter and score must both be right; 0 and absent are the same for a counter, not for a score', async () => {
+  const sums = new Map([
+    ['1', '5'],
+    ['2', '0'],
+    ['3', '0'],
+    ['4', '6'],
+    ['5', '7'],
+  ]);
+  const redis = host({
+    strings: {'product:1:sold': '5', 'product:2:sold': '0', 'product:4:sold': '7', 'product:5:sold': '7'},
+    scores: {1: '5', 3: '0', 4: '6', 5: '1e+17'},
+  });
+  const found = await compareProducts(redis, sums, keys);
+  const texts = [...found].map(([id, findings]) => [
+    id,
+    ...findings.map((f) => `${f.kind} ${f.expected ?? '-'} ${f.found ?? '-'}`),
+  ]);
+  expect(texts).toEqual([
+    ['1'],
+    ['2'],
+    ['3', 'score-differs - 0'],
+    ['4', 'counter-differs 6 7'],
+    ['5', 'score-differs 7 100000000000000000'],
+  ]);
+});
+
+test('users and totals', async () => {
+  const redis = host({
+    scores: {1: '150', 2: '1.5'},
+    hashes: {'report:totals': {orders: '2', units: '3'}},
+  });
+  const users = await compareUsers(
+    redis,
+    new Map([
+      ['1', '150'],
+      ['2', '1'],
+      ['3', '4'],
+    ]),
+    keys,
+  );
+  expect([...users.values()].map((findings) => findings.map(({found}) => found))).toEqual([
+    [],
+    ['1.5'],
+    [null],
+  ]);
+  const totals = await compareTotals(redis, {orders: '2', units: '4', revenue: '0.00'}, {keys, decimals: 2});
+  expect(totals.get('all')).toEqual([
+    {kind: 'total-differs', key: 'report:totals', field: 'units', expected: '4', found: '3'},
+  ]);
+});
+
+test('an order as the live path would write it, with its lines by number and its extra columns (I9)', async () => {
+  const row = {userId: '5', totalAmount: '45.99', extra: ['paid', null]};
+  const lines = [
+    {kind: 'line-upserted', orderId: '1', lineId: '10', line: {productId: '7', quantity: '1'}},
+    {kind: 'line-upserted', orderId: '1', lineId: '9', line: {productId: '8', quantity: '2'}},
+  ] as const;
+  const order = {kind: 'order-upserted', orderId: '1', row} as const;
+  const source = new Map([
+    ['1', {changes: [order, ...lines], fault: undefined}],
+    ['2', {changes: [], fault: undefined}],
+    ['3', {changes: [], fault: 'MySQL: column x'}],
+    ['4', {changes: [], fault: undefined}],
+  ]);
+  const items = 'product_id:8,quantity:2;product_id:7,quantity:1';
+  const hash = {id: '1', user_id: '5', total_amount: '45.99', items_count: '2', items, status: 'paid'};
+  const right = {'order:1': hash, 'order_lines:1': {9: '8:2', 10: '7:1'}};
+  const settings = {keys, extraColumns: ['status', 'note']};
+  const compare = async (hashes: Record<string, Record<string, string> | undefined>): Promise<string[]> =>
+    [...(await compareOrders(host({hashes}), source, settings)).values()]
+      .flat()
+      .map(
+        ({kind, key, field, expected, found}) =>
+          `${kind} ${key} ${field ?? ''} ${expected ?? '-'} ${found ?? '-'}`,
+      );
+  const fault = 'order-differs order:3  MySQL: column x -';
+  expect(await compare(right)).toEqual([fault]);
+  expect(await compare({...right, 'order:1': {...hash, note: 'x'}})).toEqual([
+    'order-differs order:1 note - x',
+    fault,
+  ]);
+  expect(await compare({...right, 'order:1': {}})).toEqual(['order-missing order:1  a hash -', fault]);
+  expect(await compare({...right, 'order_lines:2': {1: '1:1'}})).toEqual([
+    'order-ghost order_lines:2  - a hash',
+    fault,
+  ]);
+  expect(await compare({...right, 'order:4': undefined})).toEqual([
+    fault,
+    'order-differs order:4  a hash another type',
+  ]);
+});
