@@ -61,10 +61,14 @@ export class ReadModel {
 
   /**
    * The position text to go on from, '' for none. A fence whose time is over is taken away first; rejects with
-   * `rebuild-switching` while one stands (I15).
+   * `rebuild-switching` while one stands (I15),
+   * and with `rebuild-lost` when a read model that is being made has no position.
    */
   async anchor(partition: number): Promise<string> {
     const [text = ''] = await this.positions.read([partition]);
+    if (text === '' && this.#settings.isBeingMade === true) {
+      throw new ProjectorError('rebuild-lost', 'what was being made has been thrown away meanwhile');
+    }
     if (parseFence(text) === undefined) return text;
     const key = this.positions.key(partition);
     const stored = String(await this.#redis.run(RELEASE_SCRIPT, key, [text, '']));

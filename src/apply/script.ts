@@ -70,6 +70,8 @@ export interface ScriptSettings {
   /** What the data depends on (layout.ts); the script refuses a read model with another one. */
   readonly layout: string;
   readonly extraColumns: readonly string[];
+  /** A read model that is being made: without a position it is no longer there, and nothing may be written (C4). */
+  readonly isBeingMade?: boolean;
 }
 
 const NOTHING: ReadonlyMap<string, string> = new Map();

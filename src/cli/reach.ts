@@ -29,10 +29,15 @@ export function layoutText(config: Config, partitions: number): string {
   return formatLayout({topic, partitions, moneyDecimals, extraColumns});
 }
 
-export function newReadModel(config: Config, redis: RedisClient, partitions: number): ReadModel {
+export function newReadModel(
+  config: Config,
+  redis: RedisClient,
+  {partitions, isBeingMade = false}: {partitions: number; isBeingMade?: boolean},
+): ReadModel {
   const {topic, extraColumns = [], keyPrefix: prefix} = config;
   const names = extraColumns.map(({name}) => name);
-  return new ReadModel(redis, topic, {prefix, layout: layoutText(config, partitions), extraColumns: names});
+  const layout = layoutText(config, partitions);
+  return new ReadModel(redis, topic, {prefix, layout, extraColumns: names, isBeingMade});
 }
 
 /** One try to reach topic and Redis; refuses what nobody could be exact on. */
@@ -41,7 +46,7 @@ export async function reachReadModel(
   {redis, topic}: {redis: RedisClient; topic: KafkaTopic},
 ): Promise<Reached> {
   const partitions = await reachTopic(config, topic);
-  const model = newReadModel(config, redis, partitions);
+  const model = newReadModel(config, redis, {partitions});
   await redis.connect();
   // Before the first script: a cluster would send that elsewhere, or nowhere.
   await redis.requireSuitable();

@@ -1,27 +1,25 @@
 /** `projector rebuild` and `projector sync`: the read model made anew, from the log or from MySQL. */
 import {randomUUID} from 'node:crypto';
 import {hostname} from 'node:os';
+import type {ReadModel} from '../apply/readModel.js';
 import {KafkaTopic} from '../clients/kafka.js';
-import {KafkaLog} from '../clients/kafkaLog.js';
 import {MysqlClient} from '../clients/mysql.js';
 import {databaseOf, RedisClient, withDatabase} from '../clients/redis.js';
 import {kafkaSettings, sourceSchema, type ConfigWith} from '../config.js';
-import {Decoder} from '../decode/decode.js';
 import {EXIT} from '../errorPolicy.js';
 import {ProjectorError} from '../errors.js';
-import {noFailpoint} from '../failpoints.js';
 import {keysWithPrefix} from '../keys.js';
 import {systemClock} from '../lifecycle.js';
-import {Projector} from '../projector.js';
-import {fillFromMysql} from '../rebuild/fill.js';
-import {Follower, UnackedLog} from '../rebuild/follower.js';
+import {fillFromMysql, fillWithNothing, type BaseDeps, type Filled} from '../rebuild/fill.js';
+import type {Follower} from '../rebuild/follower.js';
 import {Handover} from '../rebuild/handover.js';
 import {RebuildLock} from '../rebuild/lock.js';
-import {bar, grouped, Progress} from '../rebuild/progress.js';
+import {grouped} from '../rebuild/progress.js';
 import {Replacement, type Replaced, type ReplacementEvent} from '../rebuild/replacement.js';
 import {HANDOVER_RIGHTS_SCRIPT} from '../rebuild/scripts.js';
 import {requireNoForeignKeys, Spare} from '../rebuild/spare.js';
 import {ordersHeld} from '../report/report.js';
+import {followLog} from './followLog.js';
 import {interruptible} from './interruption.js';
 import type {Output} from './output.js';
 import {ProgressLine} from './progressLine.js';
@@ -42,8 +40,6 @@ export interface ReplaceContext {
   readonly config: ConfigWith<'brokers' | 'redisUrl'>;
   readonly output: Output;
 }
-
-const BAR_WIDTH = 30;
 
 export async function rebuild(options: ReplaceOptions, context: ReplaceContext): Promise<number> {
   return await new ReplaceCommand('rebuild', options, context).run();
@@ -135,7 +131,7 @@ class ReplaceCommand {
     }
     const databases = [databaseOf(this.#config.redisUrl), this.#config.spareDatabase].map(String);
     await this.#live?.run(HANDOVER_RIGHTS_SCRIPT, keys.rebuildLock, databases);
-    await newReadModel(this.#config, this.#spare, partitions).requireRights();
+    await newReadModel(this.#config, this.#spare, {partitions, isBeingMade: true}).requireRights();
     await this.#mysql?.connect();
     return partitions;
   }
@@ -165,11 +161,9 @@ class ReplaceCommand {
   }
 
   async #replacement(partitions: number): Promise<Replacement> {
-    const {keyPrefix: prefix, chunkOrdersMax} = this.#config;
+    const {keyPrefix: prefix} = this.#config;
     const keys = keysWithPrefix(prefix);
-    const model = newReadModel(this.#config, this.#spare, partitions);
-    const mysql = this.#mysql;
-    const ranges = async (): ReturnType<KafkaTopic['ranges']> => await this.#topic.ranges();
+    const model = newReadModel(this.#config, this.#spare, {partitions, isBeingMade: true});
     const text = `${this.#id} ${this.#kind} on ${hostname()}, process ${process.pid}, since ${new Date(systemClock.nowMs()).toISOString()}`;
     const [layout] = await this.#spare.getAll([keys.layout]);
     const lock = new RebuildLock(this.#live ?? this.#spare, {
@@ -183,60 +177,52 @@ class ReplaceCommand {
       // What was begun with other settings cannot be gone on with.
       mayResume:
         !this.#options.restart && (layout === null || layout === layoutText(this.#config, partitions)),
-      fill:
-        mysql === null
-          ? null
-          : async (signal) => {
-              const schema = sourceSchema(this.#config);
-              const deps = {ranges, mysql, schema, model, clock: systemClock, chunkOrdersMax};
-              const progress = ({orders, lines}: {orders: number; lines: number}): void =>
-                this.#line.show(
-                  `${grouped(BigInt(orders))} orders and ${grouped(BigInt(lines))} lines read from MySQL`,
-                );
-              const filled = await fillFromMysql({...deps, progress}, signal);
-              this.#line.note(
-                `${filled.orders} orders and ${filled.lines} lines were read from ${mysql.address}`,
-              );
-            },
+      fill: async (signal) => await this.#fill(model, signal),
       follow: async () => await Promise.resolve(this.#follow(model, partitions)),
       handover: this.#handover(text, model, partitions),
-      nowMs: () => systemClock.nowMs(),
+      clock: systemClock,
       tell: (event) => this.#tell(event),
     });
   }
 
-  #follow(model: ReturnType<typeof newReadModel>, partitions: number): Follower {
-    const config = this.#config;
-    // A group that nobody else is in: the workers do not notice.
-    const groupId = `${config.groupId}-rebuild-${this.#id}`;
-    const log = new UnackedLog(
-      new KafkaLog({...kafkaSettings(config), ...config, groupId}, () => undefined, systemClock),
-    );
-    const decoder = new Decoder(sourceSchema(config));
-    const quarantineMax = this.#options.setAside ? config.quarantineMax : 0;
-    const say = (fields: object, message: string): void => {
-      // Then the worker stands on the old content, and says so.
-      if (!this.#isSwitched)
-        this.#line.note(`${message}${'reason' in fields ? `: ${String(fields.reason)}` : ''}`);
-    };
-    const worker = new Projector(
-      {...config, partitions, quarantineMax},
-      {
-        ...{log, model, clock: systemClock, failpoint: noFailpoint},
-        decode: (record) => decoder.decode(record),
-        logger: {info: () => undefined, warn: say, error: say},
-      },
-    );
-    const progress = new Progress();
-    return new Follower({
-      ...{worker, clock: systemClock, positions: model.positions},
+  async #fill(model: ReadModel, signal: AbortSignal): Promise<void> {
+    const {chunkOrdersMax} = this.#config;
+    const {chunks} = keysWithPrefix(this.#config.keyPrefix);
+    const base: BaseDeps = {
       ranges: async () => await this.#topic.ranges(),
-      progress: (reached) =>
-        this.#line.show(progress.line(reached, systemClock.nowMs()), `[${bar(reached, BAR_WIDTH)}] `),
+      model: {
+        apply: async (partition, request) => await model.apply(partition, request),
+        chunkCount: async () => Number((await this.#spare.hash(chunks))['finished'] ?? '0'),
+      },
+      clock: systemClock,
+    };
+    if (this.#mysql === null) {
+      await fillWithNothing(base);
+      return;
+    }
+    const deps = {...base, chunkOrdersMax, mysql: this.#mysql, schema: sourceSchema(this.#config)};
+    const progress = ({orders, lines}: Filled): void =>
+      this.#line.show(`${grouped(BigInt(orders))} orders, ${grouped(BigInt(lines))} lines read from MySQL`);
+    const {orders, lines} = await fillFromMysql({...deps, progress}, signal);
+    const {address} = this.#mysql;
+    this.#line.note(
+      `${grouped(BigInt(orders))} orders and ${grouped(BigInt(lines))} lines were read from ${address}`,
+    );
+  }
+
+  #follow(model: ReadModel, partitions: number): Follower {
+    const quarantineMax = this.#options.setAside ? this.#config.quarantineMax : 0;
+    return followLog({
+      ...{config: {...this.#config, quarantineMax}, model, partitions, topic: this.#topic, id: this.#id},
+      say: (text) => {
+        // Then the worker stands on the old content, and says so.
+        if (!this.#isSwitched) this.#line.note(text);
+      },
+      show: (text, head) => this.#line.show(text, head),
     });
   }
 
-  #handover(lockText: string, model: ReturnType<typeof newReadModel>, partitions: number): Handover | null {
+  #handover(lockText: string, model: ReadModel, partitions: number): Handover | null {
     if (this.#live === null) return null;
     const {keyPrefix, redisUrl, spareDatabase} = this.#config;
     const keys = keysWithPrefix(keyPrefix);
@@ -251,23 +237,8 @@ class ReplaceCommand {
   }
 
   #tell(event: ReplacementEvent): void {
-    switch (event.kind) {
-      case 'resumed':
-        this.#line.note(`going on with what is in ${this.#spare.address}`);
-        return;
-      case 'caught-up':
-        this.#line.note(`caught up with the log: ${grouped(event.reached.doneRecords)} records`);
-        return;
-      case 'retried':
-        this.#line.note('the switch took too long and was taken back; trying again');
-        return;
-      case 'switched':
-        this.#isSwitched = true;
-        this.#line.note(`switched: readers see the new content; workers stood still for ${event.pauseMs} ms`);
-        return;
-      case 'removed':
-        this.#line.note(`the old content was removed: ${grouped(BigInt(event.keys))} keys`);
-    }
+    if (event.kind === 'switched') this.#isSwitched = true;
+    this.#line.note(eventLine(event, this.#spare.address));
   }
 
   #tellEnd({records, resumed}: Replaced, tookMs: number): void {
@@ -278,5 +249,20 @@ class ReplaceCommand {
         JSON.stringify({command: this.#kind, redis: address, records: String(records), resumed, seconds}),
       );
     } else this.#output.line(`${this.#kind} done in ${seconds.toFixed(1)} s`);
+  }
+}
+
+function eventLine(event: ReplacementEvent, spareAddress: string): string {
+  switch (event.kind) {
+    case 'resumed':
+      return `going on with what is in ${spareAddress}`;
+    case 'caught-up':
+      return `caught up with the log: ${grouped(event.reached.doneRecords)} records`;
+    case 'retried':
+      return 'the switch took too long and was taken back; trying again';
+    case 'switched':
+      return `switched: readers see the new content; workers stood still for ${event.pauseMs} ms`;
+    case 'removed':
+      return `the old content was removed: ${grouped(BigInt(event.keys))} keys`;
   }
 }

@@ -48,7 +48,7 @@ export async function verifyCommand(options: VerifyOptions, context: VerifyConte
   try {
     const partitions = await reachTopic(config, topic);
     await redis.connect();
-    const model = newReadModel(config, redis, partitions);
+    const model = newReadModel(config, redis, {partitions});
     await model.requireLayout();
     if (options.repair) await model.requireRights();
     await mysql.connect();
@@ -84,7 +84,7 @@ function depsOf(
   context: VerifyContext & Connections & {line: ProgressLine; repair: Repair | null; signal: AbortSignal},
 ): VerifyDeps {
   const {config, redis, topic, partitions, line, repair, signal} = context;
-  const {positions} = newReadModel(config, redis, partitions);
+  const {positions} = newReadModel(config, redis, {partitions});
   return {
     sides: sidesOf(context, config),
     survey: {
@@ -120,7 +120,7 @@ async function withRepair<T>(
   const lockKey = keysWithPrefix(config.keyPrefix).rebuildLock;
   const lockText = `${id} verify --repair on ${hostname()}, process ${process.pid}`;
   const lock = new RebuildLock(redis, {key: lockKey, text: lockText, clock: systemClock});
-  const model = newReadModel(config, redis, partitions);
+  const model = newReadModel(config, redis, {partitions});
   const positionKeys = Array.from({length: partitions}, (_, partition) => model.positions.key(partition));
   const fences = new Fences(redis, {lockKey, lockText, holder: id, positionKeys});
   await lock.take();

@@ -1,5 +1,5 @@
 /**
- * An empty read model filled from MySQL, as it was at one instant, with the positions where the log then goes on.
+ * Where a read model that is made anew begins: with nothing, at the start of the log; or filled from MySQL, as it was at one instant, with the positions where the log then goes on.
  *
  *   ends of the log -> a moment -> one snapshot of MySQL, page by page -> the apply script
  *
@@ -9,26 +9,36 @@
 import type {ApplyOutcome, ApplyRequest} from '../apply/script.js';
 import type {RowQuery} from '../clients/mysql.js';
 import type {SourceSchema} from '../decode/schema.js';
-import {ProjectorError} from '../errors.js';
+import {ERROR_POLICY} from '../errorPolicy.js';
+import {asProjectorError, ProjectorError} from '../errors.js';
 import type {LogRange} from '../eventLog.js';
-import type {Clock} from '../lifecycle.js';
+import {Backoff, type Clock} from '../lifecycle.js';
 import type {Reduction} from '../patch.js';
 import {formatPosition, NO_POSITION} from '../position.js';
 import {Reducer} from '../reduce/reduce.js';
 import {readSourcePage, VISIBLE_AFTER_MS, type SourcePage} from '../sourceRows.js';
 
-export interface FillDeps {
-  readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
+export interface FillDeps extends BaseDeps {
   /** MySQL (clients/mysql.ts). */
   readonly mysql: {consistentSnapshot<T>(work: (ask: RowQuery) => Promise<T>): Promise<T>};
   readonly schema: SourceSchema;
-  /** The empty read model (apply/readModel.ts). */
-  readonly model: {apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome>};
-  readonly clock: Clock;
   /** Orders in one script. */
   readonly chunkOrdersMax: number;
   /** Told after each page. */
   readonly progress: (filled: Filled) => void;
+}
+
+export interface BaseDeps {
+  readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
+  /** The empty read model. */
+  readonly model: FillModel;
+  readonly clock: Clock;
+}
+
+export interface FillModel {
+  apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome>;
+  /** How many chunks it holds; every one counts, also one without changes (`projector:chunks`). */
+  chunkCount(): Promise<number>;
 }
 
 export interface Filled {
@@ -38,54 +48,111 @@ export interface Filled {
 
 const PAGE_ORDERS = 2_000;
 const NOTHING: Reduction = {patches: new Map(), products: new Set(), created: new Set()};
+/** Tries of one chunk while Redis is away, some 60 s in all. */
+const TRIES_MAX = 65;
+
+/** An empty read model that stands at the start of the log. */
+export async function fillWithNothing({ranges, model, clock}: BaseDeps): Promise<void> {
+  const writer = new BaseWriter(model, clock);
+  for (const [partition, {low}] of await ranges()) await writer.place(partition, low);
+  await writer.requireAll();
+}
 
 /** Rejects with `rebuild-halted` at a row that cannot be used, and with the reason of `signal`. */
 export async function fillFromMysql(deps: FillDeps, signal: AbortSignal): Promise<Filled> {
-  const {ranges, mysql, schema, clock, progress} = deps;
-  const ends = await ranges();
-  // The position of one partition stands for all while the base is written: it is expected, and stays.
-  const position = formatPosition({nextOffset: ends.get(0)?.high ?? 0n, last: null});
-  for (const [partition, {high}] of ends) {
-    const next = formatPosition({nextOffset: high, last: null});
-    await apply(deps, partition, {expected: NO_POSITION, next, reduction: NOTHING});
-  }
+  const {ranges, model, mysql, schema, clock, chunkOrdersMax, progress} = deps;
+  const writer = new BaseWriter(model, clock);
+  for (const [partition, {high}] of await ranges()) await writer.place(partition, high);
   await clock.sleep(VISIBLE_AFTER_MS, signal);
-  return await mysql.consistentSnapshot(async (ask) => {
-    let filled: Filled = {orders: 0, lines: 0};
+  const filled = await mysql.consistentSnapshot(async (ask) => {
+    let sum: Filled = {orders: 0, lines: 0};
     let page: SourcePage | undefined;
     do {
       signal.throwIfAborted();
       const after: string | null = page?.next ?? null;
       const [next] = await Promise.all([
         readSourcePage(ask, {after, limit: PAGE_ORDERS}, schema),
-        page === undefined ? undefined : applyPage(deps, page, position),
+        page === undefined ? undefined : writer.write(page, chunkOrdersMax),
       ]);
       page = next;
-      filled = {orders: filled.orders + page.orders.size, lines: filled.lines + page.lineCount};
-      progress(filled);
+      sum = {orders: sum.orders + page.orders.size, lines: sum.lines + page.lineCount};
+      progress(sum);
     } while (page.next !== null);
-    await applyPage(deps, page, position);
-    return filled;
+    await writer.write(page, chunkOrdersMax);
+    return sum;
   });
+  await writer.requireAll();
+  return filled;
 }
 
-async function applyPage(deps: FillDeps, {orders}: SourcePage, position: string): Promise<void> {
-  let reducer = new Reducer();
-  const send = async (): Promise<void> => {
-    const reduction = reducer.reduction();
-    reducer = new Reducer();
-    await apply(deps, 0, {expected: position, next: position, reduction});
-  };
-  for (const [orderId, {changes, fault}] of orders) {
-    if (fault !== undefined) throw new ProjectorError('rebuild-halted', `order ${orderId}: ${fault}`);
-    for (const change of changes) reducer.add(change);
-    if (reducer.orderCount >= deps.chunkOrdersMax) await send();
+/**
+ * Writes the base. All its chunks expect the position of one partition and leave it, so one that is sent again changes nothing
+ * (I3); and they are counted, so a Redis that has lost some of them meanwhile is noticed.
+ */
+class BaseWriter {
+  readonly #model: FillModel;
+  readonly #clock: Clock;
+  #position = NO_POSITION;
+  #chunks = 0;
+
+  constructor(model: FillModel, clock: Clock) {
+    this.#model = model;
+    this.#clock = clock;
   }
-  if (reducer.orderCount > 0) await send();
-}
 
-async function apply({model}: FillDeps, partition: number, request: ApplyRequest): Promise<void> {
-  const {kind} = await model.apply(partition, request);
-  if (kind === 'applied') return;
-  throw new ProjectorError('rebuild-lost', 'something else writes to the database that is being filled');
+  /** Where the log goes on from in this partition. */
+  async place(partition: number, nextOffset: bigint): Promise<void> {
+    const next = formatPosition({nextOffset, last: null});
+    await this.#apply(partition, {expected: NO_POSITION, next, reduction: NOTHING});
+    if (partition === 0) this.#position = next;
+  }
+
+  async write({orders}: SourcePage, chunkOrdersMax: number): Promise<void> {
+    let reducer = new Reducer();
+    const send = async (): Promise<void> => {
+      const reduction = reducer.reduction();
+      reducer = new Reducer();
+      await this.#apply(0, {expected: this.#position, next: this.#position, reduction});
+    };
+    for (const [orderId, {changes, fault}] of orders) {
+      if (fault !== undefined) throw new ProjectorError('rebuild-halted', `order ${orderId}: ${fault}`);
+      for (const change of changes) reducer.add(change);
+      if (reducer.orderCount >= chunkOrdersMax) await send();
+    }
+    if (reducer.orderCount > 0) await send();
+  }
+
+  /** Throws `rebuild-halted` when Redis does not hold every chunk. */
+  async requireAll(): Promise<void> {
+    if ((await this.#model.chunkCount()) === this.#chunks) return;
+    throw new ProjectorError('rebuild-halted', 'Redis has lost writes while it was filled');
+  }
+
+  async #apply(partition: number, request: ApplyRequest): Promise<void> {
+    const backoff = new Backoff(50, 1_000);
+    for (let tries = 1; ; tries++) {
+      try {
+        if (tries > 1 && (await this.#isThere())) break;
+        const {kind} = await this.#model.apply(partition, request);
+        if (kind === 'applied') break;
+        throw new ProjectorError(
+          'rebuild-lost',
+          'something else writes to the database that is being filled',
+        );
+      } catch (error) {
+        const isPassing = ERROR_POLICY[asProjectorError(error).kind].next === 'wait';
+        if (!isPassing || tries >= TRIES_MAX) throw error;
+        await this.#clock.sleep(backoff.nextMs());
+      }
+    }
+    this.#chunks++;
+  }
+
+  /** Whether the chunk whose answer is missing was applied. */
+  async #isThere(): Promise<boolean> {
+    const count = await this.#model.chunkCount();
+    if (count === this.#chunks + 1) return true;
+    if (count === this.#chunks) return false;
+    throw new ProjectorError('rebuild-halted', 'Redis has lost writes while it was filled');
+  }
 }

@@ -5,7 +5,7 @@
 import type {Script} from '../clients/redis.js';
 import {ProjectorError} from '../errors.js';
 import type {Clock} from '../lifecycle.js';
-import {EXCHANGE_SCRIPT, LOCK_SCRIPT} from './scripts.js';
+import {EXCHANGE_SCRIPT, LOCK_SCRIPT, RENEW_SCRIPT} from './scripts.js';
 
 /** Redis, as far as a lock needs it (clients/redis.ts). */
 export interface LockHost {
@@ -33,7 +33,7 @@ export class RebuildLock {
 
   /** Rejects with `rebuild-refused` when somebody else holds it. */
   async take(): Promise<void> {
-    const holder = await this.#renew();
+    const holder = String(await this.#redis.run(LOCK_SCRIPT, this.#key, [this.text, String(LEASE_MS)]));
     if (holder === this.text) return;
     throw new ProjectorError(
       'rebuild-refused',
@@ -41,14 +41,16 @@ export class RebuildLock {
     );
   }
 
-  /** Renews it until `release`; rejects with `rebuild-lost` when somebody else has taken it. */
+  /** Renews it until `release`; rejects with `rebuild-lost` when its time was over before. */
   async keep(): Promise<void> {
     while (!this.#end.signal.aborted) {
       await this.#clock.sleep(RENEW_MS, this.#end.signal);
       if (this.#hasEnded()) return;
       // A Redis that is away for a moment has not given it to anybody else.
       const holder = await this.#renew().catch(() => this.text);
-      if (holder !== this.text) throw new ProjectorError('rebuild-lost', `another one has begun (${holder})`);
+      if (holder === this.text) continue;
+      const who = holder === '' ? 'nobody holds its lock' : `another one has begun (${holder})`;
+      throw new ProjectorError('rebuild-lost', `this process stood still for long, and ${who}`);
     }
   }
 
@@ -62,6 +64,6 @@ export class RebuildLock {
   }
 
   async #renew(): Promise<string> {
-    return String(await this.#redis.run(LOCK_SCRIPT, this.#key, [this.text, String(LEASE_MS)]));
+    return String(await this.#redis.run(RENEW_SCRIPT, this.#key, [this.text, String(LEASE_MS)]));
   }
 }

@@ -7,6 +7,7 @@
  */
 import {ERROR_POLICY} from '../errorPolicy.js';
 import {asProjectorError, ProjectorError} from '../errors.js';
+import type {Clock} from '../lifecycle.js';
 import type {Follower} from './follower.js';
 import type {Handover} from './handover.js';
 import type {RebuildLock} from './lock.js';
@@ -24,13 +25,13 @@ export interface ReplacementDeps {
   readonly mark: Mark;
   /** False: what an earlier run has left is thrown away. */
   readonly mayResume: boolean;
-  /** Fills an empty spare with a base to start from; the mark is then still `filling`. */
-  readonly fill: ((signal: AbortSignal) => Promise<void>) | null;
+  /** Fills an empty spare with a base to start from, and its positions; the mark is then still `filling`. */
+  readonly fill: (signal: AbortSignal) => Promise<void>;
   /** Starts the worker on the spare. */
   readonly follow: () => Promise<Follower>;
   /** Null when nothing is replaced. */
   readonly handover: Handover | null;
-  readonly nowMs: () => number;
+  readonly clock: Clock;
   readonly tell: (event: ReplacementEvent) => void;
 }
 
@@ -48,6 +49,7 @@ export interface Replaced {
 
 /** How often the handover is tried. */
 const HANDOVERS_MAX = 30;
+const RETRY_MS = 1_000;
 
 export class Replacement {
   readonly #deps: ReplacementDeps;
@@ -101,8 +103,7 @@ export class Replacement {
   async #prepare(signal: AbortSignal): Promise<boolean> {
     const {spare, mark, mayResume, id, fill} = this.#deps;
     if (mayResume && (await spare.mark()) === mark) return true;
-    await spare.prepare(fill === null ? mark : 'filling', id);
-    if (fill === null) return false;
+    await spare.prepare('filling', id);
     await fill(signal);
     await spare.exchange('filling', mark);
     return false;
@@ -112,18 +113,20 @@ export class Replacement {
     handover: Handover,
     {follower, signal}: {follower: Follower; signal: AbortSignal},
   ): Promise<void> {
-    const {nowMs, tell} = this.#deps;
+    const {clock, tell} = this.#deps;
     for (let tries = 0; tries < HANDOVERS_MAX; tries++) {
       signal.throwIfAborted();
-      const beginMs = nowMs();
+      const beginMs = clock.nowMs();
       try {
         if (await handover.try()) {
-          tell({kind: 'switched', pauseMs: nowMs() - beginMs});
+          tell({kind: 'switched', pauseMs: clock.nowMs() - beginMs});
           return;
         }
       } catch (error) {
-        // Unknown is not failed: the next try finds out.
         if (ERROR_POLICY[asProjectorError(error).kind].next !== 'wait') throw error;
+        // Unknown is not failed: the next try finds out.
+        await clock.sleep(RETRY_MS, signal);
+        continue;
       }
       tell({kind: 'retried'});
       await follower.caughtUp(signal);

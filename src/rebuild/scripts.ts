@@ -12,7 +12,7 @@ export const SWAP_SCRIPT: Script = {
   lua: readScript(new URL('./swap.lua', import.meta.url)),
 };
 
-/** Takes or renews a lock: KEYS[1]; ARGV is its text, and milliseconds. Returns the text of whoever holds it then. */
+/** Takes a lock: KEYS[1]; ARGV is its text, and milliseconds. Returns the text of whoever holds it then. */
 export const LOCK_SCRIPT: Script = {
   name: 'projectorLock',
   lua: `
@@ -20,6 +20,15 @@ local held = redis.call('GET', KEYS[1])
 if held and held ~= ARGV[1] then return held end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]`,
+};
+
+/** Renews a lock that is still ours: KEYS[1]; ARGV is its text, and milliseconds. Returns what is stored. */
+export const RENEW_SCRIPT: Script = {
+  name: 'projectorRenew',
+  lua: `
+local held = redis.call('GET', KEYS[1]) or ''
+if held == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return held`,
 };
 
 /** Replaces a text, '' for none: KEYS[1]; ARGV is the text expected and the new one. Returns what is stored then. */
@@ -48,7 +57,7 @@ export const HANDOVER_RIGHTS_SCRIPT: Script = {
   lua: `
 if not redis.acl_check_cmd then return 'ok' end
 local needed = {
-  {'GET', KEYS[1]}, {'SET', KEYS[1], ''}, {'DEL', KEYS[1]}, {'UNLINK', KEYS[1]}, {'PTTL', KEYS[1]},
+  {'GET', KEYS[1]}, {'SET', KEYS[1], ''}, {'DEL', KEYS[1]}, {'UNLINK', KEYS[1]}, {'PTTL', KEYS[1]}, {'PEXPIRE', KEYS[1], '1'},
   {'TIME'}, {'SCAN', '0'}, {'SELECT', ARGV[2]}, {'SWAPDB', ARGV[1], ARGV[2]},
 }
 for _, command in ipairs(needed) do

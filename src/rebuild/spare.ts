@@ -2,7 +2,7 @@
  * The spare database: empty, or marked with what a rebuild has made of it. Without a mark nothing in it is touched.
  *
  *   rebuild          filled from the log's start, perhaps in part; a rebuild goes on with it
- *   filling          being filled from MySQL; of no use once that has ended halfway
+ *   filling          gets its base, from MySQL perhaps; of no use once that has ended halfway
  *   sync             filled from MySQL; goes on with the log
  *   discard <id>     what was replaced, or given up; may be thrown away
  */

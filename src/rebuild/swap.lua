@@ -41,11 +41,13 @@ for i = 8, #ARGV, 2 do
   if compare(built, ARGV[i + 1]) < 0 then return {'behind', ARGV[i]} end
 end
 
--- The lock stays in the live database; the mark tells whoever comes next what the spare holds.
+-- The lock stays in the live database; the mark tells whoever comes next what the spare holds. Without positions nobody goes on
+-- with the old content (ReadModel.anchor).
 call('DEL', mark_key)
 call('SET', KEYS[1], lock, 'PX', math.max(left_ms, 1))
 call('SELECT', live)
 call('DEL', KEYS[1])
+for i = 8, #ARGV, 2 do call('DEL', ARGV[i]) end
 call('SET', mark_key, ARGV[7])
 call('SWAPDB', live, spare)
 return {'swapped'}

@@ -1,6 +1,7 @@
 /** The switch of a rebuild on a real Redis: fences, the swap, and whoever comes late. */
 import {RedisClient} from '../../src/clients/redis.js';
 import {Fences} from '../../src/apply/fences.js';
+import {ReadModel} from '../../src/apply/readModel.js';
 import {parseFence} from '../../src/fence.js';
 import {systemClock} from '../../src/lifecycle.js';
 import {Handover} from '../../src/rebuild/handover.js';
@@ -8,6 +9,7 @@ import {RebuildLock} from '../../src/rebuild/lock.js';
 import {Spare} from '../../src/rebuild/spare.js';
 import {longRun} from '../support/arbitraries.js';
 import {OwnBench, told} from '../support/ownBench.js';
+import {LAYOUT, TOPIC} from '../support/redisBench.js';
 import {whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
 import type {Worker} from '../support/workerBench.js';
@@ -111,7 +113,7 @@ const MARK = 'projector:spare';
     await second.stop();
     expect(await live.hash('report:totals')).toMatchObject({sign: '1'});
     expect(await live.getAll([LOCK, MARK])).toEqual(['lock', null]);
-    expect(await spare.getAll([LOCK, MARK])).toEqual([null, 'discard 1']);
+    expect(await spare.getAll([LOCK, MARK, ...POSITIONS])).toEqual([null, 'discard 1', null, null, null]);
 
     own.bench.write(longRun(305, 100));
     await own.bench.caughtUp();
@@ -182,6 +184,19 @@ const MARK = 'projector:spare';
     await expect(handover('lock').try()).rejects.toMatchObject({kind: 'rebuild-lost'});
     await fences('another').giveUp();
     expect(await own.bench.redis.snapshot()).toEqual(before);
+  });
+
+  test('one that wakes when its work has been thrown away does not begin it anew (C4)', async () => {
+    const settings = {prefix: '', layout: LAYOUT, extraColumns: []};
+    const made = new ReadModel(spare, TOPIC, {...settings, isBeingMade: true});
+    await expect(made.anchor(0)).rejects.toMatchObject({kind: 'rebuild-lost'});
+    const clock = {...systemClock, sleep: async () => await Promise.resolve()};
+    const late = new RebuildLock(live, {key: LOCK, text: 'late', clock});
+    await expect(late.keep()).rejects.toMatchObject({
+      kind: 'rebuild-lost',
+      detail: expect.stringContaining('nobody holds its lock') as string,
+    });
+    expect(await own.bench.redis.snapshot()).toEqual([]);
   });
 
   test('old content is thrown away under its mark alone, and keys of others stay (C4)', async () => {

@@ -1,0 +1,110 @@
+import type {ApplyOutcome, ApplyRequest} from '../../src/apply/script.js';
+import type {TextRow} from '../../src/clients/mysql.js';
+import {ProjectorError} from '../../src/errors.js';
+import {fillFromMysql, fillWithNothing, type FillDeps} from '../../src/rebuild/fill.js';
+import {SHOP} from '../support/records.js';
+
+const RANGES = new Map([
+  [0, {low: 0n, high: 40n}],
+  [1, {low: 0n, high: 7n}],
+]);
+
+interface World extends FillDeps {
+  readonly sent: ApplyRequest[];
+  readonly positions: Map<number, string>;
+}
+
+/** `failures`: what becomes of the n-th call: applied all the same, or not, or earlier chunks are gone with it. */
+function world(failures: Readonly<Record<number, 'done' | 'lost' | 'rolled-back'>> = {}): World {
+  const sent: ApplyRequest[] = [];
+  const positions = new Map<number, string>();
+  let calls = 0;
+  let count = 0;
+  const orders: TextRow[] = [1, 2, 3].map((id) => ({id: String(id), user_id: '5', total_amount: '1.50'}));
+  const lines: TextRow[] = [1, 2, 4].map((id) => {
+    return {id: String(id), order_id: String(id), product_id: '7', quantity: '2'};
+  });
+  return {
+    sent,
+    positions,
+    ranges: async () => await Promise.resolve(RANGES),
+    model: {
+      apply: async (partition: number, request: ApplyRequest): Promise<ApplyOutcome> => {
+        await Promise.resolve();
+        const failure = failures[++calls];
+        if (failure === 'rolled-back') count--;
+        if (failure !== 'lost' && failure !== 'rolled-back') {
+          sent.push(request);
+          count++;
+          positions.set(partition, request.next);
+        }
+        if (failure !== undefined) throw new ProjectorError('redis-unreachable', 'no answer');
+        return {kind: 'applied'};
+      },
+      chunkCount: async () => await Promise.resolve(count),
+    },
+    mysql: {
+      consistentSnapshot: async (work) =>
+        await work(async (sql) => await Promise.resolve(sql.includes('`order_items`') ? lines : orders)),
+    },
+    schema: SHOP,
+    clock: {nowMs: () => 0, sleep: async () => await Promise.resolve()},
+    chunkOrdersMax: 2,
+    progress: () => undefined,
+  };
+}
+
+const SIGNAL = new AbortController().signal;
+
+test('positions stand at the ends of the log, and orders come with their lines, also those without a row', async () => {
+  const shop = world();
+  expect(await fillFromMysql(shop, SIGNAL)).toEqual({orders: 4, lines: 3});
+  expect([...shop.positions]).toEqual([
+    [0, 'v1 40'],
+    [1, 'v1 7'],
+  ]);
+  const chunks = shop.sent
+    .slice(2)
+    .map(({expected, next, reduction}) => [expected, next, [...reduction.patches.keys()]]);
+  expect(chunks).toEqual([
+    ['v1 40', 'v1 40', ['1', '2']],
+    ['v1 40', 'v1 40', ['3', '4']],
+  ]);
+});
+
+test('without a base, positions stand at the start of the log', async () => {
+  const shop = world();
+  await fillWithNothing(shop);
+  expect([...shop.positions.values()]).toEqual(['v1 0', 'v1 0']);
+});
+
+test('a chunk without an answer is sent again only where it was not applied (I3, I4)', async () => {
+  const done = world({3: 'done'});
+  await fillFromMysql(done, SIGNAL);
+  expect(done.sent).toHaveLength(4);
+  const lost = world({3: 'lost', 4: 'lost'});
+  await fillFromMysql(lost, SIGNAL);
+  expect(lost.sent).toHaveLength(4);
+});
+
+test('a Redis that has lost chunks meanwhile is no base', async () => {
+  await expect(fillFromMysql(world({4: 'rolled-back'}), SIGNAL)).rejects.toMatchObject({
+    kind: 'rebuild-halted',
+    detail: 'Redis has lost writes while it was filled',
+  });
+});
+
+test('a row that cannot be used halts, naming the order and the column, and no value', async () => {
+  const shop = world();
+  const rows = [{id: '1', user_id: 'Zq7Secret', total_amount: '1.50'}];
+  const mysql: FillDeps['mysql'] = {
+    consistentSnapshot: async (work) =>
+      await work(async (sql) => await Promise.resolve(sql.includes('`order_items`') ? [] : rows)),
+  };
+  const filling = fillFromMysql({...shop, mysql}, SIGNAL);
+  await expect(filling).rejects.toMatchObject({
+    kind: 'rebuild-halted',
+    detail: expect.stringMatching(/^order 1: MySQL: .*user_id/) as string,
+  });
+  await expect(filling).rejects.not.toMatchObject({detail: expect.stringContaining('Zq7') as string});
+});
