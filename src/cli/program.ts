@@ -39,7 +39,7 @@ function createProgram(environment: Environment, output: Output, end: (exitCode:
     .exitOverride()
     .addHelpText(
       'after',
-      '\nSettings come from the environment; `projector config` lists them.\nExit codes: 0 ok, 1 unexpected, 2 usage or settings, 4 a server is not reachable, 5 halted.',
+      '\nSettings come from the environment; `projector config` lists them.\nExit codes: 0 ok, 1 unexpected, 2 usage or settings, 3 no such order, 4 a server is not reachable, 5 halted.',
     );
 
   program

@@ -1,12 +1,17 @@
 /** The commands that only read: their options and their help. */
 import {Argument, InvalidArgumentError, Option, type Command} from 'commander';
 import {readConfig} from '../config.js';
+import {ProjectorError} from '../errors.js';
+import {isWholeNumber} from '../order.js';
+import {printable} from '../quarantine/view.js';
 import type {CommandContext} from './dlqCommands.js';
 import {lag} from './lag.js';
+import {onOrders, ordersCount, ordersList, ordersShow} from './orders.js';
 import {report, REPORT_LISTS, type ReportList} from './report.js';
 
 export function addReadCommands(program: Command, context: CommandContext): void {
   addReport(program, context);
+  addOrders(program, context);
   addLag(program, context);
 }
 
@@ -26,6 +31,44 @@ function addReport(program: Command, {environment, output, end}: CommandContext)
     });
 }
 
+function addOrders(program: Command, {environment, output, end}: CommandContext): void {
+  const orders = program.command('orders').description('the orders that Redis holds; MySQL is not asked');
+  const context = () => ({config: readConfig(environment, ['redisUrl']), output});
+
+  orders
+    .command('count')
+    .description("how many there are, by the worker's own count (report:totals)")
+    .option(
+      '--scan',
+      'count the keys instead, and tell when the two differ; remembers every id, about 100 MB for a million orders',
+      false,
+    )
+    .option('--json', 'print JSON', false)
+    .action(async (options: {scan: boolean; json: boolean}) =>
+      end(await onOrders(context(), async (on) => await ordersCount(options, on))),
+    );
+
+  orders
+    .command('list')
+    .description("id, user, amount and number of lines, in Redis' own order: by no column, and not by time")
+    .option('--limit <rows>', 'at most so many orders', rowLimit, 100)
+    .option('--json', 'print one JSON object per order, one a line, named as in the hash', false)
+    .action(async (options: {limit: number; json: boolean}) =>
+      end(await onOrders(context(), async (on) => await ordersList(options, on))),
+    );
+
+  orders
+    .command('show')
+    .description(
+      'everything of one order, with its lines: this is customer data. Exit 3 when there is no such order',
+    )
+    .argument('<id>', 'the id of the order, as MySQL prints it', orderId)
+    .option('--json', 'print JSON; {"found":false,"id":"7"} when there is no such order', false)
+    .action(async (id: string, options: {json: boolean}) =>
+      end(await onOrders(context(), async (on) => await ordersShow({id, ...options}, on))),
+    );
+}
+
 function addLag(program: Command, {environment, output, end}: CommandContext): void {
   program
     .command('lag')
@@ -40,4 +83,14 @@ function rowLimit(value: string): number {
   if (!/^[1-9]\d{0,5}$/.test(value))
     throw new InvalidArgumentError('must be a whole number from 1 to 999999.');
   return Number(value);
+}
+
+function orderId(value: string): string {
+  if (!isWholeNumber(value)) {
+    throw new ProjectorError(
+      'usage',
+      `${printable(JSON.stringify(value))} is no id of an order: a whole number`,
+    );
+  }
+  return value;
 }

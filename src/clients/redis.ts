@@ -107,6 +107,37 @@ export class RedisClient {
   }
 
   /**
+   * One step over all keys of the database, from cursor '0' until it is '0' again. `count` bounds how long Redis is held
+   * up, not exactly how many keys come. A key may come twice; one that is there all the time comes at least once.
+   */
+  async scan(
+    cursor: string,
+    {match, count}: {readonly match: string; readonly count: number},
+  ): Promise<{cursor: string; keys: string[]}> {
+    const [next, keys] = await this.#guarded(
+      async () => await this.#redis.scan(cursor, 'MATCH', match, 'COUNT', count),
+    );
+    return {cursor: next, keys};
+  }
+
+  /** These fields of each hash, sent in one go; null where a field or the key is absent, undefined where the key is no hash. */
+  async fieldsOfEach(
+    keys: readonly string[],
+    fields: readonly string[],
+  ): Promise<((string | null)[] | undefined)[]> {
+    return await this.#guarded(async () => {
+      const pipeline = this.#redis.pipeline();
+      for (const key of keys) pipeline.hmget(key, ...fields);
+      const replies = (await pipeline.exec()) ?? [];
+      return replies.map(([error, values]) => {
+        if (error === null) return values as (string | null)[];
+        if (error.message.startsWith('WRONGTYPE')) return undefined;
+        throw error;
+      });
+    });
+  }
+
+  /**
    * Throws `redis-evicts` when the server may drop keys of the read model to free memory (S7), `redis-clustered` when it
    * spreads keys over nodes, where no script reaches all keys of an order (S6).
    */
