@@ -6,6 +6,7 @@ import {isWholeNumber} from '../order.js';
 import {printable} from '../quarantine/view.js';
 import type {CommandContext} from './dlqCommands.js';
 import {lag} from './lag.js';
+import {offsetsShow} from './offsets.js';
 import {onOrders, ordersCount, ordersList, ordersShow} from './orders.js';
 import {report, REPORT_LISTS, type ReportList} from './report.js';
 
@@ -13,6 +14,7 @@ export function addReadCommands(program: Command, context: CommandContext): void
   addReport(program, context);
   addOrders(program, context);
   addLag(program, context);
+  addOffsets(program, context);
 }
 
 function addReport(program: Command, {environment, output, end}: CommandContext): void {
@@ -76,6 +78,20 @@ function addLag(program: Command, {environment, output, end}: CommandContext): v
     .option('--json', 'print JSON', false)
     .action(async (options: {json: boolean}) =>
       end(await lag(options, {config: readConfig(environment, ['brokers', 'redisUrl']), output})),
+    );
+}
+
+function addOffsets(program: Command, {environment, output, end}: CommandContext): void {
+  const offsets = program.command('offsets').description('where the workers are in the log');
+
+  offsets
+    .command('show')
+    .description(
+      'per partition: the position in Redis, which alone counts; what is committed in Kafka, for lag tools; both ends of the log; lag',
+    )
+    .option('--json', 'print JSON', false)
+    .action(async (options: {json: boolean}) =>
+      end(await offsetsShow(options, {config: readConfig(environment, ['brokers', 'redisUrl']), output})),
     );
 }
 
