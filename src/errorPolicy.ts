@@ -22,6 +22,7 @@ export const EXIT = {
   ok: 0,
   unexpected: 1,
   usage: 2,
+  /** A comparison found differences, or what was asked for is not there. */
   differences: 3,
   unreachable: 4,
   halted: 5,

@@ -3,9 +3,15 @@
  *
  * Pure: no clock, no I/O.
  */
+import {isWholeNumber} from './order.js';
+
 export interface Keys {
   /** Hash: `id user_id total_amount items_count items`, and the configured extra columns. */
   order(orderId: string): string;
+  /** Pattern for SCAN that every key of an order matches; a prefix holds no character that means more there (settings.ts). */
+  readonly orders: string;
+  /** The id in the key of an order; undefined for the key of anything else. */
+  orderIdOf(key: string): string | undefined;
   /** Hash: line id -> `product_id:quantity`. Internal; never matches `order:*`. */
   orderLines(orderId: string): string;
   /** Whole number: units sold over the lines of existing orders. */
@@ -32,7 +38,13 @@ export interface Keys {
 
 /** The keys with `prefix` before each one. */
 export function keysWithPrefix(prefix: string): Keys {
+  const orderBegin = `${prefix}order:`;
   return {
+    orders: `${orderBegin}*`,
+    orderIdOf: (key) => {
+      const id = key.slice(orderBegin.length);
+      return key.startsWith(orderBegin) && isWholeNumber(id) ? id : undefined;
+    },
     order: (orderId) => `${prefix}order:${orderId}`,
     orderLines: (orderId) => `${prefix}order_lines:${orderId}`,
     productSold: (productId) => `${prefix}product:${productId}:sold`,

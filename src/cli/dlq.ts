@@ -1,10 +1,10 @@
 /** `projector dlq list|show|drop`: the records that were set aside. Only Redis is asked. */
-import {RedisClient} from '../clients/redis.js';
 import type {ConfigWith} from '../config.js';
 import {EXIT} from '../errorPolicy.js';
 import {ProjectorError} from '../errors.js';
 import {QuarantineEntries, selectEntries, type Selection, type StoredEntry} from '../quarantine/entries.js';
 import {linesOf, printable, summaryOf, viewOf} from '../quarantine/view.js';
+import {withRedis} from './connections.js';
 import {table, type Output} from './output.js';
 import {standardTerminal, type Terminal} from './terminal.js';
 
@@ -94,13 +94,7 @@ async function withEntries<T>(
   {config}: DlqContext,
   work: (entries: QuarantineEntries) => Promise<T>,
 ): Promise<T> {
-  const redis = new RedisClient({url: config.redisUrl, timeoutMs: config.redisTimeoutMs});
-  try {
-    await redis.connect();
-    return await work(new QuarantineEntries(redis, config.keyPrefix));
-  } finally {
-    redis.close();
-  }
+  return await withRedis(config, async (redis) => await work(new QuarantineEntries(redis, config.keyPrefix)));
 }
 
 function noteForeign(stored: readonly StoredEntry[], output: Output): void {

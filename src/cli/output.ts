@@ -17,13 +17,16 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
   );
-  const format = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => {
-        const width = widths[column] ?? 0;
-        return /^-?[\d.]+$/.test(cell) ? cell.padStart(width) : cell.padEnd(width);
-      })
-      .join('  ')
-      .trimEnd();
-  return [format(head), ...rows.map(format)];
+  return [head, ...rows].map((cells) => tableRow(cells, widths));
+}
+
+/** One row, for tables whose rows are printed before all are known. What is wider than its column is printed whole. */
+export function tableRow(cells: readonly string[], widths: readonly number[]): string {
+  return cells
+    .map((cell, column) => {
+      const width = widths[column] ?? 0;
+      return /^-?[\d.]+$/.test(cell) ? cell.padStart(width) : cell.padEnd(width);
+    })
+    .join('  ')
+    .trimEnd();
 }

@@ -1,15 +1,14 @@
 /** The command line: arguments to commands, errors to one line and an exit code. */
 import {readFileSync} from 'node:fs';
-import {Command, CommanderError, InvalidArgumentError} from 'commander';
+import {Command, CommanderError} from 'commander';
 import {readConfig, type Environment} from '../config.js';
 import {ERROR_POLICY, EXIT} from '../errorPolicy.js';
 import {asProjectorError} from '../errors.js';
 import {config} from './config.js';
 import {connector, type ConnectorAction} from './connector.js';
 import {addDlqCommands} from './dlqCommands.js';
-import {lag} from './lag.js';
 import {standardOutput, type Output} from './output.js';
-import {report} from './report.js';
+import {addReadCommands} from './readCommands.js';
 import {addReplaceCommands} from './replaceCommands.js';
 import {run} from './run.js';
 import {addVerifyCommand} from './verifyCommand.js';
@@ -42,7 +41,7 @@ function createProgram(environment: Environment, output: Output, end: (exitCode:
     .exitOverride()
     .addHelpText(
       'after',
-      '\nSettings come from the environment; `projector config` lists them.\nExit codes: 0 ok, 1 unexpected, 2 usage or settings, 3 differences found, 4 a server is not reachable, 5 halted.',
+      '\nSettings come from the environment; `projector config` lists them.\nExit codes: 0 ok, 1 unexpected, 2 usage or settings, 3 differences found, or no such order, 4 a server is not reachable, 5 halted.',
     );
 
   program
@@ -69,23 +68,7 @@ function createProgram(environment: Environment, output: Output, end: (exitCode:
       });
   }
 
-  program
-    .command('report')
-    .description('best sellers, top spenders and totals, from Redis alone')
-    .option('--limit <rows>', 'rows of each list', rowLimit, 10)
-    .option('--json', 'print JSON', false)
-    .action(async (options: {limit: number; json: boolean}) =>
-      end(await report(options, {config: readConfig(environment, ['redisUrl']), output})),
-    );
-
-  program
-    .command('lag')
-    .description('how many records Redis is behind the log')
-    .option('--json', 'print JSON', false)
-    .action(async (options: {json: boolean}) =>
-      end(await lag(options, {config: readConfig(environment, ['brokers', 'redisUrl']), output})),
-    );
-
+  addReadCommands(program, {environment, output, end});
   addReplaceCommands(program, {environment, output, end});
   addVerifyCommand(program, {environment, output, end});
   addDlqCommands(program, {environment, output, end});
@@ -105,12 +88,6 @@ function muteKnownWarning(): void {
     if (warning.name !== 'TimeoutNegativeWarning')
       process.stderr.write(`${warning.name}: ${warning.message}\n`);
   });
-}
-
-function rowLimit(value: string): number {
-  if (!/^[1-9]\d{0,5}$/.test(value))
-    throw new InvalidArgumentError('must be a whole number from 1 to 999999.');
-  return Number(value);
 }
 
 function version(): string {

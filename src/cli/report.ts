@@ -1,12 +1,18 @@
-/** `projector report`: best sellers, top spenders, totals, from Redis alone. */
-import {RedisClient} from '../clients/redis.js';
+/** `projector report [products|users|totals]`: best sellers, top spenders, totals, from Redis alone. */
 import type {ConfigWith} from '../config.js';
 import {EXIT} from '../errorPolicy.js';
-import {bestSellers, topSpenders, totals} from '../report/report.js';
+import {bestSellers, topSpenders, totals, type ReportSettings, type ReportSource} from '../report/report.js';
+import {withRedis} from './connections.js';
 import {table, type Output} from './output.js';
 
+export const REPORT_LISTS = ['products', 'users', 'totals'] as const;
+export type ReportList = (typeof REPORT_LISTS)[number];
+
 export interface ReportOptions {
-  readonly limit: number;
+  /** Only this one; undefined for all three. */
+  readonly list: ReportList | undefined;
+  /** Rows of each list. */
+  readonly top: number;
   readonly json: boolean;
 }
 
@@ -14,26 +20,55 @@ export async function report(
   options: ReportOptions,
   {config, output}: {config: ConfigWith<'redisUrl'>; output: Output},
 ): Promise<number> {
-  const redis = new RedisClient({url: config.redisUrl, timeoutMs: config.redisTimeoutMs});
   const settings = {prefix: config.keyPrefix, moneyDecimals: config.moneyDecimals};
-  try {
-    await redis.connect();
-    const products = await bestSellers(redis, settings, options.limit);
-    const users = await topSpenders(redis, settings, options.limit);
-    const sums = await totals(redis, settings);
-    if (options.json) {
-      output.line(JSON.stringify({totals: sums, bestSellers: products, topSpenders: users}));
-      return EXIT.ok;
-    }
-    output.line(`${sums.orders} orders, ${sums.units} units, revenue ${sums.revenue}`);
-    output.line('');
-    const sellers = products.map(({productId, unitsSold}) => [productId, unitsSold]);
-    for (const line of table(['best sellers: product', 'units'], sellers)) output.line(line);
-    output.line('');
-    const spenders = users.map(({userId, spent}) => [userId, spent]);
-    for (const line of table(['top spenders: user', 'spent'], spenders)) output.line(line);
+  return await withRedis(config, async (redis) => {
+    await printReport(options, {redis, settings, output});
     return EXIT.ok;
-  } finally {
-    redis.close();
-  }
+  });
 }
+
+export async function printReport(
+  {list, top, json}: ReportOptions,
+  {output, ...from}: {redis: ReportSource; settings: ReportSettings; output: Output},
+): Promise<void> {
+  const read = async (name: ReportList): Promise<Part> => await PARTS[name]({...from, top});
+  const {value, lines} = list === undefined ? await whole(read) : await read(list);
+  for (const line of json ? [JSON.stringify(value)] : lines) output.line(line);
+}
+
+/** A part of the report, as JSON and as text. */
+interface Part {
+  readonly value: unknown;
+  readonly lines: readonly string[];
+}
+
+async function whole(read: (name: ReportList) => Promise<Part>): Promise<Part> {
+  const [sums, products, users] = [await read('totals'), await read('products'), await read('users')];
+  return {
+    value: {totals: sums.value, bestSellers: products.value, topSpenders: users.value},
+    lines: [...sums.lines, '', ...products.lines, '', ...users.lines],
+  };
+}
+
+interface PartRequest {
+  readonly redis: ReportSource;
+  readonly settings: ReportSettings;
+  readonly top: number;
+}
+
+const PARTS: Record<ReportList, (request: PartRequest) => Promise<Part>> = {
+  products: async ({redis, settings, top}) => {
+    const rows = await bestSellers(redis, settings, top);
+    const cells = rows.map(({productId, unitsSold}) => [productId, unitsSold]);
+    return {value: rows, lines: table(['best sellers: product', 'units'], cells)};
+  },
+  users: async ({redis, settings, top}) => {
+    const rows = await topSpenders(redis, settings, top);
+    const cells = rows.map(({userId, spent}) => [userId, spent]);
+    return {value: rows, lines: table(['top spenders: user', 'spent'], cells)};
+  },
+  totals: async ({redis, settings}) => {
+    const sums = await totals(redis, settings);
+    return {value: sums, lines: [`${sums.orders} orders, ${sums.units} units, revenue ${sums.revenue}`]};
+  },
+};

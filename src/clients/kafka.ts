@@ -59,6 +59,9 @@ function withError(message: string, error: unknown): string {
   return typeof error === 'string' ? `${message}: ${error}` : message;
 }
 
+/** How Kafka says that a group has committed nothing for a partition. */
+const NOT_COMMITTED = '-1';
+
 export interface NewTopic {
   readonly partitions: number;
   readonly replicationFactor: number;
@@ -96,6 +99,17 @@ export class KafkaTopic {
       async (admin) => await admin.fetchTopicOffsetsByTimestamp(this.name, timeMs),
     );
     return new Map(rows.map(({partition, offset}) => [partition, BigInt(offset)]));
+  }
+
+  /** What the group has committed, by partition, as far as it has; also of a group that nobody has heard of. */
+  async committedOffsets(groupId: string): Promise<ReadonlyMap<number, bigint>> {
+    const topics = await this.#guarded(
+      async (admin) => await admin.fetchOffsets({groupId, topics: [this.name]}),
+    );
+    const rows = topics.flatMap(({partitions}) => partitions);
+    return new Map(
+      rows.flatMap(({partition, offset}) => (offset === NOT_COMMITTED ? [] : [[partition, BigInt(offset)]])),
+    );
   }
 
   /** How many partitions the topic has; undefined when there is no such topic. */

@@ -101,17 +101,6 @@ export class RedisClient {
     return rows;
   }
 
-  /** All keys of the database, page by page; a key may come twice while others are written. */
-  async *keys(): AsyncGenerator<string[]> {
-    let cursor = '0';
-    do {
-      const at = cursor;
-      const [next, page] = await this.#guarded(async () => await this.#redis.scan(at, 'COUNT', KEYS_PAGE));
-      cursor = next;
-      if (page.length > 0) yield page;
-    } while (cursor !== '0');
-  }
-
   async hashFields(key: string): Promise<string[]> {
     return await this.#guarded(async () => await this.#redis.hkeys(key));
   }
@@ -158,6 +147,47 @@ export class RedisClient {
       cursor = next;
       if (flat.length > 0) yield flat.filter((_, index) => index % 2 === 0);
     } while (cursor !== '0');
+  }
+
+  /**
+   * One step over all keys of the database, from cursor '0' until it is '0' again. `count` bounds how long Redis is held
+   * up, not exactly how many keys come. A key may come twice; one that is there all the time comes at least once.
+   */
+  async scan(
+    cursor: string,
+    {match, count}: {readonly match: string; readonly count: number},
+  ): Promise<{cursor: string; keys: string[]}> {
+    const [next, keys] = await this.#guarded(
+      async () => await this.#redis.scan(cursor, 'MATCH', match, 'COUNT', count),
+    );
+    return {cursor: next, keys};
+  }
+
+  /** All keys of the database, page by page. */
+  async *keys(): AsyncGenerator<string[]> {
+    let cursor = '0';
+    do {
+      const page = await this.scan(cursor, {match: '*', count: KEYS_PAGE});
+      cursor = page.cursor;
+      if (page.keys.length > 0) yield page.keys;
+    } while (cursor !== '0');
+  }
+
+  /** These fields of each hash, sent in one go; null where a field or the key is absent, undefined where the key is no hash. */
+  async fieldsOfEach(
+    keys: readonly string[],
+    fields: readonly string[],
+  ): Promise<((string | null)[] | undefined)[]> {
+    return await this.#guarded(async () => {
+      const pipeline = this.#redis.pipeline();
+      for (const key of keys) pipeline.hmget(key, ...fields);
+      const replies = (await pipeline.exec()) ?? [];
+      return replies.map(([error, values]) => {
+        if (error === null) return values as (string | null)[];
+        if (error.message.startsWith('WRONGTYPE')) return undefined;
+        throw error;
+      });
+    });
   }
 
   /**

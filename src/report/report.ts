@@ -1,8 +1,14 @@
 /**
  * Reports from Redis alone; MySQL is not asked. Amounts are kept in minor units and printed with their decimals.
  */
-import type {RedisClient} from '../clients/redis.js';
 import {keysWithPrefix} from '../keys.js';
+
+/** Redis, as far as reports need it (clients/redis.ts). */
+export interface ReportSource {
+  /** Members with the highest scores, highest first; scores as text. */
+  highest(key: string, limit: number): Promise<{member: string; score: string}[]>;
+  hash(key: string): Promise<Record<string, string>>;
+}
 
 export interface ReportSettings {
   readonly prefix: string;
@@ -29,7 +35,7 @@ export interface Totals {
 
 /** Products by units sold, most first. */
 export async function bestSellers(
-  redis: RedisClient,
+  redis: ReportSource,
   settings: ReportSettings,
   limit: number,
 ): Promise<ProductRow[]> {
@@ -39,7 +45,7 @@ export async function bestSellers(
 
 /** Users by money spent on existing orders, most first. */
 export async function topSpenders(
-  redis: RedisClient,
+  redis: ReportSource,
   settings: ReportSettings,
   limit: number,
 ): Promise<UserRow[]> {
@@ -50,7 +56,7 @@ export async function topSpenders(
   }));
 }
 
-export async function totals(redis: RedisClient, settings: ReportSettings): Promise<Totals> {
+export async function totals(redis: ReportSource, settings: ReportSettings): Promise<Totals> {
   const {
     orders = '0',
     units = '0',
@@ -60,7 +66,7 @@ export async function totals(redis: RedisClient, settings: ReportSettings): Prom
 }
 
 /** The number of orders by the totals, '0' where there are none. */
-export async function ordersHeld(redis: RedisClient, prefix: string): Promise<string> {
+export async function ordersHeld(redis: ReportSource, prefix: string): Promise<string> {
   const {orders = '0'} = await redis.hash(keysWithPrefix(prefix).reportTotals);
   return orders;
 }

@@ -1,4 +1,5 @@
 /** The Redis user: the rights that the README names are enough, and one that is missing is found before anything is written. */
+import {main} from '../../src/cli/program.js';
 import {RedisClient} from '../../src/clients/redis.js';
 import {reduce} from '../../src/reduce/reduce.js';
 import {line, order} from '../support/changes.js';
@@ -37,6 +38,41 @@ test('the rights of the README are enough for a worker and for reports', async (
     await expect(model.positions.read([0])).resolves.toEqual(['v1 1']);
     await expect(client.highest('report:products', 5)).resolves.toEqual([{member: '10', score: '2'}]);
     await expect(client.hash('report:totals')).resolves.toEqual({orders: '1', units: '2', revenue: '150'});
+  } finally {
+    client.close();
+  }
+});
+
+test.each([
+  [['orders', 'count', '--scan']],
+  [['orders', 'list']],
+  [['orders', 'show', '5']],
+  [['report']],
+  [['dlq', 'list']],
+])('the rights of the README are enough for %j', async (args) => {
+  await bench.redis.flushdb();
+  await bench.applyAll([[order('5'), line('5/71')]]);
+  await bench.redis.call('ACL', 'LOG', 'RESET');
+  (await clientWith(...rulesOfReadme(PASSWORD))).close();
+  const [lines, notes]: [string[], string[]] = [[], []];
+  const output = {line: (text: string) => lines.push(text), note: (text: string) => notes.push(text)};
+  const url = new URL(bench.url);
+  url.username = USER;
+  url.password = PASSWORD;
+  expect(await main(['node', 'projector', ...args], {REDIS_URL: url.href}, output)).toBe(0);
+  expect(notes).toEqual(args[0] === 'dlq' ? ['nothing is set aside'] : []);
+  expect(await bench.redis.call('ACL', 'LOG')).toEqual([]);
+});
+
+test('a missing right to SCAN is told by the commands that need it; a worker does without', async () => {
+  const client = await clientWith(...rulesOfReadme(PASSWORD), '-scan');
+  try {
+    await client.connect();
+    await bench.modelOn(client).requireRights();
+    await expect(client.scan('0', {match: 'order:*', count: 10})).rejects.toMatchObject({
+      kind: 'redis-denied',
+      detail: expect.stringContaining("'scan'") as string,
+    });
   } finally {
     client.close();
   }

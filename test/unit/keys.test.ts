@@ -67,3 +67,20 @@ test('own keys are told from foreign and malformed ones', () => {
     [...foreign, 'shop:report:other', 'shop:projector:other', ''].filter((key) => isOwnKey(key, 'shop:')),
   ).toEqual([]);
 });
+
+test.each(['', 'shop:'])(
+  'with prefix %j the id is read back from the key of an order, and of nothing else',
+  (prefix) => {
+    const keys = keysWithPrefix(prefix);
+    expect(keys.orders).toBe(`${prefix}order:*`);
+    for (const id of ['0', '5', '-5', '9007199254740993']) expect(keys.orderIdOf(keys.order(id))).toBe(id);
+    const others = [
+      keys.orderLines('5'),
+      keys.order('x'),
+      keys.order('05'),
+      keys.order('5:x'),
+      `x${keys.order('5')}`,
+    ];
+    expect(others.filter((key) => keys.orderIdOf(key) !== undefined)).toEqual([]);
+  },
+);

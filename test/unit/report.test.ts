@@ -1,6 +1,8 @@
-/** What commands print: amounts with their decimals, tables. */
+/** What commands print: amounts with their decimals, tables, reports. */
 import {table} from '../../src/cli/output.js';
-import {withDecimals} from '../../src/report/report.js';
+import {main} from '../../src/cli/program.js';
+import {printReport, type ReportList} from '../../src/cli/report.js';
+import {withDecimals, type ReportSource} from '../../src/report/report.js';
 
 test.each([
   ['4599', 2, '45.99'],
@@ -30,4 +32,105 @@ test('columns are as wide as they need, numbers stand to the right', () => {
 
 test('a table without rows is its head', () => {
   expect(table(['a', 'b'], [])).toEqual(['a  b']);
+});
+
+describe('projector report', () => {
+  const SETS: Record<string, {member: string; score: string}[]> = {
+    'shop:report:products': [
+      {member: '10', score: '1e+17'},
+      {member: '15', score: '3'},
+    ],
+    'shop:report:users': [{member: '7', score: '4599'}],
+  };
+  const TOTALS = {orders: '2', units: '7', revenue: '4599'};
+  const PRODUCTS = [
+    {productId: '10', unitsSold: '100000000000000000'},
+    {productId: '15', unitsSold: '3'},
+  ];
+
+  /** What a report prints, and the keys that it asked for. */
+  async function printed(
+    list: ReportList | undefined,
+    {top = 10, json = false} = {},
+  ): Promise<{lines: string[]; asked: string[]}> {
+    const [lines, asked]: [string[], string[]] = [[], []];
+    const redis: ReportSource = {
+      highest: async (key, limit) => {
+        asked.push(key);
+        return await Promise.resolve((SETS[key] ?? []).slice(0, limit));
+      },
+      hash: async (key) => {
+        asked.push(key);
+        return await Promise.resolve(key === 'shop:report:totals' ? TOTALS : {});
+      },
+    };
+    const output = {line: (text: string) => lines.push(text), note: () => undefined};
+    const settings = {prefix: 'shop:', moneyDecimals: 2};
+    await printReport({list, top, json}, {redis, settings, output});
+    return {lines, asked};
+  }
+
+  test('without a list prints all three', async () => {
+    const {lines} = await printed(undefined);
+    expect(lines).toEqual([
+      '2 orders, 7 units, revenue 45.99',
+      '',
+      'best sellers: product  units',
+      `${' '.repeat(19)}10  100000000000000000`,
+      `${' '.repeat(19)}15  ${'3'.padStart(18)}`,
+      '',
+      'top spenders: user  spent',
+      `${' '.repeat(17)}7  45.99`,
+    ]);
+    const json = await printed(undefined, {json: true});
+    expect(json.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+      {
+        totals: {orders: '2', units: '7', revenue: '45.99'},
+        bestSellers: PRODUCTS,
+        topSpenders: [{userId: '7', spent: '45.99'}],
+      },
+    ]);
+  });
+
+  test.each([
+    ['products' as const, PRODUCTS],
+    ['users' as const, [{userId: '7', spent: '45.99'}]],
+    ['totals' as const, {orders: '2', units: '7', revenue: '45.99'}],
+  ])('%s alone: just that list, and nothing else is asked', async (list, value) => {
+    const {lines, asked} = await printed(list, {json: true});
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([value]);
+    expect(asked).toEqual([`shop:report:${list}`]);
+    const whole = (await printed(undefined)).lines;
+    const alone = (await printed(list)).lines;
+    expect(whole.join('\n')).toContain(alone.join('\n'));
+    expect(alone.length).toBeGreaterThan(0);
+  });
+
+  test('--top bounds a list', async () => {
+    const {lines} = await printed('products', {top: 1, json: true});
+    expect(JSON.parse(lines[0]!)).toEqual(PRODUCTS.slice(0, 1));
+  });
+
+  test.each([
+    [['orders'], /Allowed choices are products, users, totals/],
+    [['products', '--top', '0'], /must be a whole number from 1 to 999999/],
+    [['--limit', '5.5'], /must be a whole number from 1 to 999999/],
+    [['--top', '5', '--limit', '5'], /'--limit <rows>' cannot be used with option '--top <rows>'/],
+  ])('%j is a wrong usage', async (args, told) => {
+    const write = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+    const output = {line: () => undefined, note: () => undefined};
+    try {
+      expect(await main(['node', 'projector', 'report', ...args], {}, output)).toBe(2);
+      expect(write.mock.calls.map(([text]) => String(text)).join('')).toMatch(told);
+    } finally {
+      write.mockRestore();
+    }
+  });
+
+  test.each([[['--limit', '5']], [['users', '--top', '5']]])('%j is understood', async (args) => {
+    const notes: string[] = [];
+    const output = {line: () => undefined, note: (text: string) => notes.push(text)};
+    expect(await main(['node', 'projector', 'report', ...args], {}, output)).toBe(2);
+    expect(notes).toEqual([expect.stringContaining('REDIS_URL is not set')]);
+  });
 });

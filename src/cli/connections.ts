@@ -1,0 +1,46 @@
+/** What reading commands ask: opened for one piece of work, closed behind it. One try, no waiting. */
+import {KafkaTopic} from '../clients/kafka.js';
+import {RedisClient} from '../clients/redis.js';
+import {kafkaSettings, type ConfigWith} from '../config.js';
+import {ProjectorError} from '../errors.js';
+import {StoredPositions} from '../storedPositions.js';
+
+export async function withRedis<T>(
+  config: ConfigWith<'redisUrl'>,
+  work: (redis: RedisClient) => Promise<T>,
+): Promise<T> {
+  const redis = new RedisClient({url: config.redisUrl, timeoutMs: config.redisTimeoutMs});
+  try {
+    await redis.connect();
+    return await work(redis);
+  } finally {
+    redis.close();
+  }
+}
+
+export interface OpenLog {
+  readonly topic: KafkaTopic;
+  readonly positions: StoredPositions;
+  readonly partitionCount: number;
+}
+
+/** Redis and the topic; throws `topic-missing` where there is no such topic. */
+export async function withLog<T>(
+  config: ConfigWith<'brokers' | 'redisUrl'>,
+  work: (log: OpenLog) => Promise<T>,
+): Promise<T> {
+  return await withRedis(config, async (redis) => {
+    const topic = new KafkaTopic(kafkaSettings(config), config.topic);
+    try {
+      const partitionCount = await topic.partitionCount();
+      if (partitionCount === undefined) {
+        const where = `${config.topic} on ${config.brokers.join(',')}`;
+        throw new ProjectorError('topic-missing', `there is no topic ${where}`);
+      }
+      const positions = new StoredPositions(redis, config.topic, config.keyPrefix);
+      return await work({topic, positions, partitionCount});
+    } finally {
+      await topic.close();
+    }
+  });
+}

@@ -1,0 +1,92 @@
+/** Positions, committed offsets and ends of the log side by side, without servers. */
+import {printOffsets} from '../../src/cli/offsets.js';
+import {main} from '../../src/cli/program.js';
+import {readOffsets, type LogAndGroup, type PartitionOffsets} from '../../src/observe/lag.js';
+import {StoredPositions} from '../../src/storedPositions.js';
+
+const ROWS: readonly PartitionOffsets[] = [
+  {partition: 0, position: 124n, isUnreadable: false, committed: 120n, start: 0n, end: 130n, lagRecords: 6n},
+  {partition: 1, position: null, isUnreadable: false, committed: null, start: 5n, end: 9n, lagRecords: 4n},
+  {partition: 2, position: null, isUnreadable: true, committed: 7n, start: 0n, end: 7n, lagRecords: 7n},
+];
+
+test('each partition has its row: none is told from nothing, and from something foreign', async () => {
+  const asked: string[] = [];
+  const texts = ['v1 124 123 1795426801749 8b1a2c3d 5f3c9a10', null, 'foreign'];
+  const redis = {
+    getAll: async (keys: readonly string[]): Promise<(string | null)[]> => {
+      asked.push(...keys);
+      return await Promise.resolve(texts);
+    },
+  };
+  const log: LogAndGroup = {
+    ranges: async () => {
+      asked.push('ranges');
+      return await Promise.resolve(
+        new Map([
+          [0, {low: 0n, high: 130n}],
+          [1, {low: 5n, high: 9n}],
+          [2, {low: 0n, high: 7n}],
+        ]),
+      );
+    },
+    committedOffsets: async (groupId) => {
+      asked.push(groupId);
+      return await Promise.resolve(
+        new Map([
+          [0, 120n],
+          [2, 7n],
+        ]),
+      );
+    },
+  };
+  const positions = new StoredPositions(redis, 't', 'shop:');
+  const rows = await readOffsets(log, positions, {partitionCount: 3, groupId: 'group'});
+  expect(rows).toEqual(ROWS);
+  // What is committed is never newer than what Redis holds, and the position never newer than the log.
+  expect(asked).toEqual(['group', ...[0, 1, 2].map((i) => `shop:projector:position:t:${i}`), 'ranges']);
+});
+
+function printed(rows: readonly PartitionOffsets[], json: boolean): {lines: string[]; notes: string[]} {
+  const [lines, notes]: [string[], string[]] = [[], []];
+  const output = {line: (text: string) => lines.push(text), note: (text: string) => notes.push(text)};
+  printOffsets(rows, {json, topic: 't', groupId: 'group'}, output);
+  return {lines, notes};
+}
+
+test('as text', () => {
+  expect(printed(ROWS, false)).toEqual({
+    lines: [
+      'partition  position    committed  log start  log end  lag',
+      '        0         124        120          0      130    6',
+      '        1  none        none               5        9    4',
+      '        2  unreadable          7          0        7    7',
+    ],
+    notes: ['what Redis holds as position is none (position-unreadable): partition 2'],
+  });
+  expect(printed(ROWS.slice(0, 2), false).notes).toEqual([]);
+});
+
+test('as JSON, offsets as text: they may be beyond 2^53', () => {
+  const far = {...ROWS[0]!, position: 9007199254740993n, end: 9007199254740994n, lagRecords: 1n};
+  const {lines} = printed([far, ROWS[1]!], true);
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+    {
+      ...{topic: 't', groupId: 'group'},
+      partitions: [
+        {
+          ...{partition: 0, position: '9007199254740993', committed: '120'},
+          ...{logStart: '0', logEnd: '9007199254740994', lagRecords: '1'},
+        },
+        {partition: 1, position: null, committed: null, logStart: '5', logEnd: '9', lagRecords: '4'},
+      ],
+    },
+  ]);
+});
+
+test('without settings: one line that says what is missing, and exit code 2', async () => {
+  const notes: string[] = [];
+  const output = {line: (text: string) => notes.push(text), note: (text: string) => notes.push(text)};
+  expect(await main(['node', 'projector', 'offsets', 'show'], {}, output)).toBe(2);
+  expect(notes).toEqual([expect.stringMatching(/KAFKA_BROKERS is not set.*REDIS_URL is not set/)]);
+});
