@@ -63,7 +63,7 @@ export async function offsetsReset(
 }
 
 async function goalsOf({to, partition}: ResetOptions, topic: KafkaTopic): Promise<Map<number, bigint>> {
-  const ranges = await topic.ranges();
+  const ranges = [...(await topic.ranges())].sort(([a], [b]) => a - b);
   const times = to.kind === 'time' ? await topic.offsetsAt(to.timeMs) : new Map<number, bigint>();
   const goals = new Map<number, bigint>();
   for (const [number, {low}] of ranges) {

@@ -24,6 +24,7 @@ import {interruptible} from './interruption.js';
 import type {Output} from './output.js';
 import {ProgressLine} from './progressLine.js';
 import {layoutText, newReadModel, reachTopic} from './reach.js';
+import {untilReachable} from './start.js';
 
 export interface ReplaceOptions {
   /** Fill this Redis instead, which nothing reads yet; undefined: the spare database, which then takes the place. */
@@ -103,8 +104,12 @@ class ReplaceCommand {
 
   async run(): Promise<number> {
     try {
-      const partitions = await this.#reach();
-      await this.#requireWholeLog();
+      const partitions = await this.#whenReachable(async () => {
+        const found = await this.#reach();
+        await this.#requireWholeLog();
+        return found;
+      });
+      await this.#whenReachable(async () => await this.#mysql?.connect());
       if (this.#options.dryRun) return await this.#rehearse();
       const startedMs = systemClock.nowMs();
       return await interruptible(this.#output, async (signal) => {
@@ -120,6 +125,13 @@ class ReplaceCommand {
     }
   }
 
+  /** A server that is away for a moment is waited for, as at the start of a worker. */
+  async #whenReachable<T>(attempt: () => Promise<T>): Promise<T> {
+    const {startTimeoutMs: timeoutMs} = this.#config;
+    const tell = (error: ProjectorError): void => this.#line.note(`waiting: ${error.detail}`);
+    return await untilReachable({clock: systemClock, timeoutMs, tell}, attempt);
+  }
+
   /** Resolves with the number of partitions. */
   async #reach(): Promise<number> {
     const partitions = await reachTopic(this.#config, this.#topic);
@@ -132,7 +144,6 @@ class ReplaceCommand {
     const databases = [databaseOf(this.#config.redisUrl), this.#config.spareDatabase].map(String);
     await this.#live?.run(HANDOVER_RIGHTS_SCRIPT, keys.rebuildLock, databases);
     await newReadModel(this.#config, this.#spare, {partitions, isBeingMade: true}).requireRights();
-    await this.#mysql?.connect();
     return partitions;
   }
 
@@ -189,7 +200,7 @@ class ReplaceCommand {
     const {chunkOrdersMax} = this.#config;
     const {chunks} = keysWithPrefix(this.#config.keyPrefix);
     const base: BaseDeps = {
-      ranges: async () => await this.#topic.ranges(),
+      ranges: async () => await this.#whenReachable(async () => await this.#topic.ranges()),
       model: {
         apply: async (partition, request) => await model.apply(partition, request),
         chunkCount: async () => Number((await this.#spare.hash(chunks))['finished'] ?? '0'),

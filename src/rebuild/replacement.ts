@@ -77,7 +77,7 @@ export class Replacement {
   }
 
   async #work(signal: AbortSignal): Promise<Replaced> {
-    const {live, prefix, handover, follow, tell} = this.#deps;
+    const {live, spare, prefix, handover, follow, tell} = this.#deps;
     if (live !== null) await requireNoForeignKeys(live, prefix);
     const resumed = await this.#prepare(signal);
     if (resumed) tell({kind: 'resumed'});
@@ -90,6 +90,7 @@ export class Replacement {
       if (handover !== null) {
         // Much may have been written meanwhile.
         if (live !== null) await requireNoForeignKeys(live, prefix);
+        await spare.requireNoForeignKeys();
         await this.#handOver(handover, {follower, signal});
       }
     } finally {

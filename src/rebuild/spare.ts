@@ -79,6 +79,11 @@ export class Spare {
     this.#lockKey = rebuildLock;
   }
 
+  /** Throws as `requireNoForeignKeys` does: a swap would bring them into the read model. */
+  async requireNoForeignKeys(): Promise<void> {
+    await requireNoForeignKeys(this.#database, this.#prefix);
+  }
+
   /** The mark that stands now; '' for none. */
   async mark(): Promise<string> {
     const [text] = await this.#database.getAll([this.#markKey]);
@@ -88,8 +93,8 @@ export class Spare {
   /** Makes the database empty, and marks it. What stands there without a mark is refused, anything else thrown away. */
   async prepare(mark: Mark, id: string): Promise<void> {
     const found = await this.mark();
-    if (found === '') await this.#requireEmpty();
-    else await this.discard(found, `discard ${id}`);
+    if (found !== '') await this.discard(found, `discard ${id}`);
+    await this.#requireEmpty();
     await this.exchange('', mark);
   }
 

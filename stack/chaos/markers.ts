@@ -11,6 +11,7 @@ import {until} from '../until.js';
 export const PARTITIONS = 6;
 /** ER_LOCK_WAIT_TIMEOUT and ER_LOCK_DEADLOCK. */
 const TRY_AGAIN = new Set([1205, 1213]);
+const LATER = /\b(?:BUSY|LOADING) /;
 
 export class Markers {
   readonly #mysql: Connection;
@@ -40,8 +41,14 @@ export class Markers {
     );
   }
 
+  /** Empty while Redis asks to come again later. */
   async #read(): Promise<(string | null)[]> {
-    return await Promise.all(this.#ids.map(async (id) => await this.#redis.hget(`order:${id}`, 'user_id')));
+    try {
+      return await Promise.all(this.#ids.map(async (id) => await this.#redis.hget(`order:${id}`, 'user_id')));
+    } catch (error) {
+      if (LATER.test(String(error))) return [];
+      throw error;
+    }
   }
 
   async #place(): Promise<number> {

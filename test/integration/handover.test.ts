@@ -208,6 +208,7 @@ const MARK = 'projector:spare';
     const content = new Spare(spare, '');
     await expect(content.discard('sync', 'discard 2')).rejects.toMatchObject({kind: 'rebuild-lost'});
     await spare.run({name: 'put', lua: "return redis.call('SET', KEYS[1], 'x')"}, 'session:1', []);
+    await expect(content.requireNoForeignKeys()).rejects.toMatchObject({kind: 'rebuild-refused'});
     expect(await content.discard('rebuild', 'discard 2')).toBeGreaterThan(10);
     const left: string[] = [];
     for await (const page of spare.keys()) left.push(...page);

@@ -9,6 +9,7 @@ import {WorkerProcess} from '../../stack/worker.js';
 import {connectMysql, freshId, QUICK, startWorker, whenApplied} from '../support/pipeline.js';
 import {chosenSeed} from '../support/random.js';
 import {positions, readModel} from '../support/readModel.js';
+import {rulesOfReadme} from '../support/redisRights.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
 import {variables} from '../support/stack.js';
 import {until} from '../support/until.js';
@@ -19,7 +20,9 @@ if (whyNot !== undefined) process.stderr.write(`skipped: rebuild and sync. ${why
 
 const BASE = 12_000_000;
 const QUIET_ORDERS = 150;
-const PREFIX = 'live:';
+/** SWAPDB takes whole databases, and the README's rights are for keys without one. */
+const PREFIX = '';
+const PASSWORD = 'Zq7Secret';
 const seed = chosenSeed();
 
 /** Reads on and on what must never be absent or older than it was. */
@@ -79,11 +82,13 @@ class Reader {
   let rising: string;
   const product = freshId();
 
+  const urlOf = (user: 'projector' | 'operator', database = 0): string =>
+    own.url.replace('//', `//${user}:${PASSWORD}@`).replace(/0$/, String(database));
   const settings = (): Record<string, string> => ({
-    ...{REDIS_URL: own.url, KEY_PREFIX: PREFIX, KAFKA_GROUP_ID: 'replaced'},
+    ...{REDIS_URL: urlOf('projector'), KEY_PREFIX: PREFIX, KAFKA_GROUP_ID: 'replaced'},
   });
   const command = (...args: string[]): WorkerProcess =>
-    new WorkerProcess({...variables(), ...QUICK, ...settings()}, args);
+    new WorkerProcess({...variables(), ...QUICK, ...settings(), REDIS_URL: urlOf('operator')}, args);
   const ended = async (process: WorkerProcess): Promise<{code: number | null; output: string}> => {
     const {code} = await process.exited;
     return {code, output: process.output};
@@ -121,7 +126,10 @@ class Reader {
   };
 
   beforeAll(async () => {
-    own = await OwnRedis.open();
+    const users = (['projector', 'operator'] as const).flatMap((user) => [
+      ...['--user', user, 'on', ...rulesOfReadme(PASSWORD, user)],
+    ]);
+    own = await OwnRedis.open({args: users});
     redis = new Redis(own.url);
     mysql = await connectMysql();
     connections = await Promise.all([connectMysql(), connectMysql()]);
@@ -136,7 +144,7 @@ class Reader {
     quiet = new Map(
       await Promise.all(placed.map(async (id) => [id, await redis.hgetall(`${PREFIX}order:${id}`)] as const)),
     );
-  }, 180_000);
+  }, 300_000);
 
   afterAll(async () => {
     for (const worker of workers) await worker.end('SIGTERM');
@@ -185,7 +193,7 @@ class Reader {
     process.stderr.write(
       `figure: rebuild under traffic: ${/workers stood still for \d+ ms/.exec(output)?.[0] ?? ''}\n`,
     );
-  }, 180_000);
+  }, 300_000);
 
   test('rebuilding twice gives the same content, byte by byte, as what lived through all that (G7, I7)', async () => {
     expect(await differences()).toEqual([]);
@@ -200,7 +208,7 @@ class Reader {
         [...content].filter(([key]) => !isMarker(key));
       expect([run, withoutMarkers(made)]).toEqual([run, withoutMarkers(lived)]);
     }
-  }, 180_000);
+  }, 300_000);
 
   test('sync leaves a Redis with orders alone; with --replace it makes it anew under traffic (I15, S8)', async () => {
     const before = await readModel(redis, PREFIX);
@@ -225,10 +233,10 @@ class Reader {
     expectUnnoticed(reader);
     expect(await differences()).toEqual([]);
     expect(await spareKeys()).toEqual([]);
-  }, 180_000);
+  }, 300_000);
 
   test('an empty Redis is filled from MySQL, and then followed by workers (I15)', async () => {
-    const target = `${own.url.slice(0, -1)}7`;
+    const target = urlOf('operator', 7);
     const [first, again] = [
       await ended(command('sync', '--target', target)),
       await ended(command('sync', '--target', target)),
@@ -236,7 +244,7 @@ class Reader {
     expect(first).toMatchObject({code: 0});
     expect(again).toMatchObject({code: 0, output: expect.stringContaining('nothing was done') as string});
     const filled = redis.duplicate({db: 7});
-    const follower = startWorker('filled', {REDIS_URL: target, KEY_PREFIX: PREFIX});
+    const follower = startWorker('filled', {REDIS_URL: urlOf('projector', 7), KEY_PREFIX: PREFIX});
     try {
       await workload.transact(50);
       await whenApplied({mysql, redis: filled}, [PREFIX], {timeoutMs: 60_000});
@@ -271,4 +279,37 @@ class Reader {
     expect(await spareKeys()).toEqual([]);
     expect(await differences()).toEqual([]);
   }, 120_000);
+
+  test('positions taken back: the log is applied again over living data, and ends as before (I1, I3)', async () => {
+    const before = await positions(redis, PREFIX);
+    const reset = await ended(command('offsets', 'reset', '--to', 'earliest', '--yes', '--json'));
+    expect(reset).toMatchObject({code: 0});
+    const {partitions} = JSON.parse(reset.output) as {partitions: {partition: number; to: string}[]};
+    expect(partitions.map(({partition, to}) => [partition, to])).toEqual(
+      [...before.keys()].sort((a, b) => a - b).map((n) => [n, '0']),
+    );
+    const sum = async (): Promise<bigint> =>
+      [...(await positions(redis, PREFIX)).values()].reduce((total, next) => total + next, 0n);
+    const goal = [...before.values()].reduce((total, next) => total + next, 0n);
+    await until(
+      async () => (await sum()) >= goal,
+      () => 'a replay that is through',
+      60_000,
+    );
+    expect(await differences()).toEqual([]);
+    const forward = await ended(
+      command('offsets', 'reset', '--to', '999999999', '--partition', '0', '--yes'),
+    );
+    expect(forward).toMatchObject({code: 2, output: expect.stringContaining('would skip records') as string});
+    const unasked = await ended(command('offsets', 'reset', '--to', 'earliest'));
+    expect(unasked).toMatchObject({code: 2, output: expect.stringContaining('give --yes') as string});
+    const later = await ended(command('offsets', 'reset', '--to', '2099-01-01T00:00:00Z', '--yes', '--json'));
+    expect([later.code, (JSON.parse(later.output) as {partitions: unknown}).partitions]).toEqual([0, []]);
+    expect(await ended(command('offsets', 'reset', '--to', 'latest', '--yes'))).toMatchObject({code: 2});
+  }, 120_000);
+
+  test('the rights of the README are enough for all of that', async () => {
+    expect(await redis.call('ACL', 'LOG')).toEqual([]);
+    expect(workers.map(({output}) => output.includes(PASSWORD))).toEqual([false, false]);
+  });
 });
