@@ -13,7 +13,7 @@ import {systemClock} from '../lifecycle.js';
 import {fillFromMysql, fillWithNothing, type BaseDeps, type Filled} from '../rebuild/fill.js';
 import type {Follower} from '../rebuild/follower.js';
 import {Handover} from '../rebuild/handover.js';
-import {RebuildLock} from '../rebuild/lock.js';
+import {lockTextOf, RebuildLock} from '../rebuild/lock.js';
 import {grouped} from '../rebuild/progress.js';
 import {Replacement, type Replaced, type ReplacementEvent} from '../rebuild/replacement.js';
 import {HANDOVER_RIGHTS_SCRIPT} from '../rebuild/scripts.js';
@@ -175,7 +175,8 @@ class ReplaceCommand {
     const {keyPrefix: prefix} = this.#config;
     const keys = keysWithPrefix(prefix);
     const model = newReadModel(this.#config, this.#spare, {partitions, isBeingMade: true});
-    const text = `${this.#id} ${this.#kind} on ${hostname()}, process ${process.pid}, since ${new Date(systemClock.nowMs()).toISOString()}`;
+    const holder = {host: hostname(), pid: process.pid, sinceMs: systemClock.nowMs()};
+    const text = lockTextOf({id: this.#id, command: this.#kind}, holder);
     const [layout] = await this.#spare.getAll([keys.layout]);
     const lock = new RebuildLock(this.#live ?? this.#spare, {
       key: keys.rebuildLock,

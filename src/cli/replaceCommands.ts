@@ -1,6 +1,7 @@
 /** Options and help of `projector rebuild` and `projector sync`. */
 import {type Command, InvalidArgumentError} from 'commander';
 import {readConfig} from '../config.js';
+import {assist} from './assist.js';
 import type {CommandContext} from './dlqCommands.js';
 import {rebuild, sync, type ReplaceOptions} from './replace.js';
 
@@ -12,9 +13,11 @@ export function addReplaceCommands(program: Command, {environment, output, end}:
   withOptions(
     program
       .command('rebuild')
-      .description(`replay the log from its start ${SPARE}. Goes on where an earlier run has ended`),
-  ).action(async (options: ReplaceOptions) => {
-    end(await rebuild(options, {config: readConfig(environment, ['brokers', 'redisUrl']), output}));
+      .description(`replay the log from its start ${SPARE}. Goes on where an earlier run has ended`)
+      .option('--assist', 'help a rebuild or a sync that runs in another process', false),
+  ).action(async (options: ReplaceOptions & {assist: boolean}) => {
+    const context = {config: readConfig(environment, ['brokers', 'redisUrl']), output};
+    end(options.assist ? await assist(options, context) : await rebuild(options, context));
   });
 
   withOptions(

@@ -10,7 +10,7 @@ import {EXIT} from '../errorPolicy.js';
 import {ProjectorError} from '../errors.js';
 import {keysWithPrefix} from '../keys.js';
 import {systemClock} from '../lifecycle.js';
-import {RebuildLock} from '../rebuild/lock.js';
+import {lockTextOf, RebuildLock} from '../rebuild/lock.js';
 import type {Finding} from '../verify/finding.js';
 import {Repair} from '../verify/repair.js';
 import {Sides} from '../verify/source.js';
@@ -118,7 +118,8 @@ async function withRepair<T>(
   const {redis, partitions} = connections;
   const id = randomUUID().slice(0, 8);
   const lockKey = keysWithPrefix(config.keyPrefix).rebuildLock;
-  const lockText = `${id} verify --repair on ${hostname()}, process ${process.pid}`;
+  const holder = {host: hostname(), pid: process.pid, sinceMs: systemClock.nowMs()};
+  const lockText = lockTextOf({id, command: 'repair'}, holder);
   const lock = new RebuildLock(redis, {key: lockKey, text: lockText, clock: systemClock});
   const model = newReadModel(config, redis, {partitions});
   const positionKeys = Array.from({length: partitions}, (_, partition) => model.positions.key(partition));

@@ -55,8 +55,7 @@ export class Follower {
     let ends: ReadonlyMap<number, LogRange> | undefined;
     for (;;) {
       signal.throwIfAborted();
-      if (this.#hasEnded)
-        throw this.#failure ?? new ProjectorError('internal', 'the worker has ended by itself');
+      this.requireRunning();
       try {
         if (ends !== undefined) {
           const {reached, isThere} = await this.#look(ends);
@@ -70,6 +69,12 @@ export class Follower {
       }
       await clock.sleep(LOOK_MS, signal);
     }
+  }
+
+  /** Throws what halted the worker. */
+  requireRunning(): void {
+    if (!this.#hasEnded) return;
+    throw this.#failure ?? new ProjectorError('internal', 'the worker has ended by itself');
   }
 
   async stop(): Promise<void> {

@@ -67,3 +67,23 @@ export class RebuildLock {
     return String(await this.#redis.run(RENEW_SCRIPT, this.#key, [this.text, String(LEASE_MS)]));
   }
 }
+
+/** The text of a lock: who works, in which process, since when. */
+export function lockTextOf(
+  {id, command}: LockHolder,
+  {host, pid, sinceMs}: {host: string; pid: number; sinceMs: number},
+): string {
+  return `${id} ${command} on ${host}, process ${pid}, since ${new Date(sinceMs).toISOString()}`;
+}
+
+export interface LockHolder {
+  /** Without blanks. */
+  readonly id: string;
+  readonly command: string;
+}
+
+/** Undefined when it is no text of ours. */
+export function parseLockText(text: string): LockHolder | undefined {
+  const [, id, command] = /^(\S+) (\S+) on /.exec(text) ?? [];
+  return id === undefined || command === undefined ? undefined : {id, command};
+}

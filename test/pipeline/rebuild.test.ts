@@ -210,6 +210,26 @@ class Reader {
     }
   }, 300_000);
 
+  test('a rebuild with the help of a second process (I15, C4)', async () => {
+    const helper = command('rebuild', '--assist');
+    const [main, helped] = await Promise.all([ended(command('rebuild')), ended(helper)]);
+    expect(main).toMatchObject({code: 0});
+    expect(helped).toMatchObject({
+      code: 0,
+      output: expect.stringMatching(/helping \S+ rebuild on [\s\S]*needs no help any more/) as string,
+    });
+    expect(await differences()).toEqual([]);
+    expect(await spareKeys()).toEqual([]);
+    const alone = new WorkerProcess(
+      {...variables(), ...settings(), REDIS_URL: urlOf('operator'), START_TIMEOUT_MS: '500'},
+      ['rebuild', '--assist'],
+    );
+    expect(await ended(alone)).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('no rebuild runs') as string,
+    });
+  }, 120_000);
+
   test('sync leaves a Redis with orders alone; with --replace it makes it anew under traffic (I15, S8)', async () => {
     const before = await readModel(redis, PREFIX);
     const skipped = await ended(command('sync'));
@@ -308,8 +328,13 @@ class Reader {
     expect(await ended(command('offsets', 'reset', '--to', 'latest', '--yes'))).toMatchObject({code: 2});
   }, 120_000);
 
-  test('the rights of the README are enough for all of that', async () => {
+  test('the rights of the README are enough for all of that, and for a repair', async () => {
+    await redis.hincrby('report:totals', 'revenue', 1);
+    await redis.hset(`order:${rising}`, 'items', 'x');
+    expect(await ended(command('verify'))).toMatchObject({code: 3});
+    expect(await ended(command('verify', '--repair'))).toMatchObject({code: 0});
+    expect(await differences()).toEqual([]);
     expect(await redis.call('ACL', 'LOG')).toEqual([]);
     expect(workers.map(({output}) => output.includes(PASSWORD))).toEqual([false, false]);
-  });
+  }, 120_000);
 });

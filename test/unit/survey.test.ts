@@ -1,0 +1,86 @@
+import {SHOP} from '../support/records.js';
+import {Sides, type MysqlHost, type RedisHost} from '../../src/verify/source.js';
+import {Survey} from '../../src/verify/survey.js';
+
+const ORDERS = Array.from({length: 5}, (_, i) => ({id: String(i + 1), user_id: '5', total_amount: '1.00'}));
+
+/** MySQL with five orders without lines. */
+const mysql: MysqlHost = {
+  consistentSnapshot: async (work) =>
+    await work(async (sql) => {
+      await Promise.resolve();
+      if (sql.includes('COUNT(*)')) return [{orders: '5', revenue: '5.00', units: '0'}];
+      if (sql.includes('UNION')) return ORDERS.map(({id}) => ({id}));
+      return sql.includes('`order_items`') ? [] : ORDERS;
+    }),
+  async *stream(sql) {
+    await Promise.resolve();
+    if (!sql.includes('`order_items`')) yield [{id: '5', total: '5.00'}];
+  },
+};
+
+function redisWith(keys: readonly string[]): RedisHost {
+  const totals = {orders: '5', units: '0', revenue: '500'};
+  return {
+    async *keys() {
+      await Promise.resolve();
+      yield [...keys];
+    },
+    async *members() {
+      await Promise.resolve();
+      yield ['5'];
+    },
+    types: async (names) => await Promise.resolve(names.map(() => 'string')),
+    getAll: async (names) => await Promise.resolve(names.map(() => '3')),
+    scores: async (_key, members) => await Promise.resolve(members.map(() => '500')),
+    hash: async () => await Promise.resolve(totals),
+    hashes: async (names) =>
+      await Promise.resolve(
+        names.map((name) => {
+          const id = /^order:(\d+)$/.exec(name)?.[1];
+          const row = {user_id: '5', total_amount: '1.00', items_count: '0', items: ''};
+          return id === undefined || id === '2' || id === '4' ? {} : {id, ...row};
+        }),
+      ),
+  };
+}
+
+async function surveyed(keys: readonly string[], suspectsMax = 100): Promise<Survey> {
+  const sides = new Sides({mysql, redis: redisWith(keys), schema: SHOP, prefix: ''});
+  const signal = new AbortController().signal;
+  const survey = new Survey(sides, {suspectsMax, progress: () => undefined, signal});
+  await survey.everything();
+  return survey;
+}
+
+test('suspects: what differs, what MySQL knows nothing of, and names that are none of ours', async () => {
+  const survey = await surveyed([
+    'order:1',
+    'order:9',
+    'order_lines:9',
+    'order:x',
+    'product:7:sold',
+    'session:1',
+  ]);
+  // Member 5 of the products' report is unknown to MySQL, and counter 7 too.
+  expect([...survey.suspects.keys()].sort()).toEqual(
+    ['order 2', 'order 4', 'product 5', 'key order:x', 'product 7', 'order 9'].sort(),
+  );
+  expect(survey.looked).toEqual({orders: 5, products: 0, users: 1, keys: 6, foreignKeys: 1});
+  expect(survey.overflow).toBe(0);
+});
+
+test('no more suspects are remembered than the bound says; the others are counted (L10)', async () => {
+  const survey = await surveyed(['order:9'], 2);
+  expect([...survey.suspects.keys()]).toEqual(['order 2', 'order 4']);
+  expect(survey.overflow).toBe(2);
+});
+
+test('a sample looks at single orders', async () => {
+  const sides = new Sides({mysql, redis: redisWith([]), schema: SHOP, prefix: ''});
+  const signal = new AbortController().signal;
+  const survey = new Survey(sides, {suspectsMax: 9, progress: () => undefined, signal});
+  await survey.sample([0, 0.99]);
+  expect(survey.looked.orders).toBeGreaterThan(0);
+  expect([...survey.suspects.values()].map(({kind}) => kind)).toEqual(['order', 'order']);
+});
