@@ -204,7 +204,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'rebuild-lost': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'The read model is as it was; start it again when no other one runs.',
+    advice: 'Let the other one finish, then look with `projector verify`, or start this one again.',
   },
   'consumer-crashed': {
     next: 'halt',

@@ -44,6 +44,14 @@ export class Fences {
     throw new ProjectorError('rebuild-lost', `another one has begun (${texts[0] ?? ''})`);
   }
 
+  /** The text of ours before partition 0; throws `rebuild-lost` when another one stands there, or none. */
+  async first(): Promise<string> {
+    const {holder, positionKeys} = this.#plan;
+    const [text] = await this.#redis.getAll(positionKeys.slice(0, 1));
+    if (text !== null && text !== undefined && parseFence(text)?.holder === holder) return text;
+    throw new ProjectorError('rebuild-lost', 'the fences went before the work behind them was done');
+  }
+
   /** Takes ours away, where they still stand. Where that fails, their time will be over. */
   async giveUp(): Promise<void> {
     const {holder, positionKeys} = this.#plan;
@@ -51,7 +59,11 @@ export class Fences {
       const texts = await this.#redis.getAll(positionKeys);
       for (const [index, text] of texts.entries()) {
         if (text === null || parseFence(text)?.holder !== holder) continue;
-        await this.#redis.run(RELEASE_SCRIPT, positionKeys[index] ?? '', [text, holder]);
+        await this.#redis.run(RELEASE_SCRIPT, positionKeys[index] ?? '', [
+          text,
+          holder,
+          positionKeys[0] ?? '',
+        ]);
       }
     } catch {
       // The error that led here says more.

@@ -71,7 +71,7 @@ export class ReadModel {
     }
     if (parseFence(text) === undefined) return text;
     const key = this.positions.key(partition);
-    const stored = String(await this.#redis.run(RELEASE_SCRIPT, key, [text, '']));
+    const stored = String(await this.#redis.run(RELEASE_SCRIPT, key, [text, '', this.positions.key(0)]));
     if (parseFence(stored) === undefined) return stored;
     throw new ProjectorError('rebuild-switching', `a rebuild is about to switch Redis over (${key})`);
   }

@@ -20,8 +20,8 @@ export async function interruptible(
   try {
     return await work(stopping.signal);
   } catch (error) {
-    if (exitCode === undefined) throw error;
-    output.note('stopped; the read model is as it was');
+    if (exitCode === undefined || error !== stopping.signal.reason) throw error;
+    output.note('stopped; start it again to go on');
     return exitCode;
   } finally {
     process.off('SIGINT', onSignal);

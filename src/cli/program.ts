@@ -29,7 +29,8 @@ export async function main(
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     const failure = asProjectorError(error);
     const {advice, exitCode: failureCode} = ERROR_POLICY[failure.kind];
-    output.note(`projector: ${failure.kind}: ${failure.detail}. ${advice}`);
+    // Details that hold a server's own words may end in a full stop already.
+    output.note(`projector: ${failure.kind}: ${failure.detail.replace(/\.$/, '')}. ${advice}`);
     return failureCode;
   }
 }

@@ -207,6 +207,7 @@ class ReplaceCommand {
         chunkCount: async () => Number((await this.#spare.hash(chunks))['finished'] ?? '0'),
       },
       clock: systemClock,
+      id: this.#id,
     };
     if (this.#mysql === null) {
       await fillWithNothing(base);

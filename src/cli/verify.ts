@@ -22,6 +22,8 @@ import {newReadModel, reachTopic} from './reach.js';
 
 export interface VerifyOptions {
   readonly repair: boolean;
+  /** A repair may remove malformed keys. */
+  readonly removeMalformed: boolean;
   /** Look at so many orders only; undefined for everything. */
   readonly sample: number | undefined;
   /** Differences that are printed. */
@@ -110,7 +112,7 @@ function depsOf(
 
 /** Runs `work` with a repair under the lock of rebuilds, or with none. */
 async function withRepair<T>(
-  {repair}: VerifyOptions,
+  {repair, removeMalformed: mayRemove}: VerifyOptions,
   {config, ...connections}: Connections & {config: VerifyContext['config']},
   work: (repair: Repair | null) => Promise<T>,
 ): Promise<T> {
@@ -128,7 +130,16 @@ async function withRepair<T>(
   const kept = lock.keep();
   try {
     return await Promise.race([
-      work(new Repair({sides: sidesOf(connections, config), fences, model, redis, clock: systemClock})),
+      work(
+        new Repair({
+          sides: sidesOf(connections, config),
+          fences,
+          model,
+          redis,
+          clock: systemClock,
+          mayRemove,
+        }),
+      ),
       kept.then(async () => await new Promise<never>(() => undefined)),
     ]);
   } finally {
@@ -189,7 +200,7 @@ function exitCodeOf({findings, unseen, open, isBehind}: Verdict, {wait}: VerifyO
   if (isBehind && open.length > 0) {
     throw new ProjectorError(
       'verify-behind',
-      `Redis did not reach the end of the log within ${wait} s, so ${open.length} places could not be compared`,
+      `${open.length} places could not be compared within ${wait} s: Redis did not reach the end of the log, or the time was too short`,
     );
   }
   return EXIT.ok;

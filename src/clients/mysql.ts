@@ -22,7 +22,8 @@ export type TextRow = Readonly<Record<string, string | null>>;
 export type RowQuery = (sql: string, values: readonly (string | readonly string[])[]) => Promise<TextRow[]>;
 
 const CONNECT_TIMEOUT_MS = 10_000;
-const QUERY_TIMEOUT_MS = 30_000;
+/** Sums over whole tables take long where there are millions of rows. */
+const QUERY_TIMEOUT_MS = 120_000;
 
 /** As the programs of MySQL name them; without one the connection is not encrypted. */
 const SSL_MODES = {
@@ -160,6 +161,8 @@ export class MysqlClient {
       const settings = 'MYSQL_URL, ORDERS_TABLE and ORDER_ITEMS_TABLE';
       return new ProjectorError('config-invalid', `${where}: ${sqlMessage} (${settings})`, {cause: error});
     }
+    // The question goes on at the server, and everything asked after it would wait behind it.
+    if (code === 'PROTOCOL_SEQUENCE_TIMEOUT') this.#connection?.destroy();
     if (PASSING.test(code) || !code.startsWith('ER_')) {
       return new ProjectorError('mysql-unreachable', `${where} does not answer: ${code}`, {cause: error});
     }

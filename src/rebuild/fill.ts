@@ -33,6 +33,8 @@ export interface BaseDeps {
   /** The empty read model. */
   readonly model: FillModel;
   readonly clock: Clock;
+  /** Names the run. Without blanks. */
+  readonly id: string;
 }
 
 export interface FillModel {
@@ -52,16 +54,17 @@ const NOTHING: Reduction = {patches: new Map(), products: new Set(), created: ne
 const TRIES_MAX = 65;
 
 /** An empty read model that stands at the start of the log. */
-export async function fillWithNothing({ranges, model, clock}: BaseDeps): Promise<void> {
-  const writer = new BaseWriter(model, clock);
+export async function fillWithNothing(deps: BaseDeps): Promise<void> {
+  const {ranges} = deps;
+  const writer = new BaseWriter(deps);
   for (const [partition, {low}] of await ranges()) await writer.place(partition, low);
   await writer.requireAll();
 }
 
 /** Rejects with `rebuild-halted` at a row that cannot be used, and with the reason of `signal`. */
 export async function fillFromMysql(deps: FillDeps, signal: AbortSignal): Promise<Filled> {
-  const {ranges, model, mysql, schema, clock, chunkOrdersMax, progress} = deps;
-  const writer = new BaseWriter(model, clock);
+  const {ranges, mysql, schema, clock, chunkOrdersMax, progress} = deps;
+  const writer = new BaseWriter(deps);
   for (const [partition, {high}] of await ranges()) await writer.place(partition, high);
   await clock.sleep(VISIBLE_AFTER_MS, signal);
   const filled = await mysql.consistentSnapshot(async (ask) => {
@@ -88,21 +91,25 @@ export async function fillFromMysql(deps: FillDeps, signal: AbortSignal): Promis
 /**
  * Writes the base. All its chunks expect the position of one partition and leave it, so one that is sent again changes nothing
  * (I3); and they are counted, so a Redis that has lost some of them meanwhile is noticed.
+ * C4: positions stand behind fences of this run whose time is over. So no chunk of another run fits, and the worker that follows
+ * puts the positions back by itself.
  */
 class BaseWriter {
   readonly #model: FillModel;
   readonly #clock: Clock;
+  readonly #id: string;
   #position = NO_POSITION;
   #chunks = 0;
 
-  constructor(model: FillModel, clock: Clock) {
+  constructor({model, clock, id}: BaseDeps) {
     this.#model = model;
     this.#clock = clock;
+    this.#id = id;
   }
 
   /** Where the log goes on from in this partition. */
   async place(partition: number, nextOffset: bigint): Promise<void> {
-    const next = formatPosition({nextOffset, last: null});
+    const next = `fence 0 ${this.#id} ${formatPosition({nextOffset, last: null})}`;
     await this.#apply(partition, {expected: NO_POSITION, next, reduction: NOTHING});
     if (partition === 0) this.#position = next;
   }

@@ -5,6 +5,7 @@
 import {ERROR_POLICY} from '../errorPolicy.js';
 import {asProjectorError, ProjectorError} from '../errors.js';
 import type {EventLog, EventLogHandlers, LogRange} from '../eventLog.js';
+import {positionBehind} from '../fence.js';
 import type {Clock} from '../lifecycle.js';
 import {parsePosition} from '../position.js';
 import type {StoredPositions} from '../storedPositions.js';
@@ -90,7 +91,7 @@ export class Follower {
     let isThere = true;
     partitions.forEach((partition, index) => {
       const {low, high} = ends.get(partition) ?? {low: 0n, high: 0n};
-      const next = parsePosition(texts[index] ?? '')?.nextOffset ?? low;
+      const next = parsePosition(positionBehind(texts[index] ?? ''))?.nextOffset ?? low;
       if (next < high) isThere = false;
       totalRecords += high - low;
       doneRecords += (next > high ? high : next) - low;

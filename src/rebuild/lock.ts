@@ -50,7 +50,10 @@ export class RebuildLock {
       const holder = await this.#renew().catch(() => this.text);
       if (holder === this.text) continue;
       const who = holder === '' ? 'nobody holds its lock' : `another one has begun (${holder})`;
-      throw new ProjectorError('rebuild-lost', `this process stood still for long, and ${who}`);
+      throw new ProjectorError(
+        'rebuild-lost',
+        `this process stood still, or Redis was away, for more than ${LEASE_MS / 1_000} s, and ${who}`,
+      );
     }
   }
 

@@ -6,7 +6,7 @@
  * Each step can be the last one of this process: the next start finds out from marks and positions where to go on (spare.ts).
  */
 import {ERROR_POLICY} from '../errorPolicy.js';
-import {asProjectorError, ProjectorError} from '../errors.js';
+import {asProjectorError, ProjectorError, type ErrorKind} from '../errors.js';
 import type {Clock} from '../lifecycle.js';
 import type {Follower} from './follower.js';
 import type {Handover} from './handover.js';
@@ -25,7 +25,7 @@ export interface ReplacementDeps {
   readonly mark: Mark;
   /** False: what an earlier run has left is thrown away. */
   readonly mayResume: boolean;
-  /** Fills an empty spare with a base to start from, and its positions; the mark is then still `filling`. */
+  /** Fills an empty spare with a base to start from, and its positions; the mark is `filling` until then. */
   readonly fill: (signal: AbortSignal) => Promise<void>;
   /** Starts the worker on the spare. */
   readonly follow: () => Promise<Follower>;
@@ -50,9 +50,18 @@ export interface Replaced {
 /** How often the handover is tried. */
 const HANDOVERS_MAX = 30;
 const RETRY_MS = 1_000;
+const UNRESUMABLE: ReadonlySet<ErrorKind> = new Set([
+  'log-replaced',
+  'log-start-lost',
+  'position-unreadable',
+  'read-model-corrupt',
+  'layout-changed',
+  'partitions-changed',
+] as const);
 
 export class Replacement {
   readonly #deps: ReplacementDeps;
+  #hasResumed = false;
 
   constructor(deps: ReplacementDeps) {
     this.#deps = deps;
@@ -67,19 +76,28 @@ export class Replacement {
     try {
       return await this.#work(AbortSignal.any([signal, lost.signal]));
     } catch (error) {
-      const failure = error instanceof ProjectorError ? error : undefined;
-      if (failure?.kind !== 'quarantine-flood') throw error;
-      throw new ProjectorError('rebuild-halted', failure.detail, {cause: error});
+      throw this.#explained(error);
     } finally {
       await lock.release();
       await kept;
     }
   }
 
+  /** What a worker advises on these is no help for what is not a living read model. */
+  #explained(error: unknown): unknown {
+    if (!(error instanceof ProjectorError)) return error;
+    const {kind, detail} = error;
+    if (kind === 'quarantine-flood') return new ProjectorError('rebuild-halted', detail, {cause: error});
+    if (!this.#hasResumed || !UNRESUMABLE.has(kind)) return error;
+    const what = `${kind}: ${detail}; what an earlier run has left cannot be gone on with: --restart throws it away`;
+    return new ProjectorError('rebuild-halted', what, {cause: error});
+  }
+
   async #work(signal: AbortSignal): Promise<Replaced> {
     const {live, spare, prefix, handover, follow, tell} = this.#deps;
     if (live !== null) await requireNoForeignKeys(live, prefix);
     const resumed = await this.#prepare(signal);
+    this.#hasResumed = resumed;
     if (resumed) tell({kind: 'resumed'});
     signal.throwIfAborted();
     const follower = await follow();
@@ -104,9 +122,10 @@ export class Replacement {
   async #prepare(signal: AbortSignal): Promise<boolean> {
     const {spare, mark, mayResume, id, fill} = this.#deps;
     if (mayResume && (await spare.mark()) === mark) return true;
-    await spare.prepare('filling', id);
+    const filling: Mark = `filling ${id}`;
+    await spare.prepare(filling, id);
     await fill(signal);
-    await spare.exchange('filling', mark);
+    await spare.exchange(filling, mark);
     return false;
   }
 
@@ -115,6 +134,7 @@ export class Replacement {
     {follower, signal}: {follower: Follower; signal: AbortSignal},
   ): Promise<void> {
     const {clock, tell} = this.#deps;
+    let lastError: unknown;
     for (let tries = 0; tries < HANDOVERS_MAX; tries++) {
       signal.throwIfAborted();
       const beginMs = clock.nowMs();
@@ -126,12 +146,15 @@ export class Replacement {
       } catch (error) {
         if (ERROR_POLICY[asProjectorError(error).kind].next !== 'wait') throw error;
         // Unknown is not failed: the next try finds out.
+        lastError = error;
         await clock.sleep(RETRY_MS, signal);
         continue;
       }
+      lastError = undefined;
       tell({kind: 'retried'});
       await follower.caughtUp(signal);
     }
+    if (lastError !== undefined) throw asProjectorError(lastError);
     throw new ProjectorError(
       'rebuild-refused',
       `the log grows faster than it is replayed: ${HANDOVERS_MAX} tries to switch were given up; try again at a quieter time`,

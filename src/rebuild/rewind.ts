@@ -60,16 +60,25 @@ function requirePlace({partition, from, to}: Rewound, {low}: LogRange): void {
   );
 }
 
-/** Takes one partition back; resolves with the position that it had. */
+/**
+ * Takes one partition back; resolves with the position that it had. Throws `usage` when it is no longer ahead of that place: much
+ * may have happened since the plan.
+ */
 export async function rewind(model: RewindModel, {partition, to}: Rewound): Promise<bigint> {
-  let stored = await model.anchor(partition);
+  const next = formatPosition({nextOffset: to, last: null});
   for (let tries = 0; tries < TRIES_MAX; tries++) {
-    const from = parsePosition(stored)?.nextOffset ?? 0n;
-    const next = formatPosition({nextOffset: to, last: null});
+    // Not what a refusal tells: that may be a fence, which nobody may replace (I15).
+    const stored = await model.anchor(partition);
+    const from = parsePosition(stored)?.nextOffset;
+    if (from === undefined || from < to) {
+      throw new ProjectorError(
+        'usage',
+        `partition ${partition} stands at ${from === undefined ? 'no offset' : `offset ${from}`} by now, not behind ${to}`,
+      );
+    }
     if (stored === next) return from;
-    const outcome = await model.apply(partition, {expected: stored, next, reduction: NOTHING});
-    if (outcome.kind === 'applied') return from;
-    stored = outcome.kind === 'refused' ? outcome.stored : await model.anchor(partition);
+    const {kind} = await model.apply(partition, {expected: stored, next, reduction: NOTHING});
+    if (kind === 'applied') return from;
   }
   throw new ProjectorError(
     'rebuild-refused',

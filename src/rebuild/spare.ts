@@ -2,7 +2,7 @@
  * The spare database: empty, or marked with what a rebuild has made of it. Without a mark nothing in it is touched.
  *
  *   rebuild          filled from the log's start, perhaps in part; a rebuild goes on with it
- *   filling          gets its base, from MySQL perhaps; of no use once that has ended halfway
+ *   filling <id>     gets its base in this run, from MySQL perhaps; of no use to any other one
  *   sync             filled from MySQL; goes on with the log
  *   discard <id>     what was replaced, or given up; may be thrown away
  */
@@ -19,7 +19,7 @@ export interface Database {
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
 }
 
-export type Mark = 'rebuild' | 'filling' | 'sync' | `discard ${string}`;
+export type Mark = 'rebuild' | 'sync' | `filling ${string}` | `discard ${string}`;
 
 /** What a database holds. */
 interface Census {
@@ -111,13 +111,15 @@ export class Spare {
   /** Throws away what stands under the mark; keys of others stay. Resolves with the number of keys removed. */
   async discard(found: string, mark: Mark): Promise<number> {
     if (found !== mark) await this.exchange(found as Mark, mark);
-    let removed = 0;
+    // Without it no script of a late worker writes here any more, between the keys that are looked at and those that were (C4).
+    const {layout} = keysWithPrefix(this.#prefix);
+    let removed = Number(await this.#database.run(DISCARD_SCRIPT, this.#markKey, [mark, layout]));
+    if (removed < 0) throw this.#taken();
     for await (const page of this.#database.keys()) {
       const own = page.filter((key) => isOwnKey(key, this.#prefix) && !this.#isTool(key));
       if (own.length === 0) continue;
       const count = Number(await this.#database.run(DISCARD_SCRIPT, this.#markKey, [mark, ...own]));
-      if (count < 0)
-        throw new ProjectorError('rebuild-lost', `${this.#database.address} was taken by another one`);
+      if (count < 0) throw this.#taken();
       removed += count;
     }
     await this.exchange(mark, '');
@@ -133,6 +135,10 @@ export class Spare {
       'rebuild-refused',
       `${this.#database.address} must be empty, and holds ${own + foreign} keys (${what}): empty it, or choose another one`,
     );
+  }
+
+  #taken(): ProjectorError {
+    return new ProjectorError('rebuild-lost', `${this.#database.address} was taken by another one`);
   }
 
   #isTool(key: string): boolean {

@@ -27,6 +27,8 @@ export interface RepairDeps {
   /** Redis (clients/redis.ts). */
   readonly redis: {run(script: Script, key: string, args: readonly string[]): Promise<unknown>};
   readonly clock: Clock;
+  /** Malformed keys may be removed. */
+  readonly mayRemove: boolean;
 }
 
 export interface Difference {
@@ -36,8 +38,9 @@ export interface Difference {
 
 /** How long workers wait at most, were this process to die. */
 const FENCE_MS = 10_000;
-/** Orders under one fence: bounds how long workers stand still. */
-const ORDERS_MAX = 100;
+/** Orders, or sums, under one fence: bounds how long workers stand still. */
+const AT_ONCE_MAX = 100;
+const PAUSE_MS = 1_500;
 
 /** Removes keys while a fence stands: KEYS[1] is a position; ARGV its text, then the keys. */
 const REMOVE_SCRIPT: Script = {
@@ -82,34 +85,35 @@ export class Repair {
     this.#deps = deps;
   }
 
-  /** Orders and malformed keys: what these add to the sums is right only afterwards. */
+  /** Orders, and malformed keys where the caller may remove them: what they add to the sums is right only afterwards. */
   async orders(differences: readonly Difference[]): Promise<void> {
-    const idsOf = (kind: SubjectKind): string[] =>
-      differences.filter(({subject}) => subject.kind === kind).map(({subject}) => subject.id);
-    const keys = idsOf('key');
+    const keys = this.#deps.mayRemove ? idsOf(differences, 'key') : [];
     if (keys.length > 0) {
       await this.#fenced(async (text) => {
         await this.#deps.redis.run(REMOVE_SCRIPT, this.#fencedKey, [text, ...keys]);
       });
     }
-    const ids = idsOf('order');
-    for (let at = 0; at < ids.length; at += ORDERS_MAX) await this.#rebuild(ids.slice(at, at + ORDERS_MAX));
+    for (const ids of slices(idsOf(differences, 'order'))) await this.#rebuild(ids);
   }
 
   async sums(differences: readonly Difference[]): Promise<void> {
     const {sides, redis} = this.#deps;
-    for (const {subject, findings} of differences) {
-      if (subject.kind === 'order' || subject.kind === 'key') continue;
-      await this.#fenced(async (text) => {
-        // Where MySQL, or Redis, says something else by now, changes are under way that the next look waits for.
-        const now = (await sides.compare(subject.kind, [subject.id])).get(subject.id) ?? [];
-        if (JSON.stringify(now) !== JSON.stringify(findings)) return;
-        for (const {kind, key, field, found, expected} of findings) {
-          if (kind !== 'counter-differs' && kind !== 'score-differs' && kind !== 'total-differs') continue;
-          const args = [text, SUM_KIND[kind], key, field ?? '', found ?? '', expected ?? ''];
-          await redis.run(SET_SCRIPT, this.#fencedKey, args);
-        }
-      });
+    const seen = new Map(
+      differences.map(({subject, findings}) => [`${subject.kind} ${subject.id}`, findings]),
+    );
+    for (const kind of ['product', 'user', 'totals'] as const) {
+      for (const ids of slices(idsOf(differences, kind))) {
+        await this.#fenced(async (text) => {
+          for (const [id, now] of await sides.compare(kind, ids)) {
+            // Where MySQL, or Redis, says something else by now, changes are under way that the next look waits for.
+            if (JSON.stringify(now) !== JSON.stringify(seen.get(`${kind} ${id}`))) continue;
+            for (const finding of now) {
+              const args = setArguments(finding);
+              if (args !== undefined) await redis.run(SET_SCRIPT, this.#fencedKey, [text, ...args]);
+            }
+          }
+        });
+      }
     }
   }
 
@@ -119,14 +123,15 @@ export class Repair {
 
   /** Runs `work` with the text of the fence that stands for the position of partition 0. */
   async #fenced(work: (text: string) => Promise<void>): Promise<void> {
-    const {fences, model} = this.#deps;
+    const {fences, clock} = this.#deps;
     await fences.set(FENCE_MS);
     try {
-      const [text = ''] = await model.positions.read([0]);
-      await work(text);
+      await work(await fences.first());
     } finally {
       await fences.giveUp();
     }
+    // Workers get on with the log between two fences.
+    await clock.sleep(PAUSE_MS);
   }
 
   async #rebuild(ids: readonly string[]): Promise<void> {
@@ -157,4 +162,20 @@ export class Repair {
     }
     return await this.#deps.model.apply(0, {expected: text, next: text, reduction: reducer.reduction()});
   }
+}
+
+function idsOf(differences: readonly Difference[], kind: SubjectKind): string[] {
+  return differences.filter(({subject}) => subject.kind === kind).map(({subject}) => subject.id);
+}
+
+function slices(ids: readonly string[]): string[][] {
+  return Array.from({length: Math.ceil(ids.length / AT_ONCE_MAX)}, (_, i) =>
+    ids.slice(i * AT_ONCE_MAX, (i + 1) * AT_ONCE_MAX),
+  );
+}
+
+/** ARGV of the script that sets a sum, behind the fence's text; undefined for other findings. */
+function setArguments({kind, key, field, found, expected}: Finding): string[] | undefined {
+  if (kind !== 'counter-differs' && kind !== 'score-differs' && kind !== 'total-differs') return undefined;
+  return [SUM_KIND[kind], key, field ?? '', found ?? '', expected ?? ''];
 }

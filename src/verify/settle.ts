@@ -29,7 +29,7 @@ export interface Settled {
   readonly certain: readonly {readonly subject: Subject; readonly findings: readonly Finding[]}[];
   /** Changed too often to be compared. */
   readonly open: readonly Subject[];
-  /** Redis has not reached the end that the log had: what is open may be nothing but lag. */
+  /** Redis has not reached the end that the log had, or the time was too short: what is open may be lag, or a difference. */
   readonly isBehind: boolean;
 }
 
@@ -42,6 +42,8 @@ interface Suspicion {
   goal: ReadonlyMap<number, bigint> | undefined;
   /** Looks in a row at which both sides were equal. */
   equalLooks: number;
+  /** How often something else was found than before. */
+  changes: number;
 }
 
 const LOOK_MS = 250;
@@ -54,13 +56,14 @@ export async function settle(subjects: readonly Subject[], deps: SettleDeps): Pr
   const startedMs = clock.nowMs();
   const open = new Map<string, Suspicion>();
   for (const subject of subjects) {
-    const fresh = {text: '', findings: [], sinceMs: startedMs, goal: undefined, equalLooks: 0};
+    const fresh = {text: '', findings: [], sinceMs: startedMs, goal: undefined, equalLooks: 0, changes: 0};
     open.set(`${subject.kind} ${subject.id}`, {subject, ...fresh});
   }
   const certain: {subject: Subject; findings: readonly Finding[]}[] = [];
   let isBehind = false;
   while (open.size > 0 && clock.nowMs() - startedMs < waitMs) {
     signal.throwIfAborted();
+    const lookedMs = clock.nowMs();
     progress(open.size);
     const reached = await reachedOffsets(deps);
     const ends = await endsOf(deps);
@@ -78,9 +81,13 @@ export async function settle(subjects: readonly Subject[], deps: SettleDeps): Pr
         certain.push({subject: suspicion.subject, findings: suspicion.findings});
       }
     }
-    if (open.size > 0) await clock.sleep(LOOK_MS, signal);
+    // Where a look takes long, as sums over large tables do, the servers rest for as long.
+    if (open.size > 0) await clock.sleep(Math.max(LOOK_MS, clock.nowMs() - lookedMs), signal);
   }
-  return {certain, open: [...open.values()].map(({subject}) => subject), isBehind};
+  const left = [...open.values()];
+  // What has never changed is not hot; it was not looked at for long enough.
+  const isUndecided = left.some(({changes, equalLooks}) => changes <= 1 && equalLooks === 0);
+  return {certain, open: left.map(({subject}) => subject), isBehind: isBehind || isUndecided};
 }
 
 /** Compares everything that is open once more. */
@@ -117,6 +124,7 @@ function note(
     suspicion.goal ??= goal;
     return;
   }
+  suspicion.changes++;
   suspicion.text = text;
   suspicion.findings = findings;
   suspicion.sinceMs = nowMs;

@@ -2,7 +2,7 @@
  * Redis against MySQL, while both change: survey, settle, and where asked for, repair and once more from the start.
  */
 import type {Finding, Subject} from './finding.js';
-import type {Difference, Repair} from './repair.js';
+import type {Repair} from './repair.js';
 import {settle, type SettleDeps, type Settled} from './settle.js';
 import {Survey, type Looked, type SurveyOptions} from './survey.js';
 import type {Sides} from './source.js';
@@ -32,7 +32,7 @@ export interface Verdict {
   readonly unseen: number;
   /** Redis did not reach the end of the log while it was waited for. */
   readonly isBehind: boolean;
-  /** How many differences repair rounds have worked on. */
+  /** How many differences there are less than before the first repair. */
   readonly repaired: number;
 }
 
@@ -40,22 +40,28 @@ export interface Verdict {
 const REPAIR_ROUNDS_MAX = 5;
 
 export async function verify(deps: VerifyDeps): Promise<Verdict> {
-  let repaired = 0;
+  let first: number | undefined;
+  let before = '';
   for (let round = 1; ; round++) {
     const {survey, settled} = await lookAtEverything(deps);
-    const {certain} = settled;
-    const verdict: Verdict = {
-      looked: survey.looked,
-      findings: certain.flatMap(({findings}) => [...findings]),
-      open: settled.open,
-      unseen: survey.overflow,
-      isBehind: settled.isBehind,
-      repaired,
-    };
-    if (deps.repair === null || certain.length === 0 || round > REPAIR_ROUNDS_MAX) return verdict;
-    deps.tell({kind: 'repairing', round, differences: verdict.findings.length});
-    await mend(deps.repair, certain);
-    repaired += verdict.findings.length;
+    const {certain, open, isBehind} = settled;
+    const findings = certain.flatMap((difference) => [...difference.findings]);
+    first ??= findings.length;
+    const repaired = Math.max(0, first - findings.length);
+    const {looked, overflow: unseen} = survey;
+    const verdict: Verdict = {looked, findings, open, unseen, isBehind, repaired};
+    const now = JSON.stringify(findings);
+    // A row of MySQL that cannot be used, for example, is not mended by trying again.
+    const isStuck = now === before;
+    before = now;
+    if (deps.repair === null || certain.length === 0 || isStuck || round > REPAIR_ROUNDS_MAX) return verdict;
+    // What orders are still to add to the sums is known only when no order differs, and none is open.
+    const hasOrders = [...certain.map(({subject}) => subject), ...open].some(({kind}) => kind === 'order');
+    const isPartial = hasOrders || unseen > 0 || isBehind;
+    deps.tell({kind: 'repairing', round, differences: findings.length});
+    if (certain.some(({subject: {kind}}) => kind === 'order' || kind === 'key'))
+      await deps.repair.orders(certain);
+    if (!isPartial) await deps.repair.sums(certain);
   }
 }
 
@@ -70,11 +76,4 @@ async function lookAtEverything(deps: VerifyDeps): Promise<{survey: Survey; sett
     compare: async (kind, ids) => await sides.compare(kind, ids),
   });
   return {survey, settled};
-}
-
-/** Sums only when all orders are right: a repaired order moves them. */
-async function mend(repair: Repair, differences: readonly Difference[]): Promise<void> {
-  const isOrder = differences.some(({subject}) => subject.kind === 'order' || subject.kind === 'key');
-  if (isOrder) await repair.orders(differences);
-  else await repair.sums(differences);
 }

@@ -166,7 +166,7 @@ class Reader {
       const first = command('rebuild');
       const other = redis.duplicate({db: 15});
       await until(
-        async () => (await positions(other, PREFIX)).size > 0 || !first.isRunning,
+        async () => (await other.get(`${PREFIX}projector:spare`)) === 'rebuild' || !first.isRunning,
         () => `a rebuild that has begun: ${first.output}`,
         60_000,
       );

@@ -48,6 +48,7 @@ function world(failures: Readonly<Record<number, 'done' | 'lost' | 'rolled-back'
         await work(async (sql) => await Promise.resolve(sql.includes('`order_items`') ? lines : orders)),
     },
     schema: SHOP,
+    id: 'run1',
     clock: {nowMs: () => 0, sleep: async () => await Promise.resolve()},
     chunkOrdersMax: 2,
     progress: () => undefined,
@@ -56,26 +57,26 @@ function world(failures: Readonly<Record<number, 'done' | 'lost' | 'rolled-back'
 
 const SIGNAL = new AbortController().signal;
 
-test('positions stand at the ends of the log, and orders come with their lines, also those without a row', async () => {
+test('positions stand at the ends of the log, behind a fence of this run whose time is over (C4), and orders come with their lines, also those without a row', async () => {
   const shop = world();
   expect(await fillFromMysql(shop, SIGNAL)).toEqual({orders: 4, lines: 3});
   expect([...shop.positions]).toEqual([
-    [0, 'v1 40'],
-    [1, 'v1 7'],
+    [0, 'fence 0 run1 v1 40'],
+    [1, 'fence 0 run1 v1 7'],
   ]);
   const chunks = shop.sent
     .slice(2)
     .map(({expected, next, reduction}) => [expected, next, [...reduction.patches.keys()]]);
   expect(chunks).toEqual([
-    ['v1 40', 'v1 40', ['1', '2']],
-    ['v1 40', 'v1 40', ['3', '4']],
+    ['fence 0 run1 v1 40', 'fence 0 run1 v1 40', ['1', '2']],
+    ['fence 0 run1 v1 40', 'fence 0 run1 v1 40', ['3', '4']],
   ]);
 });
 
 test('without a base, positions stand at the start of the log', async () => {
   const shop = world();
   await fillWithNothing(shop);
-  expect([...shop.positions.values()]).toEqual(['v1 0', 'v1 0']);
+  expect([...shop.positions.values()]).toEqual(['fence 0 run1 v1 0', 'fence 0 run1 v1 0']);
 });
 
 test('a chunk without an answer is sent again only where it was not applied (I3, I4)', async () => {

@@ -36,7 +36,7 @@ test('a position goes back by the apply script, without changes (I1)', async () 
   expect(world.sent.map(({reduction}) => reduction.patches.size)).toEqual([0]);
 });
 
-test('beside a worker that moves on, it is tried again with what the refusal tells', async () => {
+test('beside a worker that moves on, it is tried again from where that is', async () => {
   const world = model('v1 50', ['v1 60', 'v1 70']);
   expect(await rewind(world, {partition: 0, from: 50n, to: 10n})).toBe(70n);
   expect(world.sent.map(({expected}) => expected)).toEqual(['v1 50', 'v1 60', 'v1 70']);
@@ -57,6 +57,14 @@ test('a position never goes forward, nor before the log, nor into a partition th
   });
   expect(await planRewind(world, goals(60n, true), RANGES)).toEqual([]);
   expect(world.sent).toEqual([]);
+});
+
+test('a position that has gone back meanwhile is left alone: it would go forward (I6)', async () => {
+  for (const stored of ['v1 5', '']) {
+    const world = model(stored);
+    await expect(rewind(world, {partition: 0, from: 50n, to: 10n})).rejects.toMatchObject({kind: 'usage'});
+    expect(world.sent).toEqual([]);
+  }
 });
 
 test('places: earliest, an offset, a time', () => {
