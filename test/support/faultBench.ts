@@ -199,6 +199,12 @@ export class FaultBench {
   /** Ends all workers in good order. */
   async expectStopped(): Promise<void> {
     for (const worker of this.workers) {
+      // One that was started just now, and found nothing to do, may not listen to signals yet.
+      await until(
+        () => !worker.isRunning || worker.log.some(({msg}) => msg === 'worker starts'),
+        () => `a worker that has started: ${worker.output.slice(-1_500)}`,
+        60_000,
+      );
       if (!worker.isRunning) continue;
       expect(await worker.end('SIGTERM')).toEqual({code: 0, signal: null});
     }
