@@ -21,6 +21,7 @@ import type {EventLog, LogBatch, LogRecord} from './eventLog.js';
 import {Backoff, Signal, type Clock} from './lifecycle.js';
 import {formatPosition, NO_POSITION, parsePosition} from './position.js';
 import {QuarantineLimit, type QuarantineSettings} from './quarantine/limit.js';
+import {SpoiledOrders} from './spoiledOrders.js';
 import {Ledger, noOutcomes, recordsOf, type Tally} from './tally.js';
 
 export interface PartitionSettings extends QuarantineSettings {
@@ -69,8 +70,7 @@ export class Partition {
   #isFruitless = false;
   readonly #ledger: Ledger;
   readonly #limit: QuarantineLimit;
-  /** Orders whose keys hold something foreign, and before which offset that is known. */
-  readonly #spoiled = new Map<string, {what: string; before: bigint}>();
+  readonly #spoiled = new SpoiledOrders();
   readonly #backoff = new Backoff(50, 1_000);
 
   constructor(number: number, settings: PartitionSettings, deps: PartitionDeps) {
@@ -243,7 +243,10 @@ export class Partition {
       this.#isFruitless = true;
       this.#deps.dependency(failure);
     } else if (broken?.kind === 'refused') this.#isFruitless = !hasApplied;
-    else if (broken?.kind === 'spoiled') this.#spoil(broken);
+    else if (broken?.kind === 'spoiled') {
+      const before = parsePosition(broken.chunkEnd)?.nextOffset ?? 0n;
+      this.#spoiled.add(broken.orderId, broken.what, before);
+    }
     if (this.#hasEnded()) return;
     this.#ledger.rewound();
     if (broken?.kind === 'failed') return;
@@ -251,12 +254,6 @@ export class Partition {
     // A refusal is told before a doubt that came with it: it shows that someone else writes.
     const reason = broken === undefined ? (this.#reanchorReason ?? found) : found;
     this.#deps.rewound(this.number, reason);
-  }
-
-  /** The records of this order up to the end of the chunk are set aside; later ones try their luck again. */
-  #spoil({orderId, what, chunkEnd}: {orderId: string; what: string; chunkEnd: string}): void {
-    const before = parsePosition(chunkEnd)?.nextOffset ?? 0n;
-    this.#spoiled.set(orderId, {what, before});
   }
 
   /** Takes its turn among the partitions before it makes a chunk, so that no more are held than Redis can work on. */
@@ -278,10 +275,8 @@ export class Partition {
   async #applyChunk(chain: ApplyChain, release: () => void): Promise<void> {
     const {chunkOrdersMax, chunkRecordsMax, topic} = this.#settings;
     const {decode, failpoint} = this.#deps;
-    const spoiled = (orderId: string, offset: bigint): string | undefined => {
-      const found = this.#spoiled.get(orderId);
-      return found !== undefined && offset < found.before ? found.what : undefined;
-    };
+    const spoiled = (orderId: string, offset: bigint): string | undefined =>
+      this.#spoiled.reasonAt(orderId, offset);
     const builder = new ChunkBuilder({topic, partition: this.number}, {decode, limit: this.#limit, spoiled});
     let halt: unknown;
     for (let taken = 0; taken < chunkRecordsMax && builder.orderCount < chunkOrdersMax; taken++) {
@@ -326,16 +321,12 @@ export class Partition {
         this.#appliedNext = end.nextOffset;
         this.#ledger.enter(outcomes, newestSourceMs);
         if (quarantine.size > 0) this.#deps.quarantined([...quarantine.keys()]);
-        if (this.#spoiled.size > 0) this.#forgetSpoiled(end.nextOffset);
+        this.#spoiled.forgetBefore(end.nextOffset);
         this.#wellAgain();
       },
       onReturned: () => this.#ledger.handBack(recordsOf(outcomes)),
       onDone: release,
     });
-  }
-
-  #forgetSpoiled(nextOffset: bigint): void {
-    for (const [orderId, {before}] of this.#spoiled) if (before <= nextOffset) this.#spoiled.delete(orderId);
   }
 
   #wellAgain(): void {

@@ -22,6 +22,11 @@ export class StoredPositions {
     return this.#keys.position(this.#topic, partition);
   }
 
+  /** Of every partition, by number. */
+  keys(partitions: number): string[] {
+    return Array.from({length: partitions}, (_, partition) => this.key(partition));
+  }
+
   /** The stored position text of each partition, '' where there is none. */
   async read(partitions: readonly number[]): Promise<string[]> {
     const texts = await this.#redis.getAll(partitions.map((partition) => this.key(partition)));

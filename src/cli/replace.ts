@@ -243,7 +243,7 @@ class ReplaceCommand {
       ...{lockKey: keys.rebuildLock, lockText, holder: this.#id},
       ...{liveDatabase: databaseOf(redisUrl), spareDatabase},
       ...{markKey: keys.spareMark, mark: this.#kind, discardMark: `discard ${this.#id}`},
-      positionKeys: Array.from({length: partitions}, (_, partition) => model.positions.key(partition)),
+      positionKeys: model.positions.keys(partitions),
       ranges: async () => await this.#topic.ranges(),
     };
     return new Handover(this.#live, plan, systemClock);

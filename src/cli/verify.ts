@@ -124,7 +124,7 @@ async function withRepair<T>(
   const lockText = lockTextOf({id, command: 'repair'}, holder);
   const lock = new RebuildLock(redis, {key: lockKey, text: lockText, clock: systemClock});
   const model = newReadModel(config, redis, {partitions});
-  const positionKeys = Array.from({length: partitions}, (_, partition) => model.positions.key(partition));
+  const positionKeys = model.positions.keys(partitions);
   const fences = new Fences(redis, {lockKey, lockText, holder: id, positionKeys});
   await lock.take();
   const kept = lock.keep();

@@ -41,7 +41,7 @@ if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1],
 return ARGV[2]`,
 };
 
-/** Removes keys while a mark stands: KEYS[1] is the mark's key; ARGV its text, then the keys. Returns how many, or -1. */
+/** Removes keys while a text (a mark, a fence) stands: KEYS[1] is its key; ARGV the text, then the keys. Returns how many, or -1. */
 export const DISCARD_SCRIPT: Script = {
   name: 'projectorDiscard',
   lua: `

@@ -10,6 +10,7 @@ import type {ApplyOutcome, ApplyRequest} from '../apply/script.js';
 import type {Script} from '../clients/redis.js';
 import {ProjectorError} from '../errors.js';
 import type {Clock} from '../lifecycle.js';
+import {DISCARD_SCRIPT} from '../rebuild/scripts.js';
 import {Reducer} from '../reduce/reduce.js';
 import {readSourceOrders, VISIBLE_AFTER_MS, type SourceOrder} from '../sourceRows.js';
 import type {StoredPositions} from '../storedPositions.js';
@@ -41,16 +42,6 @@ const FENCE_MS = 10_000;
 /** Orders, or sums, under one fence: bounds how long workers stand still. */
 const AT_ONCE_MAX = 100;
 const PAUSE_MS = 1_500;
-
-/** Removes keys while a fence stands: KEYS[1] is a position; ARGV its text, then the keys. */
-const REMOVE_SCRIPT: Script = {
-  name: 'projectorRepairRemove',
-  lua: `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
-local removed = 0
-for i = 2, #ARGV do removed = removed + redis.call('DEL', ARGV[i]) end
-return removed`,
-};
 
 /**
  * Sets one value while a fence stands, and it is still what was found: KEYS[1] is a position; ARGV its text, 'string', 'zset' or
@@ -90,7 +81,7 @@ export class Repair {
     const keys = this.#deps.mayRemove ? idsOf(differences, 'key') : [];
     if (keys.length > 0) {
       await this.#fenced(async (text) => {
-        await this.#deps.redis.run(REMOVE_SCRIPT, this.#fencedKey, [text, ...keys]);
+        await this.#deps.redis.run(DISCARD_SCRIPT, this.#fencedKey, [text, ...keys]);
       });
     }
     for (const ids of slices(idsOf(differences, 'order'))) await this.#rebuild(ids);
@@ -145,7 +136,7 @@ export class Repair {
       while (outcome.kind === 'spoiled') {
         const {orderId} = outcome;
         const keys = [sides.keys.order(orderId), sides.keys.orderLines(orderId)];
-        await this.#deps.redis.run(REMOVE_SCRIPT, this.#fencedKey, [text, ...keys]);
+        await this.#deps.redis.run(DISCARD_SCRIPT, this.#fencedKey, [text, ...keys]);
         outcome = await this.#apply(source, text);
       }
       if (outcome.kind === 'refused')
