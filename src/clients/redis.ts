@@ -4,7 +4,7 @@
  * I4: nothing is ever sent twice. ioredis resends commands whose reply was lost; `maxRetriesPerRequest: 0` makes it reject
  * them instead, and the apply script compares positions anyway. Source: ioredis 6 README, "Auto-reconnect".
  */
-import {Redis, type RedisOptions} from 'ioredis';
+import {Redis, type ChainableCommander, type RedisOptions} from 'ioredis';
 import {assert} from '../assert.js';
 import {messageOf, ProjectorError} from '../errors.js';
 
@@ -111,16 +111,7 @@ export class RedisClient {
 
   /** Each hash, sent in one go: no field where the key is absent, undefined where it is no hash. */
   async hashes(keys: readonly string[]): Promise<(Readonly<Record<string, string>> | undefined)[]> {
-    return await this.#guarded(async () => {
-      const pipeline = this.#redis.pipeline();
-      for (const key of keys) pipeline.hgetall(key);
-      const replies = (await pipeline.exec()) ?? [];
-      return replies.map(([error, hash]) => {
-        if (error === null) return hash as Record<string, string>;
-        if (error.message.startsWith('WRONGTYPE')) return undefined;
-        throw error;
-      });
-    });
+    return await this.#eachHash(keys, (pipeline, key) => pipeline.hgetall(key));
   }
 
   /** What is under each key: `string`, `hash`, ..., `none`. */
@@ -178,16 +169,7 @@ export class RedisClient {
     keys: readonly string[],
     fields: readonly string[],
   ): Promise<((string | null)[] | undefined)[]> {
-    return await this.#guarded(async () => {
-      const pipeline = this.#redis.pipeline();
-      for (const key of keys) pipeline.hmget(key, ...fields);
-      const replies = (await pipeline.exec()) ?? [];
-      return replies.map(([error, values]) => {
-        if (error === null) return values as (string | null)[];
-        if (error.message.startsWith('WRONGTYPE')) return undefined;
-        throw error;
-      });
-    });
+    return await this.#eachHash(keys, (pipeline, key) => pipeline.hmget(key, ...fields));
   }
 
   /**
@@ -210,6 +192,23 @@ export class RedisClient {
   /** Closes the connection at once; whatever is in flight rejects. */
   close(): void {
     this.#redis.disconnect();
+  }
+
+  /** The answer for each key, undefined where it is no hash. */
+  async #eachHash<T>(
+    keys: readonly string[],
+    ask: (pipeline: ChainableCommander, key: string) => unknown,
+  ): Promise<(T | undefined)[]> {
+    return await this.#guarded(async () => {
+      const pipeline = this.#redis.pipeline();
+      for (const key of keys) ask(pipeline, key);
+      const replies = (await pipeline.exec()) ?? [];
+      return replies.map(([error, reply]) => {
+        if (error === null) return reply as T;
+        if (error.message.startsWith('WRONGTYPE')) return undefined;
+        throw error;
+      });
+    });
   }
 
   #callOf(script: Script): ScriptCall {

@@ -72,9 +72,9 @@ export async function settle(subjects: readonly Subject[], deps: SettleDeps): Pr
     for (const [name, suspicion] of open) {
       if (suspicion.equalLooks >= EQUAL_LOOKS) open.delete(name);
       if (suspicion.equalLooks > 0 || clock.nowMs() - suspicion.sinceMs < stillMs) continue;
-      const isPassed = [...(suspicion.goal ?? [])].every(
-        ([partition, end]) => (reached.get(partition) ?? 0n) >= end,
-      );
+      // Seen once only, in a look that took long: the next one tells whether it stands still.
+      if (suspicion.goal === undefined) continue;
+      const isPassed = [...suspicion.goal].every(([partition, end]) => (reached.get(partition) ?? 0n) >= end);
       if (!isPassed) isBehind = true;
       else {
         open.delete(name);

@@ -14,9 +14,15 @@ interface World {
   readonly looks: readonly (readonly Finding[])[];
   /** Position of the one partition at each look; the log ends at 100. */
   readonly position?: (look: number) => string;
+  /** How long a look takes. */
+  readonly lookMs?: number;
 }
 
-async function settled({looks, position = () => 'v1 100'}: World): Promise<Settled & {tookMs: number}> {
+async function settled({
+  looks,
+  position = () => 'v1 100',
+  lookMs = 0,
+}: World): Promise<Settled & {tookMs: number}> {
   let nowMs = 0;
   let look = 0;
   const deps: SettleDeps = {
@@ -25,7 +31,8 @@ async function settled({looks, position = () => 'v1 100'}: World): Promise<Settl
     ranges: async () => await Promise.resolve(new Map([[0, {low: 0n, high: 100n}]])),
     positions: new StoredPositions({getAll: async () => await Promise.resolve([position(look)])}, 't', ''),
     clock: {
-      nowMs: () => nowMs,
+      // Asked at once after each look for the time of what it has found, and then again.
+      nowMs: () => (nowMs += lookMs),
       sleep: async (ms) => {
         nowMs += ms;
         await Promise.resolve();
@@ -59,6 +66,11 @@ test('what stands still for long enough, behind the end of the log, is certain',
   expect([certain.length, open]).toEqual([1, []]);
   expect(tookMs).toBeGreaterThanOrEqual(STILL_MS);
   expect(tookMs).toBeLessThan(2 * STILL_MS);
+});
+
+test('what was seen in one long look alone is not certain', async () => {
+  const looks = [[finding('4')], [], []];
+  expect(await settled({looks, lookMs: STILL_MS + 1})).toMatchObject({certain: []});
 });
 
 test('nothing is certain before Redis has passed the end of the log', async () => {
