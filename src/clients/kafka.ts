@@ -5,10 +5,13 @@
 import kafkajs, {type Admin, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions} from 'kafkajs';
 import {messageOf, ProjectorError} from '../errors.js';
 import type {LogRange} from '../eventLog.js';
+import {gzipCodec} from './kafkaGzip.js';
 import {kafkaSocket} from './kafkaSocket.js';
 
 // kafkajs is CommonJS, without named exports for ES modules.
-const {ConfigResourceTypes, Kafka: KafkaClient, logLevel} = kafkajs;
+const {CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka: KafkaClient, logLevel} = kafkajs;
+
+CompressionCodecs[CompressionTypes.GZIP] = () => gzipCodec;
 
 export interface KafkaSettings {
   readonly brokers: readonly string[];
