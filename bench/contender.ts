@@ -1,6 +1,7 @@
 /** The contenders of `npm run bench`: what runs, on which form of the records, and how much of the topic. */
 import {runConsumer, runWorkers, type Ran, type Replay} from './contenders.js';
 import type {Form} from './debezium.js';
+import type {Scope} from './expected.js';
 
 export interface Contender {
   readonly name: string;
@@ -8,12 +9,12 @@ export interface Contender {
   /** Share of the events that it reads: slow ones read the beginning only, so that a round ends. */
   readonly share: number;
   /** What it leaves in Redis, if it writes. */
-  readonly writes: {readonly hasReports: boolean} | undefined;
+  readonly writes: Scope | undefined;
   readonly run: (replay: Replay) => Promise<Ran>;
 }
 
-const ORDERS_ONLY = {hasReports: false};
-const EVERYTHING = {hasReports: true};
+const ORDERS_ONLY: Scope = {hasReports: false, lines: 'hash'};
+const EVERYTHING: Scope = {hasReports: true, lines: 'text'};
 
 function ours(workers: number, form: Form): Contender {
   const name = `order projector, ${workers === 1 ? 'one worker' : `${workers} workers`}`;

@@ -1,11 +1,11 @@
 /**
  * What the data in Redis depends on beside the rows: written by the first script, compared by every later one (I13).
  *
- *   v1 topic=shop.order-events partitions=6 decimals=2 columns=status:text,created_at:time
+ *   v2 topic=shop.order-events partitions=6 decimals=2 columns=status:text,created_at:time
  *
  * Another topic, other decimals or other extra columns over old data would leave a mixture that no later event mends; more
  * partitions would put later events of an order beside its earlier ones, in any order (S2). A new version of this program
- * that keeps the data otherwise counts `v1` up.
+ * that keeps the data otherwise counts `v2` up (`v1` kept the lines of an order in a hash).
  *
  * Pure: no clock, no I/O.
  */
@@ -21,7 +21,7 @@ export interface Layout {
 
 export function formatLayout({topic, partitions, moneyDecimals, extraColumns}: Layout): string {
   const columns = extraColumns.map(({name, type}) => `${name}:${type}`).join(',');
-  return `v1 topic=${topic} partitions=${partitions} decimals=${moneyDecimals} columns=${columns}`;
+  return `v2 topic=${topic} partitions=${partitions} decimals=${moneyDecimals} columns=${columns}`;
 }
 
 /** Throws `layout-changed`, or `partitions-changed` when that is the difference, naming what differs. */

@@ -35,7 +35,8 @@ type Hash = Record<string, string>;
 
 interface Expected {
   orders: Map<string, Hash>;
-  lines: Map<string, Hash>;
+  /** Order id -> `line id:product_id:quantity;...`. */
+  lines: Map<string, string>;
   sold: Map<string, bigint>;
   spent: Map<string, bigint>;
   totals: Hash;
@@ -51,7 +52,7 @@ export async function compare(
   const expected = await readMysql(mysql);
   const differences = [
     ...diffHashes('order', expected.orders, await readHashes(redis, `${prefix}order:`)),
-    ...diffHashes('order_lines', expected.lines, await readHashes(redis, `${prefix}order_lines:`)),
+    ...diffTexts('order_lines', expected.lines, await readTexts(redis, `${prefix}order_lines:`)),
     ...diffCounters(
       'product counter',
       expected.sold,
@@ -97,9 +98,9 @@ async function readMysql(mysql: Connection): Promise<Expected> {
   }
   let units = 0n;
   for (const {id, order_id, product_id, quantity} of lines) {
-    const stored = expected.lines.get(order_id) ?? {};
-    stored[id] = `${product_id}:${quantity}`;
-    expected.lines.set(order_id, stored);
+    const stored = expected.lines.get(order_id);
+    const line = `${id}:${product_id}:${quantity}`;
+    expected.lines.set(order_id, stored === undefined ? line : `${stored};${line}`);
     const order = expected.orders.get(order_id);
     if (order === undefined) continue;
     const item = `product_id:${product_id},quantity:${quantity}`;
@@ -144,6 +145,17 @@ async function readHashes(redis: Redis, prefix: string): Promise<Map<string, Has
   return found;
 }
 
+async function readTexts(redis: Redis, prefix: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const keys = await scan(redis, prefix);
+  for (let i = 0; i < keys.length; i += 1000) {
+    const page = keys.slice(i, i + 1000);
+    const texts = await redis.mget(page);
+    page.forEach((key, index) => found.set(key.slice(prefix.length), texts[index] ?? 'another type'));
+  }
+  return found;
+}
+
 async function readCounters(redis: Redis, prefix: string, suffix: string): Promise<Map<string, bigint>> {
   const keys = await scan(redis, prefix, suffix);
   if (keys.length === 0) return new Map();
@@ -175,6 +187,12 @@ function diffHashes(name: string, expected: Map<string, Hash>, found: Map<string
     if (!expected.has(id)) differences.push(`${name}:${id} is in Redis only`);
   }
   return differences;
+}
+
+function diffTexts(name: string, expected: Map<string, string>, found: Map<string, string>): string[] {
+  return [...new Set([...expected.keys(), ...found.keys()])]
+    .filter((id) => expected.get(id) !== found.get(id))
+    .map((id) => `${name}:${id}: MySQL ${expected.get(id) ?? '-'}, Redis ${found.get(id) ?? '-'}`);
 }
 
 /** Sums at 0 may be missing. */

@@ -22,7 +22,7 @@
            3  users, each with the minor units that they spent on the created orders
            4  units, minor units and number of the created orders, which are probably not there yet
            5  these orders, each: order id, user id, total amount, per extra column '+text' or '-' (NULL), items_count, items,
-              number of texts that follow, then each line: line id, 'product_id:quantity'
+              lines as they stand in Redis: 'line id:product_id:quantity;...', by line id
            6  records to quarantine, each: name, entry
            7  names of quarantined records that are settled by these patches
            8  number of other patches

@@ -7,8 +7,9 @@
  *
  * Pure: no clock, no I/O.
  */
-import type {OrderLine, OrderRow} from '../order.js';
+import type {OrderRow} from '../order.js';
 import type {OrderPatch, Reduction} from '../patch.js';
+import {isIdBefore} from '../storedLines.js';
 
 export interface CreatedOrder {
   readonly orderId: string;
@@ -16,8 +17,8 @@ export interface CreatedOrder {
   readonly itemsCount: number;
   /** `product_id:10,quantity:1;product_id:15,quantity:3`, by line id. */
   readonly items: string;
-  /** Of each line its id, then `product_id:quantity`. */
-  readonly lines: readonly string[];
+  /** As they stand in Redis (storedLines.ts). */
+  readonly lines: string;
 }
 
 export interface CreatedOrders {
@@ -56,30 +57,24 @@ export function createdOrders({patches, created}: Reduction): CreatedOrders {
 
 function createdOrder(orderId: string, patch: OrderPatch | undefined): CreatedOrder | undefined {
   if (patch === undefined || patch.reset || patch.row === null) return undefined;
-  const lines: string[] = [];
-  const items: [string, string][] = [];
+  let count = 0;
+  let items = '';
+  let lines = '';
+  let last = '';
   for (const [id, line] of patch.lines) {
     if (line === null) return undefined;
-    lines.push(id, lineText(line));
-    items.push([id, `product_id:${line.productId},quantity:${line.quantity}`]);
+    // The log shows lines by their ids, nearly always.
+    if (count > 0 && !isIdBefore(last, id)) return sortedOrder(orderId, patch.row, patch.lines);
+    const separator = count === 0 ? '' : ';';
+    items += `${separator}product_id:${line.productId},quantity:${line.quantity}`;
+    lines += `${separator}${id}:${line.productId}:${line.quantity}`;
+    last = id;
+    count++;
   }
-  // The log shows lines by their ids, nearly always.
-  if (!items.every(([id], index) => index === 0 || isBefore(items[index - 1]?.[0] ?? '', id))) {
-    items.sort(([a], [b]) => (isBefore(a, b) ? -1 : 1));
-  }
-  const text = items.map(([, item]) => item).join(';');
-  return {orderId, row: patch.row, itemsCount: items.length, items: text, lines};
+  return {orderId, row: patch.row, itemsCount: count, items, lines};
 }
 
-/** A line as it stands in Redis. */
-export function lineText({productId, quantity}: OrderLine): string {
-  return `${productId}:${quantity}`;
-}
-
-/** Order of different ids by number, for texts of any length. */
-function isBefore(a: string, b: string): boolean {
-  const [isNegativeA, isNegativeB] = [a.startsWith('-'), b.startsWith('-')];
-  if (isNegativeA !== isNegativeB) return isNegativeA;
-  const [low, high] = isNegativeA ? [b, a] : [a, b];
-  return low.length === high.length ? low < high : low.length < high.length;
+function sortedOrder(orderId: string, row: OrderRow, lines: OrderPatch['lines']): CreatedOrder | undefined {
+  const sorted = [...lines].sort(([a], [b]) => (isIdBefore(a, b) ? -1 : 1));
+  return createdOrder(orderId, {reset: false, row, lines: new Map(sorted)});
 }

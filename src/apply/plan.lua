@@ -37,6 +37,30 @@ local function minor_units(amount)
   return tonumber(whole .. decimals)
 end
 
+-- Order of ids by number, for texts of any length.
+local function by_id(a, b)
+  local a_negative, b_negative = string.byte(a) == 45, string.byte(b) == 45
+  if a_negative ~= b_negative then return a_negative end
+  if a_negative then a, b = b, a end
+  if #a ~= #b then return #a < #b end
+  return a < b
+end
+-- The lines of an order, 'line id:product_id:quantity;...' by line id: returns the ids, and 'product_id:quantity' of each; nil
+-- when it is something else.
+local function read_lines(stored)
+  local ids, lines, last_id, at = {}, {}, nil, 1
+  while at <= #stored do
+    local _, to, id, line = string.find(stored, '^(%-?%d+):(%-?%d+:%-?%d+)', at)
+    if not id or last_id and not by_id(last_id, id) then return nil end
+    local has_more = to < #stored
+    if has_more and (string.byte(stored, to + 1) ~= 59 or to + 1 == #stored) then return nil end
+    ids[#ids + 1] = id
+    lines[id] = line
+    last_id = id
+    at = to + 2
+  end
+  return ids, lines
+end
 -- Counts lines off or on, in the order of `ids`; fills `items`, where it is given, with what the order shows of them.
 local function count_lines(lines, sign, ids, items)
   for i = 1, #ids do
@@ -58,14 +82,6 @@ local function count_order(user, amount, sign)
   return true
 end
 
--- Order of ids by number, for texts of any length.
-local function by_id(a, b)
-  local a_negative, b_negative = string.byte(a) == 45, string.byte(b) == 45
-  if a_negative ~= b_negative then return a_negative end
-  if a_negative then a, b = b, a end
-  if #a ~= #b then return #a < #b end
-  return a < b
-end
 -- Adds the extra columns that have a value to `fields`; returns the names of the others, if there are any.
 local function set_extras(fields, texts, from)
   local gone
@@ -87,8 +103,9 @@ local writes = {}
 local function spoiled(id, key, what) return {'spoiled', id, key .. ' ' .. what} end
 local function is_wrong_type(reply) return reply.err and string.find(reply.err, 'WRONGTYPE', 1, true) end
 
--- What a patch finds and leaves of an order. Its row, if it has one, and its lines are told by where they stand in `texts`.
-local function plan(texts, id, mode, row_at, lines_at, lines_end)
+-- What a patch finds and leaves of an order. Its row, if it has one, begins at `row_at` in `row`; changes of lines stand in
+-- `changes`, from `from` to `to`.
+local function plan(id, mode, row, row_at, changes, from, to)
   local order_key, lines_key = prefix .. 'order:' .. id, prefix .. 'order_lines:' .. id
   local before = pcall_('HMGET', order_key, 'user_id', 'total_amount')
   if is_wrong_type(before) then return spoiled(id, order_key, 'is no hash') end
@@ -99,19 +116,18 @@ local function plan(texts, id, mode, row_at, lines_at, lines_end)
 
   local reset = mode == 'replace' or mode == 'clear'
   -- Lines that stay as they are need not be read: their order shows them already.
-  local keeps_lines = existed and not reset and lines_at > lines_end
-  if keeps_lines and row_at and #extra_names == 0 and user_before == texts[row_at] and amount_before == texts[row_at + 1] then
+  local keeps_lines = existed and not reset and from > to
+  if keeps_lines and row_at and #extra_names == 0 and user_before == row[row_at] and amount_before == row[row_at + 1] then
     return -- What changed in this row is nothing that is kept here.
   end
-  local lines, line_ids = {}, {}
+  local line_ids, lines, stored_lines = {}, {}, ''
   if not keeps_lines then
-    local flat = pcall_('HGETALL', lines_key)
-    if is_wrong_type(flat) then return spoiled(id, lines_key, 'is no hash') end
-    if flat.err then return flat end
-    for i = 1, #flat, 2 do
-      line_ids[#line_ids + 1] = flat[i]
-      lines[flat[i]] = flat[i + 1]
+    stored_lines = pcall_('GET', lines_key) or ''
+    if type(stored_lines) == 'table' then
+      return is_wrong_type(stored_lines) and spoiled(id, lines_key, 'is no string') or stored_lines
     end
+    line_ids, lines = read_lines(stored_lines)
+    if not line_ids then return spoiled(id, lines_key, 'holds a line that cannot be read') end
   end
   if existed then
     if not count_lines(lines, -1, line_ids) then return spoiled(id, lines_key, 'holds a line that cannot be read') end
@@ -125,40 +141,36 @@ local function plan(texts, id, mode, row_at, lines_at, lines_end)
   local fields = {}
   if row_at then
     exists = true
-    user, amount = texts[row_at], texts[row_at + 1]
+    user, amount = row[row_at], row[row_at + 1]
     fields = {'id', id, 'user_id', user, 'total_amount', amount}
-    write.delete_fields = set_extras(fields, texts, row_at + 2)
+    write.delete_fields = set_extras(fields, row, row_at + 2)
   end
 
   local is_gap = false
-  for i = lines_at, lines_end, 2 do
-    local line_id, line = texts[i], texts[i + 1]
-    local line_before = lines[line_id]
+  for i = from, to, 2 do
+    local line_id, line = changes[i], changes[i + 1]
     if line == '' then
-      if line_before then
-        lines[line_id] = nil
-        is_gap = true
-        local gone = write.delete_lines or {}
-        gone[#gone + 1] = line_id
-        write.delete_lines = gone
-      end
-    elseif line_before ~= line then
-      if not line_before then line_ids[#line_ids + 1] = line_id end
+      is_gap = is_gap or lines[line_id] ~= nil
+      lines[line_id] = nil
+    else
+      if not lines[line_id] then line_ids[#line_ids + 1] = line_id end
       lines[line_id] = line
-      local set = write.set_lines or {}
-      set[#set + 1] = line_id
-      set[#set + 1] = line
-      write.set_lines = set
     end
+  end
+  if is_gap then
+    line_ids = {}
+    for line_id in pairs(lines) do line_ids[#line_ids + 1] = line_id end
+  end
+  if #line_ids > 1 then table.sort(line_ids, by_id) end
+  if not keeps_lines then
+    local texts = {}
+    for i = 1, #line_ids do texts[i] = line_ids[i] .. ':' .. lines[line_ids[i]] end
+    local text = table.concat(texts, ';')
+    if text ~= stored_lines then write.lines = text end
   end
 
   if exists then
     if not keeps_lines then
-      if is_gap then
-        line_ids = {}
-        for line_id in pairs(lines) do line_ids[#line_ids + 1] = line_id end
-      end
-      if #line_ids > 1 then table.sort(line_ids, by_id) end
       local items = {}
       if not count_lines(lines, 1, line_ids, items) then return spoiled(id, lines_key, 'holds a line that cannot be read') end
       local at_end = #fields
@@ -176,18 +188,12 @@ end
 -- Orders that the log creates in this chunk are not there, unless it is replayed over living data. One question tells; then
 -- what the caller has worked out for them holds, and none of them is read.
 local created_units, created_revenue, created_count = unpack(created_sums)
--- Where each one's number of texts stands, and the texts of an order before it.
-local created_ends, created_keys = {}, {}
-local before_count = 5 + #extra_names
-do
-  local at = 1
-  for i = 1, created_count do
-    local id = created[at]
-    created_keys[2 * i - 1] = prefix .. 'order:' .. id
-    created_keys[2 * i] = prefix .. 'order_lines:' .. id
-    created_ends[i] = at + before_count
-    at = at + before_count + 1 + created[at + before_count]
-  end
+local CREATED_TEXTS = 6 + #extra_names
+local created_keys = {}
+for i = 1, created_count do
+  local id = created[(i - 1) * CREATED_TEXTS + 1]
+  created_keys[2 * i - 1] = prefix .. 'order:' .. id
+  created_keys[2 * i] = prefix .. 'order_lines:' .. id
 end
 local are_new = count_existing(created_keys) == 0
 if are_new then
@@ -196,9 +202,14 @@ if are_new then
   for i = 1, #created_spent, 2 do spent[created_spent[i]] = created_spent[i + 1] end
 else
   for i = 1, created_count do
-    local count_at = created_ends[i]
-    local from = count_at - before_count
-    local failure = plan(created, created[from], 'upsert', from + 1, count_at + 1, count_at + created[count_at])
+    local id_at = (i - 1) * CREATED_TEXTS + 1
+    local line_ids, lines = read_lines(created[id_at + CREATED_TEXTS - 1])
+    local changes = {}
+    for at = 1, #line_ids do
+      changes[2 * at - 1] = line_ids[at]
+      changes[2 * at] = lines[line_ids[at]]
+    end
+    local failure = plan(created[id_at], 'upsert', created, id_at + 1, changes, 1, #changes)
     if failure then return failure end
   end
 end
@@ -213,7 +224,7 @@ do
       at = at + 2 + #extra_names
     end
     local lines_end = at + patches[at]
-    local failure = plan(patches, id, mode, row_at, at + 1, lines_end)
+    local failure = plan(id, mode, patches, row_at, patches, at + 1, lines_end)
     if failure then return failure end
     at = lines_end + 1
   end

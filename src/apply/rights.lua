@@ -23,14 +23,14 @@ local function missing_right(position, prefix, reads_too)
     {'ZADD', products, '1', '0'}, {'ZREM', products, '0'}, {'ZADD', users, '1', '0'}, {'ZREM', users, '0'},
     {'HINCRBY', totals, 'orders', '1'},
     {'HSET', order, 'id', '0'}, {'HDEL', order, 'id'}, {'DEL', order},
-    {'HSET', lines, '0', '0:0'}, {'HDEL', lines, '0'}, {'DEL', lines},
+    {'MSET', lines, '0:0:0'}, {'DEL', lines},
     {'HSET', quarantine, '0', '0'}, {'HDEL', quarantine, '0'},
     {'SET', position, ''},
   }
   local reads = {
     {'GET', position}, {'MGET', position}, {'HMGET', chunks, 'begun'},
     {'TYPE', quarantine}, {'HKEYS', quarantine}, {'TYPE', products}, {'TYPE', users}, {'TYPE', totals},
-    {'HMGET', totals, 'orders'}, {'HMGET', order, 'id'}, {'HGETALL', lines}, {'EXISTS', order}, {'EXISTS', lines}, {'EXISTS', counter},
+    {'HMGET', totals, 'orders'}, {'HMGET', order, 'id'}, {'GET', lines}, {'EXISTS', order}, {'EXISTS', lines}, {'EXISTS', counter},
     {'MGET', counter}, {'TYPE', counter}, {'ZMSCORE', users, '0'}, {'TIME'},
   }
   for _, commands in ipairs(reads_too and {writes, reads} or {writes}) do

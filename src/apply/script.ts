@@ -9,7 +9,7 @@ import {requireSameLayout} from '../layout.js';
 import {readScript} from '../luaScript.js';
 import type {OrderRow} from '../order.js';
 import type {OrderPatch, Reduction} from '../patch.js';
-import {createdOrders, lineText, type CreatedOrders} from './createdOrders.js';
+import {createdOrders, type CreatedOrders} from './createdOrders.js';
 
 const textOf = (name: string): string => readScript(new URL(`./${name}`, import.meta.url));
 
@@ -104,7 +104,7 @@ function createdTexts({orders}: CreatedOrders): Text[] {
   for (const {orderId, row, itemsCount, items, lines} of orders) {
     texts.push(orderId);
     pushRow(texts, row);
-    texts.push(String(itemsCount), items, lines.length, ...lines);
+    texts.push(String(itemsCount), items, lines);
   }
   return texts;
 }
@@ -124,7 +124,9 @@ function pushPatch(texts: Text[], orderId: string, patch: OrderPatch): void {
     pushRow(texts, row);
   }
   texts.push(2 * lines.size);
-  for (const [lineId, line] of lines) texts.push(lineId, line === null ? '' : lineText(line));
+  for (const [lineId, line] of lines) {
+    texts.push(lineId, line === null ? '' : `${line.productId}:${line.quantity}`);
+  }
 }
 
 /** Half of a surrogate pair, or what looks like one. */

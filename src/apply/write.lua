@@ -1,7 +1,10 @@
 --[[
   The third part of apply.lua: the last questions, and then the writes, of which only the first one can fail.
 ]]
-local function text(number) return string.format('%.0f', number) end
+-- Of a whole number; %d is faster than %.0f.
+local function text(number) return string.format('%d', number) end
+-- Something else may have written a score.
+local function is_exact(number) return number % 1 == 0 and math.abs(number) < 10 ^ DIGITS_MAX end
 
 local missing = missing_right(KEYS[1], prefix)
 if missing then return redis.error_reply(missing) end
@@ -58,7 +61,7 @@ for i = 1, #users do
   if score == 0 then
     users_gone[#users_gone + 1] = user
   else
-    user_scores[#user_scores + 1] = string.format('%.17g', score)
+    user_scores[#user_scores + 1] = is_exact(score) and text(score) or string.format('%.17g', score)
     user_scores[#user_scores + 1] = user
   end
 end
@@ -80,29 +83,44 @@ call('HINCRBY', TOTALS, 'orders', text(orders_delta))
 call('HINCRBY', TOTALS, 'units', text(units_delta))
 call('HINCRBY', TOTALS, 'revenue', text(revenue_delta))
 
--- 3. Orders and their lines.
+-- 3. Orders and their lines: first what goes, then lines, then orders.
+local gone, line_sets = {}, {}
+local function set_lines(key, lines)
+  if lines == '' then
+    gone[#gone + 1] = key
+  else
+    line_sets[#line_sets + 1] = key
+    line_sets[#line_sets + 1] = lines
+  end
+end
 if are_new then
   for i = 1, created_count do
-    local count_at = created_ends[i]
-    local from, last = count_at - before_count, count_at + created[count_at]
-    for line_at = count_at + 1, last, SLICE do
-      call('HSET', created_keys[2 * i], unpack(created, line_at, math.min(line_at + SLICE - 1, last)))
-    end
-    local order_key, id, user, amount, count, items =
-      created_keys[2 * i - 1], created[from], created[from + 1], created[from + 2], created[count_at - 2], created[count_at - 1]
+    local lines = created[i * CREATED_TEXTS]
+    if lines ~= '' then set_lines(created_keys[2 * i], lines) end
+  end
+end
+for p = 1, #writes do
+  local write = writes[p]
+  if write.reset then gone[#gone + 1] = write.order_key end
+  if write.lines then set_lines(write.lines_key, write.lines) end
+end
+for from, to in slices(gone) do call('DEL', unpack(gone, from, to)) end
+for from, to in slices(line_sets) do call('MSET', unpack(line_sets, from, to)) end
+if are_new then
+  for i = 1, created_count do
+    local id_at, order_key = (i - 1) * CREATED_TEXTS + 1, created_keys[2 * i - 1]
+    local id, user, amount = unpack(created, id_at, id_at + 2)
+    local count, items = unpack(created, id_at + CREATED_TEXTS - 3, id_at + CREATED_TEXTS - 2)
     call('HSET', order_key, 'id', id, 'user_id', user, 'total_amount', amount, 'items_count', count, 'items', items)
     if #extra_names > 0 then
       local fields = {}
-      set_extras(fields, created, from + 3)
+      set_extras(fields, created, id_at + 3)
       in_slices('HSET', order_key, fields)
     end
   end
 end
 for p = 1, #writes do
   local write = writes[p]
-  if write.reset then call('DEL', write.order_key, write.lines_key) end
-  if write.delete_lines then in_slices('HDEL', write.lines_key, write.delete_lines) end
-  if write.set_lines then in_slices('HSET', write.lines_key, write.set_lines) end
   if write.fields then call('HSET', write.order_key, unpack(write.fields)) end
   if write.delete_fields and not write.reset then in_slices('HDEL', write.order_key, write.delete_fields) end
 end

@@ -9,10 +9,10 @@ import {
   listOrders,
   readOrder,
   type OrderSource,
-  type StoredLine,
   type StoredOrder,
 } from '../report/orders.js';
 import {totals, type ReportSource} from '../report/report.js';
+import type {StoredLine} from '../storedLines.js';
 import {withRedis} from './connections.js';
 import {table, tableRow, type Output} from './output.js';
 
@@ -117,11 +117,7 @@ function fieldsOf(row: Readonly<Record<string, string>>): string[] {
 }
 
 function linesOf(lines: readonly StoredLine[]): string[] {
-  const cells = lines.map(({id, productId, quantity}) => [
-    shown(id),
-    productId ?? '(unreadable)',
-    quantity ?? '',
-  ]);
+  const cells = lines.map(({id, productId, quantity}) => [id, productId, quantity]);
   return table(['line', 'product_id', 'quantity'], cells);
 }
 

@@ -111,7 +111,12 @@ export class RedisClient {
 
   /** Each hash, sent in one go: no field where the key is absent, undefined where it is no hash. */
   async hashes(keys: readonly string[]): Promise<(Readonly<Record<string, string>> | undefined)[]> {
-    return await this.#eachHash(keys, (pipeline, key) => pipeline.hgetall(key));
+    return await this.#each(keys, (pipeline, key) => pipeline.hgetall(key));
+  }
+
+  /** Null where the key is absent, undefined where it is no string. */
+  async texts(keys: readonly string[]): Promise<(string | null | undefined)[]> {
+    return await this.#each(keys, (pipeline, key) => pipeline.get(key));
   }
 
   /** What is under each key: `string`, `hash`, ..., `none`. */
@@ -169,7 +174,7 @@ export class RedisClient {
     keys: readonly string[],
     fields: readonly string[],
   ): Promise<((string | null)[] | undefined)[]> {
-    return await this.#eachHash(keys, (pipeline, key) => pipeline.hmget(key, ...fields));
+    return await this.#each(keys, (pipeline, key) => pipeline.hmget(key, ...fields));
   }
 
   /**
@@ -195,7 +200,7 @@ export class RedisClient {
   }
 
   /** The answer for each key, undefined where it is no hash. */
-  async #eachHash<T>(
+  async #each<T>(
     keys: readonly string[],
     ask: (pipeline: ChainableCommander, key: string) => unknown,
   ): Promise<(T | undefined)[]> {

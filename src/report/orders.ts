@@ -5,7 +5,7 @@
 import type {Script} from '../clients/redis.js';
 import {ProjectorError} from '../errors.js';
 import type {Keys} from '../keys.js';
-import {isWholeNumber} from '../order.js';
+import {parseLines, type StoredLine} from '../storedLines.js';
 
 /** Redis, as far as these need it (clients/redis.ts). */
 export interface OrderSource {
@@ -90,13 +90,6 @@ async function* scannedIds(redis: OrderSource, keys: Keys): AsyncGenerator<strin
   } while (cursor !== '0');
 }
 
-export interface StoredLine {
-  readonly id: string;
-  /** Both null when the text is none that the worker writes. */
-  readonly productId: string | null;
-  readonly quantity: string | null;
-}
-
 /** All that Redis holds of an order, at one instant. */
 export interface StoredOrder {
   /** Field to value, in Redis' order; null when there is no such order. */
@@ -105,52 +98,38 @@ export interface StoredOrder {
   readonly lines: readonly StoredLine[];
 }
 
-/** Throws `read-model-corrupt` when something else than a hash is under one of its keys. */
+/** Throws `read-model-corrupt` when something that no worker writes is under one of its keys. */
 export async function readOrder(redis: OrderSource, keys: Keys, id: string): Promise<StoredOrder> {
   const [orderKey, linesKey] = [keys.order(id), keys.orderLines(id)];
-  const [row, lines] = (await redis.run(READ_ORDER, orderKey, [linesKey])) as [Reply, Reply];
-  const fields = hashOf(orderKey, row);
-  return {
-    row: fields.length === 0 ? null : Object.fromEntries(fields),
-    lines: hashOf(linesKey, lines).map(lineOf).sort(byId),
-  };
+  const [[rowKind, flat], [linesKind, text]] = (await redis.run(READ_ORDER, orderKey, [linesKey])) as Reply;
+  const corrupt = (what: string): ProjectorError => new ProjectorError('read-model-corrupt', what);
+  if (rowKind !== 'hash' && rowKind !== 'none') throw corrupt(`${orderKey} is a ${rowKind}, not a hash`);
+  if (linesKind !== 'string' && linesKind !== 'none') {
+    throw corrupt(`${linesKey} is a ${linesKind}, not a string`);
+  }
+  const lines = parseLines(text);
+  if (lines === undefined) throw corrupt(`${linesKey} holds a line that cannot be read`);
+  const fields = flat.flatMap((field, index) => (index % 2 === 0 ? [[field, flat[index + 1] ?? '']] : []));
+  return {row: fields.length === 0 ? null : (Object.fromEntries(fields) as Record<string, string>), lines};
 }
 
 /**
  * One script: two commands would let a worker write in between, and show lines without their order that never were so.
  *
  *   KEYS[1]  the order; ARGV[1]  its lines
- *   Returns  for each of the two: the type of the key, and fields and values in turns when that is a hash
+ *   Returns  for each of the two: the type of the key, then fields and values in turns, or the text
  */
 const READ_ORDER: Script = {
   name: 'readOrder',
   lua: `
-local function read(key)
-  local kind = redis.call('TYPE', key).ok
-  return {kind, kind == 'hash' and redis.call('HGETALL', key) or {}}
+local function read(key, kind, command, nothing)
+  local found = redis.call('TYPE', key).ok
+  return {found, found == kind and redis.call(command, key) or nothing}
 end
-return {read(KEYS[1]), read(ARGV[1])}`,
+return {read(KEYS[1], 'hash', 'HGETALL', {}), read(ARGV[1], 'string', 'GET', '')}`,
 };
 
-type Reply = readonly [kind: string, flat: readonly string[]];
-
-function hashOf(key: string, [kind, flat]: Reply): [field: string, value: string][] {
-  if (kind !== 'hash' && kind !== 'none') {
-    throw new ProjectorError('read-model-corrupt', `${key} is a ${kind}, not a hash`);
-  }
-  return flat.flatMap((field, index) => (index % 2 === 0 ? [[field, flat[index + 1] ?? '']] : []));
-}
-
-function lineOf([id, text]: [id: string, text: string]): StoredLine {
-  const [, productId = null, quantity = null] = /^(-?\d+):(-?\d+)$/.exec(text) ?? [];
-  return {id, productId, quantity};
-}
-
-/** By number, at any size; what is no number comes last. */
-function byId(a: StoredLine, b: StoredLine): number {
-  return Number(rankOf(a) - rankOf(b));
-}
-
-function rankOf({id}: StoredLine): bigint {
-  return isWholeNumber(id) ? BigInt(id) : 1n << 64n;
-}
+type Reply = readonly [
+  order: readonly [kind: string, flat: readonly string[]],
+  lines: readonly [kind: string, text: string],
+];

@@ -3,11 +3,12 @@
  *
  * I9: what is expected is made by the code of the live path: rows of MySQL are changes, reduced and written out as for the apply script.
  */
-import {createdOrders, lineText} from '../apply/createdOrders.js';
+import {createdOrders} from '../apply/createdOrders.js';
 import type {Change} from '../change.js';
 import type {Keys} from '../keys.js';
 import {reduce} from '../reduce/reduce.js';
 import type {SourceOrder} from '../sourceRows.js';
+import {formatLines, isIdBefore} from '../storedLines.js';
 import type {Comparison, Finding} from './finding.js';
 
 type Hash = Readonly<Record<string, string>>;
@@ -16,6 +17,8 @@ type Hash = Readonly<Record<string, string>>;
 export interface OrderHost {
   /** No field where the key is absent, undefined where it is no hash. */
   hashes(keys: readonly string[]): Promise<(Hash | undefined)[]>;
+  /** Null where the key is absent, undefined where it is no string. */
+  texts(keys: readonly string[]): Promise<(string | null | undefined)[]>;
 }
 
 export interface OrderSettings {
@@ -31,36 +34,36 @@ export async function compareOrders(
 ): Promise<Comparison> {
   const {keys} = settings;
   const ids = [...source.keys()];
-  const found = await redis.hashes(ids.flatMap((id) => [keys.order(id), keys.orderLines(id)]));
+  const found = await redis.hashes(ids.map((id) => keys.order(id)));
+  const foundLines = await redis.texts(ids.map((id) => keys.orderLines(id)));
   return new Map(
     ids.map((id, index) => {
       const {changes, fault} = source.get(id) ?? {changes: [], fault: undefined};
-      const [orderHash, linesHash] = [found[2 * index], found[2 * index + 1]];
       if (fault !== undefined)
         return [id, [differs(keys.order(id), {field: null, expected: fault, found: null})]];
       const expected = expectedOrder(id, changes, settings.extraColumns);
       return [
         id,
         [
-          ...compareHash(keys.order(id), expected.order, orderHash),
-          ...compareHash(keys.orderLines(id), expected.lines, linesHash),
+          ...compareHash(keys.order(id), expected.order, found[index]),
+          ...compareLines(keys.orderLines(id), expected.lines, foundLines[index]),
         ],
       ];
     }),
   );
 }
 
-/** The two hashes of an order; without fields where the key should be absent. */
+/** What an order should be; without fields, or '', where the key should be absent. */
 function expectedOrder(
   id: string,
   changes: readonly Change[],
   extraColumns: readonly string[],
-): {order: Hash; lines: Hash} {
+): {order: Hash; lines: string} {
   const reduction = reduce(changes);
-  const lines: Record<string, string> = {};
-  for (const [lineId, line] of reduction.patches.get(id)?.lines ?? []) {
-    if (line !== null) lines[lineId] = lineText(line);
-  }
+  const rows = [...(reduction.patches.get(id)?.lines ?? [])].flatMap(([lineId, line]) =>
+    line === null ? [] : [[lineId, line] as const],
+  );
+  const lines = formatLines(rows.sort(([a], [b]) => (isIdBefore(a, b) ? -1 : 1)));
   const [order] = createdOrders({...reduction, created: new Set([id])}).orders;
   if (order === undefined) return {order: {}, lines};
   const {row, itemsCount, items} = order;
@@ -92,6 +95,14 @@ function compareHash(key: string, expected: Hash, found: Hash | undefined): Find
   return [...fields]
     .filter((field) => expected[field] !== found[field])
     .map((field) => differs(key, {field, expected: expected[field] ?? null, found: found[field] ?? null}));
+}
+
+function compareLines(key: string, expected: string, found: string | null | undefined): Finding[] {
+  if (found === undefined) return [differs(key, {field: null, expected: 'a text', found: 'another type'})];
+  if ((found ?? '') === expected) return [];
+  if (found === null) return [{kind: 'order-missing', key, field: null, expected: 'a text', found: null}];
+  if (expected === '') return [{kind: 'order-ghost', key, field: null, expected: null, found: 'a text'}];
+  return [differs(key, {field: null, expected, found})];
 }
 
 function differs(key: string, what: Pick<Finding, 'field' | 'expected' | 'found'>): Finding {

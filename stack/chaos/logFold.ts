@@ -119,11 +119,10 @@ class FoldedShop {
     const spent = new Map<string, bigint>();
     const totals = {orders: this.#orders.size, units: 0, revenue: 0n};
     for (const [id, lines] of this.#lines) {
-      const members = [...lines.values()].map((line): [string, string] => [
-        String(line.id),
-        `${line.product_id}:${line.quantity}`,
-      ]);
-      if (members.length > 0) content.set(`order_lines:${id}`, membersText(members));
+      const texts = [...lines.values()]
+        .sort((a, b) => a.id - b.id)
+        .map((line) => `${line.id}:${line.product_id}:${line.quantity}`);
+      if (texts.length > 0) content.set(`order_lines:${id}`, texts.join(';'));
     }
     for (const order of this.#orders.values()) {
       const lines = [...(this.#lines.get(order.id)?.values() ?? [])].sort((a, b) => a.id - b.id);

@@ -88,14 +88,32 @@ const field = (keys: readonly string[], fields: readonly string[], values: reado
     text: fc.constantFrom(...values),
   });
 const amounts = [null, 'foreign', '', '-', '12.', '-0.50', '5', 'nan', '1e9', '0x10', '99999999999999.99'];
-const lines = [null, 'foreign', '10', ':', '10:x', '10:1:2', '10:9999999999999999', '10:-0', '10:05', '-1:2'];
+const lines = [
+  ...['foreign', '3', ':', '3:10:x', '3:10:1:2', '3:10:9999999999999999', '3:10:-0', '3:10:05', '-1:-1:2'],
+  ...[
+    '3:10:1;',
+    ';3:10:1',
+    '3:10:1;20:11:2',
+    '20:11:2;3:10:1',
+    '3:10:1;3:11:1',
+    '-3:10:1;-20:10:1',
+    '03:10:1;20:1:1',
+  ],
+];
 const totals = [null, 'foreign', '007', '-5', '0', '12345678901234567', '123456789012345678'];
 const chunks = [null, '0', '3', '4', 'foreign'];
 const command: fc.Arbitrary<Command> = fc.oneof(
   {weight: 12, arbitrary: apply},
   {weight: 2, arbitrary: touch},
   {weight: 1, arbitrary: field(['order:1', 'order:2'], ['user_id', 'total_amount'], amounts)},
-  {weight: 1, arbitrary: field(['order_lines:1', 'order_lines:2'], ['3', '20'], lines)},
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('touch' as const),
+      key: fc.constantFrom('order_lines:1', 'order_lines:2'),
+      value: fc.constantFrom(...lines).map((text) => ({type: 'string' as const, text})),
+    }),
+  },
   {weight: 1, arbitrary: field(['report:totals'], ['orders', 'units', 'revenue'], totals)},
   {weight: 1, arbitrary: field(['projector:chunks'], ['begun', 'finished'], chunks)},
   {weight: 1, arbitrary: fc.constant({kind: 'flush' as const})},

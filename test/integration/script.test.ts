@@ -30,7 +30,7 @@ test('an order and its lines are exactly what the reader’s contract says', asy
       items_count: '2',
       items: 'product_id:10,quantity:1;product_id:15,quantity:3',
     },
-    'order_lines:5': {'71': '10:1', '72': '15:3'},
+    'order_lines:5': '71:10:1;72:15:3',
     'product:10:sold': '1',
     'product:15:sold': '3',
     'report:products': {'10': '1', '15': '3'},
@@ -96,6 +96,7 @@ describe('lines', () => {
   test('a line before its order is kept and not counted', async () => {
     await afterChunks([line('5/71', {product: '10'})]);
     await expect(bench.redis.exists('order:5', 'order_lines:5')).resolves.toBe(1);
+    await expect(bench.redis.get('order_lines:5')).resolves.toBe('71:10:1');
     await expect(bench.redis.get('product:10:sold')).resolves.toBe('0');
   });
 
@@ -204,7 +205,7 @@ test('3,000 lines are set, changed, moved away and deleted in one chunk each', a
   await afterChunks([order('5'), ...set('1')], set('2'));
   const most = ids.slice(0, 2_500);
   await bench.applyAll([most.map((id) => lineGone(`5/${id}`))]);
-  await expect(bench.redis.hlen('order_lines:5')).resolves.toBe(500);
+  expect((await bench.redis.get('order_lines:5'))?.split(';')).toHaveLength(500);
   await bench.applyAll([[orderGone('5'), ...set('3')], [orderGone('5')]]);
   expect(await bench.redis.exists('order:5', 'order_lines:5')).toBe(0);
   await expect(bench.redis.hget('report:totals', 'units')).resolves.toBe('0');

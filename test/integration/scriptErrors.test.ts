@@ -55,15 +55,15 @@ test('the chunk itself is fine', async () => {
 
 describe('a foreign type under a key: an error that names it, nothing written (F38) (I5)', () => {
   test.each([
-    ['order:5', '5'],
-    ['order:6', '6'],
-    ['order:7', '7'],
-    ['order_lines:5', '5'],
-    ['order_lines:6', '6'],
-  ])('%s', async (key, orderId) => {
+    ['order:5', '5', 'hash'],
+    ['order:6', '6', 'hash'],
+    ['order:7', '7', 'hash'],
+    ['order_lines:5', '5', 'string'],
+    ['order_lines:6', '6', 'string'],
+  ])('%s', async (key, orderId, type) => {
     await bench.redis.del(key);
     await bench.redis.lpush(key, 'foreign');
-    await expectSpoiled(orderId, `${key} is no hash`);
+    await expectSpoiled(orderId, `${key} is no ${type}`);
   });
 
   test.each(['projector:position:test.events:0', 'projector:layout', 'projector:chunks'])(
@@ -132,8 +132,12 @@ describe('a foreign value in a hash (I5)', () => {
     },
   );
 
-  test.each(['foreign', '10', ':', '10:x', '10:1:2', '10:9999999999999999'])('the line %j', async (text) => {
-    await bench.redis.hset('order_lines:5', '71', text);
+  test.each([
+    ...['foreign', '71', '71:10', ':', '71:10:x', '71:10:1:2', '71:10:9999999999999999'],
+    ...['71:10:1;', ';71:10:1', '71:10:1;;72:10:1', '71:10:1,72:10:1', '71:10:1;x', '71:10:1 '],
+    ...['72:10:1;71:10:1', '71:10:1;71:10:1', '71:10:1;9:10:1', '-3:10:1;-20:10:1'],
+  ])('the lines %j', async (text) => {
+    await bench.redis.set('order_lines:5', text);
     await expectSpoiled('5', 'order_lines:5 holds a line that cannot be read');
   });
 });
@@ -186,7 +190,7 @@ describe('a Redis that does not let us write is not a corrupt one', () => {
 
   test.each([
     ['mset', 'redis-denied'],
-    ['hgetall', 'redis-denied'],
+    ['zmscore', 'redis-denied'],
   ])('no right to %s is %s, and nothing is written (I5)', async (command, kind) => {
     await bench.redis.call('ACL', 'SETUSER', user, 'on', '>secret', '~*', '&*', '+@all', `-${command}`);
     const url = new URL(bench.url);

@@ -168,7 +168,7 @@ test('an incremental snapshot may bring back a line of a deleted order; it is ke
   await log.applied();
 
   expect(await log.model()).toEqual({
-    'order_lines:5': '[["71","10:3"]]',
+    'order_lines:5': '71:10:3',
     'product:10:sold': '0',
     'report:totals': '[["orders","0"],["revenue","0"],["units","0"]]',
   });

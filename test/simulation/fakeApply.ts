@@ -12,8 +12,8 @@ interface OrderWrite {
   readonly orderKey: string;
   readonly linesKey: string;
   readonly reset: boolean;
-  readonly setLines: (readonly [string, string])[];
-  readonly deleteLines: string[];
+  /** Undefined when the lines are left alone. */
+  readonly lines: string | undefined;
   /** Undefined when the order's hash is left alone. */
   readonly fields: (readonly [string, string])[] | undefined;
   readonly deleteFields: readonly string[];
@@ -156,10 +156,14 @@ function planPatch(
   const keepsLines = existed && !reset && patch.lines.length === 0;
   const isKept = keepsLines && input.extraNames.length === 0 && patch.row !== undefined;
   if (isKept && patch.row.user === userBefore && patch.row.amount === amountBefore) {
-    return {orderKey, linesKey, reset, setLines: [], deleteLines: [], fields: undefined, deleteFields: []};
+    return {orderKey, linesKey, reset, lines: undefined, fields: undefined, deleteFields: []};
   }
-  if (!keepsLines && (keys.get(linesKey)?.type ?? 'hash') !== 'hash') throw spoiled(linesKey, 'is no hash');
-  const lines = keepsLines ? new Map<string, string>() : new Map(keys.hash(linesKey));
+  if (!keepsLines && (keys.get(linesKey)?.type ?? 'string') !== 'string') {
+    throw spoiled(linesKey, 'is no string');
+  }
+  const linesBefore = keepsLines ? '' : (keys.string(linesKey) ?? '');
+  const lines = linesOf(linesBefore);
+  if (lines === undefined) throw spoiled(linesKey, 'holds a line that cannot be read');
   if (existed) {
     if (!countLines(sums, lines, -1n)) throw spoiled(linesKey, 'holds a line that cannot be read');
     if (!countOrder(sums, {user: userBefore, amount: amountBefore}, -1n)) {
@@ -167,7 +171,13 @@ function planPatch(
     }
   }
   if (reset) lines.clear();
-  const {setLines, deleteLines} = changeLines(lines, patch.lines);
+  for (const [id, line] of patch.lines) {
+    if (line === '') lines.delete(id);
+    else lines.set(id, line);
+  }
+  const linesAfter = byId(lines)
+    .map(([id, line]) => `${id}:${line}`)
+    .join(';');
   const row = patch.row ?? (existed && !reset ? {user: userBefore, amount: amountBefore} : undefined);
   if (row !== undefined) {
     if (!countLines(sums, lines, 1n)) throw spoiled(linesKey, 'holds a line that cannot be read');
@@ -178,29 +188,37 @@ function planPatch(
       ? undefined
       : [...rowFields(patch, input.extraNames), ...(keepsLines ? [] : itemFields(lines))];
   const deleteFields = reset ? [] : input.extraNames.filter((_, index) => patch.row?.extra[index] === null);
-  return {orderKey, linesKey, reset, setLines, deleteLines, fields, deleteFields};
+  const changed = linesAfter === linesBefore ? undefined : linesAfter;
+  return {orderKey, linesKey, reset, lines: changed, fields, deleteFields};
 }
 
 function requireWholeOrder(fields: ReadonlyMap<string, string>, failure: () => Error): void {
   if (fields.has('user_id') !== fields.has('total_amount')) throw failure();
 }
 
-/** Brings the lines to their new state; returns what has to be written for it. */
-function changeLines(
-  lines: Map<string, string>,
-  changes: Patch['lines'],
-): Pick<OrderWrite, 'setLines' | 'deleteLines'> {
-  const setLines: [string, string][] = [];
-  const deleteLines: string[] = [];
-  for (const [id, line] of changes) {
-    if (line === '') {
-      if (lines.delete(id)) deleteLines.push(id);
-    } else if (lines.get(id) !== line) {
-      lines.set(id, line);
-      setLines.push([id, line]);
-    }
+/** The lines of an order, by id; undefined when the text is none of ours. */
+function linesOf(text: string): Map<string, string> | undefined {
+  const lines = new Map<string, string>();
+  let last: string | undefined;
+  for (const part of text === '' ? [] : text.split(';')) {
+    const [, id, line] = /^(-?\d+):(-?\d+:-?\d+)$/.exec(part) ?? [];
+    if (id === undefined || line === undefined || (last !== undefined && !isBefore(last, id)))
+      return undefined;
+    lines.set(id, line);
+    last = id;
   }
-  return {setLines, deleteLines};
+  return lines;
+}
+
+/** Numbers without leading zeros; what has some is longer, and counts as larger. */
+function isBefore(a: string, b: string): boolean {
+  if (a.startsWith('-') !== b.startsWith('-')) return a.startsWith('-');
+  const [low, high] = a.startsWith('-') ? [b, a] : [a, b];
+  return low.length === high.length ? low < high : low.length < high.length;
+}
+
+function byId(lines: ReadonlyMap<string, string>): [string, string][] {
+  return [...lines].sort(([a], [b]) => (isBefore(a, b) ? -1 : 1));
 }
 
 function rowFields({id, row}: Patch, extraNames: readonly string[]): [string, string][] {
@@ -218,9 +236,7 @@ function rowFields({id, row}: Patch, extraNames: readonly string[]): [string, st
 }
 
 function itemFields(lines: ReadonlyMap<string, string>): [string, string][] {
-  const sorted =
-    lines.size > 1 ? [...lines].sort(([a], [b]) => (BigInt(a) < BigInt(b) ? -1 : 1)) : [...lines];
-  const items = sorted.map(([, line]) => {
+  const items = byId(lines).map(([, line]) => {
     const colon = line.indexOf(':');
     return `product_id:${line.slice(0, colon)},quantity:${line.slice(colon + 1)}`;
   });
@@ -231,11 +247,9 @@ function itemFields(lines: ReadonlyMap<string, string>): [string, string][] {
 }
 
 function writeOrder(keys: Keyspace, write: OrderWrite): void {
-  const {orderKey, linesKey, reset, setLines, deleteLines, fields, deleteFields} = write;
-  if (reset) {
-    keys.put(orderKey, undefined);
-    keys.put(linesKey, undefined);
-  }
-  if (deleteLines.length > 0 || setLines.length > 0) keys.changeHash(linesKey, deleteLines, setLines);
+  const {orderKey, linesKey, reset, lines, fields, deleteFields} = write;
+  if (reset) keys.put(orderKey, undefined);
+  if (lines === '') keys.put(linesKey, undefined);
+  else if (lines !== undefined) keys.setString(linesKey, lines);
   if (fields !== undefined) keys.changeHash(orderKey, deleteFields, fields);
 }

@@ -57,8 +57,11 @@ export const MUTANTS: Readonly<Record<string, ApplyFunction>> = {
   'a foreign value is replaced': (keys, key, args) => {
     const {prefix, patches} = readArguments(args);
     for (const {id} of patches) {
-      for (const name of [`${prefix}order:${id}`, `${prefix}order_lines:${id}`]) {
-        if ((keys.get(name)?.type ?? 'hash') !== 'hash') keys.put(name, undefined);
+      for (const [name, type] of [
+        [`${prefix}order:${id}`, 'hash'],
+        [`${prefix}order_lines:${id}`, 'string'],
+      ] as const) {
+        if ((keys.get(name)?.type ?? type) !== type) keys.put(name, undefined);
       }
     }
     return applyChunk(keys, key, args);

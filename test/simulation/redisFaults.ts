@@ -138,7 +138,7 @@ function waysToSpoil({plan, server}: World, orderId: string): Touch[] {
     [orderKey, withField(order.fields, 'total_amount')],
   );
   const lines = server.redis.keys.get(linesKey);
-  if (lines?.type === 'hash') ways.push([linesKey, withField(lines.fields, '3')]);
+  if (lines?.type === 'string') ways.push([linesKey, {type: 'string', text: `${lines.text};foreign`}]);
   return ways;
 }
 

@@ -45,7 +45,7 @@ export function readArguments(args: readonly string[]): ScriptInput {
     const id = reader.text();
     const row = rowOf(reader, extraNames.length);
     itemFields.set(id, reader.pair());
-    return {id, mode: 'upsert', row, lines: reader.pairs(reader.number() / 2)};
+    return {id, mode: 'upsert', row, lines: linesOf(reader.text())};
   });
   const otherPatches = new Reader(others).all(otherCount, (reader): Patch => {
     const [id, mode] = [reader.text(), reader.text() as Patch['mode']];
@@ -113,4 +113,13 @@ function rowOf(reader: Reader, extraColumns: number): NonNullable<Patch['row']> 
     return text.startsWith('+') ? text.slice(1) : null;
   });
   return {user, amount, extra};
+}
+
+/** `line id:product_id:quantity;...` */
+function linesOf(text: string): (readonly [string, string])[] {
+  if (text === '') return [];
+  return text.split(';').map((line) => {
+    const colon = line.indexOf(':');
+    return [line.slice(0, colon), line.slice(colon + 1)] as const;
+  });
 }

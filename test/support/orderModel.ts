@@ -13,9 +13,16 @@ interface Row {
 /** Every key of Redis with its content; hashes and sorted sets as records. */
 export type Content = Record<string, string | Record<string, string>>;
 
+interface Line {
+  readonly product: string;
+  readonly quantity: string;
+}
+
+const NO_LINES: ReadonlyMap<string, Line> = new Map();
+
 export class OrderModel {
   readonly #rows = new Map<string, Row>();
-  readonly #lines = new Map<string, Map<string, {product: string; quantity: string}>>();
+  readonly #lines = new Map<string, Map<string, Line>>();
   readonly #products = new Set<string>();
 
   static of(changes: readonly Change[]): OrderModel {
@@ -34,7 +41,7 @@ export class OrderModel {
       this.#lines.delete(orderId);
     } else if (change.kind === 'line-upserted') {
       const {productId: product, quantity} = change.line;
-      const lines = this.#lines.get(orderId) ?? new Map<string, {product: string; quantity: string}>();
+      const lines = this.#lines.get(orderId) ?? new Map<string, Line>();
       lines.set(change.lineId, {product, quantity});
       this.#lines.set(orderId, lines);
       this.#products.add(product);
@@ -53,14 +60,12 @@ export class OrderModel {
     let units = 0n;
     let revenue = 0n;
     for (const [orderId, lines] of this.#lines) {
-      content[`${prefix}order_lines:${orderId}`] = Object.fromEntries(
-        [...lines].map(([id, {product, quantity}]) => [id, `${product}:${quantity}`]),
-      );
+      content[`${prefix}order_lines:${orderId}`] = byId(lines)
+        .map(([id, {product, quantity}]) => `${id}:${product}:${quantity}`)
+        .join(';');
     }
     for (const [orderId, row] of this.#rows) {
-      const lines = [...(this.#lines.get(orderId) ?? [])].sort(([a], [b]) =>
-        BigInt(a) < BigInt(b) ? -1 : 1,
-      );
+      const lines = byId(this.#lines.get(orderId) ?? NO_LINES);
       const hash: Record<string, string> = {
         id: orderId,
         user_id: row.user,
@@ -91,6 +96,10 @@ export class OrderModel {
     };
     return content;
   }
+}
+
+function byId(lines: ReadonlyMap<string, Line>): [string, Line][] {
+  return [...lines].sort(([a], [b]) => (BigInt(a) < BigInt(b) ? -1 : 1));
 }
 
 /** Members at 0 are not in a sorted set, and an empty set is no key. */

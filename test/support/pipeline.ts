@@ -177,8 +177,14 @@ export class Pipeline {
     return await this.redis.hgetall(`${this.prefix}order:${id}`);
   }
 
+  /** Line id -> `product_id:quantity`. */
   async lines(orderId: string): Promise<Record<string, string>> {
-    return await this.redis.hgetall(`${this.prefix}order_lines:${orderId}`);
+    const text = (await this.redis.get(`${this.prefix}order_lines:${orderId}`)) ?? '';
+    return Object.fromEntries(
+      text === ''
+        ? []
+        : text.split(';').map((line) => [line.replace(/:.*/, ''), line.replace(/^-?\d+:/, '')]),
+    );
   }
 
   async sold(product: string): Promise<string | null> {

@@ -76,10 +76,10 @@ function orderRows(content: Content, id: string): TextRow[] {
 }
 
 function lineRows(content: Content, orderId: string): TextRow[] {
-  const hash = content[`order_lines:${orderId}`] ?? {};
-  if (typeof hash === 'string') return [];
-  return Object.entries(hash).map(([id, line]) => {
-    const [product_id = '', quantity = ''] = line.split(':');
+  const text = content[`order_lines:${orderId}`] ?? '';
+  if (typeof text !== 'string' || text === '') return [];
+  return text.split(';').map((line) => {
+    const [id = '', product_id = '', quantity = ''] = line.split(':');
     return {id, order_id: orderId, product_id, quantity, unit_price: '1.00'};
   });
 }

@@ -10,12 +10,12 @@ const SHOP = {
     {name: 'created_at', type: 'time'},
   ],
 } as const;
-const TEXT = 'v1 topic=shop.order-events partitions=6 decimals=2 columns=status:text,created_at:time';
+const TEXT = 'v2 topic=shop.order-events partitions=6 decimals=2 columns=status:text,created_at:time';
 
 test('the text names everything that shapes the data', () => {
   expect(formatLayout(SHOP)).toBe(TEXT);
   expect(formatLayout({...SHOP, extraColumns: []})).toBe(
-    'v1 topic=shop.order-events partitions=6 decimals=2 columns=',
+    'v2 topic=shop.order-events partitions=6 decimals=2 columns=',
   );
 });
 
@@ -34,8 +34,8 @@ test.each([
 });
 
 test('another form of the data is named', () => {
-  expect(() => requireSameLayout(TEXT.replace('v1', 'v2'), TEXT)).toThrow(
-    /^layout-changed: .*form is "v1", and was "v2"$/,
+  expect(() => requireSameLayout(TEXT.replace('v2', 'v1'), TEXT)).toThrow(
+    /^layout-changed: .*form is "v2", and was "v1"$/,
   );
   expect(() => requireSameLayout('foreign', TEXT)).toThrow(/^partitions-changed: /);
 });

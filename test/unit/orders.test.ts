@@ -10,7 +10,7 @@ interface Fake {
   readonly listed?: Readonly<Record<string, (string | null)[] | undefined>>;
   readonly total?: string;
   /** What the script answers: type and content, of the order and of its lines. */
-  readonly reply?: readonly (readonly [kind: string, flat: readonly string[]])[];
+  readonly reply?: readonly (readonly [kind: string, content: readonly string[] | string])[];
   readonly prefix?: string;
 }
 
@@ -147,15 +147,12 @@ describe('orders list', () => {
 
 describe('orders show', () => {
   const ROW = ['id', '7', 'user_id', '12', 'total_amount', '45.99', 'items_count', '2', 'items', 'x'];
-  const LINES = ['101', '15:3', '99', '10:-1'];
+  const LINES = ['string', '99:10:-1;101:15:3'] as const;
   const show = async (reply: Fake['reply'] & object, {json = false, prefix = ''} = {}): Promise<Printed> =>
     await printed({reply, prefix}, async (on) => await ordersShow({id: '7', json}, on));
 
   test('prints the hash and its lines, by the number of their id', async () => {
-    const found = await show([
-      ['hash', [...ROW, 'note', 'two\nlines\t\u001b[31m']],
-      ['hash', LINES],
-    ]);
+    const found = await show([['hash', [...ROW, 'note', 'two\nlines\t\u001b[31m']], LINES]);
     expect(found).toMatchObject({exitCode: 0, notes: []});
     expect(found.lines).toEqual([
       'id            7',
@@ -172,13 +169,7 @@ describe('orders show', () => {
   });
 
   test('as JSON', async () => {
-    const found = await show(
-      [
-        ['hash', ROW],
-        ['hash', LINES],
-      ],
-      {json: true},
-    );
+    const found = await show([['hash', ROW], LINES], {json: true});
     expect(found).toMatchObject({exitCode: 0, notes: []});
     expect(found.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
       {
@@ -193,18 +184,19 @@ describe('orders show', () => {
   });
 
   const NOTHING = ['none', []] as const;
+  const NO_LINES = ['none', ''] as const;
 
   test('an order that is not there: one sentence, exit 3', async () => {
-    expect(await show([NOTHING, NOTHING])).toMatchObject({
+    expect(await show([NOTHING, NO_LINES])).toMatchObject({
       ...{exitCode: 3, lines: [], notes: ['order 7: not found in Redis']},
     });
-    expect(await show([NOTHING, NOTHING], {json: true})).toMatchObject({
+    expect(await show([NOTHING, NO_LINES], {json: true})).toMatchObject({
       ...{exitCode: 3, lines: ['{"found":false,"id":"7"}'], notes: []},
     });
   });
 
   test('lines without their order are shown, and why they may be there', async () => {
-    const found = await show([NOTHING, ['hash', ['71', '10:2']]], {prefix: 'shop:'});
+    const found = await show([NOTHING, ['string', '71:10:2']], {prefix: 'shop:'});
     expect(found).toMatchObject({
       exitCode: 3,
       lines: ['line  product_id  quantity', '  71          10         2'],
@@ -212,23 +204,23 @@ describe('orders show', () => {
         'order 7: not found in Redis; shop:order_lines:7 holds 1 line: lines are kept for an order whose row has not come yet',
       ],
     });
-    const json = await show([NOTHING, ['hash', ['71', '10:2']]], {json: true});
+    const json = await show([NOTHING, ['string', '71:10:2']], {json: true});
     expect(json).toMatchObject({
       ...{exitCode: 3, notes: []},
       lines: ['{"found":false,"id":"7","lines":[{"id":"71","product_id":"10","quantity":"2"}]}'],
     });
   });
 
-  test('lines that do not fit the row, or say nothing, are told', async () => {
+  test('lines that do not fit the row are told', async () => {
     const found = await show([
       ['hash', ROW],
-      ['hash', ['x', 'foreign', '71', '10:1', '9007199254740993', '1:1']],
+      ['string', '-5:3:1;71:10:1;9007199254740993:1:1'],
     ]);
     expect(found.lines.slice(-4)).toEqual([
-      'line              product_id    quantity',
-      '              71            10         1',
-      '9007199254740993             1         1',
-      'x                 (unreadable)',
+      'line              product_id  quantity',
+      '              -5           3         1',
+      '              71          10         1',
+      '9007199254740993           1         1',
     ]);
     expect([found.exitCode, found.notes]).toEqual([
       0,
@@ -239,13 +231,20 @@ describe('orders show', () => {
   });
 
   test.each([
-    [[['list', []], NOTHING] as const, 'order:7 is a list, not a hash'],
+    [[['list', []], NO_LINES] as const, 'order:7 is a list, not a hash'],
     [
       [
         ['hash', ROW],
-        ['string', []],
+        ['hash', ''],
       ] as const,
-      'order_lines:7 is a string, not a hash',
+      'order_lines:7 is a hash, not a string',
+    ],
+    [
+      [
+        ['hash', ROW],
+        ['string', '71:10'],
+      ] as const,
+      'order_lines:7 holds a line that cannot be read',
     ],
   ])('something else under its keys %j is refused by name', async (reply, detail) => {
     await expect(show(reply)).rejects.toMatchObject({kind: 'read-model-corrupt', detail});

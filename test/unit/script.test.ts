@@ -77,7 +77,7 @@ test('arguments come in the order that the header gives', () => {
     [5, 150, 1],
     [
       ...['2', '8', '1.50', '+paid', '-', '2', 'product_id:21,quantity:4;product_id:21,quantity:1'],
-      ...[4, '31', '21:1', '30', '21:4'],
+      '30:21:4;31:21:1',
     ],
     ['t:0:7', '{}'],
     ['t:0:1', 't:0:2'],

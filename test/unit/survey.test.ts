@@ -34,6 +34,7 @@ function redisWith(keys: readonly string[]): RedisHost {
     getAll: async (names) => await Promise.resolve(names.map(() => '3')),
     scores: async (_key, members) => await Promise.resolve(members.map(() => '500')),
     hash: async () => await Promise.resolve(totals),
+    texts: async (names) => await Promise.resolve(names.map(() => null)),
     hashes: async (names) =>
       await Promise.resolve(
         names.map((name) => {

@@ -4,20 +4,27 @@ import {compareProducts, compareTotals, compareUsers, minorUnits, sumsOf} from '
 
 const keys = keysWithPrefix('');
 
+/** Undefined for a key that is no string. */
+type Texts = Record<string, string | undefined>;
+
 function host({
   strings = {},
   scores = {},
   hashes = {},
+  texts = {},
 }: {
   strings?: Record<string, string>;
   scores?: Record<string, string>;
   hashes?: Record<string, Record<string, string> | undefined>;
+  texts?: Texts;
 }) {
   return {
     getAll: async (names: readonly string[]) =>
       await Promise.resolve(names.map((name) => strings[name] ?? null)),
     scores: async (_key: string, members: readonly string[]) =>
       await Promise.resolve(members.map((member) => scores[member] ?? null)),
+    texts: async (names: readonly string[]) =>
+      await Promise.resolve(names.map((name) => (Object.hasOwn(texts, name) ? texts[name] : null))),
     hash: async (key: string) => await Promise.resolve(hashes[key] ?? {}),
     hashes: async (names: readonly string[]) =>
       await Promise.resolve(names.map((name) => (Object.hasOwn(hashes, name) ? hashes[name] : {}))),
@@ -112,10 +119,14 @@ test('an order as the live path would write it, with its lines by number and its
   ]);
   const items = 'product_id:8,quantity:2;product_id:7,quantity:1';
   const hash = {id: '1', user_id: '5', total_amount: '45.99', items_count: '2', items, status: 'paid'};
-  const right = {'order:1': hash, 'order_lines:1': {9: '8:2', 10: '7:1'}};
+  const right = {'order:1': hash};
+  const rightLines: Texts = {'order_lines:1': '9:8:2;10:7:1'};
   const settings = {keys, extraColumns: ['status', 'note']};
-  const compare = async (hashes: Record<string, Record<string, string> | undefined>): Promise<string[]> =>
-    [...(await compareOrders(host({hashes}), source, settings)).values()]
+  const compare = async (
+    hashes: Record<string, Record<string, string> | undefined>,
+    texts = rightLines,
+  ): Promise<string[]> =>
+    [...(await compareOrders(host({hashes, texts}), source, settings)).values()]
       .flat()
       .map(
         ({kind, key, field, expected, found}) =>
@@ -128,8 +139,16 @@ test('an order as the live path would write it, with its lines by number and its
     fault,
   ]);
   expect(await compare({...right, 'order:1': {}})).toEqual(['order-missing order:1  a hash -', fault]);
-  expect(await compare({...right, 'order_lines:2': {1: '1:1'}})).toEqual([
-    'order-ghost order_lines:2  - a hash',
+  const withLines = async (texts: Texts): Promise<string[]> =>
+    await compare(right, {...rightLines, ...texts});
+  expect(await withLines({'order_lines:2': '1:1:1'})).toEqual(['order-ghost order_lines:2  - a text', fault]);
+  expect(await compare(right, {})).toEqual(['order-missing order_lines:1  a text -', fault]);
+  expect(await withLines({'order_lines:1': '10:7:1;9:8:2'})).toEqual([
+    'order-differs order_lines:1  9:8:2;10:7:1 10:7:1;9:8:2',
+    fault,
+  ]);
+  expect(await withLines({'order_lines:2': undefined})).toEqual([
+    'order-differs order_lines:2  a text another type',
     fault,
   ]);
   expect(await compare({...right, 'order:4': undefined})).toEqual([

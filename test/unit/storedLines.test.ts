@@ -1,0 +1,43 @@
+import fc from 'fast-check';
+import {formatLines, isIdBefore, parseLines} from '../../src/storedLines.js';
+
+const id = fc.bigInt().map(String);
+const lines = fc
+  .uniqueArray(id)
+  .map((ids) => ids.sort((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1)))
+  .chain((ids) => fc.tuple(...ids.map((one) => fc.tuple(fc.constant(one), id, id))));
+
+test('what is written is read again, at any size (I8)', () => {
+  fc.assert(
+    fc.property(lines, (all) => {
+      const text = formatLines(all.map(([one, productId, quantity]) => [one, {productId, quantity}]));
+      expect(parseLines(text)).toEqual(
+        all.map(([one, productId, quantity]) => ({id: one, productId, quantity})),
+      );
+    }),
+  );
+});
+
+test('ids stand in the order of their numbers', () => {
+  fc.assert(
+    fc.property(id, id, (a, b) => {
+      expect(isIdBefore(a, b)).toBe(BigInt(a) < BigInt(b));
+    }),
+  );
+});
+
+test.each([
+  'x',
+  '1',
+  '1:2',
+  '1:2:3:4',
+  '1:2:3;',
+  ';1:2:3',
+  '1:2:3,2:2:3',
+  '2:1:1;1:1:1',
+  '1:1:1;1:1:1',
+  '1:2:x',
+  ' 1:2:3',
+])('%j is none of ours', (text) => {
+  expect(parseLines(text)).toBeUndefined();
+});
