@@ -1,9 +1,10 @@
 /** Replays the same topic with every contender, in turns, for several rounds, and checks what each one leaves in Redis. */
 import {Redis} from 'ioredis';
 import type {StackEnv} from '../stack/environment.js';
-import {CONTENDERS, type Contender} from './contender.js';
+import {contenders, type Contender} from './contender.js';
 import type {Ran, Replay} from './contenders.js';
 import {ExpectedShop, type Verdict} from './expected.js';
+import type {RedisBenchmark} from './redisBenchmark.js';
 import {endsAfter, fillTopic, type FilledTopic} from './topic.js';
 import type {Form} from './debezium.js';
 import type {ShopPlan} from './shop.js';
@@ -27,11 +28,12 @@ export interface Result {
 export interface Comparison {
   readonly plan: ShopPlan;
   readonly rounds: number;
+  readonly redisBenchmark: RedisBenchmark | undefined;
 }
 
 export async function compare(
   env: StackEnv,
-  {plan, rounds}: Comparison,
+  {plan, rounds, redisBenchmark}: Comparison,
   tell: (line: string) => void,
 ): Promise<Result[]> {
   const topics = new Map<Form, FilledTopic>();
@@ -40,12 +42,13 @@ export async function compare(
     topics.set(form, await fillTopic(env.kafka.brokers, form, plan));
   }
   const redis = new Redis(env.redis.url);
-  const results = CONTENDERS.map(({name, form, share}): Result => ({
+  const all = contenders(redisBenchmark);
+  const results = all.map(({name, form, share}): Result => ({
     ...{name, form, events: Math.round(plan.events * share), rounds: []},
   }));
   try {
     for (let round = 1; round <= rounds; round++) {
-      for (const [index, contender] of CONTENDERS.entries()) {
+      for (const [index, contender] of all.entries()) {
         const topic = topics.get(contender.form);
         const result = results[index];
         if (topic === undefined || result === undefined) continue;

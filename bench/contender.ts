@@ -2,6 +2,7 @@
 import {runConsumer, runWorkers, type Ran, type Replay} from './contenders.js';
 import type {Form} from './debezium.js';
 import type {Scope} from './expected.js';
+import {runRedisBenchmark, type RedisBenchmark} from './redisBenchmark.js';
 
 export interface Contender {
   readonly name: string;
@@ -21,8 +22,17 @@ function ours(workers: number, form: Form): Contender {
   return {name, form, share: 1, writes: EVERYTHING, run: async (replay) => await runWorkers(workers, replay)};
 }
 
-/** In the order of the table. */
-export const CONTENDERS: readonly Contender[] = [
+/** In the order of the table; without the last one where there is no redis-benchmark. */
+export function contenders(tool: RedisBenchmark | undefined): readonly Contender[] {
+  if (tool === undefined) return CONTENDERS;
+  const run = async (replay: Replay): Promise<Ran> => await runRedisBenchmark(tool, replay);
+  return [
+    ...CONTENDERS,
+    {name: 'ceiling: redis-benchmark', form: 'compact', share: 1, writes: undefined, run},
+  ];
+}
+
+const CONTENDERS: readonly Contender[] = [
   {
     ...{name: 'one awaited command at a time', form: 'compact', share: 0.05, writes: ORDERS_ONLY},
     run: async (replay) => await runConsumer('awaited', replay),

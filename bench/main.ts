@@ -8,6 +8,7 @@ import {EXIT_CODE, messageOf, StackError} from '../stack/stackError.js';
 import {compare, type Result} from './compare.js';
 import {latency, latencyTable} from './latency.js';
 import {barPlot, type Bar} from './plot.js';
+import {findRedisBenchmark} from './redisBenchmark.js';
 import {scale, scaleTable} from './scale.js';
 import {median, tableOf} from './table.js';
 
@@ -107,7 +108,8 @@ async function onStack({what, events, rounds, mode, keep}: Options): Promise<num
         return report(what, {rows}, scaleTable(rows));
       }
       case 'compare': {
-        const results = await compare(stack.env, {plan, rounds}, tell);
+        const redisBenchmark = stack.mode === 'native' ? await findRedisBenchmark(tell) : undefined;
+        const results = await compare(stack.env, {plan, rounds, redisBenchmark}, tell);
         report(what, {plan, results}, tableOf(results));
         writeFileSync(
           'bench/results/compare.svg',
