@@ -34,6 +34,8 @@ export interface ChunkRules {
 export interface FinishedChunk {
   readonly reduction: Reduction;
   readonly quarantine: ReadonlyMap<string, string>;
+  /** Why each of these was set aside. */
+  readonly quarantinedKinds: readonly ErrorKind[];
   readonly end: Position;
   readonly outcomes: Outcomes;
   readonly newestSourceMs: number | null;
@@ -44,6 +46,7 @@ export class ChunkBuilder {
   readonly #rules: ChunkRules;
   readonly #reducer = new Reducer();
   readonly #quarantine = new Map<string, string>();
+  readonly #quarantinedKinds: ErrorKind[] = [];
   readonly #outcomes = noOutcomes();
   #newestSourceMs: number | null = null;
   #last: LogRecord | undefined;
@@ -94,6 +97,7 @@ export class ChunkBuilder {
     return {
       reduction: this.#reducer.reduction(),
       quarantine: this.#quarantine,
+      quarantinedKinds: this.#quarantinedKinds,
       end: positionAfter(this.#last),
       outcomes: this.#outcomes,
       newestSourceMs: this.#newestSourceMs,
@@ -113,6 +117,7 @@ export class ChunkBuilder {
     if (!this.#rules.limit.admit(offset)) {
       throw new ProjectorError('quarantine-flood', `${detail} (${kind}; QUARANTINE_MAX is reached)`);
     }
+    this.#quarantinedKinds.push(kind);
     this.#quarantine.set(
       entryName(topic, partition, offset),
       formatEntry({

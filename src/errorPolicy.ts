@@ -32,6 +32,11 @@ export const EXIT = {
 
 export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'config-invalid': {next: 'halt', exitCode: EXIT.usage, advice: 'Correct the settings named above.'},
+  'http-unavailable': {
+    next: 'halt',
+    exitCode: EXIT.usage,
+    advice: 'Set HTTP_PORT to a free port, to 0 for any, or to off.',
+  },
   usage: {next: 'halt', exitCode: EXIT.usage, advice: 'See `projector --help`.'},
   'redis-unreachable': {
     next: 'wait',

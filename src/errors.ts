@@ -6,6 +6,7 @@
 export type ErrorKind =
   | 'config-invalid'
   | 'usage'
+  | 'http-unavailable'
   | 'redis-unreachable'
   | 'redis-denied'
   | 'redis-evicts'

@@ -20,6 +20,7 @@ import {asProjectorError, type ProjectorError} from './errors.js';
 import type {EventLog, LogBatch, LogRecord} from './eventLog.js';
 import {Backoff, Signal, type Clock} from './lifecycle.js';
 import {formatPosition, NO_POSITION, parsePosition} from './position.js';
+import type {WorkerObserver} from './observer.js';
 import {QuarantineLimit, type QuarantineSettings} from './quarantine/limit.js';
 import {SpoiledOrders} from './spoiledOrders.js';
 import {Ledger, noOutcomes, recordsOf, type Tally} from './tally.js';
@@ -47,6 +48,7 @@ export interface PartitionDeps {
   /** Names of records that were set aside. */
   readonly quarantined: (names: readonly string[]) => void;
   readonly failpoint: Failpoint;
+  readonly observer: WorkerObserver;
 }
 
 /** How often a full queue lets its batch keep the membership alive. */
@@ -72,6 +74,10 @@ export class Partition {
   readonly #limit: QuarantineLimit;
   readonly #spoiled = new SpoiledOrders();
   readonly #backoff = new Backoff(50, 1_000);
+  /** It waits for its servers to tell where to start. */
+  #isAnchoring = true;
+  /** When it last got further. */
+  #movedMs = 0;
 
   constructor(number: number, settings: PartitionSettings, deps: PartitionDeps) {
     this.number = number;
@@ -92,6 +98,11 @@ export class Partition {
     if (this.#chain === undefined || !this.#chain.isIdle || this.#chain.broken !== undefined)
       return undefined;
     return this.#chain.tail;
+  }
+
+  /** For how long it has got no further, with records to apply; 0 while it waits for something else. */
+  stuckMs(nowMs: number): number {
+    return this.#isAnchoring || !this.#hasWork() ? 0 : Math.max(0, nowMs - this.#movedMs);
   }
 
   /** Throws `counts-differ` when a record was passed over, or counted twice (I6). */
@@ -125,6 +136,7 @@ export class Partition {
     }
     this.#deps.failpoint('after-fetch');
     this.#expectedFetch = batch.nextOffset;
+    if (!this.#hasWork()) this.#moved();
     this.#queue.push(batch.records);
     this.#signal.wake();
     while (this.#queue.isFull && !this.#hasEnded() && this.#reanchorReason === undefined) {
@@ -161,6 +173,7 @@ export class Partition {
   /** Resolves with the stored position text once the log is told where to start; undefined when the partition ended. */
   async #anchor(): Promise<string | undefined> {
     const {log, clock, dependency} = this.#deps;
+    this.#isAnchoring = true;
     this.#expectedFetch = undefined;
     this.#reanchorReason = undefined;
     this.#queue.clear();
@@ -222,6 +235,8 @@ export class Partition {
     };
     const chain = new ApplyChain({apply}, stored, () => this.#wakeAll());
     this.#chain = chain;
+    this.#isAnchoring = false;
+    this.#moved();
     const appliedBefore = this.#appliedNext;
     try {
       while (!this.#hasEnded() && this.#reanchorReason === undefined && chain.broken === undefined) {
@@ -232,6 +247,14 @@ export class Partition {
       await chain.settle();
     }
     this.#afterBreak(chain, this.#appliedNext !== appliedBefore);
+  }
+
+  #hasWork(): boolean {
+    return !this.#queue.isEmpty || this.#chain?.isIdle === false;
+  }
+
+  #moved(): void {
+    this.#movedMs = this.#deps.clock.nowMs();
   }
 
   /** Halts on what cannot pass, and tells why the partition anchors again. */
@@ -248,7 +271,7 @@ export class Partition {
       this.#spoiled.add(broken.orderId, broken.what, before);
     }
     if (this.#hasEnded()) return;
-    this.#ledger.rewound();
+    this.#ledger.rewound({isRefused: broken?.kind === 'refused'});
     if (broken?.kind === 'failed') return;
     const found = broken?.kind === 'spoiled' ? broken.what : 'Redis holds another position';
     // A refusal is told before a doubt that came with it: it shows that someone else writes.
@@ -312,6 +335,8 @@ export class Partition {
 
   async #sendChunk(chain: ApplyChain, chunk: FinishedChunk, release: () => void): Promise<void> {
     const {reduction, quarantine, end, outcomes, newestSourceMs} = chunk;
+    const {clock, observer} = this.#deps;
+    const sentMs = clock.nowMs();
     await chain.send({
       reduction,
       quarantine,
@@ -320,7 +345,10 @@ export class Partition {
         this.#deps.failpoint('after-apply');
         this.#appliedNext = end.nextOffset;
         this.#ledger.enter(outcomes, newestSourceMs);
+        this.#moved();
+        observer.chunkApplied({durationMs: clock.nowMs() - sentMs, records: recordsOf(outcomes)});
         if (quarantine.size > 0) this.#deps.quarantined([...quarantine.keys()]);
+        for (const kind of chunk.quarantinedKinds) observer.recordQuarantined(kind);
         this.#spoiled.forgetBefore(end.nextOffset);
         this.#wellAgain();
       },

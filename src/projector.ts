@@ -13,6 +13,8 @@ import {requireSamePartitions} from './consume/start.js';
 import type {EventLog, LogBatch, LogRange, LogRecord} from './eventLog.js';
 import type {Clock} from './lifecycle.js';
 import {Troubles} from './observe/troubles.js';
+import type {PartitionView, RunningView} from './observe/view.js';
+import {NO_OBSERVER, type WorkerObserver} from './observer.js';
 import {Partition, type PartitionSettings} from './partition.js';
 import {emptyTally, type Tally} from './tally.js';
 
@@ -38,9 +40,12 @@ export interface ProjectorDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly failpoint: Failpoint;
+  readonly observer?: WorkerObserver;
 }
 
 const POSITION_WATCH = 'position watch';
+/** How long a Redis that is away, or that went back, is unnoticed at most while no record comes. */
+const WATCH_MS = 2_000;
 
 export class Projector {
   readonly tally: Tally = emptyTally();
@@ -50,16 +55,20 @@ export class Projector {
   #partitions = new Map<number, Partition>();
   #running = new Set<Promise<void>>();
   #failure: ProjectorError | undefined;
-  #isAcking = false;
   #isAckOverdue = false;
   /** What Kafka was told last. */
   #acked: ReadonlyMap<number, bigint> = new Map();
   readonly #troubles: Troubles;
+  /** How often partitions were given or taken. */
+  #rebalances = 0;
+  #isKafkaUp = false;
+  /** Of the log, at the last look. */
+  #ranges: ReadonlyMap<number, LogRange> = new Map();
 
   constructor(settings: ProjectorSettings, deps: ProjectorDeps) {
     this.#settings = settings;
     this.#deps = deps;
-    this.#troubles = new Troubles(deps.logger);
+    this.#troubles = new Troubles(deps.logger, () => deps.clock.nowMs());
   }
 
   /** Works until `stop` is called. Rejects with the ProjectorError that halted it, after draining. */
@@ -69,11 +78,19 @@ export class Projector {
       assigned: (partitions) => this.#assigned(partitions),
       batch: async (batch, keepAlive) => await this.#batch(batch, keepAlive),
       doubted: (partition, reason) => this.#partitions.get(partition)?.reanchor(reason),
-      connection: (state, reason) => logger[state === 'up' ? 'info' : 'warn']({reason}, `Kafka is ${state}`),
+      connection: (state, reason) => {
+        this.#isKafkaUp = state === 'up';
+        logger[state === 'up' ? 'info' : 'warn']({reason}, `Kafka is ${state}`);
+      },
       failed: (error) => this.#fail(error),
     });
     started.catch((error: unknown) => this.#fail(error));
-    void this.#every(this.#settings.ackIntervalMs, async () => await this.#tend());
+    const {ackIntervalMs} = this.#settings;
+    const watchMs = Math.min(ackIntervalMs, WATCH_MS);
+    void this.#every(watchMs, async () => await this.#watch());
+    // With Kafka away these take as long as that.
+    void this.#every(watchMs, async () => await this.#lookAtLog());
+    void this.#every(ackIntervalMs, async () => await this.#ack());
     void this.#every(this.#settings.summaryIntervalMs, () => {
       this.#summarize();
       return Promise.resolve();
@@ -89,8 +106,38 @@ export class Projector {
     this.#stop.abort();
   }
 
+  /** What it knows anyway; asks nobody. */
+  get view(): RunningView {
+    const nowMs = this.#deps.clock.nowMs();
+    const troubles = this.#troubles.now;
+    const going = troubles.length > 0 || !this.#isKafkaUp ? 'waiting' : 'running';
+    return {
+      state: this.#failure !== undefined ? 'halted' : this.#isStopping() ? 'draining' : going,
+      hasJoined: this.#rebalances > 0,
+      isKafkaUp: this.#isKafkaUp,
+      partitions: [...this.#partitions.values()].map((partition) => this.#partitionView(partition, nowMs)),
+      rebalances: this.#rebalances,
+      tally: this.tally,
+      troubles,
+      errors: this.#troubles.errors,
+    };
+  }
+
+  #partitionView(partition: Partition, nowMs: number): PartitionView {
+    const position = partition.appliedNext ?? null;
+    const range = this.#ranges.get(partition.number);
+    const lag = position === null || range === undefined ? null : range.high - position;
+    return {
+      ...{partition: partition.number, position, committed: this.#acked.get(partition.number) ?? null},
+      ...{start: range?.low ?? null, end: range?.high ?? null},
+      lagRecords: lag === null ? null : lag > 0n ? lag : 0n,
+      stuckMs: partition.stuckMs(nowMs),
+    };
+  }
+
   #assigned(partitions: readonly number[]): void {
     if (this.#isStopping()) return;
+    this.#rebalances++;
     for (const partition of this.#partitions.values()) {
       partition.end();
       if (!partitions.includes(partition.number)) this.#troubles.forget(`partition ${partition.number}`);
@@ -107,7 +154,7 @@ export class Projector {
   }
 
   #newPartition(number: number): Partition {
-    const {log, model, decode, clock, logger, failpoint} = this.#deps;
+    const {log, model, decode, clock, logger, failpoint, observer} = this.#deps;
     return new Partition(number, this.#settings, {
       log,
       model,
@@ -116,6 +163,7 @@ export class Projector {
       tally: this.tally,
       dependency: (error) => this.#troubles.tell(`partition ${number}`, error),
       failpoint,
+      observer: observer ?? NO_OBSERVER,
       quarantined: (records) => logger.warn({records}, 'records set aside: see `projector dlq show`'),
       rewound: (partition, reason) => logger.warn({partition, reason}, 'reading the position again'),
     });
@@ -125,8 +173,8 @@ export class Projector {
     await this.#partitions.get(batch.partition)?.deliver(batch, keepAlive);
   }
 
-  /** Acks to Kafka, and looks whether someone moved a position while no record came (a restored or flushed Redis). */
-  async #tend(): Promise<void> {
+  /** Looks whether someone moved a position while no record came (a restored or flushed Redis), and whether Redis is there. */
+  async #watch(): Promise<void> {
     const {model} = this.#deps;
     const resting = [...this.#partitions.values()].map((partition) => ({
       partition,
@@ -145,10 +193,6 @@ export class Projector {
       if (ERROR_POLICY[failure.kind].next === 'halt') this.#fail(failure);
       else this.#troubles.tell(POSITION_WATCH, failure);
     }
-    // One ack at a time, and nobody waits for it: with Kafka away it takes as long as that.
-    if (this.#isAcking) return;
-    this.#isAcking = true;
-    void this.#ack().finally(() => (this.#isAcking = false));
   }
 
   async #ack(): Promise<void> {
@@ -163,16 +207,26 @@ export class Projector {
         failpoint('after-ack');
         this.#acked = offsets;
       }
-      const ranges = await log.ranges();
-      requireSamePartitions(this.#settings.partitions, ranges.size, this.#settings.topic);
-      this.#compareWithLog(offsets, ranges);
       this.#isAckOverdue = false;
     } catch (error) {
-      const failure = asProjectorError(error);
-      if (failure.kind === 'partitions-changed') this.#fail(failure);
       // Acks are for lag tools; the next one carries the same news.
-      else if (!this.#isAckOverdue) logger.info({reason: messageOf(error)}, 'Kafka did not take the ack');
+      if (!this.#isAckOverdue) logger.info({reason: messageOf(error)}, 'Kafka did not take the ack');
       this.#isAckOverdue = true;
+    }
+  }
+
+  /** How far the log goes, and whether it still holds what was read. */
+  async #lookAtLog(): Promise<void> {
+    const offsets = this.#appliedOffsets();
+    try {
+      const ranges = await this.#deps.log.ranges();
+      requireSamePartitions(this.#settings.partitions, ranges.size, this.#settings.topic);
+      this.#ranges = ranges;
+      this.#compareWithLog(offsets, ranges);
+    } catch (error) {
+      const failure = asProjectorError(error);
+      // Whatever else it is, whoever fetches and acks meets it too, and tells.
+      if (failure.kind === 'partitions-changed') this.#fail(failure);
     }
   }
 

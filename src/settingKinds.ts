@@ -28,6 +28,11 @@ export const whole = (min: number, max: number): z.ZodType<number> =>
     .regex(/^\d{1,15}$/, `a whole number from ${min} to ${max}`)
     .transform(Number)
     .refine((value) => value >= min && value <= max, `a whole number from ${min} to ${max}`);
+export const portOrOff = z
+  .string()
+  .regex(/^(?:\d{1,5}|off)$/, 'a port from 0 to 65535, or off')
+  .refine((value) => value === 'off' || Number(value) <= 65_535, 'a port from 0 to 65535, or off')
+  .transform((value) => (value === 'off' ? ('off' as const) : Number(value)));
 export const brokers = list.refine(
   (items) => items.every((item) => /^[^\s:/]+:\d{1,5}$/.test(item)),
   'a comma-separated list of host:port',

@@ -4,7 +4,17 @@
  */
 import {z} from 'zod';
 import {SASL_MECHANISMS} from './clients/kafka.js';
-import {brokers, columnName, extraColumns, failpointPlan, text, url, whole, yesNo} from './settingKinds.js';
+import {
+  brokers,
+  columnName,
+  extraColumns,
+  failpointPlan,
+  portOrOff,
+  text,
+  url,
+  whole,
+  yesNo,
+} from './settingKinds.js';
 
 export interface Setting<T> {
   readonly env: string;
@@ -88,6 +98,35 @@ export const SETTINGS = {
     example: 'info',
     desc: 'There is no line per record on any level.',
     basic: true,
+  },
+  httpPort: {
+    env: 'HTTP_PORT',
+    schema: portOrOff,
+    default: '9464',
+    example: '0',
+    desc: 'Probes, metrics and status of a worker; 0 for any free port, off for none.',
+    basic: true,
+  },
+  httpHost: {
+    env: 'HTTP_HOST',
+    schema: text,
+    default: '127.0.0.1',
+    example: '0.0.0.0',
+    desc: 'Where they are listened for. There is no password: open it to your own network only.',
+  },
+  hasExporterSeries: {
+    env: 'METRICS_KAFKA_EXPORTER',
+    schema: yesNo,
+    default: 'false',
+    example: 'true',
+    desc: 'Also kafka_consumergroup_*, as kafka_exporter names them, for dashboards that are there already.',
+  },
+  liveTimeoutMs: {
+    env: 'LIVE_TIMEOUT_MS',
+    schema: whole(1_000, 600_000),
+    default: '60000',
+    example: '60000',
+    desc: 'A partition that gets no further for so long, with records to apply, fails /livez.',
   },
   clientId: {
     env: 'KAFKA_CLIENT_ID',

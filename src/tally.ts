@@ -20,6 +20,8 @@ export interface Tally extends Outcomes {
   consumed: number;
   /** Times that a partition had to read its position again: refusals, lost replies, roll-backs. */
   rewinds: number;
+  /** Those of them that found another position in Redis: someone else had written, or Redis had gone back. */
+  refusals: number;
   /** Time of the newest applied record in its database, ms since 1970. */
   newestSourceMs: number | null;
 }
@@ -29,7 +31,7 @@ export function noOutcomes(): Outcomes {
 }
 
 export function emptyTally(): Tally {
-  return {consumed: 0, ...noOutcomes(), rewinds: 0, newestSourceMs: null};
+  return {consumed: 0, ...noOutcomes(), rewinds: 0, refusals: 0, newestSourceMs: null};
 }
 
 /** How many records these outcomes are. */
@@ -72,8 +74,9 @@ export class Ledger {
     }
   }
 
-  rewound(): void {
+  rewound({isRefused}: {readonly isRefused: boolean}): void {
     this.#tally.rewinds++;
+    if (isRefused) this.#tally.refusals++;
   }
 
   /** Throws `counts-differ` when a record has no outcome, or more than one. `settled`: nothing may be pending now. */

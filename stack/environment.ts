@@ -42,6 +42,8 @@ export function workerVariables(env: StackEnv): Record<string, string> {
     REDIS_URL: env.redis.url,
     MYSQL_URL: `mysql://${login}@${host}:${port}/${encodeURIComponent(database)}`,
     CONNECT_URL: env.connect.url,
+    // Many workers on one machine; the log of each tells its port.
+    HTTP_PORT: '0',
   };
 }
 

@@ -1,5 +1,4 @@
 /** The command line: arguments to commands, errors to one line and an exit code. */
-import {readFileSync} from 'node:fs';
 import {Command, CommanderError} from 'commander';
 import {readConfig, type Environment} from '../config.js';
 import {ERROR_POLICY, EXIT} from '../errorPolicy.js';
@@ -12,6 +11,7 @@ import {addReadCommands} from './readCommands.js';
 import {addReplaceCommands} from './replaceCommands.js';
 import {run} from './run.js';
 import {addVerifyCommand} from './verifyCommand.js';
+import {version} from './version.js';
 
 /** Runs one command; resolves with the exit code, never rejects. */
 export async function main(
@@ -89,11 +89,4 @@ function muteKnownWarning(): void {
     if (warning.name !== 'TimeoutNegativeWarning')
       process.stderr.write(`${warning.name}: ${warning.message}\n`);
   });
-}
-
-function version(): string {
-  const {version: text} = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  ) as {version: string};
-  return text;
 }

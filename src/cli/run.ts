@@ -10,11 +10,17 @@ import {asProjectorError, type ProjectorError} from '../errors.js';
 import {failpoint, noFailpoint, type FailpointAction} from '../failpoints.js';
 import {systemClock} from '../lifecycle.js';
 import type {Logger} from 'pino';
+import {HttpServer} from '../observe/http.js';
 import {createLogger} from '../observe/log.js';
+import {Metrics} from '../observe/metrics.js';
+import {Monitor} from '../observe/monitor.js';
+import {routesOf} from '../observe/routes.js';
+import type {WorkerObserver} from '../observer.js';
 import {Projector} from '../projector.js';
 import {retentionWarning} from '../upstream/connector.js';
 import {reachReadModel, type Reached} from './reach.js';
 import {untilReachable} from './start.js';
+import {version} from './version.js';
 
 /** How long the failpoint `block` lets the event loop stand still. */
 const BLOCK_MS = 15_000;
@@ -27,11 +33,18 @@ export async function run(config: RunConfig): Promise<number> {
   const redis = new RedisClient({url: config.redisUrl, timeoutMs: config.redisTimeoutMs});
   const stopping = new AbortController();
   const events = processEvents(() => stopping.abort(), logger);
+  const {topic, groupId: group} = config;
+  const monitor = new Monitor({version: version(), group, topic}, logger, () => systemClock.nowMs());
+  const {hasExporterSeries} = config;
+  const metrics = new Metrics({view: () => monitor.view, topic, hasExporterSeries});
+  let http: HttpServer | undefined;
   try {
-    const reached = reachEverything(config, {redis, logger});
+    http = await serve(config, {monitor, metrics, logger});
+    const reached = reachEverything(config, {redis, logger, monitor});
     const reachedModel = await Promise.race([reached, aborted(stopping.signal)]);
     if (reachedModel === undefined || stopping.signal.aborted) return EXIT.ok;
-    const projector = newProjector(config, {...reachedModel, logger});
+    const projector = newProjector(config, {...reachedModel, logger, observer: metrics});
+    monitor.watch(projector);
     stopping.signal.addEventListener('abort', () => projector.stop());
     logger.info({redis: redis.address, brokers: config.brokers}, 'worker starts');
     await projector.run();
@@ -40,17 +53,33 @@ export async function run(config: RunConfig): Promise<number> {
   } catch (error) {
     return fatal(error, logger);
   } finally {
+    await http?.close();
     events.remove();
     redis.close();
   }
 }
 
+/** Probes and metrics, from before the first wait for a server on. */
+async function serve(
+  config: RunConfig,
+  {monitor, metrics, logger}: {monitor: Monitor; metrics: Metrics; logger: Logger},
+): Promise<HttpServer | undefined> {
+  const {httpHost: host, httpPort, liveTimeoutMs, redisTimeoutMs} = config;
+  if (httpPort === 'off') return undefined;
+  // A script that Redis does not answer is given up after its own time, and that is no standing still.
+  const stuckMsMax = Math.max(liveTimeoutMs, 2 * redisTimeoutMs);
+  const server = new HttpServer(routesOf({view: () => monitor.view, metrics, stuckMsMax}));
+  const port = await server.listen(host, httpPort);
+  logger.info({host, port}, 'probes and metrics');
+  return server;
+}
+
 /** Waits for topic and Redis, and refuses what a worker could not be exact on. */
 async function reachEverything(
   config: RunConfig,
-  {redis, logger}: {redis: RedisClient; logger: Logger},
+  {redis, logger, monitor}: {redis: RedisClient; logger: Logger; monitor: Monitor},
 ): Promise<Reached> {
-  const tell = (error: ProjectorError): void => logger.warn({kind: error.kind}, `waiting: ${error.detail}`);
+  const tell = (error: ProjectorError): void => monitor.waiting(error);
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
   try {
     const reached = await untilReachable(
@@ -68,7 +97,10 @@ async function reachEverything(
   }
 }
 
-function newProjector(config: RunConfig, {model, partitions, logger}: Reached & {logger: Logger}): Projector {
+function newProjector(
+  config: RunConfig,
+  {model, partitions, logger, observer}: Reached & {logger: Logger; observer: WorkerObserver},
+): Projector {
   const log = new KafkaLog(
     {...kafkaSettings(config), ...config},
     ({level, message}) => logger.debug({client: 'kafkajs', level}, message),
@@ -79,7 +111,7 @@ function newProjector(config: RunConfig, {model, partitions, logger}: Reached & 
   return new Projector(
     {...config, partitions},
     {
-      ...{log, model, logger},
+      ...{log, model, logger, observer},
       decode: (record) => decoder.decode(record),
       clock: systemClock,
       failpoint: plan === undefined ? noFailpoint : failpoint(plan, takeDown),

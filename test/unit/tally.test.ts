@@ -16,7 +16,7 @@ test('outcomes and records handed back account for every record taken (I6)', () 
   ledger.handBack(2);
   ledger.requireBalance('t[0]', {settled: true});
   expect(recordsOf(outcomes)).toBe(10);
-  expect(tally).toEqual({consumed: 10, ...outcomes, rewinds: 0, newestSourceMs: 50});
+  expect(tally).toEqual({consumed: 10, ...outcomes, rewinds: 0, refusals: 0, newestSourceMs: 50});
 });
 
 test.each([
@@ -49,7 +49,15 @@ test('the worker adds up its partitions, and keeps the newest time', () => {
     const ledger = new Ledger(tally);
     ledger.take();
     ledger.enter({...noOutcomes(), applied: 1}, newest);
-    ledger.rewound();
+    ledger.rewound({isRefused: true});
+    ledger.rewound({isRefused: false});
   }
-  expect(tally).toEqual({...emptyTally(), consumed: 4, applied: 4, rewinds: 4, newestSourceMs: 9});
+  expect(tally).toEqual({
+    ...emptyTally(),
+    consumed: 4,
+    applied: 4,
+    rewinds: 8,
+    refusals: 4,
+    newestSourceMs: 9,
+  });
 });

@@ -2,13 +2,15 @@
 import {ProjectorError} from '../../src/errors.js';
 import {Troubles} from '../../src/observe/troubles.js';
 
+let nowMs = 0;
+
 function told(): {troubles: Troubles; lines: string[]} {
   const lines: string[] = [];
   const log = {
     warn: (_fields: object, message: string) => void lines.push(message),
     info: (_fields: object, message: string) => void lines.push(message),
   };
-  return {troubles: new Troubles(log), lines};
+  return {troubles: new Troubles(log, () => nowMs), lines};
 }
 
 const redis = new ProjectorError('redis-unreachable', 'Redis is away');
@@ -44,4 +46,29 @@ test('a source that is gone no longer holds the good news back', () => {
   troubles.forget('1');
   troubles.tell('2', null);
   expect(lines).toEqual(['waiting: Redis is away', 'going on']);
+});
+
+test('what is suffered from now, since when, and what was told before', () => {
+  const {troubles} = told();
+  nowMs = 5;
+  troubles.tell('1', redis);
+  nowMs = 7;
+  troubles.tell('2', redis);
+  troubles.tell('1', redis);
+  troubles.tell('3', kafka);
+  expect(troubles.now).toEqual([
+    {kind: 'redis-unreachable', detail: 'Redis is away', sinceMs: 5},
+    {kind: 'kafka-unreachable', detail: 'Kafka is away', sinceMs: 7},
+  ]);
+  for (const source of ['1', '2', '3']) troubles.tell(source, null);
+  expect(troubles.now).toEqual([]);
+  expect(troubles.errors.map(({atMs, kind}) => [atMs, kind])).toEqual([
+    [7, 'kafka-unreachable'],
+    [5, 'redis-unreachable'],
+  ]);
+  for (let i = 0; i < 20; i++) {
+    troubles.tell('1', redis);
+    troubles.tell('1', null);
+  }
+  expect(troubles.errors).toHaveLength(10);
 });

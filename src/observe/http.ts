@@ -1,0 +1,98 @@
+/**
+ * The HTTP side of a worker: probes, metrics, status. GET and HEAD only, nothing is changed by a request, and an answer
+ * never waits for a server.
+ */
+import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
+import type {AddressInfo} from 'node:net';
+import {messageOf, ProjectorError} from '../errors.js';
+
+export interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+/** By path. */
+export type Routes = Readonly<Record<string, () => Answer | Promise<Answer>>>;
+
+const REQUEST_TIMEOUT_MS = 10_000;
+const CONNECTIONS_MAX = 64;
+const HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'content-security-policy':
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'",
+};
+
+export class HttpServer {
+  readonly #routes: Routes;
+  readonly #server: Server;
+
+  constructor(routes: Routes) {
+    this.#routes = routes;
+    this.#server = createServer(
+      {requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS},
+      (request, response) => {
+        void this.#answer(request, response);
+      },
+    );
+    this.#server.maxConnections = CONNECTIONS_MAX;
+  }
+
+  /** Resolves with the port; 0 asks for any free one. Rejects with `http-unavailable`. */
+  async listen(host: string, port: number): Promise<number> {
+    const listening = new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({host, port, exclusive: true}, resolve);
+    });
+    try {
+      await listening;
+    } catch (error) {
+      const what = `cannot listen on ${host}:${port} for probes and metrics: ${messageOf(error)}`;
+      throw new ProjectorError('http-unavailable', what, {cause: error});
+    }
+    // A broken request is the client's trouble.
+    this.#server.on('error', () => undefined);
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #answer({method, url = '/'}: IncomingMessage, response: ServerResponse): Promise<void> {
+    const {status, type, body} = await this.#answerTo(method, url);
+    const allow = status === 405 ? {allow: 'GET, HEAD'} : {};
+    response.writeHead(status, {
+      ...HEADERS,
+      ...allow,
+      'content-type': type,
+      'content-length': Buffer.byteLength(body),
+    });
+    response.end(method === 'HEAD' ? undefined : body);
+  }
+
+  async #answerTo(method: string | undefined, url: string): Promise<Answer> {
+    if (method !== 'GET' && method !== 'HEAD') return plain(405, 'only GET and HEAD');
+    const path = url.replace(/[?#].*$/s, '');
+    const route = Object.hasOwn(this.#routes, path) ? this.#routes[path] : undefined;
+    if (route === undefined) return plain(404, `there is ${Object.keys(this.#routes).join(', ')}`);
+    try {
+      return await route();
+    } catch (error) {
+      return plain(500, messageOf(error));
+    }
+  }
+}
+
+export function plain(status: number, text: string): Answer {
+  return {status, type: 'text/plain; charset=utf-8', body: `${text}\n`};
+}
+
+export function json(status: number, value: unknown): Answer {
+  const body = JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'bigint' ? part.toString() : part,
+  );
+  return {status, type: 'application/json; charset=utf-8', body: `${body}\n`};
+}

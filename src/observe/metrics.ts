@@ -1,0 +1,234 @@
+/**
+ * Metrics in the form that Prometheus reads. Counts are taken from the worker's own at the moment of a scrape, so the way of
+ * a record knows nothing of them; only durations and reasons are counted when they come.
+ */
+import {collectDefaultMetrics, Counter, Gauge, Histogram, Registry} from 'prom-client';
+import type {ErrorKind} from '../errors.js';
+import type {WorkerObserver} from '../observer.js';
+import {freshnessMs, lagMs, WORKER_STATES, type PartitionView, type WorkerView} from './view.js';
+
+export interface MetricsOptions {
+  readonly view: () => WorkerView;
+  readonly topic: string;
+  /** Also the series of kafka_exporter: beside a real one every sum would be twice as large. */
+  readonly hasExporterSeries: boolean;
+}
+
+const OUTCOMES = ['applied', 'duplicate', 'ignored', 'quarantined'] as const;
+const APPLY_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+const CHUNK_RECORDS = [1, 5, 20, 50, 100, 200, 500, 1_000, 2_000];
+
+export class Metrics implements WorkerObserver {
+  readonly #registry = new Registry();
+  readonly #view: () => WorkerView;
+  readonly #topic: string;
+  readonly #applySeconds: Histogram<'topic'>;
+  readonly #chunkRecords: Histogram;
+  readonly #quarantined: Counter<'topic' | 'reason'>;
+
+  constructor({view, topic, hasExporterSeries}: MetricsOptions) {
+    this.#view = view;
+    this.#topic = topic;
+    const registers = [this.#registry];
+    this.#applySeconds = new Histogram({
+      ...{
+        name: 'projector_apply_duration_seconds',
+        help: 'From a chunk that is ready to the answer of Redis.',
+      },
+      ...{labelNames: ['topic'], buckets: APPLY_SECONDS, registers},
+    });
+    this.#chunkRecords = new Histogram({
+      ...{name: 'projector_batch_records', help: 'Records that one script applies.'},
+      ...{buckets: CHUNK_RECORDS, registers},
+    });
+    this.#quarantined = new Counter({
+      ...{name: 'projector_dlq_records_total', help: 'Records that were set aside, by the reason.'},
+      ...{labelNames: ['topic', 'reason'], registers},
+    });
+    this.#counters(registers);
+    this.#states(registers);
+    this.#gauges(registers);
+    this.#partitionGauges(registers);
+    if (hasExporterSeries) this.#exporterSeries(registers);
+    collectDefaultMetrics({register: this.#registry});
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  async text(): Promise<string> {
+    return await this.#registry.metrics();
+  }
+
+  chunkApplied({durationMs, records}: {durationMs: number; records: number}): void {
+    this.#applySeconds.observe({topic: this.#topic}, durationMs / 1_000);
+    this.#chunkRecords.observe(records);
+  }
+
+  recordQuarantined(reason: ErrorKind): void {
+    this.#quarantined.inc({topic: this.#topic, reason});
+  }
+
+  #counters(registers: Registry[]): void {
+    const view = this.#view;
+    new Counter({
+      ...{name: 'projector_records_total', help: 'Records that left the log, by what became of them.'},
+      ...{labelNames: ['topic', 'outcome'], registers},
+      collect() {
+        const {topic, tally} = view();
+        this.reset();
+        for (const outcome of OUTCOMES) this.inc({topic, outcome}, tally[outcome]);
+      },
+    });
+    const total = (name: string, help: string, value: (now: WorkerView) => number): void => {
+      new Counter({
+        ...{name, help, registers},
+        collect() {
+          this.reset();
+          this.inc(value(view()));
+        },
+      });
+    };
+    total('projector_rewinds_total', 'How often a position was read again.', ({tally}) => tally.rewinds);
+    total(
+      'projector_fenced_writes_total',
+      'Scripts that Redis refused because it held another position.',
+      ({tally}) => tally.refusals,
+    );
+    total(
+      'projector_rebalances_total',
+      'How often partitions were given or taken.',
+      ({rebalances}) => rebalances,
+    );
+  }
+
+  #states(registers: Registry[]): void {
+    const view = this.#view;
+    new Gauge({
+      ...{
+        name: 'projector_state',
+        help: '1 for the state that the worker is in.',
+        labelNames: ['state'],
+        registers,
+      },
+      collect() {
+        const {state: now} = view();
+        for (const state of WORKER_STATES) this.set({state}, state === now ? 1 : 0);
+      },
+    });
+    new Gauge({
+      ...{name: 'projector_build_info', help: 'Always 1.', labelNames: ['version', 'node'], registers},
+      collect() {
+        this.set({version: view().version, node: process.version}, 1);
+      },
+    });
+    new Gauge({
+      ...{
+        name: 'projector_connector_up',
+        help: '1 while the connector and its task run; only with CONNECT_URL.',
+      },
+      ...{labelNames: ['connector'], registers},
+      collect() {
+        const {connector} = view();
+        this.reset();
+        if (connector !== null) this.set({connector: connector.name}, connector.state === 'RUNNING' ? 1 : 0);
+      },
+    });
+  }
+
+  #gauges(registers: Registry[]): void {
+    const view = this.#view;
+    const gauge = (name: string, help: string, value: (now: WorkerView) => number | null): void => {
+      new Gauge({
+        ...{name, help, labelNames: ['topic'], registers},
+        collect() {
+          const now = view();
+          const found = value(now);
+          // What is not known is not there, rather than 0.
+          this.reset();
+          if (found !== null) this.set({topic: now.topic}, found);
+        },
+      });
+    };
+    const seconds = (ms: number | null): number | null => (ms === null ? null : ms / 1_000);
+    gauge('projector_kafka_up', '1 while Kafka answers.', ({isKafkaUp}) => (isKafkaUp ? 1 : 0));
+    gauge('projector_redis_up', '1 while nothing waits for Redis.', ({isRedisUp}) => (isRedisUp ? 1 : 0));
+    gauge(
+      'projector_freshness_seconds',
+      'Age of the newest row change or heartbeat that was applied; grows when the connector is dead, too.',
+      (now) => seconds(freshnessMs(now)),
+    );
+    gauge('projector_lag_seconds', 'That age while something is left to apply, else 0.', (now) =>
+      seconds(lagMs(now)),
+    );
+    gauge(
+      'projector_stuck_seconds',
+      'The longest time that a partition has got no further with records to apply.',
+      (now) => Math.max(0, ...now.partitions.map(({stuckMs}) => stuckMs)) / 1_000,
+    );
+  }
+
+  #partitionGauges(registers: Registry[]): void {
+    const view = this.#view;
+    const gauge = (name: string, help: string, value: (partition: PartitionView) => bigint | null): void => {
+      new Gauge({
+        ...{name, help, labelNames: ['topic', 'partition'], registers},
+        collect() {
+          const {topic, partitions} = view();
+          this.reset();
+          for (const partition of partitions) {
+            const found = value(partition);
+            if (found !== null) this.set({topic, partition: partition.partition}, Number(found));
+          }
+        },
+      });
+    };
+    gauge('projector_lag_records', 'End of the log minus position.', ({lagRecords}) => lagRecords);
+    gauge('projector_position_offset', 'Next offset to apply, as Redis holds it.', ({position}) => position);
+    gauge('projector_committed_offset', 'What Kafka was told, for lag tools.', ({committed}) => committed);
+    gauge('projector_log_end_offset', 'Offset that the next record gets.', ({end}) => end);
+  }
+
+  /** Names and labels of kafka_exporter, for dashboards and alerts that are there already. */
+  #exporterSeries(registers: Registry[]): void {
+    const view = this.#view;
+    const perPartition = ['consumergroup', 'topic', 'partition'] as const;
+    new Gauge({
+      ...{
+        name: 'kafka_consumergroup_lag',
+        help: 'As kafka_exporter has it.',
+        labelNames: perPartition,
+        registers,
+      },
+      collect() {
+        const {group: consumergroup, topic, partitions} = view();
+        this.reset();
+        for (const {partition, lagRecords} of partitions)
+          if (lagRecords !== null) this.set({consumergroup, topic, partition}, Number(lagRecords));
+      },
+    });
+    new Gauge({
+      ...{name: 'kafka_consumergroup_current_offset', help: 'As kafka_exporter has it.'},
+      ...{labelNames: perPartition, registers},
+      collect() {
+        const {group: consumergroup, topic, partitions} = view();
+        this.reset();
+        for (const {partition, committed} of partitions)
+          if (committed !== null) this.set({consumergroup, topic, partition}, Number(committed));
+      },
+    });
+    new Gauge({
+      ...{
+        name: 'kafka_consumergroup_lag_sum',
+        help: 'As kafka_exporter has it, over the partitions of this worker.',
+      },
+      ...{labelNames: ['consumergroup', 'topic'], registers},
+      collect() {
+        const {group: consumergroup, topic, partitions} = view();
+        const sum = partitions.reduce((total, {lagRecords}) => total + Number(lagRecords ?? 0n), 0);
+        this.set({consumergroup, topic}, sum);
+      },
+    });
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * One worker under observation, from the first wait for its servers to its end. Asked by metrics, probes and the status page.
+ */
+import type {ProjectorError} from '../errors.js';
+import {emptyTally} from '../tally.js';
+import {Troubles, type TroubleLog} from './troubles.js';
+import type {ConnectorView, RunningView, WorkerView} from './view.js';
+
+export interface MonitorFacts {
+  readonly version: string;
+  readonly group: string;
+  readonly topic: string;
+}
+
+const START = 'start';
+
+export class Monitor {
+  readonly #facts: MonitorFacts;
+  readonly #nowMs: () => number;
+  readonly #startedMs: number;
+  /** What the start waits for. */
+  readonly #troubles: Troubles;
+  #worker: {readonly view: RunningView} | undefined;
+  connector: ConnectorView | null = null;
+
+  constructor(facts: MonitorFacts, log: TroubleLog, nowMs: () => number) {
+    this.#facts = facts;
+    this.#nowMs = nowMs;
+    this.#startedMs = nowMs();
+    this.#troubles = new Troubles(log, nowMs);
+  }
+
+  /** The start waits for a server. */
+  waiting(error: ProjectorError): void {
+    this.#troubles.tell(START, error);
+  }
+
+  /** The servers were reached; from now on the worker tells. */
+  watch(worker: {readonly view: RunningView}): void {
+    this.#troubles.tell(START, null);
+    this.#worker = worker;
+  }
+
+  get view(): WorkerView {
+    const view = this.#worker?.view ?? this.#startView();
+    return {
+      ...view,
+      ...this.#facts,
+      errors: [...view.errors, ...this.#troubles.errors],
+      nowMs: this.#nowMs(),
+      startedMs: this.#startedMs,
+      isRedisUp: !view.troubles.some(({kind}) => kind.startsWith('redis-')),
+      connector: this.connector,
+    };
+  }
+
+  #startView(): RunningView {
+    return {
+      ...{state: 'starting', hasJoined: false, isKafkaUp: false, partitions: [], tally: emptyTally()},
+      ...{rebalances: 0, troubles: this.#troubles.now, errors: []},
+    };
+  }
+}

@@ -1,0 +1,47 @@
+/** What a worker answers over HTTP: probes for the orchestrator, metrics for Prometheus, status for people and programs. */
+import {liveness, readiness, startup, type Health} from './health.js';
+import {json, type Answer, type Routes} from './http.js';
+import type {Metrics} from './metrics.js';
+import {freshnessMs, lagMs, lagOf, type WorkerView} from './view.js';
+
+export interface RoutesOptions {
+  readonly view: () => WorkerView;
+  readonly metrics: Metrics;
+  /** A partition that gets no further for so long is not alive. */
+  readonly stuckMsMax: number;
+}
+
+export function routesOf({view, metrics, stuckMsMax}: RoutesOptions): Routes {
+  const probe = (health: Health): Answer =>
+    json(health.isWell ? 200 : 503, {ok: health.isWell, reasons: health.reasons});
+  return {
+    '/startupz': () => probe(startup(view())),
+    '/livez': () => probe(liveness(view(), stuckMsMax)),
+    '/readyz': () => probe(readiness(view())),
+    '/metrics': async () => ({status: 200, type: metrics.contentType, body: await metrics.text()}),
+    '/status': () => json(200, statusOf(view())),
+  };
+}
+
+/** Offsets and counts of records are text: a number of JSON may be rounded (I8). */
+export function statusOf(view: WorkerView): object {
+  const {state, version, group, topic, nowMs, startedMs, isKafkaUp, isRedisUp, connector, rebalances} = view;
+  const time = (ms: number): string => new Date(ms).toISOString();
+  const {newestSourceMs, ...records} = view.tally;
+  return {
+    ...{state, ready: readiness(view), version, group, topic},
+    ...{now: time(nowMs), started: time(startedMs), kafkaUp: isKafkaUp, redisUp: isRedisUp, connector},
+    lagRecords: lagOf(view),
+    lagSeconds: secondsOf(lagMs(view)),
+    freshnessSeconds: secondsOf(freshnessMs(view)),
+    newestApplied: newestSourceMs === null ? null : time(newestSourceMs),
+    ...{records, rebalances},
+    partitions: view.partitions,
+    troubles: view.troubles.map(({sinceMs, ...trouble}) => ({...trouble, since: time(sinceMs)})),
+    errors: view.errors.map(({atMs, ...error}) => ({at: time(atMs), ...error})),
+  };
+}
+
+function secondsOf(ms: number | null): number | null {
+  return ms === null ? null : ms / 1_000;
+}

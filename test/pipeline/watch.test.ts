@@ -1,0 +1,178 @@
+/** A real worker as probes, Prometheus and people see it: in quiet, under load, while Redis is away. */
+import {createServer} from 'node:net';
+import {openStack} from '../../stack/stack.js';
+import type {WorkerProcess} from '../../stack/worker.js';
+import {startWorker, Pipeline, connectMysql} from '../support/pipeline.js';
+import {chosenSeed} from '../support/random.js';
+import {testStack} from '../support/stack.js';
+import {until} from '../support/until.js';
+import {Workload} from '../support/workload.js';
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+async function urlOf(worker: WorkerProcess): Promise<string> {
+  const port = await until(
+    () => worker.log.find(({msg}) => msg === 'probes and metrics')?.['port'],
+    () => `a port in the log: ${worker.output.slice(-1_000)}`,
+  );
+  return `http://127.0.0.1:${String(port)}`;
+}
+
+async function get(worker: WorkerProcess, path: string): Promise<Answer> {
+  const answer = await fetch(`${await urlOf(worker)}${path}`);
+  return {status: answer.status, body: await answer.text()};
+}
+
+/** Series to value. */
+async function metrics(worker: WorkerProcess): Promise<Map<string, number>> {
+  const {body} = await get(worker, '/metrics');
+  return new Map(
+    body.split('\n').flatMap((line) => {
+      const [, series, value] = /^(\w+(?:\{.*\})?) (\S+)$/.exec(line) ?? [];
+      return series === undefined ? [] : [[series, Number(value)]];
+    }),
+  );
+}
+
+const PARTITIONS = 6;
+let shop: Pipeline;
+beforeAll(async () => {
+  shop = await Pipeline.open('watch', {METRICS_KAFKA_EXPORTER: 'true'});
+  await shop.applied();
+}, 60_000);
+afterAll(async () => await shop.close());
+
+function lagSeries(topic: string, partition: number): string {
+  return `projector_lag_records{topic="${topic}",partition="${partition}"}`;
+}
+
+test('in quiet: lag is 0, the position is the end of the log, and kafka_exporter’s names say the same', async () => {
+  await shop.placeOrder('12.50', [['1', 2]]);
+  await shop.applied();
+  const {topic} = testStack().env;
+  const found = await until(
+    async () => {
+      const now = await metrics(shop.worker);
+      const lags = Array.from({length: PARTITIONS}, (_, partition) => now.get(lagSeries(topic, partition)));
+      return lags.every((lag) => lag === 0) && now;
+    },
+    () => 'a lag of 0 in all partitions',
+  );
+  const positions = await shop.redis.mget(
+    Array.from({length: PARTITIONS}, (_, partition) => `watch:projector:position:${topic}:${partition}`),
+  );
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const labels = `topic="${topic}",partition="${partition}"`;
+    const position = Number(positions[partition]?.split(' ')[1]);
+    expect(found.get(`projector_position_offset{${labels}}`)).toBe(position);
+    expect(found.get(`projector_log_end_offset{${labels}}`)).toBe(position);
+    expect(found.get(`kafka_consumergroup_lag{consumergroup="watch",${labels}}`)).toBe(0);
+  }
+  expect(found.get(`projector_records_total{topic="${topic}",outcome="applied"}`)).toBeGreaterThan(0);
+  expect(found.get('projector_state{state="running"}')).toBe(1);
+  // The connector's heartbeat comes every few seconds.
+  expect(found.get(`projector_freshness_seconds{topic="${topic}"}`)).toBeLessThan(60);
+});
+
+test('probes: all three well; anything but reading is refused', async () => {
+  for (const probe of ['/livez', '/readyz', '/startupz']) {
+    expect(await get(shop.worker, probe)).toEqual({status: 200, body: '{"ok":true,"reasons":[]}\n'});
+  }
+  const post = await fetch(`${await urlOf(shop.worker)}/readyz`, {method: 'POST'});
+  expect(post.status).toBe(405);
+});
+
+test('under load: it answers all the same, and lag is gone when the shop is quiet', async () => {
+  const connections = await Promise.all([connectMysql(), connectMysql()]);
+  try {
+    const workload = new Workload(connections, chosenSeed(), {base: 8_900_000});
+    const selling = workload.transact(200);
+    await workload.reached(50);
+    const during = await get(shop.worker, '/status');
+    expect(during.status).toBe(200);
+    expect(JSON.parse(during.body)).toMatchObject({state: 'running', kafkaUp: true, redisUp: true});
+    await selling;
+    await shop.applied();
+    await until(
+      async () =>
+        (JSON.parse((await get(shop.worker, '/status')).body) as {lagRecords: string}).lagRecords === '0',
+      () => 'no lag in /status',
+    );
+  } finally {
+    for (const connection of connections) await connection.end();
+  }
+});
+
+test('Redis away: alive all the time, not ready with the reason, ready again by itself', async () => {
+  const live: number[] = [];
+  const seen = async (path: string): Promise<Answer> => {
+    live.push((await get(shop.worker, '/livez')).status);
+    return await get(shop.worker, path);
+  };
+  const isAt = (status: number) => async (): Promise<Answer | false> => {
+    const ready = await seen('/readyz');
+    return ready.status === status && ready;
+  };
+  const stack = openStack(testStack().name);
+  await stack.killServer('redis');
+  const beginMs = Date.now();
+  let away: Answer;
+  try {
+    away = await until(isAt(503), () => 'a worker that is not ready');
+    process.stdout.write(`not ready ${Date.now() - beginMs} ms after Redis was killed\n`);
+    expect(away.body).toContain('redis-unreachable');
+    expect((await metrics(shop.worker)).get(`projector_redis_up{topic="${testStack().env.topic}"}`)).toBe(0);
+  } finally {
+    await stack.startServer('redis');
+  }
+  const backMs = Date.now();
+  await until(isAt(200), () => 'a worker that is ready again');
+  process.stdout.write(`ready ${Date.now() - backMs} ms after Redis was back\n`);
+  expect(new Set(live)).toEqual(new Set([200]));
+  const {errors} = JSON.parse((await get(shop.worker, '/status')).body) as {errors: {kind: string}[]};
+  expect(errors[0]?.kind).toBe('redis-unreachable');
+});
+
+test('a process that stands still answers no probe', async () => {
+  const worker = startWorker('watch-block', {FAILPOINT: 'after-fetch:block'});
+  try {
+    const url = await urlOf(worker);
+    await until(
+      async () => {
+        const answer = await fetch(`${url}/livez`, {signal: AbortSignal.timeout(1_000)}).catch(
+          () => undefined,
+        );
+        return answer === undefined;
+      },
+      () => 'a probe without an answer',
+    );
+  } finally {
+    await worker.end('SIGKILL');
+  }
+});
+
+test('a port that is taken: one line, exit 2', async () => {
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const {port} = other.address() as {port: number};
+  const worker = startWorker('watch-port', {HTTP_PORT: String(port)});
+  expect(await worker.exited).toMatchObject({code: 2});
+  expect(worker.log.at(-1)).toMatchObject({kind: 'http-unavailable', level: 60, exitCode: 2});
+  other.close();
+});
+
+test('off: nothing is listened on', async () => {
+  const worker = startWorker('watch-off', {HTTP_PORT: 'off'});
+  try {
+    await until(
+      () => worker.log.some(({msg}) => msg === 'partitions assigned'),
+      () => 'a worker that runs',
+    );
+    expect(worker.log.some(({msg}) => msg === 'probes and metrics')).toBe(false);
+  } finally {
+    await worker.end('SIGTERM');
+  }
+});

@@ -1,0 +1,18 @@
+/** Views of a worker (observe/view.ts) for tests. */
+import type {PartitionView, WorkerView} from '../../src/observe/view.js';
+import {emptyTally} from '../../src/tally.js';
+
+export function partitionView(known: Partial<PartitionView> = {}): PartitionView {
+  const nothing = {position: null, committed: null, start: null, end: null, lagRecords: null};
+  return {partition: 0, ...nothing, stuckMs: 0, ...known};
+}
+
+/** A worker that is well, but for what is given. */
+export function workerView(known: Partial<WorkerView> = {}): WorkerView {
+  return {
+    ...{state: 'running', nowMs: 0, startedMs: 0, version: '0.0.0', group: 'order-projector'},
+    ...{topic: 'shop.order-events', hasJoined: true, isKafkaUp: true, isRedisUp: true, connector: null},
+    ...{partitions: [], tally: emptyTally(), rebalances: 1, troubles: [], errors: []},
+    ...known,
+  };
+}

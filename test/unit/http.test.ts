@@ -1,0 +1,60 @@
+import {HttpServer, json, plain, type Routes} from '../../src/observe/http.js';
+
+async function serving<T>(routes: Routes, work: (url: string) => Promise<T>): Promise<T> {
+  const server = new HttpServer(routes);
+  const port = await server.listen('127.0.0.1', 0);
+  try {
+    return await work(`http://127.0.0.1:${port}`);
+  } finally {
+    await server.close();
+  }
+}
+
+const ROUTES: Routes = {
+  '/livez': () => plain(200, 'ok'),
+  '/status': () => json(503, {at: 2n ** 60n}),
+  '/broken': () => {
+    throw new Error('no view\nat line 5');
+  },
+};
+
+test('answers GET and HEAD, whatever stands behind the path', async () => {
+  await serving(ROUTES, async (url) => {
+    const live = await fetch(`${url}/livez?verbose=1`);
+    expect([live.status, await live.text()]).toEqual([200, 'ok\n']);
+    expect(live.headers.get('cache-control')).toBe('no-store');
+    expect(live.headers.get('x-content-type-options')).toBe('nosniff');
+    const head = await fetch(`${url}/livez`, {method: 'HEAD'});
+    expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '3', '']);
+    const status = await fetch(`${url}/status`);
+    expect([status.status, await status.json()]).toEqual([503, {at: '1152921504606846976'}]);
+  });
+});
+
+test.each(['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])('%s is refused', async (method) => {
+  await serving(ROUTES, async (url) => {
+    const answer = await fetch(`${url}/livez`, {method});
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  });
+});
+
+test('what is not there, and what breaks, is told in one line', async () => {
+  await serving(ROUTES, async (url) => {
+    for (const path of ['/', '/nothing', '/__proto__', '/constructor', '/../livez/x']) {
+      const answer = await fetch(`${url}${path}`);
+      expect([answer.status, await answer.text()]).toEqual([404, 'there is /livez, /status, /broken\n']);
+    }
+    const broken = await fetch(`${url}/broken`);
+    expect([broken.status, await broken.text()]).toEqual([500, 'no view\n']);
+  });
+});
+
+test('a port that is taken is told with the way out', async () => {
+  await serving(ROUTES, async (url) => {
+    const port = Number(new URL(url).port);
+    await expect(new HttpServer(ROUTES).listen('127.0.0.1', port)).rejects.toMatchObject({
+      kind: 'http-unavailable',
+      detail: expect.stringMatching(/^cannot listen on 127\.0\.0\.1:\d+ .*EADDRINUSE/) as string,
+    });
+  });
+});

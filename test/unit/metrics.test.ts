@@ -1,0 +1,103 @@
+import {readFileSync} from 'node:fs';
+import {Metrics} from '../../src/observe/metrics.js';
+import {freshnessMs, lagMs, lagOf} from '../../src/observe/view.js';
+import {emptyTally} from '../../src/tally.js';
+import {partitionView, workerView} from '../support/views.js';
+
+const view = workerView({
+  nowMs: 100_000,
+  tally: {...emptyTally(), applied: 7, quarantined: 2, rewinds: 3, refusals: 1, newestSourceMs: 97_500},
+  rebalances: 2,
+  partitions: [
+    partitionView({partition: 0, position: 5n, committed: 4n, end: 9n, lagRecords: 4n, stuckMs: 1_500}),
+    partitionView({partition: 3}),
+  ],
+  connector: {name: 'shop-orders', state: 'FAILED'},
+});
+
+async function linesOf(metrics: Metrics): Promise<string[]> {
+  const text = await metrics.text();
+  return text.split('\n').filter((line) => /^(?:projector|kafka)_/.test(line));
+}
+
+test('counts and gauges are those of the worker at the moment of the scrape, however often it is asked', async () => {
+  const metrics = new Metrics({view: () => view, topic: 't', hasExporterSeries: false});
+  metrics.chunkApplied({durationMs: 4, records: 250});
+  metrics.recordQuarantined('record-undecodable');
+  await linesOf(metrics);
+  const lines = await linesOf(metrics);
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'projector_records_total{topic="shop.order-events",outcome="applied"} 7',
+      'projector_records_total{topic="shop.order-events",outcome="duplicate"} 0',
+      'projector_records_total{topic="shop.order-events",outcome="quarantined"} 2',
+      'projector_rewinds_total 3',
+      'projector_fenced_writes_total 1',
+      'projector_rebalances_total 2',
+      'projector_lag_records{topic="shop.order-events",partition="0"} 4',
+      'projector_position_offset{topic="shop.order-events",partition="0"} 5',
+      'projector_committed_offset{topic="shop.order-events",partition="0"} 4',
+      'projector_log_end_offset{topic="shop.order-events",partition="0"} 9',
+      'projector_freshness_seconds{topic="shop.order-events"} 2.5',
+      'projector_stuck_seconds{topic="shop.order-events"} 1.5',
+      'projector_kafka_up{topic="shop.order-events"} 1',
+      'projector_redis_up{topic="shop.order-events"} 1',
+      'projector_state{state="running"} 1',
+      'projector_state{state="halted"} 0',
+      'projector_connector_up{connector="shop-orders"} 0',
+      'projector_dlq_records_total{topic="t",reason="record-undecodable"} 1',
+      'projector_apply_duration_seconds_bucket{le="0.002",topic="t"} 0',
+      'projector_apply_duration_seconds_bucket{le="0.005",topic="t"} 1',
+      'projector_batch_records_bucket{le="500"} 1',
+    ]),
+  );
+  expect(lines.filter((line) => line.startsWith('kafka_'))).toEqual([]);
+});
+
+test('what is not known is not there: 0 would be a lie', async () => {
+  const lines = await linesOf(new Metrics({view: () => view, topic: 't', hasExporterSeries: true}));
+  expect(lines.filter((line) => line.includes('partition="3"'))).toEqual([]);
+  // One partition is not known, so the lag in time is not either.
+  expect(lines.filter((line) => line.startsWith('projector_lag_seconds'))).toEqual([]);
+});
+
+test('a partition that is taken away leaves no series behind', async () => {
+  let now = view;
+  const metrics = new Metrics({view: () => now, topic: 't', hasExporterSeries: true});
+  await metrics.text();
+  now = {...view, partitions: [partitionView({partition: 1, lagRecords: 1n, position: 1n})], connector: null};
+  const lines = await linesOf(metrics);
+  expect(lines.filter((line) => line.includes('partition="0"') || line.includes('connector='))).toEqual([]);
+  expect(lines).toContain(
+    'kafka_consumergroup_lag{consumergroup="order-projector",topic="shop.order-events",partition="1"} 1',
+  );
+});
+
+test('with the switch: names and labels of kafka_exporter', async () => {
+  const lines = await linesOf(new Metrics({view: () => view, topic: 't', hasExporterSeries: true}));
+  const labels = 'consumergroup="order-projector",topic="shop.order-events"';
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      `kafka_consumergroup_lag{${labels},partition="0"} 4`,
+      `kafka_consumergroup_current_offset{${labels},partition="0"} 4`,
+      `kafka_consumergroup_lag_sum{${labels}} 4`,
+    ]),
+  );
+});
+
+test('docs/metrics.md names every series, and no other', async () => {
+  const text = await new Metrics({view: () => view, topic: 't', hasExporterSeries: true}).text();
+  const series = [...text.matchAll(/^# TYPE ((?:projector|kafka)_\S+)/gm)].map(([, name]) => name);
+  const told = [...readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `((?:projector|kafka)_\w+)/gm)];
+  expect(told.map(([, name]) => name).sort()).toEqual(series.sort());
+});
+
+test('lag in records and in time', () => {
+  const known = {...view, partitions: [partitionView({lagRecords: 4n}), partitionView({lagRecords: 0n})]};
+  expect([lagOf(known), freshnessMs(known), lagMs(known)]).toEqual([4n, 2_500, 2_500]);
+  expect(lagMs({...known, partitions: [partitionView({lagRecords: 0n})]})).toBe(0);
+  expect([lagOf(view), lagMs(view)]).toEqual([null, null]);
+  expect(freshnessMs({...view, tally: emptyTally()})).toBeNull();
+  // A clock of the database that runs ahead makes nothing fresher than now.
+  expect(freshnessMs({...view, nowMs: 97_000})).toBe(0);
+});
