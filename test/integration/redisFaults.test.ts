@@ -111,9 +111,9 @@ describe('waiting (L3)', () => {
   test('for Kafka: pauses grow from 50 ms to 1 s, and start anew once it answers', async () => {
     bench.write([order('1', {extra: ['new']})]);
     const slept: number[] = [];
-    const settings = {ackIntervalMs: 7_777, summaryIntervalMs: 7_777, stopTimeoutMs: 100_000};
+    const settings = {ackIntervalMs: 1_777, summaryIntervalMs: 1_777, stopTimeoutMs: 100_000};
     const worker = await bench.worker({clock: quickClock(slept), settings});
-    const pauses = (): number[] => slept.filter((ms) => ms !== 7_777 && ms !== 100_000);
+    const pauses = (): number[] => slept.filter((ms) => ms !== 1_777 && ms !== 100_000);
     worker.log.reachable = false;
     worker.log.assign([1]);
     await until(
