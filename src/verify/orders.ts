@@ -1,16 +1,16 @@
 /**
- * Orders and their lines: as they should stand in Redis by MySQL's rows, and as they do.
+ * Orders and their lines: as they should stand in Redis, and as they do.
  *
- * I9: what is expected is made by the code of the live path: rows of MySQL are changes, reduced and written out as for the apply script.
+ * I9: what MySQL's rows should look like is made by the code of the live path: rows are changes, reduced and written out as for the
+ * apply script.
  */
 import {createdOrders, lineText} from '../apply/createdOrders.js';
 import type {Change} from '../change.js';
 import type {Keys} from '../keys.js';
 import {reduce} from '../reduce/reduce.js';
 import type {SourceOrder} from '../sourceRows.js';
+import type {ExpectedOrder, ExpectedOrders, Hash} from './expected.js';
 import type {Comparison, Finding} from './finding.js';
-
-type Hash = Readonly<Record<string, string>>;
 
 /** Redis, as far as orders need it (clients/redis.ts). */
 export interface OrderHost {
@@ -18,44 +18,48 @@ export interface OrderHost {
   hashes(keys: readonly string[]): Promise<(Hash | undefined)[]>;
 }
 
-export interface OrderSettings {
-  readonly keys: Keys;
-  readonly extraColumns: readonly string[];
-}
-
-/** Compares these orders. A row that cannot be used is told as a difference of its order. */
+/** Compares these orders. One that cannot be told is a difference too. */
 export async function compareOrders(
   redis: OrderHost,
-  source: ReadonlyMap<string, SourceOrder>,
-  settings: OrderSettings,
+  expected: ExpectedOrders,
+  keys: Keys,
 ): Promise<Comparison> {
-  const {keys} = settings;
-  const ids = [...source.keys()];
+  const ids = [...expected.keys()];
   const found = await redis.hashes(ids.flatMap((id) => [keys.order(id), keys.orderLines(id)]));
   return new Map(
-    ids.map((id, index) => {
-      const {changes, fault} = source.get(id) ?? {changes: [], fault: undefined};
-      const [orderHash, linesHash] = [found[2 * index], found[2 * index + 1]];
+    [...expected].map(([id, {order, lines, fault}], index) => {
       if (fault !== undefined)
         return [id, [differs(keys.order(id), {field: null, expected: fault, found: null})]];
-      const expected = expectedOrder(id, changes, settings.extraColumns);
+      const [orderHash, linesHash] = [found[2 * index], found[2 * index + 1]];
       return [
         id,
         [
-          ...compareHash(keys.order(id), expected.order, orderHash),
-          ...compareHash(keys.orderLines(id), expected.lines, linesHash),
+          ...compareHash(keys.order(id), order, orderHash),
+          ...compareHash(keys.orderLines(id), lines, linesHash),
         ],
       ];
     }),
   );
 }
 
-/** The two hashes of an order; without fields where the key should be absent. */
-function expectedOrder(
+/** Orders as MySQL's rows tell them. */
+export function ordersOfRows(
+  source: ReadonlyMap<string, SourceOrder>,
+  extraColumns: readonly string[],
+): ExpectedOrders {
+  return new Map(
+    [...source].map(([id, {changes, fault}]) => {
+      const hashes = fault === undefined ? hashesOf(id, changes, extraColumns) : {order: {}, lines: {}};
+      return [id, {...hashes, fault}];
+    }),
+  );
+}
+
+function hashesOf(
   id: string,
   changes: readonly Change[],
   extraColumns: readonly string[],
-): {order: Hash; lines: Hash} {
+): Pick<ExpectedOrder, 'order' | 'lines'> {
   const reduction = reduce(changes);
   const lines: Record<string, string> = {};
   for (const [lineId, line] of reduction.patches.get(id)?.lines ?? []) {

@@ -170,7 +170,7 @@ describe('Kafka Connect', () => {
     const wait = waitUntilRunning(new ConnectClient(url), 'shop-orders', {clock, timeoutMs: 1_000});
     await expect(wait).rejects.toMatchObject({
       detail:
-        'connector shop-orders does not run after 1000 ms: it is RUNNING, tasks: UNASSIGNED (the log of Kafka Connect tells why)',
+        'connector shop-orders does not run after 1000 ms: it is RUNNING, task 0 UNASSIGNED (the log of Kafka Connect tells why)',
     });
     expect(now).toBe(1_000);
   });

@@ -1,6 +1,13 @@
 import {keysWithPrefix} from '../../src/keys.js';
-import {compareOrders} from '../../src/verify/orders.js';
-import {compareProducts, compareTotals, compareUsers, minorUnits, sumsOf} from '../../src/verify/sums.js';
+import {compareOrders, ordersOfRows} from '../../src/verify/orders.js';
+import {
+  compareProducts,
+  compareTotals,
+  compareUsers,
+  minorUnits,
+  sumsOf,
+  totalsOf,
+} from '../../src/verify/sums.js';
 
 const keys = keysWithPrefix('');
 
@@ -91,7 +98,7 @@ test('users and totals', async () => {
     ['1.5'],
     [null],
   ]);
-  const totals = await compareTotals(redis, {orders: '2', units: '4', revenue: '0.00'}, {keys, decimals: 2});
+  const totals = await compareTotals(redis, totalsOf({orders: '2', units: '4', revenue: '0.00'}, 2), keys);
   expect(totals.get('all')).toEqual([
     {kind: 'total-differs', key: 'report:totals', field: 'units', expected: '4', found: '3'},
   ]);
@@ -113,9 +120,9 @@ test('an order as the live path would write it, with its lines by number and its
   const items = 'product_id:8,quantity:2;product_id:7,quantity:1';
   const hash = {id: '1', user_id: '5', total_amount: '45.99', items_count: '2', items, status: 'paid'};
   const right = {'order:1': hash, 'order_lines:1': {9: '8:2', 10: '7:1'}};
-  const settings = {keys, extraColumns: ['status', 'note']};
+  const expected = ordersOfRows(source, ['status', 'note']);
   const compare = async (hashes: Record<string, Record<string, string> | undefined>): Promise<string[]> =>
-    [...(await compareOrders(host({hashes}), source, settings)).values()]
+    [...(await compareOrders(host({hashes}), expected, keys)).values()]
       .flat()
       .map(
         ({kind, key, field, expected, found}) =>

@@ -1,0 +1,65 @@
+/** What should stand in Redis by the log: what a worker has made of it in another database (rebuild/reference.ts). */
+import type {Keys} from '../keys.js';
+import type {Expected, ExpectedOrders, SumKind, Sums, Totals} from './expected.js';
+import type {RedisHost} from './sides.js';
+import {totalsIn, wholeScore} from './sums.js';
+
+export class LogSide implements Expected {
+  readonly name = 'log';
+  readonly #redis: RedisHost;
+  readonly #keys: Keys;
+
+  constructor(redis: RedisHost, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  async *orderPages(again?: () => void): AsyncGenerator<ExpectedOrders> {
+    for await (const page of this.#redis.keys(again)) {
+      const ids = page.flatMap((key) => this.#keys.orderIdOf(key) ?? []);
+      // Lines whose order is there come with it.
+      const lineIds = page.flatMap((key) => this.#keys.orderIdOfLines(key) ?? []);
+      const types = await this.#redis.types(lineIds.map((id) => this.#keys.order(id)));
+      const alone = lineIds.filter((_, index) => types[index] === 'none');
+      yield await this.orders([...ids, ...alone]);
+    }
+  }
+
+  async orders(ids: readonly string[]): Promise<ExpectedOrders> {
+    const places = ids.flatMap((id) => [this.#keys.order(id), this.#keys.orderLines(id)]);
+    const hashes = await this.#redis.hashes(places);
+    return new Map(
+      ids.map((id, index) => {
+        const [order = {}, lines = {}] = [hashes[2 * index], hashes[2 * index + 1]];
+        return [id, {order, lines, fault: undefined}];
+      }),
+    );
+  }
+
+  async knownOrders(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const orders = await this.orders(ids);
+    const isThere = (id: string): boolean =>
+      Object.keys({...orders.get(id)?.order, ...orders.get(id)?.lines}).length > 0;
+    return new Set(ids.filter(isThere));
+  }
+
+  async *sumPages(kind: SumKind, again?: () => void): AsyncGenerator<Sums> {
+    const key = kind === 'product' ? this.#keys.reportProducts : this.#keys.reportUsers;
+    for await (const ids of this.#redis.members(key, again)) yield await this.sums(kind, ids);
+  }
+
+  async sums(kind: SumKind, ids: readonly string[]): Promise<Sums> {
+    // A counter is exact at any size, a score is not.
+    const sums =
+      kind === 'product'
+        ? await this.#redis.getAll(ids.map((id) => this.#keys.productSold(id)))
+        : (await this.#redis.scores(this.#keys.reportUsers, ids)).map((score) =>
+            score === null ? null : wholeScore(score),
+          );
+    return new Map(ids.map((id, index) => [id, sums[index] ?? '0']));
+  }
+
+  async totals(): Promise<Totals> {
+    return totalsIn(await this.#redis.hash(this.#keys.reportTotals));
+  }
+}
