@@ -6,7 +6,7 @@ import {ConnectClient} from '../clients/connect.js';
 import type {MysqlClient} from '../clients/mysql.js';
 import type {RedisClient} from '../clients/redis.js';
 import {sourceSchema, type ConfigWith} from '../config.js';
-import {ProjectorError} from '../errors.js';
+import {asProjectorError, ProjectorError} from '../errors.js';
 import {keysWithPrefix} from '../keys.js';
 import {systemClock} from '../lifecycle.js';
 import {requireSameTopic, whyNotRunning} from '../upstream/connector.js';
@@ -27,7 +27,14 @@ export function newUpstreamCheck(
   return async () => {
     if (connectUrl === undefined) return;
     const file = readConnectorFile(connectorFile);
-    requireSameTopic(file, topic);
+    try {
+      requireSameTopic(file, topic);
+    } catch (error) {
+      const {detail} = asProjectorError(error);
+      throw new ProjectorError('usage', `${detail}: name the right file with --connector-file`, {
+        cause: error,
+      });
+    }
     const reason = whyNotRunning(await new ConnectClient(connectUrl).status(file.name));
     if (reason === undefined) return;
     throw new ProjectorError(
