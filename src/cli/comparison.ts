@@ -71,7 +71,7 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
       positions: databases.map(
         (database) => new StoredPositions(patientRedis(database, patience), config.topic, config.keyPrefix),
       ),
-      clock: systemClock,
+      clock: patience.clock,
       stillMs: STILL_MS,
       waitMs: wait * 1_000,
       progress: (open) => show(`${open} places differ and may be under way; waiting until they settle`),
@@ -98,6 +98,7 @@ export function tellVerdict(
 ): number {
   const {looked, findings, open, unseen, isBehind, repaired} = verdict;
   const shown = findings.slice(0, options.limit);
+  line.clear();
   if (options.json) {
     const sums = {differences: findings.length, open: open.length, unseen, isBehind, repaired};
     output.line(JSON.stringify({...sums, looked, findings: shown}));

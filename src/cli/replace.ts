@@ -20,7 +20,7 @@ import {ordersHeld} from '../report/report.js';
 import {followLog} from './followLog.js';
 import {interruptible} from './interruption.js';
 import type {Output} from './output.js';
-import {ProgressLine} from './progressLine.js';
+import {newProgressLine, type ProgressLine} from './progressLine.js';
 import {layoutText, newReadModel, reachTopic} from './reach.js';
 import {fillModel, newLock, requireWholeLog, spareUrl} from './spareDatabase.js';
 import {untilReachable} from './start.js';
@@ -87,7 +87,7 @@ class ReplaceCommand {
     this.#options = options;
     this.#config = config;
     this.#output = output;
-    this.#line = new ProgressLine(output, {clock: systemClock, isTerminal: process.stderr.isTTY});
+    this.#line = newProgressLine(output);
     const {redisUrl, redisTimeoutMs: timeoutMs, mysqlUrl} = config;
     this.#topic = new KafkaTopic(kafkaSettings(config), config.topic);
     this.#live = options.target === undefined ? new RedisClient({url: redisUrl, timeoutMs}) : null;
@@ -106,7 +106,7 @@ class ReplaceCommand {
       await this.#whenReachable(async () => await this.#mysql?.connect());
       if (this.#options.dryRun) return await this.#rehearse();
       const startedMs = systemClock.nowMs();
-      return await interruptible(this.#output, async (signal) => {
+      return await interruptible(this.#line, async (signal) => {
         const replaced = await this.#replacement(partitions).then(async (work) => await work.run(signal));
         this.#tellEnd(replaced, systemClock.nowMs() - startedMs);
         return EXIT.ok;
@@ -228,6 +228,7 @@ class ReplaceCommand {
 
   #tellEnd({records, resumed}: Replaced, tookMs: number): void {
     const seconds = tookMs / 1_000;
+    this.#line.clear();
     if (this.#options.json) {
       const {address} = this.#live ?? this.#spare;
       this.#output.line(

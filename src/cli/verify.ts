@@ -3,14 +3,13 @@ import {KafkaTopic} from '../clients/kafka.js';
 import {MysqlClient} from '../clients/mysql.js';
 import {RedisClient} from '../clients/redis.js';
 import {kafkaSettings, sourceSchema, type ConfigWith} from '../config.js';
-import {systemClock} from '../lifecycle.js';
 import {MysqlSide} from '../verify/mysqlSide.js';
 import {patientMysql} from '../verify/patience.js';
 import type {Verdict} from '../verify/verify.js';
 import {compared, newPatience, tellVerdict, type PrintOptions} from './comparison.js';
 import {interruptible} from './interruption.js';
 import type {Output} from './output.js';
-import {ProgressLine} from './progressLine.js';
+import {newProgressLine} from './progressLine.js';
 import {newReadModel, reachTopic} from './reach.js';
 import {newUpstreamCheck, withRepair} from './verifyRepair.js';
 
@@ -45,8 +44,8 @@ export async function verifyAgainstMysql(
     await model.requireLayout();
     if (options.repair) await model.requireRights();
     await mysql.connect();
-    return await interruptible(output, async (signal) => {
-      const line = new ProgressLine(output, {clock: systemClock, isTerminal: process.stderr.isTTY});
+    const line = newProgressLine(output);
+    return await interruptible(line, async (signal) => {
       if (options.repair && config.connectUrl === undefined)
         line.note(
           'CONNECT_URL is not set: make sure that the connector runs, or sums are mended to what is wrong later',

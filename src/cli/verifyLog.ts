@@ -15,7 +15,7 @@ import {compared, newPatience, tellVerdict, type PrintOptions} from './compariso
 import {followLog} from './followLog.js';
 import {interruptible} from './interruption.js';
 import type {Output} from './output.js';
-import {ProgressLine} from './progressLine.js';
+import {newProgressLine, type ProgressLine} from './progressLine.js';
 import {newReadModel, reachTopic} from './reach.js';
 import {fillModel, newLock, requireWholeLog, spareUrl} from './spareDatabase.js';
 
@@ -46,8 +46,8 @@ export async function verifyAgainstLog(
   const servers = {live, spare, topic};
   try {
     const partitions = await reached(servers, config);
-    return await interruptible(output, async (signal) => {
-      const line = new ProgressLine(output, {clock: systemClock, isTerminal: process.stderr.isTTY});
+    const line = newProgressLine(output);
+    return await interruptible(line, async (signal) => {
       const parts = {...servers, config, partitions, line, signal};
       return tellVerdict(await replayedAndCompared(parts, options), 'log', {options, output, line});
     });

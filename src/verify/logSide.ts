@@ -19,9 +19,7 @@ export class LogSide implements Expected {
       const ids = page.flatMap((key) => this.#keys.orderIdOf(key) ?? []);
       // Lines whose order is there come with it.
       const lineIds = page.flatMap((key) => this.#keys.orderIdOfLines(key) ?? []);
-      const types = await this.#redis.types(lineIds.map((id) => this.#keys.order(id)));
-      const alone = lineIds.filter((_, index) => types[index] === 'none');
-      yield await this.orders([...ids, ...alone]);
+      yield await this.orders([...ids, ...(await this.#absent(lineIds, (id) => this.#keys.order(id)))]);
     }
   }
 
@@ -37,10 +35,9 @@ export class LogSide implements Expected {
   }
 
   async knownOrders(ids: readonly string[]): Promise<ReadonlySet<string>> {
-    const orders = await this.orders(ids);
-    const isThere = (id: string): boolean =>
-      Object.keys({...orders.get(id)?.order, ...orders.get(id)?.lines}).length > 0;
-    return new Set(ids.filter(isThere));
+    const without = await this.#absent(ids, (id) => this.#keys.order(id));
+    const unknown = new Set(await this.#absent(without, (id) => this.#keys.orderLines(id)));
+    return new Set(ids.filter((id) => !unknown.has(id)));
   }
 
   async *sumPages(kind: SumKind, again?: () => void): AsyncGenerator<Sums> {
@@ -61,5 +58,10 @@ export class LogSide implements Expected {
 
   async totals(): Promise<Totals> {
     return totalsIn(await this.#redis.hash(this.#keys.reportTotals));
+  }
+  /** Ids without this key. */
+  async #absent(ids: readonly string[], keyOf: (id: string) => string): Promise<string[]> {
+    const types = await this.#redis.types(ids.map(keyOf));
+    return ids.filter((_, index) => types[index] === 'none');
   }
 }

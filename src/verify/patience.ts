@@ -25,17 +25,32 @@ const BEGINNINGS_MAX = 20;
 export class Patience {
   readonly #settings: PatienceSettings;
   #isWaiting = false;
+  #lostMs = 0;
 
   constructor(settings: PatienceSettings) {
     this.#settings = settings;
   }
 
+  /** The time without the silences: what is given a time to happen cannot happen, or cannot be seen, while a server is silent. */
+  get clock(): Clock {
+    const {clock} = this.#settings;
+    return {
+      nowMs: () => clock.nowMs() - this.#lostMs,
+      sleep: async (ms, signal) => {
+        await clock.sleep(ms, signal);
+      },
+    };
+  }
+
   /** Rejects with what may not pass, with the last failure of a long silence, or with the reason of the signal. */
   async ask<T>(question: () => Promise<T>): Promise<T> {
+    const {clock} = this.#settings;
     const silence = new Silence(this.#settings);
-    for (;;) {
+    const askedMs = clock.nowMs();
+    for (let tries = 1; ; tries++) {
       try {
         const answer = await question();
+        if (tries > 1) this.#lostMs += clock.nowMs() - askedMs;
         this.#answered();
         return answer;
       } catch (error) {

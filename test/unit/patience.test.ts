@@ -46,6 +46,19 @@ test('a silence is ridden out, with one note when it begins and one when it is o
   expect(told).toHaveLength(4);
 });
 
+test('its clock stands still during a silence', async () => {
+  const world = new World();
+  const {clock} = world.patience;
+  await clock.sleep(1_000);
+  await world.patience.ask(answerAfter(5));
+  expect(clock.nowMs()).toBe(1_000);
+  expect(world.nowMs).toBeGreaterThan(3_000);
+  await world.patience.ask(async () => {
+    await clock.sleep(2_000);
+  });
+  expect(clock.nowMs()).toBe(3_000);
+});
+
 test('a silence that is too long ends with what was said last (L11)', async () => {
   const world = new World();
   await expect(world.patience.ask(answerAfter(1_000))).rejects.toMatchObject({kind: 'redis-unreachable'});
