@@ -183,12 +183,24 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'differences-found': {
     next: 'halt',
     exitCode: EXIT.differences,
-    advice: 'They stand above. `projector verify --repair` mends them; find out who wrote to Redis.',
+    advice:
+      'They stand above. `projector verify --repair` mends them from MySQL, `projector rebuild` from the log; find out who wrote to Redis.',
   },
   'verify-behind': {
     next: 'halt',
     exitCode: EXIT.unreachable,
     advice: 'Start the workers, wait until `projector lag` shows little, and verify again.',
+  },
+  'verify-halted': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'Redis is as it was. Compare with MySQL instead: `projector verify`.',
+  },
+  'repair-refused': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice:
+      'Let the connector run (`projector connector status` shows it, `apply` starts it), wait until `projector lag` shows 0, and repair again.',
   },
   'rebuild-switching': {
     next: 'wait',

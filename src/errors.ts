@@ -36,6 +36,8 @@ export type ErrorKind =
   | 'replay-impossible'
   | 'differences-found'
   | 'verify-behind'
+  | 'verify-halted'
+  | 'repair-refused'
   | 'rebuild-switching'
   | 'rebuild-refused'
   | 'rebuild-halted'

@@ -14,6 +14,8 @@ export interface Keys {
   orderIdOf(key: string): string | undefined;
   /** Hash: line id -> `product_id:quantity`. Internal; never matches `order:*`. */
   orderLines(orderId: string): string;
+  /** The order's id in the key of its lines; undefined for any other key. */
+  orderIdOfLines(key: string): string | undefined;
   /** Whole number: units sold over the lines of existing orders. */
   productSold(productId: string): string;
   /** Sorted set: product id -> units sold. */
@@ -39,12 +41,14 @@ export interface Keys {
 /** The keys with `prefix` before each one. */
 export function keysWithPrefix(prefix: string): Keys {
   const orderBegin = `${prefix}order:`;
+  const idBehind = (begin: string, key: string): string | undefined => {
+    const id = key.slice(begin.length);
+    return key.startsWith(begin) && isWholeNumber(id) ? id : undefined;
+  };
   return {
     orders: `${orderBegin}*`,
-    orderIdOf: (key) => {
-      const id = key.slice(orderBegin.length);
-      return key.startsWith(orderBegin) && isWholeNumber(id) ? id : undefined;
-    },
+    orderIdOf: (key) => idBehind(orderBegin, key),
+    orderIdOfLines: (key) => idBehind(`${prefix}order_lines:`, key),
     order: (orderId) => `${prefix}order:${orderId}`,
     orderLines: (orderId) => `${prefix}order_lines:${orderId}`,
     productSold: (productId) => `${prefix}product:${productId}:sold`,

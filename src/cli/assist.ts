@@ -13,6 +13,7 @@ import {parseLockText} from '../rebuild/lock.js';
 import {followLog} from './followLog.js';
 import {interruptible} from './interruption.js';
 import type {Output} from './output.js';
+import {newProgressLine} from './progressLine.js';
 import {newReadModel, reachTopic} from './reach.js';
 
 export interface AssistContext {
@@ -35,7 +36,7 @@ export async function assist(
   try {
     const partitions = await reachTopic(config, topic);
     for (const redis of [live, spare]) await redis.connect();
-    return await interruptible(output, async (signal) => {
+    return await interruptible(newProgressLine(output), async (signal) => {
       const run = await begun({live, spare, config, signal});
       output.note(`helping ${run.lockText}`);
       const model = newReadModel(config, spare, {partitions, isBeingMade: true});

@@ -33,7 +33,7 @@ export async function connector(
   options: ConnectorOptions,
   {config, output}: {config: ConfigWith<'connectUrl'>; output: Output},
 ): Promise<number> {
-  const file = readConnectorFile(options.file ?? DEFAULT_FILE);
+  const file = readConnectorFile(options.file);
   const connect = new ConnectClient(config.connectUrl);
   const start = {
     clock: systemClock,
@@ -126,7 +126,8 @@ function print(
     );
 }
 
-function readConnectorFile(path: string): ConnectorFile {
+/** The file of the connector that comes with the program where no path is given. */
+export function readConnectorFile(path: string = DEFAULT_FILE): ConnectorFile {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

@@ -19,11 +19,9 @@ export interface FollowOptions {
   readonly id: string;
   /** What the worker tells of trouble. */
   readonly say: (text: string) => void;
-  /** How far it is; the second text stands only where a line changes in place. */
-  readonly show: (text: string, head: string) => void;
+  /** How far it is; `head` gets the room beside that where a line changes in place. */
+  readonly show: (text: string, head: (columns: number) => string) => void;
 }
-
-const BAR_WIDTH = 30;
 
 export function followLog(options: FollowOptions): Follower {
   const {config, model, partitions, topic, id, say, show} = options;
@@ -49,6 +47,7 @@ export function followLog(options: FollowOptions): Follower {
   return new Follower({
     ...{worker, clock: systemClock, positions: model.positions},
     ranges: async () => await topic.ranges(),
-    progress: (reached) => show(progress.line(reached, systemClock.nowMs()), `[${bar(reached, BAR_WIDTH)}] `),
+    progress: (reached) =>
+      show(progress.line(reached, systemClock.nowMs()), (columns) => bar(reached, columns)),
   });
 }

@@ -1,10 +1,10 @@
 /** Ctrl-C and SIGTERM for commands that work for long: the first one stops in good order, the second one at once. */
 import {EXIT} from '../errorPolicy.js';
-import type {Output} from './output.js';
+import type {ProgressLine} from './progressLine.js';
 
-/** Resolves with the exit code of `work`, or of the signal that ended it. */
+/** Resolves with the exit code of `work`, or of the signal that ended it. What changed in place is gone then. */
 export async function interruptible(
-  output: Output,
+  line: ProgressLine,
   work: (signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
   const stopping = new AbortController();
@@ -21,9 +21,10 @@ export async function interruptible(
     return await work(stopping.signal);
   } catch (error) {
     if (exitCode === undefined || error !== stopping.signal.reason) throw error;
-    output.note('stopped; start it again to go on');
+    line.note('stopped; start it again to go on');
     return exitCode;
   } finally {
+    line.clear();
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
   }

@@ -1,19 +1,17 @@
 /** `projector rebuild` and `projector sync`: the read model made anew, from the log or from MySQL. */
 import {randomUUID} from 'node:crypto';
-import {hostname} from 'node:os';
 import type {ReadModel} from '../apply/readModel.js';
 import {KafkaTopic} from '../clients/kafka.js';
 import {MysqlClient} from '../clients/mysql.js';
-import {databaseOf, RedisClient, withDatabase} from '../clients/redis.js';
+import {databaseOf, RedisClient} from '../clients/redis.js';
 import {kafkaSettings, sourceSchema, type ConfigWith} from '../config.js';
 import {EXIT} from '../errorPolicy.js';
-import {ProjectorError} from '../errors.js';
+import type {ProjectorError} from '../errors.js';
 import {keysWithPrefix} from '../keys.js';
 import {systemClock} from '../lifecycle.js';
 import {fillFromMysql, fillWithNothing, type BaseDeps, type Filled} from '../rebuild/fill.js';
 import type {Follower} from '../rebuild/follower.js';
 import {Handover} from '../rebuild/handover.js';
-import {lockTextOf, RebuildLock} from '../rebuild/lock.js';
 import {grouped} from '../rebuild/progress.js';
 import {Replacement, type Replaced, type ReplacementEvent} from '../rebuild/replacement.js';
 import {HANDOVER_RIGHTS_SCRIPT} from '../rebuild/scripts.js';
@@ -22,8 +20,9 @@ import {ordersHeld} from '../report/report.js';
 import {followLog} from './followLog.js';
 import {interruptible} from './interruption.js';
 import type {Output} from './output.js';
-import {ProgressLine} from './progressLine.js';
+import {newProgressLine, type ProgressLine} from './progressLine.js';
 import {layoutText, newReadModel, reachTopic} from './reach.js';
+import {fillModel, newLock, requireWholeLog, spareUrl} from './spareDatabase.js';
 import {untilReachable} from './start.js';
 
 export interface ReplaceOptions {
@@ -88,17 +87,11 @@ class ReplaceCommand {
     this.#options = options;
     this.#config = config;
     this.#output = output;
-    this.#line = new ProgressLine(output, {clock: systemClock, isTerminal: process.stderr.isTTY});
-    const {redisUrl, spareDatabase, redisTimeoutMs: timeoutMs, mysqlUrl} = config;
-    if (options.target === undefined && databaseOf(redisUrl) === spareDatabase) {
-      throw new ProjectorError(
-        'config-invalid',
-        `REDIS_SPARE_DATABASE is ${spareDatabase}, which is the database of REDIS_URL: name another one, which is empty`,
-      );
-    }
+    this.#line = newProgressLine(output);
+    const {redisUrl, redisTimeoutMs: timeoutMs, mysqlUrl} = config;
     this.#topic = new KafkaTopic(kafkaSettings(config), config.topic);
     this.#live = options.target === undefined ? new RedisClient({url: redisUrl, timeoutMs}) : null;
-    this.#spare = new RedisClient({url: options.target ?? withDatabase(redisUrl, spareDatabase), timeoutMs});
+    this.#spare = new RedisClient({url: options.target ?? spareUrl(config), timeoutMs});
     this.#mysql = kind === 'sync' && mysqlUrl !== undefined ? new MysqlClient({url: mysqlUrl}) : null;
   }
 
@@ -106,13 +99,14 @@ class ReplaceCommand {
     try {
       const partitions = await this.#whenReachable(async () => {
         const found = await this.#reach();
-        await this.#requireWholeLog();
+        if (this.#kind === 'rebuild')
+          await requireWholeLog(this.#topic, 'use `projector sync --replace`, which reads MySQL');
         return found;
       });
       await this.#whenReachable(async () => await this.#mysql?.connect());
       if (this.#options.dryRun) return await this.#rehearse();
       const startedMs = systemClock.nowMs();
-      return await interruptible(this.#output, async (signal) => {
+      return await interruptible(this.#line, async (signal) => {
         const replaced = await this.#replacement(partitions).then(async (work) => await work.run(signal));
         this.#tellEnd(replaced, systemClock.nowMs() - startedMs);
         return EXIT.ok;
@@ -147,18 +141,6 @@ class ReplaceCommand {
     return partitions;
   }
 
-  /** A log without its beginning tells only a part of the orders; MySQL tells of all of them. */
-  async #requireWholeLog(): Promise<void> {
-    if (this.#kind === 'sync') return;
-    for (const [partition, {low}] of await this.#topic.ranges()) {
-      if (low === 0n) continue;
-      throw new ProjectorError(
-        'rebuild-refused',
-        `${this.#config.topic}[${partition}] no longer begins at offset 0 but at ${low}: use \`projector sync --replace\`, which reads MySQL`,
-      );
-    }
-  }
-
   async #rehearse(): Promise<number> {
     const {keyPrefix} = this.#config;
     if (this.#live !== null) await requireNoForeignKeys(this.#live, keyPrefix);
@@ -175,14 +157,8 @@ class ReplaceCommand {
     const {keyPrefix: prefix} = this.#config;
     const keys = keysWithPrefix(prefix);
     const model = newReadModel(this.#config, this.#spare, {partitions, isBeingMade: true});
-    const holder = {host: hostname(), pid: process.pid, sinceMs: systemClock.nowMs()};
-    const text = lockTextOf({id: this.#id, command: this.#kind}, holder);
     const [layout] = await this.#spare.getAll([keys.layout]);
-    const lock = new RebuildLock(this.#live ?? this.#spare, {
-      key: keys.rebuildLock,
-      text,
-      clock: systemClock,
-    });
+    const lock = newLock(this.#live ?? this.#spare, {id: this.#id, command: this.#kind}, prefix);
     return new Replacement({
       ...{lock, prefix, live: this.#live, id: this.#id, mark: this.#kind},
       spare: new Spare(this.#spare, prefix),
@@ -191,21 +167,17 @@ class ReplaceCommand {
         !this.#options.restart && (layout === null || layout === layoutText(this.#config, partitions)),
       fill: async (signal) => await this.#fill(model, signal),
       follow: async () => await Promise.resolve(this.#follow(model, partitions)),
-      handover: this.#handover(text, model, partitions),
+      handover: this.#handover(lock.text, model, partitions),
       clock: systemClock,
       tell: (event) => this.#tell(event),
     });
   }
 
   async #fill(model: ReadModel, signal: AbortSignal): Promise<void> {
-    const {chunkOrdersMax} = this.#config;
-    const {chunks} = keysWithPrefix(this.#config.keyPrefix);
+    const {chunkOrdersMax, keyPrefix} = this.#config;
     const base: BaseDeps = {
       ranges: async () => await this.#whenReachable(async () => await this.#topic.ranges()),
-      model: {
-        apply: async (partition, request) => await model.apply(partition, request),
-        chunkCount: async () => Number((await this.#spare.hash(chunks))['finished'] ?? '0'),
-      },
+      model: fillModel(model, this.#spare, keyPrefix),
       clock: systemClock,
       id: this.#id,
     };
@@ -256,6 +228,7 @@ class ReplaceCommand {
 
   #tellEnd({records, resumed}: Replaced, tookMs: number): void {
     const seconds = tookMs / 1_000;
+    this.#line.clear();
     if (this.#options.json) {
       const {address} = this.#live ?? this.#spare;
       this.#output.line(

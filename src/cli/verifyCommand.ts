@@ -1,18 +1,32 @@
 /** Options and help of `projector verify`. */
-import {type Command, InvalidArgumentError} from 'commander';
+import {type Command, InvalidArgumentError, Option} from 'commander';
 import {readConfig} from '../config.js';
+import {ProjectorError} from '../errors.js';
 import type {CommandContext} from './dlqCommands.js';
-import {verifyCommand, type VerifyOptions} from './verify.js';
+import {verifyAgainstMysql, type VerifyOptions} from './verify.js';
+import {verifyAgainstLog, type VerifyLogOptions} from './verifyLog.js';
+
+type Options = VerifyOptions & VerifyLogOptions & {readonly against: 'mysql' | 'log'};
 
 export function addVerifyCommand(program: Command, {environment, output, end}: CommandContext): void {
   program
     .command('verify')
     .description(
-      'compare Redis with MySQL (MYSQL_URL) while both change: every order, counter, report and key. Exit 3 when they differ',
+      'compare Redis with MySQL (MYSQL_URL), or with a replay of the log, while both change: every order, counter, report and key. ' +
+        'Exit 3 when they differ',
+    )
+    .addOption(
+      new Option(
+        '--against <source>',
+        'mysql; or log, which is replayed into the spare database (REDIS_SPARE_DATABASE) as by `rebuild`, and thrown away behind that',
+      )
+        .choices(['mysql', 'log'])
+        .default('mysql'),
     )
     .option(
       '--repair',
-      'mend exactly what differs, then compare again; workers stand still for moments',
+      'mend exactly what differs from MySQL, then compare again; workers stand still for moments. The connector must run: ' +
+        'with CONNECT_URL it is asked, else look yourself',
       false,
     )
     .option(
@@ -20,14 +34,46 @@ export function addVerifyCommand(program: Command, {environment, output, end}: C
       'a repair may also remove keys such as `order:x`: nobody else uses these names',
       false,
     )
+    .option('--connector-file <path>', 'the connector of a repair (default: connectors/orders.json)')
     .option('--sample <orders>', 'a quick look at so many orders', wholeNumber)
+    .option(
+      '--restart',
+      'against log: throw away what an unfinished rebuild has left in the spare database',
+      false,
+    )
     .option('--limit <rows>', 'differences to print', wholeNumber, 100)
     .option('--wait <seconds>', 'how long to wait for what is under way; at least 10', waitSeconds, 60)
     .option('--json', 'print JSON', false)
-    .action(async (options: VerifyOptions) => {
-      const config = readConfig(environment, ['brokers', 'redisUrl', 'mysqlUrl']);
-      end(await verifyCommand(options, {config, output}));
+    .action(async (options: Options) => {
+      requireMeaning(options);
+      if (options.against === 'log')
+        end(
+          await verifyAgainstLog(options, {config: readConfig(environment, ['brokers', 'redisUrl']), output}),
+        );
+      else {
+        const config = readConfig(environment, ['brokers', 'redisUrl', 'mysqlUrl']);
+        end(await verifyAgainstMysql(options, {config, output}));
+      }
     });
+}
+
+/** Throws `usage` for options that mean nothing together. */
+function requireMeaning({against, repair, removeMalformed, sample, restart}: Options): void {
+  if (against === 'mysql') {
+    if (restart) throw new ProjectorError('usage', '--restart goes with --against log');
+    return;
+  }
+  if (repair || removeMalformed) {
+    throw new ProjectorError(
+      'usage',
+      'a repair goes by the rows of MySQL: use --repair without --against log, or `projector rebuild`, which makes Redis anew from the log',
+    );
+  }
+  if (sample !== undefined)
+    throw new ProjectorError(
+      'usage',
+      '--against log replays the whole log, so --sample saves nothing: leave it out',
+    );
 }
 
 function wholeNumber(value: string): number {

@@ -7,7 +7,6 @@
  */
 import type {Connection as StreamingConnection} from 'mysql2';
 import {createConnection, type Connection, type FieldPacket, type RowDataPacket} from 'mysql2/promise';
-import {assert} from '../assert.js';
 import {ProjectorError} from '../errors.js';
 
 export interface MysqlSettings {
@@ -68,6 +67,11 @@ export class MysqlClient {
     return `mysql://${this.#url.host}${this.#url.pathname}`;
   }
 
+  /** False before `connect`, and when the connection broke; then `connect` makes a new one. */
+  get isConnected(): boolean {
+    return this.#connection !== undefined;
+  }
+
   async connect(): Promise<void> {
     const {hostname, port, username, password, pathname} = this.#url;
     this.#connection = await this.#guarded(async () => {
@@ -123,6 +127,7 @@ export class MysqlClient {
 
   close(): void {
     this.#connection?.destroy();
+    this.#connection = undefined;
   }
 
   async #command(sql: string): Promise<void> {
@@ -138,8 +143,8 @@ export class MysqlClient {
   }
 
   get #open(): Connection {
-    assert(this.#connection !== undefined, 'MySQL is connected before it is asked');
-    return this.#connection;
+    if (this.#connection !== undefined) return this.#connection;
+    throw new ProjectorError('mysql-unreachable', `the connection to MySQL at ${this.address} is closed`);
   }
 
   async #guarded<T>(question: () => Promise<T>): Promise<T> {
@@ -161,9 +166,9 @@ export class MysqlClient {
       const settings = 'MYSQL_URL, ORDERS_TABLE and ORDER_ITEMS_TABLE';
       return new ProjectorError('config-invalid', `${where}: ${sqlMessage} (${settings})`, {cause: error});
     }
-    // The question goes on at the server, and everything asked after it would wait behind it.
-    if (code === 'PROTOCOL_SEQUENCE_TIMEOUT') this.#connection?.destroy();
     if (PASSING.test(code) || !code.startsWith('ER_')) {
+      // A question that took too long goes on at the server, and everything asked after it would wait behind it.
+      if (!code.startsWith('ER_') || code === 'ER_SERVER_SHUTDOWN') this.close();
       return new ProjectorError('mysql-unreachable', `${where} does not answer: ${code}`, {cause: error});
     }
     // Without the cause: it holds MySQL's message and the question.

@@ -37,6 +37,8 @@ export class RedisClient {
   readonly #redis: Redis;
   readonly #scripts = new Map<string, ScriptCall>();
   #lastConnectionError: Error | undefined;
+  /** How often a connection was made. */
+  #connections = 0;
 
   constructor(settings: RedisSettings) {
     this.#settings = settings;
@@ -54,7 +56,10 @@ export class RedisClient {
     } satisfies RedisOptions;
     this.#redis = new Redis(settings.url, options);
     let isAstray = false;
-    this.#redis.on('connect', () => (isAstray = false));
+    this.#redis.on('connect', () => {
+      isAstray = false;
+      this.#connections++;
+    });
     this.#redis.on('error', (error: Error) => {
       this.#lastConnectionError = error;
       isAstray = isRefusedSelect(error);
@@ -134,15 +139,11 @@ export class RedisClient {
 
   /** All members of a sorted set, page by page; one may come twice while others are written. */
   async *members(key: string): AsyncGenerator<string[]> {
-    let cursor = '0';
-    do {
-      const at = cursor;
-      const [next, flat] = await this.#guarded(
-        async () => await this.#redis.zscan(key, at, 'COUNT', KEYS_PAGE),
-      );
-      cursor = next;
-      if (flat.length > 0) yield flat.filter((_, index) => index % 2 === 0);
-    } while (cursor !== '0');
+    const pages = this.#pages(async (cursor) => {
+      const [next, flat] = await this.#redis.zscan(key, cursor, 'COUNT', KEYS_PAGE);
+      return [next, flat.filter((_, index) => index % 2 === 0)];
+    });
+    yield* pages;
   }
 
   /**
@@ -161,12 +162,7 @@ export class RedisClient {
 
   /** All keys of the database, page by page. */
   async *keys(): AsyncGenerator<string[]> {
-    let cursor = '0';
-    do {
-      const page = await this.scan(cursor, {match: '*', count: KEYS_PAGE});
-      cursor = page.cursor;
-      if (page.keys.length > 0) yield page.keys;
-    } while (cursor !== '0');
+    yield* this.#pages(async (cursor) => await this.#redis.scan(cursor, 'COUNT', KEYS_PAGE));
   }
 
   /** These fields of each hash, sent in one go; null where a field or the key is absent, undefined where the key is no hash. */
@@ -197,6 +193,28 @@ export class RedisClient {
   /** Closes the connection at once; whatever is in flight rejects. */
   close(): void {
     this.#redis.disconnect();
+  }
+
+  /**
+   * The pages of a cursor. It is of use on the connection alone that it came from: a server that was started anew, or another one
+   * after a failover, has its keys in another order, and some would be passed over. So a connection made anew ends it.
+   */
+  async *#pages(next: (cursor: string) => Promise<[string, string[]]>): AsyncGenerator<string[]> {
+    const connection = this.#connections;
+    let cursor = '0';
+    do {
+      const at = cursor;
+      const [after, page] = await this.#guarded(async () => await next(at));
+      if (this.#connections !== connection) {
+        const where = `Redis at ${this.address}`;
+        throw new ProjectorError(
+          'redis-unreachable',
+          `the connection to ${where} broke while keys were listed`,
+        );
+      }
+      cursor = after;
+      if (page.length > 0) yield page;
+    } while (cursor !== '0');
   }
 
   /** The answer for each key, undefined where it is no hash. */

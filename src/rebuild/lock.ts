@@ -41,6 +41,19 @@ export class RebuildLock {
     );
   }
 
+  /** Runs `work` while it is held; the signal that it gets aborts too when the lock was lost, with `rebuild-lost` as its reason. */
+  async during<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    await this.take();
+    const lost = new AbortController();
+    const kept = this.keep().catch((error: unknown) => lost.abort(error));
+    try {
+      return await work(AbortSignal.any([signal, lost.signal]));
+    } finally {
+      await this.release();
+      await kept;
+    }
+  }
+
   /** Renews it until `release`; rejects with `rebuild-lost` when its time was over before. */
   async keep(): Promise<void> {
     while (!this.#end.signal.aborted) {

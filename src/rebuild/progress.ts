@@ -8,6 +8,8 @@ export interface Reached {
 
 /** Rate over the last so many samples. */
 const SAMPLES_MAX = 20;
+const BAR_WIDTH_MIN = 5;
+const BAR_WIDTH_MAX = 30;
 
 export class Progress {
   readonly #samples: {ms: number; doneRecords: bigint}[] = [];
@@ -38,10 +40,12 @@ export class Progress {
   }
 }
 
-/** `##########----------` */
-export function bar({doneRecords, totalRecords}: Reached, width: number): string {
+/** `[##########----------] `, as wide as there is room for it; '' where it would say nothing. */
+export function bar({doneRecords, totalRecords}: Reached, columns: number): string {
+  const width = Math.min(BAR_WIDTH_MAX, columns - '[] '.length);
+  if (width < BAR_WIDTH_MIN) return '';
   const full = totalRecords === 0n ? width : Number((doneRecords * BigInt(width)) / totalRecords);
-  return '#'.repeat(Math.min(full, width)).padEnd(width, '-');
+  return `[${'#'.repeat(Math.min(full, width)).padEnd(width, '-')}] `;
 }
 
 /** `1,234,567` */

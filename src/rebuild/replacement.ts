@@ -69,18 +69,13 @@ export class Replacement {
 
   /** Rejects with a ProjectorError, or with the reason of `signal`; readers then see what they saw before. */
   async run(signal: AbortSignal): Promise<Replaced> {
-    const {lock} = this.#deps;
-    await lock.take();
-    const lost = new AbortController();
-    const kept = lock.keep().catch((error: unknown) => lost.abort(error));
-    try {
-      return await this.#work(AbortSignal.any([signal, lost.signal]));
-    } catch (error) {
-      throw this.#explained(error);
-    } finally {
-      await lock.release();
-      await kept;
-    }
+    return await this.#deps.lock.during(signal, async (held) => {
+      try {
+        return await this.#work(held);
+      } catch (error) {
+        throw this.#explained(error);
+      }
+    });
   }
 
   /** What a worker advises on these is no help for what is not a living read model. */

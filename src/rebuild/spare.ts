@@ -4,6 +4,7 @@
  *   rebuild          filled from the log's start, perhaps in part; a rebuild goes on with it
  *   filling <id>     gets its base in this run, from MySQL perhaps; of no use to any other one
  *   sync             filled from MySQL; goes on with the log
+ *   verify <id>      filled from the log in this run, to compare with; of no use to any other one
  *   discard <id>     what was replaced, or given up; may be thrown away
  */
 import type {Script} from '../clients/redis.js';
@@ -19,7 +20,10 @@ export interface Database {
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
 }
 
-export type Mark = 'rebuild' | 'sync' | `filling ${string}` | `discard ${string}`;
+export type Mark = 'rebuild' | 'sync' | `filling ${string}` | `verify ${string}` | `discard ${string}`;
+
+/** Marks of what a later run of the same command goes on with. */
+const RESUMABLE: ReadonlySet<string> = new Set<Mark>(['rebuild', 'sync']);
 
 /** What a database holds. */
 interface Census {
@@ -88,6 +92,16 @@ export class Spare {
   async mark(): Promise<string> {
     const [text] = await this.#database.getAll([this.#markKey]);
     return text ?? '';
+  }
+
+  /** Throws `rebuild-refused` where a rebuild or a sync has left what it would go on with. */
+  async requireNothingToGoOnWith(): Promise<void> {
+    const found = await this.mark();
+    if (!RESUMABLE.has(found)) return;
+    throw new ProjectorError(
+      'rebuild-refused',
+      `${this.#database.address} holds what an unfinished \`${found}\` would go on with: finish that one first, or throw it away with --restart`,
+    );
   }
 
   /** Makes the database empty, and marks it. What stands there without a mark is refused, anything else thrown away. */

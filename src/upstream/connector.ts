@@ -102,18 +102,13 @@ export async function waitUntilRunning(
     if (status !== undefined) {
       const isOld = clock.nowMs() - startedMs < STALE_MS && tracesOf(status) === tracesOf(before);
       if (!isOld) throwIfFailed(name, status);
-      const isRunning = status.state === 'RUNNING' && status.tasks.length > 0;
-      if (isRunning && status.tasks.every((task) => task.state === 'RUNNING')) return status;
+      if (whyNotRunning(status) === undefined) return status;
     }
     if (clock.nowMs() >= deadlineMs) {
-      const tasks = status?.tasks.map((task) => task.state).join(', ');
-      const state =
-        status === undefined
-          ? 'not known to Connect'
-          : `it is ${status.state}, tasks: ${tasks === '' ? 'none' : tasks}`;
+      const reason = whyNotRunning(status) ?? '';
       throw new ProjectorError(
         'connector-failed',
-        `connector ${name} does not run after ${wait.timeoutMs} ms: ${state} (the log of Kafka Connect tells why)`,
+        `connector ${name} does not run after ${wait.timeoutMs} ms: it ${reason} (the log of Kafka Connect tells why)`,
       );
     }
     await clock.sleep(200);
@@ -130,6 +125,16 @@ export function throwIfFailed(name: string, status: ConnectorStatus): void {
     'connector-failed',
     `connector ${name}${part} is FAILED:\n${failed.trace?.trim() ?? '(no trace)'}`,
   );
+}
+
+/** What keeps it from running, as the end of a sentence about it; undefined when the connector and its task run. */
+export function whyNotRunning(status: ConnectorStatus | undefined): string | undefined {
+  if (status === undefined) return 'is not known to Connect';
+  const {state, tasks} = status;
+  const isRunning = [state, ...tasks.map((task) => task.state)].every((each) => each === 'RUNNING');
+  if (isRunning && tasks.length > 0) return undefined;
+  const parts = tasks.map((task) => `task ${task.id} ${task.state}`).join(', ');
+  return `is ${state}, ${parts === '' ? 'without a task' : parts}`;
 }
 
 /** How long after a change a status may still be the one from before. */

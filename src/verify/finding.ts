@@ -1,5 +1,5 @@
 /**
- * What a comparison of Redis with MySQL can find.
+ * What a comparison of Redis with MySQL, or with the log, can find.
  *
  * Pure: no clock, no I/O.
  */
@@ -18,7 +18,7 @@ export interface Finding {
   readonly key: string;
   /** Field of a hash, member of a sorted set; null where the whole key is meant. */
   readonly field: string | null;
-  /** As it should stand in Redis by MySQL; null for absent. */
+  /** As it should stand in Redis; null for absent. */
   readonly expected: string | null;
   /** As it stands in Redis; null for absent. */
   readonly found: string | null;

@@ -1,7 +1,8 @@
 /**
- * Orders and their lines: as they should stand in Redis by MySQL's rows, and as they do.
+ * Orders and their lines: as they should stand in Redis, and as they do.
  *
- * I9: what is expected is made by the code of the live path: rows of MySQL are changes, reduced and written out as for the apply script.
+ * I9: what MySQL's rows should look like is made by the code of the live path: rows are changes, reduced and written out as for the
+ * apply script.
  */
 import {createdOrders} from '../apply/createdOrders.js';
 import type {Change} from '../change.js';
@@ -9,9 +10,8 @@ import type {Keys} from '../keys.js';
 import {reduce} from '../reduce/reduce.js';
 import type {SourceOrder} from '../sourceRows.js';
 import {formatLines, isIdBefore} from '../storedLines.js';
+import type {ExpectedOrder, ExpectedOrders, Hash} from './expected.js';
 import type {Comparison, Finding} from './finding.js';
-
-type Hash = Readonly<Record<string, string>>;
 
 /** Redis, as far as orders need it (clients/redis.ts). */
 export interface OrderHost {
@@ -21,44 +21,48 @@ export interface OrderHost {
   texts(keys: readonly string[]): Promise<(string | null | undefined)[]>;
 }
 
-export interface OrderSettings {
-  readonly keys: Keys;
-  readonly extraColumns: readonly string[];
-}
-
-/** Compares these orders. A row that cannot be used is told as a difference of its order. */
+/** Compares these orders. One that cannot be told is a difference too. */
 export async function compareOrders(
   redis: OrderHost,
-  source: ReadonlyMap<string, SourceOrder>,
-  settings: OrderSettings,
+  expected: ExpectedOrders,
+  keys: Keys,
 ): Promise<Comparison> {
-  const {keys} = settings;
-  const ids = [...source.keys()];
+  const ids = [...expected.keys()];
   const found = await redis.hashes(ids.map((id) => keys.order(id)));
   const foundLines = await redis.texts(ids.map((id) => keys.orderLines(id)));
   return new Map(
-    ids.map((id, index) => {
-      const {changes, fault} = source.get(id) ?? {changes: [], fault: undefined};
+    [...expected].map(([id, {order, lines, fault}], index) => {
       if (fault !== undefined)
         return [id, [differs(keys.order(id), {field: null, expected: fault, found: null})]];
-      const expected = expectedOrder(id, changes, settings.extraColumns);
       return [
         id,
         [
-          ...compareHash(keys.order(id), expected.order, found[index]),
-          ...compareLines(keys.orderLines(id), expected.lines, foundLines[index]),
+          ...compareHash(keys.order(id), order, found[index]),
+          ...compareLines(keys.orderLines(id), lines, foundLines[index]),
         ],
       ];
     }),
   );
 }
 
-/** What an order should be; without fields, or '', where the key should be absent. */
-function expectedOrder(
+/** Orders as MySQL's rows tell them. */
+export function ordersOfRows(
+  source: ReadonlyMap<string, SourceOrder>,
+  extraColumns: readonly string[],
+): ExpectedOrders {
+  return new Map(
+    [...source].map(([id, {changes, fault}]) => {
+      const parts = fault === undefined ? partsOf(id, changes, extraColumns) : {order: {}, lines: ''};
+      return [id, {...parts, fault}];
+    }),
+  );
+}
+
+function partsOf(
   id: string,
   changes: readonly Change[],
   extraColumns: readonly string[],
-): {order: Hash; lines: string} {
+): Pick<ExpectedOrder, 'order' | 'lines'> {
   const reduction = reduce(changes);
   const rows = [...(reduction.patches.get(id)?.lines ?? [])].flatMap(([lineId, line]) =>
     line === null ? [] : [[lineId, line] as const],

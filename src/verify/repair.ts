@@ -8,17 +8,22 @@
 import type {Fences} from '../apply/fences.js';
 import type {ApplyOutcome, ApplyRequest} from '../apply/script.js';
 import type {Script} from '../clients/redis.js';
+import type {SourceSchema} from '../decode/schema.js';
 import {ProjectorError} from '../errors.js';
 import type {Clock} from '../lifecycle.js';
 import {DISCARD_SCRIPT} from '../rebuild/scripts.js';
 import {Reducer} from '../reduce/reduce.js';
 import {readSourceOrders, VISIBLE_AFTER_MS, type SourceOrder} from '../sourceRows.js';
 import type {StoredPositions} from '../storedPositions.js';
+import type {MysqlHost} from './mysqlSide.js';
 import type {Finding, Subject, SubjectKind} from './finding.js';
-import type {Sides} from './source.js';
+import type {Sides} from './sides.js';
 
 export interface RepairDeps {
+  /** MySQL's side and Redis. */
   readonly sides: Sides;
+  readonly mysql: Pick<MysqlHost, 'consistentSnapshot'>;
+  readonly schema: SourceSchema;
   readonly fences: Fences;
   /** The read model (apply/readModel.ts). */
   readonly model: {
@@ -28,6 +33,8 @@ export interface RepairDeps {
   /** Redis (clients/redis.ts). */
   readonly redis: {run(script: Script, key: string, args: readonly string[]): Promise<unknown>};
   readonly clock: Clock;
+  /** Rejects when MySQL may be ahead of the log for long. */
+  readonly requireUpstream: () => Promise<void>;
   /** Malformed keys may be removed. */
   readonly mayRemove: boolean;
 }
@@ -78,6 +85,7 @@ export class Repair {
 
   /** Orders, and malformed keys where the caller may remove them: what they add to the sums is right only afterwards. */
   async orders(differences: readonly Difference[]): Promise<void> {
+    await this.#deps.requireUpstream();
     const keys = this.#deps.mayRemove ? idsOf(differences, 'key') : [];
     if (keys.length > 0) {
       await this.#fenced(async (text) => {
@@ -88,7 +96,8 @@ export class Repair {
   }
 
   async sums(differences: readonly Difference[]): Promise<void> {
-    const {sides, redis} = this.#deps;
+    const {sides, redis, requireUpstream} = this.#deps;
+    await requireUpstream();
     const seen = new Map(
       differences.map(({subject, findings}) => [`${subject.kind} ${subject.id}`, findings]),
     );
@@ -126,11 +135,10 @@ export class Repair {
   }
 
   async #rebuild(ids: readonly string[]): Promise<void> {
-    const {sides, clock} = this.#deps;
+    const {sides, mysql, schema, clock} = this.#deps;
     await this.#fenced(async (text) => {
       // What stands before the fences can be seen in MySQL then (S8).
       await clock.sleep(VISIBLE_AFTER_MS);
-      const {mysql, schema} = sides;
       const source = await mysql.consistentSnapshot(async (ask) => await readSourceOrders(ask, ids, schema));
       let outcome = await this.#apply(source, text);
       while (outcome.kind === 'spoiled') {

@@ -1,8 +1,9 @@
 /**
  * Suspects are looked at again until it is certain: equal, or different for good.
  *
- * A change is in MySQL before it is in Redis, so a difference says nothing by itself. It is certain when neither side has changed
- * for some time, and Redis has meanwhile passed the end that the log had when the difference was first seen in this form.
+ * A change is in MySQL before it is in Redis, and two replays of one log are never at the same place; so a difference says nothing
+ * by itself. It is certain when neither side has changed for some time, and each that follows the log has meanwhile passed the end
+ * that the log had when the difference was first seen in this form.
  * Values that never stand still for so long stay open; they are told, and are no differences.
  */
 import type {LogRange} from '../eventLog.js';
@@ -15,7 +16,8 @@ import type {Comparison, Finding, Subject, SubjectKind} from './finding.js';
 export interface SettleDeps {
   readonly compare: (kind: SubjectKind, ids: readonly string[]) => Promise<Comparison>;
   readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
-  readonly positions: StoredPositions;
+  /** Of Redis; and of the expected side, where that follows the log too. */
+  readonly positions: readonly StoredPositions[];
   readonly clock: Clock;
   /** A difference is certain when it has stood unchanged for so long. */
   readonly stillMs: number;
@@ -29,7 +31,7 @@ export interface Settled {
   readonly certain: readonly {readonly subject: Subject; readonly findings: readonly Finding[]}[];
   /** Changed too often to be compared. */
   readonly open: readonly Subject[];
-  /** Redis has not reached the end that the log had, or the time was too short: what is open may be lag, or a difference. */
+  /** The end that the log had was not reached, or the time was too short: what is open may be lag, or a difference. */
   readonly isBehind: boolean;
 }
 
@@ -135,13 +137,17 @@ async function endsOf({ranges}: SettleDeps): Promise<Map<number, bigint>> {
   return new Map([...(await ranges())].map(([partition, {high}]) => [partition, high]));
 }
 
+/** How far all are that follow the log. */
 async function reachedOffsets({ranges, positions}: SettleDeps): Promise<Map<number, bigint>> {
   const partitions = [...(await ranges()).keys()];
-  const texts = await positions.read(partitions);
-  return new Map(
-    partitions.map((partition, index) => {
-      const position = parsePosition(positionBehind(texts[index] ?? ''));
-      return [partition, position?.nextOffset ?? 0n];
-    }),
-  );
+  const reached = new Map<number, bigint>();
+  for (const follower of positions) {
+    const texts = await follower.read(partitions);
+    partitions.forEach((partition, index) => {
+      const next = parsePosition(positionBehind(texts[index] ?? ''))?.nextOffset ?? 0n;
+      const others = reached.get(partition) ?? next;
+      reached.set(partition, next < others ? next : others);
+    });
+  }
+  return reached;
 }

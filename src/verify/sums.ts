@@ -1,11 +1,12 @@
 /**
- * Counters, scores and totals: as MySQL sums them up, and as they stand in Redis. A sum at 0 may be absent from Redis, and from a
+ * Counters, scores and totals: as they should be, and as they stand in Redis. A sum at 0 may be absent from Redis, and from a
  * sorted set it must be.
  */
 import type {TextRow} from '../clients/mysql.js';
 import type {SourceSchema} from '../decode/schema.js';
 import type {Keys} from '../keys.js';
 import {quoted} from '../sourceRows.js';
+import type {Sums, Totals} from './expected.js';
 import type {Comparison, Finding, FindingKind} from './finding.js';
 
 /** Redis, as far as sums need it (clients/redis.ts). */
@@ -15,14 +16,11 @@ export interface SumHost {
   hash(key: string): Promise<Readonly<Record<string, string>>>;
 }
 
-/** Id -> sum, as whole numbers in text; money in minor units. */
-export type Sums = ReadonlyMap<string, string>;
-
 export interface SumQuestions {
   /** Units by product, over the lines of existing orders. */
-  readonly products: string;
+  readonly product: string;
   /** Money by user. */
-  readonly users: string;
+  readonly user: string;
   readonly totals: string;
 }
 
@@ -37,8 +35,8 @@ export function sumQuestions(schema: SourceSchema, ids?: readonly string[]): Sum
     ids === undefined ? '' : ` WHERE ${column} IN (${ids.join(', ')})`;
   const joined = `${l} l JOIN ${o} o ON o.${id} = l.${orderId}`;
   return {
-    products: `SELECT l.${product} AS id, SUM(l.${quantity}) AS total FROM ${joined}${among(`l.${product}`)} GROUP BY l.${product}`,
-    users: `SELECT ${user} AS id, SUM(${amount}) AS total FROM ${o}${among(user)} GROUP BY ${user}`,
+    product: `SELECT l.${product} AS id, SUM(l.${quantity}) AS total FROM ${joined}${among(`l.${product}`)} GROUP BY l.${product}`,
+    user: `SELECT ${user} AS id, SUM(${amount}) AS total FROM ${o}${among(user)} GROUP BY ${user}`,
     totals:
       `SELECT (SELECT COUNT(*) FROM ${o}) AS orders, (SELECT COALESCE(SUM(${amount}), 0) FROM ${o}) AS revenue, ` +
       `(SELECT COALESCE(SUM(l.${quantity}), 0) FROM ${joined}) AS units`,
@@ -54,6 +52,21 @@ export function sumsOf(rows: readonly TextRow[], decimals: number): Map<string, 
 export function minorUnits(amount: string, decimals: number): string {
   const [whole = '0', fraction = ''] = amount.split('.');
   return BigInt(whole + fraction.padEnd(decimals, '0').slice(0, decimals)).toString();
+}
+
+/** The row of the third question. */
+export function totalsOf(row: TextRow | undefined, decimals: number): Totals {
+  return {
+    orders: row?.['orders'] ?? '0',
+    units: minorUnits(row?.['units'] ?? '0', 0),
+    revenue: minorUnits(row?.['revenue'] ?? '0', decimals),
+  };
+}
+
+/** The totals as they stand in a hash of Redis. */
+export function totalsIn(hash: Readonly<Record<string, string>>): Totals {
+  const {orders = '0', units = '0', revenue = '0'} = hash;
+  return {orders, units, revenue};
 }
 
 export async function compareProducts(redis: SumHost, sums: Sums, keys: Keys): Promise<Comparison> {
@@ -85,27 +98,13 @@ export async function compareUsers(redis: SumHost, sums: Sums, keys: Keys): Prom
   );
 }
 
-export async function compareTotals(
-  redis: SumHost,
-  row: TextRow | undefined,
-  {keys, decimals}: {keys: Keys; decimals: number},
-): Promise<Comparison> {
+export async function compareTotals(redis: SumHost, expected: Totals, keys: Keys): Promise<Comparison> {
   const found = await redis.hash(keys.reportTotals);
-  const expected = {
-    orders: row?.['orders'] ?? '0',
-    units: minorUnits(row?.['units'] ?? '0', 0),
-    revenue: minorUnits(row?.['revenue'] ?? '0', decimals),
-  };
-  const findings = Object.entries(expected)
+  const findings = (Object.entries(expected) as [keyof Totals, string][])
     .filter(([field, value]) => (found[field] ?? '0') !== value)
     .map(([field, value]): Finding => {
-      return {
-        kind: 'total-differs',
-        key: keys.reportTotals,
-        field,
-        expected: value,
-        found: found[field] ?? null,
-      };
+      const place = {kind: 'total-differs', key: keys.reportTotals, field} as const;
+      return {...place, expected: value, found: found[field] ?? null};
     });
   return new Map([['all', findings]]);
 }
@@ -121,7 +120,7 @@ function compareScore(
 }
 
 /** Redis prints large whole scores as `1e+17`; a score that is no whole number stays as it is. */
-function wholeScore(score: string): string {
+export function wholeScore(score: string): string {
   const number = Number(score);
   return Number.isInteger(number) ? BigInt(number).toString() : score;
 }

@@ -3,13 +3,12 @@
  *
  * Memory: one page of orders; the ids of all products and of all users (some 100 bytes each); and the suspects.
  */
-import type {RowQuery} from '../clients/mysql.js';
-import type {SourceSchema} from '../decode/schema.js';
-import {quoted, readSourcePage, type SourcePage} from '../sourceRows.js';
+import {isOwnKey} from '../keys.js';
+import type {ExpectedOrders, SumKind} from './expected.js';
 import type {Comparison, Subject, SubjectKind} from './finding.js';
 import {compareOrders} from './orders.js';
-import {compareProducts, compareUsers, sumQuestions, sumsOf, type Sums} from './sums.js';
-import type {Sides} from './source.js';
+import type {Sides} from './sides.js';
+import {compareProducts, compareUsers} from './sums.js';
 
 export interface SurveyOptions {
   /** Suspects beyond this number are counted, and not looked at again. */
@@ -27,9 +26,6 @@ export interface Looked {
   foreignKeys: number;
 }
 
-const PAGE_ORDERS = 1_000;
-const PAGE_SUMS = 1_000;
-
 export class Survey {
   readonly #sides: Sides;
   readonly #options: SurveyOptions;
@@ -45,109 +41,85 @@ export class Survey {
   }
 
   async everything(): Promise<void> {
-    await this.#orders();
+    const {expected} = this.#sides;
+    await this.#orders(expected.orderPages(() => (this.looked.orders = 0)));
     await this.#sums('product');
     await this.#sums('user');
-    const totals = await this.#sides.compare('totals', ['all']);
-    this.#suspect('totals', totals);
+    this.#suspect('totals', await this.#sides.compare('totals', ['all']));
     await this.#keys();
   }
 
-  /** Orders at these places of the id range, each a number from 0 to 1. */
-  async sample(places: readonly number[]): Promise<void> {
-    const {mysql, schema} = this.#sides;
-    for (const place of places) {
+  /** These orders alone. */
+  async sample(pages: AsyncIterable<ExpectedOrders>): Promise<void> {
+    await this.#orders(pages);
+  }
+
+  async #orders(pages: AsyncIterable<ExpectedOrders>): Promise<void> {
+    const {redis, keys} = this.#sides;
+    for await (const orders of pages) {
       this.#options.signal.throwIfAborted();
-      const page = await mysql.consistentSnapshot(async (ask) => {
-        const after = await idAt(ask, schema, place);
-        return await readSourcePage(ask, {after, limit: 1}, schema);
-      });
-      await this.#page(page.orders);
+      this.#suspect('order', await compareOrders(redis, orders, keys));
+      this.looked.orders += orders.size;
+      this.#options.progress(this.looked);
     }
   }
 
-  async #orders(): Promise<void> {
-    const {mysql, schema} = this.#sides;
-    let after: string | null = null;
-    do {
-      this.#options.signal.throwIfAborted();
-      const from: string | null = after;
-      const page: SourcePage = await mysql.consistentSnapshot(
-        async (ask) => await readSourcePage(ask, {after: from, limit: PAGE_ORDERS}, schema),
-      );
-      await this.#page(page.orders);
-      after = page.next;
-    } while (after !== null);
-  }
-
-  async #page(orders: SourcePage['orders']): Promise<void> {
-    const {redis, orderSettings} = this.#sides;
-    this.#suspect('order', await compareOrders(redis, orders, orderSettings));
-    this.looked.orders += orders.size;
-    this.#options.progress(this.looked);
-  }
-
-  /** MySQL's sums, then members of the report that MySQL knows nothing of. */
-  async #sums(kind: 'product' | 'user'): Promise<void> {
-    const {mysql, redis, schema, keys} = this.#sides;
-    const questions = sumQuestions(schema);
-    const [question, decimals] =
-      kind === 'product' ? [questions.products, 0] : [questions.users, schema.moneyDecimals];
-    const compare = async (sums: Sums): Promise<Comparison> =>
-      kind === 'product' ? await compareProducts(redis, sums, keys) : await compareUsers(redis, sums, keys);
+  /** What is expected, then members of the report that nobody expects. */
+  async #sums(kind: SumKind): Promise<void> {
+    const {expected, redis, keys} = this.#sides;
+    const compare = kind === 'product' ? compareProducts : compareUsers;
     const known = new Set<string>();
-    for await (const rows of mysql.stream(question, PAGE_SUMS)) {
+    for await (const sums of expected.sumPages(kind)) {
       this.#options.signal.throwIfAborted();
-      const sums = sumsOf(rows, decimals);
       for (const id of sums.keys()) known.add(id);
-      this.#suspect(kind, await compare(sums));
-      this.looked[kind === 'product' ? 'products' : 'users'] += sums.size;
+      this.#suspect(kind, await compare(redis, sums, keys));
+      this.looked[kind === 'product' ? 'products' : 'users'] = known.size;
       this.#options.progress(this.looked);
     }
     for await (const members of redis.members(kind === 'product' ? keys.reportProducts : keys.reportUsers)) {
+      this.#options.signal.throwIfAborted();
       const unknown = members.filter((id) => !known.has(id));
       for (const id of unknown) this.#add({kind, id});
     }
     if (kind === 'product') this.#knownProducts = known;
   }
 
-  /** Redis' own keys: orders and counters that MySQL knows nothing of, names that are none of ours. */
+  /** Redis' own keys: orders and counters that nobody expects, names that are none of ours. */
   async #keys(): Promise<void> {
-    const {redis, keys, prefix} = this.#sides;
-    for await (const page of redis.keys()) {
+    const {expected, redis, keys} = this.#sides;
+    const again = (): void => {
+      this.looked.keys = 0;
+      this.looked.foreignKeys = 0;
+    };
+    for await (const page of redis.keys(again)) {
       this.#options.signal.throwIfAborted();
       const orderIds = new Set<string>();
       const counters = new Map<string, string>();
       for (const key of page) {
-        const name = key.slice(prefix.length);
-        const [, orderId] = /^order(?:_lines)?:(-?\d+)$/.exec(name) ?? [];
-        const [, product] = /^product:(-?\d+):sold$/.exec(name) ?? [];
-        if (this.#sides.isMalformed(key)) this.#add({kind: 'key', id: key});
-        else if (!key.startsWith(prefix)) this.looked.foreignKeys++;
-        else if (orderId !== undefined) orderIds.add(orderId);
-        else if (product !== undefined) {
-          if (!this.#knownProducts.has(product)) counters.set(product, '0');
-        } else if (!/^(?:report|projector):/.test(name)) this.looked.foreignKeys++;
+        const {orderId, product} = this.#sorted(key);
+        if (orderId !== undefined) orderIds.add(orderId);
+        if (product !== undefined && !this.#knownProducts.has(product)) counters.set(product, '0');
       }
       this.looked.keys += page.length;
       if (counters.size > 0) this.#suspect('product', await compareProducts(redis, counters, keys));
-      for (const id of await this.#unknownOrders([...orderIds])) this.#add({kind: 'order', id});
+      const known = await expected.knownOrders([...orderIds]);
+      for (const id of orderIds) if (!known.has(id)) this.#add({kind: 'order', id});
       this.#options.progress(this.looked);
     }
   }
 
-  /** Ids of which MySQL has neither a row nor lines. */
-  async #unknownOrders(ids: readonly string[]): Promise<string[]> {
-    if (ids.length === 0) return [];
-    const {mysql, schema} = this.#sides;
-    const {orders, lines} = schema;
-    const list = ids.join(', ');
-    const question =
-      `SELECT ${quoted(orders.id)} AS id FROM ${quoted(orders.table)} WHERE ${quoted(orders.id)} IN (${list}) ` +
-      `UNION SELECT ${quoted(lines.orderId)} AS id FROM ${quoted(lines.table)} WHERE ${quoted(lines.orderId)} IN (${list})`;
-    const rows = await mysql.consistentSnapshot(async (ask) => await ask(question, []));
-    const known = new Set(rows.map(({id}) => id));
-    return ids.filter((id) => !known.has(id));
+  /** Of which order or product a key is; counts foreign ones, and suspects malformed ones. */
+  #sorted(key: string): {orderId?: string | undefined; product?: string | undefined} {
+    const {prefix} = this.#sides;
+    if (this.#sides.isMalformed(key)) this.#add({kind: 'key', id: key});
+    else if (isOwnKey(key, prefix)) {
+      // Ids as they stand there: nobody expects an order 007.
+      const name = key.slice(prefix.length);
+      const [, orderId] = /^order(?:_lines)?:(-?\d+)$/.exec(name) ?? [];
+      const [, product] = /^product:(-?\d+):sold$/.exec(name) ?? [];
+      return {orderId, product};
+    } else this.looked.foreignKeys++;
+    return {};
   }
 
   #suspect(kind: SubjectKind, comparison: Comparison): void {
@@ -160,16 +132,4 @@ export class Survey {
     if (this.suspects.size >= this.#options.suspectsMax) this.overflow++;
     else this.suspects.set(name, subject);
   }
-}
-
-/** An id below that of the order at this place of the id range; null at its beginning. */
-async function idAt(ask: RowQuery, {orders}: SourceSchema, place: number): Promise<string | null> {
-  const [range] = await ask(
-    `SELECT MIN(${quoted(orders.id)}) AS low, MAX(${quoted(orders.id)}) AS high FROM ${quoted(orders.table)}`,
-    [],
-  );
-  const {low = null, high = null} = range ?? {};
-  if (low === null || high === null) return null;
-  const width = BigInt(high) - BigInt(low) + 1n;
-  return (BigInt(low) - 1n + (width * BigInt(Math.floor(place * 1e9))) / 1_000_000_000n).toString();
 }

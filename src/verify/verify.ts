@@ -1,18 +1,19 @@
 /**
- * Redis against MySQL, while both change: survey, settle, and where asked for, repair and once more from the start.
+ * Redis against MySQL, or against the log, while both change: survey, settle, and where asked for, repair and once more from the start.
  */
+import type {ExpectedOrders} from './expected.js';
 import type {Finding, Subject} from './finding.js';
 import type {Repair} from './repair.js';
 import {settle, type SettleDeps, type Settled} from './settle.js';
 import {Survey, type Looked, type SurveyOptions} from './survey.js';
-import type {Sides} from './source.js';
+import type {Sides} from './sides.js';
 
 export interface VerifyDeps {
   readonly sides: Sides;
   readonly survey: SurveyOptions;
   readonly settle: Omit<SettleDeps, 'compare'>;
-  /** Places of a sample in the range of order ids, each from 0 to 1; null for everything. */
-  readonly sample: readonly number[] | null;
+  /** Orders of a sample; null for everything. */
+  readonly sample: (() => AsyncIterable<ExpectedOrders>) | null;
   /** Null: differences are told only. */
   readonly repair: Repair | null;
   readonly tell: (event: VerifyEvent) => void;
@@ -69,7 +70,7 @@ async function lookAtEverything(deps: VerifyDeps): Promise<{survey: Survey; sett
   const {sides, sample, tell} = deps;
   const survey = new Survey(sides, deps.survey);
   if (sample === null) await survey.everything();
-  else await survey.sample(sample);
+  else await survey.sample(sample());
   tell({kind: 'surveyed', looked: survey.looked, suspects: survey.suspects.size + survey.overflow});
   const settled = await settle([...survey.suspects.values()], {
     ...deps.settle,

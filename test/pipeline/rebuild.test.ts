@@ -332,7 +332,9 @@ class Reader {
     await redis.hincrby('report:totals', 'revenue', 1);
     await redis.hset(`order:${rising}`, 'items', 'x');
     expect(await ended(command('verify'))).toMatchObject({code: 3});
+    expect(await ended(command('verify', '--against', 'log'))).toMatchObject({code: 3});
     expect(await ended(command('verify', '--repair'))).toMatchObject({code: 0});
+    expect(await ended(command('verify', '--against', 'log'))).toMatchObject({code: 0});
     expect(await differences()).toEqual([]);
     expect(await redis.call('ACL', 'LOG')).toEqual([]);
     expect(workers.map(({output}) => output.includes(PASSWORD))).toEqual([false, false]);

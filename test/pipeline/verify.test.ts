@@ -1,12 +1,14 @@
 /** `projector verify`: no false alarm beside a shop at work, every kind of damage found, and mended. */
 import {Redis} from 'ioredis';
-import type {Connection} from 'mysql2/promise';
+import type {Connection, RowDataPacket} from 'mysql2/promise';
 import {compare} from '../../stack/comparison.js';
 import {WorkerProcess} from '../../stack/worker.js';
+import {Connector} from '../support/connector.js';
 import {connectMysql, freshId, QUICK, startWorker, whenApplied} from '../support/pipeline.js';
 import {chosenSeed} from '../support/random.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
 import {variables} from '../support/stack.js';
+import {until} from '../support/until.js';
 import {Workload} from '../support/workload.js';
 
 const whyNot = whyNoOwnRedis();
@@ -43,15 +45,13 @@ interface Verdict {
     KEY_PREFIX: PREFIX,
     KAFKA_GROUP_ID: 'seen',
   });
+  const begun = (args: readonly string[] = [], extra = {}): WorkerProcess =>
+    new WorkerProcess({...variables(), ...QUICK, ...settings(), ...extra}, ['verify', '--json', ...args]);
   const verify = async (
     args: readonly string[] = [],
     extra = {},
   ): Promise<{code: number | null; output: string; verdict: Verdict}> => {
-    const command = new WorkerProcess({...variables(), ...QUICK, ...settings(), ...extra}, [
-      'verify',
-      '--json',
-      ...args,
-    ]);
+    const command = begun(args, extra);
     const {code} = await command.exited;
     const json = command.output.split('\n').find((line) => line.startsWith('{')) ?? '{}';
     return {code, output: command.output, verdict: JSON.parse(json) as Verdict};
@@ -195,5 +195,67 @@ interface Verdict {
       code: 2,
       output: expect.stringContaining('must be a whole number') as string,
     });
+  }, 120_000);
+
+  test('servers that are silent for a moment are waited for: Redis, and a connection to MySQL that is lost (L11)', async () => {
+    const connectionsOf = async (): Promise<string[]> => {
+      const [rows] = await mysql.query<RowDataPacket[]>('SHOW PROCESSLIST');
+      return rows.map((row) => String(row['Id']));
+    };
+    await redis.incr(`${PREFIX}product:1:sold`);
+    const others = new Set(await connectionsOf());
+    const command = begun([], {REDIS_TIMEOUT_MS: '1000'});
+    const told = async (text: string): Promise<void> => {
+      await until(
+        () => command.output.includes(text) || !command.isRunning,
+        () => `"${text}" in ${command.output}`,
+      );
+    };
+    await told('places to look at again');
+    own.pause();
+    try {
+      await told('waiting: Redis');
+      const its = (await connectionsOf()).filter((id) => !others.has(id));
+      expect(its).toHaveLength(1);
+      await mysql.query(`KILL ${its.join('')}`);
+    } finally {
+      own.resume();
+    }
+    const {code} = await command.exited;
+    expect([code, command.output]).toEqual([3, expect.stringContaining('it answers again; going on')]);
+    expect(command.output).toMatch(/"differences":1,/);
+    expect(command.output).toMatch(/waiting: MySQL at \S+ does not answer: /);
+    await redis.decr(`${PREFIX}product:1:sold`);
+  }, 60_000);
+
+  test('a repair is refused while the connector stands, and where it cannot be asked', async () => {
+    await redis.incr(`${PREFIX}product:1:sold`);
+    const connector = Connector.ofStack();
+    await connector.stop();
+    try {
+      expect(await verify(['--repair'])).toMatchObject({
+        code: 5,
+        output: expect.stringMatching(
+          /repair-refused: connector shop-orders is STOPPED, without a task: .* Let the connector run/,
+        ) as string,
+      });
+    } finally {
+      await connector.resume();
+    }
+    expect(await verify(['--repair'], {CONNECT_URL: 'http://127.0.0.1:1'})).toMatchObject({
+      code: 4,
+      output: expect.stringContaining('connect-unreachable') as string,
+    });
+    expect(await verify(['--repair'], {KAFKA_TOPIC: 'other'})).toMatchObject({
+      code: 2,
+      output: expect.stringContaining('name the right file with --connector-file') as string,
+    });
+    expect(await redis.get(`${PREFIX}product:1:sold`)).toBe('1');
+    const unasked = await verify(['--repair'], {CONNECT_URL: ''});
+    expect(unasked).toMatchObject({
+      code: 0,
+      output: expect.stringContaining('CONNECT_URL is not set') as string,
+    });
+    expect(unasked.verdict.repaired).toBe(1);
   }, 120_000);
 });

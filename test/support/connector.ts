@@ -18,9 +18,14 @@ export class Connector {
   readonly name: string;
   readonly topic: string;
 
-  private constructor({name, topic}: ConnectorVariant) {
+  private constructor({name, topic}: Pick<ConnectorVariant, 'name' | 'topic'>) {
     this.name = name;
     this.topic = topic;
+  }
+
+  /** The one of the stack. */
+  static ofStack(): Connector {
+    return new Connector({name: 'shop-orders', topic: testStack().env.topic});
   }
 
   /** From a shipped file, under names of its own that begin with `label`. */

@@ -12,6 +12,7 @@ import {
   retentionWarning,
   throwIfFailed,
   waitUntilRunning,
+  whyNotRunning,
 } from '../../src/upstream/connector.js';
 
 describe('a connector file', () => {
@@ -170,7 +171,7 @@ describe('Kafka Connect', () => {
     const wait = waitUntilRunning(new ConnectClient(url), 'shop-orders', {clock, timeoutMs: 1_000});
     await expect(wait).rejects.toMatchObject({
       detail:
-        'connector shop-orders does not run after 1000 ms: it is RUNNING, tasks: UNASSIGNED (the log of Kafka Connect tells why)',
+        'connector shop-orders does not run after 1000 ms: it is RUNNING, task 0 UNASSIGNED (the log of Kafka Connect tells why)',
     });
     expect(now).toBe(1_000);
   });
@@ -206,4 +207,16 @@ describe('Kafka Connect', () => {
 test('a connector that has failed itself is told without a task', () => {
   const status = {state: 'FAILED', trace: undefined, tasks: []};
   expect(() => throwIfFailed('shop-orders', status)).toThrow('connector shop-orders is FAILED:\n(no trace)');
+});
+
+test.each([
+  [undefined, 'is not known to Connect'],
+  [{state: 'RUNNING', tasks: ['RUNNING']}, undefined],
+  [{state: 'RUNNING', tasks: []}, 'is RUNNING, without a task'],
+  [{state: 'RUNNING', tasks: ['FAILED']}, 'is RUNNING, task 0 FAILED'],
+  [{state: 'PAUSED', tasks: ['PAUSED']}, 'is PAUSED, task 0 PAUSED'],
+  [{state: 'FAILED', tasks: ['RUNNING']}, 'is FAILED, task 0 RUNNING'],
+])('a connector that is %j: %s', (shown, reason) => {
+  const tasks = shown?.tasks.map((state, id) => ({id, state, trace: undefined})) ?? [];
+  expect(whyNotRunning(shown === undefined ? undefined : {...shown, trace: undefined, tasks})).toBe(reason);
 });

@@ -30,9 +30,15 @@ test('an empty log is done at once, and a stall shows no rate', () => {
 });
 
 test('bars, counts and times for people', () => {
-  expect(bar({doneRecords: 1n, totalRecords: 4n}, 8)).toBe('##------');
-  expect(bar({doneRecords: 0n, totalRecords: 0n}, 4)).toBe('####');
-  expect(bar({doneRecords: 9n, totalRecords: 4n}, 4)).toBe('####');
+  expect(bar({doneRecords: 1n, totalRecords: 4n}, 11)).toBe('[##------] ');
+  expect(bar({doneRecords: 0n, totalRecords: 0n}, 8)).toBe('[#####] ');
+  expect(bar({doneRecords: 9n, totalRecords: 4n}, 8)).toBe('[#####] ');
+  expect(bar({doneRecords: 1n, totalRecords: 2n}, 500)).toBe(`[${'#'.repeat(15)}${'-'.repeat(15)}] `);
+  expect([7, 0, -5].map((columns) => bar({doneRecords: 1n, totalRecords: 2n}, columns))).toEqual([
+    '',
+    '',
+    '',
+  ]);
   expect([0n, 999n, 1_000n, 1_234_567n].map(grouped)).toEqual(['0', '999', '1,000', '1,234,567']);
   expect([0, 59, 60, 185, 3_600, 7_384].map(duration)).toEqual([
     ...['0 s', '59 s', '1 min 00 s', '3 min 05 s', '1 h 00 min', '2 h 03 min'],

@@ -1,5 +1,6 @@
 import {SHOP} from '../support/records.js';
-import {Sides, type MysqlHost, type RedisHost} from '../../src/verify/source.js';
+import {MysqlSide, type MysqlHost} from '../../src/verify/mysqlSide.js';
+import {Sides, type RedisHost} from '../../src/verify/sides.js';
 import {Survey} from '../../src/verify/survey.js';
 
 const ORDERS = Array.from({length: 5}, (_, i) => ({id: String(i + 1), user_id: '5', total_amount: '1.00'}));
@@ -47,7 +48,7 @@ function redisWith(keys: readonly string[]): RedisHost {
 }
 
 async function surveyed(keys: readonly string[], suspectsMax = 100): Promise<Survey> {
-  const sides = new Sides({mysql, redis: redisWith(keys), schema: SHOP, prefix: ''});
+  const sides = new Sides({expected: new MysqlSide(mysql, SHOP), redis: redisWith(keys), prefix: ''});
   const signal = new AbortController().signal;
   const survey = new Survey(sides, {suspectsMax, progress: () => undefined, signal});
   await survey.everything();
@@ -78,10 +79,11 @@ test('no more suspects are remembered than the bound says; the others are counte
 });
 
 test('a sample looks at single orders', async () => {
-  const sides = new Sides({mysql, redis: redisWith([]), schema: SHOP, prefix: ''});
+  const expected = new MysqlSide(mysql, SHOP);
+  const sides = new Sides({expected, redis: redisWith([]), prefix: ''});
   const signal = new AbortController().signal;
   const survey = new Survey(sides, {suspectsMax: 9, progress: () => undefined, signal});
-  await survey.sample([0, 0.99]);
+  await survey.sample(expected.sample([0, 0.99]));
   expect(survey.looked.orders).toBeGreaterThan(0);
   expect([...survey.suspects.values()].map(({kind}) => kind)).toEqual(['order', 'order']);
 });

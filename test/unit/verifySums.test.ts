@@ -1,6 +1,13 @@
 import {keysWithPrefix} from '../../src/keys.js';
-import {compareOrders} from '../../src/verify/orders.js';
-import {compareProducts, compareTotals, compareUsers, minorUnits, sumsOf} from '../../src/verify/sums.js';
+import {compareOrders, ordersOfRows} from '../../src/verify/orders.js';
+import {
+  compareProducts,
+  compareTotals,
+  compareUsers,
+  minorUnits,
+  sumsOf,
+  totalsOf,
+} from '../../src/verify/sums.js';
 
 const keys = keysWithPrefix('');
 
@@ -98,7 +105,7 @@ test('users and totals', async () => {
     ['1.5'],
     [null],
   ]);
-  const totals = await compareTotals(redis, {orders: '2', units: '4', revenue: '0.00'}, {keys, decimals: 2});
+  const totals = await compareTotals(redis, totalsOf({orders: '2', units: '4', revenue: '0.00'}, 2), keys);
   expect(totals.get('all')).toEqual([
     {kind: 'total-differs', key: 'report:totals', field: 'units', expected: '4', found: '3'},
   ]);
@@ -121,12 +128,12 @@ test('an order as the live path would write it, with its lines by number and its
   const hash = {id: '1', user_id: '5', total_amount: '45.99', items_count: '2', items, status: 'paid'};
   const right = {'order:1': hash};
   const rightLines: Texts = {'order_lines:1': '9:8:2;10:7:1'};
-  const settings = {keys, extraColumns: ['status', 'note']};
+  const expected = ordersOfRows(source, ['status', 'note']);
   const compare = async (
     hashes: Record<string, Record<string, string> | undefined>,
     texts = rightLines,
   ): Promise<string[]> =>
-    [...(await compareOrders(host({hashes, texts}), source, settings)).values()]
+    [...(await compareOrders(host({hashes, texts}), expected, keys)).values()]
       .flat()
       .map(
         ({kind, key, field, expected, found}) =>

@@ -1,0 +1,90 @@
+/** Pages of keys on a real Redis: all of them, or an error; never a part because the connection was made anew in between. */
+import {Redis} from 'ioredis';
+import {RedisClient} from '../../src/clients/redis.js';
+import {Patience, patientRedis} from '../../src/verify/patience.js';
+import {systemClock} from '../../src/lifecycle.js';
+import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {until} from '../support/until.js';
+
+const whyNot = whyNoOwnRedis();
+if (whyNot !== undefined) process.stderr.write(`skipped: pages of keys. ${whyNot}\n`);
+
+const KEYS = 5_000;
+
+(whyNot === undefined ? describe : describe.skip)('keys and members, page by page', () => {
+  let own: OwnRedis;
+  let redis: RedisClient;
+
+  beforeEach(async () => {
+    own = await OwnRedis.open({args: ['--appendonly', 'yes', '--appendfsync', 'always']});
+    const writer = new Redis(own.url);
+    const names = Array.from({length: KEYS}, (_, i) => `k${i}`);
+    await writer.mset(names.flatMap((name) => [name, '1']));
+    await writer.zadd('members', ...names.flatMap((name) => ['1', name]));
+    writer.disconnect();
+    redis = new RedisClient({url: own.url, timeoutMs: 2_000});
+    await redis.connect();
+  });
+  afterEach(async () => {
+    redis.close();
+    await own.close();
+  });
+
+  const startedAnew = async (): Promise<void> => {
+    await own.stop();
+    await own.start();
+    // The client connects by itself.
+    await until(
+      async () =>
+        await redis.getAll(['k1']).then(
+          () => true,
+          () => false,
+        ),
+      () => 'a client that is connected again',
+    );
+  };
+  const sources = {
+    keys: () => redis.keys(),
+    members: () => redis.members('members'),
+  };
+
+  test.each(['keys', 'members'] as const)('%s end when the connection was made anew', async (kind) => {
+    const seen: string[] = [];
+    const read = async (): Promise<void> => {
+      let isFirst = true;
+      for await (const page of sources[kind]()) {
+        seen.push(...page);
+        if (isFirst) await startedAnew();
+        isFirst = false;
+      }
+    };
+    await expect(read()).rejects.toMatchObject({
+      kind: 'redis-unreachable',
+      detail: expect.stringContaining('broke while keys were listed') as string,
+    });
+    expect(seen.length).toBeLessThan(KEYS);
+  });
+
+  test('with patience they begin anew, and all of them come (L11)', async () => {
+    const {signal} = new AbortController();
+    const told: string[] = [];
+    const patience = new Patience({
+      clock: systemClock,
+      silentMs: 30_000,
+      signal,
+      tell: (text) => told.push(text),
+    });
+    let seen = new Set<string>();
+    let beginnings = 1;
+    const again = (): void => {
+      beginnings++;
+      seen = new Set();
+    };
+    for await (const page of patientRedis(redis, patience).keys(again)) {
+      for (const key of page) seen.add(key);
+      if (beginnings === 1) await startedAnew();
+    }
+    expect([seen.size, beginnings]).toEqual([KEYS + 1, 2]);
+    expect(told).toEqual([expect.stringMatching(/^waiting: /), 'it answers again; going on']);
+  });
+});

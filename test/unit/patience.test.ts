@@ -1,0 +1,188 @@
+/** A comparison asks again while a server is silent, and only then. */
+import {ProjectorError, type ErrorKind} from '../../src/errors.js';
+import type {MysqlHost} from '../../src/verify/mysqlSide.js';
+import {Patience, patientMysql, patientRedis} from '../../src/verify/patience.js';
+import type {RedisHost} from '../../src/verify/sides.js';
+
+const SILENT_MS = 60_000;
+
+class World {
+  nowMs = 0;
+  readonly told: string[] = [];
+  readonly end = new AbortController();
+  readonly patience = new Patience({
+    clock: {
+      nowMs: () => this.nowMs,
+      sleep: async (ms) => {
+        this.nowMs += ms;
+        await Promise.resolve();
+      },
+    },
+    silentMs: SILENT_MS,
+    signal: this.end.signal,
+    tell: (text) => this.told.push(text),
+  });
+}
+
+function failure(kind: ErrorKind = 'redis-unreachable'): ProjectorError {
+  return new ProjectorError(kind, 'Redis does not answer');
+}
+
+/** Fails so often, then answers. */
+function answerAfter(failures: number): () => Promise<string> {
+  let tries = 0;
+  return async () => {
+    await Promise.resolve();
+    if (tries++ < failures) throw failure();
+    return 'answer';
+  };
+}
+
+test('a silence is ridden out, with one note when it begins and one when it is over', async () => {
+  const {patience, told} = new World();
+  expect(await patience.ask(answerAfter(5))).toBe('answer');
+  expect(told).toEqual(['waiting: Redis does not answer', 'it answers again; going on']);
+  expect(await patience.ask(answerAfter(1))).toBe('answer');
+  expect(told).toHaveLength(4);
+});
+
+test('its clock stands still during a silence', async () => {
+  const world = new World();
+  const {clock} = world.patience;
+  await clock.sleep(1_000);
+  await world.patience.ask(answerAfter(5));
+  expect(clock.nowMs()).toBe(1_000);
+  expect(world.nowMs).toBeGreaterThan(3_000);
+  await world.patience.ask(async () => {
+    await clock.sleep(2_000);
+  });
+  expect(clock.nowMs()).toBe(3_000);
+});
+
+test('a silence that is too long ends with what was said last (L11)', async () => {
+  const world = new World();
+  await expect(world.patience.ask(answerAfter(1_000))).rejects.toMatchObject({kind: 'redis-unreachable'});
+  expect(world.nowMs).toBeGreaterThanOrEqual(SILENT_MS);
+  expect(world.nowMs).toBeLessThan(SILENT_MS + 5_000);
+  expect(world.told).toHaveLength(1);
+});
+
+test('what does not pass is not asked again, and a signal ends the waiting with its reason', async () => {
+  const world = new World();
+  let asked = 0;
+  const refused = async (): Promise<never> => {
+    asked++;
+    await Promise.resolve();
+    throw failure('redis-denied');
+  };
+  await expect(world.patience.ask(refused)).rejects.toMatchObject({kind: 'redis-denied'});
+  expect([asked, world.told]).toEqual([1, []]);
+  const reason = new Error('stop');
+  world.end.abort(reason);
+  await expect(world.patience.ask(answerAfter(1))).rejects.toBe(reason);
+});
+
+describe('pages', () => {
+  /** Three pages; each opening breaks off behind so many of them. */
+  function breaking(behind: readonly number[]): () => AsyncGenerator<number> {
+    let opened = 0;
+    return async function* () {
+      const last = behind[opened++] ?? 3;
+      for (let page = 1; page <= last; page++) yield await Promise.resolve(page);
+      if (last < 3) throw failure();
+    };
+  }
+
+  async function read(open: () => AsyncIterable<number>): Promise<(number | 'again')[]> {
+    const seen: (number | 'again')[] = [];
+    for await (const page of new World().patience.pages(open, () => seen.push('again'))) seen.push(page);
+    return seen;
+  }
+
+  test('begin anew behind a failure, and whoever counts is told', async () => {
+    expect(await read(breaking([]))).toEqual([1, 2, 3]);
+    expect(await read(breaking([2, 0]))).toEqual([1, 2, 'again', 'again', 1, 2, 3]);
+  });
+
+  test('that break off again and again are given up (L11)', async () => {
+    const open = breaking(Array.from({length: 1_000}, () => 2));
+    await expect(read(open)).rejects.toMatchObject({kind: 'redis-unreachable'});
+  });
+
+  test('a failure of whoever reads them is his own', async () => {
+    const {patience} = new World();
+    const readAll = async (): Promise<void> => {
+      for await (const page of patience.pages(breaking([]), () => undefined)) if (page === 2) throw failure();
+    };
+    await expect(readAll()).rejects.toMatchObject({detail: 'Redis does not answer'});
+  });
+});
+
+test('every question to Redis is asked again', async () => {
+  const world = new World();
+  let isSilent = true;
+  const once = <T>(value: T) => {
+    return async (): Promise<T> => {
+      await Promise.resolve();
+      isSilent = !isSilent;
+      if (!isSilent) throw failure();
+      return value;
+    };
+  };
+  const pages = async function* (): AsyncGenerator<string[]> {
+    yield await once(['a'])();
+  };
+  const redis: RedisHost = {
+    hashes: once([{}]),
+    texts: once(['4']),
+    getAll: once(['1']),
+    scores: once(['2']),
+    hash: once({x: '3'}),
+    types: once(['none']),
+    keys: pages,
+    members: pages,
+  };
+  const patient = patientRedis(redis, world.patience);
+  expect(await patient.hashes(['k'])).toEqual([{}]);
+  expect(await patient.texts(['k'])).toEqual(['4']);
+  expect(await patient.getAll(['k'])).toEqual(['1']);
+  expect(await patient.scores('k', ['m'])).toEqual(['2']);
+  expect(await patient.hash('k')).toEqual({x: '3'});
+  expect(await patient.types(['k'])).toEqual(['none']);
+  for (const source of [patient.keys(), patient.members('k')]) {
+    const found: (readonly string[])[] = [];
+    for await (const page of source) found.push(page);
+    expect(found).toEqual([['a']]);
+  }
+});
+
+test('a broken connection to MySQL is made anew', async () => {
+  const {patience} = new World();
+  let connections = 0;
+  const mysql: MysqlHost & {isConnected: boolean; connect(): Promise<void>} = {
+    isConnected: false,
+    connect: async () => {
+      await Promise.resolve();
+      if (connections++ === 0) throw failure('mysql-unreachable');
+      mysql.isConnected = true;
+    },
+    consistentSnapshot: async (work) => {
+      // The second connection breaks too.
+      if (connections === 2) {
+        mysql.isConnected = false;
+        throw failure('mysql-unreachable');
+      }
+      return await work(async () => await Promise.resolve([{id: '1'}]));
+    },
+    async *stream() {
+      await Promise.resolve();
+      yield [{id: '2'}];
+    },
+  };
+  const patient = patientMysql(mysql, patience);
+  expect(await patient.consistentSnapshot(async (ask) => await ask('SELECT', []))).toEqual([{id: '1'}]);
+  expect(connections).toBe(3);
+  mysql.isConnected = false;
+  for await (const rows of patient.stream('SELECT', 10)) expect(rows).toEqual([{id: '2'}]);
+  expect(connections).toBe(4);
+});

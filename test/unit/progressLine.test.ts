@@ -1,0 +1,59 @@
+/** Progress as a person sees it: one row that changes, however narrow the terminal is, and nothing of it left at the end. */
+import {ProgressLine} from '../../src/cli/progressLine.js';
+import {bar} from '../../src/rebuild/progress.js';
+
+const ERASE = '\r\u001b[K';
+
+function opened({columns, isTerminal = true}: {columns?: number; isTerminal?: boolean}) {
+  const written: string[] = [];
+  let nowMs = 0;
+  const line = new ProgressLine(
+    {line: (text) => written.push(`data: ${text}`), note: (text) => written.push(`${text}\n`)},
+    {
+      clock: {nowMs: () => nowMs, sleep: async () => await Promise.resolve()},
+      screen: isTerminal ? {columns, write: (text) => written.push(text)} : null,
+    },
+  );
+  return {line, written, pass: (ms: number) => (nowMs += ms)};
+}
+
+const half = (columns: number): string => bar({doneRecords: 1n, totalRecords: 2n}, columns);
+
+test.each([
+  [200, `[${'#'.repeat(15)}${'-'.repeat(15)}] 50.0 %, 1 of 2`],
+  [30, '[######------] 50.0 %, 1 of 2'],
+  [24, '[###---] 50.0 %, 1 of 2'],
+  [20, '50.0 %, 1 of 2'],
+  [8, '50.0 %,'],
+  [undefined, `[${'#'.repeat(15)}${'-'.repeat(15)}] 50.0 %, 1 of 2`],
+  [0, `[${'#'.repeat(15)}${'-'.repeat(15)}] 50.0 %, 1 of 2`],
+])('in %p columns there is one row', (columns, expected) => {
+  const {line, written} = opened(columns === undefined ? {} : {columns});
+  line.show('50.0 %, 1 of 2', half);
+  line.show('50.0 %, 1 of 2', half);
+  expect(written).toEqual([ERASE + expected, ERASE + expected]);
+  if (columns !== undefined && columns > 0) expect(expected.length).toBeLessThan(columns);
+});
+
+test('what stays takes the place of what changes, and at the end nothing of that is left', () => {
+  const {line, written} = opened({columns: 80});
+  line.clear();
+  line.note('begun');
+  line.show('one');
+  line.note('done');
+  line.show('two');
+  line.clear();
+  line.clear();
+  expect(written).toEqual(['begun\n', `${ERASE}one`, ERASE, 'done\n', `${ERASE}two`, ERASE]);
+});
+
+test('where nothing can change in place, there is a line every 5 s, without a bar', () => {
+  const {line, written, pass} = opened({isTerminal: false});
+  for (let second = 1; second <= 11; second++) {
+    pass(1_000);
+    line.show(`second ${second}`, half);
+  }
+  line.clear();
+  line.note('done');
+  expect(written).toEqual(['second 5\n', 'second 10\n', 'done\n']);
+});
