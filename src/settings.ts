@@ -72,7 +72,7 @@ export const SETTINGS = {
     env: 'CONNECT_URL',
     schema: url('http', 'https'),
     example: 'http://127.0.0.1:8083',
-    desc: 'REST address of Kafka Connect. `connector` needs it; `verify --repair` asks whether the connector runs.',
+    desc: 'REST address of Kafka Connect. `connector` needs it; `verify --repair` asks whether the connector runs, and so do the metrics of a worker.',
     secret: true,
     basic: true,
   },

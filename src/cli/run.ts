@@ -1,4 +1,5 @@
 /** `projector run`: a worker until it is stopped or halts. */
+import {ConnectClient} from '../clients/connect.js';
 import {KafkaTopic} from '../clients/kafka.js';
 import {KafkaLog} from '../clients/kafkaLog.js';
 import {RedisClient} from '../clients/redis.js';
@@ -10,11 +11,13 @@ import {asProjectorError, type ProjectorError} from '../errors.js';
 import {failpoint, noFailpoint, type FailpointAction} from '../failpoints.js';
 import {systemClock} from '../lifecycle.js';
 import type {Logger} from 'pino';
+import {watchConnector} from '../observe/connectorWatch.js';
 import {HttpServer} from '../observe/http.js';
 import {createLogger} from '../observe/log.js';
 import {Metrics} from '../observe/metrics.js';
 import {Monitor} from '../observe/monitor.js';
 import {routesOf} from '../observe/routes.js';
+import type {ConnectorView} from '../observe/view.js';
 import type {WorkerObserver} from '../observer.js';
 import {Projector} from '../projector.js';
 import {retentionWarning} from '../upstream/connector.js';
@@ -32,6 +35,7 @@ export async function run(config: RunConfig): Promise<number> {
   const logger = createLogger(config.logLevel, {group: config.groupId, topic: config.topic});
   const redis = new RedisClient({url: config.redisUrl, timeoutMs: config.redisTimeoutMs});
   const stopping = new AbortController();
+  const over = new AbortController();
   const events = processEvents(() => stopping.abort(), logger);
   const {topic, groupId: group} = config;
   const monitor = new Monitor({version: version(), group, topic}, logger, () => systemClock.nowMs());
@@ -40,6 +44,7 @@ export async function run(config: RunConfig): Promise<number> {
   let http: HttpServer | undefined;
   try {
     http = await serve(config, {monitor, metrics, logger});
+    if (http !== undefined) void watchUpstream(config, {monitor, logger, signal: over.signal});
     const reached = reachEverything(config, {redis, logger, monitor});
     const reachedModel = await Promise.race([reached, aborted(stopping.signal)]);
     if (reachedModel === undefined || stopping.signal.aborted) return EXIT.ok;
@@ -53,6 +58,7 @@ export async function run(config: RunConfig): Promise<number> {
   } catch (error) {
     return fatal(error, logger);
   } finally {
+    over.abort();
     await http?.close();
     events.remove();
     redis.close();
@@ -72,6 +78,17 @@ async function serve(
   const port = await server.listen(host, httpPort);
   logger.info({host, port}, 'probes and metrics');
   return server;
+}
+
+/** Nothing waits for what Connect says. */
+async function watchUpstream(
+  {connectUrl, topic}: RunConfig,
+  {monitor, logger: log, signal}: {monitor: Monitor; logger: Logger; signal: AbortSignal},
+): Promise<void> {
+  if (connectUrl === undefined) return;
+  const tell = (connector: ConnectorView): void => void (monitor.connector = connector);
+  const connect = new ConnectClient(connectUrl);
+  await watchConnector({connect, topic, clock: systemClock, log, tell}, signal);
 }
 
 /** Waits for topic and Redis, and refuses what a worker could not be exact on. */

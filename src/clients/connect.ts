@@ -18,6 +18,13 @@ export interface ConnectorStatus {
   readonly tasks: readonly ConnectorTask[];
 }
 
+export interface ListedConnector {
+  readonly name: string;
+  /** As posted; may name secrets. */
+  readonly config: Readonly<Record<string, string>>;
+  readonly status: ConnectorStatus;
+}
+
 const REQUEST_TIMEOUT_MS = 15_000;
 
 export class ConnectClient {
@@ -57,6 +64,15 @@ export class ConnectClient {
   async status(name: string): Promise<ConnectorStatus | undefined> {
     const body = await this.#request('GET', `/connectors/${encodeURIComponent(name)}/status`);
     return body === undefined ? undefined : readStatus(body);
+  }
+
+  /** Every connector of this Connect. */
+  async list(): Promise<ListedConnector[]> {
+    const body = await this.#request('GET', '/connectors?expand=info&expand=status');
+    const entries = Object.entries((body ?? {}) as Record<string, ListedBody>);
+    return entries.map(([name, {info, status}]) => ({
+      ...{name, config: info?.config ?? {}, status: readStatus(status)},
+    }));
   }
 
   /** Restarts the connector and its tasks, or what of them has FAILED. False when there is no such connector. */
@@ -126,6 +142,11 @@ function errorText(text: string): string {
     // Not JSON: shown as it is.
   }
   return text.slice(0, 500).replace(/\s*\n\s*/g, ' ');
+}
+
+interface ListedBody {
+  readonly info?: {readonly config?: Readonly<Record<string, string>>};
+  readonly status?: unknown;
 }
 
 interface StatusBody {

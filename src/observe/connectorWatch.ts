@@ -1,0 +1,63 @@
+/**
+ * Asks Kafka Connect now and then how the connector before this worker is: the one that writes to its topic. A dead connector
+ * is no lag, since nothing comes that could be left to apply.
+ */
+import type {ConnectorStatus, ListedConnector} from '../clients/connect.js';
+import {messageOf} from '../errors.js';
+import type {Clock} from '../lifecycle.js';
+import type {TroubleLog} from './troubles.js';
+import type {ConnectorView} from './view.js';
+
+/** Kafka Connect (clients/connect.ts). */
+export interface ConnectHost {
+  list(): Promise<readonly ListedConnector[]>;
+}
+
+export interface ConnectorWatchDeps {
+  readonly connect: ConnectHost;
+  readonly topic: string;
+  readonly clock: Clock;
+  readonly log: TroubleLog;
+  readonly tell: (connector: ConnectorView) => void;
+}
+
+const LOOK_MS = 15_000;
+const UNKNOWN = 'unknown';
+
+/** Looks until the signal aborts; one line in the log for each change. */
+export async function watchConnector(deps: ConnectorWatchDeps, signal: AbortSignal): Promise<void> {
+  const {clock, log, tell} = deps;
+  let before: ConnectorView | undefined;
+  while (!signal.aborted) {
+    const {view, reason} = await look(deps, before?.name ?? UNKNOWN);
+    if (view.state !== (before?.state ?? 'RUNNING')) {
+      const fields = {connector: view.name, reason};
+      if (view.state === 'RUNNING') log.info(fields, 'the connector runs');
+      else log.warn(fields, `the connector is ${view.state}`);
+    }
+    before = view;
+    tell(view);
+    await clock.sleep(LOOK_MS, signal);
+  }
+}
+
+async function look(
+  {connect, topic}: ConnectorWatchDeps,
+  name: string,
+): Promise<{view: ConnectorView; reason?: string}> {
+  try {
+    const entries = await connect.list();
+    const ours = entries.find(({config}) => config['transforms.route.replacement'] === topic);
+    if (ours !== undefined) return {view: {name: ours.name, state: stateOf(ours.status)}};
+    return {view: {name, state: 'MISSING'}, reason: `no connector writes to ${topic}`};
+  } catch (error) {
+    return {view: {name, state: 'UNREACHABLE'}, reason: messageOf(error)};
+  }
+}
+
+/** The connector's, or its task's where only that is in trouble. */
+function stateOf({state, tasks}: ConnectorStatus): string {
+  if (state !== 'RUNNING') return state;
+  if (tasks.length === 0) return 'UNASSIGNED';
+  return tasks.find((task) => task.state !== 'RUNNING')?.state ?? 'RUNNING';
+}
