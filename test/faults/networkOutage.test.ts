@@ -32,7 +32,7 @@ afterEach(async () => {
 async function started(): Promise<WorkerProcess> {
   const worker = bench.start({...SETTINGS, REDIS_URL: proxy.url(testStack().env.redis.url)});
   await hasSaid(worker, /^partitions assigned/);
-  await bench.advanced(50n);
+  await bench.reached(50n);
   return worker;
 }
 

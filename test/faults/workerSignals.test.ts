@@ -80,7 +80,7 @@ test.each([
 ])('a second %s ends at once with %d, and nothing is lost (F06)', async (signal, code) => {
   const worker = bench.start({...SMALL_CHUNKS, STOP_TIMEOUT_MS: '60000', REDIS_TIMEOUT_MS: '60000'});
   await bench.write(1_000);
-  await bench.advanced(50n);
+  await bench.reached(50n);
   // So that the first one cannot finish.
   await whileRedisIsFrozen(async () => {
     await until(

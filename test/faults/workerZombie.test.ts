@@ -35,7 +35,7 @@ test('stopped by SIGSTOP, its successor works, SIGCONT: none of its writes is le
   const zombie = bench.start(SETTINGS);
   await hasSaid(zombie, /^partitions assigned/);
   await bench.write(RECORDS);
-  await bench.advanced(20n);
+  await bench.reached(20n);
   zombie.send('SIGSTOP');
   const successor = bench.start();
   await bench.applied();

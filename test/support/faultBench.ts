@@ -141,12 +141,16 @@ export class FaultBench {
     return [...(await this.positions()).values()].reduce((sum, next) => sum + next, 0n);
   }
 
-  /** Resolves when some more of the log is applied. */
+  /** Resolves when some more of the log is applied; something must go on writing meanwhile. */
   async advanced(records = 1n): Promise<void> {
-    const before = await this.progress();
+    await this.reached((await this.progress()) + records);
+  }
+
+  /** Resolves when so many records are behind the positions. */
+  async reached(records: bigint): Promise<void> {
     await until(
-      async () => (await this.progress()) >= before + records,
-      () => `${records} records beyond ${before}: ${this.#tails()}`,
+      async () => (await this.progress()) >= records,
+      () => `${records} records applied: ${this.#tails()}`,
       90_000,
     );
   }
