@@ -79,18 +79,24 @@ test.each([
   ['SIGINT' as const, 130],
 ])('a second %s ends at once with %d, and nothing is lost (F06)', async (signal, code) => {
   const worker = bench.start({...SMALL_CHUNKS, STOP_TIMEOUT_MS: '60000', REDIS_TIMEOUT_MS: '60000'});
-  await bench.write(1_000);
-  await bench.reached(50n);
-  // So that the first one cannot finish.
-  await whileRedisIsFrozen(async () => {
-    await until(
-      () => {
-        if (worker.isRunning) worker.send(signal);
-        return !worker.isRunning;
-      },
-      () => `an end: ${worker.output.slice(-1_500)}`,
-    );
-    expect((await halted(worker)).code).toBe(code);
+  await bench.whileWriting(async () => {
+    await bench.advanced(50n);
+    await whileRedisIsFrozen(async () => {
+      // Records pile up, so that a script is under way and the first one cannot finish.
+      const written = bench.written + 300;
+      await until(
+        () => bench.written >= written,
+        () => 'records that nobody applies',
+      );
+      await until(
+        () => {
+          if (worker.isRunning) worker.send(signal);
+          return !worker.isRunning;
+        },
+        () => `an end: ${worker.output.slice(-1_500)}`,
+      );
+      expect((await halted(worker)).code).toBe(code);
+    });
   });
   bench.start();
   await bench.expectExact();
