@@ -13,7 +13,7 @@ import {requireSamePartitions} from './consume/start.js';
 import type {EventLog, LogBatch, LogRange, LogRecord} from './eventLog.js';
 import type {Clock} from './lifecycle.js';
 import {Troubles} from './observe/troubles.js';
-import type {PartitionView, RunningView} from './observe/view.js';
+import {lagBetween, type PartitionView, type RunningView} from './observe/view.js';
 import {NO_OBSERVER, type WorkerObserver} from './observer.js';
 import {Partition, type PartitionSettings} from './partition.js';
 import {emptyTally, type Tally} from './tally.js';
@@ -125,12 +125,10 @@ export class Projector {
 
   #partitionView(partition: Partition, nowMs: number): PartitionView {
     const position = partition.appliedNext ?? null;
-    const range = this.#ranges.get(partition.number);
-    const lag = position === null || range === undefined ? null : range.high - position;
+    const {low = null, high = null} = this.#ranges.get(partition.number) ?? {};
     return {
       ...{partition: partition.number, position, committed: this.#acked.get(partition.number) ?? null},
-      ...{start: range?.low ?? null, end: range?.high ?? null},
-      lagRecords: lag === null ? null : lag > 0n ? lag : 0n,
+      ...{start: low, end: high, lagRecords: lagBetween(position, high)},
       stuckMs: partition.stuckMs(nowMs),
     };
   }

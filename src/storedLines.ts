@@ -19,10 +19,12 @@ export interface StoredLine {
 /** `lines` in the order of their ids; '' for none, and then there is no key. */
 export function formatLines(lines: Iterable<readonly [id: string, line: OrderLine]>): string {
   let text = '';
-  for (const [id, {productId, quantity}] of lines) {
-    text += `${text === '' ? '' : ';'}${id}:${productId}:${quantity}`;
-  }
+  for (const [id, line] of lines) text += `${text === '' ? '' : ';'}${lineText(id, line)}`;
   return text;
+}
+
+export function lineText(id: string, {productId, quantity}: OrderLine): string {
+  return `${id}:${productId}:${quantity}`;
 }
 
 const LINE = /^(-?\d+):(-?\d+):(-?\d+)$/;

@@ -9,7 +9,7 @@
  */
 import type {OrderRow} from '../order.js';
 import type {OrderPatch, Reduction} from '../patch.js';
-import {isIdBefore} from '../storedLines.js';
+import {isIdBefore, lineText} from '../storedLines.js';
 
 export interface CreatedOrder {
   readonly orderId: string;
@@ -67,7 +67,7 @@ function createdOrder(orderId: string, patch: OrderPatch | undefined): CreatedOr
     if (count > 0 && !isIdBefore(last, id)) return sortedOrder(orderId, patch.row, patch.lines);
     const separator = count === 0 ? '' : ';';
     items += `${separator}product_id:${line.productId},quantity:${line.quantity}`;
-    lines += `${separator}${id}:${line.productId}:${line.quantity}`;
+    lines += separator + lineText(id, line);
     last = id;
     count++;
   }

@@ -6,7 +6,8 @@
  */
 import {Redis, type ChainableCommander, type RedisOptions} from 'ioredis';
 import {assert} from '../assert.js';
-import {messageOf, ProjectorError} from '../errors.js';
+import {ProjectorError} from '../errors.js';
+import {translateRedisError} from './redisErrors.js';
 
 export interface RedisSettings {
   /** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
@@ -14,14 +15,6 @@ export interface RedisSettings {
   /** A silent server is cut off after this time. */
   readonly timeoutMs: number;
 }
-
-/** Errors of a server that will answer later. The first word of Redis' error texts. */
-const PASSING_ERRORS =
-  /^(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS|BUSY|OOM|UNKILLABLE)\b/;
-/** Within a script a missing right has a text of its own: Redis 7.0 tells of the user, later ones of an ACL failure. */
-const DENIED_ERRORS =
-  /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password|ERR ACL failure|ERR The user executing the script)/;
-const CORRUPT_ERRORS = /^(?:WRONGTYPE|CORRUPT)\b/;
 
 /** Keys that one SCAN looks at. */
 const KEYS_PAGE = 1_000;
@@ -217,7 +210,7 @@ export class RedisClient {
     } while (cursor !== '0');
   }
 
-  /** The answer for each key, undefined where it is no hash. */
+  /** The answer for each key, undefined where it is of another type. */
   async #each<T>(
     keys: readonly string[],
     ask: (pipeline: ChainableCommander, key: string) => unknown,
@@ -250,34 +243,8 @@ export class RedisClient {
     try {
       return await command();
     } catch (error) {
-      throw this.#translate(error);
+      throw translateRedisError(error, `Redis at ${this.address}`, this.#lastConnectionError);
     }
-  }
-
-  #translate(error: unknown): ProjectorError {
-    if (error instanceof ProjectorError) return error;
-    // Redis adds the script's digest and line to errors of scripts; they mean nothing to an operator.
-    const message = messageOf(error).replace(/\.? script: [0-9a-f]{40}.*$/, '');
-    const where = `Redis at ${this.address}`;
-    if (DENIED_ERRORS.test(message)) {
-      return new ProjectorError('redis-denied', `${where} refuses: ${message}`, {cause: error});
-    }
-    if (CORRUPT_ERRORS.test(message)) {
-      return new ProjectorError('read-model-corrupt', `${where}: ${message}`, {cause: error});
-    }
-    if (PASSING_ERRORS.test(message)) {
-      return new ProjectorError('redis-unreachable', `${where} cannot work now: ${message}`, {cause: error});
-    }
-    if (error instanceof Error && error.name === 'ReplyError') {
-      return new ProjectorError('internal', `${where}: ${message}`, {cause: error});
-    }
-    const cause = this.#lastConnectionError ?? error;
-    if (DENIED_ERRORS.test(messageOf(cause))) {
-      return new ProjectorError('redis-denied', `${where} refuses: ${messageOf(cause)}`, {cause});
-    }
-    return new ProjectorError('redis-unreachable', `${where} does not answer: ${connectionReason(cause)}`, {
-      cause,
-    });
   }
 }
 
@@ -309,9 +276,4 @@ function redisAddress(url: string): string {
   } catch {
     return '(unreadable REDIS_URL)';
   }
-}
-
-function connectionReason(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return messageOf(error.errors[0]);
-  return messageOf(error);
 }

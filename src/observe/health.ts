@@ -12,12 +12,11 @@ export interface Health {
 }
 
 /** Ready: it applies what comes. Lag does not count, since a worker that catches up is not ill. */
-export function readiness({state, troubles, isKafkaUp, isRedisUp, hasJoined}: WorkerView): Health {
+export function readiness({state, troubles, isKafkaUp, hasJoined}: WorkerView): Health {
   const reasons = troubles.map(({kind, detail}) => `${kind}: ${detail}`);
   if (state === 'draining' || state === 'halted') reasons.push(`the worker is ${state}`);
   if (!hasJoined) reasons.push('the worker has not joined its group yet');
   else if (!isKafkaUp) reasons.push('Kafka does not answer');
-  if (!isRedisUp && troubles.length === 0) reasons.push('Redis does not answer');
   return {isWell: reasons.length === 0, reasons};
 }
 
@@ -33,8 +32,8 @@ export function liveness({partitions}: WorkerView, stuckMsMax: number): Health {
 }
 
 /** Started: the servers were reached and the group was joined. */
-export function startup({state, hasJoined, troubles}: WorkerView): Health {
-  if (hasJoined && state !== 'starting') return {isWell: true, reasons: []};
+export function startup({hasJoined, troubles}: WorkerView): Health {
+  if (hasJoined) return {isWell: true, reasons: []};
   const reasons = troubles.map(({kind, detail}) => `${kind}: ${detail}`);
   return {isWell: false, reasons: reasons.length > 0 ? reasons : ['the worker is starting']};
 }

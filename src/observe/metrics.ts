@@ -170,20 +170,7 @@ export class Metrics implements WorkerObserver {
   }
 
   #partitionGauges(registers: Registry[]): void {
-    const view = this.#view;
-    const gauge = (name: string, help: string, value: (partition: PartitionView) => bigint | null): void => {
-      new Gauge({
-        ...{name, help, labelNames: ['topic', 'partition'], registers},
-        collect() {
-          const {topic, partitions} = view();
-          this.reset();
-          for (const partition of partitions) {
-            const found = value(partition);
-            if (found !== null) this.set({topic, partition: partition.partition}, Number(found));
-          }
-        },
-      });
-    };
+    const gauge = this.#perPartition(registers, ({topic}) => ({topic}));
     gauge('projector_lag_records', 'End of the log minus position.', ({lagRecords}) => lagRecords);
     gauge('projector_position_offset', 'Next offset to apply, as Redis holds it.', ({position}) => position);
     gauge('projector_committed_offset', 'What Kafka was told, for lag tools.', ({committed}) => committed);
@@ -193,36 +180,12 @@ export class Metrics implements WorkerObserver {
   /** Names and labels of kafka_exporter, for dashboards and alerts that are there already. */
   #exporterSeries(registers: Registry[]): void {
     const view = this.#view;
-    const perPartition = ['consumergroup', 'topic', 'partition'] as const;
+    const help = 'As kafka_exporter has it.';
+    const gauge = this.#perPartition(registers, ({group: consumergroup, topic}) => ({consumergroup, topic}));
+    gauge('kafka_consumergroup_lag', help, ({lagRecords}) => lagRecords);
+    gauge('kafka_consumergroup_current_offset', help, ({committed}) => committed);
     new Gauge({
-      ...{
-        name: 'kafka_consumergroup_lag',
-        help: 'As kafka_exporter has it.',
-        labelNames: perPartition,
-        registers,
-      },
-      collect() {
-        const {group: consumergroup, topic, partitions} = view();
-        this.reset();
-        for (const {partition, lagRecords} of partitions)
-          if (lagRecords !== null) this.set({consumergroup, topic, partition}, Number(lagRecords));
-      },
-    });
-    new Gauge({
-      ...{name: 'kafka_consumergroup_current_offset', help: 'As kafka_exporter has it.'},
-      ...{labelNames: perPartition, registers},
-      collect() {
-        const {group: consumergroup, topic, partitions} = view();
-        this.reset();
-        for (const {partition, committed} of partitions)
-          if (committed !== null) this.set({consumergroup, topic, partition}, Number(committed));
-      },
-    });
-    new Gauge({
-      ...{
-        name: 'kafka_consumergroup_lag_sum',
-        help: 'As kafka_exporter has it, over the partitions of this worker.',
-      },
+      ...{name: 'kafka_consumergroup_lag_sum', help: `${help} Over the partitions of this worker.`},
       ...{labelNames: ['consumergroup', 'topic'], registers},
       collect() {
         const {group: consumergroup, topic, partitions} = view();
@@ -230,5 +193,27 @@ export class Metrics implements WorkerObserver {
         this.set({consumergroup, topic}, sum);
       },
     });
+  }
+
+  /** Makes gauges with a value for each partition of this worker that is known, and with these labels beside the partition's. */
+  #perPartition(
+    registers: Registry[],
+    labelsOf: (now: WorkerView) => {readonly topic: string; readonly consumergroup?: string},
+  ): (name: string, help: string, value: (partition: PartitionView) => bigint | null) => void {
+    const view = this.#view;
+    return (name, help, value) => {
+      const labelNames = [...Object.keys(labelsOf(view())), 'partition'];
+      new Gauge({
+        ...{name, help, labelNames, registers},
+        collect() {
+          const now = view();
+          this.reset();
+          for (const partition of now.partitions) {
+            const found = value(partition);
+            if (found !== null) this.set({...labelsOf(now), partition: partition.partition}, Number(found));
+          }
+        },
+      });
+    };
   }
 }

@@ -27,6 +27,12 @@ export interface PartitionView {
   readonly stuckMs: number;
 }
 
+/** `position` and `end` may be of two moments: a position beyond the end is no lag. */
+export function lagBetween(position: bigint | null, end: bigint | null): bigint | null {
+  if (position === null || end === null) return null;
+  return end > position ? end - position : 0n;
+}
+
 export interface Trouble {
   readonly kind: ErrorKind;
   readonly detail: string;
