@@ -1,15 +1,14 @@
 /** `projector verify`: no false alarm beside a shop at work, every kind of damage found, and mended. */
-import {Redis} from 'ioredis';
+import type {Redis} from 'ioredis';
 import type {Connection, RowDataPacket} from 'mysql2/promise';
 import {compare} from '../../stack/comparison.js';
-import {WorkerProcess} from '../../stack/worker.js';
+import type {WorkerProcess} from '../../stack/worker.js';
 import {Connector} from '../support/connector.js';
-import {connectMysql, freshId, QUICK, startWorker, whenApplied} from '../support/pipeline.js';
+import {endedWithJson, OwnShop, type Ended} from '../support/ownShop.js';
+import {freshId} from '../support/pipeline.js';
 import {chosenSeed} from '../support/random.js';
-import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
-import {variables} from '../support/stack.js';
+import {whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
-import {Workload} from '../support/workload.js';
 
 const whyNot = whyNoOwnRedis();
 if (whyNot !== undefined) process.stderr.write(`skipped: verify. ${whyNot}\n`);
@@ -33,62 +32,36 @@ interface Verdict {
 }
 
 (whyNot === undefined ? describe : describe.skip)(`verify, seed ${seed}`, () => {
-  let own: OwnRedis;
+  let shop: OwnShop;
   let redis: Redis;
   let mysql: Connection;
-  let connections: Connection[];
-  let workload: Workload;
-  let worker: WorkerProcess;
 
-  const settings = (): Record<string, string> => ({
-    REDIS_URL: own.url,
-    KEY_PREFIX: PREFIX,
-    KAFKA_GROUP_ID: 'seen',
-  });
   const begun = (args: readonly string[] = [], extra = {}): WorkerProcess =>
-    new WorkerProcess({...variables(), ...QUICK, ...settings(), ...extra}, ['verify', '--json', ...args]);
+    shop.command(['verify', '--json', ...args], extra);
   const verify = async (
     args: readonly string[] = [],
     extra = {},
-  ): Promise<{code: number | null; output: string; verdict: Verdict}> => {
-    const command = begun(args, extra);
-    const {code} = await command.exited;
-    const json = command.output.split('\n').find((line) => line.startsWith('{')) ?? '{}';
-    return {code, output: command.output, verdict: JSON.parse(json) as Verdict};
+  ): Promise<Ended & {readonly verdict: Verdict}> => {
+    const {json, ...end} = await endedWithJson(begun(args, extra));
+    return {...end, verdict: json as Verdict};
   };
-  const applied = async (): Promise<void> => await whenApplied({mysql, redis}, [PREFIX], {timeoutMs: 90_000});
+  const applied = async (): Promise<void> => await shop.applied();
 
   beforeAll(async () => {
-    own = await OwnRedis.open();
-    redis = new Redis(own.url);
-    mysql = await connectMysql();
-    connections = [await connectMysql(), await connectMysql()];
-    workload = new Workload(connections, seed, {base: BASE});
-    worker = startWorker('seen', settings());
-    await workload.transact(150);
-    await applied();
+    shop = await OwnShop.open('seen', {base: BASE, seed});
+    ({redis, mysql} = shop);
   }, 120_000);
 
-  afterAll(async () => {
-    await worker.end('SIGTERM');
-    redis.disconnect();
-    for (const connection of [mysql, ...connections]) await connection.end();
-    await own.close();
-  });
+  afterAll(async () => await shop.close());
 
   test(`no false alarm in ${RUNS_UNDER_TRAFFIC} runs beside a shop at work`, async () => {
-    const end = new AbortController();
-    const trading = async (): Promise<void> => {
-      while (!end.signal.aborted) await workload.transact(10);
-    };
-    const verifying = async (): Promise<void> => {
+    await shop.whileTrading(async () => {
       for (let run = 0; run < RUNS_UNDER_TRAFFIC; run++) {
         const {code, output, verdict} = await verify(['--wait', '10']);
         expect([run, code, verdict.findings, output.slice(-500)]).toEqual([run, 0, [], expect.any(String)]);
       }
       expect((await verify(['--sample', '20', '--wait', '10'])).verdict.findings).toEqual([]);
-    };
-    await Promise.all([verifying().finally(() => end.abort()), trading()]);
+    });
   }, 180_000);
 
   test('each kind of damage is found, named, and mended (I15)', async () => {
@@ -165,21 +138,21 @@ interface Verdict {
     expect((await verify()).verdict).toMatchObject({differences: 0, open: 0});
     expect(await redis.get('session:1')).toBe('of another program');
     // The workers were held still for moments, and go on.
-    await workload.transact(30);
+    await shop.workload.transact(30);
     await applied();
     expect((await compare(mysql, redis, {prefix: PREFIX})).differences).toEqual([]);
-    expect(worker.isRunning).toBe(true);
+    expect(shop.worker.isRunning).toBe(true);
   }, 240_000);
 
   test('a Redis that is behind is no Redis that differs, and servers that are away are named', async () => {
-    await worker.end('SIGTERM');
-    await workload.transact(10);
+    await shop.worker.end('SIGTERM');
+    await shop.workload.transact(10);
     const behind = await verify(['--wait', '10']);
     expect([behind.code, behind.output]).toEqual([
       4,
       expect.stringContaining('Redis did not reach the end of the log'),
     ]);
-    worker = startWorker('seen', settings());
+    shop.startAgain();
     await applied();
 
     const away = 'mysql://root@127.0.0.1:1/shop';
@@ -212,14 +185,14 @@ interface Verdict {
       );
     };
     await told('places to look at again');
-    own.pause();
+    shop.own.pause();
     try {
       await told('waiting: Redis');
       const its = (await connectionsOf()).filter((id) => !others.has(id));
       expect(its).toHaveLength(1);
       await mysql.query(`KILL ${its.join('')}`);
     } finally {
-      own.resume();
+      shop.own.resume();
     }
     const {code} = await command.exited;
     expect([code, command.output]).toEqual([3, expect.stringContaining('it answers again; going on')]);

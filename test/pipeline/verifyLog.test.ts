@@ -1,15 +1,14 @@
 /** `projector verify --against log`: Redis proved by a replay of the log, while the shop is at work, and nothing of that is left. */
-import {Redis} from 'ioredis';
+import type {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
-import {WorkerProcess} from '../../stack/worker.js';
+import type {WorkerProcess} from '../../stack/worker.js';
 import {createTopic, produce} from '../support/kafka.js';
-import {connectMysql, freshId, QUICK, startWorker, whenApplied} from '../support/pipeline.js';
+import {ended, endedWithJson, OwnShop, type Ended} from '../support/ownShop.js';
+import {freshId, type Variables} from '../support/pipeline.js';
 import {chosenSeed} from '../support/random.js';
 import {readModel} from '../support/readModel.js';
-import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
-import {variables} from '../support/stack.js';
+import {whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
-import {Workload} from '../support/workload.js';
 
 const whyNot = whyNoOwnRedis();
 if (whyNot !== undefined) process.stderr.write(`skipped: verify against the log. ${whyNot}\n`);
@@ -25,32 +24,19 @@ interface Verdict {
 }
 
 (whyNot === undefined ? describe : describe.skip)(`verify against the log, seed ${seed}`, () => {
-  let own: OwnRedis;
+  let shop: OwnShop;
   let redis: Redis;
   let spare: Redis;
   let mysql: Connection;
-  let connections: Connection[];
-  let workload: Workload;
-  let worker: WorkerProcess;
 
-  const settings = (): Record<string, string> => ({
-    ...{REDIS_URL: own.url, KEY_PREFIX: PREFIX, KAFKA_GROUP_ID: 'told', MYSQL_URL: ''},
-  });
-  const command = (args: readonly string[], extra: Record<string, string> = {}): WorkerProcess =>
-    new WorkerProcess({...variables(), ...QUICK, ...settings(), ...extra}, args);
+  const command = (args: readonly string[], extra: Variables = {}): WorkerProcess =>
+    shop.command(args, extra);
   const AGAINST_LOG = ['verify', '--against', 'log', '--wait', '20'];
-  const ended = async (process: WorkerProcess): Promise<{code: number | null; output: string}> => {
-    const {code} = await process.exited;
-    return {code, output: process.output};
+  const verified = async (...args: string[]): Promise<Ended & {readonly verdict: Verdict}> => {
+    const {json, ...end} = await endedWithJson(command([...AGAINST_LOG, '--json', ...args]));
+    return {...end, verdict: json as Verdict};
   };
-  const verified = async (
-    ...args: string[]
-  ): Promise<{code: number | null; output: string; verdict: Verdict}> => {
-    const end = await ended(command([...AGAINST_LOG, '--json', ...args]));
-    const json = end.output.split('\n').find((line) => line.startsWith('{')) ?? '{}';
-    return {...end, verdict: JSON.parse(json) as Verdict};
-  };
-  const applied = async (): Promise<void> => await whenApplied({mysql, redis}, [PREFIX], {timeoutMs: 90_000});
+  const applied = async (): Promise<void> => await shop.applied();
   const told = async (process: WorkerProcess, text: string): Promise<void> => {
     await until(
       () => process.output.includes(text) || !process.isRunning,
@@ -65,39 +51,25 @@ interface Verdict {
   const key = (name: string): string => `${PREFIX}${name}`;
 
   beforeAll(async () => {
-    own = await OwnRedis.open();
-    redis = new Redis(own.url);
+    shop = await OwnShop.open('told', {base: BASE, seed, settings: {MYSQL_URL: ''}});
+    ({redis, mysql} = shop);
     spare = redis.duplicate({db: 15});
-    mysql = await connectMysql();
-    connections = [await connectMysql(), await connectMysql()];
-    workload = new Workload(connections, seed, {base: BASE});
-    worker = startWorker('told', settings());
-    await workload.transact(150);
-    await applied();
   }, 120_000);
 
   afterAll(async () => {
-    await worker.end('SIGTERM');
-    redis.disconnect();
     spare.disconnect();
-    for (const connection of [mysql, ...connections]) await connection.end();
-    await own.close();
+    await shop.close();
   });
 
   test('no false alarm beside a shop at work, without MySQL, and nothing is left (L11)', async () => {
-    const end = new AbortController();
-    const trading = async (): Promise<void> => {
-      while (!end.signal.aborted) await workload.transact(10);
-    };
-    const verifying = async (): Promise<void> => {
+    await shop.whileTrading(async () => {
       for (let run = 0; run < 3; run++) {
         const {code, output, verdict} = await verified();
         expect([run, code, verdict.findings, output.slice(-500)]).toEqual([run, 0, [], expect.any(String)]);
         expect(verdict.looked.orders).toBeGreaterThan(100);
         expect(output).toMatch(/caught up with the log: [\d,]+ records in redis:\S+\/15/);
       }
-    };
-    await Promise.all([verifying().finally(() => end.abort()), trading()]);
+    });
     await expectNothingLeft();
   }, 240_000);
 
@@ -267,8 +239,8 @@ interface Verdict {
     await redis.incr(key('product:1:sold'));
     const running = command(AGAINST_LOG, {REDIS_TIMEOUT_MS: '1000'});
     await told(running, 'places to look at again');
-    own.pause();
-    await told(running, 'waiting: ').finally(() => own.resume());
+    shop.own.pause();
+    await told(running, 'waiting: ').finally(() => shop.own.resume());
     expect(await ended(running)).toMatchObject({
       code: 3,
       output: expect.stringMatching(

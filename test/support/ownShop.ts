@@ -1,0 +1,111 @@
+/** A shop at work with a worker and a Redis of a test's own: what is compared, damaged or rebuilt there disturbs no other test. */
+import {Redis} from 'ioredis';
+import type {Connection} from 'mysql2/promise';
+import {WorkerProcess} from '../../stack/worker.js';
+import {connectMysql, QUICK, startWorker, whenApplied, type Variables} from './pipeline.js';
+import {OwnRedis} from './redisServer.js';
+import {variables} from './stack.js';
+import {Workload} from './workload.js';
+
+export interface OwnShopOptions {
+  /** Ids of its orders begin here. */
+  readonly base: number;
+  readonly seed: number;
+  /** Settings of the worker and of all commands. */
+  readonly settings?: Variables;
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+export class OwnShop {
+  readonly prefix: string;
+  readonly own: OwnRedis;
+  readonly redis: Redis;
+  readonly mysql: Connection;
+  readonly workload: Workload;
+  readonly #name: string;
+  readonly #connections: readonly Connection[];
+  readonly #settings: Variables;
+  worker: WorkerProcess;
+
+  private constructor(
+    name: string,
+    own: OwnRedis,
+    {connections, options}: {connections: readonly Connection[]; options: OwnShopOptions},
+  ) {
+    const [mysql, ...traders] = connections;
+    if (mysql === undefined) throw new Error('no connection to MySQL');
+    this.#name = name;
+    this.prefix = `${name}:`;
+    this.own = own;
+    this.redis = new Redis(own.url);
+    this.mysql = mysql;
+    this.#connections = connections;
+    this.workload = new Workload(traders, options.seed, {base: options.base});
+    this.#settings = {
+      ...{REDIS_URL: own.url, KEY_PREFIX: this.prefix, KAFKA_GROUP_ID: name},
+      ...options.settings,
+    };
+    this.worker = this.#newWorker();
+  }
+
+  /** Resolves when its first orders are applied. */
+  static async open(name: string, options: OwnShopOptions): Promise<OwnShop> {
+    const own = await OwnRedis.open();
+    const connections = [await connectMysql(), await connectMysql(), await connectMysql()];
+    const shop = new OwnShop(name, own, {connections, options});
+    await shop.workload.transact(150);
+    await shop.applied();
+    return shop;
+  }
+
+  /** Starts `projector ...`. */
+  command(args: readonly string[], extra: Variables = {}): WorkerProcess {
+    return new WorkerProcess({...variables(), ...QUICK, ...this.#settings, ...extra}, args);
+  }
+
+  async applied(): Promise<void> {
+    await whenApplied(this, [this.prefix], {timeoutMs: 90_000});
+  }
+
+  /** The shop goes on while `work` runs. */
+  async whileTrading(work: () => Promise<void>): Promise<void> {
+    const end = new AbortController();
+    const trading = async (): Promise<void> => {
+      while (!end.signal.aborted) await this.workload.transact(10);
+    };
+    await Promise.all([work().finally(() => end.abort()), trading()]);
+  }
+
+  /** Another worker in the place of one that has ended. */
+  startAgain(): void {
+    this.worker = this.#newWorker();
+  }
+
+  async close(): Promise<void> {
+    await this.worker.end('SIGTERM');
+    this.redis.disconnect();
+    for (const connection of this.#connections) await connection.end();
+    await this.own.close();
+  }
+
+  #newWorker(): WorkerProcess {
+    return startWorker(this.#name, this.#settings);
+  }
+}
+
+/** The end of a command, and everything that it wrote. */
+export async function ended(command: WorkerProcess): Promise<Ended> {
+  const {code} = await command.exited;
+  return {code, output: command.output};
+}
+
+/** The same, with the JSON among it. */
+export async function endedWithJson(command: WorkerProcess): Promise<Ended & {readonly json: unknown}> {
+  const end = await ended(command);
+  const json = end.output.split('\n').find((line) => line.startsWith('{')) ?? '{}';
+  return {...end, json: JSON.parse(json) as unknown};
+}
