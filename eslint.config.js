@@ -100,6 +100,18 @@ export default tseslint.config(
     rules: pureRules(),
   },
   {
+    files: ['src/observe/page/**/*.ts'],
+    rules: {
+      'no-restricted-properties': [
+        'error',
+        ...['innerHTML', 'outerHTML', 'insertAdjacentHTML', 'write', 'writeln'].map((property) => ({
+          property,
+          message: 'What comes from the worker is text: use textContent.',
+        })),
+      ],
+    },
+  },
+  {
     files: ['test/**/*.ts', 'stack/**/*.ts', 'bench/**/*.ts'],
     rules: {
       'max-lines-per-function': 'off',

@@ -1,8 +1,8 @@
-/** Copies the Lua scripts beside the compiled code, which reads them at start. */
+/** Copies what is no TypeScript beside the compiled code, which reads it at start: the Lua scripts, the files of the page. */
 import {cpSync, readdirSync} from 'node:fs';
 
-for (const folder of ['apply', 'rebuild']) {
+for (const folder of ['apply', 'rebuild', 'observe/page']) {
   for (const name of readdirSync(`src/${folder}`)) {
-    if (name.endsWith('.lua')) cpSync(`src/${folder}/${name}`, `dist/${folder}/${name}`);
+    if (/\.(?:lua|html|css|svg)$/.test(name)) cpSync(`src/${folder}/${name}`, `dist/${folder}/${name}`);
   }
 }

@@ -23,6 +23,7 @@ const started = performance.now();
 step('format', 'prettier', ['--check', '--log-level=warn', '.']);
 step('lint', 'eslint', ['.']);
 step('types', 'tsc', ['-p', 'tsconfig.json']);
+step('types of the page', 'tsc', ['-p', 'src/observe/page', '--noEmit']);
 jest('fast', []);
 if (mode === 'all') {
   jest('simulation', []);

@@ -12,12 +12,14 @@ import {failpoint, noFailpoint, type FailpointAction} from '../failpoints.js';
 import {systemClock} from '../lifecycle.js';
 import type {Logger} from 'pino';
 import {watchConnector} from '../observe/connectorWatch.js';
+import {History} from '../observe/history.js';
 import {HttpServer} from '../observe/http.js';
 import {createLogger} from '../observe/log.js';
 import {Metrics} from '../observe/metrics.js';
 import {Monitor} from '../observe/monitor.js';
+import {pageRoutes} from '../observe/pageFiles.js';
 import {routesOf} from '../observe/routes.js';
-import type {ConnectorView} from '../observe/view.js';
+import type {ConnectorView, WorkerView} from '../observe/view.js';
 import type {WorkerObserver} from '../observer.js';
 import {Projector} from '../projector.js';
 import {retentionWarning} from '../upstream/connector.js';
@@ -43,7 +45,7 @@ export async function run(config: RunConfig): Promise<number> {
   const metrics = new Metrics({view: () => monitor.view, topic, hasExporterSeries});
   let http: HttpServer | undefined;
   try {
-    http = await serve(config, {monitor, metrics, logger});
+    http = await serve(config, {monitor, metrics, logger, signal: over.signal});
     if (http !== undefined) void watchUpstream(config, {monitor, logger, signal: over.signal});
     const reached = reachEverything(config, {redis, logger, monitor});
     const reachedModel = await Promise.race([reached, aborted(stopping.signal)]);
@@ -65,18 +67,29 @@ export async function run(config: RunConfig): Promise<number> {
   }
 }
 
-/** Probes and metrics, from before the first wait for a server on. */
+/** Probes, metrics and the page, from before the first wait for a server on. */
 async function serve(
   config: RunConfig,
-  {monitor, metrics, logger}: {monitor: Monitor; metrics: Metrics; logger: Logger},
+  {
+    monitor,
+    metrics,
+    logger,
+    signal,
+  }: {monitor: Monitor; metrics: Metrics; logger: Logger; signal: AbortSignal},
 ): Promise<HttpServer | undefined> {
   const {httpHost: host, httpPort, liveTimeoutMs, redisTimeoutMs} = config;
   if (httpPort === 'off') return undefined;
   // A script that Redis does not answer is given up after its own time, and that is no standing still.
   const stuckMsMax = Math.max(liveTimeoutMs, 2 * redisTimeoutMs);
-  const server = new HttpServer(routesOf({view: () => monitor.view, metrics, stuckMsMax}));
+  const view = (): WorkerView => monitor.view;
+  const history = new History(view);
+  const server = new HttpServer({
+    ...pageRoutes(),
+    ...routesOf({view, metrics, history, stuckMsMax}),
+  });
   const port = await server.listen(host, httpPort);
   logger.info({host, port}, 'probes and metrics');
+  void history.keep(systemClock, signal);
   return server;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The HTTP side of a worker: probes, metrics, status. GET and HEAD only, nothing is changed by a request, and an answer
+ * The HTTP side of a worker: probes, metrics, status, the page. GET and HEAD only, nothing is changed by a request, and an answer
  * never waits for a server.
  */
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
@@ -10,6 +10,8 @@ export interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
+  /** Content-Security-Policy, where a browser may do more with the answer than show it. */
+  readonly policy?: string;
 }
 
 /** By path. */
@@ -20,8 +22,10 @@ const CONNECTIONS_MAX = 64;
 const HEADERS = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
 };
+const POLICY = "default-src 'none'; frame-ancestors 'none'";
 
 export class HttpServer {
   readonly #routes: Routes;
@@ -61,11 +65,12 @@ export class HttpServer {
   }
 
   async #answer({method, url = '/'}: IncomingMessage, response: ServerResponse): Promise<void> {
-    const {status, type, body} = await this.#answerTo(method, url);
+    const {status, type, body, policy = POLICY} = await this.#answerTo(method, url);
     const allow = status === 405 ? {allow: 'GET, HEAD'} : {};
     response.writeHead(status, {
       ...HEADERS,
       ...allow,
+      'content-security-policy': policy,
       'content-type': type,
       'content-length': Buffer.byteLength(body),
     });

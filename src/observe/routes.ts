@@ -1,17 +1,20 @@
 /** What a worker answers over HTTP: probes for the orchestrator, metrics for Prometheus, status for people and programs. */
 import {liveness, readiness, startup, type Health} from './health.js';
+import type {History} from './history.js';
 import {json, type Answer, type Routes} from './http.js';
 import type {Metrics} from './metrics.js';
+import type {StatusAnswer} from './statusAnswer.js';
 import {freshnessMs, lagMs, lagOf, type WorkerView} from './view.js';
 
 export interface RoutesOptions {
   readonly view: () => WorkerView;
   readonly metrics: Metrics;
+  readonly history: History;
   /** A partition that gets no further for so long is not alive. */
   readonly stuckMsMax: number;
 }
 
-export function routesOf({view, metrics, stuckMsMax}: RoutesOptions): Routes {
+export function routesOf({view, metrics, history, stuckMsMax}: RoutesOptions): Routes {
   const probe = (health: Health): Answer =>
     json(health.isWell ? 200 : 503, {ok: health.isWell, reasons: health.reasons});
   return {
@@ -20,11 +23,12 @@ export function routesOf({view, metrics, stuckMsMax}: RoutesOptions): Routes {
     '/readyz': () => probe(readiness(view())),
     '/metrics': async () => ({status: 200, type: metrics.contentType, body: await metrics.text()}),
     '/status': () => json(200, statusOf(view())),
+    '/history': () => json(200, history.answer),
   };
 }
 
 /** Offsets and counts of records are text: a number of JSON may be rounded (I8). */
-export function statusOf(view: WorkerView): object {
+export function statusOf(view: WorkerView): StatusAnswer<bigint> {
   const {state, version, group, topic, nowMs, startedMs, isKafkaUp, isRedisUp, connector, rebalances} = view;
   const time = (ms: number): string => new Date(ms).toISOString();
   const {newestSourceMs, ...records} = view.tally;

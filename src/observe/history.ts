@@ -1,0 +1,41 @@
+/** The last minutes of a worker, for the page's curves: a fixed number of points, however long it runs. */
+import type {Clock} from '../lifecycle.js';
+import {readiness} from './health.js';
+import type {HistoryAnswer, HistoryPoint} from './statusAnswer.js';
+import {lagOf, type WorkerView} from './view.js';
+
+const POINT_EVERY_MS = 5_000;
+/** 15 minutes. */
+export const HISTORY_POINTS_MAX = 180;
+
+export class History {
+  readonly #view: () => WorkerView;
+  readonly #points: HistoryPoint<bigint>[] = [];
+
+  constructor(view: () => WorkerView) {
+    this.#view = view;
+  }
+
+  get answer(): HistoryAnswer<bigint> {
+    return {points: this.#points};
+  }
+
+  /** Takes a point now and then, until the signal aborts. */
+  async keep(clock: Clock, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#take();
+      await clock.sleep(POINT_EVERY_MS, signal);
+    }
+  }
+
+  #take(): void {
+    const view = this.#view();
+    this.#points.push({
+      atMs: view.nowMs,
+      lagRecords: lagOf(view),
+      applied: view.tally.applied,
+      isReady: readiness(view).isWell,
+    });
+    if (this.#points.length > HISTORY_POINTS_MAX) this.#points.shift();
+  }
+}

@@ -1,0 +1,167 @@
+/** The parts of the page. Whatever comes from the worker is put in as text, never as HTML. */
+import {
+  awayStretches,
+  draw,
+  sampleAt,
+  SHOWN_MS,
+  type Drawing,
+  type Frame,
+  type Point,
+  type Sample,
+} from './curve.js';
+import {count, span, type Status, type Tone} from './wording.js';
+
+/** The element with this id; the page has it, or is broken. */
+export function part(id: string): HTMLElement {
+  const element = document.getElementById(id);
+  if (element === null) throw new Error(`page.html has no element ${id}`);
+  return element;
+}
+
+/** Leaves an element alone that says the same already: a screen reader would read it again. */
+export function say(id: string, text: string): void {
+  const element = part(id);
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function show(id: string, isShown: boolean): void {
+  part(id).hidden = !isShown;
+}
+
+export function tone(id: string, value: Tone): void {
+  part(id).dataset['tone'] = value;
+}
+
+export function clockTime(iso: string): string {
+  return new Date(iso).toLocaleTimeString('en-GB');
+}
+
+/** With the day, where that is not today. */
+export function when(iso: string): string {
+  const date = new Date(iso);
+  const isToday = date.toDateString() === new Date().toDateString();
+  const day = date.toLocaleDateString('en-GB', {day: 'numeric', month: 'short'});
+  return isToday ? clockTime(iso) : `${day}, ${clockTime(iso)}`;
+}
+
+function make(tag: string, className: string, text: string): HTMLElement {
+  const element = document.createElement(tag);
+  if (className !== '') element.className = className;
+  element.textContent = text;
+  return element;
+}
+
+export function showList(id: string, texts: readonly string[]): void {
+  part(id).replaceChildren(...texts.map((text) => make('li', '', text)));
+}
+
+export interface Event {
+  readonly kind: string;
+  readonly detail: string;
+  /** When it was, in words. */
+  readonly when: string;
+}
+
+/** A list, or the sentence that there is nothing. */
+export function showEvents(id: string, events: readonly Event[]): void {
+  const entries = events.map((event) => {
+    const entry = document.createElement('li');
+    entry.append(make('span', 'when quiet', event.when));
+    entry.append(make('span', 'kind', event.kind), make('span', 'detail', event.detail));
+    return entry;
+  });
+  part(id).replaceChildren(...entries);
+  show(`no-${id}`, events.length === 0);
+}
+
+export type Pair = readonly [name: string, text: string, tone?: Tone];
+
+export function showPairs(id: string, pairs: readonly Pair[]): void {
+  const parts = pairs.flatMap(([name, text, its]) => {
+    const value = make('dd', '', text);
+    if (its !== undefined) value.dataset['tone'] = its;
+    return [make('dt', '', name), value];
+  });
+  part(id).replaceChildren(...parts);
+}
+
+export function showPartitions(partitions: Status['partitions']): void {
+  const rows = partitions.map(({partition, position, end, lagRecords, committed, stuckMs}) => {
+    const row = document.createElement('tr');
+    const name = make('th', '', String(partition));
+    name.setAttribute('scope', 'row');
+    row.append(name, make('td', '', count(position)), make('td', '', count(end)));
+    row.append(make('td', '', count(lagRecords)), make('td', 'second', count(committed)));
+    row.append(make('td', 'second', stuckMs === 0 ? 'no' : span(stuckMs / 1_000)));
+    return row;
+  });
+  part('partitions').replaceChildren(...rows);
+  show('no-partitions', partitions.length === 0);
+}
+
+const SVG = 'http://www.w3.org/2000/svg';
+const WIDTH = 600;
+const HEIGHT = 120;
+
+function drawn(tag: string, attributes: Readonly<Record<string, string>>): SVGElement {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+/** One curve: drawn anew with each answer, read by pointing at it. */
+export class Curve {
+  readonly #plot: SVGElement;
+  readonly #top: HTMLElement;
+  readonly #read: HTMLElement;
+  readonly #words: (value: number) => string;
+  #samples: readonly Sample[] = [];
+  #frame: Frame = {width: WIDTH, height: HEIGHT, fromMs: 0, toMs: SHOWN_MS};
+
+  constructor(sectionId: string, words: (value: number) => string) {
+    this.#words = words;
+    this.#plot = drawn('svg', {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img'});
+    this.#top = make('span', 'top quiet', '');
+    this.#read = make('span', 'read quiet', '');
+    const box = make('div', 'plot', '');
+    box.append(this.#plot, this.#top, this.#read);
+    const axis = make('p', 'axis quiet', '');
+    axis.append(
+      make('span', '', '15 min ago'),
+      make('span', 'away-key', 'not ready'),
+      make('span', '', 'now'),
+    );
+    part(sectionId).append(box, axis);
+    this.#plot.addEventListener('pointermove', (event) => this.#point(event));
+    this.#plot.addEventListener('pointerleave', () => (this.#read.textContent = ''));
+  }
+
+  show(samples: readonly Sample[], points: readonly Point[], nowMs: number): void {
+    this.#samples = samples;
+    this.#frame = {...this.#frame, fromMs: nowMs - SHOWN_MS, toMs: nowMs};
+    const {line, area, top} = draw(samples, this.#frame);
+    const away = awayStretches(points, this.#frame).map(({x, width}) =>
+      drawn('rect', {class: 'away', x: String(x), y: '0', width: String(width), height: String(HEIGHT)}),
+    );
+    const curve = [drawn('path', {class: 'area', d: area}), drawn('path', {class: 'line', d: line})];
+    this.#plot.replaceChildren(...away, ...curve);
+    this.#plot.setAttribute('aria-label', this.#summary(top));
+    this.#top.textContent = this.#words(top);
+  }
+
+  #summary(top: Drawing['top']): string {
+    const values = this.#samples.flatMap(({value}) => (value === null ? [] : [value]));
+    const last = values.at(-1);
+    if (last === undefined) return 'a curve without a value yet';
+    const [least, most] = [Math.min(...values), Math.max(...values)].map(this.#words);
+    return `a curve between ${least} and ${most}, now ${this.#words(last)}; its upper edge is ${this.#words(top)}`;
+  }
+
+  #point(event: PointerEvent): void {
+    const {left, width} = this.#plot.getBoundingClientRect();
+    const sample = sampleAt(this.#samples, ((event.clientX - left) / width) * WIDTH, this.#frame);
+    if (sample === undefined) return;
+    const value = sample.value === null ? 'not known' : this.#words(sample.value);
+    this.#read.textContent = `${clockTime(new Date(sample.atMs).toISOString())}: ${value}`;
+  }
+}
