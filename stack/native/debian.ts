@@ -47,17 +47,7 @@ export async function fetchDebian(folder: string, signal: AbortSignal | undefine
   mkdirSync(unpacked);
   if (missingFromDebian().length === 0) return;
   const apt = new Apt(folder, signal);
-  await apt.download().catch(async () => {
-    // No package lists yet, or lists that name files which the mirror no longer has.
-    await apt.update();
-    await apt.download();
-  });
-  for (const name of readdirSync(folder)) {
-    if (!name.endsWith('.deb')) continue;
-    const result = await run('dpkg', ['-x', join(folder, name), unpacked], {signal});
-    if (!result.ok) throw new StackError(`dpkg could not unpack ${name}:\n${lastLines(result.output, 5)}`);
-    rmSync(join(folder, name));
-  }
+  await apt.fetch(unpacked, async () => await neededPackages(apt));
   writeRedisCli(folder);
   for (const libraries of LIBRARY_FOLDERS.map((path) => join(unpacked, path))) {
     const renamed = join(libraries, 'libaio.so.1t64');
@@ -78,7 +68,20 @@ function writeRedisCli(folder: string): void {
   writeFileSync(join(folder, 'bin', 'redis-cli'), `${script.join('\n')}\n`, {mode: 0o755});
 }
 
-class Apt {
+async function neededPackages(apt: Apt): Promise<string[]> {
+  const packages = new Set<string>();
+  if (which('redis-server') === undefined) {
+    for (const name of ['redis-server', 'redis-tools']) {
+      packages.add(name);
+      for (const library of await apt.missingDependencies(name)) packages.add(library);
+    }
+  }
+  for (const library of missingLibraries()) packages.add(await apt.firstKnown(library.packages));
+  return [...packages];
+}
+
+/** Packages downloaded into a folder of ours and unpacked there. */
+export class Apt {
   readonly #folder: string;
   readonly #signal: AbortSignal | undefined;
   #options: string[] = ['-o', 'APT::Sandbox::User=root'];
@@ -88,7 +91,33 @@ class Apt {
     this.#signal = signal;
   }
 
-  async update(): Promise<void> {
+  /** What `packages` names; it is asked once more when the package lists had to be read. */
+  async fetch(unpacked: string, packages: () => Promise<string[]>): Promise<void> {
+    const download = async (): Promise<void> =>
+      mustSucceed(await this.#run('apt-get', ['download', ...(await packages())]), 'apt-get download');
+    await download().catch(async () => {
+      // No package lists yet, or lists that name files which the mirror no longer has.
+      await this.#update();
+      await download();
+    });
+    for (const name of readdirSync(this.#folder)) {
+      if (!name.endsWith('.deb')) continue;
+      const file = join(this.#folder, name);
+      const result = await run('dpkg', ['-x', file, unpacked], {signal: this.#signal});
+      if (!result.ok) throw new StackError(`dpkg could not unpack ${name}:\n${lastLines(result.output, 5)}`);
+      rmSync(file);
+    }
+  }
+
+  /** The package and all that it needs beyond what the machine has; nothing is installed. */
+  async toInstall(name: string): Promise<string[]> {
+    const args = ['--simulate', 'install', '--no-install-recommends', name];
+    const result = await this.#run('apt-get', args);
+    mustSucceed(result, `apt-get --simulate install ${name}`);
+    return [...result.stdout.matchAll(/^Inst (\S+)/gm)].map(([, needed]) => needed!);
+  }
+
+  async #update(): Promise<void> {
     if (process.getuid?.() !== 0) {
       const lists = join(this.#folder, 'apt');
       mkdirSync(join(lists, 'lists', 'partial'), {recursive: true});
@@ -97,20 +126,8 @@ class Apt {
     mustSucceed(await this.#run('apt-get', ['update']), 'apt-get update');
   }
 
-  async download(): Promise<void> {
-    const packages = new Set<string>();
-    if (which('redis-server') === undefined) {
-      for (const name of ['redis-server', 'redis-tools']) {
-        packages.add(name);
-        for (const library of await this.#missingDependencies(name)) packages.add(library);
-      }
-    }
-    for (const library of missingLibraries()) packages.add(await this.#firstKnown(library.packages));
-    mustSucceed(await this.#run('apt-get', ['download', ...packages]), 'apt-get download');
-  }
-
   /** Libraries that the package needs and the machine has not; of alternatives the first. */
-  async #missingDependencies(name: string): Promise<string[]> {
+  async missingDependencies(name: string): Promise<string[]> {
     const result = await this.#run('apt-cache', ['depends', '--important', name]);
     mustSucceed(result, 'apt-cache depends');
     const missing: string[] = [];
@@ -132,7 +149,7 @@ class Apt {
     return result.ok && result.stdout === 'installed';
   }
 
-  async #firstKnown(names: string[]): Promise<string> {
+  async firstKnown(names: string[]): Promise<string> {
     for (const name of names) {
       if ((await this.#run('apt-cache', ['show', name])).ok) return name;
     }
@@ -157,7 +174,7 @@ function missingLibraries(): typeof MYSQL_LIBRARIES {
   return MYSQL_LIBRARIES.filter(({file}) => !folders.some((folder) => existsSync(join(folder, file))));
 }
 
-function osRelease(): string {
+export function osRelease(): string {
   try {
     return readFileSync('/etc/os-release', 'utf8');
   } catch {

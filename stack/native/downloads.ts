@@ -100,7 +100,8 @@ interface ItemOptions extends DownloadOptions {
   fetch: (folder: string) => Promise<void>;
 }
 
-async function installItem(folder: string, title: string, options: ItemOptions): Promise<void> {
+/** Makes the folder by `fetch`, unless it is there. */
+export async function installItem(folder: string, title: string, options: ItemOptions): Promise<void> {
   if (existsSync(folder)) return;
   const {onProgress, signal} = options;
   const install = async (): Promise<void> => {
