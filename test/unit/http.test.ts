@@ -13,6 +13,7 @@ async function serving<T>(routes: Routes, work: (url: string) => Promise<T>): Pr
 const ROUTES: Routes = {
   '/livez': () => plain(200, 'ok'),
   '/status': () => json(503, {at: 2n ** 60n}),
+  '/page': () => ({...plain(200, 'a page'), policy: "default-src 'self'"}),
   '/broken': () => {
     throw new Error('no view\nat line 5');
   },
@@ -24,6 +25,9 @@ test('answers GET and HEAD, whatever stands behind the path', async () => {
     expect([live.status, await live.text()]).toEqual([200, 'ok\n']);
     expect(live.headers.get('cache-control')).toBe('no-store');
     expect(live.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(live.headers.get('content-security-policy')).toMatch(/^default-src 'none'/);
+    const page = await fetch(`${url}/page`);
+    expect(page.headers.get('content-security-policy')).toBe("default-src 'self'");
     const head = await fetch(`${url}/livez`, {method: 'HEAD'});
     expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, '3', '']);
     const status = await fetch(`${url}/status`);
@@ -42,7 +46,10 @@ test('what is not there, and what breaks, is told in one line', async () => {
   await serving(ROUTES, async (url) => {
     for (const path of ['/', '/nothing', '/__proto__', '/constructor', '/../livez/x']) {
       const answer = await fetch(`${url}${path}`);
-      expect([answer.status, await answer.text()]).toEqual([404, 'there is /livez, /status, /broken\n']);
+      expect([answer.status, await answer.text()]).toEqual([
+        404,
+        'there is /livez, /status, /page, /broken\n',
+      ]);
     }
     const broken = await fetch(`${url}/broken`);
     expect([broken.status, await broken.text()]).toEqual([500, 'no view\n']);

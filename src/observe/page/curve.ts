@@ -28,7 +28,9 @@ export interface Drawing {
   readonly top: number;
 }
 
-export const SHOWN_MS = 15 * 60_000;
+const SHOWN_MS = 15 * 60_000;
+/** The first minutes of a worker are shown larger. */
+const SHOWN_MS_MIN = 2 * 60_000;
 /** Points come every 5 s; after so long without one nobody knows what was. */
 const GAP_MS = 20_000;
 /** A rate is taken over so long. */
@@ -40,6 +42,12 @@ export function merged(known: readonly Point[], news: readonly Point[], nowMs: n
   return [...byTime.values()]
     .filter(({atMs}) => atMs >= nowMs - SHOWN_MS && atMs <= nowMs)
     .sort((a, b) => a.atMs - b.atMs);
+}
+
+/** How much time the curves show: as long as there are points, at most 15 minutes. */
+export function shownMs(points: readonly Point[], nowMs: number): number {
+  const knownMs = nowMs - (points[0]?.atMs ?? nowMs);
+  return Math.min(SHOWN_MS, Math.max(SHOWN_MS_MIN, knownMs));
 }
 
 export function lagSamples(points: readonly Point[]): Sample[] {

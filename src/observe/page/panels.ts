@@ -3,7 +3,7 @@ import {
   awayStretches,
   draw,
   sampleAt,
-  SHOWN_MS,
+  shownMs,
   type Drawing,
   type Frame,
   type Point,
@@ -114,9 +114,10 @@ export class Curve {
   readonly #plot: SVGElement;
   readonly #top: HTMLElement;
   readonly #read: HTMLElement;
+  readonly #from: HTMLElement;
   readonly #words: (value: number) => string;
   #samples: readonly Sample[] = [];
-  #frame: Frame = {width: WIDTH, height: HEIGHT, fromMs: 0, toMs: SHOWN_MS};
+  #frame: Frame = {width: WIDTH, height: HEIGHT, fromMs: 0, toMs: 1};
 
   constructor(sectionId: string, words: (value: number) => string) {
     this.#words = words;
@@ -125,12 +126,9 @@ export class Curve {
     this.#read = make('span', 'read quiet', '');
     const box = make('div', 'plot', '');
     box.append(this.#plot, this.#top, this.#read);
+    this.#from = make('span', '', '');
     const axis = make('p', 'axis quiet', '');
-    axis.append(
-      make('span', '', '15 min ago'),
-      make('span', 'away-key', 'not ready'),
-      make('span', '', 'now'),
-    );
+    axis.append(this.#from, make('span', 'away-key', 'not ready'), make('span', '', 'now'));
     part(sectionId).append(box, axis);
     this.#plot.addEventListener('pointermove', (event) => this.#point(event));
     this.#plot.addEventListener('pointerleave', () => (this.#read.textContent = ''));
@@ -138,7 +136,8 @@ export class Curve {
 
   show(samples: readonly Sample[], points: readonly Point[], nowMs: number): void {
     this.#samples = samples;
-    this.#frame = {...this.#frame, fromMs: nowMs - SHOWN_MS, toMs: nowMs};
+    this.#frame = {...this.#frame, fromMs: nowMs - shownMs(points, nowMs), toMs: nowMs};
+    this.#from.textContent = `${span((nowMs - this.#frame.fromMs) / 1_000)} ago`;
     const {line, area, top} = draw(samples, this.#frame);
     const away = awayStretches(points, this.#frame).map(({x, width}) =>
       drawn('rect', {class: 'away', x: String(x), y: '0', width: String(width), height: String(HEIGHT)}),

@@ -1,0 +1,156 @@
+/** What the live page makes of the worker's answers, and the minutes that the worker keeps for it. */
+import type {Clock} from '../../src/lifecycle.js';
+import {History, HISTORY_POINTS_MAX} from '../../src/observe/history.js';
+import {
+  awayStretches,
+  draw,
+  merged,
+  niceTop,
+  rateSamples,
+  sampleAt,
+  shownMs,
+  type Point,
+} from '../../src/observe/page/curve.js';
+import {
+  count,
+  headline,
+  rate,
+  span,
+  stateText,
+  tabTitle,
+  type Status,
+} from '../../src/observe/page/wording.js';
+import {emptyTally} from '../../src/tally.js';
+import {partitionView, workerView} from '../support/views.js';
+
+const SECOND = 1_000;
+const point = (seconds: number, known: Partial<Point> = {}): Point => ({
+  ...{atMs: seconds * SECOND, lagRecords: '0', applied: 0, isReady: true},
+  ...known,
+});
+
+describe('words', () => {
+  test.each([
+    ['9223372036854775807', '9,223,372,036,854,775,807'],
+    ['1000', '1,000'],
+    [999, '999'],
+    [0, '0'],
+    [null, '–'],
+  ])('count %p', (value, text) => expect(count(value)).toBe(text));
+
+  test.each([
+    [0, '0 s'],
+    [0.42, '0.4 s'],
+    [9.96, '10 s'],
+    [59.4, '59 s'],
+    [59.6, '1 min'],
+    [185, '3 min 5 s'],
+    [8_040, '2 h 14 min'],
+    [273_600, '3 d 4 h'],
+    [null, '–'],
+  ])('span %p', (seconds, text) => expect(span(seconds)).toBe(text));
+
+  test('rates: one decimal for a trickle, none for more', () => {
+    expect([0, 0.43, 9.9, 9.96, 1_340.4, null].map(rate)).toEqual(['0', '0.4', '9.9', '10', '1,340', '–']);
+  });
+
+  const status = (known: Partial<Status>): Status =>
+    ({
+      state: 'running',
+      ready: {isWell: true, reasons: []},
+      group: 'g',
+      lagRecords: '1234',
+      ...known,
+    }) as Status;
+
+  test('a headline for each state of readiness; a halt is worse than a wait', () => {
+    const ready = {isWell: false, reasons: ['Redis is away']};
+    expect(headline(status({}))).toEqual({tone: 'good', title: 'Ready', reasons: []});
+    expect(headline(status({state: 'waiting', ready}))).toMatchObject({tone: 'warn', reasons: ready.reasons});
+    expect(headline(status({state: 'halted', ready}))).toMatchObject({tone: 'bad', title: 'Not ready'});
+    expect(tabTitle(status({}))).toBe('Lag 1,234 · g · order projector');
+    expect(tabTitle(status({ready}))).toMatch(/^Not ready/);
+  });
+
+  test('a state that this page does not know stands for itself', () => {
+    expect([stateText('waiting'), stateText('dreaming')]).toEqual([
+      'waiting: waits, and goes on by itself',
+      'dreaming',
+    ]);
+  });
+});
+
+describe('curves', () => {
+  const frame = {width: 100, height: 10, fromMs: 0, toMs: 100 * SECOND};
+
+  test('points of two workers: each moment once, in order, none older than 15 minutes', () => {
+    const known = [point(10), point(1_000)];
+    expect(merged(known, [point(1_000), point(995)], 1_001 * SECOND).map(({atMs}) => atMs / SECOND)).toEqual([
+      995, 1_000,
+    ]);
+  });
+
+  test('a rate is taken over some seconds, and not across the start of a worker or a gap', () => {
+    const applied = [0, 50, 100, 150, 4, 9];
+    const points = applied.map((sum, index) => point(index * 5, {applied: sum}));
+    const values = rateSamples([...points, point(90, {applied: 900})]).map(({value}) => value);
+    expect(values).toEqual([null, 10, 10, 10, null, null, null]);
+  });
+
+  test('nothing is drawn where nothing is known', () => {
+    const samples = [0, 10, null, 20, 5].map((value, index) => ({atMs: index * 10 * SECOND, value}));
+    const {line, area, top} = draw([...samples, {atMs: 90 * SECOND, value: 20}], frame);
+    expect(top).toBe(20);
+    expect(line).toBe('M0,10L10,5M30,0L40,7.5M90,0');
+    expect(area).toBe('M0,10L0,10L10,5L10,10ZM30,10L30,0L40,7.5L40,10ZM90,10L90,0L90,10Z');
+    expect(draw([], frame)).toEqual({line: '', area: '', top: 10});
+  });
+
+  test.each([
+    [0, 10],
+    [10, 10],
+    [11, 20],
+    [3_400, 5_000],
+    [9_999, 10_000],
+  ])('the edge above %d is %d', (value, top) => expect(niceTop(value)).toBe(top));
+
+  test('a stretch without readiness ends with the next point, or soon after the last word', () => {
+    const points = [point(0), point(5, {isReady: false}), point(10), point(50, {isReady: false}), point(90)];
+    expect(awayStretches(points, frame)).toEqual([
+      {x: 5, width: 5},
+      {x: 50, width: 20},
+    ]);
+  });
+
+  test('pointing finds the nearest sample; a young worker is shown larger', () => {
+    const samples = [10, 20, 30].map((seconds) => ({atMs: seconds * SECOND, value: seconds}));
+    expect([sampleAt(samples, 24, frame)?.value, sampleAt(samples, 99, frame)?.value]).toEqual([20, 30]);
+    expect(sampleAt([], 5, frame)).toBeUndefined();
+    const minutes = [1, 7, 40].map((old) => shownMs([point(0)], old * 60 * SECOND) / 60 / SECOND);
+    expect(minutes).toEqual([2, 7, 15]);
+  });
+});
+
+test('the worker keeps a fixed number of points, the newest', async () => {
+  let nowMs = 0;
+  const end = new AbortController();
+  const history = new History(() =>
+    workerView({
+      ...{nowMs, tally: {...emptyTally(), applied: nowMs / SECOND}, isRedisUp: true},
+      partitions: [partitionView({lagRecords: 2n ** 60n})],
+    }),
+  );
+  const clock: Clock = {
+    nowMs: () => nowMs,
+    sleep: async (ms) => {
+      nowMs += ms;
+      if (nowMs >= 2_000 * SECOND) end.abort();
+      await Promise.resolve();
+    },
+  };
+  await history.keep(clock, end.signal);
+  const {points} = history.answer;
+  expect(points).toHaveLength(HISTORY_POINTS_MAX);
+  expect(points.at(-1)).toEqual({atMs: 1_995_000, lagRecords: 2n ** 60n, applied: 1_995, isReady: true});
+  expect((points.at(-1)?.atMs ?? 0) - (points[0]?.atMs ?? 0)).toBe(895_000);
+});
