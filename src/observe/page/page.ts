@@ -79,7 +79,9 @@ function showSilence(): void {
   if (!isSilent) return;
   say('silent-for', span(Math.max(1, Math.round((performance.now() - (answeredMs ?? openedMs)) / 1_000))));
   say('verdict-title', 'The worker does not answer');
-  say('state', 'Below is what it told last.');
+  say('state', 'What the page shows is what it told last.');
+  const last = answeredMs === undefined ? '' : `What stands below was told at ${part('told').textContent}. `;
+  say('silence-says', `${last}The page asks on, once a second.`);
   tone('verdict', 'bad');
   showList('reasons', []);
   document.title = `No answer · ${part('group').textContent} · order projector`;

@@ -85,6 +85,9 @@ export function showPairs(id: string, pairs: readonly Pair[]): void {
   part(id).replaceChildren(...parts);
 }
 
+/** A script takes some milliseconds; that is no standing still. */
+const STUCK_MS_MIN = 1_000;
+
 export function showPartitions(partitions: Status['partitions']): void {
   const rows = partitions.map(({partition, position, end, lagRecords, committed, stuckMs}) => {
     const row = document.createElement('tr');
@@ -92,11 +95,12 @@ export function showPartitions(partitions: Status['partitions']): void {
     name.setAttribute('scope', 'row');
     row.append(name, make('td', '', count(position)), make('td', '', count(end)));
     row.append(make('td', '', count(lagRecords)), make('td', 'second', count(committed)));
-    row.append(make('td', 'second', stuckMs === 0 ? 'no' : span(stuckMs / 1_000)));
+    row.append(make('td', 'second', stuckMs < STUCK_MS_MIN ? 'no' : span(stuckMs / 1_000)));
     return row;
   });
   part('partitions').replaceChildren(...rows);
   show('no-partitions', partitions.length === 0);
+  show('partitions-note', partitions.length > 0);
 }
 
 const SVG = 'http://www.w3.org/2000/svg';
