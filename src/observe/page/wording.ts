@@ -29,8 +29,7 @@ export function count(value: string | number | null): string {
 /** A time that has passed: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 14 min`, `3 d 4 h`. */
 export function span(seconds: number | null): string {
   if (seconds === null) return UNKNOWN;
-  if (seconds === 0) return '0 s';
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 9.95 && !Number.isInteger(seconds)) return `${seconds.toFixed(1)} s`;
   const whole = Math.round(seconds);
   if (whole < MINUTE) return `${whole} s`;
   if (whole < HOUR) return pair([whole, MINUTE, 'min'], [1, 's']);
