@@ -1,7 +1,7 @@
 /** The live page of a real worker in a real browser. The group's name is hostile text, as an attacker would choose it. */
 import type {Browser} from 'playwright-core';
 import {freePorts} from '../../stack/ports.js';
-import type {StatusAnswer} from '../../src/observe/statusAnswer.js';
+import type {HistoryAnswer, StatusAnswer} from '../../src/observe/statusAnswer.js';
 import {OpenPage, openBrowser, whyNoBrowser} from '../support/browser.js';
 import {OwnShop} from '../support/ownShop.js';
 import {chosenSeed} from '../support/random.js';
@@ -94,19 +94,26 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
     });
     expect(told?.records.applied).toBeGreaterThan(100);
     expect(await open.page.getAttribute('#lag-curve .line', 'd')).toMatch(/^M\d/);
-    expect(await open.page.getAttribute('#rate-curve svg', 'aria-label')).toMatch(/^a curve between 0 /);
+    expect(await open.page.getAttribute('#rate-curve svg', 'aria-label')).toMatch(/^a curve between \d/);
     expect([...open.origins]).toEqual([new URL(url).origin]);
     expect(open.complaints).toEqual([]);
     await open.close();
   });
 
   test('a reload shows the last minutes again, since the worker keeps them', async () => {
-    const history = (await (await fetch(`${url}history`)).json()) as {points: unknown[]};
-    expect(history.points.length).toBeGreaterThan(1);
+    const kept = await until(
+      async () => {
+        const {points} = (await (await fetch(`${url}history`)).json()) as HistoryAnswer<string>;
+        return points.filter(({lagRecords}) => lagRecords !== null).length > 1 && points;
+      },
+      () => 'two points with a lag in /history',
+    );
     const open = await opened();
     await seen(open, 'verdict-title', 'Ready');
     const path = (await open.page.getAttribute('#lag-curve .line', 'd')) ?? '';
-    expect(path.split('L').length).toBeGreaterThanOrEqual(history.points.length);
+    // The page itself has seen one moment; all others are the worker's.
+    const known = kept.filter(({lagRecords}) => lagRecords !== null);
+    expect(path.match(/[ML]/g)?.length).toBeGreaterThan(known.length);
     await open.close();
   });
 
