@@ -78,7 +78,7 @@ function wantedPackages() {
 
 function filesBelow(folder) {
   return readdirSync(join(root, folder), {recursive: true, withFileTypes: true})
-    .filter((entry) => entry.isFile() && /\.(ts|lua)$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.(ts|lua|html|css|svg)$/.test(entry.name))
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(root.length))
     .sort();
 }
