@@ -25,6 +25,7 @@ const SCRIPT = 'text/javascript; charset=utf-8';
 const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   '/': ['page.html', 'text/html; charset=utf-8'],
   '/page.css': ['page.css', 'text/css; charset=utf-8'],
+  '/parts.css': ['parts.css', 'text/css; charset=utf-8'],
   '/page.js': ['page.js', SCRIPT],
   '/panels.js': ['panels.js', SCRIPT],
   '/curve.js': ['curve.js', SCRIPT],
