@@ -44,24 +44,37 @@ export function missingFromDebian(): string[] {
 
 export async function fetchDebian(folder: string, signal: AbortSignal | undefined): Promise<void> {
   const unpacked = join(folder, 'unpacked');
+  if (missingFromDebian().length === 0) {
+    mkdirSync(unpacked);
+    return;
+  }
+  await unpackPackages(folder, (apt) => apt.missingPackages(), signal);
+  writeRedisCli(folder);
+  for (const libraries of LIBRARY_FOLDERS.map((path) => join(unpacked, path))) {
+    const renamed = join(libraries, 'libaio.so.1t64');
+    if (existsSync(renamed)) symlinkSync('libaio.so.1t64', join(libraries, 'libaio.so.1'));
+  }
+}
+
+/** Downloads packages and unpacks them into `unpacked` of the folder. */
+export async function unpackPackages(
+  folder: string,
+  namesOf: (apt: Apt) => Promise<Iterable<string>>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const unpacked = join(folder, 'unpacked');
   mkdirSync(unpacked);
-  if (missingFromDebian().length === 0) return;
   const apt = new Apt(folder, signal);
-  await apt.download().catch(async () => {
+  await apt.download(namesOf).catch(async () => {
     // No package lists yet, or lists that name files which the mirror no longer has.
     await apt.update();
-    await apt.download();
+    await apt.download(namesOf);
   });
   for (const name of readdirSync(folder)) {
     if (!name.endsWith('.deb')) continue;
     const result = await run('dpkg', ['-x', join(folder, name), unpacked], {signal});
     if (!result.ok) throw new StackError(`dpkg could not unpack ${name}:\n${lastLines(result.output, 5)}`);
     rmSync(join(folder, name));
-  }
-  writeRedisCli(folder);
-  for (const libraries of LIBRARY_FOLDERS.map((path) => join(unpacked, path))) {
-    const renamed = join(libraries, 'libaio.so.1t64');
-    if (existsSync(renamed)) symlinkSync('libaio.so.1t64', join(libraries, 'libaio.so.1'));
   }
 }
 
@@ -97,7 +110,13 @@ class Apt {
     mustSucceed(await this.#run('apt-get', ['update']), 'apt-get update');
   }
 
-  async download(): Promise<void> {
+  async download(namesOf: (apt: this) => Promise<Iterable<string>>): Promise<void> {
+    const names = await namesOf(this);
+    mustSucceed(await this.#run('apt-get', ['download', ...names]), 'apt-get download');
+  }
+
+  /** Redis and the libraries that the machine has not. */
+  async missingPackages(): Promise<Set<string>> {
     const packages = new Set<string>();
     if (which('redis-server') === undefined) {
       for (const name of ['redis-server', 'redis-tools']) {
@@ -106,7 +125,7 @@ class Apt {
       }
     }
     for (const library of missingLibraries()) packages.add(await this.#firstKnown(library.packages));
-    mustSucceed(await this.#run('apt-get', ['download', ...packages]), 'apt-get download');
+    return packages;
   }
 
   /** Libraries that the package needs and the machine has not; of alternatives the first. */

@@ -100,7 +100,7 @@ interface ItemOptions extends DownloadOptions {
   fetch: (folder: string) => Promise<void>;
 }
 
-async function installItem(folder: string, title: string, options: ItemOptions): Promise<void> {
+export async function installItem(folder: string, title: string, options: ItemOptions): Promise<void> {
   if (existsSync(folder)) return;
   const {onProgress, signal} = options;
   const install = async (): Promise<void> => {
