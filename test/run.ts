@@ -16,6 +16,12 @@ interface Counts {
 /** Several times what the longest project takes: a run that hangs fails, and does not hold up everything. */
 const HANGS_MS = 60 * 60_000;
 
+/** What the counts reporter leaves. */
+interface JestRun extends Counts {
+  /** What the servers of the stack project were. */
+  servers: 'native' | 'docker' | null;
+}
+
 const [mode = 'all', ...jestArgs] = process.argv.slice(2);
 const counts: Counts = {passed: 0, failed: 0, skipped: 0};
 const started = performance.now();
@@ -57,7 +63,11 @@ function jest(project: string, args: string[]): void {
     },
   );
   try {
-    const run = JSON.parse(readFileSync(file, 'utf8')) as Counts;
+    const run = JSON.parse(readFileSync(file, 'utf8')) as JestRun;
+    if (run.servers !== null)
+      process.stderr.write(
+        `${project}: on ${run.servers === 'docker' ? 'containers' : 'native processes'}\n`,
+      );
     counts.passed += run.passed;
     counts.failed += run.failed;
     counts.skipped += run.skipped;

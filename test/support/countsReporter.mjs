@@ -13,6 +13,8 @@ export default class CountsReporter {
         passed: numPassedTests,
         failed: numFailedTests + numRuntimeErrorTestSuites,
         skipped: numPendingTests + numTodoTests,
+        // Left by startStack.ts, in this process.
+        servers: process.env.TEST_STACK === undefined ? null : JSON.parse(process.env.TEST_STACK).mode,
       }),
     );
   }

@@ -8,7 +8,9 @@ const {stdout} = spawnSync('git', ['ls-files', 'test'], {encoding: 'utf8'});
 const TESTS = stdout.split('\n').filter((file) => file.endsWith('.test.ts') && existsSync(file));
 
 describe('docs/runbook.md', () => {
-  const headings = [...read('docs/runbook.md').matchAll(/^### (.+)$/gm)].map(([, text]) => text ?? '');
+  // The alerts behind it are held to deploy/prometheus by unit/observability.
+  const [kinds = ''] = read('docs/runbook.md').split(/^## Alerts$/m);
+  const headings = [...kinds.matchAll(/^### (.+)$/gm)].map(([, text]) => text ?? '');
 
   test('has one section for every kind of error, and none for others', () => {
     expect([...headings].sort()).toEqual(Object.keys(ERROR_POLICY).sort());

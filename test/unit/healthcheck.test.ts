@@ -1,0 +1,72 @@
+/** The health check of the image: a process of its own, against servers as a worker has them. */
+import {spawn} from 'node:child_process';
+import {createServer} from 'node:net';
+import {HttpServer, json} from '../../src/observe/http.js';
+
+interface Told {
+  readonly code: number | null;
+  readonly text: string;
+}
+
+async function check(variables: Record<string, string>, ...args: string[]): Promise<Told> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/healthcheck.ts', ...args], {
+    env: {...process.env, ...variables},
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  return {code, text: text.trim()};
+}
+
+let server: HttpServer;
+let port: string;
+beforeAll(async () => {
+  server = new HttpServer({
+    '/livez': () => json(200, {ok: true}),
+    '/readyz': () => json(503, {ok: false, reasons: ['redis-unreachable']}),
+  });
+  port = String(await server.listen('127.0.0.1', 0));
+});
+afterAll(async () => await server.close());
+
+test('well: exit 0, and the answer is printed; /livez is asked unless it is told another one', async () => {
+  expect(await check({HTTP_PORT: port})).toEqual({code: 0, text: '{"ok":true}'});
+});
+
+test('a worker that listens everywhere is asked on the loopback address', async () => {
+  expect(await check({HTTP_PORT: port, HTTP_HOST: '0.0.0.0'})).toEqual({code: 0, text: '{"ok":true}'});
+});
+
+test('not ready: exit 1 with the reasons', async () => {
+  expect(await check({HTTP_PORT: port}, '/readyz')).toEqual({
+    code: 1,
+    text: '{"ok":false,"reasons":["redis-unreachable"]}',
+  });
+});
+
+test('nobody listens: exit 1', async () => {
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+  const {port: free} = other.address() as {port: number};
+  await new Promise((resolve) => other.close(resolve));
+  const told = await check({HTTP_PORT: String(free)});
+  expect(told.code).toBe(1);
+  expect(told.text).toMatch(/^no answer on 127\.0\.0\.1:\d+: .*ECONNREFUSED/);
+});
+
+test('a worker that stands still: no answer, exit 1', async () => {
+  const silent = createServer();
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const {port: taken} = silent.address() as {port: number};
+  const told = await check({HTTP_PORT: String(taken)});
+  silent.close();
+  expect(told).toEqual({code: 1, text: 'no answer within 4000 ms'});
+});
+
+test.each(['off', '0'])('HTTP_PORT %s cannot be asked: exit 1 and the reason', async (value) => {
+  expect(await check({HTTP_PORT: value})).toEqual({
+    code: 1,
+    text: `HTTP_PORT is ${value}: a health check needs a fixed port`,
+  });
+});

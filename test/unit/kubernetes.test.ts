@@ -1,0 +1,245 @@
+/** deploy/kubernetes and deploy/systemd agree with the program: settings, probes, ports, rights; as kustomize would put them together. */
+import {readdirSync, readFileSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import {parse} from 'yaml';
+import {readConfig} from '../../src/config.js';
+import {Metrics} from '../../src/observe/metrics.js';
+import {routesOf} from '../../src/observe/routes.js';
+import {SETTINGS, type Setting} from '../../src/settings.js';
+import {ruleFile} from '../support/promql.js';
+import {workerView} from '../support/views.js';
+
+const ROOT = 'deploy/kubernetes';
+
+interface Env {
+  readonly name: string;
+  readonly value?: string;
+}
+
+interface Probe {
+  readonly httpGet: {readonly path: string; readonly port: string};
+  readonly periodSeconds: number;
+  readonly timeoutSeconds: number;
+  readonly failureThreshold?: number;
+}
+
+interface Container {
+  readonly image: string;
+  readonly args?: readonly string[];
+  readonly env: readonly Env[];
+  readonly ports?: readonly {readonly name: string; readonly containerPort: number}[];
+  readonly startupProbe: Probe;
+  readonly livenessProbe: Probe;
+  readonly readinessProbe: Probe;
+  readonly resources: {readonly limits: Record<string, string>; readonly requests: Record<string, string>};
+  readonly securityContext: unknown;
+  readonly volumeMounts?: readonly {readonly mountPath: string; readonly readOnly: boolean}[];
+}
+
+interface Pod {
+  readonly automountServiceAccountToken: boolean;
+  readonly enableServiceLinks: boolean;
+  readonly terminationGracePeriodSeconds: number;
+  readonly securityContext: Record<string, unknown>;
+  readonly containers: readonly [Container];
+}
+
+interface Workload {
+  readonly spec: {
+    readonly replicas: number;
+    readonly strategy: {readonly rollingUpdate: unknown};
+    readonly template: {readonly spec: Pod};
+  };
+}
+
+interface Kustomization {
+  readonly kind: string;
+  readonly resources?: readonly string[];
+  readonly components?: readonly string[];
+  readonly images?: readonly {readonly name: string}[];
+  readonly configMapGenerator?: readonly {
+    readonly name: string;
+    readonly envs?: readonly string[];
+    readonly literals?: readonly string[];
+  }[];
+}
+
+/** Numbers as Kubernetes reads them: 0440 is octal. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- it stands for an assertion at each caller
+function read<T>(file: string): T {
+  return parse(readFileSync(join(ROOT, file), 'utf8'), {version: '1.1'}) as T;
+}
+
+const FILES = readdirSync(ROOT, {recursive: true, encoding: 'utf8'}).filter((file) => /\.ya?ml$/.test(file));
+const deployment = read<Workload>('base/deployment.yaml');
+const job = read<Workload>('connector/job.yaml');
+const [worker] = deployment.spec.template.spec.containers;
+
+function variablesOf(lines: readonly string[]): Record<string, string> {
+  return Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2) as [string, string]));
+}
+
+const configMap = variablesOf(readFileSync(join(ROOT, 'base/worker.env'), 'utf8').trim().split('\n'));
+const settings: readonly Setting<unknown>[] = Object.values(SETTINGS);
+const known = new Set(settings.flatMap(({env}) => [env, `${env}_FILE`]));
+
+describe('files', () => {
+  const kustomizations = FILES.filter((file) => file.endsWith('kustomization.yaml'));
+
+  test('each is a resource of some kustomization, and each that is named is there', () => {
+    const named = kustomizations.flatMap((file) =>
+      [...(read<Kustomization>(file).resources ?? []), ...(read<Kustomization>(file).components ?? [])].map(
+        (path) => join(dirname(file), path),
+      ),
+    );
+    const folders = kustomizations.map((file) => dirname(file)).filter((folder) => folder !== 'example');
+    const resources = FILES.filter((file) => !kustomizations.includes(file));
+    expect([...named].sort()).toEqual([...resources, ...folders].sort());
+  });
+
+  test('have a kind and a version', () => {
+    for (const file of FILES)
+      expect(read(file)).toMatchObject({
+        apiVersion: expect.any(String) as string,
+        kind: expect.any(String) as string,
+      });
+  });
+});
+
+describe('settings', () => {
+  const variables = [
+    ...Object.keys(configMap),
+    ...[deployment, job].flatMap(({spec}) => spec.template.spec.containers[0].env.map(({name}) => name)),
+    ...(read<Kustomization>('example/kustomization.yaml').configMapGenerator ?? []).flatMap(
+      ({literals = []}) => Object.keys(variablesOf(literals)),
+    ),
+  ];
+
+  test('every variable is one', () => {
+    expect(variables.filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  test('the worker accepts them, with the secret in its place', () => {
+    const [mount] = worker.volumeMounts ?? [];
+    const secret = read<{stringData: Record<string, string>}>('example/secret.example.yaml').stringData;
+    expect(Object.keys(secret)).toEqual(['REDIS_URL']);
+    expect(configMap['REDIS_URL_FILE']).toBe(`${mount?.mountPath ?? ''}/REDIS_URL`);
+    const config = readConfig({...configMap, REDIS_URL_FILE: '', ...secret}, ['brokers', 'redisUrl']);
+    expect(config).toMatchObject({httpHost: '0.0.0.0', httpPort: 9464});
+  });
+
+  test('the connector’s job does not read the secret that it has not', () => {
+    const own = Object.fromEntries(
+      job.spec.template.spec.containers[0].env.map(({name, value = ''}) => [name, value]),
+    );
+    const config = readConfig({...configMap, ...own}, ['brokers', 'connectUrl']);
+    expect(config).toMatchObject({topicReplication: 3, connectUrl: configMap['CONNECT_URL']});
+  });
+});
+
+describe('probes', () => {
+  const view = workerView({});
+  const metrics = new Metrics({view: () => view, topic: 't', hasExporterSeries: false});
+  const paths = Object.keys(routesOf({view: () => view, metrics, stuckMsMax: 1}));
+
+  test('ask paths that the worker answers, on the port on which it listens', () => {
+    expect(worker.ports).toEqual([{name: 'http', containerPort: Number(configMap['HTTP_PORT'])}]);
+    const asked = [worker.startupProbe, worker.livenessProbe, worker.readinessProbe].map(
+      ({httpGet}) => httpGet,
+    );
+    expect(asked).toEqual(['/startupz', '/livez', '/readyz'].map((path) => ({path, port: 'http'})));
+    expect(paths).toEqual(expect.arrayContaining(asked.map(({path}) => path)));
+  });
+
+  test('a first start may take five minutes', () => {
+    const {periodSeconds, failureThreshold = 3} = worker.startupProbe;
+    expect(periodSeconds * failureThreshold).toBe(300);
+  });
+
+  test('a stop is done before it is killed', () => {
+    const {terminationGracePeriodSeconds} = deployment.spec.template.spec;
+    expect(terminationGracePeriodSeconds * 1_000).toBeGreaterThan(Number(SETTINGS.stopTimeoutMs.default));
+  });
+
+  test('Prometheus is sent to the same port, and to a path that is answered', () => {
+    const monitor = read<{spec: {podMetricsEndpoints: {port: string; path: string}[]}}>(
+      'monitoring/pod-monitor.yaml',
+    );
+    for (const {port, path} of monitor.spec.podMetricsEndpoints) {
+      expect(port).toBe('http');
+      expect(paths).toContain(path);
+    }
+  });
+});
+
+describe('rights', () => {
+  test.each([
+    ['the worker', deployment],
+    ['the connector’s job', job],
+  ])('%s has none that it does not need', (_, {spec}) => {
+    const pod = spec.template.spec;
+    expect(pod).toMatchObject({
+      automountServiceAccountToken: false,
+      enableServiceLinks: false,
+      securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: 'RuntimeDefault'}},
+    });
+    expect(pod.containers[0].securityContext).toEqual({
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: {drop: ['ALL']},
+    });
+    expect(pod.containers[0].resources.limits['memory']).toMatch(/^\d+Mi$/);
+    expect(pod.containers[0].resources.requests).toMatchObject({cpu: '100m'});
+    expect(readFileSync('Dockerfile', 'utf8')).toMatch(/^USER 65532:65532$/m);
+  });
+
+  test('the secret is read-only, and readable for the worker alone', () => {
+    expect(worker.volumeMounts).toMatchObject([{readOnly: true}]);
+    expect(deployment.spec.template.spec).toMatchObject({
+      securityContext: {fsGroup: 65532},
+      volumes: [{secret: {secretName: 'order-projector', defaultMode: 0o440}}],
+    });
+  });
+
+  test('a rollout never has more workers than before', () => {
+    expect(deployment.spec.strategy.rollingUpdate).toEqual({maxSurge: 0, maxUnavailable: 1});
+  });
+});
+
+test('the rules of the operator are those of Prometheus', () => {
+  const {spec} = read<{spec: unknown}>('monitoring/prometheus-rule.yaml');
+  expect(spec).toEqual(ruleFile());
+});
+
+test('KEDA asks for the lag of the same group and topic, and for no more workers than there are partitions', () => {
+  const {spec} = read<{
+    spec: {
+      scaleTargetRef: {name: string};
+      minReplicaCount: number;
+      maxReplicaCount: number;
+      triggers: {type: string; metadata: Record<string, string>}[];
+    };
+  }>('keda/scaled-object.yaml');
+  expect(spec.triggers).toMatchObject([
+    {
+      type: 'kafka',
+      metadata: {
+        bootstrapServers: configMap['KAFKA_BROKERS'],
+        consumerGroup: configMap['KAFKA_GROUP_ID'],
+        topic: configMap['KAFKA_TOPIC'],
+        excludePersistentLag: 'true',
+        allowIdleConsumers: 'false',
+      },
+    },
+  ]);
+  expect(spec.minReplicaCount).toBeGreaterThanOrEqual(1);
+  expect(spec.maxReplicaCount).toBe(Number(SETTINGS.topicPartitions.default));
+});
+
+test('systemd: its variables are settings, and its times are above the worker’s', () => {
+  const unit = readFileSync('deploy/systemd/order-projector.service', 'utf8');
+  const own = [...unit.matchAll(/^Environment=(\w+)=/gm)].map(([, name = '']) => name);
+  expect(own.filter((name) => name !== 'NODE_ENV' && !known.has(name))).toEqual([]);
+  const seconds = Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]);
+  expect(seconds * 1_000).toBeGreaterThan(Number(SETTINGS.stopTimeoutMs.default));
+});
