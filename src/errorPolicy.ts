@@ -37,6 +37,11 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     exitCode: EXIT.usage,
     advice: 'Set HTTP_PORT to a free port, to 0 for any, or to off.',
   },
+  'worker-unreachable': {
+    next: 'wait',
+    exitCode: EXIT.unreachable,
+    advice: 'Check that the worker runs, and that --url, or HTTP_HOST and HTTP_PORT, name it.',
+  },
   usage: {next: 'halt', exitCode: EXIT.usage, advice: 'See `projector --help`.'},
   'redis-unreachable': {
     next: 'wait',

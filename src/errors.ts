@@ -7,6 +7,7 @@ export type ErrorKind =
   | 'config-invalid'
   | 'usage'
   | 'http-unavailable'
+  | 'worker-unreachable'
   | 'redis-unreachable'
   | 'redis-denied'
   | 'redis-evicts'
