@@ -37,6 +37,11 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     exitCode: EXIT.usage,
     advice: 'Set HTTP_PORT to a free port, to 0 for any, or to off.',
   },
+  'host-unknown': {
+    next: 'wait',
+    exitCode: EXIT.unreachable,
+    advice: 'Correct the name in the settings, or let the name service of this machine know it.',
+  },
   'worker-unreachable': {
     next: 'wait',
     exitCode: EXIT.unreachable,

@@ -8,6 +8,7 @@ export type ErrorKind =
   | 'usage'
   | 'http-unavailable'
   | 'worker-unreachable'
+  | 'host-unknown'
   | 'redis-unreachable'
   | 'redis-denied'
   | 'redis-evicts'

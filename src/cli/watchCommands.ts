@@ -4,6 +4,12 @@ import {settingsOf, type CommandContext} from './commandContext.js';
 import type {LagOptions} from './lag.js';
 import type {StatusOptions} from './status.js';
 
+const DOCTOR_HELP = `
+Each check is ok, warn, fail or skipped, with its reason and what to do. It changes nothing, and takes less than 5 s also when servers are
+away or silent.
+Exit codes: 0 nothing fails (warnings may stand), 2 settings are wrong, 4 a server, the topic or the connector is not there, 5 something
+else fails: a worker would halt on it, or Redis would not stay exact.`;
+
 export function addWatchCommands(program: Command, context: CommandContext): void {
   const {output, end} = context;
 
@@ -32,6 +38,20 @@ export function addWatchCommands(program: Command, context: CommandContext): voi
       const config = settingsOf(context, ['brokers', 'redisUrl']);
       const {lag} = await import('./lag.js');
       end(await lag(options, {config, output}));
+    });
+
+  program
+    .command('doctor')
+    .description(
+      'look at settings, servers, topic, connector and read model: what is wrong, and how it is mended',
+    )
+    .option('--json', 'print JSON', false)
+    .option('--connector-file <path>', 'the connector that is looked for (default: connectors/orders.json)')
+    .addHelpText('after', DOCTOR_HELP)
+    .action(async (options: {json: boolean; connectorFile?: string}) => {
+      const {doctor} = await import('./doctor.js');
+      const {json, connectorFile} = options;
+      end(await doctor({json, connectorFile}, {environment: context.environment(), output}));
     });
 }
 
