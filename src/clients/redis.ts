@@ -195,10 +195,13 @@ export class RedisClient {
     return new Map(pairs.map(([, name = '', value = '']) => [name, value]));
   }
 
-  /** A setting of the server; undefined where this user may not ask. Needs a Redis that can be asked for rights (7.0). */
-  async setting(name: string): Promise<string | undefined> {
+  /**
+   * A setting of the server; undefined where this user may not ask, or the server cannot be asked for rights (before 7.0). `ownKey`: any
+   * key that this user may use.
+   */
+  async setting(name: string, ownKey: string): Promise<string | undefined> {
     // Asked first: a command that is refused would stand in the server's log of refusals.
-    if ((await this.run(MAY_ASK_SETTINGS, name, [])) !== 1) return undefined;
+    if ((await this.run(MAY_ASK_SETTINGS, ownKey, [])) !== 1) return undefined;
     const [, value] = (await this.#guarded(async () => await this.#redis.config('GET', name))) as string[];
     return value;
   }

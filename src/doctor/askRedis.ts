@@ -46,7 +46,7 @@ export async function askRedis(
       await questions.after(info, REDIS, question);
     const [rights, dumps, layout, setAside, spare, stored] = await Promise.all([
       ask(async () => await redis.run(RIGHTS_SCRIPT, positions.key(0), [prefix])),
-      ask(async () => await redis.setting('save')),
+      ask(async () => await redis.setting('save', positions.key(0))),
       ask(async () => (await redis.getAll([keys.layout]))[0] ?? null),
       ask(async () => (await redis.hashFields(keys.quarantine)).length),
       ask(async () => {

@@ -64,6 +64,11 @@ export function judged<T>(name: string, answer: Answer<T>, judge: (value: T) => 
   }
 }
 
+/** The same answer for one more check: that there is none is told once, by the first. */
+export function again<T>(answer: Answer<T>): Answer<T> {
+  return answer.kind === 'answer' ? answer : notAsked(answer);
+}
+
 /** Both answers, or what keeps them from being there. */
 export function both<A, B>(a: Answer<A>, b: Answer<B>): Answer<readonly [A, B]> {
   if (a.kind !== 'answer') return notAsked(a);

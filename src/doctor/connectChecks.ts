@@ -7,7 +7,7 @@ import type {ListedConnector} from '../clients/connect.js';
 import {EXIT} from '../errorPolicy.js';
 import {whyNotRunning} from '../upstream/connector.js';
 import type {ConnectAnswers} from './askConnect.js';
-import {fail, judged, ok, skipped, warn, type Answer, type Check} from './check.js';
+import {again, fail, judged, ok, skipped, warn, type Answer, type Check} from './check.js';
 
 export interface ConnectWishes {
   readonly topic: string;
@@ -20,7 +20,7 @@ export function connectChecks({version, connectors}: ConnectAnswers, wishes: Con
   return [
     judged('connect', version, (text) => ok('connect', `version ${text}`)),
     judged('connector', found, (connector) => judgeState(connector, wishes)),
-    judged('connector-settings', found, (connector) =>
+    judged('connector-settings', again(found), (connector) =>
       connector === undefined
         ? skipped('connector-settings', 'there is no connector')
         : judgeSettings(connector, wishes),

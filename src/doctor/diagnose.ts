@@ -15,7 +15,7 @@ import {judgeHosts, judgePort} from './networkChecks.js';
 import {redisChecks} from './redisChecks.js';
 
 /** The start of the program takes some of the 5 s, too. */
-export const LIMIT_MS = 3_000;
+export const LIMIT_MS = 2_500;
 
 export interface Surroundings {
   readonly clock: Clock;

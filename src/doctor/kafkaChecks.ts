@@ -8,7 +8,7 @@ import {decodeRecord} from '../decode/decode.js';
 import type {SourceSchema} from '../decode/schema.js';
 import {EXIT} from '../errorPolicy.js';
 import type {KafkaAnswers} from './askKafka.js';
-import {fail, judged, ok, warn, type Check} from './check.js';
+import {again, fail, judged, ok, warn, type Check} from './check.js';
 
 /** Kafka 2.1; older ones were never tried. */
 const FETCH_VERSION_MIN = 10;
@@ -24,7 +24,7 @@ export function kafkaChecks(answers: KafkaAnswers, {topic, groupId, schema}: Kaf
     judged('kafka', answers.brokers, judgeBrokers),
     judged('topic', answers.topic, (facts) => judgeTopic(topic, facts)),
     judged('retention', answers.settings, (settings) => judgeRetention(topic, settings)),
-    judged('cleanup-policy', answers.settings, (settings) => judgeCleanup(topic, settings)),
+    judged('cleanup-policy', again(answers.settings), (settings) => judgeCleanup(topic, settings)),
     judged('group', answers.group, (facts) => judgeGroup(groupId, facts)),
     judged('records', answers.records, (records) => judgeRecords(records, schema)),
   ];

@@ -5,7 +5,7 @@
  */
 import type {Config} from '../config.js';
 import type {AmountColumn, MysqlAnswers} from './askMysql.js';
-import {fail, judged, ok, warn, type Check} from './check.js';
+import {again, fail, judged, ok, warn, type Check} from './check.js';
 
 type Variables = ReadonlyMap<string, string>;
 
@@ -14,7 +14,7 @@ export function mysqlChecks(answers: MysqlAnswers, config: Config): Check[] {
     judged('mysql', answers.variables, (variables) =>
       ok('mysql', `version ${variables.get('version') ?? 'unknown'}`),
     ),
-    judged('binlog', answers.variables, judgeBinlog),
+    judged('binlog', again(answers.variables), judgeBinlog),
     judged('mysql-grants', answers.grants, judgeGrants),
     judged('tables', answers.tables, (column) => judgeAmount(column, config)),
   ];

@@ -11,7 +11,7 @@ import {parseFence, positionBehind} from '../fence.js';
 import {formatLayout, requireSameLayout} from '../layout.js';
 import {NO_POSITION, parsePosition} from '../position.js';
 import type {RedisAnswers} from './askRedis.js';
-import {both, fail, failedBy, judged, ok, warn, type Answer, type Check} from './check.js';
+import {again, both, fail, failedBy, judged, ok, warn, type Answer, type Check} from './check.js';
 
 type Info = ReadonlyMap<string, string>;
 
@@ -29,12 +29,16 @@ export function redisChecks(
   return [
     judged('redis', info, judgeServer),
     judged('redis-rights', answers.rights, () => ok('redis-rights', 'every right that a worker needs')),
-    judged('redis-eviction', info, judgeEviction),
+    judged('redis-eviction', again(info), judgeEviction),
     judged('redis-persistence', both(info, answers.dumps), ([facts, dumps]) =>
       judgePersistence(facts, dumps),
     ),
-    judged('redis-memory', info, judgeMemory),
-    judged('spare-database', both(info, answers.spare), ([facts, mark]) => judgeSpare(facts, mark, config)),
+    judged('redis-memory', again(info), judgeMemory),
+    answers.spare.kind === 'error'
+      ? warn('spare-database', answers.spare.error.detail, SPARE_FIX)
+      : judged('spare-database', both(info, answers.spare), ([facts, mark]) =>
+          judgeSpare(facts, mark, config),
+        ),
     judged('layout', both(answers.layout, partitions), ([stored, count]) =>
       judgeLayout(stored, count, config),
     ),
@@ -108,6 +112,9 @@ function megabytes(bytes: number): string {
   return `${(bytes / 1_048_576).toFixed(1)} MiB`;
 }
 
+const SPARE_FIX =
+  'Set REDIS_SPARE_DATABASE to an empty one that this user may use; until then there is no `rebuild` and no `sync`.';
+
 /** `rebuild` and `sync` alone need it. */
 export function judgeSpare(info: Info, mark: string | null, {spareDatabase}: Config): Check {
   const name = 'spare-database';
@@ -119,8 +126,7 @@ export function judgeSpare(info: Info, mark: string | null, {spareDatabase}: Con
       `database ${spareDatabase} holds what a rebuild has left, or makes now`,
       'Let it end, or run `projector rebuild`: it goes on where that one was.',
     );
-  const fix = 'Set REDIS_SPARE_DATABASE to an empty one; until then there is no `rebuild` and no `sync`.';
-  return warn(name, `database ${spareDatabase} holds ${keys} keys of others`, fix);
+  return warn(name, `database ${spareDatabase} holds ${keys} keys of others`, SPARE_FIX);
 }
 
 export function judgeLayout(stored: string | null, partitions: number, config: Config): Check {

@@ -30,7 +30,7 @@ test.each([
     ['run', 'lag', 'dlq', 'completion'],
     ['--json', 'list', '--kafka-brokers'],
   ],
-  [['projector', 'd'], ['dlq'], ['run']],
+  [['projector', 'd'], ['doctor', 'dlq'], ['run']],
   [
     ['projector', 'dlq', ''],
     ['list', 'show', 'drop', 'replay'],
