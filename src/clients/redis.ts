@@ -202,7 +202,7 @@ export class RedisClient {
   async setting(name: string, ownKey: string): Promise<string | undefined> {
     // Asked first: a command that is refused would stand in the server's log of refusals.
     if ((await this.run(MAY_ASK_SETTINGS, ownKey, [])) !== 1) return undefined;
-    const [, value] = (await this.#guarded(async () => await this.#redis.config('GET', name))) as string[];
+    const [, value] = await this.#guarded<string[]>(async () => await this.#redis.config('GET', name));
     return value;
   }
 
