@@ -12,19 +12,22 @@ import {fetchStatus, workerUrl} from './status.js';
 import {readStatus} from './statusView.js';
 
 export interface DoctorOptions {
+  /** Seconds for all answers of a server together. */
+  readonly timeout: number;
   readonly json: boolean;
   /** The connector that is looked for; undefined: that of connectors/orders.json. */
   readonly connectorFile: string | undefined;
 }
 
 export async function doctor(
-  {json, connectorFile}: DoctorOptions,
+  {json, connectorFile, timeout}: DoctorOptions,
   {environment, output}: {readonly environment: Environment; readonly output: Output},
 ): Promise<number> {
   const {name: connectorName} = readConnectorFile(connectorFile);
   const startedMs = performance.now();
   const faults = configFaults(environment, WORKER_SETTINGS);
-  const checks = faults.length > 0 ? settingsChecks(faults) : await checksOf(environment, connectorName);
+  const checks =
+    faults.length > 0 ? settingsChecks(faults) : await checksOf(environment, connectorName, timeout * 1_000);
   const exitCode = exitCodeOf(checks);
   const tookMs = Math.round(performance.now() - startedMs);
   if (json) {
@@ -34,10 +37,10 @@ export async function doctor(
   return exitCode;
 }
 
-async function checksOf(environment: Environment, connectorName: string): Promise<Check[]> {
+async function checksOf(environment: Environment, connectorName: string, limitMs: number): Promise<Check[]> {
   const config = readConfig(environment, WORKER_SETTINGS);
   return await diagnose(config, {
-    ...{clock: systemClock, connectorName, workerUrl: urlOf(config), fetchStatus},
+    ...{clock: systemClock, limitMs, connectorName, workerUrl: urlOf(config), fetchStatus},
     isWorker: (body) => readStatus(body) !== undefined,
   });
 }

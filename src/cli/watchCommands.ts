@@ -6,7 +6,7 @@ import type {StatusOptions} from './status.js';
 
 const DOCTOR_HELP = `
 Each check is ok, warn, fail or skipped, with its reason and what to do. It changes nothing, and takes less than 5 s also when servers are
-away or silent.
+away or silent, unless --timeout lets it wait longer.
 Exit codes: 0 nothing fails (warnings may stand), 2 settings are wrong, 4 a server, the topic or the connector is not there, 5 something
 else fails: a worker would halt on it, or Redis would not stay exact.`;
 
@@ -47,11 +47,17 @@ export function addWatchCommands(program: Command, context: CommandContext): voi
     )
     .option('--json', 'print JSON', false)
     .option('--connector-file <path>', 'the connector that is looked for (default: connectors/orders.json)')
+    .option(
+      '--timeout <seconds>',
+      'for the answers of each server; more on a machine that is overloaded',
+      intervalSeconds,
+      2.5,
+    )
     .addHelpText('after', DOCTOR_HELP)
-    .action(async (options: {json: boolean; connectorFile?: string}) => {
+    .action(async (options: {json: boolean; timeout: number; connectorFile?: string}) => {
       const {doctor} = await import('./doctor.js');
-      const {json, connectorFile} = options;
-      end(await doctor({json, connectorFile}, {environment: context.environment(), output}));
+      const {json, timeout, connectorFile} = options;
+      end(await doctor({json, timeout, connectorFile}, {environment: context.environment(), output}));
     });
 }
 

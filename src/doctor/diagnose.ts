@@ -14,11 +14,10 @@ import {mysqlChecks} from './mysqlChecks.js';
 import {judgeHosts, judgePort} from './networkChecks.js';
 import {redisChecks} from './redisChecks.js';
 
-/** The start of the program takes some of the 5 s, too. */
-export const LIMIT_MS = 2_500;
-
 export interface Surroundings {
   readonly clock: Clock;
+  /** For all answers of a server together. */
+  readonly limitMs: number;
   /** Of the connector file. */
   readonly connectorName: string;
   /** The address of a worker with these settings; undefined where it listens nowhere that is known. */
@@ -30,12 +29,12 @@ export interface Surroundings {
 type Settings = ConfigWith<'brokers' | 'redisUrl'>;
 
 export async function diagnose(config: Settings, around: Surroundings): Promise<Check[]> {
-  const questions = new Questions(around.clock, LIMIT_MS);
+  const questions = new Questions(around.clock, around.limitMs);
   try {
-    const kafka = askKafka(config, questions, LIMIT_MS);
+    const kafka = askKafka(config, questions, around.limitMs);
     const [log, redis, ...rest] = await Promise.all([
       kafka.then((answers) => kafkaChecks(answers, {...config, schema: sourceSchema(config)})),
-      redisSide(config, questions, kafka),
+      redisSide(config, questions, {kafka, limitMs: around.limitMs}),
       hostSide(config, questions),
       portSide(questions, around),
       mysqlSide(config, questions),
@@ -51,12 +50,12 @@ export async function diagnose(config: Settings, around: Surroundings): Promise<
 async function redisSide(
   config: Settings,
   questions: Questions,
-  kafka: Promise<KafkaAnswers>,
+  {kafka, limitMs}: {readonly kafka: Promise<KafkaAnswers>; readonly limitMs: number},
 ): Promise<Check[]> {
   const partitions = kafka.then(({topic}): Answer<number> =>
     topic.kind === 'answer' ? {kind: 'answer', value: topic.value.partitions} : topic,
   );
-  const answers = await askRedis(config, questions, {limitMs: LIMIT_MS, partitions});
+  const answers = await askRedis(config, questions, {limitMs, partitions});
   return redisChecks(answers, {partitions: await partitions, ranges: (await kafka).ranges}, config);
 }
 
