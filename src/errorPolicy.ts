@@ -38,12 +38,12 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     advice: 'Set HTTP_PORT to a free port, to 0 for any, or to off.',
   },
   'host-unknown': {
-    next: 'wait',
+    next: 'halt',
     exitCode: EXIT.unreachable,
     advice: 'Correct the name in the settings, or let the name service of this machine know it.',
   },
   'worker-unreachable': {
-    next: 'wait',
+    next: 'halt',
     exitCode: EXIT.unreachable,
     advice: 'Check that the worker runs, and that --url, or HTTP_HOST and HTTP_PORT, name it.',
   },

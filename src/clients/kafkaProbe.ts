@@ -151,7 +151,10 @@ export class KafkaProbe {
       const fetched = (await Promise.all(parts)).flat();
       return fetched.flatMap(({partition, messages}) =>
         messages
-          .filter(({offset, isControlRecord}) => !isControlRecord && BigInt(offset) >= (starts.get(partition) ?? 0n))
+          .filter(
+            ({offset, isControlRecord}) =>
+              !isControlRecord && BigInt(offset) >= (starts.get(partition) ?? 0n),
+          )
           .map(({offset, timestamp, key, value}) => ({
             ...{partition, offset: BigInt(offset), timestampMs: timestamp, key, value},
           })),
