@@ -4,14 +4,14 @@
  * may hold a secret.
  */
 import {readFileSync} from 'node:fs';
-import type {z} from 'zod';
 import type {KafkaSettings} from './clients/kafka.js';
 import type {SourceSchema} from './decode/schema.js';
 import {messageOf, ProjectorError} from './errors.js';
+import type {Kind} from './settingKinds.js';
 import {SETTINGS, type Setting} from './settings.js';
 
 export type SettingName = keyof typeof SETTINGS;
-type Value<N extends SettingName> = z.output<(typeof SETTINGS)[N]['schema']>;
+type Value<N extends SettingName> = (typeof SETTINGS)[N]['schema'] extends Kind<infer T> ? T : never;
 type HasDefault<N extends SettingName> = (typeof SETTINGS)[N] extends {default: string} ? N : never;
 type NamesWithDefault = {[N in SettingName]: HasDefault<N>}[SettingName];
 /** Settings with a default are always there, the others may be absent. */
@@ -28,6 +28,22 @@ export function readConfig<const N extends SettingName>(
   environment: Environment,
   required: readonly N[],
 ): ConfigWith<N> {
+  const {values, faults} = read(environment, required);
+  if (faults.length > 0) throw new ProjectorError('config-invalid', faults.join('; '));
+  const config = values as unknown as ConfigWith<N>;
+  Object.freeze(config);
+  return config;
+}
+
+/** Every fault, one sentence each; none when all settings are right and these are given. */
+export function configFaults(environment: Environment, required: readonly SettingName[]): string[] {
+  return read(environment, required).faults;
+}
+
+function read(
+  environment: Environment,
+  required: readonly SettingName[],
+): {readonly values: Record<string, unknown>; readonly faults: string[]} {
   const faults: string[] = [];
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(SETTINGS) as SettingName[]) {
@@ -35,7 +51,7 @@ export function readConfig<const N extends SettingName>(
     const given = readVariable(environment, setting.env, faults);
     const source = given ?? setting.default;
     if (source === undefined) {
-      if ((required as readonly string[]).includes(name))
+      if (required.includes(name))
         faults.push(`${setting.env} is not set (${setting.desc} Example: ${setting.env}=${setting.example})`);
       continue;
     }
@@ -46,11 +62,8 @@ export function readConfig<const N extends SettingName>(
         `${setting.env} must be ${parsed.error.issues[0]?.message ?? 'valid'}, for example ${setting.env}=${setting.example}`,
       );
   }
-  const config = values as unknown as ConfigWith<N>;
-  if (faults.length === 0) faults.push(...crossFaults(config));
-  if (faults.length > 0) throw new ProjectorError('config-invalid', faults.join('; '));
-  Object.freeze(config);
-  return config;
+  if (faults.length === 0) faults.push(...crossFaults(values as unknown as Config));
+  return {values, faults};
 }
 
 function readVariable(environment: Environment, name: string, faults: string[]): string | undefined {

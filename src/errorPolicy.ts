@@ -37,6 +37,16 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     exitCode: EXIT.usage,
     advice: 'Set HTTP_PORT to a free port, to 0 for any, or to off.',
   },
+  'host-unknown': {
+    next: 'halt',
+    exitCode: EXIT.unreachable,
+    advice: 'Correct the name in the settings, or let the name service of this machine know it.',
+  },
+  'worker-unreachable': {
+    next: 'halt',
+    exitCode: EXIT.unreachable,
+    advice: 'Check that the worker runs, and that --url, or HTTP_HOST and HTTP_PORT, name it.',
+  },
   usage: {next: 'halt', exitCode: EXIT.usage, advice: 'See `projector --help`.'},
   'redis-unreachable': {
     next: 'wait',

@@ -7,6 +7,8 @@ export type ErrorKind =
   | 'config-invalid'
   | 'usage'
   | 'http-unavailable'
+  | 'worker-unreachable'
+  | 'host-unknown'
   | 'redis-unreachable'
   | 'redis-denied'
   | 'redis-evicts'

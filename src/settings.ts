@@ -2,23 +2,25 @@
  * Every setting, as data: its variable, kind, default, bounds, and the reason for them. The table is the manual:
  * `projector config` and the README print it, and config.ts reads the environment by it.
  */
-import {z} from 'zod';
-import {SASL_MECHANISMS} from './clients/kafka.js';
 import {
   brokers,
   columnName,
   extraColumns,
   failpointPlan,
+  keyPrefix,
+  oneOf,
   portOrOff,
+  SASL_MECHANISMS,
   text,
   url,
   whole,
   yesNo,
+  type Kind,
 } from './settingKinds.js';
 
 export interface Setting<T> {
   readonly env: string;
-  readonly schema: z.ZodType<T>;
+  readonly schema: Kind<T>;
   /** As it would be written in the environment; undefined means that the setting may be absent or must be given. */
   readonly default?: string;
   readonly example: string;
@@ -78,7 +80,7 @@ export const SETTINGS = {
   },
   keyPrefix: {
     env: 'KEY_PREFIX',
-    schema: z.string().regex(/^[^\s*?[\]\\]*$/, 'text without spaces and glob characters'),
+    schema: keyPrefix,
     default: '',
     example: 'shop:',
     desc: 'Stands before every key in Redis.',
@@ -93,7 +95,7 @@ export const SETTINGS = {
   },
   logLevel: {
     env: 'LOG_LEVEL',
-    schema: z.enum(['debug', 'info', 'warn', 'error', 'silent'], 'debug, info, warn, error or silent'),
+    schema: oneOf(['debug', 'info', 'warn', 'error', 'silent'], 'debug, info, warn, error or silent'),
     default: 'info',
     example: 'info',
     desc: 'There is no line per record on any level.',
@@ -138,7 +140,7 @@ export const SETTINGS = {
   kafkaSsl: {env: 'KAFKA_SSL', schema: yesNo, default: 'false', example: 'true', desc: 'TLS to the brokers.'},
   saslMechanism: {
     env: 'KAFKA_SASL_MECHANISM',
-    schema: z.enum(SASL_MECHANISMS, SASL_MECHANISMS.join(', ')),
+    schema: oneOf(SASL_MECHANISMS, SASL_MECHANISMS.join(', ')),
     example: 'scram-sha-512',
     desc: 'SASL; needs user and password.',
   },
@@ -381,3 +383,6 @@ export const SETTINGS = {
     desc: 'Table whose events only show that the connector lives.',
   },
 } as const satisfies Record<string, Setting<unknown>>;
+
+/** Without these no worker starts. */
+export const WORKER_SETTINGS = ['brokers', 'redisUrl'] as const satisfies (keyof typeof SETTINGS)[];

@@ -1,13 +1,15 @@
-/** `projector config`: every setting with its value, its default and its reason. Secrets are not printed. */
+/** `projector config print` and `config check`. Secrets are not printed. */
 import {EXIT} from '../errorPolicy.js';
-import {readConfig, type Environment} from '../config.js';
-import {SETTINGS, type Setting} from '../settings.js';
+import {configFaults, readConfig, type Environment} from '../config.js';
+import {SETTINGS, WORKER_SETTINGS, type Setting} from '../settings.js';
 import {table, type Output} from './output.js';
 
-export function config(
-  options: {readonly json: boolean},
-  {environment, output}: {environment: Environment; output: Output},
-): number {
+interface Context {
+  readonly environment: Environment;
+  readonly output: Output;
+}
+
+export function configPrint({json}: {readonly json: boolean}, {environment, output}: Context): number {
   readConfig(environment, []);
   const settings: Setting<unknown>[] = Object.values(SETTINGS);
   const rows = settings.map((setting) => {
@@ -21,10 +23,19 @@ export function config(
       meaning: setting.desc,
     };
   });
-  if (options.json) output.line(JSON.stringify(rows));
+  if (json) output.line(JSON.stringify(rows));
   else {
     const cells = rows.map((row) => [row.name, row.value ?? '(not set)', row.meaning]);
     for (const line of table(['setting', 'value', 'meaning'], cells)) output.line(line);
   }
   return EXIT.ok;
+}
+
+/** What a worker needs, and everything else that is given; one line for each fault. */
+export function configCheck({json}: {readonly json: boolean}, {environment, output}: Context): number {
+  const faults = configFaults(environment, WORKER_SETTINGS);
+  if (json) output.line(JSON.stringify({ok: faults.length === 0, faults}));
+  else if (faults.length === 0) output.line('ok');
+  else for (const fault of faults) output.line(fault);
+  return faults.length === 0 ? EXIT.ok : EXIT.usage;
 }

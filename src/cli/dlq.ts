@@ -2,8 +2,9 @@
 import type {ConfigWith} from '../config.js';
 import {EXIT} from '../errorPolicy.js';
 import {ProjectorError} from '../errors.js';
+import {printable} from '../printable.js';
 import {QuarantineEntries, selectEntries, type Selection, type StoredEntry} from '../quarantine/entries.js';
-import {linesOf, printable, summaryOf, viewOf} from '../quarantine/view.js';
+import {linesOf, summaryOf, viewOf} from '../quarantine/view.js';
 import {withRedis} from './connections.js';
 import {table, type Output} from './output.js';
 import {standardTerminal, type Terminal} from './terminal.js';

@@ -1,36 +1,33 @@
 /** The commands of `projector dlq`, their options and their help. */
 import type {Command} from 'commander';
-import {readConfig, type Environment} from '../config.js';
-import {dlqDrop, dlqList, dlqShow, type DlqContext} from './dlq.js';
-import {dlqReplay} from './dlqReplay.js';
-import type {Output} from './output.js';
+import {settingsOf, type CommandContext} from './commandContext.js';
+import type {DlqContext} from './dlq.js';
 
-export interface CommandContext {
-  readonly environment: Environment;
-  readonly output: Output;
-  readonly end: (exitCode: number) => void;
-}
-
-export function addDlqCommands(program: Command, {environment, output, end}: CommandContext): void {
+export function addDlqCommands(program: Command, command: CommandContext): void {
+  const {output, end} = command;
   const dlq = program
     .command('dlq')
     .description('the records that were set aside because they could not be applied');
-  const context = (): DlqContext => ({config: readConfig(environment, ['redisUrl']), output});
+  const context = (): DlqContext => ({config: settingsOf(command, ['redisUrl']), output});
 
   dlq
     .command('list')
     .description('places, reasons and order ids; no keys, no values')
     .option('--json', 'print a JSON array', false)
-    .action(async (options: {json: boolean}) => end(await dlqList(options, context())));
+    .action(async (options: {json: boolean}) => {
+      const {dlqList} = await import('./dlq.js');
+      end(await dlqList(options, context()));
+    });
 
   dlq
     .command('show')
     .description('everything of one entry, with key and value as far as they are kept: this is customer data')
     .argument('<name>', 'topic:partition:offset, as `dlq list` prints it')
     .option('--json', 'print JSON', false)
-    .action(async (name: string, options: {json: boolean}) =>
-      end(await dlqShow({name, ...options}, context())),
-    );
+    .action(async (name: string, options: {json: boolean}) => {
+      const {dlqShow} = await import('./dlq.js');
+      end(await dlqShow({name, ...options}, context()));
+    });
 
   dlq
     .command('drop')
@@ -39,9 +36,10 @@ export function addDlqCommands(program: Command, {environment, output, end}: Com
     .option('--all', 'all entries', false)
     .option('--yes', 'do not ask', false)
     .option('--json', 'print JSON', false)
-    .action(async (names: string[], options: {all: boolean; yes: boolean; json: boolean}) =>
-      end(await dlqDrop({names, ...options}, context())),
-    );
+    .action(async (names: string[], options: {all: boolean; yes: boolean; json: boolean}) => {
+      const {dlqDrop} = await import('./dlq.js');
+      end(await dlqDrop({names, ...options}, context()));
+    });
 
   dlq
     .command('replay')
@@ -52,7 +50,8 @@ export function addDlqCommands(program: Command, {environment, output, end}: Com
     .option('--all', 'all entries; goes on after one that cannot be replayed, and then exits with 5', false)
     .option('--json', 'print one JSON object per entry, one a line', false)
     .action(async (names: string[], options: {all: boolean; json: boolean}) => {
-      const config = readConfig(environment, ['brokers', 'redisUrl']);
+      const {dlqReplay} = await import('./dlqReplay.js');
+      const config = settingsOf(command, ['brokers', 'redisUrl']);
       end(await dlqReplay({names, ...options}, {config, output}));
     });
 }

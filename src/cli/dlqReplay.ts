@@ -13,7 +13,7 @@ import {QuarantineEntries, selectEntries, type Selection, type StoredEntry} from
 import {LogCursor} from '../quarantine/logCursor.js';
 import {replayEntries, type EntryResult} from '../quarantine/replay.js';
 import {logSource, mysqlSource, type ReplaySource} from '../quarantine/source.js';
-import {printable} from '../quarantine/view.js';
+import {printable} from '../printable.js';
 import {NOTHING} from './dlq.js';
 import type {Output} from './output.js';
 import {reachReadModel} from './reach.js';

@@ -2,10 +2,16 @@
 import {EXIT} from '../errorPolicy.js';
 import type {ProgressLine} from './progressLine.js';
 
-/** Resolves with the exit code of `work`, or of the signal that ended it. What changed in place is gone then. */
+const STOPPED = 'stopped; start it again to go on';
+
+/**
+ * Resolves with the exit code of `work`, or of the signal that ended it. What changed in place is gone then. `last` is told behind an
+ * interruption; null for nothing.
+ */
 export async function interruptible(
   line: ProgressLine,
   work: (signal: AbortSignal) => Promise<number>,
+  last: string | null = STOPPED,
 ): Promise<number> {
   const stopping = new AbortController();
   let exitCode: number | undefined;
@@ -18,10 +24,12 @@ export async function interruptible(
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   try {
-    return await work(stopping.signal);
+    const code = await work(stopping.signal);
+    // What goes on until it is stopped has no end of its own.
+    return last === null ? (exitCode ?? code) : code;
   } catch (error) {
     if (exitCode === undefined || error !== stopping.signal.reason) throw error;
-    line.note('stopped; start it again to go on');
+    if (last !== null) line.note(last);
     return exitCode;
   } finally {
     line.clear();

@@ -5,14 +5,10 @@ import {kafkaSettings, type ConfigWith} from '../config.js';
 import {EXIT} from '../errorPolicy.js';
 import {ProjectorError} from '../errors.js';
 import {planRewind, rewind, type Rewound} from '../rebuild/rewind.js';
+import type {ResetPlace} from './offsetPlace.js';
 import {table, type Output} from './output.js';
 import {reachReadModel} from './reach.js';
 import {standardTerminal, type Terminal} from './terminal.js';
-
-export type ResetPlace =
-  | {readonly kind: 'earliest'}
-  | {readonly kind: 'offset'; readonly offset: bigint}
-  | {readonly kind: 'time'; readonly timeMs: number};
 
 export interface ResetOptions {
   readonly to: ResetPlace;
@@ -95,18 +91,4 @@ async function isConfirmed(
 
 function cellsOf({partition, from, to}: Rewound): string[] {
   return [String(partition), String(from), String(to)];
-}
-
-/** `earliest`, an offset, or a time such as 2026-11-25T07:00:00Z. Throws `usage` for anything else. */
-export function parsePlace(text: string): ResetPlace {
-  if (text === 'earliest') return {kind: 'earliest'};
-  if (/^\d{1,18}$/.test(text)) return {kind: 'offset', offset: BigInt(text)};
-  const timeMs = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/.test(text) ? Date.parse(text) : NaN;
-  if (Number.isNaN(timeMs)) {
-    throw new ProjectorError(
-      'usage',
-      '--to must be `earliest`, an offset, or a time such as 2026-11-25T07:00:00Z',
-    );
-  }
-  return {kind: 'time', timeMs};
 }

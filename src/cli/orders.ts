@@ -2,7 +2,7 @@
 import type {ConfigWith} from '../config.js';
 import {EXIT} from '../errorPolicy.js';
 import {keysWithPrefix, type Keys} from '../keys.js';
-import {printable} from '../quarantine/view.js';
+import {printable} from '../printable.js';
 import {
   countOrders,
   LISTED_FIELDS,

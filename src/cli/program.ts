@@ -1,17 +1,27 @@
 /** The command line: arguments to commands, errors to one line and an exit code. */
 import {Command, CommanderError} from 'commander';
-import {readConfig, type Environment} from '../config.js';
+import type {Environment} from '../config.js';
 import {ERROR_POLICY, EXIT} from '../errorPolicy.js';
 import {asProjectorError} from '../errors.js';
-import {config} from './config.js';
-import {connector, type ConnectorAction} from './connector.js';
+import {settingsOf, type CommandContext} from './commandContext.js';
+import {addCompletionCommand} from './completionCommand.js';
+import {addConfigCommands} from './configCommands.js';
+import {addConnectorCommands} from './connectorCommands.js';
 import {addDlqCommands} from './dlqCommands.js';
 import {standardOutput, type Output} from './output.js';
 import {addReadCommands} from './readCommands.js';
 import {addReplaceCommands} from './replaceCommands.js';
-import {run} from './run.js';
+import {addSettingFlags, isSecretFlag, withSettingFlags} from './settingFlags.js';
 import {addVerifyCommand} from './verifyCommand.js';
 import {version} from './version.js';
+import {addWatchCommands} from './watchCommands.js';
+
+const HELP = `
+Settings come from the environment, or as options of any command, which win. \`projector config\` lists them all,
+\`--help-all\` the options of all. A secret is never an option: give the file that holds it.
+Exit codes: 0 ok, 1 unexpected, 2 usage or settings, 3 differences found, or no such order, 4 a server is not reachable, 5 halted.`;
+
+const HELP_ALL = '--help-all';
 
 /** Runs one command; resolves with the exit code, never rejects. */
 export async function main(
@@ -21,12 +31,20 @@ export async function main(
 ): Promise<number> {
   muteKnownWarning();
   let exitCode: number = EXIT.ok;
-  const program = createProgram(environment, output, (code) => (exitCode = code));
+  const showAll = argv.includes(HELP_ALL);
+  const program = createProgram({environment, output, end: (code) => (exitCode = code)}, showAll);
   try {
-    await program.parseAsync([...argv]);
+    await program.parseAsync(argv.map((word) => (word === HELP_ALL ? '--help' : word)));
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CommanderError) {
+      const flag = /'(--[\w-]+)/.exec(error.message)?.[1];
+      if (isSecretFlag(flag))
+        output.note(
+          `every user of the machine sees what is an option: give ${flag}-file <path>, a file that holds it`,
+        );
+      return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    }
     const failure = asProjectorError(error);
     const {advice, exitCode: failureCode} = ERROR_POLICY[failure.kind];
     // Details that hold a server's own words may end in a full stop already.
@@ -35,50 +53,41 @@ export async function main(
   }
 }
 
-function createProgram(environment: Environment, output: Output, end: (exitCode: number) => void): Command {
+interface ProgramContext extends Omit<CommandContext, 'environment'> {
+  readonly environment: Environment;
+}
+
+/** `showAll`: help names the options of all settings. */
+export function createProgram({environment, output, end}: ProgramContext, showAll = false): Command {
   const program = new Command('projector')
     .description('Keeps a Redis read model of orders exactly equal to MySQL, through Debezium and Kafka.')
     .version(version(), '--version')
+    .configureOutput({
+      writeOut: (text) => output.line(text.replace(/\n$/, '')),
+      // An option that is not known may have been meant for a secret.
+      writeErr: (text) => output.note(text.replace(/\n$/, '').replace(/(--[\w-]+=)[^']*/, '$1...')),
+    })
     .exitOverride()
-    .addHelpText(
-      'after',
-      '\nSettings come from the environment; `projector config` lists them.\nExit codes: 0 ok, 1 unexpected, 2 usage or settings, 3 differences found, or no such order, 4 a server is not reachable, 5 halted.',
-    );
+    .addHelpText('after', HELP);
+  const context = {environment: () => withSettingFlags(environment, program), output, end};
 
   program
     .command('run')
     .description('work until stopped: Kafka in, Redis out')
-    .action(async () => end(await run(readConfig(environment, ['brokers', 'redisUrl']))));
-
-  const connectors = program.command('connector').description('the Debezium connector before the worker');
-  const actions: Record<ConnectorAction, string> = {
-    apply: 'create the topic where it is missing, create or change the connector, wait until it runs',
-    status: 'show its state, and the trace when it has failed',
-    restart: 'restart it and its task, wait until it runs',
-    delete: 'delete it; its topics stay',
-  };
-  for (const [action, description] of Object.entries(actions) as [ConnectorAction, string][]) {
-    connectors
-      .command(action)
-      .description(description)
-      .option('--file <path>', 'connector file (default: connectors/orders.json)')
-      .option('--json', 'print JSON', false)
-      .action(async (options: {file?: string; json: boolean}) => {
-        const settings = readConfig(environment, ['connectUrl']);
-        end(await connector(action, {file: options.file, json: options.json}, {config: settings, output}));
-      });
-  }
-
-  addReadCommands(program, {environment, output, end});
-  addReplaceCommands(program, {environment, output, end});
-  addVerifyCommand(program, {environment, output, end});
-  addDlqCommands(program, {environment, output, end});
-
-  program
-    .command('config')
-    .description('every setting with its value and meaning; secrets are not printed')
-    .option('--json', 'print JSON', false)
-    .action((options: {json: boolean}) => end(config(options, {environment, output})));
+    .action(async () => {
+      const config = settingsOf(context, ['brokers', 'redisUrl']);
+      const {run} = await import('./run.js');
+      end(await run(config));
+    });
+  addConnectorCommands(program, context);
+  addWatchCommands(program, context);
+  addReadCommands(program, context);
+  addReplaceCommands(program, context);
+  addVerifyCommand(program, context);
+  addDlqCommands(program, context);
+  addConfigCommands(program, context);
+  addCompletionCommand(program, context);
+  addSettingFlags(program, {showAll});
   return program;
 }
 

@@ -1,24 +1,23 @@
 /** The commands that only read, and what belongs beside them: their options and their help. */
 import {Argument, InvalidArgumentError, Option, type Command} from 'commander';
-import {readConfig} from '../config.js';
 import {ProjectorError} from '../errors.js';
 import {isWholeNumber} from '../order.js';
-import {printable} from '../quarantine/view.js';
-import type {CommandContext} from './dlqCommands.js';
-import {lag} from './lag.js';
-import {offsetsShow} from './offsets.js';
-import {offsetsReset, parsePlace, type ResetOptions} from './offsetsReset.js';
-import {onOrders, ordersCount, ordersList, ordersShow} from './orders.js';
-import {report, REPORT_LISTS, type ReportList} from './report.js';
+import {printable} from '../printable.js';
+import {settingsOf, type CommandContext} from './commandContext.js';
+import type {ResetOptions} from './offsetsReset.js';
+import {parsePlace} from './offsetPlace.js';
+import type {ReportList} from './report.js';
+
+const REPORT_LISTS: readonly ReportList[] = ['products', 'users', 'totals'];
 
 export function addReadCommands(program: Command, context: CommandContext): void {
   addReport(program, context);
   addOrders(program, context);
-  addLag(program, context);
   addOffsets(program, context);
 }
 
-function addReport(program: Command, {environment, output, end}: CommandContext): void {
+function addReport(program: Command, command: CommandContext): void {
+  const {output, end} = command;
   program
     .command('report')
     .description('best sellers, top spenders and totals, from Redis alone')
@@ -29,14 +28,16 @@ function addReport(program: Command, {environment, output, end}: CommandContext)
     .option('--json', 'print JSON', false)
     .action(async (list: ReportList | undefined, options: {top: number; limit?: number; json: boolean}) => {
       const {top, limit = top, json} = options;
-      const config = readConfig(environment, ['redisUrl']);
+      const config = settingsOf(command, ['redisUrl']);
+      const {report} = await import('./report.js');
       end(await report({list, top: limit, json}, {config, output}));
     });
 }
 
-function addOrders(program: Command, {environment, output, end}: CommandContext): void {
+function addOrders(program: Command, command: CommandContext): void {
+  const {output, end} = command;
   const orders = program.command('orders').description('the orders that Redis holds; MySQL is not asked');
-  const context = () => ({config: readConfig(environment, ['redisUrl']), output});
+  const context = () => ({config: settingsOf(command, ['redisUrl']), output});
 
   orders
     .command('count')
@@ -47,18 +48,20 @@ function addOrders(program: Command, {environment, output, end}: CommandContext)
       false,
     )
     .option('--json', 'print JSON', false)
-    .action(async (options: {scan: boolean; json: boolean}) =>
-      end(await onOrders(context(), async (on) => await ordersCount(options, on))),
-    );
+    .action(async (options: {scan: boolean; json: boolean}) => {
+      const {onOrders, ordersCount} = await import('./orders.js');
+      end(await onOrders(context(), async (on) => await ordersCount(options, on)));
+    });
 
   orders
     .command('list')
     .description("id, user, amount and number of lines, in Redis' own order: by no column, and not by time")
     .option('--limit <rows>', 'at most so many orders', rowLimit, 100)
     .option('--json', 'print one JSON object per order, one a line, named as in the hash', false)
-    .action(async (options: {limit: number; json: boolean}) =>
-      end(await onOrders(context(), async (on) => await ordersList(options, on))),
-    );
+    .action(async (options: {limit: number; json: boolean}) => {
+      const {onOrders, ordersList} = await import('./orders.js');
+      end(await onOrders(context(), async (on) => await ordersList(options, on)));
+    });
 
   orders
     .command('show')
@@ -67,22 +70,14 @@ function addOrders(program: Command, {environment, output, end}: CommandContext)
     )
     .argument('<id>', 'the id of the order, as MySQL prints it', orderId)
     .option('--json', 'print JSON; {"found":false,"id":"7"} when there is no such order', false)
-    .action(async (id: string, options: {json: boolean}) =>
-      end(await onOrders(context(), async (on) => await ordersShow({id, ...options}, on))),
-    );
+    .action(async (id: string, options: {json: boolean}) => {
+      const {onOrders, ordersShow} = await import('./orders.js');
+      end(await onOrders(context(), async (on) => await ordersShow({id, ...options}, on)));
+    });
 }
 
-function addLag(program: Command, {environment, output, end}: CommandContext): void {
-  program
-    .command('lag')
-    .description('how many records Redis is behind the log')
-    .option('--json', 'print JSON', false)
-    .action(async (options: {json: boolean}) =>
-      end(await lag(options, {config: readConfig(environment, ['brokers', 'redisUrl']), output})),
-    );
-}
-
-function addOffsets(program: Command, {environment, output, end}: CommandContext): void {
+function addOffsets(program: Command, command: CommandContext): void {
+  const {output, end} = command;
   const offsets = program.command('offsets').description('where the workers are in the log');
 
   offsets
@@ -91,9 +86,11 @@ function addOffsets(program: Command, {environment, output, end}: CommandContext
       'per partition: the position in Redis, which alone counts; what is committed in Kafka, for lag tools; both ends of the log; lag',
     )
     .option('--json', 'print JSON', false)
-    .action(async (options: {json: boolean}) =>
-      end(await offsetsShow(options, {config: readConfig(environment, ['brokers', 'redisUrl']), output})),
-    );
+    .action(async (options: {json: boolean}) => {
+      const config = settingsOf(command, ['brokers', 'redisUrl']);
+      const {offsetsShow} = await import('./offsets.js');
+      end(await offsetsShow(options, {config, output}));
+    });
 
   offsets
     .command('reset')
@@ -108,9 +105,11 @@ function addOffsets(program: Command, {environment, output, end}: CommandContext
     .option('--partition <number>', 'this one alone', partitionNumber)
     .option('--yes', 'do not ask', false)
     .option('--json', 'print JSON', false)
-    .action(async (options: ResetOptions) =>
-      end(await offsetsReset(options, {config: readConfig(environment, ['brokers', 'redisUrl']), output})),
-    );
+    .action(async (options: ResetOptions) => {
+      const config = settingsOf(command, ['brokers', 'redisUrl']);
+      const {offsetsReset} = await import('./offsetsReset.js');
+      end(await offsetsReset(options, {config, output}));
+    });
 }
 
 function rowLimit(value: string): number {

@@ -1,23 +1,28 @@
 /** Options and help of `projector rebuild` and `projector sync`. */
 import {type Command, InvalidArgumentError} from 'commander';
-import {readConfig} from '../config.js';
-import {assist} from './assist.js';
-import type {CommandContext} from './dlqCommands.js';
-import {rebuild, sync, type ReplaceOptions} from './replace.js';
+import {settingsOf, type CommandContext} from './commandContext.js';
+import type {ReplaceOptions} from './replace.js';
 
 const SPARE =
   'in the spare database of the same Redis (REDIS_SPARE_DATABASE), which then takes the place of the read model: readers go over ' +
   'in one instant, running workers follow by themselves';
 
-export function addReplaceCommands(program: Command, {environment, output, end}: CommandContext): void {
+export function addReplaceCommands(program: Command, command: CommandContext): void {
+  const {output, end} = command;
   withOptions(
     program
       .command('rebuild')
       .description(`replay the log from its start ${SPARE}. Goes on where an earlier run has ended`)
       .option('--assist', 'help a rebuild or a sync that runs in another process', false),
   ).action(async (options: ReplaceOptions & {assist: boolean}) => {
-    const context = {config: readConfig(environment, ['brokers', 'redisUrl']), output};
-    end(options.assist ? await assist(options, context) : await rebuild(options, context));
+    const context = {config: settingsOf(command, ['brokers', 'redisUrl']), output};
+    if (options.assist) {
+      const {assist} = await import('./assist.js');
+      end(await assist(options, context));
+    } else {
+      const {rebuild} = await import('./replace.js');
+      end(await rebuild(options, context));
+    }
   });
 
   withOptions(
@@ -26,7 +31,8 @@ export function addReplaceCommands(program: Command, {environment, output, end}:
       .description(`fill Redis from MySQL (MYSQL_URL) ${SPARE}. Does nothing where Redis holds orders`)
       .option('--replace', 'also where Redis holds orders', false),
   ).action(async (options: ReplaceOptions & {replace: boolean}) => {
-    const config = readConfig(environment, ['brokers', 'redisUrl', 'mysqlUrl']);
+    const config = settingsOf(command, ['brokers', 'redisUrl', 'mysqlUrl']);
+    const {sync} = await import('./replace.js');
     end(await sync(options, {config, output}));
   });
 }

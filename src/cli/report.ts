@@ -5,8 +5,7 @@ import {bestSellers, topSpenders, totals, type ReportSettings, type ReportSource
 import {withRedis} from './connections.js';
 import {table, type Output} from './output.js';
 
-export const REPORT_LISTS = ['products', 'users', 'totals'] as const;
-export type ReportList = (typeof REPORT_LISTS)[number];
+export type ReportList = 'products' | 'users' | 'totals';
 
 export interface ReportOptions {
   /** Only this one; undefined for all three. */

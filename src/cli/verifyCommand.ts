@@ -1,14 +1,14 @@
 /** Options and help of `projector verify`. */
 import {type Command, InvalidArgumentError, Option} from 'commander';
-import {readConfig} from '../config.js';
 import {ProjectorError} from '../errors.js';
-import type {CommandContext} from './dlqCommands.js';
-import {verifyAgainstMysql, type VerifyOptions} from './verify.js';
-import {verifyAgainstLog, type VerifyLogOptions} from './verifyLog.js';
+import {settingsOf, type CommandContext} from './commandContext.js';
+import type {VerifyOptions} from './verify.js';
+import type {VerifyLogOptions} from './verifyLog.js';
 
 type Options = VerifyOptions & VerifyLogOptions & {readonly against: 'mysql' | 'log'};
 
-export function addVerifyCommand(program: Command, {environment, output, end}: CommandContext): void {
+export function addVerifyCommand(program: Command, command: CommandContext): void {
+  const {output, end} = command;
   program
     .command('verify')
     .description(
@@ -46,12 +46,13 @@ export function addVerifyCommand(program: Command, {environment, output, end}: C
     .option('--json', 'print JSON', false)
     .action(async (options: Options) => {
       requireMeaning(options);
-      if (options.against === 'log')
-        end(
-          await verifyAgainstLog(options, {config: readConfig(environment, ['brokers', 'redisUrl']), output}),
-        );
-      else {
-        const config = readConfig(environment, ['brokers', 'redisUrl', 'mysqlUrl']);
+      if (options.against === 'log') {
+        const config = settingsOf(command, ['brokers', 'redisUrl']);
+        const {verifyAgainstLog} = await import('./verifyLog.js');
+        end(await verifyAgainstLog(options, {config, output}));
+      } else {
+        const config = settingsOf(command, ['brokers', 'redisUrl', 'mysqlUrl']);
+        const {verifyAgainstMysql} = await import('./verify.js');
         end(await verifyAgainstMysql(options, {config, output}));
       }
     });

@@ -66,6 +66,13 @@ export class ConnectClient {
     return body === undefined ? undefined : readStatus(body);
   }
 
+  /** The version of Kafka Connect. */
+  async version(): Promise<string> {
+    const body = (await this.#request('GET', '/')) as {version?: unknown} | null | undefined;
+    if (typeof body?.version === 'string') return body.version;
+    throw new ProjectorError('connect-unreachable', `what answers at ${this.#url} is no Kafka Connect`);
+  }
+
   /** Every connector of this Connect. */
   async list(): Promise<ListedConnector[]> {
     const body = await this.#request('GET', '/connectors?expand=info&expand=status');

@@ -5,6 +5,7 @@
 import kafkajs, {type Admin, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions} from 'kafkajs';
 import {messageOf, ProjectorError} from '../errors.js';
 import type {LogRange} from '../eventLog.js';
+import type {SASL_MECHANISMS} from '../settingKinds.js';
 import {gzipCodec} from './kafkaGzip.js';
 import {kafkaSocket} from './kafkaSocket.js';
 
@@ -26,7 +27,6 @@ export interface KafkaSettings {
   readonly requestTimeoutMs: number;
 }
 
-export const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
 
 /** What kafkajs says, for whoever wants to know; it is verbose and not written for operators. */

@@ -25,6 +25,11 @@ export interface Script {
   readonly lua: string;
 }
 
+const MAY_ASK_SETTINGS: Script = {
+  name: 'projectorMayAskSettings',
+  lua: `return redis.acl_check_cmd and redis.acl_check_cmd('CONFIG', 'GET', 'save') and 1 or 0`,
+};
+
 export class RedisClient {
   readonly #settings: RedisSettings;
   readonly #redis: Redis;
@@ -181,6 +186,24 @@ export class RedisClient {
       'redis-evicts',
       `Redis at ${this.address} has maxmemory-policy ${policy}: it may drop orders`,
     );
+  }
+
+  /** What INFO tells, by field. */
+  async info(): Promise<ReadonlyMap<string, string>> {
+    const text = await this.#guarded(async () => await this.#redis.info());
+    const pairs = [...text.matchAll(/^([^#:\r\n]+):([^\r\n]*)/gm)];
+    return new Map(pairs.map(([, name = '', value = '']) => [name, value]));
+  }
+
+  /**
+   * A setting of the server; undefined where this user may not ask, or the server cannot be asked for rights (before 7.0). `ownKey`: any
+   * key that this user may use.
+   */
+  async setting(name: string, ownKey: string): Promise<string | undefined> {
+    // Asked first: a command that is refused would stand in the server's log of refusals.
+    if ((await this.run(MAY_ASK_SETTINGS, ownKey, [])) !== 1) return undefined;
+    const [, value] = await this.#guarded<string[]>(async () => await this.#redis.config('GET', name));
+    return value;
   }
 
   /** Closes the connection at once; whatever is in flight rejects. */

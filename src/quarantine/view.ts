@@ -5,6 +5,7 @@
  * Pure: no clock, no I/O.
  */
 import {isUtf8} from 'node:buffer';
+import {printable} from '../printable.js';
 import {entryName, type QuarantineEntry} from '../quarantineEntry.js';
 
 /** A row of `dlq list`. */
@@ -67,13 +68,6 @@ export function linesOf(view: EntryView): string[] {
     `value   ${value === null ? '(none)' : `${kept}${value.encoding === 'base64' ? ', as base64' : ''}`}`,
     ...(value === null ? [] : textOf(value).split('\n')),
   ];
-}
-
-/** Control characters made visible: a record must not steer the terminal that shows it. */
-export function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, (character) => {
-    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
 }
 
 function textOf({encoding, data}: ShownBytes): string {

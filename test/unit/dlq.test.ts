@@ -3,7 +3,8 @@ import {isConfirmed} from '../../src/cli/dlq.js';
 import {main} from '../../src/cli/program.js';
 import type {Terminal} from '../../src/cli/terminal.js';
 import {QuarantineEntries, selectEntries, type StoredEntry} from '../../src/quarantine/entries.js';
-import {linesOf, printable, summaryOf, viewOf} from '../../src/quarantine/view.js';
+import {printable} from '../../src/printable.js';
+import {linesOf, summaryOf, viewOf} from '../../src/quarantine/view.js';
 import {formatEntry, type QuarantineEntry} from '../../src/quarantineEntry.js';
 
 const SECRET = 'Zq7Secret';

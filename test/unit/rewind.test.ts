@@ -1,5 +1,5 @@
 import type {ApplyOutcome, ApplyRequest} from '../../src/apply/script.js';
-import {parsePlace} from '../../src/cli/offsetsReset.js';
+import {parsePlace} from '../../src/cli/offsetPlace.js';
 import {planRewind, rewind, type RewindModel} from '../../src/rebuild/rewind.js';
 
 /** A position that others move on before the first tries. */

@@ -1,0 +1,377 @@
+/** What `projector doctor` makes of what servers tell; which servers really tell it is in pipeline/doctor. */
+import {doctorLines} from '../../src/cli/doctor.js';
+import {main} from '../../src/cli/program.js';
+import type {PlacedRecord} from '../../src/clients/kafkaProbe.js';
+import {readConfig, sourceSchema} from '../../src/config.js';
+import {Questions} from '../../src/doctor/asking.js';
+import {hostsOf} from '../../src/doctor/askNetwork.js';
+import {
+  again,
+  both,
+  exitCodeOf,
+  fail,
+  judged,
+  ok,
+  skipped,
+  warn,
+  type Check,
+} from '../../src/doctor/check.js';
+import {
+  judgeBrokers,
+  judgeCleanup,
+  judgeGroup,
+  judgeRecords,
+  judgeRetention,
+  judgeTopic,
+} from '../../src/doctor/kafkaChecks.js';
+import {judgeAmount, judgeBinlog, judgeGrants} from '../../src/doctor/mysqlChecks.js';
+import {judgeHosts, judgePort} from '../../src/doctor/networkChecks.js';
+import {
+  judgeEviction,
+  judgeLayout,
+  judgeMemory,
+  judgePersistence,
+  judgePositions,
+  judgeServer,
+  judgeSetAside,
+  judgeSpare,
+} from '../../src/doctor/redisChecks.js';
+import {ProjectorError} from '../../src/errors.js';
+
+const config = readConfig({}, []);
+const map = (entries: Record<string, string>): ReadonlyMap<string, string> =>
+  new Map(Object.entries(entries));
+
+/** Each check in one line: verdict, detail; every one but ok and skipped says what to do. */
+function told(check: Check): string {
+  expect(check.fix !== null).toBe(check.verdict === 'warn' || check.verdict === 'fail');
+  expect(check.exitCode > 0).toBe(check.verdict === 'fail');
+  return `${check.verdict}: ${check.detail}`;
+}
+
+const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegExp])[] = [
+  ['Kafka', () => judgeBrokers({brokers: 3, fetchVersion: 18}), /^ok: 3 brokers/],
+  ['an old Kafka', () => judgeBrokers({brokers: 1, fetchVersion: 9}), /^fail: 1 broker, .*before 2\.1/],
+  [
+    'a topic',
+    () => judgeTopic('t', {partitions: 6, replicas: 1, leaderless: [], behind: []}),
+    /^ok: t has 6 partitions, 1 replica$/,
+  ],
+  [
+    'a topic without leaders',
+    () => judgeTopic('t', {partitions: 6, replicas: 3, leaderless: [2, 4], behind: [2]}),
+    /^fail: .*without a leader: partition 2, 4/,
+  ],
+  [
+    'replicas behind',
+    () => judgeTopic('t', {partitions: 6, replicas: 3, leaderless: [], behind: [1]}),
+    /^warn: .*partition 1/,
+  ],
+  ['retention', () => judgeRetention('t', map({'retention.ms': '-1', 'retention.bytes': '-1'})), /^ok/],
+  [
+    'retention by time',
+    () => judgeRetention('t', map({'retention.ms': '604800000'})),
+    /^fail: t has retention\.ms=604800000:/,
+  ],
+  [
+    'retention by size',
+    () => judgeRetention('t', map({'retention.ms': '-1', 'retention.bytes': '5'})),
+    /^fail: t has retention\.bytes=5:/,
+  ],
+  ['cleanup', () => judgeCleanup('t', map({'cleanup.policy': 'delete'})), /^ok/],
+  [
+    'compaction',
+    () => judgeCleanup('t', map({'cleanup.policy': 'delete,compact'})),
+    /^fail: .*not unique per row/,
+  ],
+  [
+    'a group at work',
+    () => judgeGroup('g', {state: 'Stable', protocolType: 'consumer', members: 2}),
+    /^ok: g is Stable, 2 workers$/,
+  ],
+  [
+    'a group that nobody has joined',
+    () => judgeGroup('g', {state: 'Dead', protocolType: '', members: 0}),
+    /^warn: no worker runs in g: nobody/,
+  ],
+  [
+    'a group that all have left',
+    () => judgeGroup('g', {state: 'Empty', protocolType: 'consumer', members: 0}),
+    /^warn: no worker runs in g: it is Empty/,
+  ],
+  [
+    'a rebalance',
+    () => judgeGroup('g', {state: 'PreparingRebalance', protocolType: 'consumer', members: 1}),
+    /^warn: g is PreparingRebalance, 1 worker$/,
+  ],
+  [
+    'a group of others',
+    () => judgeGroup('g', {state: 'Stable', protocolType: 'connect', members: 1}),
+    /^fail: g is a group of connect/,
+  ],
+  [
+    'Redis 7',
+    () => judgeServer(map({redis_version: '7.4.1', role: 'master'})),
+    /^ok: version 7\.4\.1, master$/,
+  ],
+  ['Redis 6.2', () => judgeServer(map({redis_version: '6.2.7', role: 'master'})), /^warn/],
+  ['Redis 6.0', () => judgeServer(map({redis_version: '6.0.16', role: 'master'})), /^fail: version 6\.0\.16/],
+  ['a replica', () => judgeServer(map({redis_version: '7.4.1', role: 'slave'})), /^fail: .*replica/],
+  [
+    'a cluster',
+    () => judgeServer(map({redis_version: '7.4.1', role: 'master', cluster_enabled: '1'})),
+    /^fail: .*cluster mode/,
+  ],
+  ['noeviction', () => judgeEviction(map({maxmemory_policy: 'noeviction'})), /^ok/],
+  ['volatile-lru', () => judgeEviction(map({maxmemory_policy: 'volatile-lru'})), /^ok/],
+  ['allkeys-lru', () => judgeEviction(map({maxmemory_policy: 'allkeys-lru'})), /^fail: .*may drop orders/],
+  [
+    'an append-only file',
+    () => judgePersistence(map({aof_enabled: '1', aof_last_write_status: 'ok'}), ''),
+    /^ok/,
+  ],
+  [
+    'an append-only file that cannot be written',
+    () => judgePersistence(map({aof_enabled: '1', aof_last_write_status: 'err'}), ''),
+    /^fail/,
+  ],
+  ['no persistence', () => judgePersistence(map({aof_enabled: '0'}), ''), /^warn: neither/],
+  ['dumps', () => judgePersistence(map({aof_enabled: '0'}), '3600 1'), /^warn: dumps alone \(save 3600 1\)/],
+  [
+    'dumps that fail',
+    () => judgePersistence(map({aof_enabled: '0', rdb_last_bgsave_status: 'err'}), '3600 1'),
+    /^warn: the last dump has failed/,
+  ],
+  [
+    'dumps that nobody may ask for',
+    () => judgePersistence(map({aof_enabled: '0'}), undefined),
+    /^warn: .*may not ask/,
+  ],
+  [
+    'memory without a limit',
+    () => judgeMemory(map({used_memory: '1048576', maxmemory: '0'})),
+    /^ok: 1\.0 MiB/,
+  ],
+  [
+    'memory within its limit',
+    () => judgeMemory(map({used_memory: '1048576', maxmemory: '10485760'})),
+    /^ok: 1\.0 MiB of 10\.0 MiB/,
+  ],
+  ['memory that is full', () => judgeMemory(map({used_memory: '10485000', maxmemory: '10485760'})), /^warn/],
+  [
+    'an empty spare',
+    () => judgeSpare(map({db0: 'keys=5,expires=0'}), null, config),
+    /^ok: database 15 is empty/,
+  ],
+  [
+    'a spare of a rebuild',
+    () => judgeSpare(map({db15: 'keys=5,expires=0'}), 'x', config),
+    /^warn: .*rebuild/,
+  ],
+  [
+    'a spare of others',
+    () => judgeSpare(map({db15: 'keys=5,expires=0'}), null, config),
+    /^warn: .*5 keys of others/,
+  ],
+  ['no layout', () => judgeLayout(null, 6, config), /^ok/],
+  [
+    'the same layout',
+    () => judgeLayout('v2 topic=shop.order-events partitions=6 decimals=2 columns=', 6, config),
+    /^ok/,
+  ],
+  [
+    'other partitions',
+    () => judgeLayout('v2 topic=shop.order-events partitions=6 decimals=2 columns=', 8, config),
+    /^fail: .*partitions is "8", and was "6"/,
+  ],
+  [
+    'other decimals',
+    () => judgeLayout('v2 topic=shop.order-events partitions=6 decimals=3 columns=', 6, config),
+    /^fail: .*decimals is "2", and was "3"/,
+  ],
+  ['nothing set aside', () => judgeSetAside(0), /^ok/],
+  ['a record set aside', () => judgeSetAside(1), /^warn: 1 record is set aside/],
+  [
+    'a binlog',
+    () =>
+      judgeBinlog(
+        map({
+          log_bin: 'ON',
+          binlog_format: 'ROW',
+          binlog_row_image: 'full',
+          gtid_mode: 'ON',
+          binlog_row_value_options: '',
+          binlog_expire_logs_seconds: '2592000',
+        }),
+      ),
+    /^ok/,
+  ],
+  ['no binlog', () => judgeBinlog(map({log_bin: 'OFF'})), /^fail: log_bin=OFF/],
+  [
+    'a binlog of statements',
+    () => judgeBinlog(map({log_bin: 'ON', binlog_format: 'STATEMENT', binlog_row_image: 'MINIMAL'})),
+    /^fail: binlog_format=STATEMENT: .*; binlog_row_image=MINIMAL: /,
+  ],
+  ['JSON in parts', () => judgeBinlog(map({binlog_row_value_options: 'PARTIAL_JSON'})), /^fail/],
+  ['no GTIDs', () => judgeBinlog(map({log_bin: 'ON', gtid_mode: 'OFF'})), /^warn: gtid_mode=OFF/],
+  [
+    'binlogs for an hour',
+    () => judgeBinlog(map({log_bin: 'ON', binlog_expire_logs_seconds: '3600'})),
+    /^warn: .*3600 s/,
+  ],
+  [
+    'grants',
+    () => judgeGrants(['GRANT USAGE ON *.* TO `u`@`%`', 'GRANT SELECT, INSERT ON `shop`.* TO `u`@`%`']),
+    /^ok/,
+  ],
+  ['no grants', () => judgeGrants(['GRANT USAGE ON *.* TO `u`@`%`']), /^fail: .*no right to SELECT/],
+  ['all grants', () => judgeGrants(['GRANT ALL PRIVILEGES ON *.* TO `root`@`%`']), /^warn/],
+  ['an amount', () => judgeAmount({type: 'decimal', decimals: '2'}, config), /^ok/],
+  [
+    'other decimals of the amount',
+    () => judgeAmount({type: 'decimal', decimals: '4'}, config),
+    /^fail: .*4 decimals, and MONEY_DECIMALS is 2/,
+  ],
+  [
+    'an amount that is no decimal',
+    () => judgeAmount({type: 'double', decimals: null}, config),
+    /^fail: .*double/,
+  ],
+  ['a free port', () => judgePort('http://h:1', 'free'), /^ok/],
+  ['a port of a worker', () => judgePort('http://h:1', 'worker'), /^ok/],
+  ['a port of others', () => judgePort('http://h:1', 'other'), /^fail: something else/],
+  ['hosts', () => judgeHosts([{host: 'a', addresses: {kind: 'answer', value: 1}}]), /^ok: a/],
+  [
+    'a host without a name',
+    () =>
+      judgeHosts([
+        {
+          host: 'a',
+          addresses: {kind: 'error', error: new ProjectorError('host-unknown', 'a has no address')},
+        },
+      ]),
+    /^fail: a has no address/,
+  ],
+];
+
+test.each(CASES)('%s', (_name, check, wanted) => {
+  expect(told(check())).toMatch(wanted);
+});
+
+describe('positions', () => {
+  const ranges = new Map([
+    [0, {low: 0n, high: 10n}],
+    [1, {low: 5n, high: 10n}],
+  ]);
+  const fence = 'fence 5 abc v1 7';
+
+  test.each([
+    [['v1 10', 'v1 7'], /^ok: inside the log, 3 records behind$/],
+    [['', 'v1 5'], /^ok: inside the log, 15 records behind$/],
+    [['v1 10', ''], /^fail: partition 1 has no position, and the log begins at 5$/],
+    [['v1 10', 'v1 4'], /^fail: partition 1 stands at 4, and the log begins at 5$/],
+    [['v1 11', 'v1 4'], /^fail: partition 0 stands at 11, and the log ends at 10; partition 1 stands/],
+    [['words', 'v1 7'], /^fail: partition 0 has something else/],
+    [['v1 10', fence], /^warn: fences stand/],
+  ])('%j', (texts, wanted) => {
+    expect(told(judgePositions(texts, ranges))).toMatch(wanted);
+  });
+});
+
+describe('the last records', () => {
+  const record = (amount: unknown): PlacedRecord => ({
+    ...{partition: 3, offset: 7n, timestampMs: '1', key: Buffer.from('5')},
+    value: Buffer.from(
+      JSON.stringify({
+        ...{op: 'c', before: null, after: {id: 5, user_id: 1, total_amount: amount}},
+        source: {table: 'orders', ts_ms: 1},
+      }),
+    ),
+  });
+  const schema = sourceSchema(config);
+
+  test('are such as a worker reads', () => {
+    expect(told(judgeRecords([record('45.99')], schema))).toBe(
+      'ok: the last 1 records are such as a worker reads',
+    );
+  });
+
+  test.each([['Zq7S'], [45.99], ['45.9']])('%j: the decimal mode is named, and no value (I11)', (amount) => {
+    const text = told(judgeRecords([record('45.99'), record(amount)], schema));
+    expect(text).toMatch(
+      /^fail: 1 of the last 2 records cannot be read, such as offset 7 of partition 3: .*decimal\.handling\.mode=string/,
+    );
+    expect(text).not.toMatch(/Zq7S|45\.9/);
+  });
+
+  test('none yet', () => expect(told(judgeRecords([], schema))).toMatch(/^warn/));
+});
+
+describe('answers', () => {
+  const away = {kind: 'error', error: new ProjectorError('redis-unreachable', 'Redis is away')} as const;
+
+  test('what has none fails by its kind; checks behind it are skipped', () => {
+    const first = judged('redis', away, () => ok('redis', ''));
+    expect([told(first), first.exitCode]).toEqual(['fail: Redis is away', 4]);
+    expect(told(judged('x', again(away), () => ok('x', '')))).toBe('skipped: Redis is away');
+    expect(told(judged('x', both({kind: 'answer', value: 1}, away), () => ok('x', '')))).toBe(
+      'skipped: Redis is away',
+    );
+  });
+
+  test('a question is over at the common end, and none behind it is asked', async () => {
+    let over: () => void = () => undefined;
+    const clock = {nowMs: () => 0, sleep: async () => await new Promise<void>((resolve) => (over = resolve))};
+    const questions = new Questions(clock, 2_500);
+    const asked = {what: 'Redis', kind: 'redis-unreachable'} as const;
+    const silent = questions.ask(asked, async () => await new Promise<number>(() => undefined));
+    expect(await questions.ask(asked, async () => await Promise.resolve(1))).toEqual({
+      kind: 'answer',
+      value: 1,
+    });
+    over();
+    const answer = await silent;
+    expect(answer).toMatchObject({
+      kind: 'error',
+      error: {kind: 'redis-unreachable', detail: 'Redis has not answered within 2.5 s'},
+    });
+    const next = await questions.after(answer, asked, () => Promise.reject(new Error('it was asked')));
+    expect(next).toEqual({kind: 'skipped', why: 'Redis was not reached'});
+  });
+
+  test('every host of the settings, once', () => {
+    const environment = {
+      ...{KAFKA_BROKERS: 'k1:9092,k2:9092,k1:9093', REDIS_URL: 'redis://u:p@[::1]:6379/0'},
+      ...{MYSQL_URL: 'mysql://u:p@k2/shop', CONNECT_URL: 'http://connect:8083'},
+    };
+    expect(hostsOf(readConfig(environment, []))).toEqual(['k1', 'k2', '::1', 'connect']);
+  });
+});
+
+test('the exit code: settings first, then what is away, then the rest; warnings are none', () => {
+  const fix = 'mend it';
+  expect(exitCodeOf([ok('a', ''), warn('b', '', fix), skipped('c', '')])).toBe(0);
+  expect(exitCodeOf([fail('a', '', {fix})])).toBe(5);
+  expect(exitCodeOf([fail('a', '', {fix}), fail('b', '', {fix, exitCode: 4})])).toBe(4);
+  expect(exitCodeOf([fail('a', '', {fix, exitCode: 2}), fail('b', '', {fix, exitCode: 4})])).toBe(2);
+});
+
+test('for people: one line a check, what to do below, sums at the end', () => {
+  const checks = [ok('redis', 'fine'), fail('layout', 'other\u001b[2J', {fix: 'mend it'})];
+  expect(doctorLines(checks, 1_234)).toEqual([
+    'ok       redis   fine',
+    'fail     layout  other\\u001b[2J',
+    '                 mend it',
+    '1 ok, 0 warn, 1 fail, 0 skipped, in 1.2 s',
+  ]);
+});
+
+test('settings that are wrong: all faults, exit code 2, and nobody is asked', async () => {
+  const lines: string[] = [];
+  const output = {line: (text: string) => lines.push(text), note: (text: string) => lines.push(text)};
+  const code = await main(['node', 'projector', 'doctor', '--json'], {KAFKA_BROKERS: 'Zq7Secret'}, output);
+  const {checks} = JSON.parse(lines.join('')) as {checks: Check[]};
+  expect([code, checks.map(({verdict}) => verdict)]).toEqual([2, ['fail', 'skipped']]);
+  expect(checks[0]?.detail).toMatch(/^KAFKA_BROKERS must be .+; REDIS_URL is not set/);
+  expect(lines.join('')).not.toContain('Zq7Secret');
+});

@@ -1,0 +1,94 @@
+/** What `projector doctor` makes of the connector's state and settings. */
+import {readFileSync} from 'node:fs';
+import type {Check} from '../../src/doctor/check.js';
+import {connectChecks, judgeSettings, judgeState} from '../../src/doctor/connectChecks.js';
+
+const shipped = (file: string): {config: object} =>
+  JSON.parse(readFileSync(`connectors/${file}`, 'utf8')) as {config: object};
+const orders = shipped('orders.json');
+const compact = shipped('orders-compact.json');
+
+/** Each check in one line: verdict, detail; every one but ok and skipped says what to do. */
+function told(check: Check): string {
+  expect(check.fix !== null).toBe(check.verdict === 'warn' || check.verdict === 'fail');
+  expect(check.exitCode > 0).toBe(check.verdict === 'fail');
+  return `${check.verdict}: ${check.detail}`;
+}
+
+describe('the connector', () => {
+  const wishes = {topic: 'shop.order-events', name: 'shop-orders'};
+  const running = {state: 'RUNNING', trace: undefined, tasks: [{id: 0, state: 'RUNNING', trace: undefined}]};
+  const listed = (change: Record<string, string | undefined> = {}, file: {config: object} = orders) => {
+    const all = Object.entries({...file.config, ...change}).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    );
+    return {name: 'shop-orders', config: Object.fromEntries(all), status: running};
+  };
+
+  test.each([[orders], [compact]])('shipped files have the settings that matter', (file) => {
+    expect(told(judgeSettings(listed({}, file), wishes))).toMatch(/^ok/);
+  });
+
+  test.each([
+    ['decimal.handling.mode', 'precise'],
+    ['decimal.handling.mode', undefined],
+    ['skipped.operations', 't'],
+    ['errors.tolerance', 'all'],
+    ['event.processing.failure.handling.mode', 'skip'],
+    ['event.converting.failure.handling.mode', undefined],
+    ['value.converter', 'io.confluent.connect.avro.AvroConverter'],
+    ['value.converter.replace.null.with.default', undefined],
+    ['message.key.columns', undefined],
+    ['transforms.route.replacement', 'another'],
+  ])('%s=%s is named', (name, value) => {
+    expect(told(judgeSettings(listed({[name]: value}), wishes))).toMatch(
+      new RegExp(`^fail: .*${name.replaceAll('.', '\\.')}`),
+    );
+  });
+
+  test('no other setting is told: it may be a secret (I11)', () => {
+    const check = judgeSettings(
+      listed({'database.password': 'Zq7Secret', 'decimal.handling.mode': 'precise'}),
+      wishes,
+    );
+    expect(JSON.stringify(check)).not.toContain('Zq7Secret');
+  });
+
+  test.each([
+    ['value.converter.schemas.enable', 'true'],
+    ['producer.override.enable.idempotence', undefined],
+    ['heartbeat.interval.ms', '0'],
+  ])('%s=%s is a warning', (name, value) => {
+    expect(told(judgeSettings(listed({[name]: value}), wishes))).toMatch(new RegExp(`^warn: .*${name}`));
+  });
+
+  test('state: runs, paused, failed, away', () => {
+    const state = (status: object) =>
+      told(judgeState({...listed(), status: {...running, ...status}}, wishes));
+    expect(state({})).toBe('ok: shop-orders and its task run');
+    expect(state({state: 'PAUSED'})).toMatch(/^fail: shop-orders is PAUSED/);
+    expect(state({tasks: [{id: 0, state: 'FAILED', trace: 'Zq7Secret'}]})).toBe(
+      'fail: shop-orders is RUNNING, task 0 FAILED',
+    );
+    expect(state({tasks: []})).toMatch(/without a task/);
+    expect(told(judgeState(undefined, wishes))).toMatch(/^fail: no connector writes to shop\.order-events/);
+  });
+
+  test('is the one that writes to the topic, whatever it is called', () => {
+    const value = [
+      {...listed({'transforms.route.replacement': 'x'}), name: 'other'},
+      {...listed(), name: 'mine'},
+    ];
+    const checks = connectChecks(
+      {version: {kind: 'answer', value: '4'}, connectors: {kind: 'answer', value}},
+      wishes,
+    );
+    expect(checks.map(({verdict}) => verdict)).toEqual(['ok', 'ok', 'ok']);
+    expect(checks[1]?.detail).toContain('mine');
+    const none = connectChecks(
+      {version: {kind: 'answer', value: '4'}, connectors: {kind: 'answer', value: []}},
+      wishes,
+    );
+    expect(none.map(({verdict}) => verdict)).toEqual(['ok', 'fail', 'skipped']);
+  });
+});

@@ -1,0 +1,174 @@
+/** A flag for each setting; the forms of the table of settings that other programs read. */
+import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {configExample, configSchema} from '../../src/cli/configForms.js';
+import {main} from '../../src/cli/program.js';
+import {SETTING_FLAGS} from '../../src/cli/settingFlags.js';
+import type {Environment} from '../../src/config.js';
+import {SETTINGS, type Setting} from '../../src/settings.js';
+
+const settings: Setting<unknown>[] = Object.values(SETTINGS);
+const names = settings.map(({env}) => env);
+
+interface Printed {
+  readonly exitCode: number;
+  readonly text: string;
+  readonly notes: string[];
+}
+
+async function projector(args: readonly string[], environment: Environment = {}): Promise<Printed> {
+  const lines: string[] = [];
+  const notes: string[] = [];
+  const output = {line: (text: string) => lines.push(text), note: (text: string) => notes.push(text)};
+  const exitCode = await main(['node', 'projector', ...args], environment, output);
+  return {exitCode, text: lines.join('\n'), notes};
+}
+
+/** What `config print` tells of a setting. */
+async function valueOf(name: string, args: readonly string[], environment: Environment): Promise<unknown> {
+  const {text, notes} = await projector(args, environment);
+  expect(notes).toEqual([]);
+  const rows = JSON.parse(text) as {name: string; value: unknown}[];
+  return rows.find((row) => row.name === name)?.value;
+}
+
+describe('flags', () => {
+  const plain = settings.filter(({env, secret}) => secret !== true && !env.startsWith('KAFKA_SASL'));
+
+  test.each(plain.map(({env, example}) => [env, example]))(
+    '%s: wins over the environment, before and behind the command',
+    async (env, example) => {
+      const flag = `--${env.toLowerCase().replaceAll('_', '-')}`;
+      // A value that would be refused: it is not even read.
+      const environment = {[env]: '\u0000 no value ,, [*'};
+      for (const args of [
+        [flag, example, 'config', '--json'],
+        ['config', 'print', '--json', flag, example],
+        ['config', `${flag}=${example}`, 'print', '--json'],
+      ])
+        expect(await valueOf(env, args, environment)).toBe(example);
+    },
+  );
+
+  test('a secret has the flag of its file alone', async () => {
+    const secrets = settings.filter(({secret}) => secret === true).map(({env}) => env);
+    expect(secrets).toContain('REDIS_URL');
+    for (const env of secrets) {
+      const flag = `--${env.toLowerCase().replaceAll('_', '-')}`;
+      expect(SETTING_FLAGS.filter((each) => each.flag === flag)).toEqual([]);
+      expect(SETTING_FLAGS.find((each) => each.flag === `${flag}-file`)?.variable).toBe(`${env}_FILE`);
+      for (const words of [[flag, 'Zq7Secret'], [`${flag}=Zq7Secret`]]) {
+        const {exitCode, notes} = await projector(['config', 'print', ...words]);
+        expect([exitCode, notes.join().includes(`give ${flag}-file <path>`)]).toEqual([2, true]);
+        expect(notes.join()).not.toContain('Zq7Secret');
+      }
+    }
+  });
+
+  test('the file of a secret wins over the variable', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'order-projector-'));
+    try {
+      const file = join(folder, 'url');
+      writeFileSync(file, 'redis://:Zq7Secret@redis:6379/0\n');
+      const environment = {REDIS_URL: 'redis://other', KAFKA_BROKERS: 'kafka:9092'};
+      expect(await projector(['config', 'check', '--redis-url-file', file], environment)).toEqual({
+        ...{exitCode: 0, text: 'ok', notes: []},
+      });
+      const printed = await projector(['config', 'print', '--redis-url-file', file], environment);
+      expect(printed.text).not.toContain('Zq7Secret');
+    } finally {
+      rmSync(folder, {recursive: true, force: true});
+    }
+  });
+
+  test('every setting has one, and no command has an option of the same name', async () => {
+    expect(SETTING_FLAGS.map(({setting}) => setting.env)).toEqual(names);
+    for (const path of [
+      ['run'],
+      ['verify'],
+      ['rebuild'],
+      ['status'],
+      ['connector', 'apply'],
+      ['offsets', 'reset'],
+    ]) {
+      const {text} = await projector([...path, '--help']);
+      const own = [...text.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag);
+      expect(own.length).toBeGreaterThan(0);
+      expect(SETTING_FLAGS.filter(({flag}) => own.includes(flag))).toEqual([]);
+    }
+  });
+
+  test('help shows those of basic settings, --help-all those of all', async () => {
+    const short = (await projector(['--help'])).text;
+    const long = (await projector(['--help-all'])).text;
+    const shown = (text: string): string[] =>
+      SETTING_FLAGS.filter(({flag}) => text.includes(`${flag} <`)).map(({setting}) => setting.env);
+    expect(shown(short)).toEqual(settings.filter(({basic}) => basic === true).map(({env}) => env));
+    expect(shown(long)).toEqual(names);
+  });
+});
+
+describe('config check', () => {
+  test('tells every fault at once, exit code 2, and no value', async () => {
+    const environment = {KAFKA_BROKERS: 'Zq7Secret', LOG_LEVEL: 'Zq7Secret'};
+    const {exitCode, text, notes} = await projector(['config', 'check'], environment);
+    expect([exitCode, notes]).toEqual([2, []]);
+    expect(text.split('\n').map((line) => line.split(' ', 1)[0])).toEqual([
+      'KAFKA_BROKERS',
+      'REDIS_URL',
+      'LOG_LEVEL',
+    ]);
+    expect(text).not.toContain('Zq7Secret');
+    const {text: json} = await projector(['config', 'check', '--json'], environment);
+    expect(JSON.parse(json)).toEqual({ok: false, faults: text.split('\n')});
+  });
+
+  test('ok', async () => {
+    const environment = {KAFKA_BROKERS: 'kafka:9092', REDIS_URL: 'redis://redis'};
+    expect(await projector(['config', 'check'], environment)).toEqual({exitCode: 0, text: 'ok', notes: []});
+  });
+});
+
+describe('the table of settings in other forms', () => {
+  test('.env.example is what `config example` prints', async () => {
+    const {exitCode, text} = await projector(['config', 'example']);
+    expect(exitCode).toBe(0);
+    expect(readFileSync('.env.example', 'utf8')).toBe(`${text}\n`);
+  });
+
+  test('JSON Schema, example, README and flags name the same settings', () => {
+    const {properties} = configSchema() as {properties: object};
+    expect(Object.keys(properties).filter((name) => !name.endsWith('_FILE'))).toEqual(names);
+    const inExample = configExample().flatMap((line) => /^(?:# )?([A-Z_]+)=/.exec(line)?.[1] ?? []);
+    expect([...inExample].sort()).toEqual([...names].sort());
+    const readme = readFileSync('README.md', 'utf8');
+    expect(names.filter((name) => !readme.includes(`\n| \`${name}\` |`))).toEqual([]);
+  });
+
+  test('an environment made of the example is valid', async () => {
+    const lines = configExample().filter((line) => /^[A-Z_]+=/.test(line));
+    const environment = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s, 2) as [string, string]));
+    expect(await projector(['config', 'check'], environment)).toEqual({exitCode: 0, text: 'ok', notes: []});
+  });
+
+  test('JSON Schema: what it says of each setting fits its default and its example', () => {
+    interface Form {
+      readonly type?: string;
+      readonly pattern?: string;
+      readonly enum?: readonly string[];
+      readonly description?: string;
+    }
+    const {properties} = configSchema() as {properties: Record<string, Form>};
+    const misfits = settings.filter(({env, default: value, example, desc, secret}) => {
+      const {type, pattern, enum: words, description} = properties[env] ?? {};
+      const fits = (text: string): boolean =>
+        (pattern === undefined || new RegExp(pattern).test(text)) && (words?.includes(text) ?? true);
+      const samples = [...(value === undefined ? [] : [value]), ...(secret === true ? [] : [example])];
+      return type !== 'string' || description !== desc || !samples.every(fits);
+    });
+    expect(misfits).toEqual([]);
+    expect(properties['LOG_LEVEL']?.enum).toContain('silent');
+    expect(properties['CHUNK_ORDERS_MAX']?.pattern).toBeDefined();
+  });
+});
