@@ -13,6 +13,7 @@ export type ErrorKind =
   | 'redis-clustered'
   | 'kafka-unreachable'
   | 'kafka-denied'
+  | 'tls-refused'
   | 'mysql-unreachable'
   | 'mysql-denied'
   | 'connect-unreachable'

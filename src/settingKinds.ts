@@ -1,4 +1,5 @@
 /** The kinds of values that settings have: how their texts are read, and what is said when they are wrong. */
+import {createPrivateKey, X509Certificate} from 'node:crypto';
 import {z} from 'zod';
 import type {ExtraColumn} from './decode/schema.js';
 import {FAILPOINT_ACTIONS, FAILPOINT_NAMES, parseFailpoint, type FailpointPlan} from './failpoints.js';
@@ -61,3 +62,27 @@ export const failpointPlan = z.string().transform((value, context): FailpointPla
   context.addIssue({code: 'custom', message: `name:action or name:action@time, of ${names}`});
   return z.NEVER;
 });
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+export const certificates = z.string().refine((value) => {
+  const found = value.match(CERTIFICATE) ?? [];
+  return found.length > 0 && found.every((pem) => succeeds(() => new X509Certificate(pem)));
+}, 'certificates in PEM form');
+export const privateKey = z
+  .string()
+  .refine(
+    (value) => succeeds(() => createPrivateKey(value)),
+    'a private key in PEM form, without a passphrase',
+  );
+export const hostName = z
+  .string()
+  .regex(/^(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'a host name, not an address');
+
+function succeeds(work: () => unknown): boolean {
+  try {
+    work();
+    return true;
+  } catch {
+    return false;
+  }
+}

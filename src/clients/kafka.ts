@@ -7,6 +7,7 @@ import {messageOf, ProjectorError} from '../errors.js';
 import type {LogRange} from '../eventLog.js';
 import {gzipCodec} from './kafkaGzip.js';
 import {kafkaSocket} from './kafkaSocket.js';
+import {tlsError, tlsOptions, type TlsMaterial} from './tls.js';
 
 // kafkajs is CommonJS, without named exports for ES modules.
 const {CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka: KafkaClient, logLevel} = kafkajs;
@@ -16,7 +17,8 @@ CompressionCodecs[CompressionTypes.GZIP] = () => gzipCodec;
 export interface KafkaSettings {
   readonly brokers: readonly string[];
   readonly clientId: string;
-  readonly ssl: boolean;
+  /** Null without TLS. */
+  readonly tls: TlsMaterial | null;
   readonly sasl: {
     readonly mechanism: SaslMechanism;
     readonly username: string;
@@ -37,7 +39,7 @@ export function createKafka(settings: KafkaSettings, log: KafkaLogSink, retry: K
   const config: KafkaConfig = {
     clientId: settings.clientId,
     brokers: [...settings.brokers],
-    ssl: settings.ssl,
+    ssl: settings.tls === null ? false : tlsOptions(settings.tls),
     socketFactory: kafkaSocket,
     connectionTimeout: settings.connectionTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
@@ -199,6 +201,8 @@ export function translateKafkaError(error: unknown, where: string): ProjectorErr
   const names = namesOf(error);
   const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
   const message = messageOf(error);
+  const refusal = tlsError(error, `Kafka for ${where}`);
+  if (refusal !== undefined) return refusal;
   if (has(/SASL|AUTHORIZATION|AUTHENTICATION/)) {
     return new ProjectorError('kafka-denied', `Kafka refuses ${where}: ${message}`, {cause: error});
   }

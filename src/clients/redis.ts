@@ -8,12 +8,15 @@ import {Redis, type ChainableCommander, type RedisOptions} from 'ioredis';
 import {assert} from '../assert.js';
 import {ProjectorError} from '../errors.js';
 import {translateRedisError} from './redisErrors.js';
+import {tlsOptions, type TlsMaterial} from './tls.js';
 
 export interface RedisSettings {
   /** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
   readonly url: string;
   /** A silent server is cut off after this time. */
   readonly timeoutMs: number;
+  /** For `rediss://`; without it, certificates of the public CAs are trusted. */
+  readonly tls?: TlsMaterial | undefined;
 }
 
 /** Keys that one SCAN looks at. */
@@ -46,6 +49,7 @@ export class RedisClient {
       retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 5), 1_000),
       // After a failover the old primary is a replica: leave it, and do not send the command again.
       reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
+      ...(settings.url.startsWith('rediss:') ? {tls: tlsOptions(settings.tls)} : {}),
     } satisfies RedisOptions;
     this.#redis = new Redis(settings.url, options);
     let isAstray = false;

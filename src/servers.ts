@@ -1,0 +1,94 @@
+/**
+ * What the clients of Kafka, Redis and MySQL are given, from the configuration; and settings of TLS and logins that do not
+ * fit together, so that nothing is less protected than it looks.
+ */
+import {createPrivateKey, X509Certificate} from 'node:crypto';
+import type {KafkaSettings} from './clients/kafka.js';
+import type {MysqlSettings} from './clients/mysql.js';
+import type {RedisSettings} from './clients/redis.js';
+import type {TlsMaterial} from './clients/tls.js';
+import type {Config, ConfigWith} from './config.js';
+
+export function kafkaSettings(config: ConfigWith<'brokers'>): KafkaSettings {
+  const {saslMechanism: mechanism, saslUsername: username, saslPassword: password} = config;
+  const hasSasl = mechanism !== undefined && username !== undefined && password !== undefined;
+  return {
+    brokers: config.brokers,
+    clientId: config.clientId,
+    tls: config.kafkaSsl ? kafkaTls(config) : null,
+    sasl: hasSasl ? {mechanism, username, password} : null,
+    connectionTimeoutMs: config.connectionTimeoutMs,
+    requestTimeoutMs: config.requestTimeoutMs,
+  };
+}
+
+/** `url`: of another database, or another Redis, than REDIS_URL. */
+export function redisSettings(config: ConfigWith<'redisUrl'>, url = config.redisUrl): RedisSettings {
+  return {url, timeoutMs: config.redisTimeoutMs, tls: redisTls(config)};
+}
+
+export function mysqlSettings(config: Config, url: string): MysqlSettings {
+  return {url, tls: mysqlTls(config)};
+}
+
+function kafkaTls({
+  kafkaCa: ca,
+  kafkaCert: cert,
+  kafkaKey: key,
+  kafkaServerName: serverName,
+}: Config): TlsMaterial {
+  return {ca, cert, key, serverName};
+}
+
+function redisTls({
+  redisCa: ca,
+  redisCert: cert,
+  redisKey: key,
+  redisServerName: serverName,
+}: Config): TlsMaterial {
+  return {ca, cert, key, serverName};
+}
+
+function mysqlTls({
+  mysqlCa: ca,
+  mysqlCert: cert,
+  mysqlKey: key,
+  mysqlServerName: serverName,
+}: Config): TlsMaterial {
+  return {ca, cert, key, serverName};
+}
+
+/** What each of them wants, in one sentence. */
+export function securityFaults(config: Config): string[] {
+  const faults = saslFaults(config);
+  const kafka = kafkaTls(config);
+  const redis = redisTls(config);
+  const servers: [string, TlsMaterial][] = [
+    ['KAFKA_SSL', kafka],
+    ['REDIS_TLS', redis],
+    ['MYSQL_SSL', mysqlTls(config)],
+  ];
+  for (const [name, material] of servers) faults.push(...pairFaults(name, material));
+  if (!config.kafkaSsl && isGiven(kafka)) faults.push('KAFKA_SSL_* are set without KAFKA_SSL=true');
+  if (config.redisUrl?.startsWith('redis:') === true && isGiven(redis)) {
+    faults.push('REDIS_TLS_* are set, but REDIS_URL begins with redis://: write rediss:// for TLS');
+  }
+  return faults;
+}
+
+function isGiven(material: TlsMaterial): boolean {
+  return Object.values(material).some((value) => value !== undefined);
+}
+
+function pairFaults(name: string, {cert, key}: TlsMaterial): string[] {
+  if (cert === undefined && key === undefined) return [];
+  if (cert === undefined || key === undefined) return [`${name}_CERT and ${name}_KEY must be set together`];
+  if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return [];
+  return [`${name}_KEY is not the key of ${name}_CERT (of its first certificate)`];
+}
+
+function saslFaults({saslMechanism, saslUsername, saslPassword}: Config): string[] {
+  const given = [saslMechanism, saslUsername, saslPassword].filter((value) => value !== undefined);
+  if (given.length === 0 || given.length === 3) return [];
+  return ['KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD must be set together'];
+}
