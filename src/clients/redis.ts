@@ -8,7 +8,7 @@ import {Redis, type ChainableCommander, type RedisOptions} from 'ioredis';
 import {assert} from '../assert.js';
 import {ProjectorError} from '../errors.js';
 import {translateRedisError} from './redisErrors.js';
-import {tlsOptions, type TlsMaterial} from './tls.js';
+import {cutOff, tlsOptions, type TlsMaterial} from './tls.js';
 
 export interface RedisSettings {
   /** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
@@ -33,6 +33,8 @@ export class RedisClient {
   readonly #redis: Redis;
   readonly #scripts = new Map<string, ScriptCall>();
   #lastConnectionError: Error | undefined;
+  /** TLS is up, and no answer came yet. */
+  #isUnanswered = false;
   /** How often a connection was made. */
   #connections = 0;
 
@@ -49,28 +51,35 @@ export class RedisClient {
       retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 5), 1_000),
       // After a failover the old primary is a replica: leave it, and do not send the command again.
       reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
-      ...(settings.url.startsWith('rediss:') ? {tls: tlsOptions(settings.tls)} : {}),
+      ...(this.#hasTls ? {tls: tlsOptions(settings.tls)} : {}),
     } satisfies RedisOptions;
     this.#redis = new Redis(settings.url, options);
     let isAstray = false;
     this.#redis.on('connect', () => {
       isAstray = false;
+      this.#isUnanswered = this.#hasTls;
       this.#connections++;
     });
     this.#redis.on('error', (error: Error) => {
-      this.#lastConnectionError = error;
+      this.#lastConnectionError = this.#isUnanswered ? cutOff(error) : error;
       isAstray = isRefusedSelect(error);
       // ioredis takes a refused SELECT for no reason to stop, and would write to database 0 from then on.
       if (isAstray) this.#redis.disconnect(true);
     });
+    this.#redis.on('close', () => (this.#isUnanswered = false));
     this.#redis.on('ready', () => {
-      if (!isAstray) this.#lastConnectionError = undefined;
+      // A server that wants a client certificate says so when TLS is up already; then it is its first answer that counts.
+      if (!isAstray && !this.#hasTls) this.#lastConnectionError = undefined;
     });
   }
 
   /** Address without user and password, for messages. */
   get address(): string {
     return redisAddress(this.#settings.url);
+  }
+
+  get #hasTls(): boolean {
+    return this.#settings.url.startsWith('rediss:');
   }
 
   /** Opens the connection; one try, then ioredis goes on trying in the background. Rejects with a ProjectorError. */
@@ -245,7 +254,10 @@ export class RedisClient {
 
   async #guarded<T>(command: () => Promise<T>): Promise<T> {
     try {
-      return await command();
+      const reply = await command();
+      if (this.#isUnanswered) this.#lastConnectionError = undefined;
+      this.#isUnanswered = false;
+      return reply;
     } catch (error) {
       throw translateRedisError(error, `Redis at ${this.address}`, this.#lastConnectionError);
     }

@@ -54,8 +54,23 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
     /HANDSHAKE_FAILURE|handshake failure|ALERT_PROTOCOL_VERSION|alert protocol version/,
     'it refuses the handshake',
   ],
+  [
+    /^TLS_CUT_OFF/,
+    'it ends the connection behind the handshake, as one does that wants a client certificate',
+  ],
   [/ERR_SSL_WRONG_VERSION_NUMBER|wrong version number/, 'what answers there does not speak TLS'],
 ];
+
+/**
+ * With TLS 1.3 a server sees our certificate, or the want of one, when the handshake is over for us. Its complaint is lost when
+ * it ends the connection while we write. `error`: that end, before anything was received.
+ */
+export function cutOff(error: Error): Error {
+  if (tlsReason(error) !== undefined) return error;
+  return Object.assign(new Error(`cut off behind the handshake: ${error.message}`, {cause: error}), {
+    code: 'TLS_CUT_OFF',
+  });
+}
 
 /** What TLS has against a server, or a server against us; undefined when the error is of another sort. */
 export function tlsReason(error: unknown): string | undefined {

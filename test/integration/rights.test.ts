@@ -4,7 +4,7 @@ import {RedisClient} from '../../src/clients/redis.js';
 import {reduce} from '../../src/reduce/reduce.js';
 import {line, order} from '../support/changes.js';
 import {RedisBench} from '../support/redisBench.js';
-import {rulesOfReadme} from '../support/redisRights.js';
+import {redisRules} from '../support/redisRights.js';
 
 const USER = 'order-projector-rights';
 const PASSWORD = 'secret';
@@ -25,7 +25,7 @@ async function clientWith(...rules: string[]): Promise<RedisClient> {
 }
 
 test('the rights of the README are enough for a worker and for reports', async () => {
-  const client = await clientWith(...rulesOfReadme(PASSWORD));
+  const client = await clientWith(...redisRules(PASSWORD));
   try {
     await client.connect();
     const model = bench.modelOn(client);
@@ -53,7 +53,7 @@ test.each([
   await bench.redis.flushdb();
   await bench.applyAll([[order('5'), line('5/71')]]);
   await bench.redis.call('ACL', 'LOG', 'RESET');
-  (await clientWith(...rulesOfReadme(PASSWORD))).close();
+  (await clientWith(...redisRules(PASSWORD))).close();
   const [lines, notes]: [string[], string[]] = [[], []];
   const output = {line: (text: string) => lines.push(text), note: (text: string) => notes.push(text)};
   const url = new URL(bench.url);
@@ -65,7 +65,7 @@ test.each([
 });
 
 test('a missing right to SCAN is told by the commands that need it; a worker does without', async () => {
-  const client = await clientWith(...rulesOfReadme(PASSWORD), '-scan');
+  const client = await clientWith(...redisRules(PASSWORD), '-scan');
   try {
     await client.connect();
     await bench.modelOn(client).requireRights();
@@ -93,7 +93,7 @@ test.each([
   'type',
   'exists',
 ])('a missing right to %s is found at start (I5)', async (command) => {
-  const client = await clientWith(...rulesOfReadme(PASSWORD), `-${command}`);
+  const client = await clientWith(...redisRules(PASSWORD), `-${command}`);
   try {
     await client.connect();
     const failure: unknown = await bench
@@ -108,7 +108,7 @@ test.each([
 });
 
 test('a key that the user may not touch is found at start', async () => {
-  const rules = rulesOfReadme(PASSWORD).filter((rule) => rule !== '~report:*');
+  const rules = redisRules(PASSWORD).filter((rule) => rule !== '~report:*');
   const client = await clientWith(...rules);
   try {
     await client.connect();
