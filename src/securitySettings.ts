@@ -4,7 +4,7 @@
  */
 import {SASL_MECHANISMS} from './clients/kafka.js';
 import type {Setting} from './settings.js';
-import {certificates, hostName, privateKey, text, yesNo} from './settingKinds.js';
+import {certificates, hostName, privateKey, text, url, yesNo} from './settingKinds.js';
 import {z} from 'zod';
 
 export const KAFKA_SECURITY = {
@@ -41,7 +41,7 @@ export const KAFKA_SECURITY = {
     env: 'KAFKA_SASL_MECHANISM',
     schema: z.enum(SASL_MECHANISMS, SASL_MECHANISMS.join(', ')),
     example: 'scram-sha-512',
-    desc: 'SASL; needs user and password.',
+    desc: 'SASL; needs user and password, or for `oauthbearer` the three settings of OAuth.',
   },
   saslUsername: {env: 'KAFKA_SASL_USERNAME', schema: text, example: 'projector', desc: 'User for SASL.'},
   saslPassword: {
@@ -51,6 +51,27 @@ export const KAFKA_SECURITY = {
     desc: 'Password for SASL.',
     secret: true,
   },
+  oauthTokenUrl: {
+    env: 'KAFKA_OAUTH_TOKEN_URL',
+    schema: url('http', 'https'),
+    example: 'https://login.example.com/oauth2/token',
+    desc: 'Token endpoint for `oauthbearer`, asked by the client credentials grant.',
+    secret: true,
+  },
+  oauthClientId: {
+    env: 'KAFKA_OAUTH_CLIENT_ID',
+    schema: text,
+    example: 'projector',
+    desc: 'Client id there.',
+  },
+  oauthClientSecret: {
+    env: 'KAFKA_OAUTH_CLIENT_SECRET',
+    schema: text,
+    example: '(a secret)',
+    desc: 'Client secret there.',
+    secret: true,
+  },
+  oauthScope: {env: 'KAFKA_OAUTH_SCOPE', schema: text, example: 'kafka', desc: 'Scope to ask for.'},
 } as const satisfies Record<string, Setting<unknown>>;
 
 export const REDIS_SECURITY = {

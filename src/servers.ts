@@ -3,20 +3,20 @@
  * fit together, so that nothing is less protected than it looks.
  */
 import {createPrivateKey, X509Certificate} from 'node:crypto';
-import type {KafkaSettings} from './clients/kafka.js';
+import type {KafkaSettings, SaslSettings} from './clients/kafka.js';
+import {TokenSource} from './clients/kafkaToken.js';
 import type {MysqlSettings} from './clients/mysql.js';
 import type {RedisSettings} from './clients/redis.js';
 import type {TlsMaterial} from './clients/tls.js';
 import type {Config, ConfigWith} from './config.js';
+import {systemClock} from './lifecycle.js';
 
 export function kafkaSettings(config: ConfigWith<'brokers'>): KafkaSettings {
-  const {saslMechanism: mechanism, saslUsername: username, saslPassword: password} = config;
-  const hasSasl = mechanism !== undefined && username !== undefined && password !== undefined;
   return {
     brokers: config.brokers,
     clientId: config.clientId,
     tls: config.kafkaSsl ? kafkaTls(config) : null,
-    sasl: hasSasl ? {mechanism, username, password} : null,
+    sasl: saslSettings(config),
     connectionTimeoutMs: config.connectionTimeoutMs,
     requestTimeoutMs: config.requestTimeoutMs,
   };
@@ -87,8 +87,41 @@ function pairFaults(name: string, {cert, key}: TlsMaterial): string[] {
   return [`${name}_KEY is not the key of ${name}_CERT (of its first certificate)`];
 }
 
-function saslFaults({saslMechanism, saslUsername, saslPassword}: Config): string[] {
-  const given = [saslMechanism, saslUsername, saslPassword].filter((value) => value !== undefined);
-  if (given.length === 0 || given.length === 3) return [];
-  return ['KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD must be set together'];
+function saslSettings(config: Config): SaslSettings | null {
+  const {saslMechanism: mechanism, saslUsername: username, saslPassword: password} = config;
+  if (mechanism === 'oauthbearer') {
+    const {
+      oauthTokenUrl: url,
+      oauthClientId: clientId,
+      oauthClientSecret: clientSecret,
+      oauthScope: scope,
+    } = config;
+    if (url === undefined || clientId === undefined || clientSecret === undefined) return null;
+    const source = new TokenSource({url, clientId, clientSecret, scope}, () => systemClock.nowMs());
+    return {mechanism, token: async () => await source.token()};
+  }
+  if (mechanism === undefined || username === undefined || password === undefined) return null;
+  return {mechanism, username, password};
+}
+
+function saslFaults(config: Config): string[] {
+  const {saslMechanism, saslUsername, saslPassword} = config;
+  const {oauthTokenUrl, oauthClientId, oauthClientSecret, oauthScope} = config;
+  const login = [saslUsername, saslPassword];
+  const oauth = [oauthTokenUrl, oauthClientId, oauthClientSecret];
+  const isIn = (value: unknown): boolean => value !== undefined;
+  if (saslMechanism === 'oauthbearer') {
+    if (oauth.every(isIn) && !login.some(isIn)) return [];
+    return [
+      'KAFKA_SASL_MECHANISM=oauthbearer needs KAFKA_OAUTH_TOKEN_URL, KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_CLIENT_SECRET, and neither user nor password',
+    ];
+  }
+  const faults: string[] = [];
+  if ([...oauth, oauthScope].some(isIn))
+    faults.push('KAFKA_OAUTH_* are set without KAFKA_SASL_MECHANISM=oauthbearer');
+  const given = [saslMechanism, ...login].filter(isIn).length;
+  if (given !== 0 && given !== 3) {
+    faults.push('KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD must be set together');
+  }
+  return faults;
 }

@@ -19,17 +19,21 @@ export interface KafkaSettings {
   readonly clientId: string;
   /** Null without TLS. */
   readonly tls: TlsMaterial | null;
-  readonly sasl: {
-    readonly mechanism: SaslMechanism;
-    readonly username: string;
-    readonly password: string;
-  } | null;
+  readonly sasl: SaslSettings | null;
   readonly connectionTimeoutMs: number;
   readonly requestTimeoutMs: number;
 }
 
-export const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+export const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] as const;
 export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
+
+export type SaslSettings =
+  | {
+      readonly mechanism: Exclude<SaslMechanism, 'oauthbearer'>;
+      readonly username: string;
+      readonly password: string;
+    }
+  | {readonly mechanism: 'oauthbearer'; readonly token: () => Promise<string>};
 
 /** What kafkajs says, for whoever wants to know; it is verbose and not written for operators. */
 export type KafkaLogSink = (entry: {level: 'error' | 'warn' | 'info' | 'debug'; message: string}) => void;
@@ -48,10 +52,16 @@ export function createKafka(settings: KafkaSettings, log: KafkaLogSink, retry: K
       () =>
       ({level, log: {message, ...rest}}: LogEntry) =>
         log({level: LEVEL[level] ?? 'debug', message: withError(message, rest['error'])}),
-    ...(settings.sasl === null ? {} : {sasl: settings.sasl as SASLOptions}),
+    ...(settings.sasl === null ? {} : {sasl: saslOptions(settings.sasl)}),
     ...(retry === undefined ? {} : {retry}),
   };
   return new KafkaClient(config);
+}
+
+function saslOptions(sasl: SaslSettings): SASLOptions {
+  if (sasl.mechanism !== 'oauthbearer') return sasl;
+  const {mechanism, token} = sasl;
+  return {mechanism, oauthBearerProvider: async () => ({value: await token()})};
 }
 
 const LEVEL: Partial<Record<number, 'error' | 'warn' | 'info'>> = {
@@ -192,12 +202,15 @@ const PASSING =
 
 /** Whether a client that gave up on this error should be followed by a new one. */
 export function isPassing(error: unknown): boolean {
+  const own = ownOf(error);
+  if (own !== undefined) return own.kind === 'kafka-unreachable';
   return namesOf(error).some((name) => PASSING.test(name));
 }
 
 /** A kafkajs error as one of ours. `where` names topic and brokers. */
 export function translateKafkaError(error: unknown, where: string): ProjectorError {
-  if (error instanceof ProjectorError) return error;
+  const own = ownOf(error);
+  if (own !== undefined) return own;
   const names = namesOf(error);
   const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
   const message = messageOf(error);
@@ -234,6 +247,16 @@ export function crashOf(error: unknown, where: string): ProjectorError {
       cause: error,
     },
   );
+}
+
+/** What our own code threw inside of kafkajs, which wraps it. */
+function ownOf(error: unknown): ProjectorError | undefined {
+  let link = error;
+  for (let depth = 0; link instanceof Error && depth < 10; depth++) {
+    if (link instanceof ProjectorError) return link;
+    link = link.cause;
+  }
+  return undefined;
 }
 
 /** Name and protocol type of an error and of its causes. */

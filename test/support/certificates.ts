@@ -20,7 +20,8 @@ export interface CertificateOptions {
   readonly isExpired?: boolean;
 }
 
-const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+/** RSA: old builds of MySQL know no curves. */
+const NEW_KEY = ['-newkey', 'rsa:2048', '-nodes'];
 
 export class TestCa implements Disposable {
   readonly folder: string;
