@@ -4,7 +4,7 @@
  */
 import {SASL_MECHANISMS} from './clients/kafka.js';
 import type {Setting} from './settings.js';
-import {certificates, hostName, privateKey, text, url, yesNo} from './settingKinds.js';
+import {brokers, certificates, hostName, privateKey, text, url, yesNo} from './settingKinds.js';
 import {z} from 'zod';
 
 export const KAFKA_SECURITY = {
@@ -75,6 +75,25 @@ export const KAFKA_SECURITY = {
 } as const satisfies Record<string, Setting<unknown>>;
 
 export const REDIS_SECURITY = {
+  redisSentinels: {
+    env: 'REDIS_SENTINELS',
+    schema: brokers,
+    example: 'sentinel-1:26379,sentinel-2:26379,sentinel-3:26379',
+    desc: 'Sentinels to ask for the master; the host in REDIS_URL is then the name that they know it by, without a port.',
+  },
+  sentinelUsername: {
+    env: 'REDIS_SENTINEL_USERNAME',
+    schema: text,
+    example: 'projector',
+    desc: 'User for the Sentinels, where they ask for one.',
+  },
+  sentinelPassword: {
+    env: 'REDIS_SENTINEL_PASSWORD',
+    schema: text,
+    example: '(a secret)',
+    desc: 'Password for the Sentinels, where they ask for one.',
+    secret: true,
+  },
   redisCa: {
     env: 'REDIS_TLS_CA',
     schema: certificates,

@@ -24,7 +24,12 @@ export function kafkaSettings(config: ConfigWith<'brokers'>): KafkaSettings {
 
 /** `url`: of another database, or another Redis, than REDIS_URL. */
 export function redisSettings(config: ConfigWith<'redisUrl'>, url = config.redisUrl): RedisSettings {
-  return {url, timeoutMs: config.redisTimeoutMs, tls: redisTls(config)};
+  const {redisTimeoutMs: timeoutMs, sentinelUsername: username, sentinelPassword: password} = config;
+  // Another database is at the same master; another Redis (--target) is not.
+  const isSame = new URL(url).host === new URL(config.redisUrl).host;
+  const places = isSame ? config.redisSentinels : undefined;
+  const sentinels = places === undefined ? {} : {sentinels: {places, username, password}};
+  return {url, timeoutMs, tls: redisTls(config), ...sentinels};
 }
 
 export function mysqlSettings(config: Config, url: string): MysqlSettings {
@@ -73,7 +78,21 @@ export function securityFaults(config: Config): string[] {
   if (config.redisUrl?.startsWith('redis:') === true && isGiven(redis)) {
     faults.push('REDIS_TLS_* are set, but REDIS_URL begins with redis://: write rediss:// for TLS');
   }
+  faults.push(...sentinelFaults(config));
   return faults;
+}
+
+function sentinelFaults({redisUrl, redisSentinels, sentinelUsername, sentinelPassword}: Config): string[] {
+  const hasLogin = sentinelUsername !== undefined || sentinelPassword !== undefined;
+  if (redisSentinels === undefined) {
+    return hasLogin
+      ? ['REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD are set without REDIS_SENTINELS']
+      : [];
+  }
+  if (redisUrl === undefined || new URL(redisUrl).port === '') return [];
+  return [
+    'REDIS_URL has a port, but with REDIS_SENTINELS its host is the name of the master: redis://user:password@mymaster/0',
+  ];
 }
 
 function isGiven(material: TlsMaterial): boolean {

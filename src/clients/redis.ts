@@ -17,6 +17,15 @@ export interface RedisSettings {
   readonly timeoutMs: number;
   /** For `rediss://`; without it, certificates of the public CAs are trusted. */
   readonly tls?: TlsMaterial | undefined;
+  /** Who is asked for the master; the host of the URL is its name there. */
+  readonly sentinels?: SentinelSettings;
+}
+
+export interface SentinelSettings {
+  /** `host:port`. */
+  readonly places: readonly string[];
+  readonly username: string | undefined;
+  readonly password: string | undefined;
 }
 
 /** Keys that one SCAN looks at. */
@@ -52,6 +61,7 @@ export class RedisClient {
       // After a failover the old primary is a replica: leave it, and do not send the command again.
       reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
       ...(this.#hasTls ? {tls: tlsOptions(settings.tls)} : {}),
+      ...sentinelOptions(settings),
     } satisfies RedisOptions;
     this.#redis = new Redis(settings.url, options);
     let isAstray = false;
@@ -68,6 +78,7 @@ export class RedisClient {
     });
     this.#redis.on('close', () => (this.#isUnanswered = false));
     this.#redis.on('ready', () => {
+      if (settings.sentinels !== undefined) void this.#requireMaster();
       // A server that wants a client certificate says so when TLS is up already; then it is its first answer that counts.
       if (!isAstray && !this.#hasTls) this.#lastConnectionError = undefined;
     });
@@ -76,6 +87,14 @@ export class RedisClient {
   /** Address without user and password, for messages. */
   get address(): string {
     return redisAddress(this.#settings.url);
+  }
+
+  /** A Sentinel may name a server that was master a moment ago. What is asked meanwhile is refused by it, or by positions. */
+  async #requireMaster(): Promise<void> {
+    const info = await this.#redis.info('replication').catch(() => 'role:master');
+    if (/^role:master/m.test(info)) return;
+    this.#lastConnectionError = new Error('the Sentinels name a server that is no master');
+    this.#redis.disconnect(true);
   }
 
   get #hasTls(): boolean {
@@ -262,6 +281,27 @@ export class RedisClient {
       throw translateRedisError(error, `Redis at ${this.address}`, this.#lastConnectionError);
     }
   }
+}
+
+/** With the trouble of ours: one try for each connection, so that somebody hears of it. */
+function sentinelOptions({url, tls, sentinels}: RedisSettings) {
+  if (sentinels === undefined) return {};
+  const {places, username, password} = sentinels;
+  const hasTls = url.startsWith('rediss:');
+  return {
+    sentinels: places.map((place) => {
+      const [host = '', port] = place.split(':');
+      return {host, port: Number(port)};
+    }),
+    name: decodeURIComponent(new URL(url).hostname),
+    role: 'master' as const,
+    sentinelRetryStrategy: () => null,
+    // They tell of a failover; a master that is cut off would be written to for longer otherwise.
+    failoverDetector: true,
+    ...(username === undefined ? {} : {sentinelUsername: username}),
+    ...(password === undefined ? {} : {sentinelPassword: password}),
+    ...(hasTls ? {enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(tls)} : {}),
+  };
 }
 
 /** The number of the logical database that a URL names. */

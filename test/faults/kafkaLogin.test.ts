@@ -40,7 +40,8 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
     });
     await new Promise<void>((resolve) => tokens.listen(0, '127.0.0.1', resolve));
     await bench.write(40);
-  });
+    // Every rule of the file is a JVM.
+  }, 500_000);
   afterEach(async () => {
     for (const worker of bench.workers.splice(0)) await worker.end('SIGKILL');
   });

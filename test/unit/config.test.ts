@@ -48,7 +48,7 @@ test.each(settings.filter(([, {default: value}]) => value !== undefined))(
   },
 );
 
-test.each(settings.filter(([name, {inFile}]) => !/^(?:sasl|oauth)/.test(name) && inFile !== true))(
+test.each(settings.filter(([name, {inFile}]) => !/^(?:sasl|oauth|sentinel)/.test(name) && inFile !== true))(
   '%s: the example is valid',
   (_name, {env, example}) => {
     expect(faults({KAFKA_SSL: 'true', [env]: example})).toEqual([]);
