@@ -115,7 +115,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Let the producer write gzip or no compression (producer.override.compression.type in the connector).',
+      'Install the package that is named above beside the worker, or let the producer write gzip or no compression (producer.override.compression.type in the connector).',
   },
   'record-undecodable': {
     next: 'quarantine',

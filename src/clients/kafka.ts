@@ -5,6 +5,7 @@
 import kafkajs, {type Admin, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions} from 'kafkajs';
 import {messageOf, ProjectorError} from '../errors.js';
 import type {LogRange} from '../eventLog.js';
+import {registerCodecs} from './kafkaCodecs.js';
 import {gzipCodec} from './kafkaGzip.js';
 import {kafkaSocket} from './kafkaSocket.js';
 import {tlsError, tlsOptions, type TlsMaterial} from './tls.js';
@@ -13,6 +14,7 @@ import {tlsError, tlsOptions, type TlsMaterial} from './tls.js';
 const {CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka: KafkaClient, logLevel} = kafkajs;
 
 CompressionCodecs[CompressionTypes.GZIP] = () => gzipCodec;
+registerCodecs();
 
 export interface KafkaSettings {
   readonly brokers: readonly string[];
@@ -180,7 +182,8 @@ export class KafkaTopic {
     } catch (error) {
       // A new client next time: this one may keep the address of a leader that has moved for minutes.
       await this.close();
-      throw translateKafkaError(error, `${this.name} on ${this.#settings.brokers.join(',')}`);
+      const failure = translateKafkaError(error, `${this.name} on ${this.#settings.brokers.join(',')}`);
+      throw this.#settings.sasl?.mechanism === 'oauthbearer' ? withTokenHint(failure) : failure;
     }
   }
 
@@ -194,6 +197,14 @@ export class KafkaTopic {
     await admin.connect();
     return admin;
   }
+}
+
+/** A broker answers a token that it does not take in words which kafkajs does not read, and ends the connection. */
+function withTokenHint(failure: ProjectorError): ProjectorError {
+  if (failure.kind !== 'kafka-unreachable' || /ECONNREFUSED|token endpoint/.test(failure.detail))
+    return failure;
+  const detail = `${failure.detail} (so ends a broker, too, that does not take our token: its audience, issuer or time)`;
+  return new ProjectorError(failure.kind, detail, {cause: failure});
 }
 
 /** Servers that are away or move, and a membership that was lost: a new client may get over it. */
@@ -225,7 +236,7 @@ export function translateKafkaError(error: unknown, where: string): ProjectorErr
   if (has(/KafkaJSNotImplemented/)) {
     return new ProjectorError(
       'codec-missing',
-      `a record batch of ${where} is compressed with a codec that is not built in`,
+      `a record batch of ${where} is compressed with ${codecReason(error)}`,
       {
         cause: error,
       },
@@ -247,6 +258,18 @@ export function crashOf(error: unknown, where: string): ProjectorError {
       cause: error,
     },
   );
+}
+
+/** kafkajs wraps what a codec threw; the innermost message names the package. */
+function codecReason(error: unknown): string {
+  let reason = 'a codec that is not built in';
+  let link = error;
+  for (let depth = 0; link instanceof Error && depth < 10; depth++) {
+    const named = /\w+, which needs the package .*/.exec(link.message)?.[0];
+    if (named !== undefined) reason = named;
+    link = link.cause;
+  }
+  return reason;
 }
 
 /** What our own code threw inside of kafkajs, which wraps it. */

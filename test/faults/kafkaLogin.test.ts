@@ -121,9 +121,14 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
     const progress = await bench.progress();
     const worker = bench.start({START_TIMEOUT_MS: '1500', ...variables()});
     const {code, line} = await halted(worker);
-    // Kafka does not tell a topic that one may not see from one that is not there.
-    const kind = name === 'a user without rights' ? 'topic-missing' : 'kafka-denied';
-    expect({code, kind: line['kind']}).toEqual({code: kind === 'topic-missing' ? 4 : 5, kind});
+    const expected: Readonly<Record<string, readonly [number, string, RegExp]>> = {
+      // Kafka does not tell a topic that one may not see from one that is not there.
+      'a user without rights': [4, 'topic-missing', /there is no topic/],
+      'a token for somebody else': [4, 'kafka-unreachable', /does not take our token/],
+    };
+    const [exitCode, kind, words] = expected[name] ?? [5, 'kafka-denied', /refuses/];
+    expect(line).toMatchObject({kind, exitCode, msg: expect.stringMatching(words) as string});
+    expect(code).toBe(exitCode);
     expect(worker.output).not.toContain(SECRET);
     expect(await bench.progress()).toBe(progress);
   });

@@ -42,7 +42,9 @@ export class Sentinels implements AsyncDisposable {
       writeFileSync(file, `${lines.join('\n')}\n`);
       const {redisServer: program, redisLibraryPath} = install;
       const env = redisLibraryPath === '' ? {} : {env: {LD_LIBRARY_PATH: redisLibraryPath}};
-      const probe = async (): Promise<void> => void (await ask(port, async (redis) => await redis.ping()));
+      const probe = async (): Promise<void> => {
+        await ask(port, async (redis) => await redis.ping());
+      };
       const recipe = {prepare: [], command: {program, args: [file, '--sentinel'], ...env}, probe};
       return new ServerProcess({name: 'redis', port, ...recipe}, join(folder, 'log'), prefix);
     });
