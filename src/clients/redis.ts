@@ -28,6 +28,8 @@ export interface SentinelSettings {
   readonly password: string | undefined;
 }
 
+/** Before Sentinels are asked again, when none of them has answered. */
+const SENTINEL_PAUSE_MS = 500;
 /** Keys that one SCAN looks at. */
 const KEYS_PAGE = 1_000;
 
@@ -44,6 +46,7 @@ export class RedisClient {
   #lastConnectionError: Error | undefined;
   /** TLS is up, and no answer came yet. */
   #isUnanswered = false;
+  #isClosed = false;
   /** How often a connection was made. */
   #connections = 0;
 
@@ -76,6 +79,7 @@ export class RedisClient {
       // ioredis takes a refused SELECT for no reason to stop, and would write to database 0 from then on.
       if (isAstray) this.#redis.disconnect(true);
     });
+    this.#redis.on('end', () => this.#beginAnew());
     this.#redis.on('close', () => (this.#isUnanswered = false));
     this.#redis.on('ready', () => {
       if (settings.sentinels !== undefined) void this.#requireMaster();
@@ -87,6 +91,14 @@ export class RedisClient {
   /** Address without user and password, for messages. */
   get address(): string {
     return redisAddress(this.#settings.url);
+  }
+
+  /** By Sentinels ioredis gives up for good when none of them answers, or a failover comes while it asks them. */
+  #beginAnew(): void {
+    if (this.#isClosed || this.#settings.sentinels === undefined) return;
+    setTimeout(() => {
+      if (!this.#isClosed && this.#redis.status === 'end') this.#redis.connect().catch(() => undefined);
+    }, SENTINEL_PAUSE_MS);
   }
 
   /** A Sentinel may name a server that was master a moment ago. What is asked meanwhile is refused by it, or by positions. */
@@ -217,6 +229,7 @@ export class RedisClient {
 
   /** Closes the connection at once; whatever is in flight rejects. */
   close(): void {
+    this.#isClosed = true;
     this.#redis.disconnect();
   }
 
