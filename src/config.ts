@@ -4,11 +4,13 @@
  * may hold a secret.
  */
 import {readFileSync} from 'node:fs';
-import type {KafkaSettings} from './clients/kafka.js';
 import type {SourceSchema} from './decode/schema.js';
 import {messageOf, ProjectorError} from './errors.js';
+import {securityFaults} from './servers.js';
 import type {Kind} from './settingKinds.js';
 import {SETTINGS, type Setting} from './settings.js';
+
+export {kafkaSettings, mysqlSettings, redisSettings} from './servers.js';
 
 export type SettingName = keyof typeof SETTINGS;
 type Value<N extends SettingName> = (typeof SETTINGS)[N]['schema'] extends Kind<infer T> ? T : never;
@@ -48,7 +50,7 @@ function read(
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(SETTINGS) as SettingName[]) {
     const setting: Setting<unknown> = SETTINGS[name];
-    const given = readVariable(environment, setting.env, faults);
+    const {given, place} = readVariable(environment, setting.env, faults);
     const source = given ?? setting.default;
     if (source === undefined) {
       if (required.includes(name))
@@ -59,26 +61,34 @@ function read(
     if (parsed.success) values[name] = parsed.data;
     else
       faults.push(
-        `${setting.env} must be ${parsed.error.issues[0]?.message ?? 'valid'}, for example ${setting.env}=${setting.example}`,
+        `${place} must be ${parsed.error.issues[0]?.message ?? 'valid'}, for example ${setting.env}${setting.inFile === true ? '_FILE' : ''}=${setting.example}`,
       );
   }
-  if (faults.length === 0) faults.push(...crossFaults(values as unknown as Config));
+  const config = values as unknown as Config;
+  if (faults.length === 0) faults.push(...crossFaults(config), ...securityFaults(config));
   return {values, faults};
 }
 
-function readVariable(environment: Environment, name: string, faults: string[]): string | undefined {
+interface Variable {
+  readonly given: string | undefined;
+  /** Where it was given: its name, or that of its file. */
+  readonly place: string;
+}
+
+function readVariable(environment: Environment, name: string, faults: string[]): Variable {
   const value = environment[name];
   const file = environment[`${name}_FILE`];
-  if (file === undefined || file === '') return value === '' ? undefined : value;
+  if (file === undefined || file === '') return {given: value === '' ? undefined : value, place: name};
+  const place = `${name}_FILE (${file})`;
   if (value !== undefined && value !== '') {
     faults.push(`${name} and ${name}_FILE are both set; keep one`);
-    return undefined;
+    return {given: undefined, place};
   }
   try {
-    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    return {given: readFileSync(file, 'utf8').replace(/\r?\n$/, ''), place};
   } catch (error) {
     faults.push(`${name}_FILE cannot be read: ${messageOf(error)}`);
-    return undefined;
+    return {given: undefined, place};
   }
 }
 
@@ -89,29 +99,10 @@ function crossFaults(config: Config): string[] {
       'KAFKA_HEARTBEAT_INTERVAL_MS must be at most a third of KAFKA_SESSION_TIMEOUT_MS, or one lost heartbeat costs a rebalance',
     );
   }
-  const sasl = [config.saslMechanism, config.saslUsername, config.saslPassword].filter(
-    (value) => value !== undefined,
-  );
-  if (sasl.length !== 0 && sasl.length !== 3) {
-    faults.push('KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD must be set together');
-  }
   if (config.maxWaitMs >= config.requestTimeoutMs) {
     faults.push('KAFKA_MAX_WAIT_MS must be below KAFKA_REQUEST_TIMEOUT_MS');
   }
   return faults;
-}
-
-export function kafkaSettings(config: ConfigWith<'brokers'>): KafkaSettings {
-  const {saslMechanism: mechanism, saslUsername: username, saslPassword: password} = config;
-  const hasSasl = mechanism !== undefined && username !== undefined && password !== undefined;
-  return {
-    brokers: config.brokers,
-    clientId: config.clientId,
-    ssl: config.kafkaSsl,
-    sasl: hasSasl ? {mechanism, username, password} : null,
-    connectionTimeoutMs: config.connectionTimeoutMs,
-    requestTimeoutMs: config.requestTimeoutMs,
-  };
 }
 
 export function sourceSchema(config: Config): SourceSchema {

@@ -79,6 +79,12 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     exitCode: EXIT.halted,
     advice: 'Check KAFKA_SASL_*, KAFKA_SSL and the ACLs of topic and group, then start the worker again.',
   },
+  'tls-refused': {
+    next: 'wait',
+    exitCode: EXIT.unreachable,
+    advice:
+      'Mend the certificate, or correct the CA, the name and the client certificate (KAFKA_SSL_*, REDIS_TLS_*, MYSQL_SSL_*; docs/security.md); a running worker resumes by itself when the server changes.',
+  },
   'mysql-unreachable': {
     next: 'wait',
     exitCode: EXIT.unreachable,
@@ -119,7 +125,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Let the producer write gzip or no compression (producer.override.compression.type in the connector).',
+      'Install the package that is named above beside the worker, or let the producer write gzip or no compression (producer.override.compression.type in the connector).',
   },
   'record-undecodable': {
     next: 'quarantine',

@@ -15,6 +15,7 @@ export type ErrorKind =
   | 'redis-clustered'
   | 'kafka-unreachable'
   | 'kafka-denied'
+  | 'tls-refused'
   | 'mysql-unreachable'
   | 'mysql-denied'
   | 'connect-unreachable'

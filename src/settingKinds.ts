@@ -2,6 +2,7 @@
  * The kinds of values that settings have: how their texts are read, and what is said when they are wrong. zod is loaded with the
  * first value that is read: a tenth of a second that `projector --help` does without.
  */
+import {createPrivateKey, X509Certificate} from 'node:crypto';
 import {createRequire} from 'node:module';
 import type * as zod from 'zod';
 import type {ExtraColumn} from './decode/schema.js';
@@ -35,7 +36,7 @@ export function kind<T>(make: (z: Z) => zod.ZodType<T>): Kind<T> {
   };
 }
 
-export const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+export const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512', 'oauthbearer'] as const;
 
 /** Fields that every order hash has; an extra column of that name would overwrite or delete one. */
 const ORDER_FIELDS = ['id', 'user_id', 'total_amount', 'items_count', 'items'];
@@ -130,3 +131,36 @@ export const failpointPlan = kind((z) =>
     return z.NEVER;
   }),
 );
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+
+export const certificates = kind((z) =>
+  z.string().refine((value) => {
+    const found = value.match(CERTIFICATE) ?? [];
+    return found.length > 0 && found.every((pem) => succeeds(() => new X509Certificate(pem)));
+  }, 'certificates in PEM form'),
+);
+
+export const privateKey = kind((z) =>
+  z
+    .string()
+    .refine(
+      (value) => succeeds(() => createPrivateKey(value)),
+      'a private key in PEM form, without a passphrase',
+    ),
+);
+
+export const hostName = kind((z) =>
+  z
+    .string()
+    .regex(/^(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'a host name, not an address'),
+);
+
+function succeeds(work: () => unknown): boolean {
+  try {
+    work();
+    return true;
+  } catch {
+    return false;
+  }
+}

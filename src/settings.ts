@@ -2,6 +2,7 @@
  * Every setting, as data: its variable, kind, default, bounds, and the reason for them. The table is the manual:
  * `projector config` and the README print it, and config.ts reads the environment by it.
  */
+import {KAFKA_SECURITY, MYSQL_SECURITY, REDIS_SECURITY} from './securitySettings.js';
 import {
   brokers,
   columnName,
@@ -10,7 +11,6 @@ import {
   keyPrefix,
   oneOf,
   portOrOff,
-  SASL_MECHANISMS,
   text,
   url,
   whole,
@@ -26,6 +26,8 @@ export interface Setting<T> {
   readonly example: string;
   readonly desc: string;
   readonly secret?: boolean;
+  /** A text that one keeps in a file: `NAME_FILE` is the usual way, and the example a path. */
+  readonly inFile?: boolean;
   /** On the first page of the manual. */
   readonly basic?: boolean;
 }
@@ -137,21 +139,7 @@ export const SETTINGS = {
     example: 'order-projector-1',
     desc: 'Name of this client in the logs of the broker.',
   },
-  kafkaSsl: {env: 'KAFKA_SSL', schema: yesNo, default: 'false', example: 'true', desc: 'TLS to the brokers.'},
-  saslMechanism: {
-    env: 'KAFKA_SASL_MECHANISM',
-    schema: oneOf(SASL_MECHANISMS, SASL_MECHANISMS.join(', ')),
-    example: 'scram-sha-512',
-    desc: 'SASL; needs user and password.',
-  },
-  saslUsername: {env: 'KAFKA_SASL_USERNAME', schema: text, example: 'projector', desc: 'User for SASL.'},
-  saslPassword: {
-    env: 'KAFKA_SASL_PASSWORD',
-    schema: text,
-    example: '(a secret)',
-    desc: 'Password for SASL.',
-    secret: true,
-  },
+  ...KAFKA_SECURITY,
   sessionTimeoutMs: {
     env: 'KAFKA_SESSION_TIMEOUT_MS',
     schema: whole(1_000, 300_000),
@@ -229,6 +217,8 @@ export const SETTINGS = {
     example: '5000',
     desc: 'A silent Redis is cut off after this time; well above the longest script.',
   },
+  ...REDIS_SECURITY,
+  ...MYSQL_SECURITY,
   spareDatabase: {
     env: 'REDIS_SPARE_DATABASE',
     schema: whole(0, 9_999),

@@ -4,7 +4,7 @@
  */
 import {KafkaTopic} from '../clients/kafka.js';
 import {databaseOf, RedisClient, withDatabase} from '../clients/redis.js';
-import {kafkaSettings, type ConfigWith} from '../config.js';
+import {kafkaSettings, redisSettings, type ConfigWith} from '../config.js';
 import {EXIT} from '../errorPolicy.js';
 import {ProjectorError} from '../errors.js';
 import {keysWithPrefix} from '../keys.js';
@@ -29,9 +29,9 @@ export async function assist(
   {setAside}: {readonly setAside: boolean},
   {config, output}: AssistContext,
 ): Promise<number> {
-  const {redisUrl, spareDatabase, redisTimeoutMs: timeoutMs} = config;
-  const live = new RedisClient({url: redisUrl, timeoutMs});
-  const spare = new RedisClient({url: withDatabase(redisUrl, spareDatabase), timeoutMs});
+  const {redisUrl, spareDatabase} = config;
+  const live = new RedisClient(redisSettings(config));
+  const spare = new RedisClient(redisSettings(config, withDatabase(redisUrl, spareDatabase)));
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
   try {
     const partitions = await reachTopic(config, topic);

@@ -1,7 +1,7 @@
 /** What reading commands ask: opened for one piece of work, closed behind it. One try, no waiting. */
 import {KafkaTopic} from '../clients/kafka.js';
 import {RedisClient} from '../clients/redis.js';
-import {kafkaSettings, type ConfigWith} from '../config.js';
+import {kafkaSettings, redisSettings, type ConfigWith} from '../config.js';
 import {ProjectorError} from '../errors.js';
 import {StoredPositions} from '../storedPositions.js';
 
@@ -9,7 +9,7 @@ export async function withRedis<T>(
   config: ConfigWith<'redisUrl'>,
   work: (redis: RedisClient) => Promise<T>,
 ): Promise<T> {
-  const redis = new RedisClient({url: config.redisUrl, timeoutMs: config.redisTimeoutMs});
+  const redis = new RedisClient(redisSettings(config));
   try {
     await redis.connect();
     return await work(redis);

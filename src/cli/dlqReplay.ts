@@ -4,7 +4,7 @@ import {KafkaTopic} from '../clients/kafka.js';
 import {KafkaLog} from '../clients/kafkaLog.js';
 import {MysqlClient} from '../clients/mysql.js';
 import {RedisClient} from '../clients/redis.js';
-import {kafkaSettings, sourceSchema, type ConfigWith} from '../config.js';
+import {kafkaSettings, mysqlSettings, redisSettings, sourceSchema, type ConfigWith} from '../config.js';
 import {Decoder} from '../decode/decode.js';
 import {EXIT} from '../errorPolicy.js';
 import {ProjectorError} from '../errors.js';
@@ -33,9 +33,10 @@ const IDLE_TIMEOUT_MS = 30_000;
 
 export async function dlqReplay(options: ReplayOptions, context: ReplayContext): Promise<number> {
   const {config, output} = context;
-  const redis = new RedisClient({url: config.redisUrl, timeoutMs: config.redisTimeoutMs});
+  const redis = new RedisClient(redisSettings(config));
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
-  const mysql = config.mysqlUrl === undefined ? undefined : new MysqlClient({url: config.mysqlUrl});
+  const {mysqlUrl} = config;
+  const mysql = mysqlUrl === undefined ? undefined : new MysqlClient(mysqlSettings(config, mysqlUrl));
   try {
     await redis.connect();
     const entries = new QuarantineEntries(redis, config.keyPrefix);

@@ -1,7 +1,7 @@
 /** `projector offsets reset`: workers replay the log from an earlier place, over living data. */
 import {KafkaTopic} from '../clients/kafka.js';
 import {RedisClient} from '../clients/redis.js';
-import {kafkaSettings, type ConfigWith} from '../config.js';
+import {kafkaSettings, redisSettings, type ConfigWith} from '../config.js';
 import {EXIT} from '../errorPolicy.js';
 import {ProjectorError} from '../errors.js';
 import {planRewind, rewind, type Rewound} from '../rebuild/rewind.js';
@@ -32,7 +32,7 @@ export async function offsetsReset(
   {config, output}: ResetContext,
   terminal: Terminal = standardTerminal,
 ): Promise<number> {
-  const redis = new RedisClient({url: config.redisUrl, timeoutMs: config.redisTimeoutMs});
+  const redis = new RedisClient(redisSettings(config));
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
   try {
     const {model} = await reachReadModel(config, {redis, topic});

@@ -4,7 +4,7 @@ import type {ReadModel} from '../apply/readModel.js';
 import {KafkaTopic} from '../clients/kafka.js';
 import {MysqlClient} from '../clients/mysql.js';
 import {databaseOf, RedisClient} from '../clients/redis.js';
-import {kafkaSettings, sourceSchema, type ConfigWith} from '../config.js';
+import {kafkaSettings, mysqlSettings, redisSettings, sourceSchema, type ConfigWith} from '../config.js';
 import {EXIT} from '../errorPolicy.js';
 import type {ProjectorError} from '../errors.js';
 import {keysWithPrefix} from '../keys.js';
@@ -52,7 +52,7 @@ export async function sync(
 ): Promise<number> {
   const {config, output} = context;
   const url = options.target ?? config.redisUrl;
-  const redis = new RedisClient({url, timeoutMs: config.redisTimeoutMs});
+  const redis = new RedisClient(redisSettings(config, url));
   try {
     await redis.connect();
     const held = await ordersHeld(redis, config.keyPrefix);
@@ -88,11 +88,12 @@ class ReplaceCommand {
     this.#config = config;
     this.#output = output;
     this.#line = newProgressLine(output);
-    const {redisUrl, redisTimeoutMs: timeoutMs, mysqlUrl} = config;
+    const {mysqlUrl} = config;
     this.#topic = new KafkaTopic(kafkaSettings(config), config.topic);
-    this.#live = options.target === undefined ? new RedisClient({url: redisUrl, timeoutMs}) : null;
-    this.#spare = new RedisClient({url: options.target ?? spareUrl(config), timeoutMs});
-    this.#mysql = kind === 'sync' && mysqlUrl !== undefined ? new MysqlClient({url: mysqlUrl}) : null;
+    this.#live = options.target === undefined ? new RedisClient(redisSettings(config)) : null;
+    this.#spare = new RedisClient(redisSettings(config, options.target ?? spareUrl(config)));
+    this.#mysql =
+      kind === 'sync' && mysqlUrl !== undefined ? new MysqlClient(mysqlSettings(config, mysqlUrl)) : null;
   }
 
   async run(): Promise<number> {

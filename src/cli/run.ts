@@ -3,7 +3,7 @@ import {ConnectClient} from '../clients/connect.js';
 import {KafkaTopic} from '../clients/kafka.js';
 import {KafkaLog} from '../clients/kafkaLog.js';
 import {RedisClient} from '../clients/redis.js';
-import {kafkaSettings, sourceSchema, type ConfigWith} from '../config.js';
+import {kafkaSettings, redisSettings, sourceSchema, type ConfigWith} from '../config.js';
 import {Decoder} from '../decode/decode.js';
 import {unreachable} from '../assert.js';
 import {ERROR_POLICY, EXIT} from '../errorPolicy.js';
@@ -35,7 +35,7 @@ export type RunConfig = ConfigWith<'brokers' | 'redisUrl'>;
 /** Resolves with the exit code. */
 export async function run(config: RunConfig): Promise<number> {
   const logger = createLogger(config.logLevel, {group: config.groupId, topic: config.topic});
-  const redis = new RedisClient({url: config.redisUrl, timeoutMs: config.redisTimeoutMs});
+  const redis = new RedisClient(redisSettings(config));
   const stopping = new AbortController();
   const over = new AbortController();
   const events = processEvents(() => stopping.abort(), logger);

@@ -1,6 +1,7 @@
 /**
  * A flag for each setting: `--kafka-brokers x` is KAFKA_BROKERS=x, and wins over it. A secret on a command line would be seen by
- * every user of the machine, so secrets have the flag of their file alone: `--redis-url-file path` is REDIS_URL_FILE=path.
+ * every user of the machine, so secrets have the flag of their file alone: `--redis-url-file path` is REDIS_URL_FILE=path. So have
+ * certificates, which are files everywhere.
  */
 import {Option, type Command} from 'commander';
 import type {Environment} from '../config.js';
@@ -18,9 +19,9 @@ export interface SettingFlag {
 
 export const SETTING_FLAGS: readonly SettingFlag[] = Object.values<Setting<unknown>>(SETTINGS).map(
   (setting) => {
-    const {env, secret = false} = setting;
+    const {env} = setting;
     const file = `${env}_FILE`;
-    const [variable, instead] = secret ? [file, env] : [env, file];
+    const [variable, instead] = isGivenAsFile(setting) ? [file, env] : [env, file];
     return {flag: `--${variable.toLowerCase().replaceAll('_', '-')}`, variable, instead, setting};
   },
 );
@@ -28,9 +29,9 @@ export const SETTING_FLAGS: readonly SettingFlag[] = Object.values<Setting<unkno
 /** Adds them to the program, and so to each of its commands. Help shows those of basic settings, or all. */
 export function addSettingFlags(program: Command, {showAll}: {readonly showAll: boolean}): void {
   for (const {flag, setting} of SETTING_FLAGS) {
-    const {env, desc, basic = false, default: value = '', secret = false} = setting;
+    const {env, desc, basic = false, default: value = ''} = setting;
     const told = value === '' ? '' : ` (default: ${value})`;
-    const option = new Option(`${flag} <${secret ? 'path' : 'value'}>`, `${env}. ${desc}${told}`);
+    const option = new Option(`${flag} <${isGivenAsFile(setting) ? 'path' : 'value'}>`, `${env}. ${desc}${told}`);
     program.addOption(option.hideHelp(!showAll && !basic).helpGroup('Settings:'));
   }
 }
@@ -46,6 +47,10 @@ export function withSettingFlags(environment: Environment, program: Command): En
     given[instead] = undefined;
   }
   return {...environment, ...given};
+}
+
+function isGivenAsFile({secret = false, inFile = false}: Setting<unknown>): boolean {
+  return secret || inFile;
 }
 
 /** Whether this is what the flag of a secret would be if there was one. */

@@ -2,7 +2,7 @@
 import {KafkaTopic} from '../clients/kafka.js';
 import {MysqlClient} from '../clients/mysql.js';
 import {RedisClient} from '../clients/redis.js';
-import {kafkaSettings, sourceSchema, type ConfigWith} from '../config.js';
+import {kafkaSettings, mysqlSettings, redisSettings, sourceSchema, type ConfigWith} from '../config.js';
 import {MysqlSide} from '../verify/mysqlSide.js';
 import {patientMysql} from '../verify/patience.js';
 import type {Verdict} from '../verify/verify.js';
@@ -32,9 +32,9 @@ export async function verifyAgainstMysql(
   options: VerifyOptions,
   {config, output}: VerifyContext,
 ): Promise<number> {
-  const redis = new RedisClient({url: config.redisUrl, timeoutMs: config.redisTimeoutMs});
+  const redis = new RedisClient(redisSettings(config));
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
-  const mysql = new MysqlClient({url: config.mysqlUrl});
+  const mysql = new MysqlClient(mysqlSettings(config, config.mysqlUrl));
   try {
     const requireUpstream = newUpstreamCheck(options.connectorFile, config);
     if (options.repair) await requireUpstream();

@@ -2,7 +2,7 @@
 import {randomUUID} from 'node:crypto';
 import {KafkaTopic} from '../clients/kafka.js';
 import {RedisClient} from '../clients/redis.js';
-import {kafkaSettings, type ConfigWith} from '../config.js';
+import {kafkaSettings, redisSettings, type ConfigWith} from '../config.js';
 import {keysWithPrefix} from '../keys.js';
 import {systemClock} from '../lifecycle.js';
 import {fillWithNothing} from '../rebuild/fill.js';
@@ -39,9 +39,8 @@ export async function verifyAgainstLog(
   options: VerifyLogOptions,
   {config, output}: Context,
 ): Promise<number> {
-  const {redisUrl, redisTimeoutMs: timeoutMs} = config;
-  const spare = new RedisClient({url: spareUrl(config), timeoutMs});
-  const live = new RedisClient({url: redisUrl, timeoutMs});
+  const spare = new RedisClient(redisSettings(config, spareUrl(config)));
+  const live = new RedisClient(redisSettings(config));
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
   const servers = {live, spare, topic};
   try {

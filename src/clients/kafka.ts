@@ -6,28 +6,36 @@ import kafkajs, {type Admin, type Kafka, type KafkaConfig, type LogEntry, type S
 import {messageOf, ProjectorError} from '../errors.js';
 import type {LogRange} from '../eventLog.js';
 import type {SASL_MECHANISMS} from '../settingKinds.js';
+import {registerCodecs} from './kafkaCodecs.js';
 import {gzipCodec} from './kafkaGzip.js';
 import {kafkaSocket} from './kafkaSocket.js';
+import {tlsError, tlsOptions, type TlsMaterial} from './tls.js';
 
 // kafkajs is CommonJS, without named exports for ES modules.
 const {CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka: KafkaClient, logLevel} = kafkajs;
 
 CompressionCodecs[CompressionTypes.GZIP] = () => gzipCodec;
+registerCodecs();
 
 export interface KafkaSettings {
   readonly brokers: readonly string[];
   readonly clientId: string;
-  readonly ssl: boolean;
-  readonly sasl: {
-    readonly mechanism: SaslMechanism;
-    readonly username: string;
-    readonly password: string;
-  } | null;
+  /** Null without TLS. */
+  readonly tls: TlsMaterial | null;
+  readonly sasl: SaslSettings | null;
   readonly connectionTimeoutMs: number;
   readonly requestTimeoutMs: number;
 }
 
 export type SaslMechanism = (typeof SASL_MECHANISMS)[number];
+
+export type SaslSettings =
+  | {
+      readonly mechanism: Exclude<SaslMechanism, 'oauthbearer'>;
+      readonly username: string;
+      readonly password: string;
+    }
+  | {readonly mechanism: 'oauthbearer'; readonly token: () => Promise<string>};
 
 /** What kafkajs says, for whoever wants to know; it is verbose and not written for operators. */
 export type KafkaLogSink = (entry: {level: 'error' | 'warn' | 'info' | 'debug'; message: string}) => void;
@@ -37,7 +45,7 @@ export function createKafka(settings: KafkaSettings, log: KafkaLogSink, retry: K
   const config: KafkaConfig = {
     clientId: settings.clientId,
     brokers: [...settings.brokers],
-    ssl: settings.ssl,
+    ssl: settings.tls === null ? false : tlsOptions(settings.tls),
     socketFactory: kafkaSocket,
     connectionTimeout: settings.connectionTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
@@ -46,10 +54,16 @@ export function createKafka(settings: KafkaSettings, log: KafkaLogSink, retry: K
       () =>
       ({level, log: {message, ...rest}}: LogEntry) =>
         log({level: LEVEL[level] ?? 'debug', message: withError(message, rest['error'])}),
-    ...(settings.sasl === null ? {} : {sasl: settings.sasl as SASLOptions}),
+    ...(settings.sasl === null ? {} : {sasl: saslOptions(settings.sasl)}),
     ...(retry === undefined ? {} : {retry}),
   };
   return new KafkaClient(config);
+}
+
+function saslOptions(sasl: SaslSettings): SASLOptions {
+  if (sasl.mechanism !== 'oauthbearer') return sasl;
+  const {mechanism, token} = sasl;
+  return {mechanism, oauthBearerProvider: async () => ({value: await token()})};
 }
 
 const LEVEL: Partial<Record<number, 'error' | 'warn' | 'info'>> = {
@@ -168,7 +182,8 @@ export class KafkaTopic {
     } catch (error) {
       // A new client next time: this one may keep the address of a leader that has moved for minutes.
       await this.close();
-      throw translateKafkaError(error, `${this.name} on ${this.#settings.brokers.join(',')}`);
+      const failure = translateKafkaError(error, `${this.name} on ${this.#settings.brokers.join(',')}`);
+      throw this.#settings.sasl?.mechanism === 'oauthbearer' ? withTokenHint(failure) : failure;
     }
   }
 
@@ -184,21 +199,34 @@ export class KafkaTopic {
   }
 }
 
+/** A broker answers a token that it does not take in words which kafkajs does not read, and ends the connection. */
+function withTokenHint(failure: ProjectorError): ProjectorError {
+  if (failure.kind !== 'kafka-unreachable' || /ECONNREFUSED|token endpoint/.test(failure.detail))
+    return failure;
+  const detail = `${failure.detail} (so ends a broker, too, that does not take our token: its audience, issuer or time)`;
+  return new ProjectorError(failure.kind, detail, {cause: failure});
+}
+
 /** Servers that are away or move, and a membership that was lost: a new client may get over it. */
 const PASSING =
   /Connection|RequestTimeout|LockTimeout|NotFound|NotLoaded|NoBroker|REBALANCE|GENERATION|MEMBER_ID|COORDINATOR|LEADER/;
 
 /** Whether a client that gave up on this error should be followed by a new one. */
 export function isPassing(error: unknown): boolean {
+  const own = ownOf(error);
+  if (own !== undefined) return own.kind === 'kafka-unreachable';
   return namesOf(error).some((name) => PASSING.test(name));
 }
 
 /** A kafkajs error as one of ours. `where` names topic and brokers. */
 export function translateKafkaError(error: unknown, where: string): ProjectorError {
-  if (error instanceof ProjectorError) return error;
+  const own = ownOf(error);
+  if (own !== undefined) return own;
   const names = namesOf(error);
   const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
   const message = messageOf(error);
+  const refusal = tlsError(error, `Kafka for ${where}`);
+  if (refusal !== undefined) return refusal;
   if (has(/SASL|AUTHORIZATION|AUTHENTICATION/)) {
     return new ProjectorError('kafka-denied', `Kafka refuses ${where}: ${message}`, {cause: error});
   }
@@ -208,7 +236,7 @@ export function translateKafkaError(error: unknown, where: string): ProjectorErr
   if (has(/KafkaJSNotImplemented/)) {
     return new ProjectorError(
       'codec-missing',
-      `a record batch of ${where} is compressed with a codec that is not built in`,
+      `a record batch of ${where} is compressed with ${codecReason(error)}`,
       {
         cause: error,
       },
@@ -230,6 +258,28 @@ export function crashOf(error: unknown, where: string): ProjectorError {
       cause: error,
     },
   );
+}
+
+/** kafkajs wraps what a codec threw; the innermost message names the package. */
+function codecReason(error: unknown): string {
+  let reason = 'a codec that is not built in';
+  let link = error;
+  for (let depth = 0; link instanceof Error && depth < 10; depth++) {
+    const named = /\w+, which needs the package .*/.exec(link.message)?.[0];
+    if (named !== undefined) reason = named;
+    link = link.cause;
+  }
+  return reason;
+}
+
+/** What our own code threw inside of kafkajs, which wraps it. */
+function ownOf(error: unknown): ProjectorError | undefined {
+  let link = error;
+  for (let depth = 0; link instanceof Error && depth < 10; depth++) {
+    if (link instanceof ProjectorError) return link;
+    link = link.cause;
+  }
+  return undefined;
 }
 
 /** Name and protocol type of an error and of its causes. */

@@ -46,7 +46,11 @@ export interface KafkaLogClock {
 }
 
 /** Kinds of errors that a new client may get over. */
-const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>(['kafka-unreachable', 'topic-missing']);
+const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
+  'kafka-unreachable',
+  'tls-refused',
+  'topic-missing',
+]);
 const RESTART_PAUSE_MS = 1_000;
 const WATCH_MS = 1_000;
 /** For a client to say goodbye; a stuck one never does. */

@@ -12,6 +12,7 @@ import {EventEmitter} from 'node:events';
 import {connect as connectTcp, isIP, type Socket} from 'node:net';
 import {connect as connectTls} from 'node:tls';
 import type {ISocketFactory} from 'kafkajs';
+import {cutOff} from './tls.js';
 
 const KEEP_ALIVE_MS = 60_000;
 /** An answer is its length, four bytes, big-endian, and so many bytes: kafka.apache.org/protocol, "Protocol Primitive Types". */
@@ -25,6 +26,8 @@ class KafkaSocket extends EventEmitter {
   readonly #answers = new WholeAnswers();
   #isReady = false;
   #isOver = false;
+  /** With TLS, until the first bytes come. */
+  #isUnanswered: boolean;
 
   constructor({host, port, ssl, onConnect}: SocketArguments) {
     super();
@@ -42,6 +45,7 @@ class KafkaSocket extends EventEmitter {
         ? connectTcp(place, connected)
         : connectTls({...place, ...name, ...(tls === true ? {} : ssl)}, connected);
     this.#socket = socket;
+    this.#isUnanswered = tls !== undefined && tls !== false;
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
     socket.on('error', (error: Error) => this.#finish('error', error));
@@ -69,6 +73,7 @@ class KafkaSocket extends EventEmitter {
   }
 
   #onBytes(bytes: Buffer): void {
+    this.#isUnanswered = false;
     if (this.#isOver) return;
     try {
       const whole = this.#answers.add(bytes);
@@ -81,7 +86,8 @@ class KafkaSocket extends EventEmitter {
   #finish(how: 'end' | 'error', error?: Error): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.emit(how, error);
+    if (this.#isReady && this.#isUnanswered) this.emit('error', cutOff(error ?? new Error('closed')));
+    else this.emit(how, error);
   }
 }
 

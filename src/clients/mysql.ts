@@ -5,13 +5,23 @@
  * (JavaScript's shortest text), BIT(1) (`0`, `1`), JSON (without blanks) and bytes (base64). TIMESTAMP is in UTC.
  * I11: MySQL's own messages may quote values; only those that name tables, columns and users are passed on.
  */
+import {connect as connectTcp, isIP} from 'node:net';
 import type {Connection as StreamingConnection} from 'mysql2';
-import {createConnection, type Connection, type FieldPacket, type RowDataPacket} from 'mysql2/promise';
+import {
+  createConnection,
+  type Connection,
+  type FieldPacket,
+  type RowDataPacket,
+  type SslOptions,
+} from 'mysql2/promise';
 import {ProjectorError} from '../errors.js';
+import {tlsError, type TlsMaterial} from './tls.js';
 
 export interface MysqlSettings {
   /** `mysql://user:password@host:port/database?ssl-mode=VERIFY_IDENTITY`. */
   readonly url: string;
+  /** For every ssl-mode but DISABLED; `serverName` only where the mode verifies it. */
+  readonly tls?: TlsMaterial | undefined;
 }
 
 /** A row as text, by column; null for NULL. */
@@ -47,13 +57,13 @@ const PASSING =
 
 export class MysqlClient {
   readonly #url: URL;
-  readonly #ssl: (typeof SSL_MODES)[keyof typeof SSL_MODES];
+  readonly #tls: MysqlTls | undefined;
   #connection: Connection | undefined;
 
   /** Throws `config-invalid` when the URL names no database, or an option that is not known. */
-  constructor({url}: MysqlSettings) {
+  constructor({url, tls = {}}: MysqlSettings) {
     this.#url = new URL(url);
-    this.#ssl = sslOf(this.#url);
+    this.#tls = tlsOf(this.#url, tls);
     if (this.#url.pathname.length < 2) {
       throw new ProjectorError(
         'config-invalid',
@@ -75,15 +85,19 @@ export class MysqlClient {
   async connect(): Promise<void> {
     const {hostname, port, username, password, pathname} = this.#url;
     this.#connection = await this.#guarded(async () => {
+      const place = {host: hostOf(hostname), port: port === '' ? 3306 : Number(port)};
       const connection = await createConnection({
-        host: hostname.replace(/^\[|\]$/g, ''),
-        port: port === '' ? 3306 : Number(port),
+        ...place,
         user: decodeURIComponent(username),
         password: decodeURIComponent(password),
         database: decodeURIComponent(pathname.slice(1)),
         charset: 'utf8mb4',
         connectTimeout: CONNECT_TIMEOUT_MS,
-        ...(this.#ssl === undefined ? {} : {ssl: this.#ssl}),
+        ...(this.#tls === undefined ? {} : {ssl: this.#tls.ssl}),
+        // mysql2 verifies the name that it was given for the host; then the way there is ours to say.
+        ...(this.#tls?.serverName === undefined
+          ? {}
+          : {host: this.#tls.serverName, stream: () => connectTcp({...place, noDelay: true})}),
       });
       // A connection that breaks between two questions; the next question tells.
       connection.on('error', () => undefined);
@@ -159,6 +173,11 @@ export class MysqlClient {
     if (error instanceof ProjectorError) return error;
     const {code = 'unknown error', sqlMessage = ''} = error as {code?: string; sqlMessage?: string};
     const where = `MySQL at ${this.address}`;
+    const refusal = tlsError(error, where);
+    if (refusal !== undefined) {
+      this.close();
+      return refusal;
+    }
     if (DENIED.test(code)) {
       return new ProjectorError('mysql-denied', `${where} refuses (${code}): ${sqlMessage}`, {cause: error});
     }
@@ -200,11 +219,53 @@ function withoutBlanks(json: string): string {
   return json.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1');
 }
 
-function sslOf(url: URL): (typeof SSL_MODES)[keyof typeof SSL_MODES] {
+function hostOf(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
+interface MysqlTls {
+  readonly ssl: SslOptions;
+  readonly serverName: string | undefined;
+}
+
+/** undefined without TLS. Throws `config-invalid` where less would be verified than the settings seem to say. */
+function tlsOf(url: URL, {ca, cert, key, serverName}: TlsMaterial): MysqlTls | undefined {
+  const mode = sslModeOf(url);
+  const verified = SSL_MODES[mode];
+  const verifiesName = mode === 'VERIFY_IDENTITY';
+  if (ca !== undefined && verified?.rejectUnauthorized !== true) {
+    throw new ProjectorError(
+      'config-invalid',
+      `MYSQL_SSL_CA is set, but with ssl-mode=${mode} nothing is verified: let MYSQL_URL end in ?ssl-mode=VERIFY_IDENTITY`,
+    );
+  }
+  if (cert !== undefined && verified === undefined) {
+    throw new ProjectorError(
+      'config-invalid',
+      'MYSQL_SSL_CERT is set, but without TLS it is not shown: let MYSQL_URL end in ?ssl-mode=VERIFY_IDENTITY',
+    );
+  }
+  if (serverName !== undefined && !verifiesName) {
+    throw new ProjectorError(
+      'config-invalid',
+      `MYSQL_SSL_SERVER_NAME is set, but with ssl-mode=${mode} no name is verified: let MYSQL_URL end in ?ssl-mode=VERIFY_IDENTITY`,
+    );
+  }
+  if (verifiesName && serverName === undefined && isIP(hostOf(url.hostname)) !== 0) {
+    throw new ProjectorError(
+      'config-invalid',
+      'MYSQL_URL has an address, and ssl-mode=VERIFY_IDENTITY verifies a name: set MYSQL_SSL_SERVER_NAME to that of the certificate',
+    );
+  }
+  if (verified === undefined) return undefined;
+  const ours = cert === undefined || key === undefined ? {} : {cert, key};
+  return {ssl: {...verified, ...(ca === undefined ? {} : {ca}), ...ours}, serverName};
+}
+
+function sslModeOf(url: URL): keyof typeof SSL_MODES {
   const unknown = [...url.searchParams.keys()].filter((name) => name !== 'ssl-mode');
   const mode = url.searchParams.get('ssl-mode') ?? 'DISABLED';
-  if (unknown.length === 0 && Object.hasOwn(SSL_MODES, mode))
-    return SSL_MODES[mode as keyof typeof SSL_MODES];
+  if (unknown.length === 0 && Object.hasOwn(SSL_MODES, mode)) return mode as keyof typeof SSL_MODES;
   throw new ProjectorError(
     'config-invalid',
     `MYSQL_URL may have one option: ssl-mode=${Object.keys(SSL_MODES).join(', ')}`,

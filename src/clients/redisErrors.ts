@@ -1,5 +1,6 @@
 /** What Redis and ioredis say when something is wrong, as errors of this program. */
 import {messageOf, ProjectorError} from '../errors.js';
+import {tlsError} from './tls.js';
 
 /** Errors of a server that will answer later. The first word of Redis' error texts. */
 const PASSING_ERRORS =
@@ -34,6 +35,8 @@ export function translateRedisError(
   if (DENIED_ERRORS.test(messageOf(cause))) {
     return new ProjectorError('redis-denied', `${where} refuses: ${messageOf(cause)}`, {cause});
   }
+  const refusal = tlsError(cause, where);
+  if (refusal !== undefined) return refusal;
   return new ProjectorError('redis-unreachable', `${where} does not answer: ${connectionReason(cause)}`, {
     cause,
   });

@@ -1,6 +1,6 @@
 /** What MySQL tells of itself, of this user, and of the two tables. */
 import {MysqlClient, type RowQuery, type TextRow} from '../clients/mysql.js';
-import {sourceSchema, type ConfigWith} from '../config.js';
+import {mysqlSettings, sourceSchema, type ConfigWith} from '../config.js';
 import type {Questions} from './asking.js';
 import type {Answer} from './check.js';
 
@@ -27,7 +27,7 @@ export async function askMysql(config: ConfigWith<'mysqlUrl'>, questions: Questi
   let mysql: MysqlClient | undefined;
   try {
     const connected = await questions.ask(MYSQL, async () => {
-      mysql = new MysqlClient({url: config.mysqlUrl});
+      mysql = new MysqlClient(mysqlSettings(config, config.mysqlUrl));
       await mysql.connect();
       return mysql;
     });

@@ -12,11 +12,12 @@ export interface HostAnswer {
   readonly addresses: Answer<number>;
 }
 
-/** Every host that the settings name, once. */
-export function hostsOf({brokers = [], redisUrl, mysqlUrl, connectUrl}: Config): string[] {
-  const urls = [redisUrl, mysqlUrl, connectUrl].filter((url) => url !== undefined);
+/** Every host that the settings name, once. With Sentinels the host in REDIS_URL is the name of a master, and no host. */
+export function hostsOf({brokers = [], redisUrl, redisSentinels, mysqlUrl, connectUrl}: Config): string[] {
+  const redis = redisSentinels === undefined ? redisUrl : undefined;
+  const urls = [redis, mysqlUrl, connectUrl].filter((url) => url !== undefined);
   const hosts = [
-    ...brokers.map((broker) => broker.replace(/:\d+$/, '')),
+    ...[...brokers, ...(redisSentinels ?? [])].map((place) => place.replace(/:\d+$/, '')),
     ...urls.map((url) => new URL(url).hostname),
   ];
   return [...new Set(hosts.map((host) => host.replace(/^\[|\]$/g, '')).filter((host) => host !== ''))];

@@ -1,7 +1,7 @@
 /** What Redis tells of itself and of the read model. */
 import {RIGHTS_SCRIPT} from '../apply/script.js';
 import {RedisClient, withDatabase} from '../clients/redis.js';
-import type {ConfigWith} from '../config.js';
+import {redisSettings, type ConfigWith} from '../config.js';
 import {keysWithPrefix} from '../keys.js';
 import {StoredPositions} from '../storedPositions.js';
 import type {Questions} from './asking.js';
@@ -33,8 +33,11 @@ export async function askRedis(
 ): Promise<RedisAnswers> {
   const {redisUrl: url, keyPrefix: prefix, topic} = config;
   const timeoutMs = Math.min(config.redisTimeoutMs, limitMs);
-  const redis = new RedisClient({url, timeoutMs});
-  const spareRedis = new RedisClient({url: withDatabase(url, config.spareDatabase), timeoutMs});
+  const redis = new RedisClient({...redisSettings(config), timeoutMs});
+  const spareRedis = new RedisClient({
+    ...redisSettings(config, withDatabase(url, config.spareDatabase)),
+    timeoutMs,
+  });
   const keys = keysWithPrefix(prefix);
   const positions = new StoredPositions(redis, topic, prefix);
   try {

@@ -35,7 +35,7 @@ export class View {
     this.#positions = new StoredPositions(this.#client, env.topic, '');
     const kafka = {
       clientId: 'demo',
-      ssl: false,
+      tls: null,
       sasl: null,
       connectionTimeoutMs: 3_000,
       requestTimeoutMs: 30_000,

@@ -5,8 +5,6 @@ CREATE USER IF NOT EXISTS 'shop'@'%' IDENTIFIED BY 'shop';
 GRANT ALL PRIVILEGES ON shop.* TO 'shop'@'%';
 GRANT REPLICATION CLIENT ON *.* TO 'shop'@'%';
 
--- The connector: reads the tables and the binlog, and writes to its two own tables only.
+-- Their rights follow, from deploy/acl/mysql.sql.
 CREATE USER IF NOT EXISTS 'debezium'@'%' IDENTIFIED BY 'debezium';
-GRANT SELECT, RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'debezium'@'%';
-GRANT INSERT, DELETE ON shop.debezium_signal TO 'debezium'@'%';
-GRANT INSERT, UPDATE ON shop.heartbeat TO 'debezium'@'%';
+CREATE USER IF NOT EXISTS 'projector'@'%' IDENTIFIED BY 'projector';

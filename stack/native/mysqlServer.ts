@@ -1,11 +1,12 @@
-import {mkdirSync, readdirSync, readFileSync} from 'node:fs';
+import {mkdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {type Connection, createConnection} from 'mysql2/promise';
 import {ROOT} from '../folders.js';
 import type {NativeState} from '../stackState.js';
 import {dataFolder, type Recipe} from './recipe.js';
 
-const SQL_FOLDER = join(ROOT, 'stack', 'mysql');
+/** In this order; as docker-compose.yml mounts them. */
+const SQL_FILES = ['stack/mysql/01-schema.sql', 'stack/mysql/02-users.sql', 'deploy/acl/mysql.sql'];
 
 /** What Debezium needs (row images, GTIDs, UTC) and what a development server may do without (syncing to disk). */
 const SETTINGS = [
@@ -66,9 +67,7 @@ export function mysqlRecipe(state: NativeState): Recipe {
     fill: async () => {
       const connection = await connect();
       try {
-        for (const file of readdirSync(SQL_FOLDER).sort()) {
-          if (file.endsWith('.sql')) await connection.query(readFileSync(join(SQL_FOLDER, file), 'utf8'));
-        }
+        for (const file of SQL_FILES) await connection.query(readFileSync(join(ROOT, file), 'utf8'));
       } finally {
         await connection.end();
       }

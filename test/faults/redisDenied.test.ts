@@ -8,7 +8,7 @@ import {longRun} from '../support/arbitraries.js';
 import {order} from '../support/changes.js';
 import {FaultBench} from '../support/faultBench.js';
 import {OwnBench, SECRET} from '../support/ownBench.js';
-import {rulesOfReadme} from '../support/redisRights.js';
+import {redisRules} from '../support/redisRights.js';
 import {whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
 import {halted} from '../support/workerLog.js';
@@ -136,7 +136,7 @@ const WRONG = 'Zq7Wrong';
       // Redis closes the connections of a user that is deleted.
       await own.call('ACL', 'DELUSER', 'projector');
       await own.expectHalt(worker, 'redis-denied', /^Redis at \S+ refuses: WRONGPASS /);
-      await own.call('ACL', 'SETUSER', 'projector', 'on', ...rulesOfReadme(SECRET));
+      await own.call('ACL', 'SETUSER', 'projector', 'on', ...redisRules(SECRET));
       await own.call('ACL', 'LOG', 'RESET');
       await own.expectSound(await own.worker());
     });

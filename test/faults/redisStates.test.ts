@@ -3,7 +3,7 @@ import {OwnBench, report, told} from '../support/ownBench.js';
 import {longRun} from '../support/arbitraries.js';
 import {line, order} from '../support/changes.js';
 import {recordOf} from '../support/records.js';
-import {rulesOfReadme} from '../support/redisRights.js';
+import {redisRules} from '../support/redisRights.js';
 import {whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
 
@@ -119,7 +119,7 @@ const POSITION = 'projector:position:test.events:';
       );
       await own.bench.expectExactSoFar();
       expect(await own.bench.positions()).not.toEqual(own.bench.ends);
-      await own.call('ACL', 'SETUSER', 'projector', ...rulesOfReadme('Zq7Secret'));
+      await own.call('ACL', 'SETUSER', 'projector', ...redisRules('Zq7Secret'));
       await own.call('ACL', 'LOG', 'RESET');
       await own.expectSound(await own.worker());
     },

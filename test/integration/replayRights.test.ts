@@ -3,7 +3,7 @@ import {RedisClient} from '../../src/clients/redis.js';
 import {QuarantineEntries} from '../../src/quarantine/entries.js';
 import {entryName, formatEntry} from '../../src/quarantineEntry.js';
 import {RedisBench, TOPIC} from '../support/redisBench.js';
-import {rulesOfReadme} from '../support/redisRights.js';
+import {redisRules} from '../support/redisRights.js';
 
 const USER = 'order-projector-dlq';
 
@@ -31,7 +31,7 @@ test('the rights of the README are enough to list and to drop; without HDEL noth
     ...{orderId: '5', key: null, value: null, valueBytes: 0},
   });
   await bench.redis.hset('projector:quarantine', name, text);
-  const client = await clientWith(...rulesOfReadme('secret'), '-hdel');
+  const client = await clientWith(...redisRules('secret'), '-hdel');
   try {
     const entries = new QuarantineEntries(client, '');
     const seen = await entries.all();

@@ -1,10 +1,12 @@
-/** The Redis user: the rights that the README names are enough, and one that is missing is found before anything is written. */
+/** The Redis user: the rights that deploy/acl grants are enough, and one that is missing is found before anything is written. */
 import {main} from '../../src/cli/program.js';
+import {MysqlClient} from '../../src/clients/mysql.js';
 import {RedisClient} from '../../src/clients/redis.js';
 import {reduce} from '../../src/reduce/reduce.js';
 import {line, order} from '../support/changes.js';
 import {RedisBench} from '../support/redisBench.js';
-import {rulesOfReadme} from '../support/redisRights.js';
+import {redisRules} from '../support/redisRights.js';
+import {testStack} from '../support/stack.js';
 
 const USER = 'order-projector-rights';
 const PASSWORD = 'secret';
@@ -24,8 +26,8 @@ async function clientWith(...rules: string[]): Promise<RedisClient> {
   return new RedisClient({url: url.href, timeoutMs: 5_000});
 }
 
-test('the rights of the README are enough for a worker and for reports', async () => {
-  const client = await clientWith(...rulesOfReadme(PASSWORD));
+test('the rights of deploy/acl are enough for a worker and for reports', async () => {
+  const client = await clientWith(...redisRules(PASSWORD));
   try {
     await client.connect();
     const model = bench.modelOn(client);
@@ -49,11 +51,11 @@ test.each([
   [['orders', 'show', '5']],
   [['report']],
   [['dlq', 'list']],
-])('the rights of the README are enough for %j', async (args) => {
+])('the rights of deploy/acl are enough for %j', async (args) => {
   await bench.redis.flushdb();
   await bench.applyAll([[order('5'), line('5/71')]]);
   await bench.redis.call('ACL', 'LOG', 'RESET');
-  (await clientWith(...rulesOfReadme(PASSWORD))).close();
+  (await clientWith(...redisRules(PASSWORD))).close();
   const [lines, notes]: [string[], string[]] = [[], []];
   const output = {line: (text: string) => lines.push(text), note: (text: string) => notes.push(text)};
   const url = new URL(bench.url);
@@ -64,8 +66,56 @@ test.each([
   expect(await bench.redis.call('ACL', 'LOG')).toEqual([]);
 });
 
+test('the user for reports reads all of it, is refused nothing that it needs, and writes nothing', async () => {
+  await bench.redis.flushdb();
+  await bench.applyAll([[order('5'), line('5/71')]]);
+  await bench.redis.call('ACL', 'LOG', 'RESET');
+  const client = await clientWith(...redisRules(PASSWORD, 'reports'));
+  const url = new URL(bench.url);
+  Object.assign(url, {username: USER, password: PASSWORD});
+  const before = await bench.snapshot();
+  const commands = [
+    ['report'],
+    ['orders', 'count', '--scan'],
+    ['orders', 'list'],
+    ['orders', 'show', '5'],
+    ['dlq', 'list'],
+  ];
+  const notes: string[] = [];
+  const output = {line: () => undefined, note: (text: string) => notes.push(text)};
+  for (const args of commands)
+    expect({
+      code: await main(['node', 'projector', ...args], {REDIS_URL: url.href}, output),
+      notes,
+    }).toMatchObject({code: 0});
+  expect(await bench.redis.call('ACL', 'LOG')).toEqual([]);
+  try {
+    await client.connect();
+    await expect(bench.modelOn(client).requireRights()).rejects.toMatchObject({kind: 'redis-denied'});
+  } finally {
+    client.close();
+  }
+  expect(await bench.snapshot()).toEqual(before);
+});
+
+test('the user of MySQL reads the two tables, and nothing else', async () => {
+  const {host, port, database} = testStack().env.mysql;
+  const client = new MysqlClient({url: `mysql://projector:projector@${host}:${port}/${database}`});
+  try {
+    await client.connect();
+    await client.consistentSnapshot(async (ask) => {
+      for (const table of ['orders', 'order_items'])
+        await expect(ask(`SELECT COUNT(*) AS n FROM ${table}`, [])).resolves.toHaveLength(1);
+      for (const refused of ['SELECT * FROM heartbeat', "UPDATE orders SET status = 'x' WHERE id = 0"])
+        await expect(ask(refused, [])).rejects.toMatchObject({kind: 'mysql-denied'});
+    });
+  } finally {
+    client.close();
+  }
+});
+
 test('a missing right to SCAN is told by the commands that need it; a worker does without', async () => {
-  const client = await clientWith(...rulesOfReadme(PASSWORD), '-scan');
+  const client = await clientWith(...redisRules(PASSWORD), '-scan');
   try {
     await client.connect();
     await bench.modelOn(client).requireRights();
@@ -93,7 +143,7 @@ test.each([
   'type',
   'exists',
 ])('a missing right to %s is found at start (I5)', async (command) => {
-  const client = await clientWith(...rulesOfReadme(PASSWORD), `-${command}`);
+  const client = await clientWith(...redisRules(PASSWORD), `-${command}`);
   try {
     await client.connect();
     const failure: unknown = await bench
@@ -108,7 +158,7 @@ test.each([
 });
 
 test('a key that the user may not touch is found at start', async () => {
-  const rules = rulesOfReadme(PASSWORD).filter((rule) => rule !== '~report:*');
+  const rules = redisRules(PASSWORD).filter((rule) => rule !== '~report:*');
   const client = await clientWith(...rules);
   try {
     await client.connect();

@@ -12,7 +12,7 @@ import {whileFrozen} from '../support/freeze.js';
 import {createTopic, produce} from '../support/kafka.js';
 import {Pipeline, type Variables} from '../support/pipeline.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
-import {rulesOfReadme} from '../support/redisRights.js';
+import {redisRules} from '../support/redisRights.js';
 import {projector, testStack, variables} from '../support/stack.js';
 import {until} from '../support/until.js';
 
@@ -157,7 +157,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Redis of its own. ${why
   let own: OwnRedis;
   let admin: Redis;
   beforeAll(async () => {
-    own = await OwnRedis.open({args: ['--user', 'projector', 'on', ...rulesOfReadme(SECRET)]});
+    own = await OwnRedis.open({args: ['--user', 'projector', 'on', ...redisRules(SECRET)]});
     admin = new Redis(own.url);
     admin.on('error', () => undefined);
   });

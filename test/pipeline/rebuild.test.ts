@@ -9,7 +9,7 @@ import {WorkerProcess} from '../../stack/worker.js';
 import {connectMysql, freshId, QUICK, startWorker, whenApplied} from '../support/pipeline.js';
 import {chosenSeed} from '../support/random.js';
 import {positions, readModel} from '../support/readModel.js';
-import {rulesOfReadme} from '../support/redisRights.js';
+import {redisRules} from '../support/redisRights.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
 import {variables} from '../support/stack.js';
 import {until} from '../support/until.js';
@@ -127,7 +127,7 @@ class Reader {
 
   beforeAll(async () => {
     const users = (['projector', 'operator'] as const).flatMap((user) => [
-      ...['--user', user, 'on', ...rulesOfReadme(PASSWORD, user)],
+      ...['--user', user, 'on', ...redisRules(PASSWORD, user)],
     ]);
     own = await OwnRedis.open({args: users});
     redis = new Redis(own.url);

@@ -9,7 +9,7 @@ import kafkajs, {type Producer} from 'kafkajs';
 import type {Change} from '../../src/change.js';
 import type {WorkerProcess} from '../../stack/worker.js';
 import {line, lineGone, order, orderGone} from './changes.js';
-import {createTopic, endOffsets, kafka, partitionOf, type NewRecord} from './kafka.js';
+import {createTopic, endOffsets, kafka, partitionOf, type NewRecord, type TopicOptions} from './kafka.js';
 import {OrderModel, type Content} from './orderModel.js';
 import {startWorker, type Variables} from './pipeline.js';
 import {Random} from './random.js';
@@ -27,30 +27,34 @@ const ORDERS = 60;
 /** Above the longest time that a test takes Kafka away. */
 const WRITE_TIMEOUT_MS = 400_000;
 
+export interface FaultBenchOptions extends TopicOptions {
+  /** Where the test looks, when the workers have another Redis than the stack's; closed by the bench. */
+  readonly redis?: Redis;
+}
+
 export class FaultBench {
   readonly topic: string;
   readonly redis: Redis;
   readonly workers: WorkerProcess[] = [];
   readonly #partitions: number;
+  readonly #brokers: readonly string[];
   readonly #random: Random;
   readonly #written: {readonly change: Change; readonly partition: number}[] = [];
   #producer: Producer | undefined;
 
-  private constructor(topic: string, partitions: number) {
+  private constructor(topic: string, {partitions = 1, brokers, redis}: FaultBenchOptions) {
     this.topic = topic;
     this.#partitions = partitions;
     this.#random = new Random(partitions);
-    this.redis = new Redis(testStack().env.redis.url);
+    this.#brokers = brokers ?? testStack().env.kafka.brokers;
+    this.redis = redis ?? new Redis(testStack().env.redis.url);
   }
 
   /** A new topic whose name begins with `name`. */
-  static async open(
-    name: string,
-    {partitions = 1, config = {}}: {partitions?: number; config?: Readonly<Record<string, string>>} = {},
-  ): Promise<FaultBench> {
+  static async open(name: string, options: FaultBenchOptions = {}): Promise<FaultBench> {
     const topic = `${name}-${Date.now().toString(36)}`;
-    await createTopic(topic, {partitions, config});
-    return new FaultBench(topic, partitions);
+    await createTopic(topic, options);
+    return new FaultBench(topic, options);
   }
 
   get prefix(): string {
@@ -69,6 +73,7 @@ export class FaultBench {
   start(extra: Variables = {}): WorkerProcess {
     const worker = startWorker(this.topic, {
       KAFKA_TOPIC: this.topic,
+      KAFKA_BROKERS: this.#brokers.join(','),
       SUMMARY_INTERVAL_MS: '1000',
       ...extra,
     });
@@ -157,7 +162,7 @@ export class FaultBench {
 
   /** Resolves when the whole log is applied. */
   async applied(timeoutMs = 90_000): Promise<void> {
-    const ends = await endOffsets(this.topic);
+    const ends = await endOffsets(this.topic, this.#brokers);
     await until(
       async () => {
         if (this.workers.length > 0 && !this.workers.some(({isRunning}) => isRunning))
@@ -242,7 +247,7 @@ export class FaultBench {
   }
 
   async #connectProducer(): Promise<Producer> {
-    const producer = kafka().producer({
+    const producer = kafka(this.#brokers).producer({
       createPartitioner: Partitioners.DefaultPartitioner,
       retry: {retries: 1, initialRetryTime: 100, maxRetryTime: 500},
     });

@@ -19,10 +19,11 @@ export interface NewRecord {
   readonly partition?: number;
 }
 
-export function kafka(): Kafka {
+/** By default on the stack's broker, here and below. */
+export function kafka(brokers: readonly string[] = testStack().env.kafka.brokers): Kafka {
   return new KafkaClient({
     clientId: 'tests',
-    brokers: testStack().env.kafka.brokers,
+    brokers: [...brokers],
     logLevel: logLevel.NOTHING,
   });
 }
@@ -40,8 +41,11 @@ export function partitionOf(key: string, partitions: number): number {
 }
 
 /** Runs `work` with an administrator's connection. */
-export async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
-  const admin = kafka().admin();
+export async function withAdmin<T>(
+  work: (admin: Admin) => Promise<T>,
+  brokers?: readonly string[],
+): Promise<T> {
+  const admin = kafka(brokers).admin();
   await admin.connect();
   try {
     return await work(admin);
@@ -50,9 +54,15 @@ export async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<
   }
 }
 
+export interface TopicOptions {
+  readonly partitions?: number;
+  readonly config?: Readonly<Record<string, string>>;
+  readonly brokers?: readonly string[];
+}
+
 export async function createTopic(
   topic: string,
-  {partitions = 1, config = {}}: {partitions?: number; config?: Readonly<Record<string, string>>} = {},
+  {partitions = 1, config = {}, brokers}: TopicOptions = {},
 ): Promise<void> {
   const configEntries = Object.entries({'cleanup.policy': 'delete', 'retention.ms': '-1', ...config});
   await withAdmin(
@@ -68,12 +78,13 @@ export async function createTopic(
           },
         ],
       }),
+    brokers,
   );
 }
 
 /** The offset after the last record, by partition. */
-export async function endOffsets(topic: string): Promise<Map<number, bigint>> {
-  const offsets = await withAdmin(async (admin) => await admin.fetchTopicOffsets(topic));
+export async function endOffsets(topic: string, brokers?: readonly string[]): Promise<Map<number, bigint>> {
+  const offsets = await withAdmin(async (admin) => await admin.fetchTopicOffsets(topic), brokers);
   return new Map(offsets.map(({partition, high}) => [partition, BigInt(high)]));
 }
 

@@ -4,7 +4,7 @@
  */
 import type {ErrorKind} from '../../src/errors.js';
 import {TcpProxy} from '../../stack/tcpProxy.js';
-import {rulesOfReadme} from './redisRights.js';
+import {redisRules} from './redisRights.js';
 import {OwnRedis, type StartOptions} from './redisServer.js';
 import {until} from './until.js';
 import {WorkerBench, type Worker, type WorkerOptions} from './workerBench.js';
@@ -12,7 +12,7 @@ import {WorkerBench, type Worker, type WorkerOptions} from './workerBench.js';
 export const SECRET = 'Zq7Secret';
 /** What rows of arbitraries.ts hold and nothing else does. */
 const ROW_VALUES = ['paid', '45.99', '-3.50', '9999999999.99', '2147483647'];
-const USER = ['--user', 'projector', 'on', ...rulesOfReadme(SECRET)];
+const USER = ['--user', 'projector', 'on', ...redisRules(SECRET)];
 
 export class OwnBench {
   readonly redis: OwnRedis;

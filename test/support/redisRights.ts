@@ -1,9 +1,12 @@
-/** The rights of the worker's Redis user, as the README grants them. */
+/** The rights of Redis' users, as deploy/acl/redis.acl grants them. */
 import {readFileSync} from 'node:fs';
 
-/** The rules of one of the README's ACL lines, with this password. */
-export function rulesOfReadme(password: string, user: 'projector' | 'operator' = 'projector'): string[] {
-  const rules = new RegExp(`^ACL SETUSER ${user} (.+)$`, 'm').exec(readFileSync('README.md', 'utf8'))?.[1];
-  if (rules === undefined) throw new Error(`the README has no line \`ACL SETUSER ${user} ...\``);
+export type RedisUser = 'projector' | 'operator' | 'reports';
+
+/** The rules of one user of the file, with this password. */
+export function redisRules(password: string, user: RedisUser = 'projector'): string[] {
+  const text = readFileSync('deploy/acl/redis.acl', 'utf8');
+  const rules = new RegExp(`^user ${user} (.+)$`, 'm').exec(text)?.[1];
+  if (rules === undefined) throw new Error(`deploy/acl/redis.acl has no user ${user}`);
   return rules.split(' ').map((rule) => (rule.startsWith('>') ? `>${password}` : rule));
 }

@@ -19,6 +19,7 @@ test('exactly what may pass by itself is waited for', () => {
     'mysql-unreachable',
     'rebuild-switching',
     'redis-unreachable',
+    'tls-refused',
     'topic-missing',
   ]);
   expect(waits.map((kind) => ERROR_POLICY[kind].exitCode)).toEqual(waits.map(() => EXIT.unreachable));

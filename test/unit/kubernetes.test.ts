@@ -4,6 +4,7 @@ import {dirname, join} from 'node:path';
 import {parse} from 'yaml';
 import {readConfig} from '../../src/config.js';
 import {Metrics} from '../../src/observe/metrics.js';
+import {History} from '../../src/observe/history.js';
 import {routesOf} from '../../src/observe/routes.js';
 import {SETTINGS, type Setting} from '../../src/settings.js';
 import {ruleFile} from '../support/promql.js';
@@ -140,7 +141,7 @@ describe('settings', () => {
 describe('probes', () => {
   const view = workerView({});
   const metrics = new Metrics({view: () => view, topic: 't', hasExporterSeries: false});
-  const paths = Object.keys(routesOf({view: () => view, metrics, stuckMsMax: 1}));
+  const paths = Object.keys(routesOf({view: () => view, metrics, history: new History(() => view), stuckMsMax: 1}));
 
   test('ask paths that the worker answers, on the port on which it listens', () => {
     expect(worker.ports).toEqual([{name: 'http', containerPort: Number(configMap['HTTP_PORT'])}]);

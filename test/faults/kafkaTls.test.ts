@@ -1,0 +1,103 @@
+/** TLS to Kafka from a private CA: what fits works, and what does not is said in one clear sentence. */
+import {FaultBench} from '../support/faultBench.js';
+import {TestCa, type Certificate} from '../support/certificates.js';
+import type {Variables} from '../support/pipeline.js';
+import {SecureKafka, TRUSTED, whyNoSecureKafka, type Listener} from '../support/secureKafka.js';
+import {halted} from '../support/workerLog.js';
+
+const whyNot = whyNoSecureKafka();
+if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Kafka. ${whyNot}\n`);
+
+(whyNot === undefined ? describe : describe.skip)('TLS to Kafka', () => {
+  let ca: TestCa;
+  let kafka: SecureKafka;
+  let bench: FaultBench;
+  let ours: Certificate;
+  beforeAll(async () => {
+    ca = new TestCa();
+    ours = ca.issue({name: TRUSTED});
+    kafka = await SecureKafka.open(ca, []);
+    bench = await FaultBench.open('kafka-tls', {brokers: kafka.brokers('PLAIN'), partitions: 2});
+    await bench.write(40);
+  });
+  afterEach(async () => {
+    for (const worker of bench.workers.splice(0)) await worker.end('SIGKILL');
+  });
+  afterAll(async () => {
+    await bench.close();
+    await kafka[Symbol.asyncDispose]();
+    ca[Symbol.dispose]();
+  });
+
+  const at = (listener: Listener, extra: Variables = {}): Variables => ({
+    KAFKA_BROKERS: kafka.brokers(listener).join(','),
+    KAFKA_SSL: 'true',
+    KAFKA_SSL_CA_FILE: ca.cert,
+    ...extra,
+  });
+
+  test('with the right CA records are applied', async () => {
+    bench.start(at('TLS'));
+    await bench.write(40);
+    await bench.expectExact();
+  });
+
+  test('with the right CA, and our certificate where the broker asks for it', async () => {
+    bench.start(at('MUTUAL', {KAFKA_SSL_CERT_FILE: ours.cert, KAFKA_SSL_KEY_FILE: ours.key}));
+    await bench.write(40);
+    await bench.expectExact();
+  });
+
+  test('with the name that the certificate has in place of that of the address', async () => {
+    bench.start(at('OTHERNAME', {KAFKA_SSL_SERVER_NAME: 'kafka.example.com'}));
+    await bench.write(40);
+    await bench.expectExact();
+  });
+
+  interface Case {
+    readonly name: string;
+    readonly variables: () => Variables;
+    readonly reason: RegExp;
+  }
+  const CASES: readonly Case[] = [
+    {
+      name: 'another CA',
+      variables: () => at('TLS', {KAFKA_SSL_CA_FILE: ours.cert}),
+      reason: /: its certificate is signed by no CA that is trusted here$/,
+    },
+    {
+      name: 'no CA given: the public ones do not know it, whatever Node.js is told',
+      variables: () => at('TLS', {KAFKA_SSL_CA_FILE: '', NODE_TLS_REJECT_UNAUTHORIZED: '0'}),
+      reason: /: its certificate is signed by no CA that is trusted here$/,
+    },
+    {
+      name: 'a certificate that has expired',
+      variables: () => at('EXPIRED'),
+      reason: /: its certificate has expired$/,
+    },
+    {
+      name: 'a certificate for another name',
+      variables: () => at('OTHERNAME'),
+      reason: /: its certificate has another name \(/,
+    },
+    {
+      name: 'no client certificate where the broker asks for one',
+      variables: () => at('MUTUAL'),
+      reason: /: it .*client certificate(?:, or the want of one)?$/,
+    },
+  ];
+
+  test.each(CASES)('$name: one clear reason, at once and at the end (F25a)', async ({variables, reason}) => {
+    const progress = await bench.progress();
+    const worker = bench.start({...variables(), START_TIMEOUT_MS: '4000'});
+    const {code, line} = await halted(worker);
+    expect(code).toBe(4);
+    expect(line).toMatchObject({level: 60, kind: 'tls-refused', runbook: 'docs/runbook.md#tls-refused'});
+    expect(line['msg']).toMatch(/^no TLS with Kafka for kafka-tls-\w+ on 127\.0\.0\.1:\d+: /);
+    expect(line['msg']).toMatch(reason);
+    // It was told before, too, unless the machine was so slow that the first try was the last one.
+    const told = worker.log.filter(({level, kind}) => level !== 60 && kind === 'tls-refused');
+    for (const {msg} of told) expect(msg).toMatch(reason);
+    expect(await bench.progress()).toBe(progress);
+  });
+});

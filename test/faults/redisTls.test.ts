@@ -1,0 +1,162 @@
+/** TLS to Redis from a private CA; and a certificate that is changed for a bad one while a worker runs. */
+import {spawnSync} from 'node:child_process';
+import {Redis} from 'ioredis';
+import {freePorts} from '../../stack/ports.js';
+import {TestCa, type Certificate} from '../support/certificates.js';
+import {FaultBench} from '../support/faultBench.js';
+import type {Variables} from '../support/pipeline.js';
+import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {variables} from '../support/stack.js';
+import {hasSaid, halted} from '../support/workerLog.js';
+
+const whyNot = whyNoOwnRedis();
+if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}\n`);
+
+(whyNot === undefined ? describe : describe.skip)('TLS to Redis', () => {
+  let ca: TestCa;
+  let good: Certificate;
+  let ours: Certificate;
+  let own: OwnRedis;
+  /** Comes by the plain port. */
+  let admin: Redis;
+  let tlsPort: number;
+  let bench: FaultBench;
+  beforeAll(async () => {
+    ca = new TestCa();
+    good = ca.issue();
+    ours = ca.issue({name: 'worker'});
+    [tlsPort = 0] = await freePorts(1);
+    own = await OwnRedis.open({
+      args: [
+        ...['--tls-port', String(tlsPort), '--tls-ca-cert-file', ca.cert, '--tls-auth-clients', 'no'],
+        ...['--tls-cert-file', good.cert, '--tls-key-file', good.key],
+      ],
+    });
+    admin = new Redis(own.url);
+    bench = await FaultBench.open('redis-tls', {redis: new Redis(own.url), partitions: 2});
+    await bench.write(40);
+  });
+  afterEach(async () => {
+    for (const worker of bench.workers.splice(0)) await worker.end('SIGKILL');
+    await shows(good);
+    await admin.config('SET', 'tls-auth-clients', 'no');
+  });
+  afterAll(async () => {
+    admin.disconnect();
+    await bench.close();
+    await own.close();
+    ca[Symbol.dispose]();
+  });
+
+  /** From now on Redis shows this certificate to who connects. */
+  const shows = async ({cert, key}: Certificate): Promise<void> => {
+    await admin.call('CONFIG', 'SET', 'tls-cert-file', cert, 'tls-key-file', key);
+  };
+  const settings = (extra: Variables = {}): Variables => ({
+    REDIS_URL: `rediss://127.0.0.1:${tlsPort}/0`,
+    REDIS_TLS_CA_FILE: ca.cert,
+    ...extra,
+  });
+  const withOurs = (): Variables => ({REDIS_TLS_CERT_FILE: ours.cert, REDIS_TLS_KEY_FILE: ours.key});
+
+  test('with the right CA records are applied, and reports and verify read by TLS too', async () => {
+    bench.start(settings());
+    await bench.write(40);
+    await bench.expectExact();
+    const command = (args: readonly string[]): {status: number | null; stdout: string; stderr: string} =>
+      spawnSync(process.execPath, ['dist/main.js', ...args], {
+        env: {
+          ...{...process.env, ...variables(), KAFKA_TOPIC: bench.topic, KEY_PREFIX: bench.prefix},
+          ...settings(),
+        },
+        encoding: 'utf8',
+      });
+    expect(command(['orders', 'count'])).toMatchObject({status: 0});
+    expect(command(['verify', '--against', 'log', '--json']).stdout).toContain('"differences":0');
+    expect(command(['rebuild'])).toMatchObject({status: 0});
+    await bench.expectExact({ends: false});
+  });
+
+  test('with our certificate where Redis asks for it', async () => {
+    await admin.config('SET', 'tls-auth-clients', 'yes');
+    bench.start(settings(withOurs()));
+    await bench.write(40);
+    await bench.expectExact();
+  });
+
+  test('with the name that the certificate has in place of that of the address', async () => {
+    await shows(ca.issue({altNames: 'DNS:redis.example.com'}));
+    bench.start(settings({REDIS_TLS_SERVER_NAME: 'redis.example.com'}));
+    await bench.write(40);
+    await bench.expectExact();
+  });
+
+  interface Case {
+    readonly name: string;
+    readonly setUp?: () => Promise<unknown>;
+    readonly extra?: () => Variables;
+    readonly reason: RegExp;
+  }
+  const CASES: readonly Case[] = [
+    {
+      name: 'another CA',
+      extra: () => ({REDIS_TLS_CA_FILE: ours.cert}),
+      reason: /: its certificate is signed by no CA that is trusted here$/,
+    },
+    {
+      name: 'no CA given: the public ones do not know it, whatever Node.js is told',
+      extra: () => ({REDIS_TLS_CA_FILE: '', NODE_TLS_REJECT_UNAUTHORIZED: '0'}),
+      reason: /: its certificate is signed by no CA that is trusted here$/,
+    },
+    {
+      name: 'a certificate that has expired',
+      setUp: async () => await shows(ca.issue({isExpired: true})),
+      reason: /: its certificate has expired$/,
+    },
+    {
+      name: 'a certificate for another name',
+      setUp: async () => await shows(ca.issue({altNames: 'DNS:redis.example.com'})),
+      reason: /: its certificate has another name \(/,
+    },
+    {
+      name: 'no client certificate where Redis asks for one',
+      setUp: async () => await admin.config('SET', 'tls-auth-clients', 'yes'),
+      reason: /: it .*client certificate$/,
+    },
+  ];
+
+  test.each(CASES)(
+    '$name: one clear reason, at once and at the end (F39)',
+    async ({setUp, extra, reason}) => {
+      await setUp?.();
+      const progress = await bench.progress();
+      const worker = bench.start(settings({START_TIMEOUT_MS: '4000', ...extra?.()}));
+      const {code, line} = await halted(worker);
+      expect(code).toBe(4);
+      expect(line).toMatchObject({level: 60, kind: 'tls-refused', runbook: 'docs/runbook.md#tls-refused'});
+      expect(line['msg']).toMatch(/^no TLS with Redis at rediss:\/\/127\.0\.0\.1:\d+\/0: /);
+      expect(line['msg']).toMatch(reason);
+      // It was told before, too, unless the machine was so slow that the first try was the last one.
+      const told = worker.log.filter(({level, kind}) => level !== 60 && kind === 'tls-refused');
+      for (const {msg} of told) expect(msg).toMatch(reason);
+      expect(await bench.progress()).toBe(progress);
+    },
+  );
+
+  test('a certificate that expires while a worker runs: it says so, waits, and goes on with a new one', async () => {
+    const worker = bench.start(settings());
+    await bench.write(200);
+    await bench.applied();
+    await shows(ca.issue({isExpired: true}));
+    // Who is connected stays so; it is the next connection that fails.
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await hasSaid(worker, /^waiting: no TLS with Redis at \S+: its certificate has expired$/);
+    const progress = await bench.progress();
+    await bench.write(200);
+    expect(await bench.progress()).toBe(progress);
+    expect(worker.isRunning).toBe(true);
+    await shows(good);
+    await hasSaid(worker, /^going on$/);
+    await bench.expectExact();
+  });
+});

@@ -1,0 +1,156 @@
+/** TLS to MySQL from a private CA, on a MySQL of the test's own: its old versions take other certificates at a start alone. */
+import {createConnection, type Connection} from 'mysql2/promise';
+import {MysqlClient} from '../../src/clients/mysql.js';
+import {readConfig} from '../../src/config.js';
+import {mysqlSettings} from '../../src/servers.js';
+import {mysqlRecipe} from '../../stack/native/mysqlServer.js';
+import {logFile} from '../../stack/native/recipe.js';
+import {parentDeathPrefix, ServerProcess} from '../../stack/native/serverProcess.js';
+import {freePorts} from '../../stack/ports.js';
+import {readState, removeStackFolder, type NativeState} from '../../stack/stackState.js';
+import {TestCa, type Certificate} from '../support/certificates.js';
+import type {Variables} from '../support/pipeline.js';
+import {projector, testStack} from '../support/stack.js';
+
+const NAME = 'mysql.example.com';
+const USER = 'reader';
+const PASSWORD = 'Zq7Secret';
+
+(testStack().mode === 'native' ? describe : describe.skip)('TLS to MySQL', () => {
+  let ca: TestCa;
+  let ours: Certificate;
+  let good: Certificate;
+  let state: NativeState;
+  let server: ServerProcess | undefined;
+  beforeAll(async () => {
+    ca = new TestCa();
+    ours = ca.issue({name: 'reader'});
+    good = ca.issue({altNames: `DNS:${NAME}`});
+    const [mysql = 0] = await freePorts(1);
+    const stack = readState(testStack().name) as NativeState;
+    state = {...stack, name: `${stack.name}-tls`, ports: {...stack.ports, mysql}};
+    await start(good, true);
+    await asRoot(async (root) => {
+      await root.query(`CREATE USER '${USER}'@'%' IDENTIFIED BY '${PASSWORD}' REQUIRE SSL`);
+      await root.query(`GRANT SELECT ON shop.* TO '${USER}'@'%'`);
+    });
+  });
+  afterAll(async () => {
+    await server?.end('SIGKILL');
+    removeStackFolder(state.name);
+    ca[Symbol.dispose]();
+  });
+
+  /** Starts it with this certificate, after it was ended. */
+  async function start({cert, key}: Certificate, isNew = false): Promise<void> {
+    await server?.end('SIGTERM');
+    const recipe = mysqlRecipe(state);
+    recipe.command.args.push(`--ssl-ca=${ca.cert}`, `--ssl-cert=${cert}`, `--ssl-key=${key}`);
+    server = new ServerProcess(recipe, logFile(state.name, 'mysql'), await parentDeathPrefix());
+    if (isNew) await server.prepare();
+    server.start();
+    await server.whenReady();
+    if (isNew) await server.fill();
+  }
+
+  async function asRoot(work: (root: Connection) => Promise<void>): Promise<void> {
+    const root = await createConnection({host: '127.0.0.1', port: state.ports.mysql, user: 'root'});
+    await work(root).finally(async () => await root.end());
+  }
+
+  const settings = (mode: string, extra: Variables = {}): Variables => ({
+    MYSQL_URL: `mysql://${USER}:${PASSWORD}@127.0.0.1:${state.ports.mysql}/shop?ssl-mode=${mode}`,
+    MYSQL_SSL_CA_FILE: ca.cert,
+    ...extra,
+  });
+  const named = (extra: Variables = {}): Variables =>
+    settings('VERIFY_IDENTITY', {MYSQL_SSL_SERVER_NAME: NAME, ...extra});
+  const withOurs = (): Variables => ({MYSQL_SSL_CERT_FILE: ours.cert, MYSQL_SSL_KEY_FILE: ours.key});
+
+  /** The tables of the source, read by the worker's own client; throws when the connection is not encrypted. */
+  async function read(variables: Variables): Promise<number> {
+    const config = readConfig(variables, ['mysqlUrl']);
+    const client = new MysqlClient(mysqlSettings(config, config.mysqlUrl));
+    try {
+      await client.connect();
+      return await client.consistentSnapshot(async (ask) => {
+        const [cipher] = await ask("SHOW SESSION STATUS LIKE 'Ssl_cipher'", []);
+        if (!cipher?.['Value']) throw new Error('this connection is not encrypted');
+        return (await ask("SHOW TABLES LIKE 'order%'", [])).length;
+      });
+    } finally {
+      client.close();
+    }
+  }
+
+  describe('works', () => {
+    afterEach(async () => {
+      await asRoot(async (root) => {
+        await root.query(`ALTER USER '${USER}'@'%' REQUIRE SSL`);
+      });
+    });
+
+    test.each([
+      ['with the name of the certificate', () => named()],
+      ['with the CA alone', () => settings('VERIFY_CA')],
+      ['unverified, as ssl-mode=REQUIRED says', () => settings('REQUIRED', {MYSQL_SSL_CA_FILE: ''})],
+    ])('%s', async (_, variables) => {
+      await expect(read(variables())).resolves.toBe(2);
+    });
+
+    test('with our certificate where MySQL asks for it, and only with it', async () => {
+      await asRoot(async (root) => {
+        await root.query(`ALTER USER '${USER}'@'%' REQUIRE X509`);
+      });
+      await expect(read(named(withOurs()))).resolves.toBe(2);
+      await expect(read(named())).rejects.toMatchObject({kind: 'mysql-denied'});
+    });
+
+    test('and without TLS MySQL denies', async () => {
+      await expect(read(settings('DISABLED', {MYSQL_SSL_CA_FILE: ''}))).rejects.toMatchObject({
+        kind: 'mysql-denied',
+      });
+    });
+  });
+
+  interface Case {
+    readonly name: string;
+    readonly variables: () => Variables;
+    readonly shown?: {readonly altNames: string; readonly isExpired?: boolean};
+    readonly reason: RegExp;
+  }
+  const CASES: readonly Case[] = [
+    {
+      name: 'another CA',
+      variables: () => named({MYSQL_SSL_CA_FILE: ours.cert}),
+      reason: /its certificate is signed by no CA that is trusted here\. /,
+    },
+    {
+      name: 'no CA given, whatever Node.js is told',
+      variables: () => named({MYSQL_SSL_CA_FILE: '', NODE_TLS_REJECT_UNAUTHORIZED: '0'}),
+      reason: /its certificate is signed by no CA that is trusted here\. /,
+    },
+    {
+      name: 'a certificate for another name',
+      variables: () => named({MYSQL_SSL_SERVER_NAME: 'other.example.com'}),
+      reason: /its certificate has another name \(.*DNS:mysql\.example\.com\)\. /,
+    },
+    {
+      name: 'a certificate that has expired',
+      variables: () => named(),
+      shown: {altNames: `DNS:${NAME}`, isExpired: true},
+      reason: /its certificate has expired\. /,
+    },
+  ];
+
+  test.each(CASES)('$name: one clear reason', async ({variables, shown, reason}) => {
+    if (shown !== undefined) await start(ca.issue(shown));
+    const {stderr, status} = projector(['verify'], {START_TIMEOUT_MS: '0', ...variables()});
+    expect(status).toBe(4);
+    expect(stderr).toMatch(
+      /^projector: tls-refused: no TLS with MySQL at mysql:\/\/127\.0\.0\.1:\d+\/shop: /m,
+    );
+    expect(stderr).toMatch(reason);
+    expect(stderr).not.toContain(PASSWORD);
+  });
+});

@@ -1,0 +1,150 @@
+/** Secrets in every setting that holds one, good and wrong, on the loudest level: none of them is ever shown (I11). */
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {WorkerProcess} from '../../stack/worker.js';
+import {SETTINGS, type Setting} from '../../src/settings.js';
+import {TestCa} from '../support/certificates.js';
+import {QUICK, type Variables} from '../support/pipeline.js';
+import {OwnRedis} from '../support/redisServer.js';
+import {redisRules} from '../support/redisRights.js';
+import {projector, testStack, variables} from '../support/stack.js';
+import {until} from '../support/until.js';
+
+const SECRET = 'Zq7Secret';
+const COMMANDS = [
+  ['config'],
+  ['config', '--json'],
+  ['report'],
+  ['orders', 'count'],
+  ['lag'],
+  ['dlq', 'list'],
+  ['connector', 'status'],
+  ['verify', '--sample', '1'],
+];
+
+let redis: OwnRedis;
+let ca: TestCa;
+let folder: string;
+beforeAll(async () => {
+  redis = await OwnRedis.open({args: ['--user', 'projector', 'on', ...redisRules(SECRET)]});
+  ca = new TestCa();
+  folder = mkdtempSync(join(tmpdir(), 'order-projector-secrets-'));
+});
+afterAll(async () => {
+  await redis.close();
+  ca[Symbol.dispose]();
+  rmSync(folder, {recursive: true, force: true});
+});
+
+function good(): Variables {
+  const {mysql, connect} = testStack().env;
+  return {
+    REDIS_URL: `redis://projector:${SECRET}@127.0.0.1:${redis.port}/0`,
+    MYSQL_URL: `mysql://${mysql.user}:${mysql.password}@${mysql.host}:${mysql.port}/${mysql.database}`,
+    CONNECT_URL: connect.url.replace('://', `://somebody:${SECRET}@`),
+  };
+}
+
+const WRONG = [
+  'redis',
+  'no redis',
+  'mysql',
+  'no mysql',
+  'no connect',
+  'no url',
+  'plain',
+  'scram',
+  'oauth',
+  'sentinel',
+  'tls',
+  'half of it',
+] as const;
+
+function wrong(): Readonly<Record<(typeof WRONG)[number], Variables>> {
+  const {mysql} = testStack().env;
+  const {cert, key} = ca.issue();
+  const sasl = {KAFKA_SASL_USERNAME: 'projector', KAFKA_SASL_PASSWORD: SECRET};
+  return {
+    redis: {...good(), REDIS_URL: `redis://projector:${SECRET}Wrong@127.0.0.1:${redis.port}/0`},
+    'no redis': {...good(), REDIS_URL: `redis://projector:${SECRET}@127.0.0.1:1/0`},
+    mysql: {...good(), MYSQL_URL: `mysql://shop:${SECRET}@${mysql.host}:${mysql.port}/shop`},
+    'no mysql': {...good(), MYSQL_URL: `mysql://shop:${SECRET}@127.0.0.1:1/shop`},
+    'no connect': {...good(), CONNECT_URL: `http://somebody:${SECRET}@127.0.0.1:1`},
+    'no url': {...good(), REDIS_URL: `http://:${SECRET}@127.0.0.1`, MYSQL_URL: `${SECRET}@host`},
+    plain: {...good(), ...sasl, KAFKA_SASL_MECHANISM: 'plain'},
+    scram: {...good(), ...sasl, KAFKA_SASL_MECHANISM: 'scram-sha-256'},
+    oauth: {
+      ...good(),
+      KAFKA_SASL_MECHANISM: 'oauthbearer',
+      KAFKA_OAUTH_TOKEN_URL: `http://127.0.0.1:1/token?key=${SECRET}`,
+      KAFKA_OAUTH_CLIENT_ID: 'projector',
+      KAFKA_OAUTH_CLIENT_SECRET: SECRET,
+    },
+    sentinel: {
+      ...good(),
+      REDIS_URL: `redis://projector:${SECRET}@shop/0`,
+      REDIS_SENTINELS: '127.0.0.1:1',
+      REDIS_SENTINEL_PASSWORD: SECRET,
+    },
+    tls: {...good(), KAFKA_SSL: 'true', KAFKA_SSL_CERT_FILE: cert, KAFKA_SSL_KEY_FILE: key},
+    'half of it': {...good(), KAFKA_SASL_PASSWORD: SECRET, REDIS_TLS_KEY_FILE: key},
+  };
+}
+
+const LOUD = {LOG_LEVEL: 'debug', START_TIMEOUT_MS: '500', KAFKA_CONNECTION_TIMEOUT_MS: '500'};
+
+test('a worker that runs: its log and every HTTP answer', async () => {
+  const worker = new WorkerProcess({...variables(), ...QUICK, ...LOUD, START_TIMEOUT_MS: '30000', ...good()});
+  try {
+    await until(
+      () => worker.log.some(({msg}) => msg === 'partitions assigned'),
+      () => `a worker at work: ${worker.output.slice(-1_500)}`,
+      60_000,
+    );
+    const port = worker.log.find(({msg}) => msg === 'probes and metrics')?.['port'] as number;
+    for (const path of ['/', '/livez', '/readyz', '/startupz', '/metrics', '/status']) {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+      expect(await answer.text()).not.toContain(SECRET);
+      expect(JSON.stringify([...answer.headers])).not.toContain(SECRET);
+    }
+  } finally {
+    await worker.end('SIGTERM');
+  }
+  expect(worker.output).not.toContain(SECRET);
+});
+
+test('commands with settings that work', () => {
+  for (const args of COMMANDS) {
+    const {stdout, stderr} = projector(args, {...LOUD, START_TIMEOUT_MS: '30000', ...good()});
+    expect({args, output: stdout + stderr}).toMatchObject({
+      output: expect.not.stringContaining(SECRET) as string,
+    });
+  }
+});
+
+test.each(WRONG)('what does not work: %s', (name) => {
+  const given = wrong()[name];
+  const runs = ['mysql', 'no mysql', 'no connect'].includes(name);
+  const commands = [['config'], ['lag'], ['report'], ['connector', 'status'], ['verify', '--sample', '1']];
+  for (const args of runs ? commands : [['run'], ...commands]) {
+    const {stdout, stderr, status} = projector(args, {...LOUD, HTTP_PORT: 'off', ...given});
+    expect({args, output: stdout + stderr}).toMatchObject({
+      output: expect.not.stringContaining(SECRET) as string,
+    });
+    if (args[0] === 'run') expect(status).not.toBe(0);
+    expect(stdout + stderr).not.toContain('PRIVATE KEY');
+  }
+});
+
+test('every secret setting may come from a file, and `config` redacts it', () => {
+  const secrets = (Object.values(SETTINGS) as Setting<unknown>[]).filter(({secret}) => secret === true);
+  expect(secrets.length).toBeGreaterThan(7);
+  const file = join(folder, 'url');
+  writeFileSync(file, `${good()['REDIS_URL'] ?? ''}\n`);
+  const {stdout, status} = projector(['config', '--json'], {REDIS_URL: '', REDIS_URL_FILE: file});
+  expect(status).toBe(0);
+  const row = (JSON.parse(stdout) as {name: string; value: string}[]).find(({name}) => name === 'REDIS_URL');
+  expect(row?.value).toBe('<redacted>');
+  expect(projector(['orders', 'count'], {REDIS_URL: '', REDIS_URL_FILE: file})).toMatchObject({status: 0});
+});

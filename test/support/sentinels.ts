@@ -1,0 +1,102 @@
+/** Three Sentinels of a test's own that watch over one master; they die with the test's process. */
+import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {Redis} from 'ioredis';
+import {fetchRedis} from '../../stack/native/downloads.js';
+import {parentDeathPrefix, ServerProcess} from '../../stack/native/serverProcess.js';
+import {freePorts} from '../../stack/ports.js';
+import {until} from './until.js';
+
+export const MASTER = 'shop-master';
+const COUNT = 3;
+const QUORUM = 2;
+
+export class Sentinels implements AsyncDisposable {
+  readonly ports: readonly number[];
+  readonly #servers: readonly ServerProcess[];
+  readonly #home: string;
+
+  private constructor(ports: readonly number[], servers: readonly ServerProcess[], home: string) {
+    this.ports = ports;
+    this.#servers = servers;
+    this.#home = home;
+  }
+
+  /** Resolves when all of them know each other, and so many replicas of this master. */
+  static async open(masterPort: number, replicas: number): Promise<Sentinels> {
+    const install = await fetchRedis({onProgress: (line) => process.stderr.write(`${line}\n`)});
+    const home = mkdtempSync(join(tmpdir(), 'order-projector-sentinels-'));
+    const ports = await freePorts(COUNT);
+    const prefix = await parentDeathPrefix();
+    const servers = ports.map((port) => {
+      const folder = join(home, String(port));
+      mkdirSync(folder);
+      const file = join(folder, 'sentinel.conf');
+      const lines = [
+        ...[`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`],
+        `sentinel monitor ${MASTER} 127.0.0.1 ${masterPort} ${QUORUM}`,
+        `sentinel down-after-milliseconds ${MASTER} 1500`,
+        `sentinel failover-timeout ${MASTER} 6000`,
+      ];
+      writeFileSync(file, `${lines.join('\n')}\n`);
+      const {redisServer: program, redisLibraryPath} = install;
+      const env = redisLibraryPath === '' ? {} : {env: {LD_LIBRARY_PATH: redisLibraryPath}};
+      const probe = async (): Promise<void> => {
+        await ask(port, async (redis) => await redis.ping());
+      };
+      const recipe = {prepare: [], command: {program, args: [file, '--sentinel'], ...env}, probe};
+      return new ServerProcess({name: 'redis', port, ...recipe}, join(folder, 'log'), prefix);
+    });
+    const sentinels = new Sentinels(ports, servers, home);
+    for (const server of servers) server.start();
+    for (const server of servers) await server.whenReady();
+    await until(
+      async () => (await sentinels.#views()).every((view) => isComplete(view, replicas)),
+      () => `${COUNT} Sentinels that know each other and ${replicas} replicas`,
+      60_000,
+    );
+    return sentinels;
+  }
+
+  get places(): string {
+    return this.ports.map((port) => `127.0.0.1:${port}`).join(',');
+  }
+
+  /** Where each of them sees the master now. */
+  async masterPorts(): Promise<number[]> {
+    const of = async (port: number): Promise<number> =>
+      await ask(port, async (redis) => {
+        const place = (await redis.call('SENTINEL', 'get-master-addr-by-name', MASTER)) as string[];
+        return Number(place[1]);
+      });
+    return await Promise.all(this.ports.map(of));
+  }
+
+  async #views(): Promise<string[][]> {
+    const of = async (port: number): Promise<string[]> =>
+      await ask(port, async (redis) => (await redis.call('SENTINEL', 'master', MASTER)) as string[]);
+    return await Promise.all(this.ports.map(of));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.#servers) await server.end('SIGKILL');
+    rmSync(this.#home, {recursive: true, force: true});
+  }
+}
+
+/** Names and values by turns. */
+function isComplete(view: readonly string[], replicas: number): boolean {
+  const value = (name: string): string | undefined => view[view.indexOf(name) + 1];
+  return value('num-slaves') === String(replicas) && value('num-other-sentinels') === String(COUNT - 1);
+}
+
+async function ask<T>(port: number, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const redis = new Redis({host: '127.0.0.1', port, retryStrategy: () => null});
+  redis.on('error', () => undefined);
+  try {
+    return await work(redis);
+  } finally {
+    redis.disconnect();
+  }
+}

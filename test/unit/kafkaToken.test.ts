@@ -1,0 +1,91 @@
+/** Tokens for OAUTHBEARER: fetched once for all, renewed before they expire, and no secret in any error. */
+import {createServer, type Server} from 'node:http';
+import type {AddressInfo} from 'node:net';
+import {TokenSource} from '../../src/clients/kafkaToken.js';
+import {readConfig} from '../../src/config.js';
+
+const SECRET = 'Zq7Secret:%&';
+let server: Server;
+let url: string;
+let nowMs = 0;
+let asked: {authorization: string | undefined; body: string}[] = [];
+let answer: {status: number; body: string};
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+    request.on('end', () => {
+      asked.push({authorization: request.headers.authorization, body});
+      response.writeHead(answer.status, {'content-type': 'application/json'}).end(answer.body);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/token?tenant=${encodeURIComponent(SECRET)}`;
+});
+beforeEach(() => {
+  nowMs = 1_000_000;
+  asked = [];
+  answer = {status: 200, body: JSON.stringify({access_token: 'one', expires_in: 100, token_type: 'Bearer'})};
+});
+afterAll(() => server.close());
+
+const source = (scope?: string): TokenSource =>
+  new TokenSource({url, clientId: 'a b', clientSecret: SECRET, scope}, () => nowMs);
+
+test('id and secret go as RFC 6749 says, the scope along with them', async () => {
+  await expect(source('kafka write').token()).resolves.toBe('one');
+  const login = Buffer.from(asked[0]?.authorization?.replace('Basic ', '') ?? '', 'base64').toString();
+  expect(login).toBe('a+b:Zq7Secret%3A%25%26');
+  expect(asked[0]?.body).toBe('grant_type=client_credentials&scope=kafka+write');
+});
+
+test('one token serves all, until four fifths of its life are over', async () => {
+  const tokens = source();
+  await expect(Promise.all([tokens.token(), tokens.token()])).resolves.toEqual(['one', 'one']);
+  answer.body = answer.body.replace('one', 'two');
+  nowMs += 79_999;
+  await expect(tokens.token()).resolves.toBe('one');
+  expect(asked).toHaveLength(1);
+  nowMs += 1;
+  await expect(tokens.token()).resolves.toBe('two');
+  expect(asked).toHaveLength(2);
+});
+
+test.each([
+  [401, '{"error":"invalid_client"}', 'kafka-denied', /refuses with 401 \(invalid_client\)$/],
+  [400, `{"error":"${SECRET}"}`, 'kafka-denied', /refuses with 400$/],
+  [200, `{"token":"${SECRET}"}`, 'kafka-denied', /answers without an access_token$/],
+  [200, 'no JSON', 'kafka-denied', /answers without an access_token$/],
+  [503, SECRET, 'kafka-unreachable', /answers 503$/],
+  [429, '', 'kafka-unreachable', /answers 429$/],
+])('an answer of %d %s', async (...[status, body, kind, detail]) => {
+  answer = {status, body};
+  const tokens = source();
+  const failure = (await tokens.token().catch((error: unknown) => error)) as Error;
+  expect(failure).toMatchObject({kind, detail: expect.stringMatching(detail) as string});
+  expect(failure.message).not.toContain('Zq7Secret');
+  // The next one asks anew.
+  answer = {status: 200, body: '{"access_token":"three"}'};
+  await expect(tokens.token()).resolves.toBe('three');
+});
+
+test('an endpoint that is not there may come back', async () => {
+  const tokens = new TokenSource(
+    {url: 'http://127.0.0.1:1/', clientId: 'a', clientSecret: SECRET, scope: undefined},
+    () => nowMs,
+  );
+  await expect(tokens.token()).rejects.toMatchObject({kind: 'kafka-unreachable'});
+});
+
+test('the settings come whole, and with no password beside them', () => {
+  const oauth = {
+    KAFKA_SASL_MECHANISM: 'oauthbearer',
+    KAFKA_OAUTH_TOKEN_URL: 'https://login.example.com/token',
+    KAFKA_OAUTH_CLIENT_ID: 'projector',
+    KAFKA_OAUTH_CLIENT_SECRET: SECRET,
+  };
+  expect(() => readConfig(oauth, [])).not.toThrow();
+  for (const name of Object.keys(oauth))
+    expect(() => readConfig({...oauth, [name]: ''}, [])).toThrow(/oauthbearer/);
+  expect(() => readConfig({...oauth, KAFKA_SASL_PASSWORD: SECRET}, [])).toThrow(/neither user nor password/);
+});
