@@ -151,9 +151,7 @@ export const privateKey = kind((z) =>
 );
 
 export const hostName = kind((z) =>
-  z
-    .string()
-    .regex(/^(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'a host name, not an address'),
+  z.string().regex(/^(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'a host name, not an address'),
 );
 
 function succeeds(work: () => unknown): boolean {

@@ -7,7 +7,7 @@ const ALL: readonly Setting<unknown>[] = Object.values(SETTINGS);
 export function configSchema(): object {
   const properties = ALL.flatMap((setting) => [
     [setting.env, propertyOf(setting)] as const,
-    [`${setting.env}_FILE`, {type: 'string', description: `A file that holds ${setting.env}.`}] as const,
+    [`${setting.env}_FILE`, fileOf(setting)] as const,
   ]);
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -21,21 +21,28 @@ export function configSchema(): object {
   };
 }
 
-function propertyOf({schema, desc, default: value, example, secret = false}: Setting<unknown>): object {
+function fileOf({env, example, inFile = false}: Setting<unknown>): object {
+  const description = `A file that holds ${env}.`;
+  return {type: 'string', description, ...(inFile ? {examples: [example]} : {})};
+}
+
+function propertyOf(setting: Setting<unknown>): object {
+  const {schema, desc, default: value, example, secret = false, inFile = false} = setting;
   const form = Object.entries(schema.toJSONSchema({io: 'input', unrepresentable: 'any'}));
   return {
     ...Object.fromEntries(form.filter(([name]) => name !== '$schema')),
     description: desc,
     ...(value === undefined ? {} : {default: value}),
-    ...(secret ? {writeOnly: true} : {examples: [example]}),
+    ...(secret ? {writeOnly: true} : {}),
+    ...(secret || inFile ? {} : {examples: [example]}),
   };
 }
 
 /** The lines of an environment file: settings that a worker needs are set, all others stand as comments. */
 export function configExample(): string[] {
   const needed = new Set<string>(WORKER_SETTINGS.map((name) => SETTINGS[name].env));
-  const entry = ({env, desc, default: value, example}: Setting<unknown>): string[] => {
-    const line = `${env}=${value ?? example}`;
+  const entry = ({env, desc, default: value, example, inFile = false}: Setting<unknown>): string[] => {
+    const line = `${env}${inFile ? '_FILE' : ''}=${value ?? example}`;
     return ['', `# ${desc}`, needed.has(env) ? line : `# ${line}`];
   };
   const basic = ALL.filter(({basic: isBasic = false}) => isBasic);

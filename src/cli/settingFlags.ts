@@ -31,7 +31,10 @@ export function addSettingFlags(program: Command, {showAll}: {readonly showAll: 
   for (const {flag, setting} of SETTING_FLAGS) {
     const {env, desc, basic = false, default: value = ''} = setting;
     const told = value === '' ? '' : ` (default: ${value})`;
-    const option = new Option(`${flag} <${isGivenAsFile(setting) ? 'path' : 'value'}>`, `${env}. ${desc}${told}`);
+    const option = new Option(
+      `${flag} <${isGivenAsFile(setting) ? 'path' : 'value'}>`,
+      `${env}. ${desc}${told}`,
+    );
     program.addOption(option.hideHelp(!showAll && !basic).helpGroup('Settings:'));
   }
 }

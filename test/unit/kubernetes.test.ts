@@ -141,7 +141,9 @@ describe('settings', () => {
 describe('probes', () => {
   const view = workerView({});
   const metrics = new Metrics({view: () => view, topic: 't', hasExporterSeries: false});
-  const paths = Object.keys(routesOf({view: () => view, metrics, history: new History(() => view), stuckMsMax: 1}));
+  const paths = Object.keys(
+    routesOf({view: () => view, metrics, history: new History(() => view), stuckMsMax: 1}),
+  );
 
   test('ask paths that the worker answers, on the port on which it listens', () => {
     expect(worker.ports).toEqual([{name: 'http', containerPort: Number(configMap['HTTP_PORT'])}]);

@@ -6,6 +6,7 @@ import {configExample, configSchema} from '../../src/cli/configForms.js';
 import {main} from '../../src/cli/program.js';
 import {SETTING_FLAGS} from '../../src/cli/settingFlags.js';
 import type {Environment} from '../../src/config.js';
+import {KAFKA_SECURITY, MYSQL_SECURITY, REDIS_SECURITY} from '../../src/securitySettings.js';
 import {SETTINGS, type Setting} from '../../src/settings.js';
 
 const settings: Setting<unknown>[] = Object.values(SETTINGS);
@@ -34,7 +35,14 @@ async function valueOf(name: string, args: readonly string[], environment: Envir
 }
 
 describe('flags', () => {
-  const plain = settings.filter(({env, secret}) => secret !== true && !env.startsWith('KAFKA_SASL'));
+  // Settings of TLS and logins are valid together only.
+  const security: Setting<unknown>[] = Object.values({
+    ...KAFKA_SECURITY,
+    ...REDIS_SECURITY,
+    ...MYSQL_SECURITY,
+  });
+  const joint = new Set(security.map(({env}) => env));
+  const plain = settings.filter(({env, secret}) => secret !== true && !joint.has(env));
 
   test.each(plain.map(({env, example}) => [env, example]))(
     '%s: wins over the environment, before and behind the command',
@@ -140,7 +148,9 @@ describe('the table of settings in other forms', () => {
   test('JSON Schema, example, README and flags name the same settings', () => {
     const {properties} = configSchema() as {properties: object};
     expect(Object.keys(properties).filter((name) => !name.endsWith('_FILE'))).toEqual(names);
-    const inExample = configExample().flatMap((line) => /^(?:# )?([A-Z_]+)=/.exec(line)?.[1] ?? []);
+    const inExample = configExample().flatMap(
+      (line) => /^(?:# )?([A-Z_]+?)(?:_FILE)?=/.exec(line)?.[1] ?? [],
+    );
     expect([...inExample].sort()).toEqual([...names].sort());
     const readme = readFileSync('README.md', 'utf8');
     expect(names.filter((name) => !readme.includes(`\n| \`${name}\` |`))).toEqual([]);
@@ -160,11 +170,14 @@ describe('the table of settings in other forms', () => {
       readonly description?: string;
     }
     const {properties} = configSchema() as {properties: Record<string, Form>};
-    const misfits = settings.filter(({env, default: value, example, desc, secret}) => {
+    const misfits = settings.filter(({env, default: value, example, desc, secret, inFile}) => {
       const {type, pattern, enum: words, description} = properties[env] ?? {};
       const fits = (text: string): boolean =>
         (pattern === undefined || new RegExp(pattern).test(text)) && (words?.includes(text) ?? true);
-      const samples = [...(value === undefined ? [] : [value]), ...(secret === true ? [] : [example])];
+      const samples = [
+        ...(value === undefined ? [] : [value]),
+        ...(secret === true || inFile === true ? [] : [example]),
+      ];
       return type !== 'string' || description !== desc || !samples.every(fits);
     });
     expect(misfits).toEqual([]);
