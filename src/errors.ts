@@ -72,3 +72,19 @@ export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.split('\n', 1)[0] ?? '';
 }
+
+/** A thrown value and its causes, the outermost first. Libraries wrap what our own code threw within them. */
+export function* causesOf(error: unknown): Generator {
+  let link = error;
+  // An end, should a chain lead back into itself.
+  for (let depth = 0; depth < 10 && link !== undefined && link !== null; depth++) {
+    yield link;
+    link = typeof link === 'object' && 'cause' in link ? link.cause : undefined;
+  }
+}
+
+/** Why there was no connection: `fetch` tells that in its cause, and who tried several addresses in the first of many errors. */
+export function connectionReason(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return messageOf(cause instanceof AggregateError && cause.errors.length > 0 ? cause.errors[0] : cause);
+}

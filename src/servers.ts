@@ -6,7 +6,7 @@ import {createPrivateKey, X509Certificate} from 'node:crypto';
 import type {KafkaSettings, SaslSettings} from './clients/kafka.js';
 import {TokenSource} from './clients/kafkaToken.js';
 import type {MysqlSettings} from './clients/mysql.js';
-import type {RedisSettings} from './clients/redis.js';
+import type {RedisSettings} from './clients/redisConnection.js';
 import type {TlsMaterial} from './clients/tls.js';
 import type {Config, ConfigWith} from './config.js';
 import {systemClock} from './lifecycle.js';

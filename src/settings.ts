@@ -185,15 +185,15 @@ export const SETTINGS = {
   fetchBytesPerPartition: {
     env: 'KAFKA_FETCH_PARTITION_BYTES',
     schema: whole(16_384, 16_777_216),
-    default: '32768',
-    example: '32768',
+    default: '65536',
+    example: '65536',
     desc: 'Compressed bytes of one partition in one fetch; what it unpacks to is held in memory.',
   },
   fetchBytes: {
     env: 'KAFKA_FETCH_BYTES',
     schema: whole(16_384, 67_108_864),
-    default: '131072',
-    example: '131072',
+    default: '262144',
+    example: '262144',
     desc: 'Compressed bytes of one fetch.',
   },
   topicPartitions: {

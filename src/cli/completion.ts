@@ -76,11 +76,7 @@ function bash(places: readonly Place[], common: readonly Flag[]): string[] {
     '      *)',
     '        next="${place:+$place }$word"',
     '        case "$next" in',
-    ...patternLines(
-      places.flatMap(({path}) => (path === '' ? [] : [quoted(path)])),
-      '          ',
-      ') place="$next" ;;',
-    ),
+    ...patternLines(pathsOf(places), '          ', ') place="$next" ;;'),
     '        esac',
     '        ;;',
     '    esac',
@@ -121,11 +117,7 @@ function zsh(places: readonly Place[], common: readonly Flag[]): string[] {
     '      *)',
     '        next="${place:+$place }$word"',
     '        case "$next" in',
-    ...patternLines(
-      places.flatMap(({path}) => (path === '' ? [] : [quoted(path)])),
-      '          ',
-      ') place="$next" ;;',
-    ),
+    ...patternLines(pathsOf(places), '          ', ') place="$next" ;;'),
     '        esac',
     '        ;;',
     '    esac',
@@ -170,7 +162,7 @@ function fish(places: readonly Place[], common: readonly Flag[]): string[] {
     "      case '-*'",
     "      case '*'",
     '        set -l next (string trim "$place $word")',
-    `        if contains -- "$next" ${places.flatMap(({path}) => (path === '' ? [] : [quoted(path)])).join(' ')}`,
+    `        if contains -- "$next" ${pathsOf(places).join(' ')}`,
     '          set place $next',
     '        end',
     '    end',
@@ -187,6 +179,11 @@ function fish(places: readonly Place[], common: readonly Flag[]): string[] {
       ...flags.filter(({text}) => text !== '--help').map((flag) => flagLine(`${at(path)} `, flag)),
     ]),
   ];
+}
+
+/** Every path of commands, in quotes. */
+function pathsOf(places: readonly Place[]): string[] {
+  return places.flatMap(({path}) => (path === '' ? [] : [quoted(path)]));
 }
 
 /** Flags that are followed by a value, each once. */

@@ -11,6 +11,7 @@ import {addDlqCommands} from './dlqCommands.js';
 import {standardOutput, type Output} from './output.js';
 import {addReadCommands} from './readCommands.js';
 import {addReplaceCommands} from './replaceCommands.js';
+import {WORKER_SETTINGS} from '../settings.js';
 import {addSettingFlags, isSecretFlag, withSettingFlags} from './settingFlags.js';
 import {addVerifyCommand} from './verifyCommand.js';
 import {version} from './version.js';
@@ -75,7 +76,7 @@ export function createProgram({environment, output, end}: ProgramContext, showAl
     .command('run')
     .description('work until stopped: Kafka in, Redis out')
     .action(async () => {
-      const config = settingsOf(context, ['brokers', 'redisUrl']);
+      const config = settingsOf(context, WORKER_SETTINGS);
       const {run} = await import('./run.js');
       end(await run(config));
     });

@@ -1,6 +1,6 @@
 /** `projector status`: what a running worker tells of itself at /status, for people. */
 import {EXIT} from '../errorPolicy.js';
-import {messageOf, ProjectorError} from '../errors.js';
+import {connectionReason, ProjectorError} from '../errors.js';
 import type {Output} from './output.js';
 import {readStatus, statusLines} from './statusView.js';
 
@@ -50,12 +50,9 @@ export async function fetchStatus(base: string, timeoutMs = TIMEOUT_MS): Promise
     if (!response.ok) throw new Error(`it answers with ${response.status}`);
     return await response.json();
   } catch (error) {
-    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-    const first =
-      cause instanceof AggregateError && cause.errors.length > 0 ? (cause.errors[0] as unknown) : cause;
     throw new ProjectorError(
       'worker-unreachable',
-      `no worker answers at ${base}/status: ${messageOf(first)}`,
+      `no worker answers at ${base}/status: ${connectionReason(error)}`,
       {
         cause: error,
       },

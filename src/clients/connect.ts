@@ -3,7 +3,7 @@
  *
  * Source: Apache Kafka documentation, "Kafka Connect", REST API; `PUT /connectors/{name}/config` creates or updates.
  */
-import {messageOf, ProjectorError} from '../errors.js';
+import {connectionReason, ProjectorError} from '../errors.js';
 
 export interface ConnectorTask {
   readonly id: number;
@@ -118,10 +118,13 @@ export class ConnectClient {
       });
       text = await response.text();
     } catch (error) {
-      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-      throw new ProjectorError('connect-unreachable', `${where} does not answer: ${reasonOf(cause)}`, {
-        cause: error,
-      });
+      throw new ProjectorError(
+        'connect-unreachable',
+        `${where} does not answer: ${connectionReason(error)}`,
+        {
+          cause: error,
+        },
+      );
     }
     if (response.ok) return text === '' ? null : (JSON.parse(text) as unknown);
     if (response.status === 404 && method !== 'PUT') return undefined;
@@ -132,11 +135,6 @@ export class ConnectClient {
       `${where} answers ${method} ${path} with ${response.status}: ${errorText(text)}`,
     );
   }
-}
-
-function reasonOf(cause: unknown): string {
-  if (cause instanceof AggregateError && cause.errors.length > 0) return messageOf(cause.errors[0]);
-  return messageOf(cause);
 }
 
 function errorText(text: string): string {

@@ -3,10 +3,10 @@
  * imports kafkajs.
  */
 import kafkajs, {type Admin, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions} from 'kafkajs';
-import {messageOf, ProjectorError} from '../errors.js';
+import {causesOf, messageOf, ProjectorError} from '../errors.js';
 import type {LogRange} from '../eventLog.js';
 import type {SASL_MECHANISMS} from '../settingKinds.js';
-import {registerCodecs} from './kafkaCodecs.js';
+import {CodecMissing, registerCodecs} from './kafkaCodecs.js';
 import {gzipCodec} from './kafkaGzip.js';
 import {kafkaSocket} from './kafkaSocket.js';
 import {tlsError, tlsOptions, type TlsMaterial} from './tls.js';
@@ -233,14 +233,10 @@ export function translateKafkaError(error: unknown, where: string): ProjectorErr
   if (has(/UNKNOWN_TOPIC_OR_PARTITION/)) {
     return new ProjectorError('topic-missing', `there is no topic ${where}`, {cause: error});
   }
-  if (has(/KafkaJSNotImplemented/)) {
-    return new ProjectorError(
-      'codec-missing',
-      `a record batch of ${where} is compressed with ${codecReason(error)}`,
-      {
-        cause: error,
-      },
-    );
+  const codec = [...causesOf(error)].find((link) => link instanceof CodecMissing);
+  if (codec !== undefined) {
+    const detail = `a record batch of ${where} is compressed with ${codec.message}`;
+    return new ProjectorError('codec-missing', detail, {cause: error});
   }
   return new ProjectorError('kafka-unreachable', `Kafka does not answer for ${where}: ${message}`, {
     cause: error,
@@ -260,33 +256,14 @@ export function crashOf(error: unknown, where: string): ProjectorError {
   );
 }
 
-/** kafkajs wraps what a codec threw; the innermost message names the package. */
-function codecReason(error: unknown): string {
-  let reason = 'a codec that is not built in';
-  let link = error;
-  for (let depth = 0; link instanceof Error && depth < 10; depth++) {
-    const named = /\w+, which needs the package .*/.exec(link.message)?.[0];
-    if (named !== undefined) reason = named;
-    link = link.cause;
-  }
-  return reason;
-}
-
 /** What our own code threw inside of kafkajs, which wraps it. */
 function ownOf(error: unknown): ProjectorError | undefined {
-  let link = error;
-  for (let depth = 0; link instanceof Error && depth < 10; depth++) {
-    if (link instanceof ProjectorError) return link;
-    link = link.cause;
-  }
-  return undefined;
+  return [...causesOf(error)].find((link) => link instanceof ProjectorError);
 }
 
 /** Name and protocol type of an error and of its causes. */
 function namesOf(error: unknown): string[] {
-  const names: string[] = [];
-  for (let link = error; link instanceof Error && names.length < 10; link = link.cause) {
-    names.push(`${link.name} ${'type' in link ? String(link.type) : ''}`);
-  }
-  return names;
+  return [...causesOf(error)].flatMap((link) =>
+    link instanceof Error ? [`${link.name} ${'type' in link ? String(link.type) : ''}`] : [],
+  );
 }

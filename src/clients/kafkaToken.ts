@@ -2,7 +2,7 @@
  * Tokens for SASL OAUTHBEARER, by the client credentials grant (RFC 6749, 4.4). One token serves all connections, and is renewed
  * before it expires.
  */
-import {messageOf, ProjectorError} from '../errors.js';
+import {connectionReason, ProjectorError} from '../errors.js';
 
 export interface TokenSettings {
   /** The token endpoint. */
@@ -60,8 +60,7 @@ export class TokenSource {
       });
       text = await response.text();
     } catch (error) {
-      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-      throw new ProjectorError('kafka-unreachable', `${where} does not answer: ${messageOf(cause)}`, {
+      throw new ProjectorError('kafka-unreachable', `${where} does not answer: ${connectionReason(error)}`, {
         cause: error,
       });
     }

@@ -1,35 +1,9 @@
-/**
- * The door to Redis: the only file that imports ioredis.
- *
- * I4: nothing is ever sent twice. ioredis resends commands whose reply was lost; `maxRetriesPerRequest: 0` makes it reject
- * them instead, and the apply script compares positions anyway. Source: ioredis 6 README, "Auto-reconnect".
- */
-import {Redis, type ChainableCommander, type RedisOptions} from 'ioredis';
+/** The door to Redis: what is asked of it and how its answers are read. The connection below is redisConnection.ts. */
+import type {ChainableCommander, Redis} from 'ioredis';
 import {assert} from '../assert.js';
 import {ProjectorError} from '../errors.js';
-import {translateRedisError} from './redisErrors.js';
-import {cutOff, tlsOptions, type TlsMaterial} from './tls.js';
+import {RedisConnection, type RedisSettings} from './redisConnection.js';
 
-export interface RedisSettings {
-  /** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
-  readonly url: string;
-  /** A silent server is cut off after this time. */
-  readonly timeoutMs: number;
-  /** For `rediss://`; without it, certificates of the public CAs are trusted. */
-  readonly tls?: TlsMaterial | undefined;
-  /** Who is asked for the master; the host of the URL is its name there. */
-  readonly sentinels?: SentinelSettings;
-}
-
-export interface SentinelSettings {
-  /** `host:port`. */
-  readonly places: readonly string[];
-  readonly username: string | undefined;
-  readonly password: string | undefined;
-}
-
-/** Before Sentinels are asked again, when none of them has answered. */
-const SENTINEL_PAUSE_MS = 500;
 /** Keys that one SCAN looks at. */
 const KEYS_PAGE = 1_000;
 
@@ -45,102 +19,45 @@ const MAY_ASK_SETTINGS: Script = {
 };
 
 export class RedisClient {
-  readonly #settings: RedisSettings;
+  readonly #connection: RedisConnection;
   readonly #redis: Redis;
   readonly #scripts = new Map<string, ScriptCall>();
-  #lastConnectionError: Error | undefined;
-  /** TLS is up, and no answer came yet. */
-  #isUnanswered = false;
-  #isClosed = false;
-  /** How often a connection was made. */
-  #connections = 0;
 
   constructor(settings: RedisSettings) {
-    this.#settings = settings;
-    const options = {
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      // A server that loads its data answers so to every command; the check would keep that to itself, and us waiting.
-      enableReadyCheck: false,
-      maxRetriesPerRequest: 0,
-      socketTimeout: settings.timeoutMs,
-      connectTimeout: settings.timeoutMs,
-      retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 5), 1_000),
-      // After a failover the old primary is a replica: leave it, and do not send the command again.
-      reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
-      ...(this.#hasTls ? {tls: tlsOptions(settings.tls)} : {}),
-      ...sentinelOptions(settings),
-    } satisfies RedisOptions;
-    this.#redis = new Redis(settings.url, options);
-    let isAstray = false;
-    this.#redis.on('connect', () => {
-      isAstray = false;
-      this.#isUnanswered = this.#hasTls;
-      this.#connections++;
-    });
-    this.#redis.on('error', (error: Error) => {
-      this.#lastConnectionError = this.#isUnanswered ? cutOff(error) : error;
-      isAstray = isRefusedSelect(error);
-      // ioredis takes a refused SELECT for no reason to stop, and would write to database 0 from then on.
-      if (isAstray) this.#redis.disconnect(true);
-    });
-    this.#redis.on('end', () => this.#beginAnew());
-    this.#redis.on('close', () => (this.#isUnanswered = false));
-    this.#redis.on('ready', () => {
-      if (settings.sentinels !== undefined) void this.#requireMaster();
-      // A server that wants a client certificate says so when TLS is up already; then it is its first answer that counts.
-      if (!isAstray && !this.#hasTls) this.#lastConnectionError = undefined;
-    });
+    this.#connection = new RedisConnection(settings);
+    this.#redis = this.#connection.redis;
   }
 
   /** Address without user and password, for messages. */
   get address(): string {
-    return redisAddress(this.#settings.url);
-  }
-
-  /** By Sentinels ioredis gives up for good when none of them answers, or a failover comes while it asks them. */
-  #beginAnew(): void {
-    if (this.#isClosed || this.#settings.sentinels === undefined) return;
-    setTimeout(() => {
-      if (!this.#isClosed && this.#redis.status === 'end') this.#redis.connect().catch(() => undefined);
-    }, SENTINEL_PAUSE_MS);
-  }
-
-  /** A Sentinel may name a server that was master a moment ago. What is asked meanwhile is refused by it, or by positions. */
-  async #requireMaster(): Promise<void> {
-    const info = await this.#redis.info('replication').catch(() => 'role:master');
-    if (/^role:master/m.test(info)) return;
-    this.#lastConnectionError = new Error('the Sentinels name a server that is no master');
-    this.#redis.disconnect(true);
-  }
-
-  get #hasTls(): boolean {
-    return this.#settings.url.startsWith('rediss:');
+    return this.#connection.address;
   }
 
   /** Opens the connection; one try, then ioredis goes on trying in the background. Rejects with a ProjectorError. */
   async connect(): Promise<void> {
-    await this.#guarded(async () => {
-      if (this.#redis.status === 'wait' || this.#redis.status === 'end') await this.#redis.connect();
-      await this.#redis.ping();
-    });
+    await this.#connection.connect();
+  }
+
+  /** Closes the connection at once; whatever is in flight rejects. */
+  close(): void {
+    this.#connection.close();
   }
 
   /** Runs a script on one key. A rejection leaves open whether it ran. Loads the script where it is not known yet. */
   async run(script: Script, key: string, args: readonly string[]): Promise<unknown> {
-    return await this.#guarded(async () => await this.#callOf(script)([key, ...args]));
+    return await this.#connection.guarded(async () => await this.#callOf(script)([key, ...args]));
   }
 
   /** The strings under these keys, null where there is none; on the scripts' connection, so after their effects. */
   async getAll(keys: readonly string[]): Promise<(string | null)[]> {
     if (keys.length === 0) return [];
-    return await this.#guarded(async () => await this.#redis.mget([...keys]));
+    return await this.#connection.guarded(async () => await this.#redis.mget([...keys]));
   }
 
   /** Members of a sorted set with the highest scores, highest first; scores as text. */
   async highest(key: string, limit: number): Promise<{member: string; score: string}[]> {
     if (limit <= 0) return [];
-    const flat = await this.#guarded(
+    const flat = await this.#connection.guarded(
       async () => await this.#redis.zrevrange(key, 0, limit - 1, 'WITHSCORES'),
     );
     const rows: {member: string; score: string}[] = [];
@@ -149,11 +66,11 @@ export class RedisClient {
   }
 
   async hashFields(key: string): Promise<string[]> {
-    return await this.#guarded(async () => await this.#redis.hkeys(key));
+    return await this.#connection.guarded(async () => await this.#redis.hkeys(key));
   }
 
   async hash(key: string): Promise<Record<string, string>> {
-    return await this.#guarded(async () => await this.#redis.hgetall(key));
+    return await this.#connection.guarded(async () => await this.#redis.hgetall(key));
   }
 
   /** Each hash, sent in one go: no field where the key is absent, undefined where it is no hash. */
@@ -168,7 +85,7 @@ export class RedisClient {
 
   /** What is under each key: `string`, `hash`, ..., `none`. */
   async types(keys: readonly string[]): Promise<string[]> {
-    return await this.#guarded(
+    return await this.#connection.guarded(
       async () => await Promise.all(keys.map(async (key) => await this.#redis.type(key))),
     );
   }
@@ -176,7 +93,7 @@ export class RedisClient {
   /** The scores of members as text, null where there is none. */
   async scores(key: string, members: readonly string[]): Promise<(string | null)[]> {
     if (members.length === 0) return [];
-    return await this.#guarded(async () => await this.#redis.zmscore(key, ...members));
+    return await this.#connection.guarded(async () => await this.#redis.zmscore(key, ...members));
   }
 
   /** All members of a sorted set, page by page; one may come twice while others are written. */
@@ -196,7 +113,7 @@ export class RedisClient {
     cursor: string,
     {match, count}: {readonly match: string; readonly count: number},
   ): Promise<{cursor: string; keys: string[]}> {
-    const [next, keys] = await this.#guarded(
+    const [next, keys] = await this.#connection.guarded(
       async () => await this.#redis.scan(cursor, 'MATCH', match, 'COUNT', count),
     );
     return {cursor: next, keys};
@@ -220,7 +137,7 @@ export class RedisClient {
    * spreads keys over nodes, where no script reaches all keys of an order (S6).
    */
   async requireSuitable(): Promise<void> {
-    const info = await this.#guarded(async () => await this.#redis.info());
+    const info = await this.#connection.guarded(async () => await this.#redis.info());
     if (/^cluster_enabled:1/m.test(info)) {
       throw new ProjectorError('redis-clustered', `Redis at ${this.address} runs in cluster mode`);
     }
@@ -234,7 +151,7 @@ export class RedisClient {
 
   /** What INFO tells, by field. */
   async info(): Promise<ReadonlyMap<string, string>> {
-    const text = await this.#guarded(async () => await this.#redis.info());
+    const text = await this.#connection.guarded(async () => await this.#redis.info());
     const pairs = [...text.matchAll(/^([^#:\r\n]+):([^\r\n]*)/gm)];
     return new Map(pairs.map(([, name = '', value = '']) => [name, value]));
   }
@@ -246,14 +163,10 @@ export class RedisClient {
   async setting(name: string, ownKey: string): Promise<string | undefined> {
     // Asked first: a command that is refused would stand in the server's log of refusals.
     if ((await this.run(MAY_ASK_SETTINGS, ownKey, [])) !== 1) return undefined;
-    const [, value] = await this.#guarded<string[]>(async () => await this.#redis.config('GET', name));
+    const [, value] = await this.#connection.guarded<string[]>(
+      async () => await this.#redis.config('GET', name),
+    );
     return value;
-  }
-
-  /** Closes the connection at once; whatever is in flight rejects. */
-  close(): void {
-    this.#isClosed = true;
-    this.#redis.disconnect();
   }
 
   /**
@@ -261,12 +174,12 @@ export class RedisClient {
    * after a failover, has its keys in another order, and some would be passed over. So a connection made anew ends it.
    */
   async *#pages(next: (cursor: string) => Promise<[string, string[]]>): AsyncGenerator<string[]> {
-    const connection = this.#connections;
+    const {made} = this.#connection;
     let cursor = '0';
     do {
       const at = cursor;
-      const [after, page] = await this.#guarded(async () => await next(at));
-      if (this.#connections !== connection) {
+      const [after, page] = await this.#connection.guarded(async () => await next(at));
+      if (this.#connection.made !== made) {
         const where = `Redis at ${this.address}`;
         throw new ProjectorError(
           'redis-unreachable',
@@ -283,7 +196,7 @@ export class RedisClient {
     keys: readonly string[],
     ask: (pipeline: ChainableCommander, key: string) => unknown,
   ): Promise<(T | undefined)[]> {
-    return await this.#guarded(async () => {
+    return await this.#connection.guarded(async () => {
       const pipeline = this.#redis.pipeline();
       for (const key of keys) ask(pipeline, key);
       const replies = (await pipeline.exec()) ?? [];
@@ -306,38 +219,6 @@ export class RedisClient {
     }
     return call;
   }
-
-  async #guarded<T>(command: () => Promise<T>): Promise<T> {
-    try {
-      const reply = await command();
-      if (this.#isUnanswered) this.#lastConnectionError = undefined;
-      this.#isUnanswered = false;
-      return reply;
-    } catch (error) {
-      throw translateRedisError(error, `Redis at ${this.address}`, this.#lastConnectionError);
-    }
-  }
-}
-
-/** With the trouble of ours: one try for each connection, so that somebody hears of it. */
-function sentinelOptions({url, tls, sentinels}: RedisSettings) {
-  if (sentinels === undefined) return {};
-  const {places, username, password} = sentinels;
-  const hasTls = url.startsWith('rediss:');
-  return {
-    sentinels: places.map((place) => {
-      const [host = '', port] = place.split(':');
-      return {host, port: Number(port)};
-    }),
-    name: decodeURIComponent(new URL(url).hostname),
-    role: 'master' as const,
-    sentinelRetryStrategy: () => null,
-    // They tell of a failover; a master that is cut off would be written to for longer otherwise.
-    failoverDetector: true,
-    ...(username === undefined ? {} : {sentinelUsername: username}),
-    ...(password === undefined ? {} : {sentinelPassword: password}),
-    ...(hasTls ? {enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(tls)} : {}),
-  };
 }
 
 /** The number of the logical database that a URL names. */
@@ -353,19 +234,4 @@ export function withDatabase(url: string, database: number): string {
   return other.href;
 }
 
-/** ReplyErrors of ioredis carry their command. */
-function isRefusedSelect(error: Error): boolean {
-  const {command} = error as {command?: {name?: unknown}};
-  return command?.name === 'select';
-}
-
 type ScriptCall = (keyAndArguments: string[]) => Promise<unknown>;
-
-function redisAddress(url: string): string {
-  try {
-    const {protocol, host, pathname} = new URL(url);
-    return `${protocol}//${host}${pathname}`;
-  } catch {
-    return '(unreadable REDIS_URL)';
-  }
-}

@@ -1,5 +1,5 @@
 /** What Redis and ioredis say when something is wrong, as errors of this program. */
-import {messageOf, ProjectorError} from '../errors.js';
+import {connectionReason, messageOf, ProjectorError} from '../errors.js';
 import {tlsError} from './tls.js';
 
 /** Errors of a server that will answer later. The first word of Redis' error texts. */
@@ -40,9 +40,4 @@ export function translateRedisError(
   return new ProjectorError('redis-unreachable', `${where} does not answer: ${connectionReason(cause)}`, {
     cause,
   });
-}
-
-function connectionReason(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return messageOf(error.errors[0]);
-  return messageOf(error);
 }

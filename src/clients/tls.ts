@@ -3,7 +3,7 @@
  *
  * A server is always verified. It is said explicitly, since NODE_TLS_REJECT_UNAUTHORIZED=0 would switch it off otherwise.
  */
-import {ProjectorError} from '../errors.js';
+import {causesOf, ProjectorError} from '../errors.js';
 
 /** Texts in PEM form. */
 export interface TlsMaterial {
@@ -101,10 +101,8 @@ function namesIn(error: unknown): string {
 
 /** Code and message of an error and its causes. */
 function* textsOf(error: unknown): Generator<string> {
-  let link = error;
-  for (let depth = 0; depth < 10 && typeof link === 'object' && link !== null; depth++) {
-    const {code = '', message = '', cause}: {code?: unknown; message?: unknown; cause?: unknown} = link;
+  for (const link of causesOf(error)) {
+    const {code = '', message = ''}: {code?: unknown; message?: unknown} = Object(link) as object;
     yield `${String(code)} ${String(message)}`;
-    link = cause;
   }
 }

@@ -2,7 +2,7 @@
 import {lookup} from 'node:dns/promises';
 import {isIP} from 'node:net';
 import type {Config} from '../config.js';
-import {messageOf, ProjectorError} from '../errors.js';
+import {causesOf, messageOf, ProjectorError} from '../errors.js';
 import type {Questions} from './asking.js';
 import type {Answer} from './check.js';
 
@@ -61,8 +61,7 @@ export async function askPort(
 }
 
 function isRefused(error: unknown): boolean {
-  for (let link = error, depth = 0; link instanceof Error && depth < 5; link = link.cause, depth++) {
-    if ('code' in link && link.code === 'ECONNREFUSED') return true;
-  }
-  return false;
+  return [...causesOf(error)].some(
+    (link) => link instanceof Error && 'code' in link && link.code === 'ECONNREFUSED',
+  );
 }

@@ -32,6 +32,7 @@ export class History {
     const view = this.#view();
     this.#points.push({
       atMs: view.nowMs,
+      startedMs: view.startedMs,
       lagRecords: lagOf(view),
       applied: view.tally.applied,
       isReady: readiness(view).isWell,

@@ -54,6 +54,8 @@ export interface PartitionStatus<Whole> {
 export interface HistoryPoint<Whole> {
   /** Since 1970. */
   readonly atMs: number;
+  /** When this worker was started. */
+  readonly startedMs: number;
   readonly lagRecords: Whole | null;
   /** Since this worker was started. */
   readonly applied: number;

@@ -25,7 +25,7 @@ import {partitionView, workerView} from '../support/views.js';
 
 const SECOND = 1_000;
 const point = (seconds: number, known: Partial<Point> = {}): Point => ({
-  ...{atMs: seconds * SECOND, lagRecords: '0', applied: 0, isReady: true},
+  ...{atMs: seconds * SECOND, startedMs: 0, lagRecords: '0', applied: 0, isReady: true},
   ...known,
 });
 
@@ -92,8 +92,11 @@ describe('curves', () => {
   });
 
   test('a rate is taken over some seconds, and not across the start of a worker or a gap', () => {
-    const applied = [0, 50, 100, 150, 4, 9];
-    const points = applied.map((sum, index) => point(index * 5, {applied: sum}));
+    // The second worker has soon applied more than the first.
+    const sums = [0, 50, 100, 150, 4, 900];
+    const points = sums.map((applied, index) =>
+      point(index * 5, {applied, startedMs: index < 4 ? 0 : 17_000}),
+    );
     const values = rateSamples([...points, point(90, {applied: 900})]).map(({value}) => value);
     expect(values).toEqual([null, 10, 10, 10, null, null, null]);
   });
@@ -137,7 +140,7 @@ test('the worker keeps a fixed number of points, the newest', async () => {
   const end = new AbortController();
   const history = new History(() =>
     workerView({
-      ...{nowMs, tally: {...emptyTally(), applied: nowMs / SECOND}, isRedisUp: true},
+      ...{nowMs, startedMs: 7, tally: {...emptyTally(), applied: nowMs / SECOND}, isRedisUp: true},
       partitions: [partitionView({lagRecords: 2n ** 60n})],
     }),
   );
@@ -152,6 +155,8 @@ test('the worker keeps a fixed number of points, the newest', async () => {
   await history.keep(clock, end.signal);
   const {points} = history.answer;
   expect(points).toHaveLength(HISTORY_POINTS_MAX);
-  expect(points.at(-1)).toEqual({atMs: 1_995_000, lagRecords: 2n ** 60n, applied: 1_995, isReady: true});
+  expect(points.at(-1)).toEqual({
+    ...{atMs: 1_995_000, startedMs: 7, lagRecords: 2n ** 60n, applied: 1_995, isReady: true},
+  });
   expect((points.at(-1)?.atMs ?? 0) - (points[0]?.atMs ?? 0)).toBe(895_000);
 });

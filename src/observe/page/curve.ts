@@ -57,12 +57,12 @@ export function lagSamples(points: readonly Point[]): Sample[] {
 /** Records applied per second, between each point and one some seconds before it; null across the start of a worker. */
 export function rateSamples(points: readonly Point[]): Sample[] {
   let first = 0;
-  return points.map(({atMs, applied}, index) => {
+  return points.map(({atMs, startedMs, applied}, index) => {
     while (first + 1 < index && atMs - (points[first + 1]?.atMs ?? atMs) >= RATE_MS) first++;
     const before = points[first];
     const seconds = before === undefined ? 0 : (atMs - before.atMs) / 1_000;
-    const isKnown =
-      before !== undefined && seconds > 0 && seconds <= GAP_MS / 1_000 && applied >= before.applied;
+    const isSameWorker = before?.startedMs === startedMs;
+    const isKnown = before !== undefined && isSameWorker && seconds > 0 && seconds <= GAP_MS / 1_000;
     return {atMs, value: isKnown ? (applied - before.applied) / seconds : null};
   });
 }

@@ -160,8 +160,10 @@ function records({records: sums, rebalances}: Status): Pair[] {
   ];
 }
 
-function showCurves({lagRecords, records: {applied}, ready}: Status, nowMs: number): void {
-  const latest: Point = {atMs: nowMs, lagRecords, applied, isReady: ready.isWell};
+function showCurves(status: Status, nowMs: number): void {
+  const {lagRecords, records: sums, ready} = status;
+  const startedMs = Date.parse(status.started);
+  const latest: Point = {atMs: nowMs, startedMs, lagRecords, applied: sums.applied, isReady: ready.isWell};
   const shown = [...merged(points, [], nowMs), latest];
   const rates = rateSamples(shown);
   curves.lag.show(lagSamples(shown), shown, nowMs);
