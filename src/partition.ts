@@ -11,6 +11,7 @@ import {ApplyChain} from './apply/chain.js';
 import type {ReadModel} from './apply/readModel.js';
 import type {ApplyOutcome, ApplyRequest} from './apply/script.js';
 import {ChunkBuilder, type FinishedChunk} from './chunk.js';
+import type {TraceChunk} from './chunkTrace.js';
 import {decideStart, requireSameLog, requireSamePartitions, type Start} from './consume/start.js';
 import {RecordQueue} from './consume/recordQueue.js';
 import type {Decoded} from './change.js';
@@ -49,6 +50,7 @@ export interface PartitionDeps {
   readonly quarantined: (names: readonly string[]) => void;
   readonly failpoint: Failpoint;
   readonly observer: WorkerObserver;
+  readonly traceChunk: TraceChunk;
 }
 
 /** How often a full queue lets its batch keep the membership alive. */
@@ -301,6 +303,7 @@ export class Partition {
     const spoiled = (orderId: string, offset: bigint): string | undefined =>
       this.#spoiled.reasonAt(orderId, offset);
     const builder = new ChunkBuilder({topic, partition: this.number}, {decode, limit: this.#limit, spoiled});
+    const startMs = this.#deps.clock.nowMs();
     let halt: unknown;
     for (let taken = 0; taken < chunkRecordsMax && builder.orderCount < chunkOrdersMax; taken++) {
       const record = this.#queue.shift();
@@ -325,7 +328,7 @@ export class Partition {
     if (!this.#queue.isFull) this.#room.wake();
     const chunk = builder.finish();
     if (chunk === undefined) release();
-    else await this.#sendChunk(chain, chunk, release);
+    else await this.#sendChunk(chain, {...chunk, startMs}, release);
     if (halt === undefined) return;
     // What stands before the bad record is applied first; the position then points at it.
     await chain.settle();
@@ -333,26 +336,40 @@ export class Partition {
     throw asProjectorError(halt);
   }
 
-  async #sendChunk(chain: ApplyChain, chunk: FinishedChunk, release: () => void): Promise<void> {
-    const {reduction, quarantine, end, outcomes, newestSourceMs} = chunk;
+  async #sendChunk(
+    chain: ApplyChain,
+    chunk: FinishedChunk & {readonly startMs: number},
+    release: () => void,
+  ): Promise<void> {
+    const {reduction, quarantine, end, outcomes, newestSourceMs, startMs} = chunk;
     const {clock, observer} = this.#deps;
     const sentMs = clock.nowMs();
+    const records = recordsOf(outcomes);
+    const trace = this.#deps.traceChunk({
+      ...{partition: this.number, startMs, records},
+      ...{orders: reduction.patches.size, lastOffset: end.nextOffset - 1n},
+    });
     await chain.send({
       reduction,
       quarantine,
       next: formatPosition(end),
+      within: (call) => trace.within(call),
       onApplied: () => {
+        trace.end('applied');
         this.#deps.failpoint('after-apply');
         this.#appliedNext = end.nextOffset;
         this.#ledger.enter(outcomes, newestSourceMs);
         this.#moved();
-        observer.chunkApplied({durationMs: clock.nowMs() - sentMs, records: recordsOf(outcomes)});
-        if (quarantine.size > 0) this.#deps.quarantined([...quarantine.keys()]);
+        observer.chunkApplied({durationMs: clock.nowMs() - sentMs, records});
+        if (quarantine.size > 0) trace.within(() => this.#deps.quarantined([...quarantine.keys()]));
         for (const kind of chunk.quarantinedKinds) observer.recordQuarantined(kind);
         this.#spoiled.forgetBefore(end.nextOffset);
         this.#wellAgain();
       },
-      onReturned: () => this.#ledger.handBack(recordsOf(outcomes)),
+      onReturned: () => {
+        trace.end('returned');
+        this.#ledger.handBack(records);
+      },
       onDone: release,
     });
   }

@@ -14,6 +14,7 @@ import type {EventLog, LogBatch, LogRange, LogRecord} from './eventLog.js';
 import type {Clock} from './lifecycle.js';
 import {Troubles} from './observe/troubles.js';
 import {lagBetween, type PartitionView, type RunningView} from './observe/view.js';
+import {untraced, type TraceChunk} from './chunkTrace.js';
 import {NO_OBSERVER, type WorkerObserver} from './observer.js';
 import {Partition, type PartitionSettings} from './partition.js';
 import {emptyTally, type Tally} from './tally.js';
@@ -41,6 +42,7 @@ export interface ProjectorDeps {
   readonly logger: Logger;
   readonly failpoint: Failpoint;
   readonly observer?: WorkerObserver;
+  readonly traceChunk?: TraceChunk;
 }
 
 const POSITION_WATCH = 'position watch';
@@ -152,7 +154,7 @@ export class Projector {
   }
 
   #newPartition(number: number): Partition {
-    const {log, model, decode, clock, logger, failpoint, observer} = this.#deps;
+    const {log, model, decode, clock, logger, failpoint, observer, traceChunk} = this.#deps;
     return new Partition(number, this.#settings, {
       log,
       model,
@@ -162,6 +164,7 @@ export class Projector {
       dependency: (error) => this.#troubles.tell(`partition ${number}`, error),
       failpoint,
       observer: observer ?? NO_OBSERVER,
+      traceChunk: traceChunk ?? untraced,
       quarantined: (records) => logger.warn({records}, 'records set aside: see `projector dlq show`'),
       rewound: (partition, reason) => logger.warn({partition, reason}, 'reading the position again'),
     });

@@ -63,19 +63,22 @@ function mysqlTls({
   return {ca, cert, key, serverName};
 }
 
+/** What the settings give for each server, with the first part of their names. */
+export function tlsMaterials(config: Config): [name: string, material: TlsMaterial][] {
+  return [
+    ['KAFKA_SSL', kafkaTls(config)],
+    ['REDIS_TLS', redisTls(config)],
+    ['MYSQL_SSL', mysqlTls(config)],
+  ];
+}
+
 /** What each of them wants, in one sentence. */
 export function securityFaults(config: Config): string[] {
   const faults = saslFaults(config);
-  const kafka = kafkaTls(config);
-  const redis = redisTls(config);
-  const servers: [string, TlsMaterial][] = [
-    ['KAFKA_SSL', kafka],
-    ['REDIS_TLS', redis],
-    ['MYSQL_SSL', mysqlTls(config)],
-  ];
-  for (const [name, material] of servers) faults.push(...pairFaults(name, material));
-  if (!config.kafkaSsl && isGiven(kafka)) faults.push('KAFKA_SSL_* are set without KAFKA_SSL=true');
-  if (config.redisUrl?.startsWith('redis:') === true && isGiven(redis)) {
+  for (const [name, material] of tlsMaterials(config)) faults.push(...pairFaults(name, material));
+  if (!config.kafkaSsl && isGiven(kafkaTls(config)))
+    faults.push('KAFKA_SSL_* are set without KAFKA_SSL=true');
+  if (config.redisUrl?.startsWith('redis:') === true && isGiven(redisTls(config))) {
     faults.push('REDIS_TLS_* are set, but REDIS_URL begins with redis://: write rediss:// for TLS');
   }
   faults.push(...sentinelFaults(config));

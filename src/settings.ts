@@ -243,8 +243,8 @@ export const SETTINGS = {
   queueBytesMax: {
     env: 'QUEUE_BYTES_MAX',
     schema: whole(65_536, 268_435_456),
-    default: '1048576',
-    example: '1048576',
+    default: '262144',
+    example: '262144',
     desc: 'Fetched records that wait in memory, for each partition.',
   },
   quarantineMax: {

@@ -2,10 +2,12 @@
  * The two gates: `check` (format, lint, types, unit and property tests; no servers) and `all` (that, and everything on
  * real servers). Ends with one line: `N passed, N failed, N skipped`. Further arguments go to jest.
  */
-import {spawnSync} from 'node:child_process';
+import {spawn, spawnSync, type StdioOptions} from 'node:child_process';
 import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {createInterface} from 'node:readline';
+import type {Readable} from 'node:stream';
 
 interface Counts {
   passed: number;
@@ -30,11 +32,12 @@ step('format', 'prettier', ['--check', '--log-level=warn', '.']);
 step('lint', 'eslint', ['.']);
 step('types', 'tsc', ['-p', 'tsconfig.json']);
 step('types of the page', 'tsc', ['-p', 'src/observe/page', '--noEmit']);
-jest('fast', []);
+await jest('fast', []);
 if (mode === 'all') {
-  jest('simulation', []);
-  jest('stack', ['--runInBand']);
-  jest('containers', ['--runInBand']);
+  await jest('simulation', []);
+  // Most of the time is waiting for servers: each of the two has a stack of its own.
+  await Promise.all([jest('pipeline', ['--runInBand']), jest('faults', ['--runInBand'])]);
+  await jest('containers', ['--runInBand']);
 }
 
 process.stderr.write(`${((performance.now() - started) / 1000).toFixed(0)} s in all\n`);
@@ -51,17 +54,10 @@ function step(name: string, tool: string, args: string[]): void {
   );
 }
 
-function jest(project: string, args: string[]): void {
+async function jest(project: string, args: string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'order-projector-'));
   const file = join(folder, 'counts.json');
-  const result = spawnSync(
-    process.execPath,
-    [binary('jest'), '--selectProjects', project, ...args, ...jestArgs],
-    {
-      ...{stdio: 'inherit', timeout: HANGS_MS, killSignal: 'SIGKILL'},
-      env: {...process.env, COUNTS_FILE: file},
-    },
-  );
+  const status = await ended(project, [...args, ...jestArgs], {...process.env, COUNTS_FILE: file});
   try {
     const run = JSON.parse(readFileSync(file, 'utf8')) as JestRun;
     if (run.servers !== null)
@@ -72,11 +68,27 @@ function jest(project: string, args: string[]): void {
     counts.failed += run.failed;
     counts.skipped += run.skipped;
     // A run that fails without a failed test (a stack that did not start, a leak) must not pass.
-    if (result.status !== 0 && run.failed === 0) counts.failed++;
+    if (status !== 0 && run.failed === 0) counts.failed++;
   } catch {
     counts.failed++;
   }
   rmSync(folder, {recursive: true, force: true});
+}
+
+/** The exit code of jest; null when it had to be killed. */
+async function ended(project: string, args: string[], env: NodeJS.ProcessEnv): Promise<number | null> {
+  const stdio: StdioOptions = ['inherit', 'pipe', 'pipe'];
+  const child = spawn(process.execPath, [binary('jest'), '--selectProjects', project, ...args], {
+    ...{stdio, env, timeout: HANGS_MS, killSignal: 'SIGKILL'},
+  });
+  tellLines(child.stdout, (line) => process.stdout.write(`${project} | ${line}\n`));
+  tellLines(child.stderr, (line) => process.stderr.write(`${project} | ${line}\n`));
+  return await new Promise((resolve) => child.once('close', resolve));
+}
+
+/** Whole lines, so that two runs side by side can be told apart. */
+function tellLines(from: Readable | null, tell: (line: string) => void): void {
+  if (from !== null) createInterface({input: from}).on('line', tell);
 }
 
 function binary(tool: string): string {

@@ -20,6 +20,8 @@ export interface Chunk {
   /** The position text after this chunk. */
   readonly next: string;
   readonly quarantine: ReadonlyMap<string, string>;
+  /** Calls it as a part of the chunk's trace. */
+  readonly within: <T>(call: () => T) => T;
   /** The chunk is known to be applied. */
   readonly onApplied: () => void;
   /** The chunk was not applied by us; its records will be read again, or others have applied them. */
@@ -114,7 +116,7 @@ export class ApplyChain {
 
   async #fly(request: ApplyRequest, chunk: Chunk): Promise<void> {
     try {
-      const outcome = await this.#sink.apply(request);
+      const outcome = await chunk.within(async () => await this.#sink.apply(request));
       // Answered, so no longer unknown. A chunk that follows a refused one may still be applied: when another worker has
       // applied the very same chunk before. Then this one counts, and the refused one does not.
       this.#unsettled = this.#unsettled.filter((other) => other !== chunk);

@@ -30,8 +30,8 @@ export interface ScriptHost extends StringReader {
   hashFields(key: string): Promise<string[]>;
 }
 
-/** One runs, one waits, and one is on its way. */
-const SCRIPTS_MAX = 3;
+/** One runs, the next one waits. More would be no faster, and every other client of that Redis would wait behind them. */
+const SCRIPTS_MAX = 2;
 
 export class ReadModel {
   readonly positions: StoredPositions;

@@ -9,6 +9,7 @@ import {unreachable} from '../assert.js';
 import {ERROR_POLICY, EXIT} from '../errorPolicy.js';
 import {asProjectorError, type ProjectorError} from '../errors.js';
 import {failpoint, noFailpoint, type FailpointAction} from '../failpoints.js';
+import {limitHeapGrowth} from '../heap.js';
 import {systemClock} from '../lifecycle.js';
 import type {Logger} from 'pino';
 import {watchConnector} from '../observe/connectorWatch.js';
@@ -19,6 +20,7 @@ import {Metrics} from '../observe/metrics.js';
 import {Monitor} from '../observe/monitor.js';
 import {pageRoutes} from '../observe/pageFiles.js';
 import {routesOf} from '../observe/routes.js';
+import {traceChunks} from '../observe/tracing.js';
 import type {ConnectorView, WorkerView} from '../observe/view.js';
 import type {WorkerObserver} from '../observer.js';
 import {Projector} from '../projector.js';
@@ -34,6 +36,7 @@ export type RunConfig = ConfigWith<'brokers' | 'redisUrl'>;
 
 /** Resolves with the exit code. */
 export async function run(config: RunConfig): Promise<number> {
+  limitHeapGrowth();
   const logger = createLogger(config.logLevel, {group: config.groupId, topic: config.topic});
   const redis = new RedisClient(redisSettings(config));
   const stopping = new AbortController();
@@ -144,6 +147,7 @@ function newProjector(
       ...{log, model, logger, observer},
       decode: (record) => decoder.decode(record),
       clock: systemClock,
+      traceChunk: traceChunks({topic: config.topic, group: config.groupId, version: version()}),
       failpoint: plan === undefined ? noFailpoint : failpoint(plan, takeDown),
     },
   );

@@ -1,12 +1,14 @@
 /** All checks: everybody is asked at the same time, and what is not answered in time counts as silent. */
 import {sourceSchema, type Config, type ConfigWith} from '../config.js';
 import type {Clock} from '../lifecycle.js';
+import {tlsMaterials} from '../servers.js';
 import {askConnect} from './askConnect.js';
 import {askKafka, type KafkaAnswers} from './askKafka.js';
 import {askMysql} from './askMysql.js';
 import {askHosts, askPort, hostsOf} from './askNetwork.js';
 import {askRedis} from './askRedis.js';
 import {Questions} from './asking.js';
+import {judgeCertificates} from './certificateChecks.js';
 import {judged, ok, skipped, type Answer, type Check} from './check.js';
 import {connectChecks} from './connectChecks.js';
 import {kafkaChecks} from './kafkaChecks.js';
@@ -41,7 +43,9 @@ export async function diagnose(config: Settings, around: Surroundings): Promise<
       connectSide(config, questions, around),
     ]);
     const [hosts, port, mysql, connect] = rest;
-    return [ok('settings', 'all are valid'), ...hosts, ...port, ...log, ...redis, ...mysql, ...connect];
+    const certificates = judgeCertificates(tlsMaterials(config), around.clock.nowMs());
+    const own = [ok('settings', 'all are valid'), certificates];
+    return [...own, ...hosts, ...port, ...log, ...redis, ...mysql, ...connect];
   } finally {
     questions.end();
   }

@@ -4,6 +4,7 @@
  * Written synchronously: few lines, and the last one before an exit must not be lost.
  */
 import pino, {type Logger} from 'pino';
+import {activeTrace} from './tracing.js';
 
 export function createLogger(
   level: string,
@@ -13,7 +14,10 @@ export function createLogger(
   // A full disk or a closed pipe behind stdout costs lines, not the worker.
   destination.on('error', () => undefined);
   return pino(
-    {level, base: {service: 'order-projector', ...fields}, timestamp: pino.stdTimeFunctions.isoTime},
+    {
+      ...{level, base: {service: 'order-projector', ...fields}, timestamp: pino.stdTimeFunctions.isoTime},
+      mixin: activeTrace,
+    },
     destination,
   );
 }

@@ -41,6 +41,7 @@ function bench(stored = 'p0'): Bench {
       reduction: reduce([]),
       next,
       quarantine: new Map(),
+      within: (call) => call(),
       onApplied: () => applied.push(next),
       onReturned: () => returned.push(next),
       onDone: () => done.push(next),

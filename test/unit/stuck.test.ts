@@ -5,6 +5,7 @@ import {decodeRecord} from '../../src/decode/decode.js';
 import {ProjectorError} from '../../src/errors.js';
 import type {EventLog} from '../../src/eventLog.js';
 import {noFailpoint} from '../../src/failpoints.js';
+import {untraced} from '../../src/chunkTrace.js';
 import {NO_OBSERVER} from '../../src/observer.js';
 import {Partition} from '../../src/partition.js';
 import {emptyTally} from '../../src/tally.js';
@@ -42,6 +43,7 @@ function partition(model: Partial<ReadModel>): Partition {
     quarantined: () => undefined,
     failpoint: noFailpoint,
     observer: NO_OBSERVER,
+    traceChunk: untraced,
   });
 }
 

@@ -1,0 +1,52 @@
+/**
+ * Certificates that stand in the settings: how long they hold. Those of servers are seen when they are reached.
+ *
+ * Pure: no clock, no I/O.
+ */
+import {X509Certificate} from 'node:crypto';
+import type {TlsMaterial} from '../clients/tls.js';
+import {EXIT} from '../errorPolicy.js';
+import {fail, ok, warn, type Check} from './check.js';
+
+const NAME = 'certificates';
+const DAY_MS = 86_400_000;
+/** As many tools do that renew: 30 days of 90, and time for whoever renews by hand. */
+const SOON_DAYS = 21;
+const ONE_PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+const FIX = 'Renew it and restart the workers, which read it at their start.';
+
+/** Name of the settings of one server (`KAFKA_SSL`), and what they give. */
+export type NamedMaterial = readonly [name: string, material: TlsMaterial];
+
+export function judgeCertificates(materials: readonly NamedMaterial[], nowMs: number): Check {
+  const ends = materials
+    .flatMap(([name, {cert, ca}]) => [
+      // A chain is over with its first certificate that is; a store of CAs with its last.
+      ...(cert === undefined ? [] : [{name: `${name}_CERT`, endMs: Math.min(...endsOf(cert))}]),
+      ...(ca === undefined ? [] : [{name: `${name}_CA`, endMs: Math.max(...endsOf(ca))}]),
+    ])
+    .sort((a, b) => a.endMs - b.endMs);
+  const [first] = ends;
+  if (first === undefined) return ok(NAME, 'none stand in the settings');
+  const over = ends.filter(({endMs}) => endMs <= nowMs);
+  if (over.length > 0) {
+    const detail = over.map(({name, endMs}) => `${name} has expired (${dayOf(endMs)})`).join('; ');
+    return fail(NAME, detail, {fix: FIX, exitCode: EXIT.usage});
+  }
+  const soon = ends.filter(({endMs}) => endMs - nowMs < SOON_DAYS * DAY_MS);
+  if (soon.length > 0) {
+    const left = (endMs: number): string => `in ${Math.floor((endMs - nowMs) / DAY_MS)} days`;
+    const told = soon.map(({name, endMs}) => `${name} expires ${left(endMs)} (${dayOf(endMs)})`);
+    return warn(NAME, told.join('; '), FIX);
+  }
+  return ok(NAME, `the first to expire is ${first.name}, ${dayOf(first.endMs)}`);
+}
+
+/** Milliseconds since 1970, of each certificate in the text. */
+function endsOf(pem: string): number[] {
+  return (pem.match(ONE_PEM) ?? []).map((text) => Date.parse(new X509Certificate(text).validTo));
+}
+
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}

@@ -1,0 +1,57 @@
+/** What `projector doctor` says of the certificates in the settings. */
+import {readFileSync} from 'node:fs';
+import type {TlsMaterial} from '../../src/clients/tls.js';
+import {judgeCertificates} from '../../src/doctor/certificateChecks.js';
+import {TestCa} from '../support/certificates.js';
+
+const DAY_MS = 86_400_000;
+const ca = new TestCa();
+afterAll(() => ca[Symbol.dispose]());
+
+/** Both hold for 30 days. */
+const caText = readFileSync(ca.cert, 'utf8');
+const certText = readFileSync(ca.issue().cert, 'utf8');
+const expiredText = readFileSync(ca.issue({isExpired: true}).cert, 'utf8');
+const days = (count: number): number => Date.now() + count * DAY_MS;
+
+function told(material: TlsMaterial, nowMs: number): string {
+  const {verdict, detail, fix, exitCode} = judgeCertificates([['REDIS_TLS', material]], nowMs);
+  expect(fix !== null).toBe(verdict === 'warn' || verdict === 'fail');
+  expect(exitCode).toBe(verdict === 'fail' ? 2 : 0);
+  return `${verdict}: ${detail}`;
+}
+
+const CASES: readonly (readonly [name: string, material: TlsMaterial, nowMs: number, wanted: RegExp])[] = [
+  ['none', {}, days(0), /^ok: none stand/],
+  [
+    'good ones',
+    {ca: caText, cert: certText},
+    days(0),
+    /^ok: the first to expire is REDIS_TLS_C(?:ERT|A), 20/,
+  ],
+  ['one that expires soon', {cert: certText}, days(20), /^warn: REDIS_TLS_CERT expires in 9 days \(20\d\d-/],
+  ['one that has expired', {cert: expiredText}, days(0), /^fail: REDIS_TLS_CERT has expired \(20\d\d-/],
+  [
+    'a CA that has expired',
+    {ca: caText, cert: certText},
+    days(40),
+    /^fail: REDIS_TLS_C.*REDIS_TLS_C.* has exp/,
+  ],
+  ['a chain with one that has expired', {cert: certText + expiredText}, days(0), /^fail: REDIS_TLS_CERT has/],
+  ['CAs of which one has expired', {ca: expiredText + caText}, days(0), /^ok: .*REDIS_TLS_CA/],
+];
+
+test.each(CASES)('%s', (...[, material, nowMs, wanted]) => {
+  expect(told(material, nowMs)).toMatch(wanted);
+});
+
+test('each server by its own name', () => {
+  const both = judgeCertificates(
+    [
+      ['KAFKA_SSL', {cert: expiredText}],
+      ['MYSQL_SSL', {ca: expiredText}],
+    ],
+    days(0),
+  );
+  expect(both.detail).toMatch(/KAFKA_SSL_CERT has expired .*; MYSQL_SSL_CA has expired/);
+});
