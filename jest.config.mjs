@@ -15,7 +15,7 @@ const shared = {
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
 };
 
-/** Each of these projects has servers of its own, so two of them can run side by side. */
+/** Each of these projects has servers of its own. */
 const onStack = {
   ...shared,
   globalSetup: '<rootDir>/test/support/startStack.mjs',

@@ -35,8 +35,8 @@ step('types of the page', 'tsc', ['-p', 'src/observe/page', '--noEmit']);
 await jest('fast', []);
 if (mode === 'all') {
   await jest('simulation', []);
-  // Most of the time is waiting for servers: each of the two has a stack of its own.
-  await Promise.all([jest('pipeline', ['--runInBand']), jest('faults', ['--runInBand'])]);
+  await jest('pipeline', ['--runInBand']);
+  await jest('faults', ['--runInBand']);
   await jest('containers', ['--runInBand']);
 }
 
@@ -86,7 +86,7 @@ async function ended(project: string, args: string[], env: NodeJS.ProcessEnv): P
   return await new Promise((resolve) => child.once('close', resolve));
 }
 
-/** Whole lines, so that two runs side by side can be told apart. */
+/** Whole lines, each with the project that it comes from. */
 function tellLines(from: Readable | null, tell: (line: string) => void): void {
   if (from !== null) createInterface({input: from}).on('line', tell);
 }

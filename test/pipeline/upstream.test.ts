@@ -164,7 +164,8 @@ test('heartbeats arrive while nobody buys: they are counted as ignored and move 
   };
   const home = partitionOf('1', 6);
   const place = async (): Promise<bigint> => (await positions(shop.redis, shop.prefix)).get(home) ?? 0n;
-  const [before, placeBefore, totals] = [await nextSummary(), await place(), await shop.totals()];
+  // The position first: a heartbeat between the two must not count as one that came before both.
+  const [placeBefore, before, totals] = [await place(), await nextSummary(), await shop.totals()];
   const after = await until(
     async () => {
       const summary = await nextSummary();

@@ -21,7 +21,7 @@ export const FAULTS = {
   'scripts lost': 0.5,
   'Kafka away': 0.5,
   // An ack is seldom on its way: it comes every five seconds, and only with news.
-  'ack fails': 6,
+  'ack fails': 9,
   'fetch jumps': 0.8,
   'late batch': 0.8,
   'offset gap': 0.8,
