@@ -15,13 +15,6 @@ const shared = {
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
 };
 
-/** Each of these projects has servers of its own. */
-const onStack = {
-  ...shared,
-  globalSetup: '<rootDir>/test/support/startStack.mjs',
-  globalTeardown: '<rootDir>/test/support/stopStack.mjs',
-};
-
 export default {
   // Jest takes this for the whole run only, and ignores it in a project. Tests on servers wait on conditions, not on times.
   testTimeout: 120_000,
@@ -38,14 +31,11 @@ export default {
       testMatch: ['<rootDir>/test/simulation/**/*.test.ts'],
     },
     {
-      ...onStack,
-      displayName: 'pipeline',
-      testMatch: ['<rootDir>/test/pipeline/**/*.test.ts'],
-    },
-    {
-      ...onStack,
-      displayName: 'faults',
-      testMatch: ['<rootDir>/test/{integration,faults}/**/*.test.ts'],
+      ...shared,
+      displayName: 'stack',
+      testMatch: ['<rootDir>/test/{integration,pipeline,faults}/**/*.test.ts'],
+      globalSetup: '<rootDir>/test/support/startStack.mjs',
+      globalTeardown: '<rootDir>/test/support/stopStack.mjs',
     },
     {
       ...shared,

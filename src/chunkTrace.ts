@@ -1,8 +1,6 @@
-/** The seam to traces: told of each chunk, from its first record until it is known what became of it. */
+/** The seam to traces: told of each chunk, from when it is ready to be sent until it is known what became of it. */
 export interface TracedChunk {
   readonly partition: number;
-  /** When its first record was taken, in milliseconds since 1970. */
-  readonly startMs: number;
   readonly records: number;
   readonly orders: number;
   readonly lastOffset: bigint;

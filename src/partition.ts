@@ -303,7 +303,6 @@ export class Partition {
     const spoiled = (orderId: string, offset: bigint): string | undefined =>
       this.#spoiled.reasonAt(orderId, offset);
     const builder = new ChunkBuilder({topic, partition: this.number}, {decode, limit: this.#limit, spoiled});
-    const startMs = this.#deps.clock.nowMs();
     let halt: unknown;
     for (let taken = 0; taken < chunkRecordsMax && builder.orderCount < chunkOrdersMax; taken++) {
       const record = this.#queue.shift();
@@ -328,7 +327,7 @@ export class Partition {
     if (!this.#queue.isFull) this.#room.wake();
     const chunk = builder.finish();
     if (chunk === undefined) release();
-    else await this.#sendChunk(chain, {...chunk, startMs}, release);
+    else await this.#sendChunk(chain, chunk, release);
     if (halt === undefined) return;
     // What stands before the bad record is applied first; the position then points at it.
     await chain.settle();
@@ -336,18 +335,14 @@ export class Partition {
     throw asProjectorError(halt);
   }
 
-  async #sendChunk(
-    chain: ApplyChain,
-    chunk: FinishedChunk & {readonly startMs: number},
-    release: () => void,
-  ): Promise<void> {
-    const {reduction, quarantine, end, outcomes, newestSourceMs, startMs} = chunk;
+  async #sendChunk(chain: ApplyChain, chunk: FinishedChunk, release: () => void): Promise<void> {
+    const {reduction, quarantine, end, outcomes, newestSourceMs} = chunk;
     const {clock, observer} = this.#deps;
     const sentMs = clock.nowMs();
     const records = recordsOf(outcomes);
     const trace = this.#deps.traceChunk({
-      ...{partition: this.number, startMs, records},
-      ...{orders: reduction.patches.size, lastOffset: end.nextOffset - 1n},
+      ...{partition: this.number, records, orders: reduction.patches.size},
+      lastOffset: end.nextOffset - 1n,
     });
     await chain.send({
       reduction,

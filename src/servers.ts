@@ -63,8 +63,10 @@ function mysqlTls({
   return {ca, cert, key, serverName};
 }
 
-/** What the settings give for each server, with the first part of their names. */
-export function tlsMaterials(config: Config): [name: string, material: TlsMaterial][] {
+/** What the settings of one server give, with the first part of their names: `KAFKA_SSL`. */
+export type NamedMaterial = readonly [name: string, material: TlsMaterial];
+
+export function tlsMaterials(config: Config): NamedMaterial[] {
   return [
     ['KAFKA_SSL', kafkaTls(config)],
     ['REDIS_TLS', redisTls(config)],

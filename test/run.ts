@@ -2,12 +2,10 @@
  * The two gates: `check` (format, lint, types, unit and property tests; no servers) and `all` (that, and everything on
  * real servers). Ends with one line: `N passed, N failed, N skipped`. Further arguments go to jest.
  */
-import {spawn, spawnSync, type StdioOptions} from 'node:child_process';
+import {spawnSync} from 'node:child_process';
 import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {createInterface} from 'node:readline';
-import type {Readable} from 'node:stream';
 
 interface Counts {
   passed: number;
@@ -32,12 +30,11 @@ step('format', 'prettier', ['--check', '--log-level=warn', '.']);
 step('lint', 'eslint', ['.']);
 step('types', 'tsc', ['-p', 'tsconfig.json']);
 step('types of the page', 'tsc', ['-p', 'src/observe/page', '--noEmit']);
-await jest('fast', []);
+jest('fast', []);
 if (mode === 'all') {
-  await jest('simulation', []);
-  await jest('pipeline', ['--runInBand']);
-  await jest('faults', ['--runInBand']);
-  await jest('containers', ['--runInBand']);
+  jest('simulation', []);
+  jest('stack', ['--runInBand']);
+  jest('containers', ['--runInBand']);
 }
 
 process.stderr.write(`${((performance.now() - started) / 1000).toFixed(0)} s in all\n`);
@@ -54,10 +51,17 @@ function step(name: string, tool: string, args: string[]): void {
   );
 }
 
-async function jest(project: string, args: string[]): Promise<void> {
+function jest(project: string, args: string[]): void {
   const folder = mkdtempSync(join(tmpdir(), 'order-projector-'));
   const file = join(folder, 'counts.json');
-  const status = await ended(project, [...args, ...jestArgs], {...process.env, COUNTS_FILE: file});
+  const result = spawnSync(
+    process.execPath,
+    [binary('jest'), '--selectProjects', project, ...args, ...jestArgs],
+    {
+      ...{stdio: 'inherit', timeout: HANGS_MS, killSignal: 'SIGKILL'},
+      env: {...process.env, COUNTS_FILE: file},
+    },
+  );
   try {
     const run = JSON.parse(readFileSync(file, 'utf8')) as JestRun;
     if (run.servers !== null)
@@ -68,27 +72,11 @@ async function jest(project: string, args: string[]): Promise<void> {
     counts.failed += run.failed;
     counts.skipped += run.skipped;
     // A run that fails without a failed test (a stack that did not start, a leak) must not pass.
-    if (status !== 0 && run.failed === 0) counts.failed++;
+    if (result.status !== 0 && run.failed === 0) counts.failed++;
   } catch {
     counts.failed++;
   }
   rmSync(folder, {recursive: true, force: true});
-}
-
-/** The exit code of jest; null when it had to be killed. */
-async function ended(project: string, args: string[], env: NodeJS.ProcessEnv): Promise<number | null> {
-  const stdio: StdioOptions = ['inherit', 'pipe', 'pipe'];
-  const child = spawn(process.execPath, [binary('jest'), '--selectProjects', project, ...args], {
-    ...{stdio, env, timeout: HANGS_MS, killSignal: 'SIGKILL'},
-  });
-  tellLines(child.stdout, (line) => process.stdout.write(`${project} | ${line}\n`));
-  tellLines(child.stderr, (line) => process.stderr.write(`${project} | ${line}\n`));
-  return await new Promise((resolve) => child.once('close', resolve));
-}
-
-/** Whole lines, each with the project that it comes from. */
-function tellLines(from: Readable | null, tell: (line: string) => void): void {
-  if (from !== null) createInterface({input: from}).on('line', tell);
 }
 
 function binary(tool: string): string {

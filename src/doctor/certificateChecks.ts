@@ -3,20 +3,16 @@
  *
  * Pure: no clock, no I/O.
  */
-import {X509Certificate} from 'node:crypto';
-import type {TlsMaterial} from '../clients/tls.js';
 import {EXIT} from '../errorPolicy.js';
+import type {NamedMaterial} from '../servers.js';
+import {certificatesIn} from '../settingKinds.js';
 import {fail, ok, warn, type Check} from './check.js';
 
 const NAME = 'certificates';
 const DAY_MS = 86_400_000;
 /** As many tools do that renew: 30 days of 90, and time for whoever renews by hand. */
 const SOON_DAYS = 21;
-const ONE_PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 const FIX = 'Renew it and restart the workers, which read it at their start.';
-
-/** Name of the settings of one server (`KAFKA_SSL`), and what they give. */
-export type NamedMaterial = readonly [name: string, material: TlsMaterial];
 
 export function judgeCertificates(materials: readonly NamedMaterial[], nowMs: number): Check {
   const ends = materials
@@ -44,7 +40,7 @@ export function judgeCertificates(materials: readonly NamedMaterial[], nowMs: nu
 
 /** Milliseconds since 1970, of each certificate in the text. */
 function endsOf(pem: string): number[] {
-  return (pem.match(ONE_PEM) ?? []).map((text) => Date.parse(new X509Certificate(text).validTo));
+  return certificatesIn(pem).map(({validTo}) => Date.parse(validTo));
 }
 
 function dayOf(ms: number): string {

@@ -22,7 +22,6 @@ export function traceChunks(worker: TracedWorker): TraceChunk {
   return (chunk) => {
     const span = tracer.startSpan(`apply ${worker.topic}`, {
       kind: SpanKind.CONSUMER,
-      startTime: chunk.startMs,
       attributes: attributesOf(worker, chunk),
     });
     const inSpan = trace.setSpan(context.active(), span);

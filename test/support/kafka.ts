@@ -5,9 +5,6 @@ import {until} from './until.js';
 
 const {Kafka: KafkaClient, logLevel, Partitioners} = kafkajs;
 
-/** The log of a whole test run, hundreds of thousands of records, on a machine that has other things to do. */
-const READ_TIMEOUT_MS = 90_000;
-
 export interface TopicRecord {
   readonly partition: number;
   readonly offset: string;
@@ -141,7 +138,6 @@ export class TopicReader {
         return [...ends].every(([partition, end]) => end <= (this.#next.get(partition) ?? 0n));
       },
       () => `the end of ${this.#topic}, ${this.records.length} records so far`,
-      READ_TIMEOUT_MS,
     );
     return this.records;
   }
