@@ -235,7 +235,7 @@ export class Partition {
       failpoint('script-in-flight');
       return answer;
     };
-    const chain = new ApplyChain({apply}, stored, () => this.#wakeAll());
+    const chain = new ApplyChain({apply}, stored, () => this.#onBroken(chain));
     this.#chain = chain;
     this.#isAnchoring = false;
     this.#moved();
@@ -259,6 +259,18 @@ export class Partition {
     this.#movedMs = this.#deps.clock.nowMs();
   }
 
+  /**
+   * What keeps Redis from working is told as soon as it is known. Later, behind what is in flight and the turns of others, Redis
+   * may be well again, and this would tell of a new trouble.
+   */
+  #onBroken({broken}: ApplyChain): void {
+    if (broken?.kind === 'failed') {
+      const failure = asProjectorError(broken.error);
+      if (ERROR_POLICY[failure.kind].next !== 'halt') this.#deps.dependency(failure);
+    }
+    this.#wakeAll();
+  }
+
   /** Halts on what cannot pass, and tells why the partition anchors again. */
   #afterBreak(chain: ApplyChain, hasApplied: boolean): void {
     const broken = chain.broken;
@@ -266,7 +278,6 @@ export class Partition {
       const failure = asProjectorError(broken.error);
       if (ERROR_POLICY[failure.kind].next === 'halt') throw failure;
       this.#isFruitless = true;
-      this.#deps.dependency(failure);
     } else if (broken?.kind === 'refused') this.#isFruitless = !hasApplied;
     else if (broken?.kind === 'spoiled') {
       const before = parsePosition(broken.chunkEnd)?.nextOffset ?? 0n;

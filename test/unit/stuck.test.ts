@@ -14,7 +14,12 @@ import {recordOf, SHOP} from '../support/records.js';
 import {until} from '../support/until.js';
 
 let nowMs: number;
-beforeEach(() => (nowMs = 0));
+/** What the partition told of its servers. */
+let dependency: (string | null)[];
+beforeEach(() => {
+  nowMs = 0;
+  dependency = [];
+});
 
 function partition(model: Partial<ReadModel>): Partition {
   const log: Partial<EventLog> = {
@@ -38,7 +43,7 @@ function partition(model: Partial<ReadModel>): Partition {
     decode: (record) => decodeRecord(record, SHOP),
     clock: {nowMs: () => nowMs, sleep: async () => await new Promise((resolve) => setImmediate(resolve))},
     tally: emptyTally(),
-    dependency: () => undefined,
+    dependency: (error) => void dependency.push(error?.kind ?? null),
     rewound: () => undefined,
     quarantined: () => undefined,
     failpoint: noFailpoint,
@@ -96,4 +101,35 @@ test('a server that is away is waited for, and that is no standing still', async
   expect(waiting.stuckMs(nowMs)).toBe(0);
   waiting.end();
   await run;
+});
+
+test('a failed script is told of at once, although the partition waits for its turn to send the next one', async () => {
+  const slots = new Slots(2);
+  await slots.take(); // Another partition's, never given back.
+  let fail: (() => void) | undefined;
+  const apply = async (): Promise<never> =>
+    await new Promise((_, reject) => {
+      fail = () => reject(new ProjectorError('redis-unreachable', 'away'));
+    });
+  const failing = partition({apply, slots});
+  void failing.run();
+  await until(
+    () => failing.appliedNext === 0n,
+    () => 'an anchored partition',
+  );
+  await failing.deliver(batch, keepAlive);
+  await until(
+    () => fail !== undefined,
+    () => 'a script at Redis',
+  );
+  void slots.take(); // A third one's, which waits for what this script gives back.
+  const next = {...recordOf(order('6')), offset: 1n, timestampMs: '0'};
+  await failing.deliver({...batch, fetchOffset: 1n, nextOffset: 2n, records: [next]}, keepAlive);
+  await new Promise((resolve) => setImmediate(resolve));
+  fail?.();
+  await until(
+    () => dependency.at(-1) === 'redis-unreachable',
+    () => `a failure among ${dependency.join()}`,
+    2_000,
+  );
 });
