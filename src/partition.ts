@@ -12,14 +12,14 @@ import type {ReadModel} from './apply/readModel.js';
 import type {ApplyOutcome, ApplyRequest} from './apply/script.js';
 import {ChunkBuilder, type FinishedChunk} from './chunk.js';
 import type {TraceChunk} from './chunkTrace.js';
-import {decideStart, requireSameLog, requireSamePartitions, type Start} from './consume/start.js';
-import {RecordQueue} from './consume/recordQueue.js';
+import {Intake} from './consume/intake.js';
+import {decideStart, requireSamePartitions} from './consume/start.js';
 import type {Decoded} from './change.js';
 import {ERROR_POLICY} from './errorPolicy.js';
 import type {Failpoint} from './failpoints.js';
 import {asProjectorError, type ProjectorError} from './errors.js';
 import type {EventLog, LogBatch, LogRecord} from './eventLog.js';
-import {Backoff, Signal, type Clock} from './lifecycle.js';
+import {Backoff, type Clock} from './lifecycle.js';
 import {formatPosition, NO_POSITION, parsePosition} from './position.js';
 import type {WorkerObserver} from './observer.js';
 import {QuarantineLimit, type QuarantineSettings} from './quarantine/limit.js';
@@ -53,20 +53,12 @@ export interface PartitionDeps {
   readonly traceChunk: TraceChunk;
 }
 
-/** How often a full queue lets its batch keep the membership alive. */
-const KEEP_ALIVE_MS = 1_000;
-
 export class Partition {
   readonly number: number;
   readonly #settings: PartitionSettings;
   readonly #deps: PartitionDeps;
-  readonly #queue: RecordQueue;
-  readonly #signal = new Signal();
-  readonly #room = new Signal();
+  readonly #intake: Intake;
   #chain: ApplyChain | undefined;
-  /** The offset that the next batch must have asked for; undefined while anchoring. */
-  #expectedFetch: bigint | undefined;
-  #expectFirst: Start['expectFirst'] = null;
   #reanchorReason: string | undefined;
   readonly #end = new AbortController();
   #appliedNext: bigint | undefined;
@@ -85,7 +77,7 @@ export class Partition {
     this.number = number;
     this.#settings = settings;
     this.#deps = deps;
-    this.#queue = new RecordQueue(settings.queueBytesMax);
+    this.#intake = new Intake(this.#where, deps.clock, settings.queueBytesMax);
     this.#ledger = new Ledger(deps.tally);
     this.#limit = new QuarantineLimit(settings);
   }
@@ -131,37 +123,28 @@ export class Partition {
 
   /** Takes what was fetched; resolves when there is room for more. */
   async deliver(batch: LogBatch, keepAlive: () => Promise<void>): Promise<void> {
-    if (this.#hasEnded() || this.#expectedFetch === undefined) return;
-    if (batch.fetchOffset !== this.#expectedFetch) {
-      this.reanchor(`the log was read at offset ${batch.fetchOffset} instead of ${this.#expectedFetch}`);
+    if (!this.#intake.isOpen) return;
+    const doubt = this.#intake.doubtOf(batch);
+    if (doubt !== undefined) {
+      this.reanchor(doubt);
       return;
     }
     this.#deps.failpoint('after-fetch');
-    this.#expectedFetch = batch.nextOffset;
     if (!this.#hasWork()) this.#moved();
-    this.#queue.push(batch.records);
-    this.#signal.wake();
-    while (this.#queue.isFull && !this.#hasEnded() && this.#reanchorReason === undefined) {
-      const pause = new AbortController();
-      await Promise.race([this.#room.wait(), this.#deps.clock.sleep(KEEP_ALIVE_MS, pause.signal)]);
-      pause.abort();
-      await keepAlive();
-    }
+    await this.#intake.take(batch, keepAlive);
   }
 
   /** Drops what is not in flight, reads the stored position again, goes on there. */
   reanchor(reason: string): void {
     this.#reanchorReason ??= reason;
-    this.#expectedFetch = undefined;
-    this.#wakeAll();
+    this.#intake.close();
   }
 
   /** Ends the partition: what is in flight is finished, nothing more is sent. `run` then resolves. */
   end(): void {
     this.#end.abort();
-    this.#expectedFetch = undefined;
     this.#chain?.close();
-    this.#wakeAll();
+    this.#intake.close();
   }
 
   #hasEnded(): boolean {
@@ -176,10 +159,8 @@ export class Partition {
   async #anchor(): Promise<string | undefined> {
     const {log, clock, dependency} = this.#deps;
     this.#isAnchoring = true;
-    this.#expectedFetch = undefined;
     this.#reanchorReason = undefined;
-    this.#queue.clear();
-    this.#room.wake();
+    this.#intake.clear();
     if (!this.#hasEnded()) log.hold(this.number);
     while (!this.#hasEnded()) {
       try {
@@ -215,8 +196,7 @@ export class Partition {
     this.#appliedNext = next;
     // Whatever failed here has been done by others: nothing is left that would show that writes pass again.
     if (this.#appliedNext === range?.high) this.#isFruitless = false;
-    this.#expectFirst = start.expectFirst;
-    this.#expectedFetch = start.fromOffset;
+    this.#intake.open(start);
     log.readFrom(this.number, start.fromOffset);
     return text;
   }
@@ -242,7 +222,7 @@ export class Partition {
     const appliedBefore = this.#appliedNext;
     try {
       while (!this.#hasEnded() && this.#reanchorReason === undefined && chain.broken === undefined) {
-        if (this.#queue.isEmpty) await this.#signal.wait();
+        if (this.#intake.isEmpty) await this.#intake.arrival();
         else await this.#applyNext(chain);
       }
     } finally {
@@ -252,7 +232,7 @@ export class Partition {
   }
 
   #hasWork(): boolean {
-    return !this.#queue.isEmpty || this.#chain?.isIdle === false;
+    return !this.#intake.isEmpty || this.#chain?.isIdle === false;
   }
 
   #moved(): void {
@@ -268,7 +248,7 @@ export class Partition {
       const failure = asProjectorError(broken.error);
       if (ERROR_POLICY[failure.kind].next !== 'halt') this.#deps.dependency(failure);
     }
-    this.#wakeAll();
+    this.#intake.wake();
   }
 
   /** Halts on what cannot pass, and tells why the partition anchors again. */
@@ -299,7 +279,7 @@ export class Partition {
     // Much may have happened meanwhile, as in the loop that calls this.
     const isOver = this.#hasEnded() || this.#reanchorReason !== undefined || chain.broken !== undefined;
     try {
-      if (isOver || this.#queue.isEmpty) release();
+      if (isOver || this.#intake.isEmpty) release();
       else await this.#applyChunk(chain, release);
     } catch (error) {
       release();
@@ -314,17 +294,14 @@ export class Partition {
     const spoiled = (orderId: string, offset: bigint): string | undefined =>
       this.#spoiled.reasonAt(orderId, offset);
     const builder = new ChunkBuilder({topic, partition: this.number}, {decode, limit: this.#limit, spoiled});
+    if (this.#intake.takeKnown()) {
+      this.#ledger.take();
+      this.#ledger.enter({...noOutcomes(), duplicate: 1});
+    }
     let halt: unknown;
     for (let taken = 0; taken < chunkRecordsMax && builder.orderCount < chunkOrdersMax; taken++) {
-      const record = this.#queue.shift();
+      const record = this.#intake.shift();
       if (record === undefined) break;
-      if (this.#expectFirst !== null) {
-        requireSameLog(this.#expectFirst, record, this.#where);
-        this.#expectFirst = null;
-        this.#ledger.take();
-        this.#ledger.enter({...noOutcomes(), duplicate: 1});
-        continue;
-      }
       this.#ledger.take();
       try {
         builder.add(record);
@@ -335,7 +312,7 @@ export class Partition {
       }
     }
     failpoint('after-decode');
-    if (!this.#queue.isFull) this.#room.wake();
+    this.#intake.letMoreIn();
     const chunk = builder.finish();
     if (chunk === undefined) release();
     else await this.#sendChunk(chain, chunk, release);
@@ -384,10 +361,5 @@ export class Partition {
     this.#isFruitless = false;
     this.#backoff.reset();
     this.#deps.dependency(null);
-  }
-
-  #wakeAll(): void {
-    this.#signal.wake();
-    this.#room.wake();
   }
 }

@@ -4,10 +4,11 @@
  * A new assignment ends all partitions and starts new ones, even for those that stay: their positions are read again from
  * Redis, on the connection that carried the old scripts, so after them.
  */
+import {Acks} from './acks.js';
 import type {ReadModel} from './apply/readModel.js';
 import type {Decoded} from './change.js';
 import {ERROR_POLICY} from './errorPolicy.js';
-import {asProjectorError, messageOf, type ProjectorError} from './errors.js';
+import {asProjectorError, type ProjectorError} from './errors.js';
 import type {Failpoint} from './failpoints.js';
 import {requireSamePartitions} from './consume/start.js';
 import type {EventLog, LogBatch, LogRange, LogRecord} from './eventLog.js';
@@ -57,9 +58,7 @@ export class Projector {
   #partitions = new Map<number, Partition>();
   #running = new Set<Promise<void>>();
   #failure: ProjectorError | undefined;
-  #isAckOverdue = false;
-  /** What Kafka was told last. */
-  #acked: ReadonlyMap<number, bigint> = new Map();
+  readonly #acks: Acks;
   readonly #troubles: Troubles;
   /** How often partitions were given or taken. */
   #rebalances = 0;
@@ -70,6 +69,7 @@ export class Projector {
   constructor(settings: ProjectorSettings, deps: ProjectorDeps) {
     this.#settings = settings;
     this.#deps = deps;
+    this.#acks = new Acks(deps);
     this.#troubles = new Troubles(deps.logger, () => deps.clock.nowMs());
   }
 
@@ -92,7 +92,7 @@ export class Projector {
     void this.#every(watchMs, async () => await this.#watch());
     // With Kafka away these take as long as that.
     void this.#every(watchMs, async () => await this.#lookAtLog());
-    void this.#every(ackIntervalMs, async () => await this.#ack());
+    void this.#every(ackIntervalMs, async () => await this.#acks.tell(this.#appliedOffsets()));
     void this.#every(this.#settings.summaryIntervalMs, () => {
       this.#summarize();
       return Promise.resolve();
@@ -129,7 +129,7 @@ export class Projector {
     const position = partition.appliedNext ?? null;
     const {low = null, high = null} = this.#ranges.get(partition.number) ?? {};
     return {
-      ...{partition: partition.number, position, committed: this.#acked.get(partition.number) ?? null},
+      ...{partition: partition.number, position, committed: this.#acks.of(partition.number)},
       ...{start: low, end: high, lagRecords: lagBetween(position, high)},
       stuckMs: partition.stuckMs(nowMs),
     };
@@ -193,26 +193,6 @@ export class Projector {
       const failure = asProjectorError(error);
       if (ERROR_POLICY[failure.kind].next === 'halt') this.#fail(failure);
       else this.#troubles.tell(POSITION_WATCH, failure);
-    }
-  }
-
-  async #ack(): Promise<void> {
-    const {log, failpoint, logger} = this.#deps;
-    try {
-      const offsets = this.#appliedOffsets();
-      if (!sameOffsets(offsets, this.#acked)) {
-        failpoint('before-ack');
-        const acked = log.ack(offsets);
-        failpoint('ack-in-flight');
-        await acked;
-        failpoint('after-ack');
-        this.#acked = offsets;
-      }
-      this.#isAckOverdue = false;
-    } catch (error) {
-      // Acks are for lag tools; the next one carries the same news.
-      if (!this.#isAckOverdue) logger.info({reason: messageOf(error)}, 'Kafka did not take the ack');
-      this.#isAckOverdue = true;
     }
   }
 
@@ -299,8 +279,4 @@ export class Projector {
     }
     this.#summarize();
   }
-}
-
-function sameOffsets(a: ReadonlyMap<number, bigint>, b: ReadonlyMap<number, bigint>): boolean {
-  return a.size === b.size && [...a].every(([partition, offset]) => b.get(partition) === offset);
 }

@@ -5,7 +5,6 @@
 import {KAFKA_SECURITY, MYSQL_SECURITY, REDIS_SECURITY} from './securitySettings.js';
 import {
   brokers,
-  columnName,
   extraColumns,
   failpointPlan,
   keyPrefix,
@@ -17,6 +16,7 @@ import {
   yesNo,
   type Kind,
 } from './settingKinds.js';
+import {SOURCE_SETTINGS} from './sourceSettings.js';
 
 export interface Setting<T> {
   readonly env: string;
@@ -295,83 +295,7 @@ export const SETTINGS = {
     example: 'after-apply:kill@3',
     desc: 'For tests of crashes: what happens at which place of the worker (src/failpoints.ts). Never in production.',
   },
-  ordersTable: {
-    env: 'ORDERS_TABLE',
-    schema: columnName,
-    default: 'orders',
-    example: 'orders',
-    desc: 'Table of the orders.',
-  },
-  orderIdColumn: {
-    env: 'ORDER_ID_COLUMN',
-    schema: columnName,
-    default: 'id',
-    example: 'id',
-    desc: 'Its primary key.',
-  },
-  userIdColumn: {
-    env: 'ORDER_USER_ID_COLUMN',
-    schema: columnName,
-    default: 'user_id',
-    example: 'customer_id',
-    desc: 'The buyer.',
-  },
-  totalAmountColumn: {
-    env: 'ORDER_TOTAL_AMOUNT_COLUMN',
-    schema: columnName,
-    default: 'total_amount',
-    example: 'total',
-    desc: 'The amount, a DECIMAL.',
-  },
-  moneyDecimals: {
-    env: 'MONEY_DECIMALS',
-    schema: whole(0, 8),
-    default: '2',
-    example: '2',
-    desc: 'Decimals of that column; sums are kept in its smallest unit.',
-  },
-  linesTable: {
-    env: 'ORDER_ITEMS_TABLE',
-    schema: columnName,
-    default: 'order_items',
-    example: 'order_items',
-    desc: 'Table of the lines.',
-  },
-  lineIdColumn: {
-    env: 'ORDER_ITEM_ID_COLUMN',
-    schema: columnName,
-    default: 'id',
-    example: 'id',
-    desc: 'Its primary key.',
-  },
-  lineOrderIdColumn: {
-    env: 'ORDER_ITEM_ORDER_ID_COLUMN',
-    schema: columnName,
-    default: 'order_id',
-    example: 'order_id',
-    desc: 'The order of a line.',
-  },
-  productIdColumn: {
-    env: 'ORDER_ITEM_PRODUCT_ID_COLUMN',
-    schema: columnName,
-    default: 'product_id',
-    example: 'sku_id',
-    desc: 'The product of a line.',
-  },
-  quantityColumn: {
-    env: 'ORDER_ITEM_QUANTITY_COLUMN',
-    schema: columnName,
-    default: 'quantity',
-    example: 'qty',
-    desc: 'The units of a line.',
-  },
-  heartbeatTable: {
-    env: 'HEARTBEAT_TABLE',
-    schema: columnName,
-    default: 'heartbeat',
-    example: 'heartbeat',
-    desc: 'Table whose events only show that the connector lives.',
-  },
+  ...SOURCE_SETTINGS,
 } as const satisfies Record<string, Setting<unknown>>;
 
 /** Without these no worker starts. */

@@ -16,8 +16,9 @@
  *   `commitOffsets` tries for ever, and could write old offsets over newer ones after a rebalance; a batch's own tries once.
  */
 import type {Consumer, EachBatchPayload, RetryOptions} from 'kafkajs';
-import type {EventLog, EventLogHandlers, LogBatch, LogRange} from '../eventLog.js';
+import type {EventLog, EventLogHandlers, LogRange} from '../eventLog.js';
 import {asProjectorError, messageOf, type ErrorKind} from '../errors.js';
+import {emptyBatch, logBatch} from './kafkaBatch.js';
 import {
   crashOf,
   createKafka,
@@ -27,6 +28,7 @@ import {
   type KafkaLogSink,
   type KafkaSettings,
 } from './kafka.js';
+import {LogSilence} from './logSilence.js';
 
 export interface KafkaLogSettings extends KafkaSettings {
   readonly topic: string;
@@ -69,8 +71,7 @@ export class KafkaLog implements EventLog {
   #consumer: Consumer | undefined;
   /** Tries once; known from the first batch of a client on. */
   #commit: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
-  /** When each partition was last heard of; null while its next answer proves by itself which log it comes from. */
-  readonly #heardMs = new Map<number, number | null>();
+  readonly #silence: LogSilence;
   /** Counts GROUP_JOIN events over all clients of this object. */
   #assignment = 0;
   #isUp: boolean | undefined;
@@ -82,6 +83,7 @@ export class KafkaLog implements EventLog {
     this.#settings = settings;
     this.#log = log;
     this.#clock = clock;
+    this.#silence = new LogSilence(settings.maxWaitMs + SILENCE_MS);
     this.#topic = new KafkaTopic(settings, settings.topic, log);
   }
 
@@ -93,7 +95,7 @@ export class KafkaLog implements EventLog {
 
   readFrom(partition: number, offset: bigint): void {
     const {topic} = this.#settings;
-    this.#heardMs.set(partition, null);
+    this.#silence.begin(partition);
     this.#whileInGroup((consumer) => {
       consumer.seek({topic, partition, offset: offset.toString()});
       consumer.resume([{topic, partitions: [partition]}]);
@@ -102,7 +104,7 @@ export class KafkaLog implements EventLog {
 
   hold(partition: number): void {
     const {topic} = this.#settings;
-    this.#heardMs.delete(partition);
+    this.#silence.forget(partition);
     this.#whileInGroup((consumer) => consumer.pause([{topic, partitions: [partition]}]));
   }
 
@@ -216,7 +218,7 @@ export class KafkaLog implements EventLog {
     consumer.on(GROUP_JOIN, ({payload}) => {
       if (this.#isStopping() || this.#consumer !== consumer) return;
       this.#assignment++;
-      this.#heardMs.clear();
+      this.#silence.clear();
       this.#setConnection(true, 'joined the group');
       const partitions = payload.memberAssignment[topic] ?? [];
       if (partitions.length > 0) consumer.pause([{topic, partitions}]);
@@ -243,17 +245,10 @@ export class KafkaLog implements EventLog {
     });
   }
 
-  /**
-   * An answer to a fetch came. Each doubted partition reads its position and the record before it again, and the first
-   * answer to that is never doubted: on a line so slow that every answer takes long, every second one still counts.
-   */
+  /** An answer to a fetch came. */
   #heard(): void {
-    const nowMs = this.#clock.nowMs();
-    const silenceMs = this.#settings.maxWaitMs + SILENCE_MS;
-    for (const [partition, heardMs] of this.#heardMs) {
-      this.#heardMs.set(partition, nowMs);
-      if (heardMs === null || nowMs - heardMs <= silenceMs) continue;
-      this.#handlers?.doubted(partition, `nothing was heard of the log for ${nowMs - heardMs} ms`);
+    for (const {partition, silentMs} of this.#silence.heard(this.#clock.nowMs())) {
+      this.#handlers?.doubted(partition, `nothing was heard of the log for ${silentMs} ms`);
     }
   }
 
@@ -315,28 +310,4 @@ export class KafkaLog implements EventLog {
     this.#isUp = isUp;
     this.#handlers?.connection(isUp ? 'up' : 'down', reason);
   }
-}
-
-/** kafkajs keeps the asked-for offset on its batches, without naming it in its types. */
-function fetchOffsetOf(batch: object): bigint {
-  const {fetchedOffset} = batch as {fetchedOffset: string};
-  return BigInt(fetchedOffset);
-}
-
-function logBatch(batch: EachBatchPayload['batch']): LogBatch {
-  return {
-    partition: batch.partition,
-    fetchOffset: fetchOffsetOf(batch),
-    nextOffset: BigInt(batch.lastOffset()) + 1n,
-    records: batch.messages.map(({offset, timestamp, key, value}) => ({
-      offset: BigInt(offset),
-      timestampMs: timestamp,
-      key,
-      value,
-    })),
-  };
-}
-
-function emptyBatch(partition: number, fetchOffset: bigint, nextOffset: bigint): LogBatch {
-  return {partition, fetchOffset, nextOffset, records: []};
 }

@@ -1,0 +1,86 @@
+import {Intake} from '../../src/consume/intake.js';
+import type {LogBatch, LogRecord} from '../../src/eventLog.js';
+import {fingerprintOf} from '../../src/position.js';
+import {order} from '../support/changes.js';
+import {recordOf} from '../support/records.js';
+import {until} from '../support/until.js';
+
+const clock = {
+  nowMs: () => 0,
+  sleep: async () => await new Promise<void>((resolve) => setImmediate(resolve)),
+};
+const noKeepAlive = async (): Promise<void> => await Promise.resolve();
+
+function record(offset: bigint, id = String(offset)): LogRecord {
+  return {...recordOf(order(id)), offset, timestampMs: '0'};
+}
+
+function batch(...offsets: bigint[]): LogBatch {
+  const [first = 0n] = offsets;
+  const records = offsets.map((offset) => record(offset));
+  return {partition: 0, fetchOffset: first, nextOffset: first + BigInt(offsets.length), records};
+}
+
+function opened(fromOffset: bigint, bytesMax = 1_000_000): Intake {
+  const intake = new Intake('t[0]', clock, bytesMax);
+  intake.open({fromOffset, expectFirst: null});
+  return intake;
+}
+
+test('records come out as they went in, and only from the offset that was asked for (I4)', async () => {
+  const intake = opened(5n);
+  expect(intake.doubtOf(batch(6n))).toMatch(/read at offset 6 instead of 5/);
+  expect(intake.doubtOf(batch(5n, 6n))).toBeUndefined();
+  await intake.take(batch(5n, 6n), noKeepAlive);
+  expect(intake.doubtOf(batch(7n))).toBeUndefined();
+  expect([intake.shift(), intake.shift(), intake.shift()]).toMatchObject([
+    {offset: 5n},
+    {offset: 6n},
+    undefined,
+  ]);
+});
+
+test('the record that was applied last is compared and known; another one in its place halts', async () => {
+  const intake = new Intake('t[0]', clock, 1_000_000);
+  intake.open({fromOffset: 3n, expectFirst: fingerprintOf(record(3n))});
+  await intake.take(batch(3n, 4n), noKeepAlive);
+  expect(intake.takeKnown()).toBe(true);
+  expect(intake.takeKnown()).toBe(false);
+  expect(intake.shift()?.offset).toBe(4n);
+
+  intake.open({fromOffset: 3n, expectFirst: fingerprintOf(record(3n, '99'))});
+  await intake.take(batch(3n), noKeepAlive);
+  expect(() => intake.takeKnown()).toThrow(expect.objectContaining({kind: 'log-replaced'}) as Error);
+});
+
+test('a full one keeps its batch waiting and the membership alive, until there is room (L2)', async () => {
+  const intake = opened(0n, 1);
+  let alive = 0;
+  let isTaken = false;
+  const taking = intake
+    .take(batch(0n, 1n), async () => {
+      alive++;
+      await Promise.resolve();
+    })
+    .then(() => (isTaken = true));
+  await until(
+    () => alive > 2,
+    () => 'signs of life',
+  );
+  expect(isTaken).toBe(false);
+  intake.shift();
+  intake.shift();
+  intake.letMoreIn();
+  await taking;
+  expect(isTaken).toBe(true);
+});
+
+test('closing lets a batch go that waits for room, and keeps the records; clearing forgets them', async () => {
+  const intake = opened(0n, 1);
+  const taking = intake.take(batch(0n, 1n), noKeepAlive);
+  intake.close();
+  await taking;
+  expect([intake.isOpen, intake.isEmpty]).toEqual([false, false]);
+  intake.clear();
+  expect(intake.isEmpty).toBe(true);
+});
