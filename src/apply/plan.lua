@@ -48,30 +48,36 @@ end
 -- The lines of an order, 'line id:product_id:quantity;...' by line id: returns the ids, and 'product_id:quantity' of each; nil
 -- when it is something else.
 local function read_lines(stored)
-  local ids, lines, last_id, at = {}, {}, nil, 1
-  while at <= #stored do
-    local _, to, id, line = string.find(stored, '^(%-?%d+):(%-?%d+:%-?%d+)', at)
-    if not id or last_id and not by_id(last_id, id) then return nil end
-    local has_more = to < #stored
-    if has_more and (string.byte(stored, to + 1) ~= 59 or to + 1 == #stored) then return nil end
-    ids[#ids + 1] = id
+  local ids, lines, count, last_id = {}, {}, 0, nil
+  for id, line in string.gmatch(stored, '(%-?%d+):(%-?%d+:%-?%d+)') do
+    if last_id and not by_id(last_id, id) then return nil end
+    count = count + 1
+    ids[count] = id
     lines[id] = line
     last_id = id
-    at = to + 2
   end
+  -- Nothing may stand beside the lines but one separator between two.
+  if string.gsub(stored, '%-?%d+:%-?%d+:%-?%d+', '') ~= string.rep(';', count - 1) then return nil end
   return ids, lines
 end
--- Counts lines off or on, in the order of `ids`; fills `items`, where it is given, with what the order shows of them.
-local function count_lines(lines, sign, ids, items)
-  for i = 1, #ids do
-    local _, _, product, quantity = string.find(lines[ids[i]], '^(%-?%d+):(%-?%d+)$')
-    if not product or #quantity > DIGITS_MAX then return false end
-    local count = sign * tonumber(quantity)
-    units[product] = (units[product] or 0) + count
-    units_delta = units_delta + count
-    if items then items[i] = 'product_id:' .. product .. ',quantity:' .. quantity end
+-- Counts one line off or on.
+local function count_line(line, sign)
+  local _, _, product, quantity = string.find(line, '^(%-?%d+):(%-?%d+)$')
+  if not product or #quantity > DIGITS_MAX then return false end
+  local count = sign * tonumber(quantity)
+  units[product] = (units[product] or 0) + count
+  units_delta = units_delta + count
+  return true
+end
+local function count_lines(lines, sign)
+  for _, line in pairs(lines) do
+    if not count_line(line, sign) then return false end
   end
   return true
+end
+-- What an order shows of its lines.
+local function items_of(lines_text)
+  return (string.gsub(lines_text, '%-?%d+:(%-?%d+):(%-?%d+)', 'product_id:%1,quantity:%2'))
 end
 local function count_order(user, amount, sign)
   local cents = minor_units(amount)
@@ -129,56 +135,62 @@ local function plan(id, mode, row, row_at, changes, from, to)
     line_ids, lines = read_lines(stored_lines)
     if not line_ids then return spoiled(id, lines_key, 'holds a line that cannot be read') end
   end
-  if existed then
-    if not count_lines(lines, -1, line_ids) then return spoiled(id, lines_key, 'holds a line that cannot be read') end
-    if not count_order(user_before, amount_before, -1) then return spoiled(id, order_key, 'holds an amount that cannot be read') end
+  local exists = row_at or existed and not reset
+  -- Lines of an order that was there and stays are counted where they change, else all of them.
+  local stays = existed and exists and not reset
+  local unreadable = 'holds a line that cannot be read'
+  if existed and not stays and not count_lines(lines, -1) then return spoiled(id, lines_key, unreadable) end
+  if existed and not count_order(user_before, amount_before, -1) then
+    return spoiled(id, order_key, 'holds an amount that cannot be read')
   end
 
   if reset then lines, line_ids = {}, {} end
-  local exists = existed and not reset
   local write = {order_key = order_key, lines_key = lines_key, reset = reset}
   local user, amount = user_before, amount_before
   local fields = {}
   if row_at then
-    exists = true
     user, amount = row[row_at], row[row_at + 1]
     fields = {'id', id, 'user_id', user, 'total_amount', amount}
     write.delete_fields = set_extras(fields, row, row_at + 2)
   end
 
-  local is_gap = false
+  local is_gap, is_unsorted = false, false
   for i = from, to, 2 do
     local line_id, line = changes[i], changes[i + 1]
+    local before_line = lines[line_id]
+    if stays and before_line and not count_line(before_line, -1) then return spoiled(id, lines_key, unreadable) end
     if line == '' then
-      is_gap = is_gap or lines[line_id] ~= nil
+      is_gap = is_gap or before_line ~= nil
       lines[line_id] = nil
     else
-      if not lines[line_id] then line_ids[#line_ids + 1] = line_id end
+      if stays then count_line(line, 1) end
+      if not before_line then
+        is_unsorted = is_unsorted or #line_ids > 0 and by_id(line_id, line_ids[#line_ids])
+        line_ids[#line_ids + 1] = line_id
+      end
       lines[line_id] = line
     end
   end
   if is_gap then
-    line_ids = {}
+    line_ids, is_unsorted = {}, true
     for line_id in pairs(lines) do line_ids[#line_ids + 1] = line_id end
   end
-  if #line_ids > 1 then table.sort(line_ids, by_id) end
+  if is_unsorted then table.sort(line_ids, by_id) end
   if not keeps_lines then
     local texts = {}
     for i = 1, #line_ids do texts[i] = line_ids[i] .. ':' .. lines[line_ids[i]] end
     local text = table.concat(texts, ';')
     if text ~= stored_lines then write.lines = text end
-  end
-
-  if exists then
-    if not keeps_lines then
-      local items = {}
-      if not count_lines(lines, 1, line_ids, items) then return spoiled(id, lines_key, 'holds a line that cannot be read') end
+    if exists then
+      if not stays and not count_lines(lines, 1) then return spoiled(id, lines_key, unreadable) end
       local at_end = #fields
       fields[at_end + 1] = 'items_count'
       fields[at_end + 2] = string.format('%d', #line_ids)
       fields[at_end + 3] = 'items'
-      fields[at_end + 4] = table.concat(items, ';')
+      fields[at_end + 4] = items_of(text)
     end
+  end
+  if exists then
     if not count_order(user, amount, 1) then return spoiled(id, order_key, 'would hold an amount that cannot be read') end
     if #fields > 0 then write.fields = fields end
   end
@@ -198,8 +210,6 @@ end
 local are_new = count_existing(created_keys) == 0
 if are_new then
   orders_delta, units_delta, revenue_delta = created_count, created_units, created_revenue
-  for i = 1, #products_named, 2 do units[products_named[i]] = products_named[i + 1] end
-  for i = 1, #created_spent, 2 do spent[created_spent[i]] = created_spent[i + 1] end
 else
   for i = 1, created_count do
     local id_at = (i - 1) * CREATED_TEXTS + 1

@@ -28,6 +28,7 @@ import {
   type KafkaLogSink,
   type KafkaSettings,
 } from './kafka.js';
+import {readFetches} from './kafkaFetch.js';
 import {LogSilence} from './logSilence.js';
 
 export interface KafkaLogSettings extends KafkaSettings {
@@ -171,7 +172,9 @@ export class KafkaLog implements EventLog {
   /** Apart, so that a test can put a client in its place that says nothing. */
   protected newConsumer(retry: RetryOptions): Consumer {
     const settings = this.#settings;
-    return createKafka(settings, (entry) => this.#onClientLog(entry), retry).consumer({
+    const kafka = createKafka(settings, (entry) => this.#onClientLog(entry), retry);
+    readFetches(kafka);
+    return kafka.consumer({
       groupId: settings.groupId,
       retry,
       sessionTimeout: settings.sessionTimeoutMs,

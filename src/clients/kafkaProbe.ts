@@ -7,6 +7,7 @@
 import kafkajs, {type Admin, type Kafka} from 'kafkajs';
 import type {LogRange, LogRecord} from '../eventLog.js';
 import {createKafka, translateKafkaError, type KafkaSettings} from './kafka.js';
+import {clusterSymbol} from './kafkaFetch.js';
 
 const {ConfigResourceTypes} = kafkajs;
 
@@ -178,9 +179,7 @@ export class KafkaProbe {
 }
 
 function clusterOf(kafka: Kafka): Cluster {
-  const symbol = Object.getOwnPropertySymbols(kafka).find(({description = ''}) =>
-    description.endsWith('Kafka:createCluster'),
-  );
+  const symbol = clusterSymbol(kafka);
   const inner = kafka as unknown as Record<symbol, ((options: object) => Cluster) | undefined>;
   const make = symbol === undefined ? undefined : inner[symbol];
   if (make === undefined) throw new Error('this version of kafkajs makes its clusters in another way');

@@ -1,0 +1,98 @@
+/** Fetches are read without kafkajs: what comes out must be what it reads itself. */
+import {fc, test} from '@fast-check/jest';
+import {readAnswer} from '../../src/clients/kafkaFetch.js';
+import type {LogRecord} from '../../src/eventLog.js';
+import '../../src/clients/kafka.js';
+import {
+  answerBytes,
+  batchBytes,
+  batchOf,
+  readByKafkajs,
+  recordsOfKafkajs,
+  type BatchPlan,
+} from '../support/fetchAnswers.js';
+
+const bytes = fc.option(fc.uint8Array({maxLength: 200}).map((array) => Buffer.from(array)));
+const record = fc.record({
+  offsetGap: fc.integer({min: 1, max: 200}),
+  timestampDelta: fc.oneof(
+    fc.constant(0),
+    fc.integer({min: -100, max: 100_000}),
+    fc.maxSafeInteger().map((ms) => Math.trunc(ms / 4)),
+  ),
+  key: bytes,
+  value: bytes,
+  headers: fc.dictionary(fc.string({minLength: 1, maxLength: 5}), fc.string({maxLength: 5}), {maxKeys: 3}),
+});
+const batch = fc.record({
+  gapBefore: fc.constantFrom(0, 1, 70_000),
+  firstTimestampMs: fc.constantFrom(0, 1_795_000_000_000),
+  isGzip: fc.boolean(),
+  offsetsGone: fc.constantFrom(0, 0, 3),
+  records: fc.array(record, {minLength: 1, maxLength: 8}),
+});
+
+/** The batches of a log, from an offset on. */
+function laidOut(
+  start: bigint,
+  drawn: readonly (typeof batch extends fc.Arbitrary<infer T> ? T : never)[],
+): BatchPlan[] {
+  let next = start;
+  return drawn.map(({gapBefore, records, ...rest}) => {
+    const firstOffset = next + BigInt(gapBefore);
+    let at = -1;
+    // The first record of a batch has the batch's own offset.
+    const placed = records.map(({offsetGap, ...of}, i) => ({
+      ...of,
+      offsetDelta: (at += i === 0 ? 1 : offsetGap),
+    }));
+    next = firstOffset + BigInt(at + rest.offsetsGone) + 1n;
+    return {...rest, firstOffset, producerId: null, records: placed};
+  });
+}
+
+const request = (from: bigint): Parameters<typeof readAnswer>[1] => ({
+  topics: [{topic: 't', partitions: [{partition: 0, fetchOffset: from.toString()}]}],
+});
+
+const starts = fc.constantFrom(0n, 41n, 2n ** 31n, 2n ** 62n);
+
+test.prop({
+  start: starts,
+  drawn: fc.array(batch, {maxLength: 4}),
+  skipped: fc.nat({max: 20}),
+  cut: fc.nat({max: 80}),
+})(
+  'records are those of kafkajs, wherever the fetch begins and the answer ends',
+  async ({start, drawn, skipped, cut}) => {
+    const from = start + BigInt(skipped);
+    const set = Buffer.concat(await Promise.all(laidOut(start, drawn).map(batchBytes)));
+    const answer = answerBytes('t', set.subarray(0, Math.max(0, set.length - cut)));
+    const theirs = await readByKafkajs(answer, from);
+    const ours = batchOf((await readAnswer(answer, request(from)))!, from);
+    const found = (ours.messages as unknown as {records: LogRecord[]}[]).flatMap(({records}) => records);
+    expect(found).toEqual(recordsOfKafkajs(theirs));
+  },
+);
+
+test.prop({drawn: fc.array(batch, {minLength: 1, maxLength: 3}), at: fc.nat(), byte: fc.nat({max: 255})})(
+  'an answer with a wrong byte is read or refused, and never read beyond its end',
+  async ({drawn, at, byte}) => {
+    const set = Buffer.concat(
+      await Promise.all(
+        laidOut(
+          0n,
+          drawn.map((one) => ({...one, isGzip: false})),
+        ).map(batchBytes),
+      ),
+    );
+    set[at % set.length] = byte;
+    const answer = answerBytes('t', set);
+    const end = await readAnswer(answer, request(0n)).catch((error: unknown) => error);
+    if (!(end instanceof Error)) return;
+    // The byte may have named a codec.
+    const isOfCodec =
+      end.name === 'KafkaJSNotImplemented' || String((end as {code?: string}).code).startsWith('Z_');
+    expect(isOfCodec || end instanceof RangeError).toBe(true);
+  },
+);
