@@ -47,8 +47,9 @@ for i = 1, #counters do
     absent[#absent + 1] = counter
     counts[i] = '0'
   end
-  local sum = (tonumber(counts[i]) or EXACT_MAX) + delta
-  if sum >= EXACT_MAX or sum <= -EXACT_MAX then return corrupt(counter, NO_COUNT) end
+  local count = tonumber(counts[i])
+  local sum = count and count + delta
+  if not sum or sum >= EXACT_MAX or sum <= -EXACT_MAX then return corrupt(counter, NO_COUNT) end
   local sum_text = text(sum)
   counter_sets[set_at + 1], counter_sets[set_at + 2] = counter, sum_text
   set_at = set_at + 2
@@ -62,9 +63,9 @@ for i = 1, #counters do
     end
   end
 end
--- tonumber also takes what is no whole number as it is written here. All are looked at together, which is ten times as fast.
-local all_counts = ' ' .. table.concat(counts, '  ') .. ' '
-if string.find(all_counts, '[^%d%- ]') or string.find(all_counts, ' %-?0%d') or string.find(all_counts, ' %-0 ') then
+-- tonumber takes more than is written here (` 7`, `007`, `0x7`, `nan`). All texts are looked at together, which is faster.
+local all_counts = ',' .. table.concat(counts, ',,') .. ','
+if string.find(all_counts, '[^%d%-,]') or string.find(all_counts, ',%-?0%d') or string.find(all_counts, ',%-0,') then
   for i = 1, #counters do
     if not is_whole(counts[i]) then return corrupt(counters[i], NO_COUNT) end
   end

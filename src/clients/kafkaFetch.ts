@@ -6,7 +6,8 @@
  * held, and where anything there looks different, or a broker answers in an older form, kafkajs reads the answer itself and
  * kafkaBatch.ts takes its messages as they are.
  *
- * Aborted transactions are left out here, since kafkajs does that by record (KIP-98).
+ * Aborted transactions are left out here (KIP-98), by batch. kafkajs does it by record, and begins with one transaction at each: of two that
+ * were begun before the fetch it hands on the first record of the second.
  */
 import kafkajs, {type Kafka} from 'kafkajs';
 import type {LogRecord} from '../eventLog.js';
@@ -153,7 +154,7 @@ export async function readAnswer(answer: Buffer, request: FetchRequest): Promise
     }
     responses.push({topicName, partitions});
   }
-  // kafkajs would wait for a throttle time of its own; a broker lets its client wait (KIP-219).
+  // As kafkajs does it: since KIP-219 it is the client that waits, and 0 says that the broker has not.
   return {throttleTime: 0, clientSideThrottleTime, errorCode, sessionId, responses};
 }
 

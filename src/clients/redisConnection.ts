@@ -6,7 +6,7 @@
  */
 import {Redis, type RedisOptions} from 'ioredis';
 import {translateRedisError} from './redisErrors.js';
-import {cutOff, tlsOptions, type TlsMaterial} from './tls.js';
+import {cutOff, handshakeTrouble, tlsOptions, tlsReason, type Server, type TlsMaterial} from './tls.js';
 
 export interface RedisSettings {
   /** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
@@ -34,6 +34,8 @@ export class RedisConnection {
   /** For commands, each of them within `guarded`. */
   readonly redis: Redis;
   #lastConnectionError: Error | undefined;
+  /** Why there is no TLS with a Sentinel. */
+  #sentinelTrouble: Error | undefined;
   /** TLS is up, and no answer came yet. */
   #isUnanswered = false;
   #isClosed = false;
@@ -59,11 +61,12 @@ export class RedisConnection {
     let isAstray = false;
     this.redis.on('connect', () => {
       isAstray = false;
+      this.#sentinelTrouble = undefined;
       this.#isUnanswered = this.#hasTls;
       this.#made++;
     });
     this.redis.on('error', (error: Error) => {
-      this.#lastConnectionError = this.#isUnanswered ? cutOff(error) : error;
+      this.#lastConnectionError = this.#isUnanswered ? cutOff(error) : (this.#sentinelTrouble ?? error);
       isAstray = isRefusedSelect(error);
       // ioredis takes a refused SELECT for no reason to stop, and would write to database 0 from then on.
       if (isAstray) this.redis.disconnect(true);
@@ -90,9 +93,18 @@ export class RedisConnection {
   /** By Sentinels ioredis gives up for good when none of them answers, or a failover comes while it asks them. */
   #beginAnew(): void {
     if (this.#isClosed || this.#settings.sentinels === undefined) return;
-    setTimeout(() => {
-      if (!this.#isClosed && this.redis.status === 'end') this.redis.connect().catch(() => undefined);
-    }, SENTINEL_PAUSE_MS);
+    setTimeout(() => void this.#askSentinelsAgain(), SENTINEL_PAUSE_MS);
+  }
+
+  /** ioredis keeps to itself why there is no TLS with a Sentinel; the first one that is asked beside it tells. */
+  async #askSentinelsAgain(): Promise<void> {
+    const {sentinels, tls, timeoutMs} = this.#settings;
+    const [first] = placesOf(sentinels);
+    if (this.#hasTls && first !== undefined) {
+      const trouble = await handshakeTrouble(first, tlsOptions(tls), timeoutMs);
+      this.#sentinelTrouble = tlsReason(trouble) === undefined ? undefined : trouble;
+    }
+    if (!this.#isClosed && this.redis.status === 'end') this.redis.connect().catch(() => undefined);
   }
 
   /** A Sentinel may name a server that was master a moment ago. What is asked meanwhile is refused by it, or by positions. */
@@ -137,13 +149,10 @@ export class RedisConnection {
 /** With the trouble of ours: one try for each connection, so that somebody hears of it. */
 function sentinelOptions({url, tls, sentinels}: RedisSettings) {
   if (sentinels === undefined) return {};
-  const {places, username, password} = sentinels;
+  const {username, password} = sentinels;
   const hasTls = url.startsWith('rediss:');
   return {
-    sentinels: places.map((place) => {
-      const [host = '', port] = place.split(':');
-      return {host, port: Number(port)};
-    }),
+    sentinels: placesOf(sentinels),
     name: decodeURIComponent(new URL(url).hostname),
     role: 'master' as const,
     sentinelRetryStrategy: () => null,
@@ -153,6 +162,13 @@ function sentinelOptions({url, tls, sentinels}: RedisSettings) {
     ...(password === undefined ? {} : {sentinelPassword: password}),
     ...(hasTls ? {enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(tls)} : {}),
   };
+}
+
+function placesOf(sentinels: SentinelSettings | undefined): Server[] {
+  return (sentinels?.places ?? []).map((place) => {
+    const [host = '', port] = place.split(':');
+    return {host, port: Number(port)};
+  });
 }
 
 /** ReplyErrors of ioredis carry their command. */

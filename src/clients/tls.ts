@@ -3,6 +3,7 @@
  *
  * A server is always verified. It is said explicitly, since NODE_TLS_REJECT_UNAUTHORIZED=0 would switch it off otherwise.
  */
+import {connect} from 'node:tls';
 import {causesOf, ProjectorError} from '../errors.js';
 
 /** Texts in PEM form. */
@@ -105,4 +106,26 @@ function* textsOf(error: unknown): Generator<string> {
     const {code = '', message = ''}: {code?: unknown; message?: unknown} = Object(link) as object;
     yield `${String(code)} ${String(message)}`;
   }
+}
+
+export interface Server {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Shakes hands with a server and hangs up; resolves with what went wrong, undefined when nothing did within the time. */
+export async function handshakeTrouble(
+  server: Server,
+  options: TlsOptions,
+  timeoutMs: number,
+): Promise<Error | undefined> {
+  return await new Promise((resolve) => {
+    const socket = connect({...server, ...options}, () => done(undefined));
+    const done = (trouble: Error | undefined): void => {
+      socket.destroy();
+      resolve(trouble);
+    };
+    socket.setTimeout(timeoutMs, () => done(undefined));
+    socket.on('error', done);
+  });
 }

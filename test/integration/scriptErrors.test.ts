@@ -106,6 +106,19 @@ describe('a foreign value under a counter: nothing is written, to the byte (I5)'
     await put('product:12:sold');
     await expectCorrupt(/CORRUPT product:12:sold/);
   });
+
+  // What tonumber of Lua takes, and what it does not.
+  test.each(['7-2', '7,2', ' 7', '7 ', '+7', '007', '-0', '-', '', '0x7', '1e3', 'nan', 'inf'])(
+    'the text %j, whether the counter goes up or down',
+    async (text) => {
+      for (const product of ['10', '11', '12']) {
+        const key = `product:${product}:sold`;
+        const before = await bench.redis.getset(key, text);
+        await expectCorrupt(new RegExp(`CORRUPT ${key}: is no whole number`));
+        await bench.redis.set(key, before ?? '0');
+      }
+    },
+  );
 });
 
 describe('a foreign value in a hash (I5)', () => {

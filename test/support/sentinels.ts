@@ -1,12 +1,20 @@
 /** Three Sentinels of a test's own that watch over one master; they die with the test's process. */
-import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {Redis} from 'ioredis';
 import {fetchRedis} from '../../stack/native/downloads.js';
 import {parentDeathPrefix, ServerProcess} from '../../stack/native/serverProcess.js';
 import {freePorts} from '../../stack/ports.js';
+import type {Certificate} from './certificates.js';
 import {until} from './until.js';
+
+/** They then speak TLS alone, to each other, to the master, and with whoever asks. */
+export interface SentinelTls {
+  /** File of the CA that signed all certificates. */
+  readonly ca: string;
+  readonly own: Certificate;
+}
 
 export const MASTER = 'shop-master';
 const COUNT = 3;
@@ -16,15 +24,20 @@ export class Sentinels implements AsyncDisposable {
   readonly ports: readonly number[];
   readonly #servers: readonly ServerProcess[];
   readonly #home: string;
+  readonly #tls: SentinelTls | undefined;
 
-  private constructor(ports: readonly number[], servers: readonly ServerProcess[], home: string) {
-    this.ports = ports;
+  private constructor(
+    at: {ports: readonly number[]; home: string; tls: SentinelTls | undefined},
+    servers: readonly ServerProcess[],
+  ) {
+    this.ports = at.ports;
     this.#servers = servers;
-    this.#home = home;
+    this.#home = at.home;
+    this.#tls = at.tls;
   }
 
   /** Resolves when all of them know each other, and so many replicas of this master. */
-  static async open(masterPort: number, replicas: number): Promise<Sentinels> {
+  static async open(masterPort: number, replicas: number, tls?: SentinelTls): Promise<Sentinels> {
     const install = await fetchRedis({onProgress: (line) => process.stderr.write(`${line}\n`)});
     const home = mkdtempSync(join(tmpdir(), 'order-projector-sentinels-'));
     const ports = await freePorts(COUNT);
@@ -34,7 +47,7 @@ export class Sentinels implements AsyncDisposable {
       mkdirSync(folder);
       const file = join(folder, 'sentinel.conf');
       const lines = [
-        ...[`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`],
+        ...[...portLines(port, tls), 'bind 127.0.0.1', `dir ${folder}`],
         `sentinel monitor ${MASTER} 127.0.0.1 ${masterPort} ${QUORUM}`,
         `sentinel down-after-milliseconds ${MASTER} 1500`,
         `sentinel failover-timeout ${MASTER} 6000`,
@@ -43,12 +56,12 @@ export class Sentinels implements AsyncDisposable {
       const {redisServer: program, redisLibraryPath} = install;
       const env = redisLibraryPath === '' ? {} : {env: {LD_LIBRARY_PATH: redisLibraryPath}};
       const probe = async (): Promise<void> => {
-        await ask(port, async (redis) => await redis.ping());
+        await ask({port, tls}, async (redis) => await redis.ping());
       };
       const recipe = {prepare: [], command: {program, args: [file, '--sentinel'], ...env}, probe};
       return new ServerProcess({name: 'redis', port, ...recipe}, join(folder, 'log'), prefix);
     });
-    const sentinels = new Sentinels(ports, servers, home);
+    const sentinels = new Sentinels({ports, home, tls}, servers);
     for (const server of servers) server.start();
     for (const server of servers) await server.whenReady();
     await until(
@@ -66,7 +79,7 @@ export class Sentinels implements AsyncDisposable {
   /** Where each of them sees the master now. */
   async masterPorts(): Promise<number[]> {
     const of = async (port: number): Promise<number> =>
-      await ask(port, async (redis) => {
+      await ask({port, tls: this.#tls}, async (redis) => {
         const place = (await redis.call('SENTINEL', 'get-master-addr-by-name', MASTER)) as string[];
         return Number(place[1]);
       });
@@ -75,7 +88,10 @@ export class Sentinels implements AsyncDisposable {
 
   async #views(): Promise<string[][]> {
     const of = async (port: number): Promise<string[]> =>
-      await ask(port, async (redis) => (await redis.call('SENTINEL', 'master', MASTER)) as string[]);
+      await ask(
+        {port, tls: this.#tls},
+        async (redis) => (await redis.call('SENTINEL', 'master', MASTER)) as string[],
+      );
     return await Promise.all(this.ports.map(of));
   }
 
@@ -91,8 +107,23 @@ function isComplete(view: readonly string[], replicas: number): boolean {
   return value('num-slaves') === String(replicas) && value('num-other-sentinels') === String(COUNT - 1);
 }
 
-async function ask<T>(port: number, work: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis({host: '127.0.0.1', port, retryStrategy: () => null});
+function portLines(port: number, tls: SentinelTls | undefined): string[] {
+  if (tls === undefined) return [`port ${port}`];
+  const {ca, own} = tls;
+  return [
+    ...['port 0', `tls-port ${port}`, 'tls-replication yes', 'tls-auth-clients no'],
+    ...[`tls-ca-cert-file ${ca}`, `tls-cert-file ${own.cert}`, `tls-key-file ${own.key}`],
+  ];
+}
+
+interface Place {
+  readonly port: number;
+  readonly tls: SentinelTls | undefined;
+}
+
+async function ask<T>({port, tls}: Place, work: (redis: Redis) => Promise<T>): Promise<T> {
+  const secure = tls === undefined ? {} : {tls: {ca: readFileSync(tls.ca)}};
+  const redis = new Redis({host: '127.0.0.1', port, retryStrategy: () => null, ...secure});
   redis.on('error', () => undefined);
   try {
     return await work(redis);

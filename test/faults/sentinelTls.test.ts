@@ -1,0 +1,62 @@
+/** Sentinels and their master that speak TLS alone: the same files of `REDIS_TLS_*` hold for both. */
+import {Redis} from 'ioredis';
+import {freePorts} from '../../stack/ports.js';
+import {TestCa} from '../support/certificates.js';
+import {FaultBench} from '../support/faultBench.js';
+import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {MASTER, Sentinels} from '../support/sentinels.js';
+import {projector} from '../support/stack.js';
+import {halted} from '../support/workerLog.js';
+
+const whyNot = whyNoOwnRedis();
+if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels with TLS. ${whyNot}\n`);
+
+(whyNot === undefined ? describe : describe.skip)('Sentinels with TLS', () => {
+  let ca: TestCa;
+  let own: OwnRedis;
+  let sentinels: Sentinels;
+  let bench: FaultBench;
+  beforeAll(async () => {
+    ca = new TestCa();
+    const certificate = ca.issue();
+    const [tlsPort = 0] = await freePorts(1);
+    own = await OwnRedis.open({
+      args: [
+        ...['--tls-port', String(tlsPort), '--tls-ca-cert-file', ca.cert, '--tls-auth-clients', 'no'],
+        ...['--tls-cert-file', certificate.cert, '--tls-key-file', certificate.key],
+      ],
+    });
+    sentinels = await Sentinels.open(tlsPort, 0, {ca: ca.cert, own: certificate});
+    bench = await FaultBench.open('sentinel-tls', {redis: new Redis(own.url), partitions: 2});
+    await bench.write(40);
+  });
+  afterAll(async () => {
+    await bench.close();
+    await sentinels[Symbol.asyncDispose]();
+    await own.close();
+    ca[Symbol.dispose]();
+  });
+
+  const settings = (caFile: string): Record<string, string> => ({
+    REDIS_URL: `rediss://${MASTER}/0`,
+    REDIS_SENTINELS: sentinels.places,
+    REDIS_TLS_CA_FILE: caFile,
+  });
+
+  test('with the right CA records are applied, and commands read', async () => {
+    bench.start(settings(ca.cert));
+    await bench.applied();
+    expect(projector(['orders', 'count'], {...settings(ca.cert), KEY_PREFIX: bench.prefix})).toMatchObject({
+      status: 0,
+    });
+    await bench.expectExact();
+  });
+
+  test('with another CA the worker says so, and ends', async () => {
+    using stranger = new TestCa();
+    const worker = bench.start({...settings(stranger.cert), START_TIMEOUT_MS: '3000'});
+    const {code, line} = await halted(worker);
+    expect({code, kind: line['kind']}).toEqual({code: 4, kind: 'tls-refused'});
+    expect(line['msg']).toMatch(/its certificate is signed by no CA that is trusted here$/);
+  });
+});

@@ -1,0 +1,53 @@
+/** Fetches from a real broker are read here, by the clients that ask for it and by no others. */
+import type {EachBatchPayload} from 'kafkajs';
+import {logBatch} from '../../src/clients/kafkaBatch.js';
+import {readFetches} from '../../src/clients/kafkaFetch.js';
+import {createTopic, kafka, produce, type NewRecord} from '../support/kafka.js';
+import {until} from '../support/until.js';
+
+const COUNT = 50;
+const RECORDS: NewRecord[] = Array.from({length: COUNT}, (_, i) => ({
+  ...{partition: 0, key: i % 10 === 0 ? null : `k${i}`, value: i % 7 === 0 ? null : `v${i}`},
+}));
+
+type Batch = EachBatchPayload['batch'];
+
+/** The batches that a new group is given, up to the last record. */
+async function batchesOf(topic: string, isReadHere: boolean): Promise<Batch[]> {
+  const client = kafka();
+  if (isReadHere) readFetches(client);
+  const consumer = client.consumer({groupId: `${topic}-${isReadHere}`});
+  const batches: Batch[] = [];
+  await consumer.connect();
+  try {
+    await consumer.subscribe({topic, fromBeginning: true});
+    await consumer.run({
+      eachBatch: ({batch}) => {
+        batches.push(batch);
+        return Promise.resolve();
+      },
+    });
+    await until(
+      () => batches.at(-1)?.lastOffset() === String(COUNT - 1),
+      () => `${batches.length} batches`,
+      60_000,
+    );
+  } finally {
+    await consumer.disconnect();
+  }
+  return batches;
+}
+
+test('both ways give the same records, and only who asks for it gets them as batches', async () => {
+  const topic = `integration-fetch-${process.pid}`;
+  await createTopic(topic);
+  for (let from = 0; from < COUNT; from += 20) await produce(topic, RECORDS.slice(from, from + 20));
+  const [here, there] = [await batchesOf(topic, true), await batchesOf(topic, false)];
+
+  expect(here.flatMap(({messages}) => messages).every((message) => 'records' in message)).toBe(true);
+  expect(there.flatMap(({messages}) => messages).some((message) => 'records' in message)).toBe(false);
+  const records = here.flatMap((batch) => logBatch(batch).records);
+  expect(records).toEqual(there.flatMap((batch) => logBatch(batch).records));
+  expect(records.map(({offset}) => offset)).toEqual(RECORDS.map((_, i) => BigInt(i)));
+  expect(records.map(({value}) => value?.toString() ?? null)).toEqual(RECORDS.map(({value}) => value));
+});
