@@ -51,6 +51,8 @@ local function read_lines(stored)
   local ids, lines, count, last_id = {}, {}, 0, nil
   for id, line in string.gmatch(stored, '(%-?%d+):(%-?%d+:%-?%d+)') do
     if last_id and not by_id(last_id, id) then return nil end
+    -- Longer ones could not be counted, not even when they go.
+    if #line > DIGITS_MAX + 2 and #string.match(line, ':(.*)$') > DIGITS_MAX then return nil end
     count = count + 1
     ids[count] = id
     lines[id] = line

@@ -63,6 +63,7 @@ test(`an incremental snapshot amid changes changes nothing, and again the second
   await work(100, 8_000_000);
   await shop.applied();
   const reader = await TopicReader.open(topic);
+  await reader.caughtUp();
   // Lines that nobody touches, with the highest ids: when they are read again, everything before them was.
   const last = freshId();
   await shop.placeOrder('1.00', [
