@@ -188,6 +188,8 @@ export class Projector {
         if (text === undefined || partition.restingPosition !== text || stored[index] === text) return;
         partition.reanchor('Redis holds another position although nothing was written');
       });
+      // A script that failed may have been answered just before, in the same bytes; its error has the longer way, and is told first.
+      await this.#deps.clock.sleep(0, this.#stop.signal);
       this.#troubles.tell(POSITION_WATCH, null);
     } catch (error) {
       const failure = asProjectorError(error);

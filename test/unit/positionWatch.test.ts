@@ -1,0 +1,98 @@
+/** The look at resting positions beside scripts that fail: two answers that come at once are told of in the order they came in. */
+import {ReadModel, type ScriptHost} from '../../src/apply/readModel.js';
+import {decodeRecord} from '../../src/decode/decode.js';
+import {ProjectorError} from '../../src/errors.js';
+import {noFailpoint} from '../../src/failpoints.js';
+import {systemClock} from '../../src/lifecycle.js';
+import {Projector} from '../../src/projector.js';
+import {order} from '../support/changes.js';
+import {MemoryLog, MemoryTopic} from '../support/memoryLog.js';
+import {recordOf, SHOP} from '../support/records.js';
+import {until} from '../support/until.js';
+
+const away = (): ProjectorError => new ProjectorError('redis-unreachable', 'away');
+
+/** A Redis that holds one position, and its answers back when it is told to. */
+class HeldRedis implements ScriptHost {
+  reads: 'answered' | 'refused' | 'held' = 'answered';
+  answerRead: (() => void) | undefined;
+  failScript: (() => void) | undefined;
+  #position: string | null = null;
+
+  async getAll(keys: readonly string[]): Promise<(string | null)[]> {
+    if (this.reads === 'refused') throw away();
+    const texts = keys.map(() => this.#position);
+    if (this.reads === 'answered') return await Promise.resolve(texts);
+    return await new Promise((resolve) => (this.answerRead = () => resolve(texts)));
+  }
+
+  /** The first script fails when the test says so, later ones are applied. */
+  async run(_: unknown, __: string, [, next = '']: readonly string[]): Promise<unknown> {
+    if (this.failScript === undefined) {
+      return await new Promise((___, reject) => (this.failScript = () => reject(away())));
+    }
+    this.#position = next;
+    return await Promise.resolve(['applied', 1]);
+  }
+
+  async hashFields(): Promise<string[]> {
+    return await Promise.resolve([]);
+  }
+}
+
+test('a Redis that is well again between a failed script and a look is one trouble, not two (F36)', async () => {
+  const redis = new HeldRedis();
+  const topic = new MemoryTopic(1);
+  const log = new MemoryLog(topic, 20);
+  const messages: string[] = [];
+  const tell = (_: object, message: string): void => void messages.push(message);
+  const said = (text: string): number => messages.filter((message) => message.startsWith(text)).length;
+  const projector = new Projector(
+    {
+      ...{topic: 't', partitions: 1, chunkOrdersMax: 10, chunkRecordsMax: 10, queueBytesMax: 1_000_000},
+      ...{quarantineMax: 10, quarantineRunMax: 10, quarantineWindow: 1_000},
+      ...{ackIntervalMs: 5, summaryIntervalMs: 60_000, stopTimeoutMs: 5_000},
+    },
+    {
+      log,
+      model: new ReadModel(redis, 't', {prefix: '', layout: 'l', extraColumns: []}),
+      decode: (record) => decodeRecord(record, SHOP),
+      ...{clock: systemClock, logger: {info: tell, warn: tell, error: tell}, failpoint: noFailpoint},
+    },
+  );
+  const ended = projector.run();
+  log.assign([0]);
+  await until(
+    () => said('partitions assigned') === 1,
+    () => 'an assignment',
+  );
+  topic.append(0, recordOf(order('5')));
+  await until(
+    () => redis.failScript !== undefined,
+    () => 'a script at Redis',
+  );
+  redis.reads = 'refused';
+  await until(
+    () => said('waiting') === 1,
+    () => 'a look that was refused',
+  );
+  redis.reads = 'held';
+  await until(
+    () => redis.answerRead !== undefined,
+    () => 'a look',
+  );
+
+  redis.failScript?.();
+  redis.answerRead?.();
+  redis.reads = 'answered';
+  await until(
+    () => projector.tally.applied === 1 && said('going on') > 0,
+    () => messages.join('\n'),
+  );
+  projector.stop();
+  await ended;
+  expect(messages.filter((message) => /^(?:waiting|going on)/.test(message))).toEqual([
+    'waiting: away',
+    'going on',
+  ]);
+});
