@@ -1,7 +1,7 @@
 /** Batches of kafkajs, as the worker takes them. */
 import type {EachBatchPayload} from 'kafkajs';
 import type {LogBatch, LogRecord} from '../eventLog.js';
-import type {FetchedBatch} from './kafkaFetch.js';
+import type {FetchedBatch} from './fetchAnswer.js';
 
 /** kafkajs keeps the asked-for offset on its batches, without naming it in its types. */
 function fetchOffsetOf(batch: object): bigint {
@@ -21,7 +21,7 @@ export function logBatch(batch: EachBatchPayload['batch']): LogBatch {
 
 type Message = EachBatchPayload['batch']['messages'][number];
 
-/** A message is a record batch that was read here (kafkaFetch.ts), or a record that kafkajs has read. */
+/** A message is a record batch that was read here (fetchAnswer.ts), or a record that kafkajs has read. */
 function recordsOf(message: Message | (Message & FetchedBatch)): readonly LogRecord[] {
   if ('records' in message) return message.records;
   const {offset, timestamp, key, value} = message;

@@ -5,7 +5,7 @@ import {freePorts} from '../../stack/ports.js';
 import {TestCa, type Certificate} from '../support/certificates.js';
 import {FaultBench} from '../support/faultBench.js';
 import type {Variables} from '../support/pipeline.js';
-import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {OwnRedis, tlsPortArgs, whyNoOwnRedis} from '../support/redisServer.js';
 import {variables} from '../support/stack.js';
 import {hasSaid, halted} from '../support/workerLog.js';
 
@@ -26,12 +26,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}
     good = ca.issue();
     ours = ca.issue({name: 'worker'});
     [tlsPort = 0] = await freePorts(1);
-    own = await OwnRedis.open({
-      args: [
-        ...['--tls-port', String(tlsPort), '--tls-ca-cert-file', ca.cert, '--tls-auth-clients', 'no'],
-        ...['--tls-cert-file', good.cert, '--tls-key-file', good.key],
-      ],
-    });
+    own = await OwnRedis.open({args: tlsPortArgs(tlsPort, ca, good)});
     admin = new Redis(own.url);
     bench = await FaultBench.open('redis-tls', {redis: new Redis(own.url), partitions: 2});
     await bench.write(40);

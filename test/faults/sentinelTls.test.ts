@@ -3,7 +3,7 @@ import {Redis} from 'ioredis';
 import {freePorts} from '../../stack/ports.js';
 import {TestCa} from '../support/certificates.js';
 import {FaultBench} from '../support/faultBench.js';
-import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {OwnRedis, tlsPortArgs, whyNoOwnRedis} from '../support/redisServer.js';
 import {MASTER, Sentinels} from '../support/sentinels.js';
 import {projector} from '../support/stack.js';
 import {halted} from '../support/workerLog.js';
@@ -20,12 +20,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels with TLS. ${w
     ca = new TestCa();
     const certificate = ca.issue();
     const [tlsPort = 0] = await freePorts(1);
-    own = await OwnRedis.open({
-      args: [
-        ...['--tls-port', String(tlsPort), '--tls-ca-cert-file', ca.cert, '--tls-auth-clients', 'no'],
-        ...['--tls-cert-file', certificate.cert, '--tls-key-file', certificate.key],
-      ],
-    });
+    own = await OwnRedis.open({args: tlsPortArgs(tlsPort, ca, certificate)});
     sentinels = await Sentinels.open(tlsPort, 0, {ca: ca.cert, own: certificate});
     bench = await FaultBench.open('sentinel-tls', {redis: new Redis(own.url), partitions: 2});
     await bench.write(40);

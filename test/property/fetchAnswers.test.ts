@@ -1,6 +1,6 @@
 /** Fetches are read without kafkajs: what comes out must be what it reads itself. */
 import {fc, test} from '@fast-check/jest';
-import {readAnswer} from '../../src/clients/kafkaFetch.js';
+import {readAnswer} from '../../src/clients/fetchAnswer.js';
 import type {LogRecord} from '../../src/eventLog.js';
 import '../../src/clients/kafka.js';
 import {

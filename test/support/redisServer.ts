@@ -11,6 +11,7 @@ import {REDIS_SETTINGS, redisRecipeAt} from '../../stack/native/redisServer.js';
 import {whyNoRedis} from '../../stack/native/requirements.js';
 import {parentDeathPrefix, ServerProcess} from '../../stack/native/serverProcess.js';
 import {freePorts} from '../../stack/ports.js';
+import type {Certificate, TestCa} from './certificates.js';
 import {until} from './until.js';
 
 /** A replica follows at once; by itself Redis waits 5 s for more replicas. */
@@ -21,6 +22,14 @@ export interface StartOptions {
   readonly args?: readonly string[];
   /** A dump to start with; what there is in the folder is thrown away. */
   readonly dump?: string;
+}
+
+/** Arguments for one more port, which speaks TLS and asks for no certificate. */
+export function tlsPortArgs(port: number, ca: TestCa, own: Certificate): string[] {
+  return [
+    ...['--tls-port', String(port), '--tls-ca-cert-file', ca.cert, '--tls-auth-clients', 'no'],
+    ...['--tls-cert-file', own.cert, '--tls-key-file', own.key],
+  ];
 }
 
 /** Why a test must be skipped on this machine; undefined where OwnRedis works. For `describe` or `describe.skip`. */

@@ -1,5 +1,5 @@
 /** What is left out of a fetch, and what kafkajs is told instead. */
-import {readAnswer} from '../../src/clients/kafkaFetch.js';
+import {readAnswer} from '../../src/clients/fetchAnswer.js';
 import '../../src/clients/kafka.js';
 import {answerBytes, batchBytes, batchOf, markBytes, type Aborted} from '../support/fetchAnswers.js';
 
