@@ -51,7 +51,7 @@ local function read_lines(stored)
   local ids, lines, count, last_id = {}, {}, 0, nil
   for id, line in string.gmatch(stored, '(%-?%d+):(%-?%d+:%-?%d+)') do
     if last_id and not by_id(last_id, id) then return nil end
-    -- Longer ones could not be counted, not even when they go.
+    -- A longer quantity could not be counted exactly, not even when it goes.
     if #line > DIGITS_MAX + 2 and #string.match(line, ':(.*)$') > DIGITS_MAX then return nil end
     count = count + 1
     ids[count] = id
@@ -65,17 +65,12 @@ end
 -- Counts one line off or on.
 local function count_line(line, sign)
   local _, _, product, quantity = string.find(line, '^(%-?%d+):(%-?%d+)$')
-  if not product or #quantity > DIGITS_MAX then return false end
   local count = sign * tonumber(quantity)
   units[product] = (units[product] or 0) + count
   units_delta = units_delta + count
-  return true
 end
 local function count_lines(lines, sign)
-  for _, line in pairs(lines) do
-    if not count_line(line, sign) then return false end
-  end
-  return true
+  for _, line in pairs(lines) do count_line(line, sign) end
 end
 -- What an order shows of its lines.
 local function items_of(lines_text)
@@ -140,8 +135,7 @@ local function plan(id, mode, row, row_at, changes, from, to)
   local exists = row_at or existed and not reset
   -- Lines of an order that was there and stays are counted where they change, else all of them.
   local stays = existed and exists and not reset
-  local unreadable = 'holds a line that cannot be read'
-  if existed and not stays and not count_lines(lines, -1) then return spoiled(id, lines_key, unreadable) end
+  if existed and not stays then count_lines(lines, -1) end
   if existed and not count_order(user_before, amount_before, -1) then
     return spoiled(id, order_key, 'holds an amount that cannot be read')
   end
@@ -160,7 +154,7 @@ local function plan(id, mode, row, row_at, changes, from, to)
   for i = from, to, 2 do
     local line_id, line = changes[i], changes[i + 1]
     local before_line = lines[line_id]
-    if stays and before_line and not count_line(before_line, -1) then return spoiled(id, lines_key, unreadable) end
+    if stays and before_line then count_line(before_line, -1) end
     if line == '' then
       is_gap = is_gap or before_line ~= nil
       lines[line_id] = nil
@@ -184,7 +178,7 @@ local function plan(id, mode, row, row_at, changes, from, to)
     local text = table.concat(texts, ';')
     if text ~= stored_lines then write.lines = text end
     if exists then
-      if not stays and not count_lines(lines, 1) then return spoiled(id, lines_key, unreadable) end
+      if not stays then count_lines(lines, 1) end
       local at_end = #fields
       fields[at_end + 1] = 'items_count'
       fields[at_end + 2] = string.format('%d', #line_ids)

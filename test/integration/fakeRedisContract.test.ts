@@ -245,7 +245,7 @@ test('random commands give the same answers and leave the same bytes (I1, I4, I5
         await pair.check();
       }
     }),
-    {numRuns: 200},
+    {numRuns: 500},
   );
   const kinds = [
     '"applied"',

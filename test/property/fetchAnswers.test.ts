@@ -1,5 +1,6 @@
 /** Fetches are read without kafkajs: what comes out must be what it reads itself. */
 import {fc, test} from '@fast-check/jest';
+import kafkajs from 'kafkajs';
 import {readAnswer} from '../../src/clients/fetchAnswer.js';
 import type {LogRecord} from '../../src/eventLog.js';
 import '../../src/clients/kafka.js';
@@ -11,6 +12,20 @@ import {
   recordsOfKafkajs,
   type BatchPlan,
 } from '../support/fetchAnswers.js';
+
+/** What any codec throws: a wrong byte may name one. */
+class CodecFailure extends Error {}
+const codecs = kafkajs.CompressionCodecs as Record<
+  number,
+  () => {decompress(packed: Buffer): Promise<Buffer>}
+>;
+for (const [type, make] of Object.entries(codecs)) {
+  const decompress = async (packed: Buffer): Promise<Buffer> =>
+    await make()
+      .decompress(packed)
+      .catch(() => Promise.reject(new CodecFailure()));
+  codecs[Number(type)] = () => ({...make(), decompress});
+}
 
 const bytes = fc.option(fc.uint8Array({maxLength: 200}).map((array) => Buffer.from(array)));
 const record = fc.record({
@@ -55,6 +70,8 @@ const request = (from: bigint): Parameters<typeof readAnswer>[1] => ({
   topics: [{topic: 't', partitions: [{partition: 0, fetchOffset: from.toString()}]}],
 });
 
+/** The place of the magic in a record batch. */
+const MAGIC_AT = 16;
 const starts = fc.constantFrom(0n, 41n, 2n ** 31n, 2n ** 62n);
 
 test.prop({
@@ -67,11 +84,14 @@ test.prop({
   async ({start, drawn, skipped, cut}) => {
     const from = start + BigInt(skipped);
     const set = Buffer.concat(await Promise.all(laidOut(start, drawn).map(batchBytes)));
-    const answer = answerBytes('t', set.subarray(0, Math.max(0, set.length - cut)));
-    const theirs = await readByKafkajs(answer, from);
+    const held = set.subarray(0, Math.max(0, set.length - cut));
+    const answer = answerBytes('t', held);
+    // Where an answer ends before the magic of its first batch, kafkajs fails; there is nothing to read.
+    const isReadByKafkajs = held.length === 0 || held.length > MAGIC_AT;
+    const theirs = isReadByKafkajs ? recordsOfKafkajs(await readByKafkajs(answer, from)) : [];
     const ours = batchOf((await readAnswer(answer, request(from)))!, from);
     const found = (ours.messages as unknown as {records: LogRecord[]}[]).flatMap(({records}) => records);
-    expect(found).toEqual(recordsOfKafkajs(theirs));
+    expect(found).toEqual(theirs);
   },
 );
 
@@ -90,9 +110,6 @@ test.prop({drawn: fc.array(batch, {minLength: 1, maxLength: 3}), at: fc.nat(), b
     const answer = answerBytes('t', set);
     const end = await readAnswer(answer, request(0n)).catch((error: unknown) => error);
     if (!(end instanceof Error)) return;
-    // The byte may have named a codec.
-    const isOfCodec =
-      end.name === 'KafkaJSNotImplemented' || String((end as {code?: string}).code).startsWith('Z_');
-    expect(isOfCodec || end instanceof RangeError).toBe(true);
+    expect(end instanceof CodecFailure || end instanceof RangeError).toBe(true);
   },
 );

@@ -4,7 +4,15 @@
  */
 import {corrupt, type Keyspace} from './keyspace.js';
 import {readArguments, type Patch, type ScriptInput} from './scriptInput.js';
-import {countLines, countOrder, moveCounters, moveReports, noSums, type Sums} from './scriptSums.js';
+import {
+  countLines,
+  countOrder,
+  DIGITS_MAX,
+  moveCounters,
+  moveReports,
+  noSums,
+  type Sums,
+} from './scriptSums.js';
 
 const WHOLE_TOTAL = /^-?[1-9]\d*$/;
 
@@ -165,7 +173,7 @@ function planPatch(
   const lines = linesOf(linesBefore);
   if (lines === undefined) throw spoiled(linesKey, 'holds a line that cannot be read');
   if (existed) {
-    if (!countLines(sums, lines, -1n)) throw spoiled(linesKey, 'holds a line that cannot be read');
+    countLines(sums, lines, -1n);
     if (!countOrder(sums, {user: userBefore, amount: amountBefore}, -1n)) {
       throw spoiled(orderKey, 'holds an amount that cannot be read');
     }
@@ -180,7 +188,7 @@ function planPatch(
     .join(';');
   const row = patch.row ?? (existed && !reset ? {user: userBefore, amount: amountBefore} : undefined);
   if (row !== undefined) {
-    if (!countLines(sums, lines, 1n)) throw spoiled(linesKey, 'holds a line that cannot be read');
+    countLines(sums, lines, 1n);
     if (!countOrder(sums, row, 1n)) throw spoiled(orderKey, 'would hold an amount that cannot be read');
   }
   const fields =
@@ -201,10 +209,10 @@ function linesOf(text: string): Map<string, string> | undefined {
   const lines = new Map<string, string>();
   let last: string | undefined;
   for (const part of text === '' ? [] : text.split(';')) {
-    const [, id, line] = /^(-?\d+):(-?\d+:-?\d+)$/.exec(part) ?? [];
-    if (id === undefined || line === undefined || (last !== undefined && !isBefore(last, id)))
-      return undefined;
-    lines.set(id, line);
+    const [, id, product, quantity] = /^(-?\d+):(-?\d+):(-?\d+)$/.exec(part) ?? [];
+    if (id === undefined || quantity === undefined || quantity.length > DIGITS_MAX) return undefined;
+    if (last !== undefined && !isBefore(last, id)) return undefined;
+    lines.set(id, `${product}:${quantity}`);
     last = id;
   }
   return lines;
