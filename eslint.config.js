@@ -74,6 +74,14 @@ export default tseslint.config(
       '@typescript-eslint/restrict-template-expressions': ['error', {allowNumber: true, allowBoolean: true}],
       '@typescript-eslint/no-confusing-void-expression': ['error', {ignoreArrowShorthand: true}],
       'max-params': ['error', 3],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'ObjectExpression > SpreadElement > ObjectExpression',
+          message:
+            'Write the properties themselves: the compiler does not check a spread literal for properties that do not exist.',
+        },
+      ],
       'max-lines-per-function': ['error', {max: 70, skipComments: true, skipBlankLines: true}],
     },
   },

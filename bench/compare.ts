@@ -44,7 +44,10 @@ export async function compare(
   const redis = new Redis(env.redis.url);
   const all = contenders(redisBenchmark);
   const results = all.map(({name, form, share}): Result => ({
-    ...{name, form, events: Math.round(plan.events * share), rounds: []},
+    name,
+    form,
+    events: Math.round(plan.events * share),
+    rounds: [],
   }));
   try {
     for (let round = 1; round <= rounds; round++) {
@@ -75,7 +78,8 @@ async function oneRound(redis: Redis, {run, share, writes}: Contender, replay: R
   const expected = writes && ExpectedShop.after({...plan, events: Math.round(plan.events * share)});
   return {
     ...ran,
-    ...{eventsPerSecond: ran.records / ran.seconds, redisCpuSeconds},
+    eventsPerSecond: ran.records / ran.seconds,
+    redisCpuSeconds,
     scriptP99Ms: p99 === undefined ? undefined : Number(p99) / 1_000,
     verdict: writes && (await expected?.compare(redis, writes)),
   };

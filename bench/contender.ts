@@ -34,15 +34,24 @@ export function contenders(tool: RedisBenchmark | undefined): readonly Contender
 
 const CONTENDERS: readonly Contender[] = [
   {
-    ...{name: 'one awaited command at a time', form: 'compact', share: 0.05, writes: ORDERS_ONLY},
+    name: 'one awaited command at a time',
+    form: 'compact',
+    share: 0.05,
+    writes: ORDERS_ONLY,
     run: async (replay) => await runConsumer('awaited', replay),
   },
   {
-    ...{name: 'one pipeline per batch', form: 'compact', share: 0.2, writes: ORDERS_ONLY},
+    name: 'one pipeline per batch',
+    form: 'compact',
+    share: 0.2,
+    writes: ORDERS_ONLY,
     run: async (replay) => await runConsumer('pipelined', replay),
   },
   ...(['compact', 'envelope'] as const).map((form): Contender => ({
-    ...{name: 'commands merged per batch', form, share: 1, writes: ORDERS_ONLY},
+    name: 'commands merged per batch',
+    form,
+    share: 1,
+    writes: ORDERS_ONLY,
     run: async (replay) => await runConsumer('merged', replay),
   })),
   ours(1, 'compact'),
@@ -50,11 +59,17 @@ const CONTENDERS: readonly Contender[] = [
   ours(2, 'compact'),
   ...(['compact', 'envelope'] as const).flatMap((form): Contender[] => [
     {
-      ...{name: 'ceiling: kafkajs and JSON.parse', form, share: 1, writes: undefined},
+      name: 'ceiling: kafkajs and JSON.parse',
+      form,
+      share: 1,
+      writes: undefined,
       run: async (replay) => await runConsumer('parse', replay),
     },
     {
-      ...{name: 'ceiling: kafkajs, only counting', form, share: 1, writes: undefined},
+      name: 'ceiling: kafkajs, only counting',
+      form,
+      share: 1,
+      writes: undefined,
       run: async (replay) => await runConsumer('count', replay),
     },
   ]),

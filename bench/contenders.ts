@@ -28,8 +28,13 @@ let groups = 0;
 /** One of bench/designs, or a ceiling. */
 export async function runConsumer(name: ConsumerName, {env, topic, ends, starts}: Replay): Promise<Ran> {
   const job: Job = {
-    ...{name, topic: topic.name, brokers: env.kafka.brokers, redisUrl: env.redis.url, ends},
-    ...{groupId: newGroup(), starts: starts ?? ends.map(() => 0)},
+    name,
+    topic: topic.name,
+    brokers: env.kafka.brokers,
+    redisUrl: env.redis.url,
+    ends,
+    groupId: newGroup(),
+    starts: starts ?? ends.map(() => 0),
   };
   const script = new URL('designs/consumer.ts', import.meta.url).pathname;
   const child = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(job)], {
@@ -76,7 +81,10 @@ export async function runWorkers(workers: number, replay: Replay): Promise<Ran> 
 export function ourVariables({env, topic}: Replay): Record<string, string> {
   return {
     ...workerVariables(env),
-    ...{KAFKA_TOPIC: topic.name, KAFKA_GROUP_ID: newGroup(), REDIS_TIMEOUT_MS: '60000', LOG_LEVEL: 'info'},
+    KAFKA_TOPIC: topic.name,
+    KAFKA_GROUP_ID: newGroup(),
+    REDIS_TIMEOUT_MS: '60000',
+    LOG_LEVEL: 'info',
   };
 }
 

@@ -77,7 +77,8 @@ async function live(env: StackEnv, redis: Redis, tell: (line: string) => void): 
       const sentMs = await times.of([...probes.keys()]);
       const spans = [...probes].map(([id, probe]) => ({...probe, sentMs: sentMs.get(id) ?? NaN}));
       rates.push({
-        ...{rate, reached: rows / seconds},
+        rate,
+        reached: rows / seconds,
         mysqlToKafka: percentiles(spans.map((span) => span.sentMs - span.committedMs)),
         kafkaToRedis: percentiles(spans.map((span) => span.seenMs - span.sentMs)),
         total: percentiles(spans.map((span) => span.seenMs - span.committedMs)),

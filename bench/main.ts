@@ -78,7 +78,8 @@ function readOptions(args: string[]): Options | undefined {
     what,
     events: wholeNumber('--events', values.events ?? (what === 'scale' ? '5000000' : '1000000'), 1_000),
     rounds: wholeNumber('--rounds', values.rounds, 1),
-    ...{mode, keep: values.keep},
+    mode,
+    keep: values.keep,
   };
 }
 
@@ -145,8 +146,10 @@ function barsOf(results: readonly Result[]): Bar[] {
   return results.map(({name, form, rounds}) => {
     const rates = rounds.map(({eventsPerSecond}) => eventsPerSecond);
     return {
-      ...{label: `${name}, ${form}`, value: median(rates)},
-      ...{range: [Math.min(...rates), Math.max(...rates)], isOurs: name.startsWith('order projector')},
+      label: `${name}, ${form}`,
+      value: median(rates),
+      range: [Math.min(...rates), Math.max(...rates)],
+      isOurs: name.startsWith('order projector'),
     };
   });
 }

@@ -67,7 +67,9 @@ async function oneRow(
   const [cpu, memory] = await usage(redis);
   const orders = Number(await redis.hget('report:totals', 'orders'));
   return {
-    ...{events: plan.events, products: plan.products, listpackBytes},
+    events: plan.events,
+    products: plan.products,
+    listpackBytes,
     eventsPerSecond: ran.records / ran.seconds,
     workerMicroseconds: ran.cpuSeconds === null ? null : (ran.cpuSeconds * 1e6) / ran.records,
     redisMicroseconds: ((cpu - cpuBefore) * 1e6) / ran.records,

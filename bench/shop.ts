@@ -97,15 +97,21 @@ class Shop {
     const {users, products} = this.#plan;
     const id = ++this.#orderId;
     const row = {
-      ...{id, user_id: random.int(1, users), total_amount: `${random.int(1, 999)}.${random.int(10, 99)}`},
-      ...{status: 'new', created_at: CREATED_AT},
+      id,
+      user_id: random.int(1, users),
+      total_amount: `${random.int(1, 999)}.${random.int(10, 99)}`,
+      status: 'new',
+      created_at: CREATED_AT,
     };
     const order: LivingOrder = {row, lines: []};
     const events: RowEvent[] = [{table: 'orders', op: 'c', before: null, after: row, orderId: id}];
     for (let lines = random.int(1, 4); lines > 0; lines--) {
       const line = {
-        ...{id: ++this.#lineId, order_id: id, product_id: random.int(1, products)},
-        ...{quantity: random.int(1, 9), unit_price: `${random.int(1, 99)}.${random.int(10, 99)}`},
+        id: ++this.#lineId,
+        order_id: id,
+        product_id: random.int(1, products),
+        quantity: random.int(1, 9),
+        unit_price: `${random.int(1, 99)}.${random.int(10, 99)}`,
       };
       order.lines.push(line);
       events.push({table: 'order_items', op: 'c', before: null, after: line, orderId: id});
@@ -143,7 +149,11 @@ function recounted(order: LivingOrder, quantity: number): RowEvent[] {
 function deleted({row, lines}: LivingOrder): RowEvent[] {
   const orderId = row.id;
   const gone = lines.splice(0).map((before): RowEvent => ({
-    ...{table: 'order_items', op: 'd', before, after: null, orderId},
+    table: 'order_items',
+    op: 'd',
+    before,
+    after: null,
+    orderId,
   }));
   return [...gone, {table: 'orders', op: 'd', before: row, after: null, orderId}];
 }

@@ -97,14 +97,14 @@ async function produceAll(
 export function messageOf(form: Form, event: RowEvent, number: number): Message {
   const sourceUs = FIRST_US + number * 97;
   const value = debeziumValue(form, event, {
-    ...{
-      serverUuid: SERVER_UUID,
-      transaction: number + 1,
-      file: 'binlog.000002',
-      pos: 8_791 + number * 311,
-      row: 0,
-    },
-    ...{thread: 8, sourceUs, seenNs: BigInt(sourceUs) * 1_000n + 5_532_702n},
+    serverUuid: SERVER_UUID,
+    transaction: number + 1,
+    file: 'binlog.000002',
+    pos: 8_791 + number * 311,
+    row: 0,
+    thread: 8,
+    sourceUs,
+    seenNs: BigInt(sourceUs) * 1_000n + 5_532_702n,
   });
   return {key: String(event.orderId), value, partition: partitionOf(event)};
 }

@@ -121,7 +121,15 @@ export class ChunkBuilder {
     this.#quarantine.set(
       entryName(topic, partition, offset),
       formatEntry({
-        ...{topic, partition, offset, timestampMs, kind, reason, orderId, key, value},
+        topic,
+        partition,
+        offset,
+        timestampMs,
+        kind,
+        reason,
+        orderId,
+        key,
+        value,
         valueBytes: value?.length ?? 0,
       }),
     );

@@ -329,7 +329,9 @@ export class Partition {
     const sentMs = clock.nowMs();
     const records = recordsOf(outcomes);
     const trace = this.#deps.traceChunk({
-      ...{partition: this.number, records, orders: reduction.patches.size},
+      partition: this.number,
+      records,
+      orders: reduction.patches.size,
       lastOffset: end.nextOffset - 1n,
     });
     await chain.send({

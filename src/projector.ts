@@ -129,8 +129,12 @@ export class Projector {
     const position = partition.appliedNext ?? null;
     const {low = null, high = null} = this.#ranges.get(partition.number) ?? {};
     return {
-      ...{partition: partition.number, position, committed: this.#acks.of(partition.number)},
-      ...{start: low, end: high, lagRecords: lagBetween(position, high)},
+      partition: partition.number,
+      position,
+      committed: this.#acks.of(partition.number),
+      start: low,
+      end: high,
+      lagRecords: lagBetween(position, high),
       stuckMs: partition.stuckMs(nowMs),
     };
   }

@@ -58,7 +58,9 @@ function jest(project: string, args: string[]): void {
     process.execPath,
     [binary('jest'), '--selectProjects', project, ...args, ...jestArgs],
     {
-      ...{stdio: 'inherit', timeout: HANGS_MS, killSignal: 'SIGKILL'},
+      stdio: 'inherit',
+      timeout: HANGS_MS,
+      killSignal: 'SIGKILL',
       env: {...process.env, COUNTS_FILE: file},
     },
   );

@@ -42,7 +42,11 @@ export async function assist(
       const model = newReadModel(config, spare, {partitions, isBeingMade: true});
       const quarantineMax = setAside ? config.quarantineMax : 0;
       const follower = followLog({
-        ...{config: {...config, quarantineMax}, model, partitions, topic, id: run.id},
+        config: {...config, quarantineMax},
+        model,
+        partitions,
+        topic,
+        id: run.id,
         say: (text) => output.note(text),
         show: () => undefined,
       });

@@ -40,7 +40,11 @@ export async function doctor(
 async function checksOf(environment: Environment, connectorName: string, limitMs: number): Promise<Check[]> {
   const config = readConfig(environment, WORKER_SETTINGS);
   return await diagnose(config, {
-    ...{clock: systemClock, limitMs, connectorName, workerUrl: urlOf(config), fetchStatus},
+    clock: systemClock,
+    limitMs,
+    connectorName,
+    workerUrl: urlOf(config),
+    fetchStatus,
     isWorker: (body) => readStatus(body) !== undefined,
   });
 }

@@ -38,14 +38,19 @@ export function followLog(options: FollowOptions): Follower {
   const worker = new Projector(
     {...config, partitions},
     {
-      ...{log, model, clock: systemClock, failpoint: noFailpoint},
+      log,
+      model,
+      clock: systemClock,
+      failpoint: noFailpoint,
       decode: (record) => decoder.decode(record),
       logger: {info: () => undefined, warn: tell, error: tell},
     },
   );
   const progress = new Progress();
   return new Follower({
-    ...{worker, clock: systemClock, positions: model.positions},
+    worker,
+    clock: systemClock,
+    positions: model.positions,
     ranges: async () => await topic.ranges(),
     progress: (reached) =>
       show(progress.line(reached, systemClock.nowMs()), (columns) => bar(reached, columns)),

@@ -161,7 +161,11 @@ class ReplaceCommand {
     const [layout] = await this.#spare.getAll([keys.layout]);
     const lock = newLock(this.#live ?? this.#spare, {id: this.#id, command: this.#kind}, prefix);
     return new Replacement({
-      ...{lock, prefix, live: this.#live, id: this.#id, mark: this.#kind},
+      lock,
+      prefix,
+      live: this.#live,
+      id: this.#id,
+      mark: this.#kind,
       spare: new Spare(this.#spare, prefix),
       // What was begun with other settings cannot be gone on with.
       mayResume:
@@ -199,7 +203,11 @@ class ReplaceCommand {
   #follow(model: ReadModel, partitions: number): Follower {
     const quarantineMax = this.#options.setAside ? this.#config.quarantineMax : 0;
     return followLog({
-      ...{config: {...this.#config, quarantineMax}, model, partitions, topic: this.#topic, id: this.#id},
+      config: {...this.#config, quarantineMax},
+      model,
+      partitions,
+      topic: this.#topic,
+      id: this.#id,
       say: (text) => {
         // Then the worker stands on the old content, and says so.
         if (!this.#isSwitched) this.#line.note(text);
@@ -213,9 +221,14 @@ class ReplaceCommand {
     const {keyPrefix, redisUrl, spareDatabase} = this.#config;
     const keys = keysWithPrefix(keyPrefix);
     const plan = {
-      ...{lockKey: keys.rebuildLock, lockText, holder: this.#id},
-      ...{liveDatabase: databaseOf(redisUrl), spareDatabase},
-      ...{markKey: keys.spareMark, mark: this.#kind, discardMark: `discard ${this.#id}`},
+      lockKey: keys.rebuildLock,
+      lockText,
+      holder: this.#id,
+      liveDatabase: databaseOf(redisUrl),
+      spareDatabase,
+      markKey: keys.spareMark,
+      mark: this.#kind,
+      discardMark: `discard ${this.#id}`,
       positionKeys: model.positions.keys(partitions),
       ranges: async () => await this.#topic.ranges(),
     };

@@ -144,7 +144,10 @@ function newProjector(
   return new Projector(
     {...config, partitions},
     {
-      ...{log, model, logger, observer},
+      log,
+      model,
+      logger,
+      observer,
       decode: (record) => decoder.decode(record),
       clock: systemClock,
       traceChunk: traceChunks({topic: config.topic, group: config.groupId, version: version()}),

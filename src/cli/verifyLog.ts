@@ -87,7 +87,11 @@ async function replayedAndCompared(
     fill: async () => await fillWithNothing({...base, ranges: async () => await topic.ranges()}),
     follow: () =>
       followLog({
-        ...{config: {...config, quarantineMax: 0}, model, partitions, topic, id},
+        config: {...config, quarantineMax: 0},
+        model,
+        partitions,
+        topic,
+        id,
         say: (text) => line.note(text),
         show: (text, head) => line.show(text, head),
       }),

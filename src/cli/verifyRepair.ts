@@ -65,7 +65,9 @@ export async function withRepair<T>(
   const lock = newLock(redis, {id, command: 'repair'}, prefix);
   const schema = sourceSchema(config);
   const fences = new Fences(redis, {
-    ...{lockKey: keysWithPrefix(prefix).rebuildLock, lockText: lock.text, holder: id},
+    lockKey: keysWithPrefix(prefix).rebuildLock,
+    lockText: lock.text,
+    holder: id,
     positionKeys: model.positions.keys(partitions),
   });
   // Without patience: a fence does not stand for long.

@@ -78,7 +78,9 @@ export class ConnectClient {
     const body = await this.#request('GET', '/connectors?expand=info&expand=status');
     const entries = Object.entries((body ?? {}) as Record<string, ListedBody>);
     return entries.map(([name, {info, status}]) => ({
-      ...{name, config: info?.config ?? {}, status: readStatus(status)},
+      name,
+      config: info?.config ?? {},
+      status: readStatus(status),
     }));
   }
 

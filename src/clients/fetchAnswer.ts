@@ -110,15 +110,13 @@ function partitionHead(reader: AnswerReader): Omit<FetchedPartition, 'messages' 
   }
   const preferredReadReplica = reader.int32();
   return {
-    ...{
-      partition,
-      errorCode,
-      highWatermark,
-      lastStableOffset,
-      lastStartOffset,
-      aborted,
-      preferredReadReplica,
-    },
+    partition,
+    errorCode,
+    highWatermark,
+    lastStableOffset,
+    lastStartOffset,
+    aborted,
+    preferredReadReplica,
     recordSet: reader.bytes(reader.int32()),
   };
 }

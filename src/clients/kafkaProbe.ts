@@ -143,7 +143,9 @@ export class KafkaProbe {
       const parts = Object.entries(leaders).map(async ([nodeId, partitions]) => {
         const broker = await this.#cluster.findBroker({nodeId});
         const places = partitions.map((partition) => ({
-          ...{partition, fetchOffset: String(starts.get(partition)), maxBytes: FETCH_PARTITION_BYTES},
+          partition,
+          fetchOffset: String(starts.get(partition)),
+          maxBytes: FETCH_PARTITION_BYTES,
         }));
         const request = {maxWaitTime: 100, minBytes: 1, topics: [{topic: this.#topic, partitions: places}]};
         const {responses} = await broker.fetch(request);
@@ -157,7 +159,11 @@ export class KafkaProbe {
               !isControlRecord && BigInt(offset) >= (starts.get(partition) ?? 0n),
           )
           .map(({offset, timestamp, key, value}) => ({
-            ...{partition, offset: BigInt(offset), timestampMs: timestamp, key, value},
+            partition,
+            offset: BigInt(offset),
+            timestampMs: timestamp,
+            key,
+            value,
           })),
       );
     });

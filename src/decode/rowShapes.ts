@@ -185,16 +185,25 @@ function placesIn(parsed: JsonObject): Places | undefined {
     const isDelete = body['op'] === 'd';
     const hasBefore = !isDelete && isJsonObject(body['before']);
     return {
-      ...{table: at('source', 'table'), op: at('op'), time: at('source', 'ts_ms')},
-      ...{row: at(isDelete ? 'before' : 'after'), before: hasBefore ? at('before') : undefined},
+      table: at('source', 'table'),
+      op: at('op'),
+      time: at('source', 'ts_ms'),
+      row: at(isDelete ? 'before' : 'after'),
+      before: hasBefore ? at('before') : undefined,
       // Where one of them is no row, it must stay so: an update is held against the row before it.
-      ...{fixed: [at('before'), at('after')], isDelete},
+      fixed: [at('before'), at('after')],
+      isDelete,
     };
   }
   const isDelete = body['__op'] === 'd' || body['__deleted'] === 'true' || body['__deleted'] === true;
   return {
-    ...{table: at('__table'), op: at('__op'), time: at('__source_ts_ms'), row: base, before: undefined},
-    ...{fixed: [at('__deleted')], isDelete},
+    table: at('__table'),
+    op: at('__op'),
+    time: at('__source_ts_ms'),
+    row: base,
+    before: undefined,
+    fixed: [at('__deleted')],
+    isDelete,
   };
 }
 

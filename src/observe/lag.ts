@@ -39,8 +39,12 @@ export async function readLag(
     const position = parsePosition(text)?.nextOffset ?? null;
     const lag = high - (position ?? low);
     return {
-      ...{partition, position, isUnreadable: position === null && text !== NO_POSITION},
-      ...{start: low, end: high, lagRecords: lag > 0n ? lag : 0n},
+      partition,
+      position,
+      isUnreadable: position === null && text !== NO_POSITION,
+      start: low,
+      end: high,
+      lagRecords: lag > 0n ? lag : 0n,
     };
   });
 }

@@ -15,7 +15,9 @@ export function createLogger(
   destination.on('error', () => undefined);
   return pino(
     {
-      ...{level, base: {service: 'order-projector', ...fields}, timestamp: pino.stdTimeFunctions.isoTime},
+      level,
+      base: {service: 'order-projector', ...fields},
+      timestamp: pino.stdTimeFunctions.isoTime,
       mixin: activeTrace,
     },
     destination,

@@ -31,19 +31,23 @@ export class Metrics implements WorkerObserver {
     this.#topic = topic;
     const registers = [this.#registry];
     this.#applySeconds = new Histogram({
-      ...{
-        name: 'projector_apply_duration_seconds',
-        help: 'From a chunk that is ready to the answer of Redis.',
-      },
-      ...{labelNames: ['topic'], buckets: APPLY_SECONDS, registers},
+      name: 'projector_apply_duration_seconds',
+      help: 'From a chunk that is ready to the answer of Redis.',
+      labelNames: ['topic'],
+      buckets: APPLY_SECONDS,
+      registers,
     });
     this.#chunkRecords = new Histogram({
-      ...{name: 'projector_batch_records', help: 'Records that one script applies.'},
-      ...{buckets: CHUNK_RECORDS, registers},
+      name: 'projector_batch_records',
+      help: 'Records that one script applies.',
+      buckets: CHUNK_RECORDS,
+      registers,
     });
     this.#quarantined = new Counter({
-      ...{name: 'projector_dlq_records_total', help: 'Records that were set aside, by the reason.'},
-      ...{labelNames: ['topic', 'reason'], registers},
+      name: 'projector_dlq_records_total',
+      help: 'Records that were set aside, by the reason.',
+      labelNames: ['topic', 'reason'],
+      registers,
     });
     this.#counters(registers);
     this.#states(registers);
@@ -73,8 +77,10 @@ export class Metrics implements WorkerObserver {
   #counters(registers: Registry[]): void {
     const view = this.#view;
     new Counter({
-      ...{name: 'projector_records_total', help: 'Records that left the log, by what became of them.'},
-      ...{labelNames: ['topic', 'outcome'], registers},
+      name: 'projector_records_total',
+      help: 'Records that left the log, by what became of them.',
+      labelNames: ['topic', 'outcome'],
+      registers,
       collect() {
         const {topic, tally} = view();
         this.reset();
@@ -83,7 +89,9 @@ export class Metrics implements WorkerObserver {
     });
     const total = (name: string, help: string, value: (now: WorkerView) => number): void => {
       new Counter({
-        ...{name, help, registers},
+        name,
+        help,
+        registers,
         collect() {
           this.reset();
           this.inc(value(view()));
@@ -106,29 +114,29 @@ export class Metrics implements WorkerObserver {
   #states(registers: Registry[]): void {
     const view = this.#view;
     new Gauge({
-      ...{
-        name: 'projector_state',
-        help: '1 for the state that the worker is in.',
-        labelNames: ['state'],
-        registers,
-      },
+      name: 'projector_state',
+      help: '1 for the state that the worker is in.',
+      labelNames: ['state'],
+      registers,
       collect() {
         const {state: now} = view();
         for (const state of WORKER_STATES) this.set({state}, state === now ? 1 : 0);
       },
     });
     new Gauge({
-      ...{name: 'projector_build_info', help: 'Always 1.', labelNames: ['version', 'node'], registers},
+      name: 'projector_build_info',
+      help: 'Always 1.',
+      labelNames: ['version', 'node'],
+      registers,
       collect() {
         this.set({version: view().version, node: process.version}, 1);
       },
     });
     new Gauge({
-      ...{
-        name: 'projector_connector_up',
-        help: '1 while the connector and its task run; only with CONNECT_URL.',
-      },
-      ...{labelNames: ['connector'], registers},
+      name: 'projector_connector_up',
+      help: '1 while the connector and its task run; only with CONNECT_URL.',
+      labelNames: ['connector'],
+      registers,
       collect() {
         const {connector} = view();
         this.reset();
@@ -141,7 +149,10 @@ export class Metrics implements WorkerObserver {
     const view = this.#view;
     const gauge = (name: string, help: string, value: (now: WorkerView) => number | null): void => {
       new Gauge({
-        ...{name, help, labelNames: ['topic'], registers},
+        name,
+        help,
+        labelNames: ['topic'],
+        registers,
         collect() {
           const now = view();
           const found = value(now);
@@ -185,8 +196,10 @@ export class Metrics implements WorkerObserver {
     gauge('kafka_consumergroup_lag', help, ({lagRecords}) => lagRecords);
     gauge('kafka_consumergroup_current_offset', help, ({committed}) => committed);
     new Gauge({
-      ...{name: 'kafka_consumergroup_lag_sum', help: `${help} Over the partitions of this worker.`},
-      ...{labelNames: ['consumergroup', 'topic'], registers},
+      name: 'kafka_consumergroup_lag_sum',
+      help: `${help} Over the partitions of this worker.`,
+      labelNames: ['consumergroup', 'topic'],
+      registers,
       collect() {
         const {group: consumergroup, topic, partitions} = view();
         const sum = partitions.reduce((total, {lagRecords}) => total + Number(lagRecords ?? 0n), 0);
@@ -204,7 +217,10 @@ export class Metrics implements WorkerObserver {
     return (name, help, value) => {
       const labelNames = [...Object.keys(labelsOf(view())), 'partition'];
       new Gauge({
-        ...{name, help, labelNames, registers},
+        name,
+        help,
+        labelNames,
+        registers,
         collect() {
           const now = view();
           this.reset();

@@ -56,8 +56,14 @@ export class Monitor {
 
   #startView(): RunningView {
     return {
-      ...{state: 'starting', hasJoined: false, isKafkaUp: false, partitions: [], tally: emptyTally()},
-      ...{rebalances: 0, troubles: this.#troubles.now, errors: []},
+      state: 'starting',
+      hasJoined: false,
+      isKafkaUp: false,
+      partitions: [],
+      tally: emptyTally(),
+      rebalances: 0,
+      troubles: this.#troubles.now,
+      errors: [],
     };
   }
 }

@@ -47,7 +47,11 @@ export function viewOf(entry: QuarantineEntry): EntryView {
   const keptBytes = value?.length ?? 0;
   return {
     ...summaryOf(entry),
-    ...{topic, partition, offset: offset.toString(), keptBytes, valueBytes},
+    topic,
+    partition,
+    offset: offset.toString(),
+    keptBytes,
+    valueBytes,
     key: key === null ? null : shownBytes(key, {isCut: false}),
     value: value === null ? null : shownBytes(value, {isCut: keptBytes < valueBytes}),
   };

@@ -67,16 +67,23 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
       encoding: 'utf8',
       env: {
         ...process.env,
-        ...{KAFKA_ACLS: command, BOOTSTRAP: kafka.brokers('PLAIN')[0]},
-        ...{KAFKA_TOPIC: bench.topic, KAFKA_GROUP_ID: bench.group},
+        KAFKA_ACLS: command,
+        BOOTSTRAP: kafka.brokers('PLAIN')[0],
+        KAFKA_TOPIC: bench.topic,
+        KAFKA_GROUP_ID: bench.group,
       },
     });
     if (status !== 0) throw new Error(`deploy/acl/kafka.sh failed: ${stderr}${stdout}`);
   }
 
   const at = (extra: Variables): Variables => ({
-    ...{KAFKA_BROKERS: kafka.brokers('SASL').join(','), KAFKA_SSL: 'true', KAFKA_SSL_CA_FILE: ca.cert},
-    ...{KAFKA_TOPIC: bench.topic, KAFKA_GROUP_ID: bench.group, KEY_PREFIX: bench.prefix, LOG_LEVEL: 'debug'},
+    KAFKA_BROKERS: kafka.brokers('SASL').join(','),
+    KAFKA_SSL: 'true',
+    KAFKA_SSL_CA_FILE: ca.cert,
+    KAFKA_TOPIC: bench.topic,
+    KAFKA_GROUP_ID: bench.group,
+    KEY_PREFIX: bench.prefix,
+    LOG_LEVEL: 'debug',
     ...extra,
   });
   const login = (mechanism: string, user: string, password = SECRET): Variables =>

@@ -61,7 +61,10 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}
     const command = (args: readonly string[]): {status: number | null; stdout: string; stderr: string} =>
       spawnSync(process.execPath, ['dist/main.js', ...args], {
         env: {
-          ...{...process.env, ...variables(), KAFKA_TOPIC: bench.topic, KEY_PREFIX: bench.prefix},
+          ...process.env,
+          ...variables(),
+          KAFKA_TOPIC: bench.topic,
+          KEY_PREFIX: bench.prefix,
           ...settings(),
         },
         encoding: 'utf8',

@@ -155,7 +155,9 @@ class Pair {
       ? 'v1 99'
       : (((await bench.redis.type(key)) === 'string' ? await bench.redis.get(key) : stored) ?? '');
     const request = {
-      ...{expected, reduction, settled},
+      expected,
+      reduction,
+      settled,
       next: `v1 ${++this.#applied}`,
       quarantine: new Map(quarantine.map((name) => [name, `{"entry":"${this.#applied}"}`])),
     };

@@ -7,7 +7,9 @@ import {until} from '../support/until.js';
 
 const COUNT = 50;
 const RECORDS: NewRecord[] = Array.from({length: COUNT}, (_, i) => ({
-  ...{partition: 0, key: i % 10 === 0 ? null : `k${i}`, value: i % 7 === 0 ? null : `v${i}`},
+  partition: 0,
+  key: i % 10 === 0 ? null : `k${i}`,
+  value: i % 7 === 0 ? null : `v${i}`,
 }));
 
 type Batch = EachBatchPayload['batch'];

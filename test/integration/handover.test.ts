@@ -44,8 +44,15 @@ const MARK = 'projector:spare';
     new Handover(
       live,
       {
-        ...{lockKey: LOCK, lockText, holder: 'holder', liveDatabase: 0, spareDatabase: 1},
-        ...{markKey: MARK, mark: 'rebuild', discardMark: 'discard 1', positionKeys: POSITIONS},
+        lockKey: LOCK,
+        lockText,
+        holder: 'holder',
+        liveDatabase: 0,
+        spareDatabase: 1,
+        markKey: MARK,
+        mark: 'rebuild',
+        discardMark: 'discard 1',
+        positionKeys: POSITIONS,
         ranges: async () =>
           await Promise.resolve(new Map(POSITIONS.map((_, i) => [i, own.bench.topic.range(i)]))),
       },

@@ -49,7 +49,8 @@ test('each partition with its position, what is committed, both ends and the lag
   expect([exitCode, notes]).toEqual([0, []]);
   expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
     {
-      ...{topic: TOPIC, groupId: GROUP},
+      topic: TOPIC,
+      groupId: GROUP,
       partitions: [
         {partition: 0, position: '5', committed: '3', logStart: '0', logEnd: '7', lagRecords: '2'},
         {partition: 1, position: null, committed: null, logStart: '2', logEnd: '4', lagRecords: '2'},

@@ -123,7 +123,10 @@ describe('one order', () => {
       ],
     ]);
     const row = {
-      ...{id, user_id: '9007199254740995', total_amount: '45.99', items_count: '2'},
+      id,
+      user_id: '9007199254740995',
+      total_amount: '45.99',
+      items_count: '2',
       items: 'product_id:10,quantity:1;product_id:15,quantity:3',
     };
     const json = await projector('orders', 'show', id, '--json');
@@ -132,7 +135,9 @@ describe('one order', () => {
       [],
       [
         {
-          ...{found: true, id, order: row},
+          found: true,
+          id,
+          order: row,
           lines: [
             {id: '20', product_id: '10', quantity: '1'},
             {id: '100', product_id: '15', quantity: '3'},
@@ -155,7 +160,9 @@ describe('one order', () => {
     await bench.applyAll([[order('70'), order('-7')]]);
     await bench.redis.hset('order:7', 'id', '7');
     expect(await projector('orders', 'show', '7')).toEqual({
-      ...{exitCode: 3, lines: [], notes: ['order 7: not found in Redis']},
+      exitCode: 3,
+      lines: [],
+      notes: ['order 7: not found in Redis'],
     });
     const json = await projector('orders', 'show', '7', '--json');
     expect(json).toEqual({exitCode: 3, lines: ['{"found":false,"id":"7"}'], notes: []});
@@ -180,7 +187,8 @@ describe('one order', () => {
     await bench.redis.del('shop:order:7');
     await bench.redis.lpush('shop:order:7', 'foreign');
     expect(await projector('orders', 'show', '7')).toEqual({
-      ...{exitCode: 5, lines: []},
+      exitCode: 5,
+      lines: [],
       notes: [expect.stringMatching(/^projector: read-model-corrupt: shop:order:7 is a list, not a hash\./)],
     });
     const list = await projector('orders', 'list', '--json');

@@ -68,13 +68,16 @@ describe('a record that cannot be applied (I14)', () => {
     const found = await entries();
     expect(found).toEqual([
       {
-        ...{topic: 'test.events', partition: 0, offset: 3n, timestampMs: '1795000000003'},
-        ...{
-          kind: 'record-undecodable',
-          reason: expect.stringMatching(bad.reason) as string,
-          orderId: bad.orderId,
-        },
-        ...{key: bad.record.key, value: bad.record.value, valueBytes: bad.record.value?.length},
+        topic: 'test.events',
+        partition: 0,
+        offset: 3n,
+        timestampMs: '1795000000003',
+        kind: 'record-undecodable',
+        reason: expect.stringMatching(bad.reason) as string,
+        orderId: bad.orderId,
+        key: bad.record.key,
+        value: bad.record.value,
+        valueBytes: bad.record.value?.length,
       },
     ]);
     await worker.stop();
@@ -167,7 +170,9 @@ describe('an order whose keys hold something foreign (F38) (I5, I14)', () => {
     expect(await bench.redis.redis.lrange(key, 0, -1)).toEqual(['foreign']);
     await worker.stop();
     expect(worker.projector.tally).toMatchObject({
-      ...{consumed: 9, applied: 7, quarantined: 1},
+      consumed: 9,
+      applied: 7,
+      quarantined: 1,
       // The chunk was read again, and with it the record before it.
       duplicate: 1,
     });

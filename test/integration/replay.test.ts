@@ -54,7 +54,10 @@ describe('from MySQL', () => {
     const other = await bench.redis.redis.hgetall('order:6');
     expect(await replay(bench, {source: mysql.source, names: ['test.events:0:2']})).toEqual(
       [2, 5].map((offset) => ({
-        ...{name: `test.events:0:${offset}`, orderId: '3', replayed: true, reason: null},
+        name: `test.events:0:${offset}`,
+        orderId: '3',
+        replayed: true,
+        reason: null,
       })),
     );
     expect(await bench.redis.redis.hgetall('order:3')).toMatchObject({
@@ -160,7 +163,9 @@ describe('from the log', () => {
     await appliedBy(wrongAt((offset) => offset === 2n));
     const results = await replay(bench);
     expect(results).toContainEqual({
-      ...{name: 'test.events:0:3', orderId: '3', replayed: false},
+      name: 'test.events:0:3',
+      orderId: '3',
+      replayed: false,
       reason: expect.stringMatching(/offset 3 still cannot be decoded: .*not JSON\. Set MYSQL_URL/) as string,
     });
     expect(results).toContainEqual(expect.objectContaining({name: 'test.events:0:2', replayed: true}));

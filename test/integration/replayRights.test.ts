@@ -27,8 +27,16 @@ async function clientWith(...rules: string[]): Promise<RedisClient> {
 test('the rights of the README are enough to list and to drop; without HDEL nothing is dropped', async () => {
   const name = entryName(TOPIC, 0, 7n);
   const text = formatEntry({
-    ...{topic: TOPIC, partition: 0, offset: 7n, timestampMs: '1', kind: 'record-undecodable', reason: 'x'},
-    ...{orderId: '5', key: null, value: null, valueBytes: 0},
+    topic: TOPIC,
+    partition: 0,
+    offset: 7n,
+    timestampMs: '1',
+    kind: 'record-undecodable',
+    reason: 'x',
+    orderId: '5',
+    key: null,
+    value: null,
+    valueBytes: 0,
   });
   await bench.redis.hset('projector:quarantine', name, text);
   const client = await clientWith(...redisRules('secret'), '-hdel');

@@ -167,7 +167,9 @@ describe('a foreign value in a hash (I5)', () => {
     await bench.redis.set('order_lines:8', '90:10:9999999999999999');
     const before = await bench.snapshot();
     await expect(bench.apply([line('8/90', {product: '10'})], 'v1 1', 'v1 2')).resolves.toEqual({
-      ...{kind: 'spoiled', orderId: '8', what: 'order_lines:8 holds a line that cannot be read'},
+      kind: 'spoiled',
+      orderId: '8',
+      what: 'order_lines:8 holds a line that cannot be read',
     });
     expect(await bench.snapshot()).toEqual(before);
   });

@@ -148,7 +148,8 @@ test.each([
     expect(new Set(entries.map(({orderId}) => orderId))).toEqual(new Set([first, second]));
     expect(entries[0]).toEqual({
       name: expect.stringMatching(/^dlq-\w+\.order-events:\d:\d+$/) as string,
-      ...{kind: 'record-undecodable', orderId: expect.any(String) as string},
+      kind: 'record-undecodable',
+      orderId: expect.any(String) as string,
       reason:
         'column a_null is null; expected a decimal string with 2 decimals (decimal.handling.mode=string in the connector, MONEY_DECIMALS here)',
       time: expect.stringMatching(/^20\d\d-.*Z$/) as string,
@@ -239,7 +240,11 @@ test('show, drop, and what cannot be replayed: exit codes and texts', async () =
   expect(shown.status).toBe(0);
   expect(shown.stdout).toContain('{"after": a-customer-secret');
   expect(JSON.parse(projector(['dlq', 'show', unknown, '--json'], right).stdout)).toMatchObject({
-    ...{name: unknown, topic: topic, orderId: null, keptBytes: 2, valueBytes: 2},
+    name: unknown,
+    topic: topic,
+    orderId: null,
+    keptBytes: 2,
+    valueBytes: 2,
     key: {encoding: 'utf8', data: 'no id'},
     value: {encoding: 'base64', data: '//4='},
   });

@@ -113,7 +113,9 @@ describe('the topic', () => {
   test('holds amounts in another decimal mode', async () => {
     await createTopic(`${shop}.precise`);
     const value = {
-      ...{op: 'c', before: null, after: {id: 5, user_id: 1, total_amount: 'EaM='}},
+      op: 'c',
+      before: null,
+      after: {id: 5, user_id: 1, total_amount: 'EaM='},
       source: {table: 'orders', ts_ms: 1},
     };
     await produce(`${shop}.precise`, [{key: '5', value: JSON.stringify(value)}]);
@@ -289,12 +291,17 @@ describe('the connector', () => {
     const shipped = (await (await fetch(`${connect.url}/connectors/shop-orders/config`)).json()) as object;
     // A source that never connects: its settings are what is looked at.
     const config = {
-      ...{...shipped, name, 'decimal.handling.mode': 'precise', 'transforms.route.replacement': topic},
-      ...{'topic.prefix': name, 'database.server.id': '190777'},
+      ...shipped,
+      name,
+      'decimal.handling.mode': 'precise',
+      'transforms.route.replacement': topic,
+      'topic.prefix': name,
+      'database.server.id': '190777',
       'schema.history.internal.kafka.topic': `${name}.schema-history`,
     };
     const put = await fetch(`${connect.url}/connectors/${name}/config`, {
-      ...{method: 'PUT', headers: {'content-type': 'application/json'}},
+      method: 'PUT',
+      headers: {'content-type': 'application/json'},
       body: JSON.stringify(config),
     });
     expect(put.ok).toBe(true);

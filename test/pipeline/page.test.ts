@@ -53,7 +53,9 @@ async function numbersOf(open: OpenPage): Promise<object> {
 
 function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): object {
   return {
-    ...{lag: lagRecords, applied: String(records.applied), quarantined: String(records.quarantined)},
+    lag: lagRecords,
+    applied: String(records.applied),
+    quarantined: String(records.quarantined),
     partitions: partitions.map(({partition, position, end, lagRecords: lag, committed}) => [
       ...[String(partition), position, end, lag, committed],
     ]),

@@ -85,7 +85,9 @@ class Reader {
   const urlOf = (user: 'projector' | 'operator', database = 0): string =>
     own.url.replace('//', `//${user}:${PASSWORD}@`).replace(/0$/, String(database));
   const settings = (): Record<string, string> => ({
-    ...{REDIS_URL: urlOf('projector'), KEY_PREFIX: PREFIX, KAFKA_GROUP_ID: 'replaced'},
+    REDIS_URL: urlOf('projector'),
+    KEY_PREFIX: PREFIX,
+    KAFKA_GROUP_ID: 'replaced',
   });
   const command = (...args: string[]): WorkerProcess =>
     new WorkerProcess({...variables(), ...QUICK, ...settings(), REDIS_URL: urlOf('operator')}, args);

@@ -88,7 +88,9 @@ export function drawPlan(random: Random): Plan {
   const workersMax = random.int(1, 3);
   const partitions = random.int(1, 3);
   return {
-    ...{partitions, workersMax, faults},
+    partitions,
+    workersMax,
+    faults,
     prefix: random.pick(['', 'shop:']),
     steps: random.int(40, 200),
     records: random.int(10, 60),

@@ -53,11 +53,19 @@ export function readArguments(args: readonly string[]): ScriptInput {
     return {id, mode, row, lines: reader.pairs(reader.number() / 2)};
   });
   const worked: CreatedSums = {
-    ...{sold: sumsOf(sold), spent: sumsOf(spent), itemFields},
-    ...{units: BigInt(units), revenue: BigInt(revenue)},
+    sold: sumsOf(sold),
+    spent: sumsOf(spent),
+    itemFields,
+    units: BigInt(units),
+    revenue: BigInt(revenue),
   };
   return {
-    ...{next, prefix, layout, extraNames, created: worked, settled},
+    next,
+    prefix,
+    layout,
+    extraNames,
+    created: worked,
+    settled,
     products: [...worked.sold.keys()],
     quarantined: new Reader(quarantined).pairs(quarantined.length / 2),
     patches: [...createdPatches, ...otherPatches],

@@ -18,7 +18,11 @@ async function worldOf(changes: readonly Change[]) {
   const topic = new SimTopic(1);
   const group = new SimGroup(topic.partitions);
   const server = new SimServer('redis', {
-    ...{topic, prefix: '', layout: LAYOUT, extraColumns: ['status'], apply: applyChunk},
+    topic,
+    prefix: '',
+    layout: LAYOUT,
+    extraColumns: ['status'],
+    apply: applyChunk,
     everSpoiled: new Set(['1']),
   });
   const write = (change: Change): void =>
@@ -28,9 +32,16 @@ async function worldOf(changes: readonly Change[]) {
     {
       name: 'w1',
       settings: {
-        ...{topic: topic.name, partitions: 1, quarantineMax: 10, quarantineWindow: 1_000},
-        ...{chunkOrdersMax: 1, chunkRecordsMax: 10, queueBytesMax: 10_000},
-        ...{ackIntervalMs: 5_000, summaryIntervalMs: 60_000, stopTimeoutMs: 10_000},
+        topic: topic.name,
+        partitions: 1,
+        quarantineMax: 10,
+        quarantineWindow: 1_000,
+        chunkOrdersMax: 1,
+        chunkRecordsMax: 10,
+        queueBytesMax: 10_000,
+        ackIntervalMs: 5_000,
+        summaryIntervalMs: 60_000,
+        stopTimeoutMs: 10_000,
       },
       failpoint: undefined,
       onFailpoint: () => false,

@@ -61,7 +61,8 @@ export class World {
     this.group = new SimGroup(this.topic.partitions);
     const columns = EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}));
     this.#layout = formatLayout({
-      ...{topic: this.topic.name, partitions},
+      topic: this.topic.name,
+      partitions,
       moneyDecimals: 2,
       extraColumns: columns,
     });

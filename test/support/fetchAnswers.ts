@@ -85,7 +85,11 @@ export async function markBytes(
   const key = Buffer.from([0, 0, 0, end === 'commit' ? 1 : 0]);
   const record = {offsetDelta: 0, timestampDelta: 0, key, value: Buffer.alloc(6), headers: {}};
   const bytes = await batchBytes({
-    ...{firstOffset: offset, firstTimestampMs: 0, isGzip: false, producerId, offsetsGone: 0},
+    firstOffset: offset,
+    firstTimestampMs: 0,
+    isGzip: false,
+    producerId,
+    offsetsGone: 0,
     records: [record],
   });
   bytes.writeInt16BE(bytes.readInt16BE(ATTRIBUTES_AT) | CONTROL, ATTRIBUTES_AT);
@@ -133,6 +137,9 @@ export async function readByKafkajs(answer: Buffer, from: bigint): Promise<Batch
 
 export function recordsOfKafkajs({messages}: BatchOfKafkajs): LogRecord[] {
   return messages.map(({offset, timestamp, key, value}) => ({
-    ...{offset: BigInt(offset), timestampMs: timestamp, key, value},
+    offset: BigInt(offset),
+    timestampMs: timestamp,
+    key,
+    value,
   }));
 }

@@ -35,10 +35,20 @@ export const LOGS: Readonly<Record<string, (partitions: number) => Promise<LogUn
 /** For a topic and group of a test's own; quick to notice what happens. */
 export function kafkaLogSettings(topic: string, groupId = topic): KafkaLogSettings {
   return {
-    ...{brokers: testStack().env.kafka.brokers, clientId: 'log-under-test', tls: null, sasl: null},
-    ...{connectionTimeoutMs: 2_000, requestTimeoutMs: 5_000, topic, groupId},
-    ...{sessionTimeoutMs: 6_000, heartbeatIntervalMs: 200, rebalanceTimeoutMs: 10_000},
-    ...{maxWaitMs: 100, fetchBytesPerPartition: 65_536, fetchBytes: 262_144},
+    brokers: testStack().env.kafka.brokers,
+    clientId: 'log-under-test',
+    tls: null,
+    sasl: null,
+    connectionTimeoutMs: 2_000,
+    requestTimeoutMs: 5_000,
+    topic,
+    groupId,
+    sessionTimeoutMs: 6_000,
+    heartbeatIntervalMs: 200,
+    rebalanceTimeoutMs: 10_000,
+    maxWaitMs: 100,
+    fetchBytesPerPartition: 65_536,
+    fetchBytes: 262_144,
   };
 }
 

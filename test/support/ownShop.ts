@@ -46,7 +46,9 @@ export class OwnShop {
     this.#connections = connections;
     this.workload = new Workload(traders, options.seed, {base: options.base});
     this.#settings = {
-      ...{REDIS_URL: own.url, KEY_PREFIX: this.prefix, KAFKA_GROUP_ID: name},
+      REDIS_URL: own.url,
+      KEY_PREFIX: this.prefix,
+      KAFKA_GROUP_ID: name,
       ...options.settings,
     };
     this.worker = this.#newWorker();

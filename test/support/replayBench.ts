@@ -107,7 +107,10 @@ export async function replay(bench: WorkerBench, options: ReplayOptions = {}): P
   try {
     await opening;
     const deps = {
-      ...{topic: TOPIC, entries, cursor, clock: systemClock},
+      topic: TOPIC,
+      entries,
+      cursor,
+      clock: systemClock,
       model: options.model?.(real) ?? real,
       source: options.source ?? logSource(),
       decode: right,
@@ -121,7 +124,10 @@ export async function replay(bench: WorkerBench, options: ReplayOptions = {}): P
 
 export function cursorOn(log: MemoryLog, idleTimeoutMs = 10_000): LogCursor {
   return new LogCursor(log, {
-    ...{clock: systemClock, topic: TOPIC, queueBytesMax: 4_096, idleTimeoutMs},
+    clock: systemClock,
+    topic: TOPIC,
+    queueBytesMax: 4_096,
+    idleTimeoutMs,
     progress: () => undefined,
   });
 }

@@ -10,9 +10,21 @@ export function partitionView(known: Partial<PartitionView> = {}): PartitionView
 /** A worker that is well, but for what is given. */
 export function workerView(known: Partial<WorkerView> = {}): WorkerView {
   return {
-    ...{state: 'running', nowMs: 0, startedMs: 0, version: '0.0.0', group: 'order-projector'},
-    ...{topic: 'shop.order-events', hasJoined: true, isKafkaUp: true, isRedisUp: true, connector: null},
-    ...{partitions: [], tally: emptyTally(), rebalances: 1, troubles: [], errors: []},
+    state: 'running',
+    nowMs: 0,
+    startedMs: 0,
+    version: '0.0.0',
+    group: 'order-projector',
+    topic: 'shop.order-events',
+    hasJoined: true,
+    isKafkaUp: true,
+    isRedisUp: true,
+    connector: null,
+    partitions: [],
+    tally: emptyTally(),
+    rebalances: 1,
+    troubles: [],
+    errors: [],
     ...known,
   };
 }

@@ -21,18 +21,14 @@ function envelopeParts(text: string, body: Body): {event: RowEvent; place: Binlo
   const [serverUuid = '', transaction = ''] = String(source['gtid']).split(':');
   const seenNs = BigInt(/"ts_ns":(\d+)\}$/.exec(text)?.[1] ?? 0);
   const place = {
-    ...{
-      serverUuid,
-      transaction: Number(transaction),
-      file: String(source['file']),
-      pos: Number(source['pos']),
-    },
-    ...{
-      row: Number(source['row']),
-      thread: Number(source['thread']),
-      sourceUs: Number(source['ts_us']),
-      seenNs,
-    },
+    serverUuid,
+    transaction: Number(transaction),
+    file: String(source['file']),
+    pos: Number(source['pos']),
+    row: Number(source['row']),
+    thread: Number(source['thread']),
+    sourceUs: Number(source['ts_us']),
+    seenNs,
   };
   const {op, before, after} = body;
   return {event: {table: source['table'], op, before, after, orderId: 0} as unknown as RowEvent, place};
@@ -43,8 +39,14 @@ function flatParts(body: Body): {event: RowEvent; place: BinlogPlace} {
   const [serverUuid = '', transaction = ''] = String(body['__source_gtid']).split(':');
   const isDelete = body['__op'] === 'd';
   const place = {
-    ...{serverUuid, transaction: Number(transaction), file: '', pos: 0, row: 0, thread: 0},
-    ...{sourceUs: Number(body['__source_ts_ms']) * 1_000, seenNs: 0n},
+    serverUuid,
+    transaction: Number(transaction),
+    file: '',
+    pos: 0,
+    row: 0,
+    thread: 0,
+    sourceUs: Number(body['__source_ts_ms']) * 1_000,
+    seenNs: 0n,
   };
   const event = {table: body['__table'], op: body['__op'], orderId: 0};
   return {

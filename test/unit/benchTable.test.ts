@@ -6,8 +6,13 @@ import {median, tableOf} from '../../bench/table.js';
 
 function round(eventsPerSecond: number, wrong?: number): Round {
   return {
-    ...{seconds: 2, records: 2 * eventsPerSecond, cpuSeconds: 1, memoryMaxBytes: 100 * 1_048_576},
-    ...{eventsPerSecond, redisCpuSeconds: 0.5, scriptP99Ms: undefined},
+    seconds: 2,
+    records: 2 * eventsPerSecond,
+    cpuSeconds: 1,
+    memoryMaxBytes: 100 * 1_048_576,
+    eventsPerSecond,
+    redisCpuSeconds: 0.5,
+    scriptP99Ms: undefined,
     verdict: wrong === undefined ? undefined : {checked: 10, wrong},
   };
 }

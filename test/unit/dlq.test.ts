@@ -9,9 +9,16 @@ import {formatEntry, type QuarantineEntry} from '../../src/quarantineEntry.js';
 
 const SECRET = 'Zq7Secret';
 const ENTRY: QuarantineEntry = {
-  ...{topic: 'shop.order-events', partition: 3, offset: 1024n, timestampMs: '1795426801749'},
-  ...{kind: 'record-undecodable', reason: 'column total_amount is missing', orderId: '5'},
-  ...{key: Buffer.from('5'), value: Buffer.from(`{"a":"${SECRET}"}`), valueBytes: 17},
+  topic: 'shop.order-events',
+  partition: 3,
+  offset: 1024n,
+  timestampMs: '1795426801749',
+  kind: 'record-undecodable',
+  reason: 'column total_amount is missing',
+  orderId: '5',
+  key: Buffer.from('5'),
+  value: Buffer.from(`{"a":"${SECRET}"}`),
+  valueBytes: 17,
 };
 const NAME = 'shop.order-events:3:1024';
 
@@ -34,7 +41,11 @@ describe('what is shown of an entry', () => {
 
   test('all of it: bytes as text where they are UTF-8, else as base64', () => {
     expect(viewOf(ENTRY)).toMatchObject({
-      ...{topic: 'shop.order-events', partition: 3, offset: '1024', keptBytes: 17, valueBytes: 17},
+      topic: 'shop.order-events',
+      partition: 3,
+      offset: '1024',
+      keptBytes: 17,
+      valueBytes: 17,
       key: {encoding: 'utf8', data: '5'},
       value: {encoding: 'utf8', data: `{"a":"${SECRET}"}`},
     });

@@ -280,10 +280,15 @@ describe('positions', () => {
 
 describe('the last records', () => {
   const record = (amount: unknown): PlacedRecord => ({
-    ...{partition: 3, offset: 7n, timestampMs: '1', key: Buffer.from('5')},
+    partition: 3,
+    offset: 7n,
+    timestampMs: '1',
+    key: Buffer.from('5'),
     value: Buffer.from(
       JSON.stringify({
-        ...{op: 'c', before: null, after: {id: 5, user_id: 1, total_amount: amount}},
+        op: 'c',
+        before: null,
+        after: {id: 5, user_id: 1, total_amount: amount},
         source: {table: 'orders', ts_ms: 1},
       }),
     ),
@@ -341,8 +346,10 @@ describe('answers', () => {
 
   test('every host of the settings, once', () => {
     const environment = {
-      ...{KAFKA_BROKERS: 'k1:9092,k2:9092,k1:9093', REDIS_URL: 'redis://u:p@[::1]:6379/0'},
-      ...{MYSQL_URL: 'mysql://u:p@k2/shop', CONNECT_URL: 'http://connect:8083'},
+      KAFKA_BROKERS: 'k1:9092,k2:9092,k1:9093',
+      REDIS_URL: 'redis://u:p@[::1]:6379/0',
+      MYSQL_URL: 'mysql://u:p@k2/shop',
+      CONNECT_URL: 'http://connect:8083',
     };
     expect(hostsOf(readConfig(environment, []))).toEqual(['k1', 'k2', '::1', 'connect']);
   });

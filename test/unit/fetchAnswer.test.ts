@@ -5,9 +5,17 @@ import {answerBytes, batchBytes, batchOf, markBytes, type Aborted} from '../supp
 
 const data = async (firstOffset: bigint, count: number, producerId: bigint | null = null): Promise<Buffer> =>
   await batchBytes({
-    ...{firstOffset, firstTimestampMs: 5, isGzip: false, producerId, offsetsGone: 0},
+    firstOffset,
+    firstTimestampMs: 5,
+    isGzip: false,
+    producerId,
+    offsetsGone: 0,
     records: Array.from({length: count}, (_, offsetDelta) => ({
-      ...{offsetDelta, timestampDelta: 0, key: null, value: Buffer.from('v'), headers: {}},
+      offsetDelta,
+      timestampDelta: 0,
+      key: null,
+      value: Buffer.from('v'),
+      headers: {},
     })),
   });
 
@@ -19,7 +27,9 @@ async function read(parts: readonly Buffer[], from: bigint, aborted: readonly Ab
   const messages = batch.messages as unknown as {records: {offset: bigint}[]}[];
   return {
     offsets: messages.flatMap(({records}) => records.map(({offset}) => offset)),
-    ...{first: batch.firstOffset(), last: batch.lastOffset(), isFiltered: batch.isEmptyDueToFiltering()},
+    first: batch.firstOffset(),
+    last: batch.lastOffset(),
+    isFiltered: batch.isEmptyDueToFiltering(),
   };
 }
 
@@ -28,8 +38,13 @@ test('the head of an answer and of a partition is what kafkajs expects', async (
   expect(answer).toMatchObject({throttleTime: 0, clientSideThrottleTime: 0, errorCode: 0, sessionId: 7});
   expect(answer?.responses[0]).toMatchObject({topicName: 't'});
   expect(answer?.responses[0]?.partitions[0]).toMatchObject({
-    ...{partition: 0, errorCode: 0, highWatermark: '900', lastStableOffset: '800', lastStartOffset: '3'},
-    ...{preferredReadReplica: -1, abortedTransactions: []},
+    partition: 0,
+    errorCode: 0,
+    highWatermark: '900',
+    lastStableOffset: '800',
+    lastStartOffset: '3',
+    preferredReadReplica: -1,
+    abortedTransactions: [],
   });
 });
 

@@ -70,8 +70,12 @@ describe('the monitor', () => {
       (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part),
     );
     expect(JSON.parse(text)).toMatchObject({
-      ...{state: 'running', ready: {isWell: true}, lagRecords: '5', freshnessSeconds: null},
-      ...{now: '1970-01-01T00:00:03.000Z', partitions: [{position: '1152921504606846976'}]},
+      state: 'running',
+      ready: {isWell: true},
+      lagRecords: '5',
+      freshnessSeconds: null,
+      now: '1970-01-01T00:00:03.000Z',
+      partitions: [{position: '1152921504606846976'}],
     });
   });
 });

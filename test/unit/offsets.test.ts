@@ -72,11 +72,16 @@ test('as JSON, offsets as text: they may be beyond 2^53', () => {
   const {lines} = printed([far, ROWS[1]!], true);
   expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
     {
-      ...{topic: 't', groupId: 'group'},
+      topic: 't',
+      groupId: 'group',
       partitions: [
         {
-          ...{partition: 0, position: '9007199254740993', committed: '120'},
-          ...{logStart: '0', logEnd: '9007199254740994', lagRecords: '1'},
+          partition: 0,
+          position: '9007199254740993',
+          committed: '120',
+          logStart: '0',
+          logEnd: '9007199254740994',
+          lagRecords: '1',
         },
         {partition: 1, position: null, committed: null, logStart: '5', logEnd: '9', lagRecords: '4'},
       ],

@@ -44,7 +44,10 @@ async function printed(
   };
   const output = {line: (text: string) => lines.push(text), note: (text: string) => notes.push(text)};
   const exitCode = await command({
-    ...{redis, output, keys: keysWithPrefix(prefix), settings: {prefix, moneyDecimals: 2}},
+    redis,
+    output,
+    keys: keysWithPrefix(prefix),
+    settings: {prefix, moneyDecimals: 2},
   });
   return {exitCode, lines, notes, asked};
 }
@@ -173,7 +176,8 @@ describe('orders show', () => {
     expect(found).toMatchObject({exitCode: 0, notes: []});
     expect(found.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
       {
-        ...{found: true, id: '7'},
+        found: true,
+        id: '7',
         order: {id: '7', user_id: '12', total_amount: '45.99', items_count: '2', items: 'x'},
         lines: [
           {id: '99', product_id: '10', quantity: '-1'},
@@ -188,10 +192,14 @@ describe('orders show', () => {
 
   test('an order that is not there: one sentence, exit 3', async () => {
     expect(await show([NOTHING, NO_LINES])).toMatchObject({
-      ...{exitCode: 3, lines: [], notes: ['order 7: not found in Redis']},
+      exitCode: 3,
+      lines: [],
+      notes: ['order 7: not found in Redis'],
     });
     expect(await show([NOTHING, NO_LINES], {json: true})).toMatchObject({
-      ...{exitCode: 3, lines: ['{"found":false,"id":"7"}'], notes: []},
+      exitCode: 3,
+      lines: ['{"found":false,"id":"7"}'],
+      notes: [],
     });
   });
 
@@ -206,7 +214,8 @@ describe('orders show', () => {
     });
     const json = await show([NOTHING, ['string', '71:10:2']], {json: true});
     expect(json).toMatchObject({
-      ...{exitCode: 3, notes: []},
+      exitCode: 3,
+      notes: [],
       lines: ['{"found":false,"id":"7","lines":[{"id":"71","product_id":"10","quantity":"2"}]}'],
     });
   });

@@ -25,7 +25,11 @@ import {partitionView, workerView} from '../support/views.js';
 
 const SECOND = 1_000;
 const point = (seconds: number, known: Partial<Point> = {}): Point => ({
-  ...{atMs: seconds * SECOND, startedMs: 0, lagRecords: '0', applied: 0, isReady: true},
+  atMs: seconds * SECOND,
+  startedMs: 0,
+  lagRecords: '0',
+  applied: 0,
+  isReady: true,
   ...known,
 });
 
@@ -140,7 +144,10 @@ test('the worker keeps a fixed number of points, the newest', async () => {
   const end = new AbortController();
   const history = new History(() =>
     workerView({
-      ...{nowMs, startedMs: 7, tally: {...emptyTally(), applied: nowMs / SECOND}, isRedisUp: true},
+      nowMs,
+      startedMs: 7,
+      tally: {...emptyTally(), applied: nowMs / SECOND},
+      isRedisUp: true,
       partitions: [partitionView({lagRecords: 2n ** 60n})],
     }),
   );
@@ -156,7 +163,11 @@ test('the worker keeps a fixed number of points, the newest', async () => {
   const {points} = history.answer;
   expect(points).toHaveLength(HISTORY_POINTS_MAX);
   expect(points.at(-1)).toEqual({
-    ...{atMs: 1_995_000, startedMs: 7, lagRecords: 2n ** 60n, applied: 1_995, isReady: true},
+    atMs: 1_995_000,
+    startedMs: 7,
+    lagRecords: 2n ** 60n,
+    applied: 1_995,
+    isReady: true,
   });
   expect((points.at(-1)?.atMs ?? 0) - (points[0]?.atMs ?? 0)).toBe(895_000);
 });

@@ -49,15 +49,24 @@ test('a Redis that is well again between a failed script and a look is one troub
   const said = (text: string): number => messages.filter((message) => message.startsWith(text)).length;
   const projector = new Projector(
     {
-      ...{topic: 't', partitions: 1, chunkOrdersMax: 10, chunkRecordsMax: 10, queueBytesMax: 1_000_000},
-      ...{quarantineMax: 10, quarantineRunMax: 10, quarantineWindow: 1_000},
-      ...{ackIntervalMs: 5, summaryIntervalMs: 60_000, stopTimeoutMs: 5_000},
+      topic: 't',
+      partitions: 1,
+      chunkOrdersMax: 10,
+      chunkRecordsMax: 10,
+      queueBytesMax: 1_000_000,
+      quarantineMax: 10,
+      quarantineWindow: 1_000,
+      ackIntervalMs: 5,
+      summaryIntervalMs: 60_000,
+      stopTimeoutMs: 5_000,
     },
     {
       log,
       model: new ReadModel(redis, 't', {prefix: '', layout: 'l', extraColumns: []}),
       decode: (record) => decodeRecord(record, SHOP),
-      ...{clock: systemClock, logger: {info: tell, warn: tell, error: tell}, failpoint: noFailpoint},
+      clock: systemClock,
+      logger: {info: tell, warn: tell, error: tell},
+      failpoint: noFailpoint,
     },
   );
   const ended = projector.run();

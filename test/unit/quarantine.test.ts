@@ -38,9 +38,16 @@ describe('the name of an entry', () => {
 
 describe('an entry', () => {
   const entry: QuarantineEntry = {
-    ...{topic: 't', partition: 1, offset: 7n, timestampMs: '1795000000000'},
-    ...{kind: 'record-undecodable', reason: 'the value (2 bytes) is not JSON', orderId: '5'},
-    ...{key: Buffer.from('5'), value: Buffer.from([0, 255]), valueBytes: 2},
+    topic: 't',
+    partition: 1,
+    offset: 7n,
+    timestampMs: '1795000000000',
+    kind: 'record-undecodable',
+    reason: 'the value (2 bytes) is not JSON',
+    orderId: '5',
+    key: Buffer.from('5'),
+    value: Buffer.from([0, 255]),
+    valueBytes: 2,
   };
 
   test('is read as it was written, byte by byte', () => {

@@ -81,7 +81,9 @@ describe('flags', () => {
       writeFileSync(file, 'redis://:Zq7Secret@redis:6379/0\n');
       const environment = {REDIS_URL: 'redis://other', KAFKA_BROKERS: 'kafka:9092'};
       expect(await projector(['config', 'check', '--redis-url-file', file], environment)).toEqual({
-        ...{exitCode: 0, text: 'ok', notes: []},
+        exitCode: 0,
+        text: 'ok',
+        notes: [],
       });
       const printed = await projector(['config', 'print', '--redis-url-file', file], environment);
       expect(printed.text).not.toContain('Zq7Secret');

@@ -14,8 +14,16 @@ import type {WorkerView} from '../../src/observe/view.js';
 import {emptyTally} from '../../src/tally.js';
 
 const VIEW: WorkerView = {
-  ...{state: 'waiting', hasJoined: true, isKafkaUp: true, isRedisUp: false, version: '1.2.3'},
-  ...{group: 'shop', topic: 'shop.order-events', nowMs: 250_000, startedMs: 0, rebalances: 1},
+  state: 'waiting',
+  hasJoined: true,
+  isKafkaUp: true,
+  isRedisUp: false,
+  version: '1.2.3',
+  group: 'shop',
+  topic: 'shop.order-events',
+  nowMs: 250_000,
+  startedMs: 0,
+  rebalances: 1,
   connector: {name: 'shop-orders', state: 'FAILED'},
   tally: {...emptyTally(), consumed: 7n, applied: 6n, quarantined: 1n, newestSourceMs: 246_800},
   partitions: [
@@ -141,7 +149,12 @@ class Terminal {
 }
 
 const row = (partition: number, lagRecords: bigint): PartitionLag => ({
-  ...{partition, position: 5n, isUnreadable: false, start: 0n, end: 5n + lagRecords, lagRecords},
+  partition,
+  position: 5n,
+  isUnreadable: false,
+  start: 0n,
+  end: 5n + lagRecords,
+  lagRecords,
 });
 
 describe('lag --watch', () => {
@@ -161,7 +174,10 @@ describe('lag --watch', () => {
         return await Promise.resolve(answer);
       },
       {
-        ...{json: isJson, interval: 2, topic: 'events', screen},
+        json: isJson,
+        interval: 2,
+        topic: 'events',
+        screen,
         output: {line: (text) => lines.push(text), note: (text) => notes.push(text)},
         clock: {
           nowMs: () => next * 2_000,

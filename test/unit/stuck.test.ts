@@ -28,8 +28,13 @@ function partition(model: Partial<ReadModel>): Partition {
     ranges: async () => await Promise.resolve(new Map([[0, {low: 0n, high: 10n}]])),
   };
   const settings = {
-    ...{topic: 't', partitions: 1, chunkOrdersMax: 10, chunkRecordsMax: 10, queueBytesMax: 1_000_000},
-    ...{quarantineMax: 10, quarantineRunMax: 10, quarantineWindow: 1_000},
+    topic: 't',
+    partitions: 1,
+    chunkOrdersMax: 10,
+    chunkRecordsMax: 10,
+    queueBytesMax: 1_000_000,
+    quarantineMax: 10,
+    quarantineWindow: 1_000,
   };
   return new Partition(0, settings, {
     log: log as EventLog,
@@ -53,7 +58,9 @@ function partition(model: Partial<ReadModel>): Partition {
 }
 
 const batch = {
-  ...{partition: 0, fetchOffset: 0n, nextOffset: 1n},
+  partition: 0,
+  fetchOffset: 0n,
+  nextOffset: 1n,
   records: [{...recordOf(order('5')), offset: 0n, timestampMs: '0'}],
 };
 const keepAlive = async (): Promise<void> => await Promise.resolve();
