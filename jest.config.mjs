@@ -18,7 +18,8 @@ const shared = {
 export default {
   // Jest takes this for the whole run only, and ignores it in a project. Tests on servers wait on conditions, not on times.
   testTimeout: 120_000,
-  reporters: ['default', '<rootDir>/test/support/countsReporter.mjs'],
+  reporters: ['default', '<rootDir>/test/support/summaryReporter.mjs'],
+  testSequencer: '<rootDir>/test/support/drawnOrder.mjs',
   projects: [
     {
       ...shared,
@@ -34,8 +35,9 @@ export default {
       ...shared,
       displayName: 'stack',
       testMatch: ['<rootDir>/test/{integration,pipeline,faults}/**/*.test.ts'],
-      globalSetup: '<rootDir>/test/support/startStack.mjs',
-      globalTeardown: '<rootDir>/test/support/stopStack.mjs',
+      globalSetup: '<rootDir>/test/support/startStacks.mjs',
+      globalTeardown: '<rootDir>/test/support/stopStacks.mjs',
+      setupFilesAfterEnv: ['<rootDir>/test/support/freshServers.ts'],
     },
     {
       ...shared,

@@ -23,7 +23,7 @@ import {stackFolder} from './folders.js';
 
 export {shellExports, workerVariables, type StackEnv} from './environment.js';
 
-export type {ServerName} from './stackState.js';
+export {SERVER_NAMES, type ServerName} from './stackState.js';
 
 export type StackMode = 'native' | 'docker';
 

@@ -17,6 +17,9 @@ export class WorkerProcess {
   readonly exited: Promise<WorkerExit>;
   /** Everything that it wrote to stdout and stderr. */
   output = '';
+  readonly #lines: LogLine[] = [];
+  /** How much of the output is among the lines. */
+  #readTo = 0;
 
   /** Starts `node dist/main.js run` with these variables on top of this process's own. */
   constructor(variables: Readonly<Record<string, string>>, args: readonly string[] = ['run']) {
@@ -41,12 +44,13 @@ export class WorkerProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** The lines of its log so far. */
-  get log(): LogLine[] {
-    return this.output
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as LogLine);
+  /** The lines of its log so far. Tests ask often, so each line is parsed once. */
+  get log(): readonly LogLine[] {
+    const end = this.output.lastIndexOf('\n') + 1;
+    for (const line of this.output.slice(this.#readTo, end).split('\n'))
+      if (line.startsWith('{')) this.#lines.push(JSON.parse(line) as LogLine);
+    this.#readTo = end;
+    return this.#lines;
   }
 
   /** Sends a signal and waits for the end. */

@@ -1,92 +1,167 @@
 /**
- * The two gates: `check` (format, lint, types, unit and property tests; no servers) and `all` (that, and everything on
- * real servers). Ends with one line: `N passed, N failed, N skipped`. Further arguments go to jest.
+ * The gates: `check` (format, lint, types, unit and property tests; no servers), `all` (that, and everything on real
+ * servers, in lanes) and `soak` (the long form of all tests that have one). Ends with one line: `N passed, N failed, N skipped`.
+ *
+ * With paths of test files, or parts of them, it runs those files alone. Options go to jest, --maxWorkers=N among them. SEED repeats an order of files and
+ * what tests draw at random.
  */
-import {spawnSync} from 'node:child_process';
-import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {spawn} from 'node:child_process';
+import {mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs';
+import {availableParallelism, tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {randomInt} from 'node:crypto';
 
-interface Counts {
-  passed: number;
-  failed: number;
-  skipped: number;
+/** What the summary reporter leaves. */
+interface Summary {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly files: readonly FileResult[];
+  readonly peaksMebibytes: readonly number[];
 }
 
-/** Several times what the longest project takes: a run that hangs fails, and does not hold up everything. */
+interface FileResult {
+  readonly file: string;
+  readonly seconds: number;
+  readonly hasFailed: boolean;
+}
+
+/** Several times what the longest run takes: one that hangs fails, and does not hold up everything. */
 const HANGS_MS = 60 * 60_000;
+const SOAK_HANGS_MS = 8 * HANGS_MS;
+/**
+ * Test files on servers run in so many processes at a time, each with servers of its own. Two cores are enough for four: most tests wait
+ * for a session, a timeout or a server that starts.
+ */
+const IN_LANES = '--maxWorkers=4';
+/** Tests without servers only compute. */
+const ON_CORES = `--maxWorkers=${availableParallelism()}`;
+const ALONE = '--maxWorkers=1';
+const SLOWEST = 20;
+const TOOLS = {
+  prettier: 'prettier/bin/prettier.cjs',
+  eslint: 'eslint/bin/eslint.js',
+  tsc: 'typescript/bin/tsc',
+  jest: 'jest/bin/jest.js',
+} as const;
 
-/** What the counts reporter leaves. */
-interface JestRun extends Counts {
-  /** What the servers of the stack project were. */
-  servers: 'native' | 'docker' | null;
-}
-
-const [mode = 'all', ...jestArgs] = process.argv.slice(2);
-const counts: Counts = {passed: 0, failed: 0, skipped: 0};
+const [mode = 'all', ...args] = process.argv.slice(2);
+const jestOptions = args.filter((arg) => arg.startsWith('-'));
+const chosenFiles = args.filter((arg) => !arg.startsWith('-'));
+const seed = process.env['SEED'] ?? String(randomInt(2 ** 31));
+const counts = {passed: 0, failed: 0, skipped: 0};
+const files: FileResult[] = [];
 const started = performance.now();
 
-step('format', 'prettier', ['--check', '--log-level=warn', '.']);
-step('lint', 'eslint', ['.']);
-step('types', 'tsc', ['-p', 'tsconfig.json']);
-step('types of the page', 'tsc', ['-p', 'src/observe/page', '--noEmit']);
-jest('fast', []);
-if (mode === 'all') {
-  jest('simulation', []);
-  jest('stack', ['--runInBand']);
-  jest('containers', ['--runInBand']);
+process.stderr.write(`seed ${seed}; repeat the order of files and the random data with SEED=${seed}\n`);
+if (chosenFiles.length > 0) {
+  await jest('chosen files', [ALONE, ...chosenFiles]);
+} else if (mode === 'soak') {
+  await jest('soak', [IN_LANES, ...filesOfBothTiers()]);
+} else {
+  // The linter needs a core for longer than all others together.
+  await Promise.all([step('lint', 'eslint', ['.']), formatAndTypes()]);
+  if (mode === 'check') {
+    await jest('fast', [ON_CORES, '--selectProjects', 'fast']);
+  } else {
+    await jest('fast and simulation', [ON_CORES, '--selectProjects', 'fast', 'simulation']);
+    await jest('stack', [IN_LANES, '--selectProjects', 'stack']);
+    await jest('containers', [ALONE, '--selectProjects', 'containers']);
+  }
 }
-
-process.stderr.write(`${((performance.now() - started) / 1000).toFixed(0)} s in all\n`);
+tellSlowest();
+for (const {file} of files.filter(({hasFailed}) => hasFailed))
+  process.stderr.write(`FAILED ${file}: repeat it with SEED=${seed} npm test -- ${file}\n`);
+process.stderr.write(`${seconds(started)} s in all, seed ${seed}\n`);
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
 
-function step(name: string, tool: string, args: string[]): void {
-  const begin = performance.now();
-  const result = spawnSync(process.execPath, [binary(tool), ...args], {stdio: 'inherit'});
-  const ok = result.status === 0;
-  if (!ok) counts.failed++;
-  process.stderr.write(
-    `${ok ? 'ok' : 'FAILED'}  ${name} (${((performance.now() - begin) / 1000).toFixed(1)} s)\n`,
-  );
+/** Those that ask for the tier, and so have a long form. */
+function filesOfBothTiers(): string[] {
+  return readdirSync('test', {recursive: true, encoding: 'utf8'})
+    .map((name) => join('test', name))
+    .filter(
+      (file) => file.endsWith('.test.ts') && readFileSync(file, 'utf8').includes("'../support/tier.js'"),
+    );
 }
 
-function jest(project: string, args: string[]): void {
+async function formatAndTypes(): Promise<void> {
+  await step('format', 'prettier', ['--check', '--log-level=warn', '.']);
+  await step('types', 'tsc', ['-p', 'tsconfig.json']);
+  await step('types of the page', 'tsc', ['-p', 'src/observe/page', '--noEmit']);
+}
+
+async function step(name: string, tool: keyof typeof TOOLS, toolArgs: readonly string[]): Promise<void> {
+  const begin = performance.now();
+  const {isGood, output} = await run(tool, toolArgs, {});
+  if (!isGood) counts.failed++;
+  process.stderr.write(`${output}${isGood ? 'ok' : 'FAILED'}  ${name} (${seconds(begin)} s)\n`);
+}
+
+async function jest(name: string, jestArgs: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'order-projector-'));
-  const file = join(folder, 'counts.json');
-  const result = spawnSync(
-    process.execPath,
-    [binary('jest'), '--selectProjects', project, ...args, ...jestArgs],
-    {
-      stdio: 'inherit',
-      timeout: HANGS_MS,
-      killSignal: 'SIGKILL',
-      env: {...process.env, COUNTS_FILE: file},
-    },
-  );
+  const file = join(folder, 'summary.json');
+  const begin = performance.now();
+  // Jest takes an option once, and --maxWorkers of the command line stands above ours.
+  const own = jestArgs.filter((arg) => !jestOptions.some((given) => isWorkers(given) && isWorkers(arg)));
+  const {isGood} = await run('jest', [...own, ...jestOptions], {
+    SUMMARY_FILE: file,
+    SEED: seed,
+    TIER: mode === 'soak' ? 'soak' : 'test',
+  });
   try {
-    const run = JSON.parse(readFileSync(file, 'utf8')) as JestRun;
-    if (run.servers !== null)
-      process.stderr.write(
-        `${project}: on ${run.servers === 'docker' ? 'containers' : 'native processes'}\n`,
-      );
-    counts.passed += run.passed;
-    counts.failed += run.failed;
-    counts.skipped += run.skipped;
-    // A run that fails without a failed test (a stack that did not start, a leak) must not pass.
-    if (result.status !== 0 && run.failed === 0) counts.failed++;
+    const summary = JSON.parse(readFileSync(file, 'utf8')) as Summary;
+    counts.passed += summary.passed;
+    counts.failed += summary.failed;
+    counts.skipped += summary.skipped;
+    files.push(...summary.files);
+    // A run that fails without a failed test (servers that did not start, a leak) must not pass.
+    if (!isGood && summary.failed === 0) counts.failed++;
+    const peaks = summary.peaksMebibytes.join(', ');
+    process.stderr.write(`${name}: ${seconds(begin)} s, memory of jest's processes at most ${peaks} MiB\n`);
   } catch {
     counts.failed++;
   }
   rmSync(folder, {recursive: true, force: true});
 }
 
-function binary(tool: string): string {
-  const files: Record<string, string> = {
-    prettier: 'prettier/bin/prettier.cjs',
-    eslint: 'eslint/bin/eslint.js',
-    tsc: 'typescript/bin/tsc',
-    jest: 'jest/bin/jest.js',
-  };
-  return join('node_modules', files[tool] ?? tool);
+function isWorkers(option: string): boolean {
+  return option.startsWith('--maxWorkers=');
+}
+
+interface Ended {
+  readonly isGood: boolean;
+  /** Of a tool; jest writes for itself. */
+  readonly output: string;
+}
+
+async function run(
+  tool: keyof typeof TOOLS,
+  toolArgs: readonly string[],
+  variables: Readonly<Record<string, string>>,
+): Promise<Ended> {
+  const child = spawn(process.execPath, [join('node_modules', TOOLS[tool]), ...toolArgs], {
+    stdio: ['ignore', tool === 'jest' ? 'inherit' : 'pipe', tool === 'jest' ? 'inherit' : 'pipe'],
+    env: {...process.env, ...variables},
+    timeout: mode === 'soak' ? SOAK_HANGS_MS : HANGS_MS,
+    killSignal: 'SIGKILL',
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (data: Buffer) => (output += data.toString()));
+  return await new Promise((resolve) => {
+    child.once('error', ({message}) => resolve({isGood: false, output: message}));
+    child.once('close', (code) => resolve({isGood: code === 0, output}));
+  });
+}
+
+function tellSlowest(): void {
+  const slowest = [...files].sort((a, b) => b.seconds - a.seconds).slice(0, SLOWEST);
+  process.stderr.write('the slowest files, in seconds:\n');
+  for (const {file, seconds: took} of slowest)
+    process.stderr.write(`${took.toFixed(1).padStart(7)}  ${file}\n`);
+}
+
+function seconds(since: number): string {
+  return ((performance.now() - since) / 1_000).toFixed(1);
 }

@@ -5,12 +5,13 @@ import type {WorkerProcess} from '../../stack/worker.js';
 import {FaultBench} from '../support/faultBench.js';
 import {whileFrozen} from '../support/freeze.js';
 import {testStack} from '../support/stack.js';
+import {inTier} from '../support/tier.js';
 import {until} from '../support/until.js';
 import {hasSaid, said} from '../support/workerLog.js';
 
 const stack = openStack(testStack().name);
-/** How long the broker is away; by hand with 300000. */
-const AWAY_MS = Number(process.env['BROKER_AWAY_MS'] ?? '25000');
+/** How long the broker is away: several sessions of the worker. */
+const AWAY_MS = inTier({test: 20_000, soak: 300_000});
 /** Longer than a session and than a request may take. */
 const HUNG_MS = 9_000;
 const SETTINGS = {KAFKA_REQUEST_TIMEOUT_MS: '2000', KAFKA_CONNECTION_TIMEOUT_MS: '1000'};

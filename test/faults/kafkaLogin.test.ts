@@ -10,7 +10,8 @@ import {TestCa} from '../support/certificates.js';
 import {FaultBench} from '../support/faultBench.js';
 import type {Variables} from '../support/pipeline.js';
 import {SecureKafka, whyNoSecureKafka} from '../support/secureKafka.js';
-import {projector, testStack} from '../support/stack.js';
+import {projector} from '../support/projector.js';
+import {testStack} from '../support/stack.js';
 import {halted} from '../support/workerLog.js';
 
 const whyNot = whyNoSecureKafka();
@@ -144,11 +145,13 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
     bench.start(login('scram-sha-512', 'projector'));
     await bench.applied();
     for (const args of [['lag'], ['offsets', 'show']])
-      expect(projector(args, login('scram-sha-512', 'reports'))).toMatchObject({status: 0});
-    expect(projector(['verify', '--against', 'log'], login('scram-sha-512', 'operator'))).toMatchObject({
-      status: 0,
-    });
-    const refused = projector(['verify', '--against', 'log'], login('scram-sha-512', 'reports'));
+      expect(await projector(args, login('scram-sha-512', 'reports'))).toMatchObject({status: 0});
+    expect(await projector(['verify', '--against', 'log'], login('scram-sha-512', 'operator'))).toMatchObject(
+      {
+        status: 0,
+      },
+    );
+    const refused = await projector(['verify', '--against', 'log'], login('scram-sha-512', 'reports'));
     expect(refused.status).not.toBe(0);
     expect(refused.stderr).toContain('kafka-denied');
   });

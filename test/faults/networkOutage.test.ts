@@ -1,21 +1,22 @@
 /**
  * Real workers, in a real group, while Redis is slow, silent or away for many sessions: they keep their partitions (one
- * assignment, no rebalance), stay alive, and go on by themselves. Kafka would evict a member that is silent for 6 s.
+ * assignment, no rebalance), stay alive, and go on by themselves. Kafka would evict a member that is silent for 4 s.
  */
 import {TcpProxy} from '../../stack/tcpProxy.js';
 import {FaultBench} from '../support/faultBench.js';
 import {whileRedisIsFrozen} from '../support/freeze.js';
 import {report} from '../support/ownBench.js';
 import {testStack} from '../support/stack.js';
+import {inTier} from '../support/tier.js';
 import {until} from '../support/until.js';
 import {hasSaid, said} from '../support/workerLog.js';
 import type {WorkerProcess} from '../../stack/worker.js';
 
-/** How long Redis is away; by hand with 300 for five minutes. */
-const AWAY_S = Number(process.env['REDIS_AWAY_S'] ?? '40');
+/** How long Redis is away: several sessions of the worker. */
+const AWAY_S = inTier({test: 24, soak: 300});
 /** Longer than the worker's session, and than it waits for an answer. */
-const HUNG_S = 14;
-const SETTINGS = {REDIS_TIMEOUT_MS: '5000', CHUNK_RECORDS_MAX: '20'};
+const HUNG_S = 10;
+const SETTINGS = {REDIS_TIMEOUT_MS: '3500', KAFKA_SESSION_TIMEOUT_MS: '4000', CHUNK_RECORDS_MAX: '20'};
 
 let bench: FaultBench;
 let proxy: TcpProxy;

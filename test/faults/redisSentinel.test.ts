@@ -3,9 +3,9 @@ import {createServer, type AddressInfo, type Server} from 'node:net';
 import {Redis} from 'ioredis';
 import {RedisClient} from '../../src/clients/redis.js';
 import {FaultBench} from '../support/faultBench.js';
+import {projector} from '../support/projector.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
 import {MASTER, Sentinels} from '../support/sentinels.js';
-import {projector} from '../support/stack.js';
 import {until} from '../support/until.js';
 import {halted, hasSaid} from '../support/workerLog.js';
 
@@ -55,7 +55,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels. ${whyNot}\n`
       await bench.advanced(50n);
     });
     await bench.applied();
-    expect(projector(['orders', 'count'], {...settings(), KEY_PREFIX: bench.prefix})).toMatchObject({
+    expect(await projector(['orders', 'count'], {...settings(), KEY_PREFIX: bench.prefix})).toMatchObject({
       status: 0,
     });
     await bench.expectExact();

@@ -3,9 +3,9 @@ import {Redis} from 'ioredis';
 import {freePorts} from '../../stack/ports.js';
 import {TestCa} from '../support/certificates.js';
 import {FaultBench} from '../support/faultBench.js';
+import {projector} from '../support/projector.js';
 import {OwnRedis, tlsPortArgs, whyNoOwnRedis} from '../support/redisServer.js';
 import {MASTER, Sentinels} from '../support/sentinels.js';
-import {projector} from '../support/stack.js';
 import {halted} from '../support/workerLog.js';
 
 const whyNot = whyNoOwnRedis();
@@ -41,7 +41,9 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels with TLS. ${w
   test('with the right CA records are applied, and commands read', async () => {
     bench.start(settings(ca.cert));
     await bench.applied();
-    expect(projector(['orders', 'count'], {...settings(ca.cert), KEY_PREFIX: bench.prefix})).toMatchObject({
+    expect(
+      await projector(['orders', 'count'], {...settings(ca.cert), KEY_PREFIX: bench.prefix}),
+    ).toMatchObject({
       status: 0,
     });
     await bench.expectExact();

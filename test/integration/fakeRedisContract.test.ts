@@ -10,6 +10,7 @@ import {DirectHost, FakeRedis} from '../simulation/fakeRedis.js';
 import type {StoredValue} from '../simulation/keyspace.js';
 import {changes, EXTRA_COLUMNS} from '../support/arbitraries.js';
 import {RedisBench, TOPIC} from '../support/redisBench.js';
+import {inTier} from '../support/tier.js';
 
 const PREFIX = 'shop:';
 const LAYOUTS = [
@@ -247,7 +248,7 @@ test('random commands give the same answers and leave the same bytes (I1, I4, I5
         await pair.check();
       }
     }),
-    {numRuns: 500},
+    {numRuns: inTier({test: 500, soak: 6_000})},
   );
   const kinds = [
     '"applied"',

@@ -3,7 +3,8 @@ import {spawn} from 'node:child_process';
 import {javaCommand} from '../../stack/native/kafkaServer.js';
 import {readState, type NativeState} from '../../stack/stackState.js';
 import {FaultBench} from '../support/faultBench.js';
-import {projector, testStack} from '../support/stack.js';
+import {projector} from '../support/projector.js';
+import {testStack} from '../support/stack.js';
 import {until} from '../support/until.js';
 
 interface Reading {
@@ -29,9 +30,9 @@ const PARTITIONS = 3;
 const CHUNK_RECORDS_MAX = 2_000;
 
 /** By partition: `projector lag --json`. */
-function shown({topic, group, prefix}: FaultBench): Map<number, Reading> {
+async function shown({topic, group, prefix}: FaultBench): Promise<Map<number, Reading>> {
   const settings = {KAFKA_TOPIC: topic, KAFKA_GROUP_ID: group, KEY_PREFIX: prefix};
-  const {stdout, stderr} = projector(['lag', '--json'], settings);
+  const {stdout, stderr} = await projector(['lag', '--json'], settings);
   if (stdout === '') throw new Error(`projector lag: ${stderr}`);
   const {partitions} = JSON.parse(stdout) as {partitions: Shown[]};
   return new Map(
@@ -78,7 +79,7 @@ async function independent({topic, group}: FaultBench): Promise<Map<number, Read
   });
 
   test('in quiet both say the same', async () => {
-    const ours = shown(bench);
+    const ours = await shown(bench);
     let theirs: ReadonlyMap<number, Reading> = new Map();
     // What is applied is acked a moment later.
     await until(
@@ -97,9 +98,9 @@ async function independent({topic, group}: FaultBench): Promise<Map<number, Read
     let furthest = 0n;
     await bench.whileWriting(async () => {
       for (let round = 0; round < 5; round++) {
-        const before = shown(bench);
+        const before = await shown(bench);
         const theirs = await independent(bench);
-        const after = shown(bench);
+        const after = await shown(bench);
         for (const [partition, row] of theirs) {
           const [first, last] = [before.get(partition)!, after.get(partition)!];
           // The end of the log only grows, and nothing is acked that Redis does not hold.

@@ -19,6 +19,7 @@ import {
   withoutZeros,
   wrongAt,
 } from '../support/replayBench.js';
+import {inTier} from '../support/tier.js';
 import {WorkerBench, type Worker} from '../support/workerBench.js';
 
 const QUARANTINE = 'projector:quarantine';
@@ -219,7 +220,7 @@ describe('random shops with a live worker', () => {
         if (play.log.length === 0) return;
         expect(withoutZeros(await bench.redis.content())).toEqual(withoutZeros(fold(play.log)));
       }),
-      {numRuns: 40},
+      {numRuns: inTier({test: 40, soak: 400})},
     );
   });
 
@@ -234,7 +235,7 @@ describe('random shops with a live worker', () => {
         if (play.log.length === 0) return;
         await bench.expectFold(play.log);
       }),
-      {numRuns: 40},
+      {numRuns: inTier({test: 40, soak: 400})},
     );
   });
 

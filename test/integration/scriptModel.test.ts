@@ -7,6 +7,7 @@ import type {Change} from '../../src/change.js';
 import {changes, EXTRA_COLUMNS} from '../support/arbitraries.js';
 import {OrderModel} from '../support/orderModel.js';
 import {RedisBench, type Snapshot} from '../support/redisBench.js';
+import {inTier} from '../support/tier.js';
 
 let bench: RedisBench;
 beforeAll(async () => (bench = await RedisBench.open(7, {extraColumns: EXTRA_COLUMNS})));
@@ -103,7 +104,7 @@ test('Redis equals the fold of the log up to its position, whatever is tried (I1
         await run.check();
       }
     }),
-    {numRuns: 150},
+    {numRuns: inTier({test: 150, soak: 3_000})},
   );
 });
 
@@ -120,7 +121,7 @@ test('where the log is cut into chunks leaves no trace (I2, I7)', async () => {
       expect(await bench.content()).toEqual(cut);
       expect(cut).toEqual(OrderModel.of(log).content('', EXTRA_COLUMNS));
     }),
-    {numRuns: 100},
+    {numRuns: inTier({test: 100, soak: 2_000})},
   );
 });
 
@@ -134,7 +135,7 @@ test('a run of the log that Debezium sends again changes nothing (I3, S3, C2) (F
       await bench.applyAll([suffix.slice(0, again / 2), suffix.slice(again / 2)]);
       expect(await bench.content()).toEqual(once);
     }),
-    {numRuns: 60},
+    {numRuns: inTier({test: 60, soak: 1_000})},
   );
 });
 
@@ -149,6 +150,6 @@ test('partitions may be applied in any order (I7) (F67)', async () => {
       if (log.length === 0) return;
       expect(await bench.content()).toEqual(OrderModel.of(log).content('', EXTRA_COLUMNS));
     }),
-    {numRuns: 60},
+    {numRuns: inTier({test: 60, soak: 1_000})},
   );
 });

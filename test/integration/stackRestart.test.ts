@@ -6,6 +6,7 @@ import {TcpProxy} from '../../stack/tcpProxy.js';
 import {createTopic, endOffsets, kafka, produce, readTopic} from '../support/kafka.js';
 import {connectMysql, freshId} from '../support/pipeline.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {shopOfFile} from '../support/shop.js';
 import {testStack} from '../support/stack.js';
 import {until} from '../support/until.js';
 
@@ -39,6 +40,7 @@ describe('a server of the stack that is killed and started again', () => {
   });
 
   test('Kafka: a record from before is fetched after, and Debezium goes on writing', async () => {
+    const {topic: events} = await shopOfFile();
     const topic = `stack-restart-${freshId()}`;
     const pidBefore = stack.pids?.kafka;
     await createTopic(topic);
@@ -50,14 +52,14 @@ describe('a server of the stack that is killed and started again', () => {
     if (stack.mode === 'native') expect(stack.pids?.kafka).not.toBe(pidBefore);
 
     const records = async (): Promise<bigint> =>
-      [...(await endOffsets(env.topic)).values()].reduce((sum, end) => sum + end, 0n);
+      [...(await endOffsets(events)).values()].reduce((sum, end) => sum + end, 0n);
     const before = await records();
     const mysql = await connectMysql();
     await mysql.query('INSERT INTO orders (user_id, total_amount) VALUES (?, 0)', [freshId()]);
     await mysql.end();
     await until(
       async () => (await records()) > before,
-      () => `more than ${before} records in ${env.topic}`,
+      () => `more than ${before} records in ${events}`,
       60_000,
     );
   });

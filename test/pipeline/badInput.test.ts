@@ -4,12 +4,17 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {createTopic} from '../support/kafka.js';
 import {startWorker, type Variables} from '../support/pipeline.js';
-import {projector, testStack} from '../support/stack.js';
+import {projector} from '../support/projector.js';
+import {shopOfFile} from '../support/shop.js';
+import {testStack} from '../support/stack.js';
 import {until} from '../support/until.js';
 
 /** Nothing listens on port 1. */
 const NOWHERE = '127.0.0.1:1';
 const SECRET = 'x-secret-x';
+
+// A worker looks for its topic before it looks for Redis.
+beforeAll(async () => void (await shopOfFile()));
 
 interface Ended {
   readonly code: number | null;
@@ -41,8 +46,8 @@ function expectOneClearEnd(
   expect(output).not.toContain('\\n    at ');
 }
 
-test('every wrong setting is named at once, with what is allowed and an example, and the value is not repeated', () => {
-  const {status, stdout, stderr} = projector(['run'], {
+test('every wrong setting is named at once, with what is allowed and an example, and the value is not repeated', async () => {
+  const {status, stdout, stderr} = await projector(['run'], {
     KAFKA_BROKERS: 'kafka',
     REDIS_URL: `http://:${SECRET}@redis`,
     CHUNK_ORDERS_MAX: '501',
@@ -64,8 +69,8 @@ test('every wrong setting is named at once, with what is allowed and an example,
   expect(stderr).not.toMatch(/^\s+at /m);
 });
 
-test('settings that contradict each other are refused', () => {
-  const {status, stderr} = projector(['run'], {
+test('settings that contradict each other are refused', async () => {
+  const {status, stderr} = await projector(['run'], {
     KAFKA_HEARTBEAT_INTERVAL_MS: '5000',
     KAFKA_SESSION_TIMEOUT_MS: '6000',
     KAFKA_SASL_USERNAME: 'somebody',
@@ -76,8 +81,8 @@ test('settings that contradict each other are refused', () => {
   expect(stderr).toContain('must be set together');
 });
 
-test('a missing setting is named', () => {
-  const {status, stderr} = projector(['run'], {KAFKA_BROKERS: '', REDIS_URL: ''});
+test('a missing setting is named', async () => {
+  const {status, stderr} = await projector(['run'], {KAFKA_BROKERS: '', REDIS_URL: ''});
 
   expect(status).toBe(2);
   expect(stderr).toMatch(/KAFKA_BROKERS is not set/);
@@ -130,8 +135,8 @@ test('a topic that is compacted forgets records, so it is refused (S1)', async (
   expectOneClearEnd(ended, {code: 2, kind: 'topic-unsuitable', words: [topic, 'cleanup.policy=compact']});
 });
 
-test('a Connect that does not answer', () => {
-  const {status, stdout, stderr} = projector(['connector', 'status'], {
+test('a Connect that does not answer', async () => {
+  const {status, stdout, stderr} = await projector(['connector', 'status'], {
     CONNECT_URL: `http://${NOWHERE}`,
     START_TIMEOUT_MS: '1500',
   });
@@ -171,7 +176,7 @@ async function withConnector(
 
 test('a connector that Connect refuses, here for a wrong password: the setting and the reason', async () => {
   await withConnector({'database.password': SECRET}, async (file) => {
-    const {status, stdout, stderr} = projector(['connector', 'apply', '--file', file], {
+    const {status, stdout, stderr} = await projector(['connector', 'apply', '--file', file], {
       START_TIMEOUT_MS: '1500',
     });
     expect(status).toBe(2);
@@ -184,10 +189,10 @@ test('a connector that Connect refuses, here for a wrong password: the setting a
 
 test('a connector whose task fails: its trace is shown, and what to do', async () => {
   await withConnector({'transforms.rowKey.field': 'nothing'}, async (file) => {
-    projector(['connector', 'apply', '--file', file]);
+    await projector(['connector', 'apply', '--file', file]);
     const {stderr} = await until(
-      () => {
-        const result = projector(['connector', 'status', '--file', file]);
+      async () => {
+        const result = await projector(['connector', 'status', '--file', file]);
         return result.status === 4 && result;
       },
       () => 'a failed task',

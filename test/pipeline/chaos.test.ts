@@ -1,16 +1,18 @@
 /**
- * A short `npm run chaos`, on servers of its own: a burst of SIGKILLs, a roll-back, a zombie, a killed broker, lost replies,
- * a flushed Redis, and what the dice add. The long runs are the same command with more minutes.
+ * `npm run chaos` on servers of its own: a burst of SIGKILLs, a roll-back, a zombie, a killed broker, lost replies,
+ * a flushed Redis, and what the dice add.
  *
  * `SEED=... npm test -- chaos` repeats what is tried, though not its timing.
  */
 import {spawn, type ChildProcess} from 'node:child_process';
 import {chosenSeed} from '../support/random.js';
 import {testStack} from '../support/stack.js';
+import {inTier} from '../support/tier.js';
 
-const KILLS_MIN = 10;
+const MINUTES = inTier({test: 1, soak: 30});
+const KILLS_MIN = inTier({test: 10, soak: 100});
 const SEEDS = 1_000_000_000;
-const TIMEOUT_MS = 540_000;
+const TIMEOUT_MS = 480_000 + MINUTES * 60_000;
 const running = new Set<ChildProcess>();
 const seed = chosenSeed() % SEEDS;
 
@@ -50,7 +52,7 @@ describe(`npm run chaos, seed ${seed}`, () => {
       const {mode} = testStack();
       const name = `chaos-test-${process.pid}`;
       const {code, output} = await chaos([
-        ...['--seed', String(seed), '--minutes', '1', '--kills', String(KILLS_MIN)],
+        ...['--seed', String(seed), '--minutes', String(MINUTES), '--kills', String(KILLS_MIN)],
         ...[`--${mode}`, '--name', name],
       ]);
 

@@ -3,12 +3,19 @@ import {Connector} from '../support/connector.js';
 import {readTopic} from '../support/kafka.js';
 import {connectMysql, freshId, Pipeline, whenApplied} from '../support/pipeline.js';
 import {chosenSeed} from '../support/random.js';
+import {shopOfFile} from '../support/shop.js';
 import {Workload} from '../support/workload.js';
 
 const seed = chosenSeed();
 
 test(`the flat form leads to the same state as the envelope, without a setting, seed ${seed}`, async () => {
-  const connector = Connector.apply('orders-compact.json', 'compact', 184_102);
+  const {database} = await shopOfFile();
+  const name = `compact-${database}`;
+  const connector = await Connector.apply('orders-compact.json', {
+    name,
+    database,
+    topic: `${name}.order-events`,
+  });
   const envelope = await Pipeline.open('compact-envelope');
   const flat = await Pipeline.open('compact-flat', {KAFKA_TOPIC: connector.topic});
   const connections = await Promise.all([connectMysql(), connectMysql()]);

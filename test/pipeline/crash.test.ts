@@ -10,12 +10,13 @@ import type {WorkerProcess} from '../../stack/worker.js';
 import {connectMysql, Pipeline, startWorker, whenApplied} from '../support/pipeline.js';
 import {chosenSeed, Random} from '../support/random.js';
 import {positions, readModel} from '../support/readModel.js';
+import {inTier} from '../support/tier.js';
 import {until} from '../support/until.js';
 import {Workload} from '../support/workload.js';
 
 /** In mid-stream; and then in a row, before the worker can do much. */
-const KILLS = 16;
-const BURST = 10;
+const KILLS = inTier({test: 16, soak: 80});
+const BURST = inTier({test: 10, soak: 30});
 const TRANSACTIONS_PER_PHASE = 120;
 const BASE = 9_000_000;
 /** A dead member holds its partitions for the session; small chunks give many moments to die in. */
@@ -86,19 +87,23 @@ describe(`a random shop, seed ${seed}`, () => {
     await dies();
   };
 
-  test(`the worker is killed ${KILLS} times, then ${BURST} times in a row, and nothing is lost or counted twice (G1, G2, I1, C2, C3) (F04)`, async () => {
-    for (let kill = 0; kill < KILLS; kill++) {
-      await owns(shop.worker, (partitions) => partitions === 6);
-      await Promise.all([workload.transact(TRANSACTIONS_PER_PHASE), someMoment().then(dies)]);
-    }
-    const inARow = async (): Promise<void> => {
-      for (let kill = 0; kill < BURST; kill++) await diesEarly();
-    };
-    await Promise.all([workload.transact(TRANSACTIONS_PER_PHASE), inARow()]);
-    await shop.applied(60_000);
+  test(
+    `the worker is killed ${KILLS} times, then ${BURST} times in a row, and nothing is lost or counted twice (G1, G2, I1, C2, C3) (F04)`,
+    async () => {
+      for (let kill = 0; kill < KILLS; kill++) {
+        await owns(shop.worker, (partitions) => partitions === 6);
+        await Promise.all([workload.transact(TRANSACTIONS_PER_PHASE), someMoment().then(dies)]);
+      }
+      const inARow = async (): Promise<void> => {
+        for (let kill = 0; kill < BURST; kill++) await diesEarly();
+      };
+      await Promise.all([workload.transact(TRANSACTIONS_PER_PHASE), inARow()]);
+      await shop.applied(60_000);
 
-    expect(await shop.differences()).toEqual([]);
-  }, 300_000);
+      expect(await shop.differences()).toEqual([]);
+    },
+    inTier({test: 300_000, soak: 2_400_000}),
+  );
 
   test('a stop in mid-stream finishes, exits 0 within the time that an operator expects, and loses nothing (I12) (F05)', async () => {
     let stopMs = Infinity;

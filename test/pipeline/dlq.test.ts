@@ -2,9 +2,10 @@
 import {canonicalText} from '../../src/canonical.js';
 import {endOffsets, partitionOf, produce} from '../support/kafka.js';
 import {connectMysql, freshId, Pipeline, startWorker, type Variables} from '../support/pipeline.js';
+import {projector} from '../support/projector.js';
 import {positions} from '../support/readModel.js';
-import {Connector} from '../support/connector.js';
-import {projector, type CommandResult} from '../support/stack.js';
+import {shopOfFile} from '../support/shop.js';
+import {type CommandResult} from '../support/stack.js';
 import {until} from '../support/until.js';
 
 /** One column of every kind that MySQL and Debezium print in their own ways. */
@@ -32,7 +33,6 @@ const EXTRA = [
   ...Object.entries(COLUMNS).map(([name, [, , kind]]) => (kind ? `${name}:${kind}` : name)),
 ];
 let shop: Pipeline;
-let connector: Connector;
 let topic: string;
 /** Settings of worker and commands. */
 let right: Variables;
@@ -44,8 +44,7 @@ beforeAll(async () => {
   const columns = Object.entries(COLUMNS).map(([name, [type]]) => `ADD COLUMN ${name} ${type} NULL`);
   await mysql.query(`ALTER TABLE orders ${columns.join(', ')}`);
   await mysql.end();
-  connector = Connector.apply('orders.json', 'dlq', 184_105);
-  topic = connector.topic;
+  ({topic} = await shopOfFile());
   right = {
     KAFKA_TOPIC: topic,
     KEY_PREFIX: 'dlq:',
@@ -60,17 +59,14 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  const columns = Object.keys(COLUMNS).map((name) => `DROP COLUMN ${name}`);
-  await shop.sql(`ALTER TABLE orders ${columns.join(', ')}`);
   await shop.close();
-  await connector.delete();
 });
 
 afterEach(async () => {
   await restarted(right);
   await shop.applied();
   expect(await differences()).toEqual([]);
-  expect(projector(['dlq', 'drop', '--all', '--yes'], right).status).toBe(0);
+  expect((await projector(['dlq', 'drop', '--all', '--yes'], right)).status).toBe(0);
 });
 
 /** The comparison knows the five fields only. */
@@ -104,8 +100,8 @@ interface Listed {
   readonly orderId: string | null;
 }
 
-function list(): Listed[] {
-  const {status, stdout, stderr} = projector(['dlq', 'list', '--json'], {...right, KAFKA_BROKERS: ''});
+async function list(): Promise<Listed[]> {
+  const {status, stdout, stderr} = await projector(['dlq', 'list', '--json'], {...right, KAFKA_BROKERS: ''});
   expect([status, stderr]).toEqual([0, '']);
   return JSON.parse(stdout) as Listed[];
 }
@@ -129,7 +125,7 @@ async function changedUnderWrongSettings(): Promise<readonly [string, string]> {
   await readToEnd(first.id, 2, before);
   await shop.sql('UPDATE orders SET total_amount = 21.50 WHERE id = ?', [second.id]);
   await until(
-    () => list().some(({orderId}) => orderId === second.id),
+    async () => (await list()).some(({orderId}) => orderId === second.id),
     () => `order ${second.id} among what is set aside`,
   );
   return [first.id, second.id];
@@ -144,10 +140,10 @@ test.each([
     const settings = settingsOf();
     const [first, second] = await changedUnderWrongSettings();
     expect(await shop.order(first)).toMatchObject({total_amount: '10.00', items_count: '2'});
-    const entries = list();
+    const entries = await list();
     expect(new Set(entries.map(({orderId}) => orderId))).toEqual(new Set([first, second]));
     expect(entries[0]).toEqual({
-      name: expect.stringMatching(/^dlq-\w+\.order-events:\d:\d+$/) as string,
+      name: expect.stringMatching(/^shop_\w+\.order-events:\d:\d+$/) as string,
       kind: 'record-undecodable',
       orderId: expect.any(String) as string,
       reason:
@@ -157,13 +153,13 @@ test.each([
     await restarted(right);
 
     const one = entries.find(({orderId}) => orderId === first)!.name;
-    const text = projector(['dlq', 'replay', one], settings);
+    const text = await projector(['dlq', 'replay', one], settings);
     expect([text.status, text.stdout]).toEqual([0, `replayed  ${one}  order ${first}\n`]);
     expect(text.stderr).toMatch(says);
     expect(text.stdout + text.stderr).not.toContain('shop:shop@');
     expect(await shop.order(first)).toMatchObject({total_amount: '11.50', items_count: '2'});
 
-    const rest = projector(['dlq', 'replay', '--all', '--json'], settings);
+    const rest = await projector(['dlq', 'replay', '--all', '--json'], settings);
     expect([rest.status, results(rest)]).toEqual([
       0,
       entries
@@ -171,7 +167,7 @@ test.each([
         .map(({name}) => ({name, orderId: second, replayed: true, reason: null})),
     ]);
     expect(await shop.order(second)).toMatchObject({total_amount: '21.50'});
-    expect(list()).toEqual([]);
+    expect(await list()).toEqual([]);
   },
 );
 
@@ -199,15 +195,15 @@ test('values from MySQL are those that came through Debezium, column by column, 
       ids.map((id) => ({key: id, value: '{"broken'})),
     );
     await until(
-      () => list().length === 3,
+      async () => (await list()).length === 3,
       () => 'three records that are set aside',
     );
-    const {status, stderr, stdout} = projector(['dlq', 'replay', '--all'], right);
+    const {status, stderr, stdout} = await projector(['dlq', 'replay', '--all'], right);
     expect([status, stdout.split('\n').length, stderr]).toEqual([0, 4, expect.stringContaining('mysql://')]);
     const after = await Promise.all(ids.map(async (id) => [await shop.order(id), await shop.lines(id)]));
     expect(after).toEqual(before);
     expect(before[0]![0]!['created_at']).toBe(canonicalText('2026-11-23 10:20:30.280'));
-    expect(list()).toEqual([]);
+    expect(await list()).toEqual([]);
   } finally {
     // The next tests expect small ids again.
     await shop.sql('DELETE FROM orders WHERE id >= ?', [ids[0]]);
@@ -224,22 +220,22 @@ test('show, drop, and what cannot be replayed: exit codes and texts', async () =
     {key: 'no id', value: Buffer.from([0xff, 0xfe])},
   ]);
   await until(
-    () => list().length === 2,
+    async () => (await list()).length === 2,
     () => 'two records that are set aside',
   );
-  const entries = list();
+  const entries = await list();
   const known = entries.find(({orderId}) => orderId === id)!.name;
   const unknown = entries.find(({orderId}) => orderId === null)!.name;
 
-  const table = projector(['dlq', 'list'], right);
+  const table = await projector(['dlq', 'list'], right);
   expect(table.stdout.split('\n')[0]).toMatch(/^name +kind +order +time +reason$/);
   expect(table.stdout).toContain(known);
   expect(table.stdout + JSON.stringify(entries)).not.toContain('a-customer-secret');
 
-  const shown = projector(['dlq', 'show', known], right);
+  const shown = await projector(['dlq', 'show', known], right);
   expect(shown.status).toBe(0);
   expect(shown.stdout).toContain('{"after": a-customer-secret');
-  expect(JSON.parse(projector(['dlq', 'show', unknown, '--json'], right).stdout)).toMatchObject({
+  expect(JSON.parse((await projector(['dlq', 'show', unknown, '--json'], right)).stdout)).toMatchObject({
     name: unknown,
     topic: topic,
     orderId: null,
@@ -249,13 +245,13 @@ test('show, drop, and what cannot be replayed: exit codes and texts', async () =
     value: {encoding: 'base64', data: '//4='},
   });
   for (const args of [['show'], ['drop', '--yes'], ['replay']]) {
-    const missing = projector(['dlq', ...args, `${topic}:0:999999999`], right);
+    const missing = await projector(['dlq', ...args, `${topic}:0:999999999`], right);
     expect([missing.status, missing.stdout]).toEqual([2, '']);
     expect(missing.stderr).toMatch(/^projector: entry-unknown: not set aside: .*:0:999999999\. List/);
   }
-  expect(projector(['dlq', '--help']).stdout).toContain('this is customer data');
+  expect((await projector(['dlq', '--help'])).stdout).toContain('this is customer data');
 
-  const impossible = projector(['dlq', 'replay', '--all', '--json'], fromLog);
+  const impossible = await projector(['dlq', 'replay', '--all', '--json'], fromLog);
   expect(impossible.status).toBe(5);
   expect(results(impossible)).toEqual([
     expect.objectContaining({name: unknown, orderId: null, replayed: false}),
@@ -263,19 +259,19 @@ test('show, drop, and what cannot be replayed: exit codes and texts', async () =
   ]);
   expect(impossible.stderr).toMatch(/projector: replay-impossible: 2 entries were not replayed/);
   expect(impossible.stdout + impossible.stderr).not.toContain('a-customer-secret');
-  const fromMysql = projector(['dlq', 'replay', '--all'], right);
+  const fromMysql = await projector(['dlq', 'replay', '--all'], right);
   expect([fromMysql.status, fromMysql.stdout.split('\n')]).toEqual([
     5,
     [expect.stringContaining(`failed    ${unknown}`), `replayed  ${known}  order ${id}`, ''],
   ]);
 
-  const refused = projector(['dlq', 'drop', unknown], right);
+  const refused = await projector(['dlq', 'drop', unknown], right);
   expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('--yes')]);
-  expect(list()).toHaveLength(1);
-  const dropped = projector(['dlq', 'drop', unknown, '--yes', '--json'], right);
+  expect(await list()).toHaveLength(1);
+  const dropped = await projector(['dlq', 'drop', unknown, '--yes', '--json'], right);
   expect([dropped.status, JSON.parse(dropped.stdout)]).toEqual([0, {dropped: [unknown], kept: []}]);
   for (const args of [['list'], ['replay', '--all'], ['drop', '--all']]) {
-    const empty = projector(['dlq', ...args], right);
+    const empty = await projector(['dlq', ...args], right);
     expect([empty.status, empty.stdout, empty.stderr]).toEqual([0, '', 'nothing is set aside\n']);
   }
 });
@@ -286,7 +282,7 @@ async function oneSetAside(): Promise<void> {
   await shop.applied();
   await produce(topic, [{key: id, value: '{"broken'}]);
   await until(
-    () => list().length === 1,
+    async () => (await list()).length === 1,
     () => 'a record that is set aside',
   );
 }
@@ -304,20 +300,20 @@ test('a MYSQL_URL that cannot be used: one line, its exit code, and nothing is c
   for (const [change, status, says] of cases) {
     const url = new URL(`mysql://${user}:${password}@${host}:${port}/${database}`);
     change(url);
-    const result = projector(['dlq', 'replay', '--all'], {...right, MYSQL_URL: url.href});
+    const result = await projector(['dlq', 'replay', '--all'], {...right, MYSQL_URL: url.href});
     expect([result.status, result.stdout]).toEqual([status, '']);
     expect(result.stderr).toMatch(says);
     expect(result.stderr.trim().split('\n')).toHaveLength(1);
     expect(result.stderr).not.toContain('Zq7Secret');
   }
-  expect(list()).toHaveLength(1);
+  expect(await list()).toHaveLength(1);
 });
 
 test('a table or a column that MySQL does not have is a wrong setting', async () => {
   await oneSetAside();
   for (const other of [{ORDER_ITEMS_TABLE: 'order_lines'}, {ORDER_ITEM_ORDER_ID_COLUMN: 'orderid'}]) {
-    const {status, stderr} = projector(['dlq', 'replay', '--all'], {...right, ...other});
+    const {status, stderr} = await projector(['dlq', 'replay', '--all'], {...right, ...other});
     expect([status, stderr]).toEqual([2, expect.stringContaining(Object.values(other)[0]!)]);
   }
-  expect(list()).toHaveLength(1);
+  expect(await list()).toHaveLength(1);
 });

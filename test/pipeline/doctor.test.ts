@@ -5,15 +5,15 @@
 import {createServer, type Server} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import {Redis} from 'ioredis';
-import {createConnection} from 'mysql2/promise';
 import {WorkerProcess} from '../../stack/worker.js';
-import {Connector} from '../support/connector.js';
 import {whileFrozen} from '../support/freeze.js';
 import {createTopic, produce} from '../support/kafka.js';
 import {Pipeline, type Variables} from '../support/pipeline.js';
+import {projector} from '../support/projector.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
 import {redisRules} from '../support/redisRights.js';
-import {projector, testStack, variables} from '../support/stack.js';
+import {connectRoot, shopOfFile} from '../support/shop.js';
+import {testStack, variables} from '../support/stack.js';
 import {until} from '../support/until.js';
 
 const SECRET = 'Zq7Secret';
@@ -34,12 +34,15 @@ const BASE: Variables = {KEY_PREFIX: `${shop}:`, KAFKA_GROUP_ID: shop};
 /** A machine that is overloaded by other tests is no silent server. */
 const PATIENT_S = 60;
 
-function doctor(extra: Variables = {}, {timeoutS = PATIENT_S} = {}): Told {
+async function doctor(extra: Variables = {}, {timeoutS = PATIENT_S} = {}): Promise<Told> {
   const startedMs = performance.now();
-  const {status, stdout, stderr} = projector(['doctor', '--json', '--timeout', String(timeoutS)], {
-    ...BASE,
-    ...extra,
-  });
+  const {status, stdout, stderr} = await projector(
+    ['doctor', '--json', '--timeout', String(timeoutS), ...(await connectorOption())],
+    {
+      ...BASE,
+      ...extra,
+    },
+  );
   const wholeMs = Math.round(performance.now() - startedMs);
   expect(stdout).not.toContain(SECRET);
   expect(stderr).toBe('');
@@ -57,6 +60,10 @@ function doctor(extra: Variables = {}, {timeoutS = PATIENT_S} = {}): Told {
   return {status, tookMs, ...told, names: checks.map(({name}) => name)};
 }
 
+async function connectorOption(): Promise<string[]> {
+  return ['--connector-file', (await shopOfFile()).connectorFile];
+}
+
 /** Exactly this check fails, in these words, with this exit code. */
 function expectFail(told: Told, wanted: RegExp, exitCode: number): void {
   expect([told.fail, told.status]).toEqual([[expect.stringMatching(wanted)], exitCode]);
@@ -70,14 +77,14 @@ beforeAll(async () => {
 });
 afterAll(async () => await pipeline.close());
 
-test('a stack that is well: nothing fails, nothing is left out but the port that is not known', () => {
-  const {status, fail, warn, skipped, names} = doctor();
+test('a stack that is well: nothing fails, nothing is left out but the port that is not known', async () => {
+  const {status, fail, warn, skipped, names} = await doctor();
   expect([status, fail, warn, skipped]).toEqual([0, [], [], [expect.stringMatching(/^http: /)]]);
   expect(names.length).toBeGreaterThanOrEqual(20);
 });
 
-test('servers that are not configured are left out, with the reason', () => {
-  const {status, fail, skipped} = doctor({MYSQL_URL: '', CONNECT_URL: ''});
+test('servers that are not configured are left out, with the reason', async () => {
+  const {status, fail, skipped} = await doctor({MYSQL_URL: '', CONNECT_URL: ''});
   expect([status, fail]).toEqual([0, []]);
   for (const name of ['mysql', 'binlog', 'mysql-grants', 'tables'])
     expect(skipped).toContainEqual(expect.stringMatching(new RegExp(`^${name}: MYSQL_URL is not set`)));
@@ -85,8 +92,11 @@ test('servers that are not configured are left out, with the reason', () => {
     expect(skipped).toContainEqual(`${name}: CONNECT_URL is not set`);
 });
 
-test('for people, too', () => {
-  const {status, stdout} = projector(['doctor', '--timeout', String(PATIENT_S)], BASE);
+test('for people, too', async () => {
+  const {status, stdout} = await projector(
+    ['doctor', '--timeout', String(PATIENT_S), ...(await connectorOption())],
+    BASE,
+  );
   expect(status).toBe(0);
   expect(stdout).toMatch(/^ok {7}redis-rights +every right that a worker needs$/m);
   expect(stdout).toMatch(/^\d+ ok, 0 warn, 0 fail, 1 skipped, in \d/m);
@@ -96,18 +106,18 @@ describe('the topic', () => {
   /** Without the stack's connector, which writes to another topic. */
   const on = (topic: string): Variables => ({KAFKA_TOPIC: topic, CONNECT_URL: '', KEY_PREFIX: `${topic}:`});
 
-  test('is not there', () => {
-    expectFail(doctor(on(`${shop}.none`)), /^topic: there is no topic/, 4);
+  test('is not there', async () => {
+    expectFail(await doctor(on(`${shop}.none`)), /^topic: there is no topic/, 4);
   });
 
   test('deletes old records', async () => {
     await createTopic(`${shop}.short`, {config: {'retention.ms': '604800000'}});
-    expectFail(doctor(on(`${shop}.short`)), /^retention: .*retention\.ms=604800000/, 5);
+    expectFail(await doctor(on(`${shop}.short`)), /^retention: .*retention\.ms=604800000/, 5);
   });
 
   test('is compacted', async () => {
     await createTopic(`${shop}.compact`, {config: {'cleanup.policy': 'compact'}});
-    expectFail(doctor(on(`${shop}.compact`)), /^cleanup-policy: .*compact/, 2);
+    expectFail(await doctor(on(`${shop}.compact`)), /^cleanup-policy: .*compact/, 2);
   });
 
   test('holds amounts in another decimal mode', async () => {
@@ -119,7 +129,7 @@ describe('the topic', () => {
       source: {table: 'orders', ts_ms: 1},
     };
     await produce(`${shop}.precise`, [{key: '5', value: JSON.stringify(value)}]);
-    const told = doctor(on(`${shop}.precise`));
+    const told = await doctor(on(`${shop}.precise`));
     expectFail(told, /^records: .*decimal\.handling\.mode=string/, 5);
     expect(JSON.stringify(told)).not.toContain('EaM=');
   });
@@ -129,8 +139,8 @@ describe('the read model', () => {
   const redis = new Redis(testStack().env.redis.url);
   afterAll(() => redis.disconnect());
 
-  test('was filled with other settings', () => {
-    expectFail(doctor({EXTRA_COLUMNS: 'status'}), /^layout: .*columns/, 5);
+  test('was filled with other settings', async () => {
+    expectFail(await doctor({EXTRA_COLUMNS: 'status'}), /^layout: .*columns/, 5);
   });
 
   test('has a position beyond the end of the log', async () => {
@@ -138,7 +148,7 @@ describe('the read model', () => {
     await createTopic(topic);
     await redis.set(`${topic}:projector:position:${topic}:0`, 'v1 5');
     expectFail(
-      doctor({KAFKA_TOPIC: topic, CONNECT_URL: '', KEY_PREFIX: `${topic}:`}),
+      await doctor({KAFKA_TOPIC: topic, CONNECT_URL: '', KEY_PREFIX: `${topic}:`}),
       /^positions: partition 0 stands at 5, and the log ends at 0/,
       5,
     );
@@ -146,7 +156,7 @@ describe('the read model', () => {
 
   test('has a record set aside: a warning', async () => {
     await redis.hset(`${shop}:projector:quarantine`, 'x:0:1', '{}');
-    const {status, warn} = doctor();
+    const {status, warn} = await doctor();
     await redis.hdel(`${shop}:projector:quarantine`, 'x:0:1');
     expect([status, warn]).toEqual([0, [expect.stringMatching(/^set-aside: 1 record is set aside/)]]);
   });
@@ -174,19 +184,19 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Redis of its own. ${why
   });
 
   test('with the rights of the README: nothing fails, and nothing is refused', async () => {
-    expect(doctor(user()).fail).toEqual([]);
+    expect((await doctor(user())).fail).toEqual([]);
     expect(await admin.call('ACL', 'LOG')).toEqual([]);
   });
 
   test('may evict orders', async () => {
     await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    expectFail(doctor(user()), /^redis-eviction: maxmemory-policy allkeys-lru/, 5);
+    expectFail(await doctor(user()), /^redis-eviction: maxmemory-policy allkeys-lru/, 5);
     await admin.config('SET', 'maxmemory-policy', 'noeviction');
   });
 
   test('keeps nothing over a restart: a warning', async () => {
     await admin.config('SET', 'appendonly', 'no');
-    const {status, warn} = doctor({REDIS_URL: own.url});
+    const {status, warn} = await doctor({REDIS_URL: own.url});
     await admin.config('SET', 'appendonly', 'yes');
     expect([status, warn]).toEqual([0, [expect.stringMatching(/^redis-persistence: neither/)]]);
   });
@@ -194,30 +204,30 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Redis of its own. ${why
   test('holds keys of others in the spare database: a warning', async () => {
     await admin.call('SELECT', '15');
     await admin.set('foreign', '1');
-    const {status, warn} = doctor(user());
+    const {status, warn} = await doctor(user());
     await admin.del('foreign');
     await admin.call('SELECT', '0');
     expect([status, warn]).toEqual([0, [expect.stringMatching(/^spare-database: database 15 holds 1 keys/)]]);
   });
 
-  test('has no such spare database: a warning', () => {
-    const {status, warn} = doctor({...user(), REDIS_SPARE_DATABASE: '99'});
+  test('has no such spare database: a warning', async () => {
+    const {status, warn} = await doctor({...user(), REDIS_SPARE_DATABASE: '99'});
     expect([status, warn]).toEqual([0, [expect.stringMatching(/^spare-database: .*index/)]]);
   });
 
   test('refuses a right', async () => {
     await admin.call('ACL', 'SETUSER', 'projector', '-hincrby');
-    expectFail(doctor(user()), /^redis-rights: .*NOPERM HINCRBY/, 5);
+    expectFail(await doctor(user()), /^redis-rights: .*NOPERM HINCRBY/, 5);
     await admin.call('ACL', 'SETUSER', 'projector', '+hincrby');
   });
 
-  test('refuses the password', () => {
-    expectFail(doctor(user('Zq7Wrong')), /^redis: .*WRONGPASS/, 5);
+  test('refuses the password', async () => {
+    expectFail(await doctor(user('Zq7Wrong')), /^redis: .*WRONGPASS/, 5);
   });
 
-  test('stands still', () => {
+  test('stands still', async () => {
     own.pause();
-    const told = doctor(user(), {timeoutS: 5});
+    const told = await doctor(user(), {timeoutS: 5});
     own.resume();
     expect(told.fail).toContainEqual(expect.stringMatching(/^redis: /));
     expect(told.status).toBe(4);
@@ -225,37 +235,35 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Redis of its own. ${why
 
   test('is away', async () => {
     await own.kill();
-    expectFail(doctor(user()), /^redis: Redis at .* does not answer: .*ECONNREFUSED/, 4);
+    expectFail(await doctor(user()), /^redis: Redis at .* does not answer: .*ECONNREFUSED/, 4);
     await own.start();
   });
 });
 
 describe('MySQL', () => {
-  test('is away', () => {
-    expectFail(doctor({MYSQL_URL: 'mysql://shop:Zq7Secret@127.0.0.1:1/shop'}), /^mysql: .*ECONNREFUSED/, 4);
+  test('is away', async () => {
+    expectFail(
+      await doctor({MYSQL_URL: 'mysql://shop:Zq7Secret@127.0.0.1:1/shop'}),
+      /^mysql: .*ECONNREFUSED/,
+      4,
+    );
   });
 
   test('stands still', async () => {
     await whileFrozen('mysql', async () => {
-      const told = doctor({}, {timeoutS: 5});
+      const told = await doctor({}, {timeoutS: 5});
       expect(told.fail).toContainEqual(expect.stringMatching(/^mysql: MySQL has not answered within/));
       await Promise.resolve();
     });
   });
 
   test('gives the user no right to read the lines', async () => {
-    const {mode, env} = testStack();
-    const {host, port} = env.mysql;
-    const root = await createConnection({
-      host,
-      port,
-      user: 'root',
-      password: mode === 'native' ? '' : 'root',
-    });
+    const {host, port, database} = testStack().env.mysql;
+    const root = await connectRoot();
     try {
       await root.query(`CREATE USER IF NOT EXISTS 'reader'@'%' IDENTIFIED BY '${SECRET}'`);
-      await root.query("GRANT SELECT ON shop.orders TO 'reader'@'%'");
-      const told = doctor({MYSQL_URL: `mysql://reader:${SECRET}@${host}:${port}/shop`});
+      await root.query(`GRANT SELECT ON ${database}.orders TO 'reader'@'%'`);
+      const told = await doctor({MYSQL_URL: `mysql://reader:${SECRET}@${host}:${port}/${database}`});
       expectFail(told, /^tables: .*refuses.*order_items/, 5);
     } finally {
       await root.query("DROP USER IF EXISTS 'reader'@'%'");
@@ -263,8 +271,8 @@ describe('MySQL', () => {
     }
   });
 
-  test('has other decimals than the settings', () => {
-    const told = doctor({MONEY_DECIMALS: '3'});
+  test('has other decimals than the settings', async () => {
+    const told = await doctor({MONEY_DECIMALS: '3'});
     expect(told.fail.filter((text) => text.startsWith('tables: '))).toEqual([
       expect.stringMatching(/with 2 decimals, and MONEY_DECIMALS is 3/),
     ]);
@@ -274,10 +282,10 @@ describe('MySQL', () => {
 
 describe('the connector', () => {
   test('is stopped', async () => {
-    const connector = Connector.ofStack();
+    const {connector} = await shopOfFile();
     await connector.stop();
     try {
-      expectFail(doctor(), /^connector: shop-orders is STOPPED/, 4);
+      expectFail(await doctor(), /^connector: shop_\w+ is STOPPED/, 4);
     } finally {
       await connector.resume();
     }
@@ -288,10 +296,10 @@ describe('the connector', () => {
     const name = `${shop}-precise`;
     const topic = `${shop}.other`;
     await createTopic(topic);
-    const shipped = (await (await fetch(`${connect.url}/connectors/shop-orders/config`)).json()) as object;
+    const {connector} = await shopOfFile();
     // A source that never connects: its settings are what is looked at.
     const config = {
-      ...shipped,
+      ...connector.config,
       name,
       'decimal.handling.mode': 'precise',
       'transforms.route.replacement': topic,
@@ -306,7 +314,7 @@ describe('the connector', () => {
     });
     expect(put.ok).toBe(true);
     try {
-      const {fail} = doctor({KAFKA_TOPIC: topic, KEY_PREFIX: `${topic}:`});
+      const {fail} = await doctor({KAFKA_TOPIC: topic, KEY_PREFIX: `${topic}:`});
       expect(fail).toContainEqual(
         expect.stringMatching(/^connector-settings: .*decimal\.handling\.mode=precise/),
       );
@@ -315,25 +323,25 @@ describe('the connector', () => {
     }
   });
 
-  test('Kafka Connect is away', () => {
-    expectFail(doctor({CONNECT_URL: 'http://127.0.0.1:1'}), /^connect: .*does not answer/, 4);
+  test('Kafka Connect is away', async () => {
+    expectFail(await doctor({CONNECT_URL: 'http://127.0.0.1:1'}), /^connect: .*does not answer/, 4);
   });
 });
 
 describe('Kafka', () => {
-  test('is away', () => {
-    expectFail(doctor({KAFKA_BROKERS: '127.0.0.1:1'}), /^kafka: /, 4);
+  test('is away', async () => {
+    expectFail(await doctor({KAFKA_BROKERS: '127.0.0.1:1'}), /^kafka: /, 4);
   });
 
   test('stands still', async () => {
     await whileFrozen('kafka', async () => {
-      expect(doctor({}, {timeoutS: 5}).fail).toContainEqual(expect.stringMatching(/^kafka: /));
+      expect((await doctor({}, {timeoutS: 5})).fail).toContainEqual(expect.stringMatching(/^kafka: /));
       await Promise.resolve();
     });
   });
 
-  test('has a name that nobody knows', () => {
-    const {fail, status} = doctor({KAFKA_BROKERS: 'kafka.invalid:9092'});
+  test('has a name that nobody knows', async () => {
+    const {fail, status} = await doctor({KAFKA_BROKERS: 'kafka.invalid:9092'});
     expect([fail.map((text) => text.replace(/:.*/, '')), status]).toEqual([['dns', 'kafka'], 4]);
   });
 });
@@ -352,6 +360,7 @@ describe('the port of a worker', () => {
       'doctor',
       '--timeout',
       String(PATIENT_S),
+      ...(await connectorOption()),
     ]);
     const {code} = await child.exited;
     expect([code, child.output]).toEqual([
@@ -362,8 +371,8 @@ describe('the port of a worker', () => {
 
   test('is where a worker answers, and `status` asks it', async () => {
     const line = await listening(pipeline.worker);
-    expect(doctor({HTTP_PORT: line}).skipped).toEqual([]);
-    const {status, stdout} = projector(['status'], {HTTP_PORT: line});
+    expect((await doctor({HTTP_PORT: line})).skipped).toEqual([]);
+    const {status, stdout} = await projector(['status'], {HTTP_PORT: line});
     expect([status, stdout]).toEqual([0, expect.stringMatching(/^state +running\nready +yes$/m)]);
   });
 });

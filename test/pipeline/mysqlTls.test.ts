@@ -10,7 +10,8 @@ import {freePorts} from '../../stack/ports.js';
 import {readState, removeStackFolder, type NativeState} from '../../stack/stackState.js';
 import {TestCa, type Certificate} from '../support/certificates.js';
 import type {Variables} from '../support/pipeline.js';
-import {projector, testStack} from '../support/stack.js';
+import {projector} from '../support/projector.js';
+import {testStack} from '../support/stack.js';
 
 const NAME = 'mysql.example.com';
 const USER = 'reader';
@@ -145,7 +146,7 @@ const PASSWORD = 'Zq7Secret';
 
   test.each(CASES)('$name: one clear reason', async ({variables, shown, reason}) => {
     if (shown !== undefined) await start(ca.issue(shown));
-    const {stderr, status} = projector(['verify'], {START_TIMEOUT_MS: '0', ...variables()});
+    const {stderr, status} = await projector(['verify'], {START_TIMEOUT_MS: '0', ...variables()});
     expect(status).toBe(4);
     expect(stderr).toMatch(
       /^projector: tls-refused: no TLS with MySQL at mysql:\/\/127\.0\.0\.1:\d+\/shop: /m,

@@ -3,11 +3,12 @@ import type {Redis} from 'ioredis';
 import type {Connection, RowDataPacket} from 'mysql2/promise';
 import {compare} from '../../stack/comparison.js';
 import type {WorkerProcess} from '../../stack/worker.js';
-import {Connector} from '../support/connector.js';
 import {endedWithJson, OwnShop, type Ended} from '../support/ownShop.js';
 import {freshId} from '../support/pipeline.js';
 import {chosenSeed} from '../support/random.js';
 import {whyNoOwnRedis} from '../support/redisServer.js';
+import {shopOfFile} from '../support/shop.js';
+import {inTier} from '../support/tier.js';
 import {until} from '../support/until.js';
 
 const whyNot = whyNoOwnRedis();
@@ -15,7 +16,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: verify. ${whyNot}\n`);
 
 const BASE = 13_000_000;
 const PREFIX = 'seen:';
-const RUNS_UNDER_TRAFFIC = 3;
+const RUNS_UNDER_TRAFFIC = inTier({test: 3, soak: 10});
 const seed = chosenSeed();
 
 interface Verdict {
@@ -35,9 +36,10 @@ interface Verdict {
   let shop: OwnShop;
   let redis: Redis;
   let mysql: Connection;
+  let connectorFile: string;
 
   const begun = (args: readonly string[] = [], extra = {}): WorkerProcess =>
-    shop.command(['verify', '--json', ...args], extra);
+    shop.command(['verify', '--json', '--connector-file', connectorFile, ...args], extra);
   const verify = async (
     args: readonly string[] = [],
     extra = {},
@@ -50,19 +52,24 @@ interface Verdict {
   beforeAll(async () => {
     shop = await OwnShop.open('seen', {base: BASE, seed});
     ({redis, mysql} = shop);
+    ({connectorFile} = await shopOfFile());
   }, 120_000);
 
   afterAll(async () => await shop.close());
 
-  test(`no false alarm in ${RUNS_UNDER_TRAFFIC} runs beside a shop at work`, async () => {
-    await shop.whileTrading(async () => {
-      for (let run = 0; run < RUNS_UNDER_TRAFFIC; run++) {
-        const {code, output, verdict} = await verify(['--wait', '10']);
-        expect([run, code, verdict.findings, output.slice(-500)]).toEqual([run, 0, [], expect.any(String)]);
-      }
-      expect((await verify(['--sample', '20', '--wait', '10'])).verdict.findings).toEqual([]);
-    });
-  }, 180_000);
+  test(
+    `no false alarm in ${RUNS_UNDER_TRAFFIC} runs beside a shop at work`,
+    async () => {
+      await shop.whileTrading(async () => {
+        for (let run = 0; run < RUNS_UNDER_TRAFFIC; run++) {
+          const {code, output, verdict} = await verify(['--wait', '10']);
+          expect([run, code, verdict.findings, output.slice(-500)]).toEqual([run, 0, [], expect.any(String)]);
+        }
+        expect((await verify(['--sample', '20', '--wait', '10'])).verdict.findings).toEqual([]);
+      });
+    },
+    inTier({test: 180_000, soak: 900_000}),
+  );
 
   test('each kind of damage is found, named, and mended (I15)', async () => {
     const product = freshId();
@@ -204,13 +211,13 @@ interface Verdict {
   test('a repair is refused while the connector stands, and where it cannot be asked', async () => {
     // Other tests may have sold the product too: their orders are in this MySQL.
     const damaged = await redis.incr(`${PREFIX}product:1:sold`);
-    const connector = Connector.ofStack();
+    const {connector} = await shopOfFile();
     await connector.stop();
     try {
       expect(await verify(['--repair'])).toMatchObject({
         code: 5,
         output: expect.stringMatching(
-          /repair-refused: connector shop-orders is STOPPED, without a task: .* Let the connector run/,
+          /repair-refused: connector shop_\w+ is STOPPED, without a task: .* Let the connector run/,
         ) as string,
       });
     } finally {

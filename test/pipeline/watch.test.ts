@@ -4,6 +4,7 @@ import {openStack} from '../../stack/stack.js';
 import type {WorkerProcess} from '../../stack/worker.js';
 import {startWorker, Pipeline, connectMysql} from '../support/pipeline.js';
 import {chosenSeed} from '../support/random.js';
+import {shopOfFile} from '../support/shop.js';
 import {testStack} from '../support/stack.js';
 import {until} from '../support/until.js';
 import {Workload} from '../support/workload.js';
@@ -88,7 +89,8 @@ test('the connector that writes to the topic is found, and runs', async () => {
       [...(await metrics(shop.worker))].find(([series]) => series.startsWith('projector_connector_up')),
     () => 'the state of the connector in the metrics',
   );
-  expect(up).toEqual(['projector_connector_up{connector="shop-orders"}', 1]);
+  const {connector} = await shopOfFile();
+  expect(up).toEqual([`projector_connector_up{connector="${connector.name}"}`, 1]);
 });
 
 test('probes: all three well; anything but reading is refused', async () => {

@@ -4,6 +4,7 @@ import type {Change} from '../../src/change.js';
 import {decodeRecord} from '../../src/decode/decode.js';
 import {encoded, FORMS, recordOf, rowRecord, SHOP} from '../support/records.js';
 import {order} from '../support/changes.js';
+import {inTier} from '../support/tier.js';
 
 const id = fc.bigInt({min: 1n, max: 18_446_744_073_709_551_615n}).map(String);
 const amount = fc.bigInt({min: -999_999_999_999n, max: 999_999_999_999n}).map((cents) => {
@@ -28,7 +29,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
 );
 const op = fc.constantFrom('c' as const, 'u' as const, 'r' as const);
 
-test.prop([change, op], {numRuns: 500})(
+test.prop([change, op], {numRuns: inTier({test: 500, soak: 30_000})})(
   'a row event of any ids and amounts gives the same change in every form (I8)',
   (wanted, as) => {
     for (const form of FORMS) {
@@ -42,7 +43,7 @@ test.prop([id, id])('a key decides by its exact text (S2, I8)', (orderId, key) =
   expect(decodeRecord(record, SHOP).kind).toBe(key === orderId ? 'change' : 'rejected');
 });
 
-test.prop([fc.json({maxDepth: 4}), fc.option(fc.string())], {numRuns: 500})(
+test.prop([fc.json({maxDepth: 4}), fc.option(fc.string())], {numRuns: inTier({test: 500, soak: 30_000})})(
   'any JSON has exactly one outcome, and none throws (I6)',
   (text, key) => {
     const kinds = ['change', 'heartbeat', 'tombstone', 'ignored', 'rejected'];

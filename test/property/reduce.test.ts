@@ -5,6 +5,7 @@ import type {OrderLine, OrderRow} from '../../src/order.js';
 import type {Reduction} from '../../src/patch.js';
 import {composeReductions, reduce, Reducer} from '../../src/reduce/reduce.js';
 import {changes} from '../support/arbitraries.js';
+import {inTier} from '../support/tier.js';
 
 interface State {
   readonly rows: Map<string, OrderRow>;
@@ -49,7 +50,7 @@ function fold(state: State, run: readonly Change[]): State {
 
 const EMPTY: State = {rows: new Map(), lines: new Map()};
 
-test.prop([changes()], {numRuns: 400})(
+test.prop([changes()], {numRuns: inTier({test: 400, soak: 20_000})})(
   'reduce(a) then reduce(b) equals reduce(ab), at every cut (I2)',
   (run) => {
     const whole = reduce(run);
@@ -66,7 +67,7 @@ test.prop([changes(15), changes(15), changes(15)])('composing is associative (I2
   );
 });
 
-test.prop([changes(), changes()], {numRuns: 400})(
+test.prop([changes(), changes()], {numRuns: inTier({test: 400, soak: 20_000})})(
   'a reduction applied to any state does what its changes do one by one',
   (before, run) => {
     const state = fold(EMPTY, before);
@@ -74,7 +75,7 @@ test.prop([changes(), changes()], {numRuns: 400})(
   },
 );
 
-test.prop([changes(), fc.nat(), fc.nat()], {numRuns: 400})(
+test.prop([changes(), fc.nat(), fc.nat()], {numRuns: inTier({test: 400, soak: 20_000})})(
   'a run of the log seen again, however far back, ends in the same state (I3, S3)',
   (run, from, length) => {
     const start = run.length === 0 ? 0 : from % run.length;

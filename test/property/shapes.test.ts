@@ -6,6 +6,7 @@ import {Shapes} from '../../src/decode/shapes.js';
 import {BENCH_FORMS, benchRecords} from '../support/benchRecords.js';
 import {fixtureNames, fixtureRecords} from '../support/fixtures.js';
 import {SHOP} from '../support/records.js';
+import {inTier} from '../support/tier.js';
 import {wantedScalars, type Found} from '../support/wantedScalars.js';
 
 const SCHEMA = {...SHOP, extraColumns: [{name: 'status', type: 'text' as const}]};
@@ -81,7 +82,7 @@ function learned(): Decoder {
 
 const decoder = learned();
 
-test.prop([recorded, fc.array(edit, {maxLength: 3})], {numRuns: 5_000})(
+test.prop([recorded, fc.array(edit, {maxLength: 3})], {numRuns: inTier({test: 5_000, soak: 200_000})})(
   'a recorded message, and what is made of it by editing, gives the same on both ways (I6, I8, I9)',
   ({key, value}, edits) => {
     if (value === null) return;
@@ -91,19 +92,18 @@ test.prop([recorded, fc.array(edit, {maxLength: 3})], {numRuns: 5_000})(
   },
 );
 
-test.prop([fc.array(fc.tuple(recorded, fc.option(edit)), {maxLength: 30})], {numRuns: 300})(
-  'so it is whatever was met before (I6, I9)',
-  (messages) => {
-    const fresh = new Decoder(SCHEMA);
-    for (const [{key, value}, change] of messages) {
-      const text = value === null || change === null ? value : Buffer.from(edited(value.toString(), change));
-      const record: EncodedRecord = {key, value: text};
-      expect(fresh.decode(record)).toEqual(decodeRecord(record, SCHEMA));
-    }
-  },
-);
+test.prop([fc.array(fc.tuple(recorded, fc.option(edit)), {maxLength: 30})], {
+  numRuns: inTier({test: 300, soak: 10_000}),
+})('so it is whatever was met before (I6, I9)', (messages) => {
+  const fresh = new Decoder(SCHEMA);
+  for (const [{key, value}, change] of messages) {
+    const text = value === null || change === null ? value : Buffer.from(edited(value.toString(), change));
+    const record: EncodedRecord = {key, value: text};
+    expect(fresh.decode(record)).toEqual(decodeRecord(record, SCHEMA));
+  }
+});
 
-test.prop([fc.json({maxDepth: 3}), fc.json({maxDepth: 3})], {numRuns: 2_000})(
+test.prop([fc.json({maxDepth: 3}), fc.json({maxDepth: 3})], {numRuns: inTier({test: 2_000, soak: 50_000})})(
   'a text that matches a learned shape holds the values that a parser finds (I9)',
   (first, second) => {
     const names = ['a', 'b', '', 'id', '0', '__proto__', ' ', '!'];

@@ -2,10 +2,11 @@
 import {MUTANTS} from './mutants.js';
 import {FAULT_NAMES, type Fault} from './plan.js';
 import {simulate, type Outcome, type SimulationOptions} from './simulate.js';
+import {inTier} from '../support/tier.js';
 
-const SEEDS = 10_000;
+const SEEDS = inTier({test: 10_000, soak: 100_000});
 /** Far beyond the minute that it takes: machines are slow when they have other things to do. */
-const SEEDS_TIMEOUT_MS = 600_000;
+const SEEDS_TIMEOUT_MS = inTier({test: 600_000, soak: 7_200_000});
 
 function told({seed, failure, actions}: Outcome): string {
   return [

@@ -13,6 +13,7 @@ import {createTopic, endOffsets, kafka, partitionOf, type NewRecord, type TopicO
 import {OrderModel, type Content} from './orderModel.js';
 import {startWorker, type Variables} from './pipeline.js';
 import {Random} from './random.js';
+import {pause} from './pace.js';
 import {contentUnder, positions} from './readModel.js';
 import {FORMS, recordOf} from './records.js';
 import {testStack} from './stack.js';
@@ -131,7 +132,10 @@ export class FaultBench {
   async whileWriting(work: () => Promise<void>): Promise<void> {
     const end = new AbortController();
     const writing = (async (): Promise<void> => {
-      while (!end.signal.aborted) await this.write(10);
+      while (!end.signal.aborted) {
+        await this.write(10);
+        await pause();
+      }
     })();
     const working = work().finally(() => end.abort());
     await Promise.all([working, writing]);

@@ -2,6 +2,7 @@
 import {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
 import {WorkerProcess} from '../../stack/worker.js';
+import {pause} from './pace.js';
 import {connectMysql, QUICK, startWorker, whenApplied, type Variables} from './pipeline.js';
 import {OwnRedis} from './redisServer.js';
 import {variables} from './stack.js';
@@ -77,7 +78,10 @@ export class OwnShop {
   async whileTrading(work: () => Promise<void>): Promise<void> {
     const end = new AbortController();
     const trading = async (): Promise<void> => {
-      while (!end.signal.aborted) await this.workload.transact(10);
+      while (!end.signal.aborted) {
+        await this.workload.transact(10);
+        await pause();
+      }
     };
     await Promise.all([work().finally(() => end.abort()), trading()]);
   }

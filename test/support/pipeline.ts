@@ -5,6 +5,7 @@ import {compare} from '../../stack/comparison.js';
 import {WorkerProcess} from '../../stack/worker.js';
 import {inTransaction} from '../../stack/workload.js';
 import {partitionOf} from './kafka.js';
+import {shopOfFile} from './shop.js';
 import {testStack, variables} from './stack.js';
 import {until} from './until.js';
 
@@ -18,7 +19,7 @@ export const QUICK = {
 
 export type Variables = Readonly<Record<string, string>>;
 
-/** Starts a worker with a group and a key prefix of this name. */
+/** Starts a worker with a group and a key prefix of this name, on the topic of this file's shop where it has one. */
 export function startWorker(name: string, extra: Variables = {}): WorkerProcess {
   return new WorkerProcess({
     ...variables(),
@@ -29,8 +30,9 @@ export function startWorker(name: string, extra: Variables = {}): WorkerProcess 
   });
 }
 
-/** A connection to the shop; numbers and times come as the text that MySQL prints. */
+/** A connection to this file's shop; numbers and times come as the text that MySQL prints. */
 export async function connectMysql(): Promise<Connection> {
+  await shopOfFile();
   const {host, port, user, password, database} = testStack().env.mysql;
   return await createConnection({
     host,
@@ -117,7 +119,8 @@ export class Pipeline {
   }
 
   static async open(name: string, extra: Variables = {}): Promise<Pipeline> {
-    return new Pipeline(name, await connectMysql(), startWorker(name, extra));
+    const mysql = await connectMysql();
+    return new Pipeline(name, mysql, startWorker(name, extra));
   }
 
   get prefix(): string {

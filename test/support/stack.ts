@@ -1,23 +1,40 @@
 /** The servers of this test run, as the test files see them. */
 import {spawnSync} from 'node:child_process';
-import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
-import {tmpdir} from 'node:os';
-import {join} from 'node:path';
 import {workerVariables, type Stack, type StackEnv} from '../../stack/stack.js';
 
-export const STACK_VARIABLE = 'TEST_STACK';
+/** One stack for each lane, as JSON. */
+export const STACKS_VARIABLE = 'TEST_STACKS';
 
 export type TestStack = Pick<Stack, 'name' | 'mode' | 'env' | 'pids'>;
 
-export function stackName(pid: number): string {
-  return `test-${pid}`;
+/** What a test file has for itself on the servers of its lane. */
+export interface OwnNames {
+  readonly database: string;
+  readonly topic: string;
 }
 
-/** The stack that startStack.ts started. */
+let own: OwnNames | undefined;
+
+export function stackName(pid: number, lane: number): string {
+  return `test-${pid}-${lane}`;
+}
+
+/** From now on `testStack` names this database and this topic. */
+export function useOwn(names: OwnNames): void {
+  own = names;
+}
+
+/** The stack of this lane that startStacks.ts started, with the database and topic of this file once it has opened its shop. */
 export function testStack(): TestStack {
-  const text = process.env[STACK_VARIABLE];
+  const text = process.env[STACKS_VARIABLE];
   if (text === undefined) throw new Error('run these tests with `npm test`: they need the servers it starts');
-  return JSON.parse(text) as TestStack;
+  const stacks = JSON.parse(text) as TestStack[];
+  // Jest numbers its processes from 1; each one has the servers of its number.
+  const stack = stacks[Number(process.env['JEST_WORKER_ID'] ?? '1') - 1];
+  if (stack === undefined) throw new Error(`there are servers for ${stacks.length} lanes only`);
+  if (own === undefined) return stack;
+  const {mysql} = stack.env;
+  return {...stack, env: {...stack.env, mysql: {...mysql, database: own.database}, topic: own.topic}};
 }
 
 /** The environment of a worker on this stack. */
@@ -31,8 +48,8 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs `projector ...` to its end, with these variables on top of the stack's. */
-export function projector(
+/** Runs `projector ...` as a process, to its end, with these variables on top of the stack's. */
+export function projectorProcess(
   args: readonly string[],
   extra: Readonly<Record<string, string>> = {},
 ): CommandResult {
@@ -41,50 +58,4 @@ export function projector(
     encoding: 'utf8',
   });
   return {status, stdout, stderr};
-}
-
-/** Creates the topic and the connector, as an operator would. */
-export async function connectorApplied(): Promise<void> {
-  const {status, stderr} = projector(['connector', 'apply']);
-  if (status !== 0) throw new Error(`connector apply failed: ${stderr}`);
-  await Promise.resolve();
-}
-
-export interface ConnectorVariant {
-  readonly file: 'orders.json' | 'orders-compact.json';
-  readonly name: string;
-  readonly topicPrefix: string;
-  readonly topic: string;
-  readonly serverId: number;
-}
-
-/** A second connector beside the default one, from a shipped file, into a topic of its own. */
-export function applyConnectorVariant(variant: ConnectorVariant): CommandResult {
-  const shipped = JSON.parse(readFileSync(join('connectors', variant.file), 'utf8')) as {
-    name: string;
-    config: Record<string, string>;
-  };
-  const from = shipped.config['topic.prefix'] ?? '';
-  const config = Object.fromEntries(
-    Object.entries(shipped.config).map(([name, value]) => {
-      const own = /^(?:transforms\.route\.regex|predicates\..*\.pattern)$/.test(name)
-        ? value.replace(from, variant.topicPrefix)
-        : value;
-      return [name, own];
-    }),
-  );
-  Object.assign(config, {
-    'topic.prefix': variant.topicPrefix,
-    'database.server.id': String(variant.serverId),
-    'transforms.route.replacement': variant.topic,
-    'schema.history.internal.kafka.topic': `${variant.topicPrefix}.schema-history`,
-  });
-  const folder = mkdtempSync(join(tmpdir(), 'order-projector-'));
-  const file = join(folder, 'connector.json');
-  writeFileSync(file, JSON.stringify({name: variant.name, config}));
-  try {
-    return projector(['connector', 'apply', '--file', file], {KAFKA_TOPIC: variant.topic});
-  } finally {
-    rmSync(folder, {recursive: true, force: true});
-  }
 }

@@ -1,0 +1,32 @@
+/** The order of test files: drawn from SEED, so that no file comes to depend on the ones before it. */
+import {createHash} from 'node:crypto';
+import {relative} from 'node:path';
+
+export default class DrawnOrder {
+  #root;
+
+  constructor({globalConfig}) {
+    this.#root = globalConfig.rootDir;
+  }
+
+  sort(tests) {
+    const rank = ({path}) =>
+      createHash('sha256')
+        .update(`${process.env.SEED} ${relative(this.#root, path)}`)
+        .digest('hex');
+    return tests
+      .map((test) => ({test, rank: rank(test)}))
+      .sort((a, b) => (a.rank < b.rank ? -1 : 1))
+      .map(({test}) => test);
+  }
+
+  shard(tests) {
+    return tests;
+  }
+
+  allFailedTests(tests) {
+    return tests;
+  }
+
+  cacheResults() {}
+}

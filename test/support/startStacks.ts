@@ -1,0 +1,40 @@
+/**
+ * Starts the servers for all tests that need them: a stack for each process of jest, so that two test files at a time
+ * share nothing. Leaves the addresses in TEST_STACKS for the test files. STACK_MODE=native|docker forces a way; without it: containers
+ * where a Docker engine answers, else native processes.
+ */
+import {stackName, STACKS_VARIABLE} from './stack.js';
+import {startStack, type Stack, type StackMode} from '../../stack/stack.js';
+
+const SERVERS: Record<StackMode, string> = {
+  docker: 'containers (STACK_MODE=native for native processes)',
+  native: 'native processes (STACK_MODE=docker for containers)',
+};
+
+export default async function setUp({maxWorkers}: {readonly maxWorkers: number}): Promise<void> {
+  const mode = chosenMode();
+  const stacks = await Promise.all(
+    Array.from({length: maxWorkers}, async (_, lane) => await started(lane, mode)),
+  );
+  const [{mode: found} = {mode: 'native' as const}] = stacks;
+  process.stderr.write(`these tests run in ${stacks.length} lanes, on ${SERVERS[found]}\n`);
+  process.env[STACKS_VARIABLE] = JSON.stringify(
+    stacks.map(({name, mode: way, env, pids}) => ({name, mode: way, env, pids})),
+  );
+}
+
+async function started(lane: number, mode: StackMode | undefined): Promise<Stack> {
+  return await startStack({
+    name: stackName(process.pid, lane),
+    mode,
+    ownerPid: process.pid,
+    onProgress: (line) => process.stderr.write(`lane ${lane + 1}: ${line}\n`),
+  });
+}
+
+function chosenMode(): StackMode | undefined {
+  const mode = process.env['STACK_MODE'];
+  if (mode === undefined || mode === '') return undefined;
+  if (mode === 'native' || mode === 'docker') return mode;
+  throw new Error(`STACK_MODE is "${mode}": it must be native or docker, or not set`);
+}

@@ -1,0 +1,71 @@
+/**
+ * Leaves what one run of jest came to in the file that SUMMARY_FILE names, for test/run.ts: counts, the duration of each file,
+ * and the memory of each process at its peak. Says of a failed file at once how to repeat it.
+ */
+import {readdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {relative} from 'node:path';
+
+export default class SummaryReporter {
+  #root;
+  #files = [];
+  /** Process id -> MiB. */
+  #peaks = new Map();
+
+  constructor(globalConfig) {
+    this.#root = globalConfig.rootDir;
+  }
+
+  onTestResult(test, result) {
+    const file = relative(this.#root, test.path);
+    const hasFailed = result.numFailingTests > 0 || result.testExecError !== undefined;
+    const {start, end} = result.perfStats;
+    this.#files.push({file, seconds: (end - start) / 1000, hasFailed});
+    if (hasFailed) process.stderr.write(`repeat it: SEED=${process.env.SEED} npm test -- ${file}\n`);
+    for (const pid of jestProcesses()) {
+      const mebibytes = peakMebibytes(pid);
+      if (mebibytes !== undefined) this.#peaks.set(pid, mebibytes);
+    }
+  }
+
+  onRunComplete(_contexts, results) {
+    const file = process.env.SUMMARY_FILE;
+    if (file === undefined) return;
+    const {numPassedTests, numFailedTests, numPendingTests, numTodoTests, numRuntimeErrorTestSuites} =
+      results;
+    writeFileSync(
+      file,
+      JSON.stringify({
+        passed: numPassedTests,
+        failed: numFailedTests + numRuntimeErrorTestSuites,
+        skipped: numPendingTests + numTodoTests,
+        files: this.#files,
+        peaksMebibytes: [...this.#peaks.values()],
+      }),
+    );
+  }
+}
+
+/** This process, and those that it has given test files to. */
+function jestProcesses() {
+  try {
+    const children = readdirSync('/proc/self/task').flatMap((thread) =>
+      readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter(Boolean),
+    );
+    const workers = children.filter((pid) =>
+      readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('processChild'),
+    );
+    return ['self', ...workers];
+  } catch {
+    return [];
+  }
+}
+
+/** The most memory that a process ever had; undefined where the system does not tell. */
+function peakMebibytes(pid) {
+  try {
+    const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return kibibytes === undefined ? undefined : Math.round(Number(kibibytes) / 1024);
+  } catch {
+    return undefined;
+  }
+}
