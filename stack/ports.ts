@@ -5,18 +5,25 @@ import {portsOfStacks} from './stackState.js';
 
 /** Below the range that the kernel hands out to outgoing connections, so none of those takes a port meanwhile. */
 const FIRST_PORT = 20_000;
-const LAST_PORT = 29_999;
+/**
+ * A server that a test has stopped wants its port back. So each process of jest draws from a range of its own, by its number from
+ * 1 on; all other programs share the first range.
+ */
+const RANGES = 10;
+const PORTS_PER_RANGE = 1_000;
 const TRIES_MAX = 200;
 
 /** Different free ports on the loopback address, none of which a stack will want back. */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   const taken = portsOfStacks();
+  const first = FIRST_PORT + PORTS_PER_RANGE * (Number(process.env['JEST_WORKER_ID'] ?? '0') % RANGES);
   for (let tries = 0; tries < TRIES_MAX && found.size < count; tries++) {
-    const port = randomInt(FIRST_PORT, LAST_PORT + 1);
+    const port = first + randomInt(PORTS_PER_RANGE);
     if (!found.has(port) && !taken.has(port) && (await isFree(port))) found.add(port);
   }
-  if (found.size < count) throw new StackError(`No free ports between ${FIRST_PORT} and ${LAST_PORT}.`);
+  if (found.size < count)
+    throw new StackError(`No free ports between ${first} and ${first + PORTS_PER_RANGE - 1}.`);
   return [...found];
 }
 

@@ -14,7 +14,11 @@ const stack = openStack(testStack().name);
 const AWAY_MS = inTier({test: 20_000, soak: 300_000});
 /** Longer than a session and than a request may take. */
 const HUNG_MS = 9_000;
-const SETTINGS = {KAFKA_REQUEST_TIMEOUT_MS: '2000', KAFKA_CONNECTION_TIMEOUT_MS: '1000'};
+const SETTINGS = {
+  KAFKA_SESSION_TIMEOUT_MS: '4000',
+  KAFKA_REQUEST_TIMEOUT_MS: '2000',
+  KAFKA_CONNECTION_TIMEOUT_MS: '1000',
+};
 
 let bench: FaultBench;
 beforeEach(async () => (bench = await FaultBench.open('faults-broker', {partitions: 2})));

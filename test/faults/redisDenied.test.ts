@@ -9,7 +9,7 @@ import {order} from '../support/changes.js';
 import {FaultBench} from '../support/faultBench.js';
 import {OwnBench, SECRET} from '../support/ownBench.js';
 import {redisRules} from '../support/redisRights.js';
-import {whyNoOwnRedis} from '../support/redisServer.js';
+import {clusterArgs, whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
 import {halted} from '../support/workerLog.js';
 
@@ -75,7 +75,7 @@ const WRONG = 'Zq7Wrong';
       },
       {
         name: 'cluster mode, without slots (F41) (S6)',
-        setUp: async () => await own.leadTo(await own.another({args: ['--cluster-enabled', 'yes']})),
+        setUp: async () => await own.leadTo(await own.another({args: await clusterArgs()})),
         url: () => urlOf('projector', SECRET),
         kind: 'redis-clustered',
         msg: /^Redis at \S+ runs in cluster mode$/,
@@ -83,7 +83,7 @@ const WRONG = 'Zq7Wrong';
       {
         name: 'cluster mode, a node of several (F41) (S6)',
         setUp: async () => {
-          const node = await own.another({args: ['--cluster-enabled', 'yes']});
+          const node = await own.another({args: await clusterArgs()});
           const admin = new Redis(node.url);
           await admin.call('CLUSTER', 'ADDSLOTSRANGE', '0', '8000');
           admin.disconnect();

@@ -9,7 +9,7 @@ import {RedisClient} from '../../src/clients/redis.js';
 import {TcpProxy} from '../../stack/tcpProxy.js';
 import {longRun} from '../support/arbitraries.js';
 import {OwnBench, report, told} from '../support/ownBench.js';
-import {whyNoOwnRedis} from '../support/redisServer.js';
+import {clusterArgs, whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
 import type {Worker} from '../support/workerBench.js';
 
@@ -232,7 +232,7 @@ function refusal(text: string): RegExp {
   });
 
   test('CLUSTERDOWN: a cluster is being set up behind its address (F36) (S6)', async () => {
-    const cluster = await own.another({args: ['--cluster-enabled', 'yes']});
+    const cluster = await own.another({args: await clusterArgs()});
     own.bench.write(longRun(46));
     const worker = await own.worker();
     await own.bench.midway(100n);

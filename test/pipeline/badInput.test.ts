@@ -14,7 +14,9 @@ const NOWHERE = '127.0.0.1:1';
 const SECRET = 'x-secret-x';
 
 // A worker looks for its topic before it looks for Redis.
-beforeAll(async () => void (await shopOfFile()));
+beforeAll(async () => {
+  await shopOfFile();
+});
 
 interface Ended {
   readonly code: number | null;
@@ -163,6 +165,7 @@ async function withConnector(
     'database.server.id': '184103',
     'schema.history.internal.kafka.topic': `${name}.history`,
     'transforms.route.regex': 'none',
+    'transforms.route.replacement': testStack().env.topic,
     'predicates.keyedById.pattern': '.*heartbeat',
   };
   writeFileSync(file, JSON.stringify({name, config: {...shipped.config, ...own, ...changes}}));

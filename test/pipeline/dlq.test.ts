@@ -132,7 +132,7 @@ async function changedUnderWrongSettings(): Promise<readonly [string, string]> {
 }
 
 test.each([
-  ['MySQL', () => right, /^orders are rebuilt from mysql:\/\/127\.0\.0\.1:\d+\/shop\n$/],
+  ['MySQL', () => right, /^orders are rebuilt from mysql:\/\/127\.0\.0\.1:\d+\/shop_\w+\n$/],
   ['the log', () => fromLog, /^orders are rebuilt from the log/],
 ])(
   'a wrong setting, corrected: replay from %s beside the worker (I14)',

@@ -10,8 +10,8 @@ import {freePorts} from '../../stack/ports.js';
 import {readState, removeStackFolder, type NativeState} from '../../stack/stackState.js';
 import {TestCa, type Certificate} from '../support/certificates.js';
 import type {Variables} from '../support/pipeline.js';
-import {projector} from '../support/projector.js';
-import {testStack} from '../support/stack.js';
+import {shopOfFile} from '../support/shop.js';
+import {projectorProcess, testStack} from '../support/stack.js';
 
 const NAME = 'mysql.example.com';
 const USER = 'reader';
@@ -24,6 +24,8 @@ const PASSWORD = 'Zq7Secret';
   let state: NativeState;
   let server: ServerProcess | undefined;
   beforeAll(async () => {
+    // `verify` looks for its topic before it looks for MySQL.
+    await shopOfFile();
     ca = new TestCa();
     ours = ca.issue({name: 'reader'});
     good = ca.issue({altNames: `DNS:${NAME}`});
@@ -146,7 +148,7 @@ const PASSWORD = 'Zq7Secret';
 
   test.each(CASES)('$name: one clear reason', async ({variables, shown, reason}) => {
     if (shown !== undefined) await start(ca.issue(shown));
-    const {stderr, status} = await projector(['verify'], {START_TIMEOUT_MS: '0', ...variables()});
+    const {stderr, status} = projectorProcess(['verify'], {START_TIMEOUT_MS: '0', ...variables()});
     expect(status).toBe(4);
     expect(stderr).toMatch(
       /^projector: tls-refused: no TLS with MySQL at mysql:\/\/127\.0\.0\.1:\d+\/shop: /m,

@@ -64,7 +64,7 @@ interface Verdict {
   test('no false alarm beside a shop at work, without MySQL, and nothing is left (L11)', async () => {
     await shop.whileTrading(async () => {
       for (let run = 0; run < 3; run++) {
-        const {code, output, verdict} = await verified();
+        const {code, output, verdict} = await verified('--wait', '10');
         expect([run, code, verdict.findings, output.slice(-500)]).toEqual([run, 0, [], expect.any(String)]);
         expect(verdict.looked.orders).toBeGreaterThan(100);
         expect(output).toMatch(/caught up with the log: [\d,]+ records in redis:\S+\/15/);

@@ -32,6 +32,12 @@ export function tlsPortArgs(port: number, ca: TestCa, own: Certificate): string[
   ];
 }
 
+/** Arguments for a node of a cluster. Its second port is a free one; by default it is 10,000 higher, where outgoing connections have theirs. */
+export async function clusterArgs(): Promise<string[]> {
+  const [port] = await freePorts(1);
+  return ['--cluster-enabled', 'yes', '--cluster-port', String(port)];
+}
+
 /** Why a test must be skipped on this machine; undefined where OwnRedis works. For `describe` or `describe.skip`. */
 export function whyNoOwnRedis(): string | undefined {
   return whyNoRedis();
