@@ -30,13 +30,15 @@ interface FileResult {
 const HANGS_MS = 60 * 60_000;
 const SOAK_HANGS_MS = 8 * HANGS_MS;
 /**
- * Test files on servers run in so many processes at a time, each with servers of its own. Two cores are enough for four: most tests wait
- * for a session, a timeout or a server that starts.
+ * Test files on servers run in three processes at a time, each with servers of its own. Two cores are enough for them: most tests
+ * wait for a session, a timeout or a server that starts.
  */
-const IN_LANES = '--maxWorkers=4';
+const IN_LANES = '--maxWorkers=3';
 /** Tests without servers only compute. */
 const ON_CORES = `--maxWorkers=${availableParallelism()}`;
 const ALONE = '--maxWorkers=1';
+/** Of a process of jest, which hands it on to its workers: Node.js would let garbage grow to gigabytes before it looks for it. */
+const HEAP_LIMIT = '--max-old-space-size=450';
 const SLOWEST = 20;
 const TOOLS = {
   prettier: 'prettier/bin/prettier.cjs',
@@ -140,7 +142,8 @@ async function run(
   toolArgs: readonly string[],
   variables: Readonly<Record<string, string>>,
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [join('node_modules', TOOLS[tool]), ...toolArgs], {
+  const nodeOptions = tool === 'jest' ? [HEAP_LIMIT] : [];
+  const child = spawn(process.execPath, [...nodeOptions, join('node_modules', TOOLS[tool]), ...toolArgs], {
     stdio: ['ignore', tool === 'jest' ? 'inherit' : 'pipe', tool === 'jest' ? 'inherit' : 'pipe'],
     env: {...process.env, ...variables},
     timeout: mode === 'soak' ? SOAK_HANGS_MS : HANGS_MS,

@@ -1,75 +1,43 @@
 /** `projector verify`: no false alarm beside a shop at work, every kind of damage found, and mended. */
 import type {Redis} from 'ioredis';
-import type {Connection, RowDataPacket} from 'mysql2/promise';
+import type {Connection} from 'mysql2/promise';
 import {compare} from '../../stack/comparison.js';
-import type {WorkerProcess} from '../../stack/worker.js';
-import {endedWithJson, OwnShop, type Ended} from '../support/ownShop.js';
+import {OwnShop, verified, type Verified} from '../support/ownShop.js';
 import {freshId} from '../support/pipeline.js';
 import {chosenSeed} from '../support/random.js';
 import {whyNoOwnRedis} from '../support/redisServer.js';
-import {shopOfFile} from '../support/shop.js';
-import {inTier} from '../support/tier.js';
-import {until} from '../support/until.js';
 
 const whyNot = whyNoOwnRedis();
 if (whyNot !== undefined) process.stderr.write(`skipped: verify. ${whyNot}\n`);
 
 const BASE = 13_000_000;
 const PREFIX = 'seen:';
-const RUNS_UNDER_TRAFFIC = inTier({test: 3, soak: 10});
+const RUNS_UNDER_TRAFFIC = 3;
 const seed = chosenSeed();
-
-interface Verdict {
-  readonly differences: number;
-  readonly open: number;
-  readonly repaired: number;
-  readonly findings: readonly {
-    kind: string;
-    key: string;
-    field: string | null;
-    expected: string | null;
-    found: string | null;
-  }[];
-}
 
 (whyNot === undefined ? describe : describe.skip)(`verify, seed ${seed}`, () => {
   let shop: OwnShop;
   let redis: Redis;
   let mysql: Connection;
-  let connectorFile: string;
 
-  const begun = (args: readonly string[] = [], extra = {}): WorkerProcess =>
-    shop.command(['verify', '--json', '--connector-file', connectorFile, ...args], extra);
-  const verify = async (
-    args: readonly string[] = [],
-    extra = {},
-  ): Promise<Ended & {readonly verdict: Verdict}> => {
-    const {json, ...end} = await endedWithJson(begun(args, extra));
-    return {...end, verdict: json as Verdict};
-  };
+  const verify = async (args: readonly string[] = []): Promise<Verified> => await verified(shop, args);
   const applied = async (): Promise<void> => await shop.applied();
 
   beforeAll(async () => {
     shop = await OwnShop.open('seen', {base: BASE, seed});
     ({redis, mysql} = shop);
-    ({connectorFile} = await shopOfFile());
   }, 120_000);
 
   afterAll(async () => await shop.close());
 
-  test(
-    `no false alarm in ${RUNS_UNDER_TRAFFIC} runs beside a shop at work`,
-    async () => {
-      await shop.whileTrading(async () => {
-        for (let run = 0; run < RUNS_UNDER_TRAFFIC; run++) {
-          const {code, output, verdict} = await verify(['--wait', '10']);
-          expect([run, code, verdict.findings, output.slice(-500)]).toEqual([run, 0, [], expect.any(String)]);
-        }
-        expect((await verify(['--sample', '20', '--wait', '10'])).verdict.findings).toEqual([]);
-      });
-    },
-    inTier({test: 180_000, soak: 900_000}),
-  );
+  test(`no false alarm in ${RUNS_UNDER_TRAFFIC} runs at a time beside a shop at work`, async () => {
+    await shop.whileTrading(async () => {
+      const runs = Array.from({length: RUNS_UNDER_TRAFFIC}, async () => await verify(['--wait', '10']));
+      for (const {code, output, verdict} of await Promise.all(runs))
+        expect([code, verdict.findings, output.slice(-500)]).toEqual([0, [], expect.any(String)]);
+      expect((await verify(['--sample', '20', '--wait', '10'])).verdict.findings).toEqual([]);
+    });
+  }, 180_000);
 
   test('each kind of damage is found, named, and mended (I15)', async () => {
     const product = freshId();
@@ -150,93 +118,4 @@ interface Verdict {
     expect((await compare(mysql, redis, {prefix: PREFIX})).differences).toEqual([]);
     expect(shop.worker.isRunning).toBe(true);
   }, 240_000);
-
-  test('a Redis that is behind is no Redis that differs, and servers that are away are named', async () => {
-    await shop.worker.end('SIGTERM');
-    await shop.workload.transact(10);
-    const behind = await verify(['--wait', '10']);
-    expect([behind.code, behind.output]).toEqual([
-      4,
-      expect.stringContaining('Redis did not reach the end of the log'),
-    ]);
-    shop.startAgain();
-    await applied();
-
-    const away = 'mysql://root@127.0.0.1:1/shop';
-    expect(await verify([], {MYSQL_URL: away})).toMatchObject({
-      code: 4,
-      output: expect.stringContaining('mysql-unreachable') as string,
-    });
-    expect(await verify([], {REDIS_URL: 'redis://127.0.0.1:1/0'})).toMatchObject({
-      code: 4,
-      output: expect.stringContaining('redis-unreachable') as string,
-    });
-    expect(await verify(['--limit', 'x'])).toMatchObject({
-      code: 2,
-      output: expect.stringContaining('must be a whole number') as string,
-    });
-  }, 120_000);
-
-  test('servers that are silent for a moment are waited for: Redis, and a connection to MySQL that is lost (L11)', async () => {
-    const connectionsOf = async (): Promise<string[]> => {
-      const [rows] = await mysql.query<RowDataPacket[]>('SHOW PROCESSLIST');
-      return rows.map((row) => String(row['Id']));
-    };
-    await redis.incr(`${PREFIX}product:1:sold`);
-    const others = new Set(await connectionsOf());
-    const command = begun([], {REDIS_TIMEOUT_MS: '1000'});
-    const told = async (text: string): Promise<void> => {
-      await until(
-        () => command.output.includes(text) || !command.isRunning,
-        () => `"${text}" in ${command.output}`,
-      );
-    };
-    await told('places to look at again');
-    shop.own.pause();
-    try {
-      await told('waiting: Redis');
-      const its = (await connectionsOf()).filter((id) => !others.has(id));
-      expect(its).toHaveLength(1);
-      await mysql.query(`KILL ${its.join('')}`);
-    } finally {
-      shop.own.resume();
-    }
-    const {code} = await command.exited;
-    expect([code, command.output]).toEqual([3, expect.stringContaining('it answers again; going on')]);
-    expect(command.output).toMatch(/"differences":1,/);
-    expect(command.output).toMatch(/waiting: MySQL at \S+ does not answer: /);
-    await redis.decr(`${PREFIX}product:1:sold`);
-  }, 60_000);
-
-  test('a repair is refused while the connector stands, and where it cannot be asked', async () => {
-    // Other tests may have sold the product too: their orders are in this MySQL.
-    const damaged = await redis.incr(`${PREFIX}product:1:sold`);
-    const {connector} = await shopOfFile();
-    await connector.stop();
-    try {
-      expect(await verify(['--repair'])).toMatchObject({
-        code: 5,
-        output: expect.stringMatching(
-          /repair-refused: connector shop_\w+ is STOPPED, without a task: .* Let the connector run/,
-        ) as string,
-      });
-    } finally {
-      await connector.resume();
-    }
-    expect(await verify(['--repair'], {CONNECT_URL: 'http://127.0.0.1:1'})).toMatchObject({
-      code: 4,
-      output: expect.stringContaining('connect-unreachable') as string,
-    });
-    expect(await verify(['--repair'], {KAFKA_TOPIC: 'other'})).toMatchObject({
-      code: 2,
-      output: expect.stringContaining('name the right file with --connector-file') as string,
-    });
-    expect(await redis.get(`${PREFIX}product:1:sold`)).toBe(String(damaged));
-    const unasked = await verify(['--repair'], {CONNECT_URL: ''});
-    expect(unasked).toMatchObject({
-      code: 0,
-      output: expect.stringContaining('CONNECT_URL is not set') as string,
-    });
-    expect(unasked.verdict.repaired).toBe(1);
-  }, 120_000);
 });

@@ -5,6 +5,7 @@ import {WorkerProcess} from '../../stack/worker.js';
 import {pause} from './pace.js';
 import {connectMysql, QUICK, startWorker, whenApplied, type Variables} from './pipeline.js';
 import {OwnRedis} from './redisServer.js';
+import {shopOfFile} from './shop.js';
 import {variables} from './stack.js';
 import {Workload} from './workload.js';
 
@@ -114,4 +115,42 @@ export async function endedWithJson(command: WorkerProcess): Promise<Ended & {re
   const end = await ended(command);
   const json = end.output.split('\n').find((line) => line.startsWith('{')) ?? '{}';
   return {...end, json: JSON.parse(json) as unknown};
+}
+
+/** What `verify --json` prints, as far as tests look at it. */
+export interface Verdict {
+  readonly differences: number;
+  readonly open: number;
+  readonly repaired: number;
+  readonly findings: readonly {
+    kind: string;
+    key: string;
+    field: string | null;
+    expected: string | null;
+    found: string | null;
+  }[];
+}
+
+export interface Verified extends Ended {
+  readonly verdict: Verdict;
+}
+
+/** Starts `projector verify` against MySQL. */
+export async function verification(
+  shop: OwnShop,
+  args: readonly string[],
+  extra: Variables = {},
+): Promise<WorkerProcess> {
+  const {connectorFile} = await shopOfFile();
+  return shop.command(['verify', '--json', '--connector-file', connectorFile, ...args], extra);
+}
+
+/** The same, to its end. */
+export async function verified(
+  shop: OwnShop,
+  args: readonly string[],
+  extra: Variables = {},
+): Promise<Verified> {
+  const {json, ...end} = await endedWithJson(await verification(shop, args, extra));
+  return {...end, verdict: json as Verdict};
 }
