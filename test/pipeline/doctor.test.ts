@@ -6,72 +6,18 @@ import {createServer, type Server} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import {Redis} from 'ioredis';
 import {WorkerProcess} from '../../stack/worker.js';
+import {BASE, connectorOption, doctor, expectFail, PATIENT_S, SECRET, SHOP} from '../support/doctorBench.js';
 import {whileFrozen} from '../support/freeze.js';
 import {createTopic, produce} from '../support/kafka.js';
 import {Pipeline, type Variables} from '../support/pipeline.js';
 import {projector} from '../support/projector.js';
-import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
-import {redisRules} from '../support/redisRights.js';
 import {connectRoot, shopOfFile} from '../support/shop.js';
 import {testStack, variables} from '../support/stack.js';
 import {until} from '../support/until.js';
 
-const SECRET = 'Zq7Secret';
-
-interface Told {
-  readonly status: number | null;
-  readonly tookMs: number;
-  /** `name: detail` of each check with this verdict. */
-  readonly fail: readonly string[];
-  readonly warn: readonly string[];
-  readonly skipped: readonly string[];
-  readonly names: readonly string[];
-}
-
-const shop = `doctor-${Date.now().toString(36)}`;
-const BASE: Variables = {KEY_PREFIX: `${shop}:`, KAFKA_GROUP_ID: shop};
-
-/** A machine that is overloaded by other tests is no silent server. */
-const PATIENT_S = 60;
-
-async function doctor(extra: Variables = {}, {timeoutS = PATIENT_S} = {}): Promise<Told> {
-  const startedMs = performance.now();
-  const {status, stdout, stderr} = await projector(
-    ['doctor', '--json', '--timeout', String(timeoutS), ...(await connectorOption())],
-    {
-      ...BASE,
-      ...extra,
-    },
-  );
-  const wholeMs = Math.round(performance.now() - startedMs);
-  expect(stdout).not.toContain(SECRET);
-  expect(stderr).toBe('');
-  const {checks, tookMs} = JSON.parse(stdout) as {
-    checks: {name: string; verdict: string; detail: string; fix: string | null}[];
-    tookMs: number;
-  };
-  const those = (verdict: string): string[] =>
-    checks.filter((check) => check.verdict === verdict).map(({name, detail}) => `${name}: ${detail}`);
-  for (const {verdict, fix} of checks) expect(fix !== null).toBe(verdict === 'fail' || verdict === 'warn');
-  const told = {fail: those('fail'), warn: those('warn'), skipped: those('skipped')};
-  process.stderr.write(
-    `figure: doctor took ${tookMs} ms, ${wholeMs} ms with its start: ${told.fail.join(' | ').slice(0, 150) || 'nothing fails'}\n`,
-  );
-  return {status, tookMs, ...told, names: checks.map(({name}) => name)};
-}
-
-async function connectorOption(): Promise<string[]> {
-  return ['--connector-file', (await shopOfFile()).connectorFile];
-}
-
-/** Exactly this check fails, in these words, with this exit code. */
-function expectFail(told: Told, wanted: RegExp, exitCode: number): void {
-  expect([told.fail, told.status]).toEqual([[expect.stringMatching(wanted)], exitCode]);
-}
-
 let pipeline: Pipeline;
 beforeAll(async () => {
-  pipeline = await Pipeline.open(shop);
+  pipeline = await Pipeline.open(SHOP);
   await pipeline.placeOrder('12.50', [['7', 2]]);
   await pipeline.applied();
 });
@@ -107,29 +53,29 @@ describe('the topic', () => {
   const on = (topic: string): Variables => ({KAFKA_TOPIC: topic, CONNECT_URL: '', KEY_PREFIX: `${topic}:`});
 
   test('is not there', async () => {
-    expectFail(await doctor(on(`${shop}.none`)), /^topic: there is no topic/, 4);
+    expectFail(await doctor(on(`${SHOP}.none`)), /^topic: there is no topic/, 4);
   });
 
   test('deletes old records', async () => {
-    await createTopic(`${shop}.short`, {config: {'retention.ms': '604800000'}});
-    expectFail(await doctor(on(`${shop}.short`)), /^retention: .*retention\.ms=604800000/, 5);
+    await createTopic(`${SHOP}.short`, {config: {'retention.ms': '604800000'}});
+    expectFail(await doctor(on(`${SHOP}.short`)), /^retention: .*retention\.ms=604800000/, 5);
   });
 
   test('is compacted', async () => {
-    await createTopic(`${shop}.compact`, {config: {'cleanup.policy': 'compact'}});
-    expectFail(await doctor(on(`${shop}.compact`)), /^cleanup-policy: .*compact/, 2);
+    await createTopic(`${SHOP}.compact`, {config: {'cleanup.policy': 'compact'}});
+    expectFail(await doctor(on(`${SHOP}.compact`)), /^cleanup-policy: .*compact/, 2);
   });
 
   test('holds amounts in another decimal mode', async () => {
-    await createTopic(`${shop}.precise`);
+    await createTopic(`${SHOP}.precise`);
     const value = {
       op: 'c',
       before: null,
       after: {id: 5, user_id: 1, total_amount: 'EaM='},
       source: {table: 'orders', ts_ms: 1},
     };
-    await produce(`${shop}.precise`, [{key: '5', value: JSON.stringify(value)}]);
-    const told = await doctor(on(`${shop}.precise`));
+    await produce(`${SHOP}.precise`, [{key: '5', value: JSON.stringify(value)}]);
+    const told = await doctor(on(`${SHOP}.precise`));
     expectFail(told, /^records: .*decimal\.handling\.mode=string/, 5);
     expect(JSON.stringify(told)).not.toContain('EaM=');
   });
@@ -144,7 +90,7 @@ describe('the read model', () => {
   });
 
   test('has a position beyond the end of the log', async () => {
-    const topic = `${shop}.positions`;
+    const topic = `${SHOP}.positions`;
     await createTopic(topic);
     await redis.set(`${topic}:projector:position:${topic}:0`, 'v1 5');
     expectFail(
@@ -155,88 +101,10 @@ describe('the read model', () => {
   });
 
   test('has a record set aside: a warning', async () => {
-    await redis.hset(`${shop}:projector:quarantine`, 'x:0:1', '{}');
+    await redis.hset(`${SHOP}:projector:quarantine`, 'x:0:1', '{}');
     const {status, warn} = await doctor();
-    await redis.hdel(`${shop}:projector:quarantine`, 'x:0:1');
+    await redis.hdel(`${SHOP}:projector:quarantine`, 'x:0:1');
     expect([status, warn]).toEqual([0, [expect.stringMatching(/^set-aside: 1 record is set aside/)]]);
-  });
-});
-
-const whyNot = whyNoOwnRedis();
-if (whyNot !== undefined) process.stderr.write(`skipped: Redis of its own. ${whyNot}\n`);
-
-(whyNot === undefined ? describe : describe.skip)('Redis', () => {
-  let own: OwnRedis;
-  let admin: Redis;
-  beforeAll(async () => {
-    own = await OwnRedis.open({args: ['--user', 'projector', 'on', ...redisRules(SECRET)]});
-    admin = new Redis(own.url);
-    admin.on('error', () => undefined);
-  });
-  afterAll(async () => {
-    admin.disconnect();
-    await own.close();
-  });
-  const user = (password = SECRET): Variables => ({
-    REDIS_URL: `redis://projector:${password}@127.0.0.1:${own.port}/0`,
-    // The rights of the README are for keys without a prefix.
-    KEY_PREFIX: '',
-  });
-
-  test('with the rights of the README: nothing fails, and nothing is refused', async () => {
-    expect((await doctor(user())).fail).toEqual([]);
-    expect(await admin.call('ACL', 'LOG')).toEqual([]);
-  });
-
-  test('may evict orders', async () => {
-    await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
-    expectFail(await doctor(user()), /^redis-eviction: maxmemory-policy allkeys-lru/, 5);
-    await admin.config('SET', 'maxmemory-policy', 'noeviction');
-  });
-
-  test('keeps nothing over a restart: a warning', async () => {
-    await admin.config('SET', 'appendonly', 'no');
-    const {status, warn} = await doctor({REDIS_URL: own.url});
-    await admin.config('SET', 'appendonly', 'yes');
-    expect([status, warn]).toEqual([0, [expect.stringMatching(/^redis-persistence: neither/)]]);
-  });
-
-  test('holds keys of others in the spare database: a warning', async () => {
-    await admin.call('SELECT', '15');
-    await admin.set('foreign', '1');
-    const {status, warn} = await doctor(user());
-    await admin.del('foreign');
-    await admin.call('SELECT', '0');
-    expect([status, warn]).toEqual([0, [expect.stringMatching(/^spare-database: database 15 holds 1 keys/)]]);
-  });
-
-  test('has no such spare database: a warning', async () => {
-    const {status, warn} = await doctor({...user(), REDIS_SPARE_DATABASE: '99'});
-    expect([status, warn]).toEqual([0, [expect.stringMatching(/^spare-database: .*index/)]]);
-  });
-
-  test('refuses a right', async () => {
-    await admin.call('ACL', 'SETUSER', 'projector', '-hincrby');
-    expectFail(await doctor(user()), /^redis-rights: .*NOPERM HINCRBY/, 5);
-    await admin.call('ACL', 'SETUSER', 'projector', '+hincrby');
-  });
-
-  test('refuses the password', async () => {
-    expectFail(await doctor(user('Zq7Wrong')), /^redis: .*WRONGPASS/, 5);
-  });
-
-  test('stands still', async () => {
-    own.pause();
-    const told = await doctor(user(), {timeoutS: 5});
-    own.resume();
-    expect(told.fail).toContainEqual(expect.stringMatching(/^redis: /));
-    expect(told.status).toBe(4);
-  });
-
-  test('is away', async () => {
-    await own.kill();
-    expectFail(await doctor(user()), /^redis: Redis at .* does not answer: .*ECONNREFUSED/, 4);
-    await own.start();
   });
 });
 
@@ -293,8 +161,8 @@ describe('the connector', () => {
 
   test('has another decimal mode', async () => {
     const {connect} = testStack().env;
-    const name = `${shop}-precise`;
-    const topic = `${shop}.other`;
+    const name = `${SHOP}-precise`;
+    const topic = `${SHOP}.other`;
     await createTopic(topic);
     const {connector} = await shopOfFile();
     // A source that never connects: its settings are what is looked at.
@@ -314,6 +182,11 @@ describe('the connector', () => {
     });
     expect(put.ok).toBe(true);
     try {
+      // A moment after its answer Connect may not name the new connector among the others.
+      await until(
+        async () => (await fetch(`${connect.url}/connectors/${name}/status`)).ok,
+        () => `${name} among the connectors`,
+      );
       const {fail} = await doctor({KAFKA_TOPIC: topic, KEY_PREFIX: `${topic}:`});
       expect(fail).toContainEqual(
         expect.stringMatching(/^connector-settings: .*decimal\.handling\.mode=precise/),

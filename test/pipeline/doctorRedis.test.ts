@@ -1,0 +1,84 @@
+/** `projector doctor` on a Redis of its own, with one thing after the other broken on purpose. */
+import {Redis} from 'ioredis';
+import {doctor, expectFail, SECRET} from '../support/doctorBench.js';
+import type {Variables} from '../support/pipeline.js';
+import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {redisRules} from '../support/redisRights.js';
+
+const whyNot = whyNoOwnRedis();
+if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${whyNot}\n`);
+
+(whyNot === undefined ? describe : describe.skip)('Redis', () => {
+  let own: OwnRedis;
+  let admin: Redis;
+  beforeAll(async () => {
+    own = await OwnRedis.open({args: ['--user', 'projector', 'on', ...redisRules(SECRET)]});
+    admin = new Redis(own.url);
+    admin.on('error', () => undefined);
+  });
+  afterAll(async () => {
+    admin.disconnect();
+    await own.close();
+  });
+  const user = (password = SECRET): Variables => ({
+    REDIS_URL: `redis://projector:${password}@127.0.0.1:${own.port}/0`,
+    // The rights of the README are for keys without a prefix.
+    KEY_PREFIX: '',
+  });
+
+  test('with the rights of the README: nothing fails, and nothing is refused', async () => {
+    expect((await doctor(user())).fail).toEqual([]);
+    expect(await admin.call('ACL', 'LOG')).toEqual([]);
+  });
+
+  test('may evict orders', async () => {
+    await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    expectFail(await doctor(user()), /^redis-eviction: maxmemory-policy allkeys-lru/, 5);
+    await admin.config('SET', 'maxmemory-policy', 'noeviction');
+  });
+
+  test('keeps nothing over a restart: a warning', async () => {
+    await admin.config('SET', 'appendonly', 'no');
+    const {status, warn} = await doctor({REDIS_URL: own.url});
+    await admin.config('SET', 'appendonly', 'yes');
+    expect([status, warn]).toEqual([0, [expect.stringMatching(/^redis-persistence: neither/)]]);
+  });
+
+  test('holds keys of others in the spare database: a warning', async () => {
+    await admin.call('SELECT', '15');
+    await admin.set('foreign', '1');
+    const {status, warn} = await doctor(user());
+    await admin.del('foreign');
+    await admin.call('SELECT', '0');
+    expect([status, warn]).toEqual([0, [expect.stringMatching(/^spare-database: database 15 holds 1 keys/)]]);
+  });
+
+  test('has no such spare database: a warning', async () => {
+    const {status, warn} = await doctor({...user(), REDIS_SPARE_DATABASE: '99'});
+    expect([status, warn]).toEqual([0, [expect.stringMatching(/^spare-database: .*index/)]]);
+  });
+
+  test('refuses a right', async () => {
+    await admin.call('ACL', 'SETUSER', 'projector', '-hincrby');
+    expectFail(await doctor(user()), /^redis-rights: .*NOPERM HINCRBY/, 5);
+    await admin.call('ACL', 'SETUSER', 'projector', '+hincrby');
+  });
+
+  test('refuses the password', async () => {
+    expectFail(await doctor(user('Zq7Wrong')), /^redis: .*WRONGPASS/, 5);
+  });
+
+  test('stands still', async () => {
+    own.pause();
+    const told = await doctor(user(), {timeoutS: 5});
+    own.resume();
+    expect(told.fail).toContainEqual(expect.stringMatching(/^redis: /));
+    expect(told.status).toBe(4);
+  });
+
+  test('is away', async () => {
+    await own.kill();
+    expectFail(await doctor(user()), /^redis: Redis at .* does not answer: .*ECONNREFUSED/, 4);
+    await own.start();
+  });
+});

@@ -1,0 +1,60 @@
+/** `projector doctor` as its tests run it, and what it told. */
+import type {Variables} from './pipeline.js';
+import {projector} from './projector.js';
+import {shopOfFile} from './shop.js';
+
+export const SECRET = 'Zq7Secret';
+
+export interface Told {
+  readonly status: number | null;
+  readonly tookMs: number;
+  /** `name: detail` of each check with this verdict. */
+  readonly fail: readonly string[];
+  readonly warn: readonly string[];
+  readonly skipped: readonly string[];
+  readonly names: readonly string[];
+}
+
+/** Group and key prefix of the worker that is looked at. */
+export const SHOP = `doctor-${Date.now().toString(36)}`;
+/** Settings of the worker and of every command. */
+export const BASE: Variables = {KEY_PREFIX: `${SHOP}:`, KAFKA_GROUP_ID: SHOP};
+
+/** A machine that is overloaded by other tests is no silent server. */
+export const PATIENT_S = 60;
+
+/** Runs `projector doctor`. */
+export async function doctor(extra: Variables = {}, {timeoutS = PATIENT_S} = {}): Promise<Told> {
+  const startedMs = performance.now();
+  const {status, stdout, stderr} = await projector(
+    ['doctor', '--json', '--timeout', String(timeoutS), ...(await connectorOption())],
+    {
+      ...BASE,
+      ...extra,
+    },
+  );
+  const wholeMs = Math.round(performance.now() - startedMs);
+  expect(stdout).not.toContain(SECRET);
+  expect(stderr).toBe('');
+  const {checks, tookMs} = JSON.parse(stdout) as {
+    checks: {name: string; verdict: string; detail: string; fix: string | null}[];
+    tookMs: number;
+  };
+  const those = (verdict: string): string[] =>
+    checks.filter((check) => check.verdict === verdict).map(({name, detail}) => `${name}: ${detail}`);
+  for (const {verdict, fix} of checks) expect(fix !== null).toBe(verdict === 'fail' || verdict === 'warn');
+  const told = {fail: those('fail'), warn: those('warn'), skipped: those('skipped')};
+  process.stderr.write(
+    `figure: doctor took ${tookMs} ms, ${wholeMs} ms with its start: ${told.fail.join(' | ').slice(0, 150) || 'nothing fails'}\n`,
+  );
+  return {status, tookMs, ...told, names: checks.map(({name}) => name)};
+}
+
+export async function connectorOption(): Promise<string[]> {
+  return ['--connector-file', (await shopOfFile()).connectorFile];
+}
+
+/** Exactly this check fails, in these words, with this exit code. */
+export function expectFail(told: Told, wanted: RegExp, exitCode: number): void {
+  expect([told.fail, told.status]).toEqual([[expect.stringMatching(wanted)], exitCode]);
+}
