@@ -11,12 +11,14 @@ beforeEach(async () => (bench = await FaultBench.open('faults-failure', {partiti
 afterEach(async () => await bench.close());
 
 const SMALL_CHUNKS = {CHUNK_ORDERS_MAX: '3', CHUNK_RECORDS_MAX: '5', KAFKA_FETCH_PARTITION_BYTES: '16384'};
+/** The next worker waits for the session of the dead one. */
+const SHORT_SESSION = {KAFKA_SESSION_TIMEOUT_MS: '2000', KAFKA_HEARTBEAT_INTERVAL_MS: '300'};
 
 describe.each(['throw', 'uncaught'])('an error that nobody expects, by %s', (action) => {
   test.each(['after-fetch', 'after-decode', 'before-apply', 'script-in-flight', 'after-apply'])(
     '%s: fatal line, exit 1, whole chunks only; the next worker goes on (F12)',
     async (place) => {
-      const worker = bench.start({...SMALL_CHUNKS, FAILPOINT: `${place}:${action}`});
+      const worker = bench.start({...SMALL_CHUNKS, ...SHORT_SESSION, FAILPOINT: `${place}:${action}`});
       await hasSaid(worker, /^partitions assigned/);
       await bench.write(400);
       const {code, line} = await halted(worker);

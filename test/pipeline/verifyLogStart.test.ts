@@ -1,0 +1,123 @@
+/** What `projector verify --against log` finds when it starts: leftovers of other runs, foreign keys, bad records, a silent Redis. */
+import type {Redis} from 'ioredis';
+import type {WorkerProcess} from '../../stack/worker.js';
+import {createTopic, produce} from '../support/kafka.js';
+import {LogVerification} from '../support/logVerification.js';
+import {ended, type OwnShop} from '../support/ownShop.js';
+import {chosenSeed} from '../support/random.js';
+import {whyNoOwnRedis} from '../support/redisServer.js';
+import {until} from '../support/until.js';
+
+const whyNot = whyNoOwnRedis();
+if (whyNot !== undefined)
+  process.stderr.write(`skipped: verify against the log after other runs. ${whyNot}\n`);
+
+const BASE = 14_500_000;
+const seed = chosenSeed();
+
+(whyNot === undefined ? describe : describe.skip)(
+  `verify against the log after other runs, seed ${seed}`,
+  () => {
+    let log: LogVerification;
+    let shop: OwnShop;
+    let redis: Redis;
+
+    beforeAll(async () => {
+      log = await LogVerification.open('retold', {base: BASE, seed});
+      ({shop} = log);
+      ({redis} = shop);
+    }, 120_000);
+
+    afterAll(async () => await log.close());
+
+    test("what a killed one has left is no beginning of a rebuild, and in nobody's way (C4)", async () => {
+      const begun = async (): Promise<void> => {
+        const killed = log.begin();
+        await log.told(killed, 'caught up with the log');
+        expect(await killed.end('SIGKILL')).toEqual({code: null, signal: 'SIGKILL'});
+        // Not even by accident: what is there now was changed by somebody.
+        expect(await log.spare.get(log.key('projector:spare'))).toMatch(/^verify /);
+        await log.spare.hset(log.key('report:totals'), 'orders', '1');
+        expect(await ended(log.begin())).toMatchObject({
+          code: 5,
+          output: expect.stringMatching(/rebuild-refused: another one runs \(\S+ verify on /) as string,
+        });
+        await redis.del(log.key('projector:rebuild'));
+      };
+      await redis.incr(log.key('product:1:sold'));
+      await begun();
+      const {code, verdict} = await log.verified();
+      expect([code, verdict.findings.map(({kind}) => kind)]).toEqual([3, ['counter-differs']]);
+      await begun();
+      const rebuilt = await ended(shop.command(['rebuild']));
+      expect(rebuilt).toMatchObject({code: 0});
+      expect(rebuilt.output).not.toContain('going on with what is in');
+      await log.expectNothingLeft();
+      expect((await log.verified()).verdict).toMatchObject({differences: 0});
+    }, 180_000);
+
+    test('what an unfinished rebuild would go on with is kept, unless told otherwise', async () => {
+      const first = shop.command(['rebuild']);
+      await until(
+        async () => (await log.spare.get(log.key('projector:spare'))) === 'rebuild' || !first.isRunning,
+        () => `a rebuild that has begun: ${first.output}`,
+        60_000,
+      );
+      await first.end('SIGKILL');
+      await redis.del(log.key('projector:rebuild'));
+      expect(await ended(log.begin())).toMatchObject({
+        code: 5,
+        output: expect.stringMatching(
+          /rebuild-refused: .*an unfinished `rebuild` would go on with/,
+        ) as string,
+      });
+      expect(await log.spare.get(log.key('projector:spare'))).toBe('rebuild');
+      expect(await redis.exists(log.key('projector:rebuild'))).toBe(0);
+      expect((await log.verified('--restart')).verdict).toMatchObject({differences: 0});
+      await log.expectNothingLeft();
+    }, 120_000);
+
+    test('what cannot be done is refused before anything is touched', async () => {
+      const refused = async (process: WorkerProcess, code: number, text: RegExp): Promise<void> => {
+        expect(await ended(process)).toMatchObject({code, output: expect.stringMatching(text) as string});
+      };
+      await log.spare.set('note', 'x');
+      await refused(log.begin(), 5, /rebuild-refused: .*must be empty, and holds 1 keys \("note"\)/);
+      expect(await log.spare.keys('*')).toEqual(['note']);
+      await log.spare.del('note');
+      await refused(log.begin({REDIS_SPARE_DATABASE: '0'}), 2, /REDIS_SPARE_DATABASE is 0/);
+      await log.expectNothingLeft();
+    }, 60_000);
+
+    test('a record that cannot be applied ends it, with the way out', async () => {
+      const topic = `told-${Date.now().toString(36)}`;
+      await createTopic(topic);
+      await produce(topic, [{key: '5', value: 'no JSON, a-customer-secret'}]);
+      const {code, output} = await ended(log.begin({KAFKA_TOPIC: topic, KEY_PREFIX: `${topic}:`}));
+      expect([code, output]).toEqual([
+        5,
+        expect.stringMatching(
+          /verify-halted: the log cannot be replayed: .*offset 0.*Compare with MySQL instead: `projector verify`/,
+        ),
+      ]);
+      expect(output).not.toContain('a-customer-secret');
+      expect(await log.spare.keys('*')).toEqual([]);
+    }, 60_000);
+
+    test('a Redis that is silent for a moment is waited for (L11)', async () => {
+      await redis.incr(log.key('product:1:sold'));
+      const running = log.begin({REDIS_TIMEOUT_MS: '1000'});
+      await log.told(running, 'places to look at again');
+      shop.own.pause();
+      await log.told(running, 'waiting: ').finally(() => shop.own.resume());
+      expect(await ended(running)).toMatchObject({
+        code: 3,
+        output: expect.stringMatching(
+          /waiting: [^\n]*\nit answers again; going on\n[\s\S]*counter-differs/,
+        ) as string,
+      });
+      await redis.decr(log.key('product:1:sold'));
+      await log.expectNothingLeft();
+    }, 60_000);
+  },
+);
