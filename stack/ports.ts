@@ -1,17 +1,26 @@
 import {randomInt} from 'node:crypto';
 import {createServer} from 'node:net';
+import {withLock} from './lock.js';
 import {StackError} from './stackError.js';
 import {portsOfStacks} from './stackState.js';
 
 /** Below the range that the kernel hands out to outgoing connections, so none of those takes a port meanwhile. */
 const FIRST_PORT = 20_000;
 /**
- * A server that a test has stopped wants its port back. So each process of jest draws from a range of its own, by its number from
- * 1 on; all other programs share the first range.
+ * A stopped server must get its port back. So each process of jest draws ports from a range of its own (JEST_WORKER_ID, from 1 on);
+ * all other programs use the first range.
  */
 const RANGES = 10;
 const PORTS_PER_RANGE = 1_000;
 const TRIES_MAX = 200;
+
+/**
+ * Free ports for a stack; `keep` writes them where `freePorts` looks for them. Launchers take turns, so that two that start
+ * at the same time never draw the same port.
+ */
+export async function reservePorts(count: number, keep: (ports: number[]) => void): Promise<void> {
+  await withLock('ports', async () => keep(await freePorts(count)));
+}
 
 /** Different free ports on the loopback address, none of which a stack will want back. */
 export async function freePorts(count: number): Promise<number[]> {

@@ -34,6 +34,13 @@ export class WorkerProcess {
     });
   }
 
+  /** Gives up what it has written so far, for runs that start many workers. */
+  forget(): void {
+    this.output = '';
+    this.#lines.length = 0;
+    this.#readTo = 0;
+  }
+
   get pid(): number {
     const {pid} = this.#child;
     if (pid === undefined) throw new Error('the worker could not be started');

@@ -2,8 +2,8 @@
  * The gates: `check` (format, lint, types, unit and property tests; no servers), `all` (that, and everything on real
  * servers, in lanes) and `soak` (the long form of all tests that have one). Ends with one line: `N passed, N failed, N skipped`.
  *
- * With paths of test files, or parts of them, it runs those files alone. Options go to jest, --maxWorkers=N among them. SEED repeats an order of files and
- * what tests draw at random.
+ * Arguments go to jest. With paths of test files, or parts of them, only those files run. SEED repeats an order of files and what
+ * tests draw at random.
  */
 import {spawn} from 'node:child_process';
 import {mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs';
@@ -37,8 +37,10 @@ const IN_LANES = '--maxWorkers=3';
 /** Tests without servers only compute. */
 const ON_CORES = `--maxWorkers=${availableParallelism()}`;
 const ALONE = '--maxWorkers=1';
-/** Of a process of jest, which hands it on to its workers: Node.js would let garbage grow to gigabytes before it looks for it. */
-const HEAP_LIMIT = '--max-old-space-size=450';
+/** Heap limit of jest; its workers inherit it. Without a limit V8 collects garbage late, and a process grows to gigabytes. */
+const HEAP_LIMIT_MEBIBYTES = {test: 450, soak: 2_000};
+/** For tests of the soak tier that name no limit of their own. */
+const SOAK_TEST_TIMEOUT_MS = 30 * 60_000;
 const SLOWEST = 20;
 const TOOLS = {
   prettier: 'prettier/bin/prettier.cjs',
@@ -47,19 +49,25 @@ const TOOLS = {
   jest: 'jest/bin/jest.js',
 } as const;
 
-const [mode = 'all', ...args] = process.argv.slice(2);
-const jestOptions = args.filter((arg) => arg.startsWith('-'));
-const chosenFiles = args.filter((arg) => !arg.startsWith('-'));
+const [mode = 'all', ...jestArgs] = process.argv.slice(2);
+/** Files, or a name of tests after -t: a part of the tests, without format, lint and types. */
+const isPart = jestArgs.some((arg) => !arg.startsWith('-'));
+const hasWorkers = jestArgs.some((arg) => /^(?:-w|-i|--runInBand|--maxWorkers)/.test(arg));
 const seed = process.env['SEED'] ?? String(randomInt(2 ** 31));
+const tier = mode === 'soak' ? 'soak' : 'test';
 const counts = {passed: 0, failed: 0, skipped: 0};
 const files: FileResult[] = [];
 const started = performance.now();
 
+if (!/^\d{1,10}$/.test(seed)) {
+  process.stderr.write(`SEED is "${seed}": it must be a whole number of at most 10 digits.\n`);
+  process.exit(2);
+}
 process.stderr.write(`seed ${seed}; repeat the order of files and the random data with SEED=${seed}\n`);
-if (chosenFiles.length > 0) {
-  await jest('chosen files', [ALONE, ...chosenFiles]);
+if (isPart) {
+  await jest('part of the tests', [ALONE]);
 } else if (mode === 'soak') {
-  await jest('soak', [IN_LANES, ...filesOfBothTiers()]);
+  await jest('soak', [IN_LANES, `--testTimeout=${SOAK_TEST_TIMEOUT_MS}`, ...filesOfBothTiers()]);
 } else {
   // The linter needs a core for longer than all others together.
   await Promise.all([step('lint', 'eslint', ['.']), formatAndTypes()]);
@@ -72,8 +80,9 @@ if (chosenFiles.length > 0) {
   }
 }
 tellSlowest();
+const command = mode === 'soak' ? 'npm run soak' : 'npm test';
 for (const {file} of files.filter(({hasFailed}) => hasFailed))
-  process.stderr.write(`FAILED ${file}: repeat it with SEED=${seed} npm test -- ${file}\n`);
+  process.stderr.write(`FAILED ${file}: repeat it with SEED=${seed} ${command} -- ${file}\n`);
 process.stderr.write(`${seconds(started)} s in all, seed ${seed}\n`);
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
@@ -100,16 +109,15 @@ async function step(name: string, tool: keyof typeof TOOLS, toolArgs: readonly s
   process.stderr.write(`${output}${isGood ? 'ok' : 'FAILED'}  ${name} (${seconds(begin)} s)\n`);
 }
 
-async function jest(name: string, jestArgs: readonly string[]): Promise<void> {
+async function jest(name: string, options: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'order-projector-'));
   const file = join(folder, 'summary.json');
   const begin = performance.now();
-  // Jest takes an option once, and --maxWorkers of the command line stands above ours.
-  const own = jestArgs.filter((arg) => !jestOptions.some((given) => isWorkers(given) && isWorkers(arg)));
-  const {isGood} = await run('jest', [...own, ...jestOptions], {
+  const own = options.filter((option) => !(hasWorkers && option.startsWith('--maxWorkers')));
+  const {isGood} = await run('jest', [...own, ...jestArgs], {
     SUMMARY_FILE: file,
     SEED: seed,
-    TIER: mode === 'soak' ? 'soak' : 'test',
+    TIER: tier,
   });
   try {
     const summary = JSON.parse(readFileSync(file, 'utf8')) as Summary;
@@ -127,10 +135,6 @@ async function jest(name: string, jestArgs: readonly string[]): Promise<void> {
   rmSync(folder, {recursive: true, force: true});
 }
 
-function isWorkers(option: string): boolean {
-  return option.startsWith('--maxWorkers=');
-}
-
 interface Ended {
   readonly isGood: boolean;
   /** Of a tool; jest writes for itself. */
@@ -142,7 +146,7 @@ async function run(
   toolArgs: readonly string[],
   variables: Readonly<Record<string, string>>,
 ): Promise<Ended> {
-  const nodeOptions = tool === 'jest' ? [HEAP_LIMIT] : [];
+  const nodeOptions = tool === 'jest' ? [`--max-old-space-size=${HEAP_LIMIT_MEBIBYTES[tier]}`] : [];
   const child = spawn(process.execPath, [...nodeOptions, join('node_modules', TOOLS[tool]), ...toolArgs], {
     stdio: ['ignore', tool === 'jest' ? 'inherit' : 'pipe', tool === 'jest' ? 'inherit' : 'pipe'],
     env: {...process.env, ...variables},

@@ -164,6 +164,6 @@ export class Fleet {
     if (exit.signal === 'SIGKILL') this.#killed++;
     const fault = this.books.enter(worker.log, told === 'SIGTERM' ? 'stopped' : 'killed');
     if (fault !== undefined) this.#setup.onFailure(`${name}: ${fault}`);
-    worker.output = '';
+    worker.forget();
   }
 }

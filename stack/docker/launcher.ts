@@ -1,7 +1,7 @@
 import {spawn} from 'node:child_process';
 import {join} from 'node:path';
 import {ROOT} from '../folders.js';
-import {freePorts} from '../ports.js';
+import {reservePorts} from '../ports.js';
 import {identityOf, kill} from '../processIdentity.js';
 import {type DockerState, removeStackFolder, writeState} from '../stackState.js';
 import {composeDown, composeUp} from './compose.js';
@@ -17,15 +17,17 @@ const WATCHER = join(ROOT, 'stack', 'docker', 'watcher.ts');
 
 /** Starts the containers and returns when all are healthy. The caller holds the stack's lock and found it down. */
 export async function startDocker(options: DockerOptions): Promise<DockerState> {
-  const [mysql, kafka, connect, redis] = await freePorts(4);
   const {name, ownerPid} = options;
   const state: DockerState = {
     mode: 'docker',
     name,
     phase: 'starting',
-    ports: {mysql: mysql!, kafka: kafka!, connect: connect!, redis: redis!},
+    ports: {mysql: 0, kafka: 0, connect: 0, redis: 0},
   };
-  writeState(state);
+  await reservePorts(4, ([mysql, kafka, connect, redis]) => {
+    state.ports = {mysql: mysql!, kafka: kafka!, connect: connect!, redis: redis!};
+    writeState(state);
+  });
   if (ownerPid !== undefined) {
     state.owner = identityOf(ownerPid);
     writeState(state);

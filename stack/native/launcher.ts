@@ -3,7 +3,7 @@ import {closeSync, existsSync, mkdirSync, openSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {ROOT} from '../folders.js';
-import {freePorts} from '../ports.js';
+import {reservePorts} from '../ports.js';
 import {identityOf, isAlive, kill, type ProcessIdentity} from '../processIdentity.js';
 import {StackError} from '../stackError.js';
 import {type NativeState, readState, removeStackFolder, writeState} from '../stackState.js';
@@ -32,19 +32,20 @@ export async function startNative(options: NativeOptions): Promise<NativeState> 
       `The cache is damaged, ${install.redisServer} is missing: remove ${dirname(install.kafkaFolder)}.`,
     );
   }
-  const [mysql, kafka, connect, redis, controllerPort, listen, target] = await freePorts(7);
   const {name, ownerPid} = options;
-  writeState({
-    mode: 'native',
-    name,
-    phase: 'starting',
-    ...(ownerPid === undefined ? {} : {owner: identityOf(ownerPid)}),
-    ports: {mysql: mysql!, kafka: kafka!, connect: connect!, redis: redis!},
-    controllerPort: controllerPort!,
-    kafkaDetour: {listen: listen!, target: target!},
-    install,
-    servers: {},
-  });
+  await reservePorts(7, ([mysql, kafka, connect, redis, controllerPort, listen, target]) =>
+    writeState({
+      mode: 'native',
+      name,
+      phase: 'starting',
+      ...(ownerPid === undefined ? {} : {owner: identityOf(ownerPid)}),
+      ports: {mysql: mysql!, kafka: kafka!, connect: connect!, redis: redis!},
+      controllerPort: controllerPort!,
+      kafkaDetour: {listen: listen!, target: target!},
+      install,
+      servers: {},
+    }),
+  );
   await supervise(options);
   const state = readState(name);
   if (state?.mode !== 'native') throw new StackError(`The stack ${name} was taken down while it started.`);

@@ -1,12 +1,11 @@
 /** TLS to Redis from a private CA; and a certificate that is changed for a bad one while a worker runs. */
-import {spawnSync} from 'node:child_process';
 import {Redis} from 'ioredis';
 import {freePorts} from '../../stack/ports.js';
 import {TestCa, type Certificate} from '../support/certificates.js';
 import {FaultBench} from '../support/faultBench.js';
 import type {Variables} from '../support/pipeline.js';
 import {OwnRedis, tlsPortArgs, whyNoOwnRedis} from '../support/redisServer.js';
-import {variables} from '../support/stack.js';
+import {projectorProcess, type CommandResult} from '../support/stack.js';
 import {hasSaid, halted} from '../support/workerLog.js';
 
 const whyNot = whyNoOwnRedis();
@@ -58,17 +57,8 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}
     bench.start(settings());
     await bench.write(40);
     await bench.expectExact();
-    const command = (args: readonly string[]): {status: number | null; stdout: string; stderr: string} =>
-      spawnSync(process.execPath, ['dist/main.js', ...args], {
-        env: {
-          ...process.env,
-          ...variables(),
-          KAFKA_TOPIC: bench.topic,
-          KEY_PREFIX: bench.prefix,
-          ...settings(),
-        },
-        encoding: 'utf8',
-      });
+    const command = (args: readonly string[]): CommandResult =>
+      projectorProcess(args, {KAFKA_TOPIC: bench.topic, KEY_PREFIX: bench.prefix, ...settings()});
     expect(command(['orders', 'count'])).toMatchObject({status: 0});
     expect(command(['verify', '--against', 'log', '--json']).stdout).toContain('"differences":0');
     expect(command(['rebuild'])).toMatchObject({status: 0});

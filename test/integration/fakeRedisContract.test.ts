@@ -2,7 +2,6 @@
  * The simulation's Redis against a real one: the same random commands on both, then the same answers and the same bytes under
  * every key. Whatever the simulation proves, it proves for apply.lua only as far as this holds.
  */
-import fc from 'fast-check';
 import {ReadModel} from '../../src/apply/readModel.js';
 import {ProjectorError} from '../../src/errors.js';
 import {reduce} from '../../src/reduce/reduce.js';
@@ -11,6 +10,7 @@ import type {StoredValue} from '../simulation/keyspace.js';
 import {changes, EXTRA_COLUMNS} from '../support/arbitraries.js';
 import {RedisBench, TOPIC} from '../support/redisBench.js';
 import {inTier} from '../support/tier.js';
+import {fc} from '../support/seededChecks.js';
 
 const PREFIX = 'shop:';
 const LAYOUTS = [

@@ -1,5 +1,4 @@
 /** Replays while the position moves, goes back, or belongs to someone faster: exact in the end. */
-import fc from 'fast-check';
 import type {Change, Decoded} from '../../src/change.js';
 import type {EventLogHandlers, LogRecord} from '../../src/eventLog.js';
 import {changes, longRun} from '../support/arbitraries.js';
@@ -21,6 +20,7 @@ import {
 } from '../support/replayBench.js';
 import {inTier} from '../support/tier.js';
 import {WorkerBench, type Worker} from '../support/workerBench.js';
+import {fc} from '../support/seededChecks.js';
 
 const QUARANTINE = 'projector:quarantine';
 

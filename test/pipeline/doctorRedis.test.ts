@@ -1,7 +1,8 @@
 /** `projector doctor` on a Redis of its own, with one thing after the other broken on purpose. */
 import {Redis} from 'ioredis';
-import {doctor, expectFail, SECRET} from '../support/doctorBench.js';
-import type {Variables} from '../support/pipeline.js';
+import {BASE, connectorOption, doctor, expectFail, SECRET, SHOP} from '../support/doctorBench.js';
+import {Pipeline, type Variables} from '../support/pipeline.js';
+import {projectorBatch} from '../support/projector.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
 import {redisRules} from '../support/redisRights.js';
 
@@ -11,13 +12,18 @@ if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${why
 (whyNot === undefined ? describe : describe.skip)('Redis', () => {
   let own: OwnRedis;
   let admin: Redis;
+  let pipeline: Pipeline;
   beforeAll(async () => {
+    // Doctor warns of a group without a worker, and of a topic without a record.
+    pipeline = await Pipeline.open(SHOP);
+    await pipeline.applied();
     own = await OwnRedis.open({args: ['--user', 'projector', 'on', ...redisRules(SECRET)]});
     admin = new Redis(own.url);
     admin.on('error', () => undefined);
   });
   afterAll(async () => {
     admin.disconnect();
+    await pipeline.close();
     await own.close();
   });
   const user = (password = SECRET): Variables => ({
@@ -64,7 +70,11 @@ if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${why
     await admin.call('ACL', 'SETUSER', 'projector', '+hincrby');
   });
 
-  test('refuses the password', async () => {
+  test('refuses the password: nothing that the program writes shows it', async () => {
+    const args = ['doctor', ...(await connectorOption())];
+    const [run] = await projectorBatch([args], {...BASE, ...user('Zq7Wrong')});
+    expect(run).toMatchObject({code: 5, output: expect.stringContaining('WRONGPASS') as string});
+    expect(run?.output).not.toContain('Zq7Wrong');
     expectFail(await doctor(user('Zq7Wrong')), /^redis: .*WRONGPASS/, 5);
   });
 

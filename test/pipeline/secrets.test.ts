@@ -21,15 +21,16 @@ const COMMANDS = [
   ['orders', 'count'],
   ['lag'],
   ['dlq', 'list'],
-  ['connector', 'status'],
   ['verify', '--sample', '1'],
 ];
+/** With the file of this shop's connector. */
+let connectorStatus: string[];
 
 let redis: OwnRedis;
 let ca: TestCa;
 let folder: string;
 beforeAll(async () => {
-  await shopOfFile();
+  connectorStatus = ['connector', 'status', '--file', (await shopOfFile()).connectorFile];
   redis = await OwnRedis.open({args: ['--user', 'projector', 'on', ...redisRules(SECRET)]});
   ca = new TestCa();
   folder = mkdtempSync(join(tmpdir(), 'order-projector-secrets-'));
@@ -118,15 +119,16 @@ test('a worker that runs: its log and every HTTP answer', async () => {
 });
 
 test('commands with settings that work', async () => {
-  const results = await projectorBatch(COMMANDS, {...LOUD, START_TIMEOUT_MS: '30000', ...good()});
-  expect(results.map(({args}) => args)).toEqual(COMMANDS);
+  const all = [...COMMANDS, connectorStatus];
+  const results = await projectorBatch(all, {...LOUD, START_TIMEOUT_MS: '30000', ...good()});
+  expect(results.map(({args, code}) => [args, code])).toEqual(all.map((args) => [args, 0]));
   for (const {args, output} of results)
     expect({args, output}).toMatchObject({output: expect.not.stringContaining(SECRET) as string});
 });
 
 test.each(WRONG)('what does not work: %s', async (name) => {
   const works = ['mysql', 'no mysql', 'no connect'].includes(name);
-  const commands = [['config'], ['lag'], ['report'], ['connector', 'status'], ['verify', '--sample', '1']];
+  const commands = [['config'], ['lag'], ['report'], connectorStatus, ['verify', '--sample', '1']];
   // A worker for which these settings are good would not end.
   const all = works ? commands : [['run'], ...commands];
   const results = await projectorBatch(all, {...LOUD, HTTP_PORT: 'off', ...wrong()[name]});

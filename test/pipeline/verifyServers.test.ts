@@ -89,7 +89,6 @@ const seed = chosenSeed();
   }, 60_000);
 
   test('a repair is refused while the connector stands, and where it cannot be asked', async () => {
-    // Other tests may have sold the product too: their orders are in this MySQL.
     const damaged = await redis.incr(`${PREFIX}product:1:sold`);
     const {connector} = await shopOfFile();
     await connector.stop();

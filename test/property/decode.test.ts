@@ -1,10 +1,10 @@
 /** One row, three forms, one change. */
-import {fc, test} from '@fast-check/jest';
 import type {Change} from '../../src/change.js';
 import {decodeRecord} from '../../src/decode/decode.js';
 import {encoded, FORMS, recordOf, rowRecord, SHOP} from '../support/records.js';
 import {order} from '../support/changes.js';
 import {inTier} from '../support/tier.js';
+import {fc, propertyTest as test} from '../support/seededChecks.js';
 
 const id = fc.bigInt({min: 1n, max: 18_446_744_073_709_551_615n}).map(String);
 const amount = fc.bigInt({min: -999_999_999_999n, max: 999_999_999_999n}).map((cents) => {

@@ -1,5 +1,4 @@
 /** Fetches are read without kafkajs: what comes out must be what it reads itself. */
-import {fc, test} from '@fast-check/jest';
 import kafkajs from 'kafkajs';
 import {readAnswer} from '../../src/clients/fetchAnswer.js';
 import type {LogRecord} from '../../src/eventLog.js';
@@ -12,6 +11,7 @@ import {
   recordsOfKafkajs,
   type BatchPlan,
 } from '../support/fetchAnswers.js';
+import {fc, propertyTest as test} from '../support/seededChecks.js';
 
 /** What any codec throws: a wrong byte may name one. */
 class CodecFailure extends Error {}

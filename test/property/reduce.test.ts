@@ -1,11 +1,11 @@
 /** The laws of the fold. */
-import {fc, test} from '@fast-check/jest';
 import type {Change} from '../../src/change.js';
 import type {OrderLine, OrderRow} from '../../src/order.js';
 import type {Reduction} from '../../src/patch.js';
 import {composeReductions, reduce, Reducer} from '../../src/reduce/reduce.js';
 import {changes} from '../support/arbitraries.js';
 import {inTier} from '../support/tier.js';
+import {fc, propertyTest as test} from '../support/seededChecks.js';
 
 interface State {
   readonly rows: Map<string, OrderRow>;

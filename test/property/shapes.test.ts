@@ -1,5 +1,4 @@
 /** Texts of a known shape are read without a parser: what comes out must be what a parser gives. */
-import {fc, test} from '@fast-check/jest';
 import {Decoder, decodeRecord, type EncodedRecord} from '../../src/decode/decode.js';
 import type {JsonObject} from '../../src/decode/fields.js';
 import {Shapes} from '../../src/decode/shapes.js';
@@ -8,6 +7,7 @@ import {fixtureNames, fixtureRecords} from '../support/fixtures.js';
 import {SHOP} from '../support/records.js';
 import {inTier} from '../support/tier.js';
 import {wantedScalars, type Found} from '../support/wantedScalars.js';
+import {fc, propertyTest as test} from '../support/seededChecks.js';
 
 const SCHEMA = {...SHOP, extraColumns: [{name: 'status', type: 'text' as const}]};
 const RECORDED = fixtureNames().flatMap(fixtureRecords);

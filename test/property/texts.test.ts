@@ -1,8 +1,8 @@
 /** Positions, canonical texts and keys: small texts that must not be mistaken for one another. */
-import {fc, test} from '@fast-check/jest';
 import {canonicalText} from '../../src/canonical.js';
 import {keysWithPrefix} from '../../src/keys.js';
 import {formatPosition, parsePosition, positionAfter, sameFingerprint} from '../../src/position.js';
+import {fc, propertyTest as test} from '../support/seededChecks.js';
 
 const bytes = fc.option(fc.uint8Array({maxLength: 50}).map((array) => Buffer.from(array)));
 const record = fc.record({

@@ -1,6 +1,6 @@
 /**
- * Before each test file on real servers: the servers of its lane run, Redis is empty, and no connector reads or writes.
- * Whatever the file before has left, even one that failed in the middle, is gone.
+ * Before each test file on real servers: the servers of its lane run, Redis is empty, and no connector reads or writes,
+ * even if the file before it failed in the middle.
  */
 import {Redis} from 'ioredis';
 import {openStack, SERVER_NAMES} from '../../stack/stack.js';

@@ -4,8 +4,8 @@ import {setTimeout as sleep} from 'node:timers/promises';
 const PAUSE_MS = 20;
 
 /**
- * Between two steps of such traffic. Without it a test writes as many records as the machine can, for minutes, and reads them all again
- * afterwards: there were 700,000 once. Some hundred changes a second are always under way with it, too.
+ * Between two steps of such traffic. Without the pause a test writes as fast as the machine allows (700,000 records in one run), and
+ * reads all of them at its end. With it, some hundred changes per second still arrive.
  */
 export async function pause(): Promise<void> {
   await sleep(PAUSE_MS);

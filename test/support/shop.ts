@@ -2,12 +2,14 @@
  * The shop of one test file: a database with the two tables, a connector and a topic, each of its own. No test reads what
  * other files wrote, and what a file reads does not depend on the files before it.
  */
-import {mkdtempSync, readFileSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {createConnection, type Connection} from 'mysql2/promise';
 import {Connector} from './connector.js';
+import {endOffsets} from './kafka.js';
 import {testStack, useOwn, type OwnNames} from './stack.js';
+import {until} from './until.js';
 
 export interface Shop extends OwnNames {
   readonly connector: Connector;
@@ -18,7 +20,10 @@ export interface Shop extends OwnNames {
 const SCHEMA = 'stack/mysql/01-schema.sql';
 const RIGHTS = 'deploy/acl/mysql.sql';
 
+const folder = join(tmpdir(), `order-projector-shop-${process.pid}`);
 let opening: Promise<Shop> | undefined;
+
+afterAll(() => rmSync(folder, {recursive: true, force: true}));
 
 /** This file's shop. It is made at the first call, and later ones return the same. */
 export function shopOfFile(): Promise<Shop> {
@@ -38,10 +43,24 @@ async function openShop(): Promise<Shop> {
   await createDatabase(database);
   const topic = `${database}.order-events`;
   useOwn({database, topic});
-  const connectorFile = join(mkdtempSync(join(tmpdir(), 'order-projector-')), 'orders.json');
   const connector = await Connector.apply('orders.json', {name: database, database, topic});
+  const connectorFile = join(folder, 'orders.json');
+  mkdirSync(folder, {recursive: true});
   writeFileSync(connectorFile, JSON.stringify({name: connector.name, config: connector.config}));
+  await hasReadTables(topic);
   return {database, topic, connector, connectorFile};
+}
+
+/**
+ * Resolves when the connector writes what its initial snapshot has found: the one row of the table of heartbeats. The snapshot
+ * sees nothing that is committed from now on, so every later change comes from the binlog.
+ */
+async function hasReadTables(topic: string): Promise<void> {
+  await until(
+    async () => [...(await endOffsets(topic)).values()].some((end) => end > 0n),
+    () => `the first record of ${topic}`,
+    60_000,
+  );
 }
 
 /** The tables and the rights that ship, in another database. */

@@ -1,6 +1,6 @@
 /**
  * Leaves what one run of jest came to in the file that SUMMARY_FILE names, for test/run.ts: counts, the duration of each file,
- * and the memory of each process at its peak. Says of a failed file at once how to repeat it.
+ * and the memory of each process at its peak.
  */
 import {readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {relative} from 'node:path';
@@ -20,7 +20,6 @@ export default class SummaryReporter {
     const hasFailed = result.numFailingTests > 0 || result.testExecError !== undefined;
     const {start, end} = result.perfStats;
     this.#files.push({file, seconds: (end - start) / 1000, hasFailed});
-    if (hasFailed) process.stderr.write(`repeat it: SEED=${process.env.SEED} npm test -- ${file}\n`);
     for (const pid of jestProcesses()) {
       const mebibytes = peakMebibytes(pid);
       if (mebibytes !== undefined) this.#peaks.set(pid, mebibytes);

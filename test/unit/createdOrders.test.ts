@@ -1,10 +1,10 @@
 /** What a chunk makes of the orders that it creates, held to the plain model of the log. */
-import fc from 'fast-check';
 import {createdOrders} from '../../src/apply/createdOrders.js';
 import type {Change} from '../../src/change.js';
 import {reduce} from '../../src/reduce/reduce.js';
 import {line, lineGone, order, orderGone} from '../support/changes.js';
 import {OrderModel} from '../support/orderModel.js';
+import {fc} from '../support/seededChecks.js';
 
 const created = (id: string, user: string, total: string): Change => order(id, {user, total, isCreate: true});
 

@@ -1,7 +1,7 @@
 /** kafkajs gets whole answers, and hears nothing of a socket that is over. */
 import {createServer, type AddressInfo, type Server, type Socket} from 'node:net';
-import fc from 'fast-check';
 import {kafkaSocket, WholeAnswers} from '../../src/clients/kafkaSocket.js';
+import {fc} from '../support/seededChecks.js';
 
 function answer(bytes: Uint8Array): Buffer {
   const length = Buffer.alloc(4);

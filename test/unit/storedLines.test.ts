@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import {formatLines, isIdBefore, parseLines} from '../../src/storedLines.js';
+import {fc} from '../support/seededChecks.js';
 
 const id = fc.bigInt().map(String);
 const lines = fc

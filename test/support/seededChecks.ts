@@ -1,0 +1,8 @@
+/** fast-check with the seed of the run, so that SEED repeats its random values, too. Tests import it from here. */
+import fc from 'fast-check';
+import {test as propertyTest} from '@fast-check/jest';
+import {chosenSeed} from './random.js';
+
+fc.configureGlobal({seed: chosenSeed() | 0});
+
+export {fc, propertyTest};
