@@ -8,7 +8,7 @@ import {inTier} from '../support/tier.js';
 import {Workload} from '../support/workload.js';
 
 const CHANGES = inTier({test: 10_000, soak: 1_000_000});
-const CONNECTIONS = 4;
+const CONNECTIONS = 8;
 const TRANSACTIONS_AT_ONCE = 500;
 const TIMEOUT_MS = inTier({test: 120_000, soak: 3_600_000});
 const seed = chosenSeed();

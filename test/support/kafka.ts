@@ -82,9 +82,21 @@ export async function createTopic(
   );
 }
 
-/** The offset after the last record, by partition. */
+/** The offset after the last record, by partition. Waits while a partition has no leader, as it may have for a moment under load. */
 export async function endOffsets(topic: string, brokers?: readonly string[]): Promise<Map<number, bigint>> {
-  const offsets = await withAdmin(async (admin) => await admin.fetchTopicOffsets(topic), brokers);
+  let reason = '';
+  const offsets = await until(
+    async () => {
+      try {
+        return await withAdmin(async (admin) => await admin.fetchTopicOffsets(topic), brokers);
+      } catch (error) {
+        if ((error as {retriable?: boolean}).retriable !== true) throw error;
+        reason = String(error);
+        return undefined;
+      }
+    },
+    () => `the end of ${topic}: ${reason}`,
+  );
   return new Map(offsets.map(({partition, high}) => [partition, BigInt(high)]));
 }
 
