@@ -1,11 +1,9 @@
+import {readdirSync, readFileSync} from 'node:fs';
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 /** The packages that stand for outside systems; each has one door (src/clients). */
 const CLIENT_LIBRARIES = ['kafkajs', 'ioredis', 'mysql2', 'mysql2/promise'];
-
-/** The stages of the stream: none of them imports another; projector.ts, rebuild/ and cli/ wire them. */
-const STAGES = ['consume', 'decode', 'reduce', 'apply', 'quarantine', 'verify', 'report', 'observe'];
 
 const IMPURE = [
   'node:fs',
@@ -24,25 +22,26 @@ function clientDoor() {
   }));
 }
 
-function stagePatterns(stage) {
-  return STAGES.filter((other) => other !== stage).map((other) => ({
-    group: [`../${other}/*`, ...(other === 'observe' ? ['!../observe/names.js'] : [])],
-    message: `${stage}/ must not import ${other}/: a stage imports root files, clients/ and observe/names only.`,
-  }));
+/** Files whose head says that they are pure are held to it, wherever they stand. */
+function pureFiles() {
+  return readdirSync('src', {recursive: true, encoding: 'utf8'})
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => `src/${name}`)
+    .filter((file) => /\bPure\b/.test(/^\/\*\*[\s\S]*?\*\//.exec(readFileSync(file, 'utf8'))?.[0] ?? ''));
 }
 
-function pureRules(extraPatterns = []) {
+function pureRules() {
   return {
-    'no-restricted-imports': [
+    '@typescript-eslint/no-restricted-imports': [
       'error',
       {
-        paths: [
-          ...clientDoor(),
-          ...IMPURE.map((name) => ({name, message: 'This file is pure: no I/O, no clock.'})),
-        ],
+        paths: IMPURE.map((name) => ({name, message: 'This file is pure: no I/O, no clock.'})),
         patterns: [
-          {group: ['**/clients/*'], message: 'This file is pure: outside systems are arguments.'},
-          ...extraPatterns,
+          {
+            regex: '/clients/',
+            message: 'This file is pure: outside systems are arguments.',
+            allowTypeImports: true,
+          },
         ],
       },
     ],
@@ -93,22 +92,12 @@ export default tseslint.config(
       'no-restricted-imports': ['error', {paths: clientDoor()}],
     },
   },
-  ...['consume', 'apply', 'report'].map((stage) => ({
-    files: [`src/${stage}/**/*.ts`],
-    rules: {
-      'no-restricted-imports': ['error', {paths: clientDoor(), patterns: stagePatterns(stage)}],
-    },
-  })),
-  ...['decode', 'reduce'].map((stage) => ({
-    files: [`src/${stage}/**/*.ts`],
-    rules: pureRules(stagePatterns(stage)),
-  })),
   {
-    files: ['src/{order,change,patch,position,keys,canonical,errorPolicy}.ts'],
+    files: ['src/{domain,redis-model,decode}/**/*.ts', 'src/reduce.ts', ...pureFiles()],
     rules: pureRules(),
   },
   {
-    files: ['src/observe/page/**/*.ts'],
+    files: ['src/page/**/*.ts'],
     rules: {
       'no-restricted-properties': [
         'error',

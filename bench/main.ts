@@ -2,7 +2,7 @@
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {cpus, totalmem} from 'node:os';
 import {parseArgs} from 'node:util';
-import {unreachable} from '../src/assert.js';
+import {unreachable} from '../src/runtime/assert.js';
 import {startStack, type StackMode} from '../stack/stack.js';
 import {EXIT_CODE, messageOf, StackError} from '../stack/stackError.js';
 import {compare, type Result} from './compare.js';

@@ -99,7 +99,7 @@ function filesOfBothTiers(): string[] {
 async function formatAndTypes(): Promise<void> {
   await step('format', 'prettier', ['--check', '--log-level=warn', '.']);
   await step('types', 'tsc', ['-p', 'tsconfig.json']);
-  await step('types of the page', 'tsc', ['-p', 'src/observe/page', '--noEmit']);
+  await step('types of the page', 'tsc', ['-p', 'src/page', '--noEmit']);
 }
 
 async function step(name: string, tool: keyof typeof TOOLS, toolArgs: readonly string[]): Promise<void> {

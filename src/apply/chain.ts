@@ -5,8 +5,8 @@
  * lets it settle, reads the stored position and goes on from there. It never sends a script again, and never takes a
  * rejected promise for "not applied".
  */
-import {assert} from '../assert.js';
-import type {Reduction} from '../patch.js';
+import {assert} from '../runtime/assert.js';
+import type {Reduction} from '../domain/patch.js';
 import type {ApplyOutcome, ApplyRequest} from './script.js';
 
 /** The door to Redis, as the chain needs it. */

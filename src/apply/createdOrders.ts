@@ -7,9 +7,9 @@
  *
  * Pure: no clock, no I/O.
  */
-import type {OrderRow} from '../order.js';
-import type {OrderPatch, Reduction} from '../patch.js';
-import {isIdBefore, lineText} from '../storedLines.js';
+import type {OrderRow} from '../domain/order.js';
+import type {OrderPatch, Reduction} from '../domain/patch.js';
+import {isIdBefore, lineText} from '../redis-model/storedItems.js';
 
 export interface CreatedOrder {
   readonly orderId: string;

@@ -2,19 +2,19 @@
  * Fences in the place of all positions of a read model (I15): while they stand nothing is applied, by whoever it may be. They
  * have an end, so whoever dies while they stand holds nobody up for long.
  */
-import type {Script} from '../clients/redis.js';
-import {ProjectorError} from '../errors.js';
-import {parseFence} from '../fence.js';
+import type {Script} from '../clients/redis/client.js';
+import {ProjectorError} from '../runtime/errors.js';
+import {parseFence} from '../redis-model/fence.js';
 import {FENCE_SCRIPT, RELEASE_SCRIPT} from './script.js';
 
-/** Redis (clients/redis.ts). */
+/** Redis (clients/redis/client.ts). */
 export interface FenceHost {
   getAll(keys: readonly string[]): Promise<(string | null)[]>;
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
 }
 
 export interface FencePlan {
-  /** Whoever sets fences holds this lock (rebuild/lock.ts). */
+  /** Whoever sets fences holds this lock (operations/rebuild/lock.ts). */
   readonly lockKey: string;
   readonly lockText: string;
   /** Names the fences. Without blanks. */

@@ -3,13 +3,13 @@
  *
  * I1: positions are written by the apply script alone. There is no other write in this class.
  */
-import type {Script} from '../clients/redis.js';
-import {ProjectorError} from '../errors.js';
-import {parseFence} from '../fence.js';
-import {keysWithPrefix, type Keys} from '../keys.js';
-import {requireSameLayout} from '../layout.js';
-import {offsetsOf} from '../quarantineEntry.js';
-import {StoredPositions, type StringReader} from '../storedPositions.js';
+import type {Script} from '../clients/redis/client.js';
+import {ProjectorError} from '../runtime/errors.js';
+import {parseFence} from '../redis-model/fence.js';
+import {keysWithPrefix, type Keys} from '../redis-model/keys.js';
+import {requireSameLayout} from '../redis-model/layout.js';
+import {offsetsOf} from '../redis-model/quarantineEntry.js';
+import {StoredPositions, type StringReader} from '../redis-model/storedPositions.js';
 import {Slots} from './slots.js';
 import {
   APPLY_SCRIPT,
@@ -22,7 +22,7 @@ import {
   type ScriptSettings,
 } from './script.js';
 
-/** Redis, as far as the read model needs it (clients/redis.ts). */
+/** Redis, as far as the read model needs it (clients/redis/client.ts). */
 export interface ScriptHost extends StringReader {
   /** Runs a script on one key. A rejection leaves open whether it ran. */
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;

@@ -3,12 +3,12 @@
  *
  * Pure but for reading the scripts' files once at load.
  */
-import type {Script} from '../clients/redis.js';
-import {ProjectorError} from '../errors.js';
-import {requireSameLayout} from '../layout.js';
-import {readScript} from '../luaScript.js';
-import type {OrderRow} from '../order.js';
-import type {OrderPatch, Reduction} from '../patch.js';
+import type {Script} from '../clients/redis/client.js';
+import {ProjectorError} from '../runtime/errors.js';
+import {requireSameLayout} from '../redis-model/layout.js';
+import {readScript} from './luaScript.js';
+import type {OrderRow} from '../domain/order.js';
+import type {OrderPatch, Reduction} from '../domain/patch.js';
 import {createdOrders, type CreatedOrders} from './createdOrders.js';
 
 const textOf = (name: string): string => readScript(new URL(`./${name}`, import.meta.url));

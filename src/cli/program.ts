@@ -1,21 +1,21 @@
 /** The command line: arguments to commands, errors to one line and an exit code. */
 import {Command, CommanderError} from 'commander';
-import type {Environment} from '../config.js';
-import {ERROR_POLICY, EXIT} from '../errorPolicy.js';
-import {asProjectorError} from '../errors.js';
-import {settingsOf, type CommandContext} from './commandContext.js';
-import {addCompletionCommand} from './completionCommand.js';
-import {addConfigCommands} from './configCommands.js';
-import {addConnectorCommands} from './connectorCommands.js';
-import {addDlqCommands} from './dlqCommands.js';
-import {standardOutput, type Output} from './output.js';
-import {addReadCommands} from './readCommands.js';
-import {addReplaceCommands} from './replaceCommands.js';
-import {WORKER_SETTINGS} from '../settings.js';
+import type {Environment} from '../config/config.js';
+import {ERROR_POLICY, EXIT} from '../runtime/errorPolicy.js';
+import {asProjectorError} from '../runtime/errors.js';
+import {settingsOf, type CommandContext} from './context.js';
+import {addCompletionCommand} from './commands/completionCommand.js';
+import {addConfigCommands} from './commands/configCommands.js';
+import {addConnectorCommands} from './commands/connectorCommands.js';
+import {addDlqCommands} from './commands/dlqCommands.js';
+import {standardOutput, type Output} from './terminal/output.js';
+import {addReadCommands} from './commands/readCommands.js';
+import {addReplaceCommands} from './commands/replaceCommands.js';
+import {WORKER_SETTINGS} from '../config/settings.js';
 import {addSettingFlags, isSecretFlag, withSettingFlags} from './settingFlags.js';
-import {addVerifyCommand} from './verifyCommand.js';
+import {addVerifyCommand} from './commands/verifyCommand.js';
 import {version} from './version.js';
-import {addWatchCommands} from './watchCommands.js';
+import {addWatchCommands} from './commands/watchCommands.js';
 
 const HELP = `
 Settings come from the environment, or as options of any command, which win. \`projector config\` lists them all,
@@ -77,7 +77,7 @@ export function createProgram({environment, output, end}: ProgramContext, showAl
     .description('work until stopped: Kafka in, Redis out')
     .action(async () => {
       const config = settingsOf(context, WORKER_SETTINGS);
-      const {run} = await import('./run.js');
+      const {run} = await import('./commands/run.js');
       end(await run(config));
     });
   addConnectorCommands(program, context);

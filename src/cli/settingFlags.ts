@@ -4,8 +4,9 @@
  * certificates, which are files everywhere.
  */
 import {Option, type Command} from 'commander';
-import type {Environment} from '../config.js';
-import {SETTINGS, type Setting} from '../settings.js';
+import type {Environment} from '../config/config.js';
+import type {Setting} from '../config/setting.js';
+import {SETTINGS} from '../config/settings.js';
 
 export interface SettingFlag {
   /** `--kafka-brokers`, `--redis-url-file`. */

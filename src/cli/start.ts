@@ -1,7 +1,7 @@
 /** Waiting for servers that are not there yet, within a time. */
-import {ERROR_POLICY} from '../errorPolicy.js';
-import {asProjectorError, type ProjectorError} from '../errors.js';
-import {Backoff, type Clock} from '../lifecycle.js';
+import {ERROR_POLICY} from '../runtime/errorPolicy.js';
+import {asProjectorError, type ProjectorError} from '../runtime/errors.js';
+import {Backoff, type Clock} from '../runtime/lifecycle.js';
 
 export interface StartOptions {
   readonly clock: Clock;

@@ -3,7 +3,7 @@
  *
  * Source: Apache Kafka documentation, "Kafka Connect", REST API; `PUT /connectors/{name}/config` creates or updates.
  */
-import {connectionReason, ProjectorError} from '../errors.js';
+import {connectionReason, ProjectorError} from '../runtime/errors.js';
 
 export interface ConnectorTask {
   readonly id: number;

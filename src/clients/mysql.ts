@@ -14,7 +14,7 @@ import {
   type RowDataPacket,
   type SslOptions,
 } from 'mysql2/promise';
-import {ProjectorError} from '../errors.js';
+import {ProjectorError} from '../runtime/errors.js';
 import {tlsError, type TlsMaterial} from './tls.js';
 
 export interface MysqlSettings {

@@ -4,7 +4,7 @@
  * A server is always verified. It is said explicitly, since NODE_TLS_REJECT_UNAUTHORIZED=0 would switch it off otherwise.
  */
 import {connect} from 'node:tls';
-import {causesOf, ProjectorError} from '../errors.js';
+import {causesOf, ProjectorError} from '../runtime/errors.js';
 
 /** Texts in PEM form. */
 export interface TlsMaterial {

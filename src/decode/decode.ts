@@ -11,7 +11,7 @@
  */
 import {isAscii, isUtf8} from 'node:buffer';
 import {parse as parseExact} from 'lossless-json';
-import type {Change, Decoded} from '../change.js';
+import type {Change, Decoded} from '../domain/change.js';
 import {
   isJsonObject,
   NeedsExactNumbers,
@@ -23,7 +23,7 @@ import {
 import {orderIdOf, requireKey} from './recordKey.js';
 import {orderLine, orderRow} from './rows.js';
 import {RowShapes} from './rowShapes.js';
-import type {SourceSchema} from './schema.js';
+import type {SourceSchema} from '../domain/sourceSchema.js';
 
 export interface EncodedRecord {
   readonly key: Buffer | null;

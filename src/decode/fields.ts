@@ -6,10 +6,10 @@
  * Pure: no clock, no I/O.
  */
 import {LosslessNumber} from 'lossless-json';
-import {canonicalText} from '../canonical.js';
-import {AMOUNT_DIGITS_MAX, digitCount, isWholeNumber, QUANTITY_DIGITS_MAX} from '../order.js';
-import type {Rejection} from '../change.js';
-import type {ExtraColumn} from './schema.js';
+import {canonicalText} from '../domain/canonical.js';
+import {AMOUNT_DIGITS_MAX, digitCount, isWholeNumber, QUANTITY_DIGITS_MAX} from '../domain/order.js';
+import type {Rejection} from '../domain/change.js';
+import type {ExtraColumn} from '../domain/sourceSchema.js';
 
 /** Thrown when a field breaks a rule; becomes a rejection. */
 export class Undecodable extends Error {

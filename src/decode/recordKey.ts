@@ -6,7 +6,7 @@
  * Pure: no clock, no I/O.
  */
 import {LosslessNumber, parse as parseExact} from 'lossless-json';
-import {isWholeNumber} from '../order.js';
+import {isWholeNumber} from '../domain/order.js';
 import {isJsonObject, Undecodable} from './fields.js';
 
 export function requireKey(key: Buffer | null, orderId: string): void {

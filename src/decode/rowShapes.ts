@@ -7,10 +7,10 @@
  *
  * Pure: no clock, no I/O.
  */
-import type {Change} from '../change.js';
-import {AMOUNT_DIGITS_MAX, QUANTITY_DIGITS_MAX} from '../order.js';
+import type {Change} from '../domain/change.js';
+import {AMOUNT_DIGITS_MAX, QUANTITY_DIGITS_MAX} from '../domain/order.js';
 import {extraText, isJsonObject, NeedsExactNumbers, type JsonObject} from './fields.js';
-import type {ExtraColumn, SourceSchema} from './schema.js';
+import type {ExtraColumn, SourceSchema} from '../domain/sourceSchema.js';
 import {SCALAR, same, Shapes, type Captured, type GroupOf, type Leaf} from './shapes.js';
 
 export interface RowChange {

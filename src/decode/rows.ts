@@ -3,9 +3,9 @@
  *
  * Pure: no clock, no I/O.
  */
-import type {OrderLine, OrderRow} from '../order.js';
+import type {OrderLine, OrderRow} from '../domain/order.js';
 import {extraText, money, quantity, wholeNumber, type JsonObject} from './fields.js';
-import type {SourceSchema} from './schema.js';
+import type {SourceSchema} from '../domain/sourceSchema.js';
 
 /** A row of the orders without its id; throws Undecodable, naming the column that breaks a rule. */
 export function orderRow(row: JsonObject, {orders, extraColumns, moneyDecimals}: SourceSchema): OrderRow {

@@ -3,10 +3,10 @@
  * is no lag, since nothing comes that could be left to apply.
  */
 import type {ConnectorStatus, ListedConnector} from '../clients/connect.js';
-import {messageOf} from '../errors.js';
-import type {Clock} from '../lifecycle.js';
-import type {TroubleLog} from './troubles.js';
-import type {ConnectorView} from './view.js';
+import {messageOf} from '../runtime/errors.js';
+import type {Clock} from '../runtime/lifecycle.js';
+import type {TroubleLog} from '../worker/troubles.js';
+import type {ConnectorView} from '../worker/workerView.js';
 
 /** Kafka Connect (clients/connect.ts). */
 export interface ConnectHost {

@@ -3,7 +3,7 @@
  *
  * Pure: no clock, no I/O.
  */
-import type {WorkerView} from './view.js';
+import type {WorkerView} from '../worker/workerView.js';
 
 export interface Health {
   readonly isWell: boolean;

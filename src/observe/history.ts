@@ -1,8 +1,8 @@
 /** The last minutes of a worker, for the page's curves: a fixed number of points, however long it runs. */
-import type {Clock} from '../lifecycle.js';
+import type {Clock} from '../runtime/lifecycle.js';
 import {readiness} from './health.js';
 import type {HistoryAnswer, HistoryPoint} from './statusAnswer.js';
-import {lagOf, type WorkerView} from './view.js';
+import {lagOf, type WorkerView} from '../worker/workerView.js';
 
 const POINT_EVERY_MS = 5_000;
 /** 15 minutes. */

@@ -4,7 +4,7 @@
  */
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import type {AddressInfo} from 'node:net';
-import {messageOf, ProjectorError} from '../errors.js';
+import {messageOf, ProjectorError} from '../runtime/errors.js';
 
 export interface Answer {
   readonly status: number;

@@ -2,10 +2,10 @@
  * How far the read model is behind the log: end of the log minus position, per partition. Control records of transactions
  * count as records here. Beside it, for `offsets show`, what is committed in Kafka.
  */
-import type {LogRange} from '../eventLog.js';
-import {positionBehind} from '../fence.js';
-import {NO_POSITION, parsePosition} from '../position.js';
-import type {StoredPositions} from '../storedPositions.js';
+import type {LogRange} from '../clients/kafka/eventLog.js';
+import {positionBehind} from '../redis-model/fence.js';
+import {NO_POSITION, parsePosition} from '../redis-model/position.js';
+import type {StoredPositions} from '../redis-model/storedPositions.js';
 
 export interface PartitionLag {
   readonly partition: number;

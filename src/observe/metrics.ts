@@ -3,9 +3,15 @@
  * a record knows nothing of them; only durations and reasons are counted when they come.
  */
 import {collectDefaultMetrics, Counter, Gauge, Histogram, Registry} from 'prom-client';
-import type {ErrorKind} from '../errors.js';
-import type {WorkerObserver} from '../observer.js';
-import {freshnessMs, lagMs, WORKER_STATES, type PartitionView, type WorkerView} from './view.js';
+import type {ErrorKind} from '../runtime/errors.js';
+import type {WorkerObserver} from '../worker/observer.js';
+import {
+  freshnessMs,
+  lagMs,
+  WORKER_STATES,
+  type PartitionView,
+  type WorkerView,
+} from '../worker/workerView.js';
 
 export interface MetricsOptions {
   readonly view: () => WorkerView;

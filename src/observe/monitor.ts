@@ -1,10 +1,10 @@
 /**
  * One worker under observation, from the first wait for its servers to its end. Asked by metrics, probes and the status page.
  */
-import type {ProjectorError} from '../errors.js';
-import {emptyTally} from '../tally.js';
-import {Troubles, type TroubleLog} from './troubles.js';
-import type {ConnectorView, RunningView, WorkerView} from './view.js';
+import type {ProjectorError} from '../runtime/errors.js';
+import {emptyTally} from '../worker/outcomes.js';
+import {Troubles, type TroubleLog} from '../worker/troubles.js';
+import type {ConnectorView, RunningView, WorkerView} from '../worker/workerView.js';
 
 export interface MonitorFacts {
   readonly version: string;

@@ -36,7 +36,7 @@ const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
 export function pageRoutes(): Routes {
   return Object.fromEntries(
     Object.entries(FILES).map(([path, [file, type]]) => {
-      const body = readFileSync(new URL(`./page/${file}`, import.meta.url), 'utf8');
+      const body = readFileSync(new URL(`../page/${file}`, import.meta.url), 'utf8');
       const answer: Answer = {status: 200, type, body, ...(path === '/' ? {policy: PAGE_POLICY} : {})};
       return [path, () => answer];
     }),

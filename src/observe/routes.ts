@@ -4,7 +4,7 @@ import type {History} from './history.js';
 import {json, type Answer, type Routes} from './http.js';
 import type {Metrics} from './metrics.js';
 import type {StatusAnswer} from './statusAnswer.js';
-import {freshnessMs, lagMs, lagOf, type WorkerView} from './view.js';
+import {freshnessMs, lagMs, lagOf, type WorkerView} from '../worker/workerView.js';
 
 export interface RoutesOptions {
   readonly view: () => WorkerView;

@@ -5,7 +5,7 @@
  * development there): all of them stand in this file.
  */
 import {context, SpanKind, SpanStatusCode, trace, type Attributes} from '@opentelemetry/api';
-import type {TraceChunk, TracedChunk} from '../chunkTrace.js';
+import type {TraceChunk, TracedChunk} from '../worker/chunkTrace.js';
 
 const TRACER = 'order-projector';
 const RETURNED = 'not applied by this worker: its records are read again, or another one has applied them';

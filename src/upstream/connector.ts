@@ -2,9 +2,9 @@
  * The connector before us: its file, its topic, its state. What `projector connector` does.
  */
 import type {ConnectClient, ConnectorStatus} from '../clients/connect.js';
-import type {KafkaTopic, NewTopic} from '../clients/kafka.js';
-import {messageOf, ProjectorError} from '../errors.js';
-import type {Clock} from '../lifecycle.js';
+import type {KafkaTopic, NewTopic} from '../clients/kafka/admin.js';
+import {messageOf, ProjectorError} from '../runtime/errors.js';
+import type {Clock} from '../runtime/lifecycle.js';
 
 export interface ConnectorFile {
   readonly name: string;

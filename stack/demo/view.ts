@@ -1,10 +1,10 @@
 /** What the demo shows: one line per beat, and an order on both sides. */
 import {Redis} from 'ioredis';
 import mysql, {type Connection, type RowDataPacket} from 'mysql2/promise';
-import {StoredPositions} from '../../src/storedPositions.js';
-import {KafkaTopic} from '../../src/clients/kafka.js';
-import {RedisClient} from '../../src/clients/redis.js';
-import {bestSellers} from '../../src/report/report.js';
+import {StoredPositions} from '../../src/redis-model/storedPositions.js';
+import {KafkaTopic} from '../../src/clients/kafka/admin.js';
+import {RedisClient} from '../../src/clients/redis/client.js';
+import {bestSellers} from '../../src/operations/report/report.js';
 import {readLag} from '../../src/observe/lag.js';
 import {compare, type Comparison} from '../comparison.js';
 import type {StackEnv} from '../stack.js';

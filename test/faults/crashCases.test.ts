@@ -5,8 +5,8 @@
  * One record is one chunk here (but for acks), so that the place is reached for exactly the record that the case is about.
  */
 import {Redis} from 'ioredis';
-import type {Change} from '../../src/change.js';
-import {FAILPOINT_NAMES, type FailpointName} from '../../src/failpoints.js';
+import type {Change} from '../../src/domain/change.js';
+import {FAILPOINT_NAMES, type FailpointName} from '../../src/runtime/failpoints.js';
 import type {WorkerProcess} from '../../stack/worker.js';
 import {line, order, orderGone} from '../support/changes.js';
 import {createTopic, produce, type NewRecord} from '../support/kafka.js';

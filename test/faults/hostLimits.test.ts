@@ -1,7 +1,7 @@
 /** A host that is short of something: room for logs, descriptors, memory; or whose clock jumps. */
 import {spawn, spawnSync, type ChildProcess} from 'node:child_process';
 import {readFileSync} from 'node:fs';
-import {systemClock} from '../../src/lifecycle.js';
+import {systemClock} from '../../src/runtime/lifecycle.js';
 import {TcpProxy} from '../../stack/tcpProxy.js';
 import {longRun} from '../support/arbitraries.js';
 import {FaultBench} from '../support/faultBench.js';

@@ -1,7 +1,7 @@
 /** Logins that do not fit, codecs that are not there, and records of a size that nobody expects. */
 import * as zlib from 'node:zlib';
-import {ERROR_POLICY} from '../../src/errorPolicy.js';
-import {parseEntry} from '../../src/quarantineEntry.js';
+import {ERROR_POLICY} from '../../src/runtime/errorPolicy.js';
+import {parseEntry} from '../../src/redis-model/quarantineEntry.js';
 import {order} from '../support/changes.js';
 import {FaultBench, SECRET} from '../support/faultBench.js';
 import {startWorker, type Variables} from '../support/pipeline.js';

@@ -1,8 +1,8 @@
 /** The topic is not there yet, cut, made anew, or has got more partitions; each at a start and while a worker runs. */
 import type {Variables} from '../support/pipeline.js';
 import type {WorkerProcess} from '../../stack/worker.js';
-import type {ErrorKind} from '../../src/errors.js';
-import {ERROR_POLICY} from '../../src/errorPolicy.js';
+import type {ErrorKind} from '../../src/runtime/errors.js';
+import {ERROR_POLICY} from '../../src/runtime/errorPolicy.js';
 import {order} from '../support/changes.js';
 import {FaultBench} from '../support/faultBench.js';
 import {createTopic, endOffsets, withAdmin} from '../support/kafka.js';

@@ -1,7 +1,7 @@
 /** Records of transactions, as Connect writes them with exactly-once: their marks take offsets, and some are aborted. */
 import kafkajs from 'kafkajs';
 import type {Transaction} from 'kafkajs';
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 import {FaultBench} from '../support/faultBench.js';
 import {endOffsets, kafka} from '../support/kafka.js';
 import {recordOf} from '../support/records.js';

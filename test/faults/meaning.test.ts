@@ -1,6 +1,6 @@
 /** What rows may mean and how a schema may change: the sections E and F of docs/faults.md that no other file has. */
 import {Redis} from 'ioredis';
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 import {line, lineGone, order, orderGone} from '../support/changes.js';
 import {HandMade, orderRecord} from '../support/handMade.js';
 import {kafka} from '../support/kafka.js';

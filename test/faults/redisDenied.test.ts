@@ -3,7 +3,7 @@
  * refused is never half done.
  */
 import {Redis} from 'ioredis';
-import {RedisClient} from '../../src/clients/redis.js';
+import {RedisClient} from '../../src/clients/redis/client.js';
 import {longRun} from '../support/arbitraries.js';
 import {order} from '../support/changes.js';
 import {FaultBench} from '../support/faultBench.js';

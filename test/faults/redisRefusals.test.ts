@@ -5,7 +5,7 @@
 import {randomBytes} from 'node:crypto';
 import {existsSync, mkdirSync, readdirSync, rmdirSync, symlinkSync} from 'node:fs';
 import {join} from 'node:path';
-import {RedisClient} from '../../src/clients/redis.js';
+import {RedisClient} from '../../src/clients/redis/client.js';
 import {TcpProxy} from '../../stack/tcpProxy.js';
 import {longRun} from '../support/arbitraries.js';
 import {OwnBench, report, told} from '../support/ownBench.js';

@@ -1,7 +1,7 @@
 /** Redis by its Sentinels: the master dies, they choose another one, and the worker goes on there; nothing is lost or done twice. */
 import {createServer, type AddressInfo, type Server} from 'node:net';
 import {Redis} from 'ioredis';
-import {RedisClient} from '../../src/clients/redis.js';
+import {RedisClient} from '../../src/clients/redis/client.js';
 import {FaultBench} from '../support/faultBench.js';
 import {projector} from '../support/projector.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';

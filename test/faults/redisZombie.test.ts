@@ -4,8 +4,8 @@
  */
 import {ReadModel} from '../../src/apply/readModel.js';
 import type {ApplyRequest} from '../../src/apply/script.js';
-import {RedisClient} from '../../src/clients/redis.js';
-import {NO_POSITION} from '../../src/position.js';
+import {RedisClient} from '../../src/clients/redis/client.js';
+import {NO_POSITION} from '../../src/redis-model/position.js';
 import {TcpProxy} from '../../stack/tcpProxy.js';
 import {longRun} from '../support/arbitraries.js';
 import {expectBalance, OwnBench, report} from '../support/ownBench.js';

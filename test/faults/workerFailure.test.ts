@@ -1,6 +1,6 @@
 /** What a worker cannot get over by itself: one clear last line, an exit code, nothing half applied. */
 import kafkajs from 'kafkajs';
-import {ERROR_POLICY} from '../../src/errorPolicy.js';
+import {ERROR_POLICY} from '../../src/runtime/errorPolicy.js';
 import {FaultBench} from '../support/faultBench.js';
 import {kafka} from '../support/kafka.js';
 import {until} from '../support/until.js';

@@ -1,5 +1,5 @@
-/** The rules of src/eventLog.ts, asked of kafkajs on the real broker and of the fakes that stand for it. */
-import type {EventLog, EventLogHandlers, LogBatch} from '../../src/eventLog.js';
+/** The rules of src/clients/kafka/eventLog.ts, asked of kafkajs on the real broker and of the fakes that stand for it. */
+import type {EventLog, EventLogHandlers, LogBatch} from '../../src/clients/kafka/eventLog.js';
 import {LOGS, type LogUnderTest} from '../support/logUnderTest.js';
 import {until} from '../support/until.js';
 

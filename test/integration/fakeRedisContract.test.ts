@@ -3,8 +3,8 @@
  * every key. Whatever the simulation proves, it proves for apply.lua only as far as this holds.
  */
 import {ReadModel} from '../../src/apply/readModel.js';
-import {ProjectorError} from '../../src/errors.js';
-import {reduce} from '../../src/reduce/reduce.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
+import {reduce} from '../../src/reduce.js';
 import {DirectHost, FakeRedis} from '../simulation/fakeRedis.js';
 import type {StoredValue} from '../simulation/keyspace.js';
 import {changes, EXTRA_COLUMNS} from '../support/arbitraries.js';

@@ -1,7 +1,7 @@
 /** Fetches from a real broker are read here, by the clients that ask for it and by no others. */
 import type {EachBatchPayload} from 'kafkajs';
-import {logBatch} from '../../src/clients/kafkaBatch.js';
-import {readFetches} from '../../src/clients/kafkaFetch.js';
+import {logBatch} from '../../src/clients/kafka/batch.js';
+import {readFetches} from '../../src/clients/kafka/wire/fetch.js';
 import {createTopic, kafka, produce, type NewRecord} from '../support/kafka.js';
 import {until} from '../support/until.js';
 

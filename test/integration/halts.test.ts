@@ -1,5 +1,5 @@
 /** What stops a worker: the right kind, the position right before it, nothing behind it applied. */
-import type {ErrorKind} from '../../src/errors.js';
+import type {ErrorKind} from '../../src/runtime/errors.js';
 import {line, order} from '../support/changes.js';
 import {encoded, recordOf, rowRecord} from '../support/records.js';
 import {WorkerBench, type Worker} from '../support/workerBench.js';

@@ -1,12 +1,12 @@
 /** The switch of a rebuild on a real Redis: fences, the swap, and whoever comes late. */
-import {RedisClient} from '../../src/clients/redis.js';
+import {RedisClient} from '../../src/clients/redis/client.js';
 import {Fences} from '../../src/apply/fences.js';
 import {ReadModel} from '../../src/apply/readModel.js';
-import {parseFence} from '../../src/fence.js';
-import {systemClock} from '../../src/lifecycle.js';
-import {Handover} from '../../src/rebuild/handover.js';
-import {RebuildLock} from '../../src/rebuild/lock.js';
-import {Spare} from '../../src/rebuild/spare.js';
+import {parseFence} from '../../src/redis-model/fence.js';
+import {systemClock} from '../../src/runtime/lifecycle.js';
+import {Handover} from '../../src/operations/rebuild/cutover.js';
+import {RebuildLock} from '../../src/operations/rebuild/lock.js';
+import {Spare} from '../../src/operations/rebuild/stagingDatabase.js';
 import {longRun} from '../support/arbitraries.js';
 import {OwnBench, told} from '../support/ownBench.js';
 import {LAYOUT, TOPIC} from '../support/redisBench.js';

@@ -1,5 +1,5 @@
 /** `projector orders` and `projector report LIST` on a real Redis, beside keys of others. */
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 import {main} from '../../src/cli/program.js';
 import {line, order, orderGone} from '../support/changes.js';
 import {RedisBench} from '../support/redisBench.js';

@@ -1,6 +1,6 @@
 /** Records that are set aside: in the same step as the position, within a limit, and nothing else waits for them. */
-import {parseEntry, type QuarantineEntry} from '../../src/quarantineEntry.js';
-import type {Change} from '../../src/change.js';
+import {parseEntry, type QuarantineEntry} from '../../src/redis-model/quarantineEntry.js';
+import type {Change} from '../../src/domain/change.js';
 import {longRun} from '../support/arbitraries.js';
 import {line, order} from '../support/changes.js';
 import {encoded, orderRow, recordOf, rowRecord} from '../support/records.js';

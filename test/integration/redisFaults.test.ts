@@ -1,5 +1,5 @@
 /** Whole workers on a Redis that forgets, goes away, or loses its answers. */
-import {systemClock, type Clock} from '../../src/lifecycle.js';
+import {systemClock, type Clock} from '../../src/runtime/lifecycle.js';
 import {TcpProxy} from '../../stack/tcpProxy.js';
 import {longRun} from '../support/arbitraries.js';
 import {order} from '../support/changes.js';

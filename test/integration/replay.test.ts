@@ -1,7 +1,7 @@
 /** Replays of records that were set aside: the whole order is exact afterwards, or as it was. */
-import type {Change, Decoded} from '../../src/change.js';
-import type {LogRecord} from '../../src/eventLog.js';
-import {QuarantineEntries} from '../../src/quarantine/entries.js';
+import type {Change, Decoded} from '../../src/domain/change.js';
+import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
+import {QuarantineEntries} from '../../src/operations/replay/entries.js';
 import {line, lineGone, order, orderGone} from '../support/changes.js';
 import {encoded, recordOf} from '../support/records.js';
 import {

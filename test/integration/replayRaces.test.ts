@@ -1,6 +1,6 @@
 /** Replays while the position moves, goes back, or belongs to someone faster: exact in the end. */
-import type {Change, Decoded} from '../../src/change.js';
-import type {EventLogHandlers, LogRecord} from '../../src/eventLog.js';
+import type {Change, Decoded} from '../../src/domain/change.js';
+import type {EventLogHandlers, LogRecord} from '../../src/clients/kafka/eventLog.js';
 import {changes, longRun} from '../support/arbitraries.js';
 import {line} from '../support/changes.js';
 import {MemoryLog} from '../support/memoryLog.js';

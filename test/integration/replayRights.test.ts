@@ -1,7 +1,7 @@
 /** The Redis user of the README may do all that `projector dlq` does. */
-import {RedisClient} from '../../src/clients/redis.js';
-import {QuarantineEntries} from '../../src/quarantine/entries.js';
-import {entryName, formatEntry} from '../../src/quarantineEntry.js';
+import {RedisClient} from '../../src/clients/redis/client.js';
+import {QuarantineEntries} from '../../src/operations/replay/entries.js';
+import {entryName, formatEntry} from '../../src/redis-model/quarantineEntry.js';
 import {RedisBench, TOPIC} from '../support/redisBench.js';
 import {redisRules} from '../support/redisRights.js';
 

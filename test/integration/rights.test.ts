@@ -1,8 +1,8 @@
 /** The Redis user: the rights that deploy/acl grants are enough, and one that is missing is found before anything is written. */
 import {main} from '../../src/cli/program.js';
 import {MysqlClient} from '../../src/clients/mysql.js';
-import {RedisClient} from '../../src/clients/redis.js';
-import {reduce} from '../../src/reduce/reduce.js';
+import {RedisClient} from '../../src/clients/redis/client.js';
+import {reduce} from '../../src/reduce.js';
 import {line, order} from '../support/changes.js';
 import {RedisBench} from '../support/redisBench.js';
 import {redisRules} from '../support/redisRights.js';

@@ -1,8 +1,8 @@
 /** Pages of keys on a real Redis: all of them, or an error; never a part because the connection was made anew in between. */
 import {Redis} from 'ioredis';
-import {RedisClient} from '../../src/clients/redis.js';
-import {Patience, patientRedis} from '../../src/verify/patience.js';
-import {systemClock} from '../../src/lifecycle.js';
+import {RedisClient} from '../../src/clients/redis/client.js';
+import {Patience, patientRedis} from '../../src/operations/verify/retry.js';
+import {systemClock} from '../../src/runtime/lifecycle.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
 

@@ -1,5 +1,5 @@
 /** What the apply script makes of changes, on a real Redis, against the naive fold. */
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 import {line, lineGone, order, orderGone} from '../support/changes.js';
 import {OrderModel} from '../support/orderModel.js';
 import {RedisBench} from '../support/redisBench.js';

@@ -1,7 +1,7 @@
 /** What the apply script finds wrong: nothing at all may be written then (I5, C3). */
 import {ReadModel} from '../../src/apply/readModel.js';
-import {RedisClient} from '../../src/clients/redis.js';
-import {reduce} from '../../src/reduce/reduce.js';
+import {RedisClient} from '../../src/clients/redis/client.js';
+import {reduce} from '../../src/reduce.js';
 import {line, order, orderGone} from '../support/changes.js';
 import {OrderModel} from '../support/orderModel.js';
 import {LAYOUT, RedisBench, TOPIC} from '../support/redisBench.js';

@@ -2,7 +2,7 @@
  * The apply script against the naive fold, under random commands. The log is a list of changes; a position is the number of
  * changes before it. After every command Redis must equal the fold of the log up to the stored position, field by field.
  */
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 import {changes, EXTRA_COLUMNS} from '../support/arbitraries.js';
 import {OrderModel} from '../support/orderModel.js';
 import {RedisBench, type Snapshot} from '../support/redisBench.js';

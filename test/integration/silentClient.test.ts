@@ -1,9 +1,9 @@
 /** A Kafka client that neither says anything nor ends, as kafkajs can: another one takes its place. */
 import {randomUUID} from 'node:crypto';
 import type {Consumer, RetryOptions} from 'kafkajs';
-import {KafkaLog} from '../../src/clients/kafkaLog.js';
-import type {LogRecord} from '../../src/eventLog.js';
-import {systemClock} from '../../src/lifecycle.js';
+import {KafkaLog} from '../../src/clients/kafka/topicLog.js';
+import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
+import {systemClock} from '../../src/runtime/lifecycle.js';
 import {createTopic, produce} from '../support/kafka.js';
 import {kafkaLogSettings} from '../support/logUnderTest.js';
 import {until} from '../support/until.js';

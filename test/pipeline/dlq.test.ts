@@ -1,5 +1,5 @@
 /** `projector dlq` as an operator runs it: MySQL, Debezium, Kafka, a worker with a wrong setting, and then the right one. */
-import {canonicalText} from '../../src/canonical.js';
+import {canonicalText} from '../../src/domain/canonical.js';
 import {endOffsets, partitionOf, produce} from '../support/kafka.js';
 import {connectMysql, freshId, Pipeline, startWorker, type Variables} from '../support/pipeline.js';
 import {projector} from '../support/projector.js';

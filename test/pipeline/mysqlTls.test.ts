@@ -1,8 +1,8 @@
 /** TLS to MySQL from a private CA, on a MySQL of the test's own: its old versions take other certificates at a start alone. */
 import {createConnection, type Connection} from 'mysql2/promise';
 import {MysqlClient} from '../../src/clients/mysql.js';
-import {readConfig} from '../../src/config.js';
-import {mysqlSettings} from '../../src/servers.js';
+import {readConfig} from '../../src/config/readConfig.js';
+import {mysqlSettings} from '../../src/config/clientOptions.js';
 import {mysqlRecipe} from '../../stack/native/mysqlServer.js';
 import {logFile} from '../../stack/native/recipe.js';
 import {parentDeathPrefix, ServerProcess} from '../../stack/native/serverProcess.js';

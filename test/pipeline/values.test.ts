@@ -1,5 +1,5 @@
 /** MySQL is the oracle: what it prints and what came through Debezium are the same text. */
-import {canonicalText} from '../../src/canonical.js';
+import {canonicalText} from '../../src/domain/canonical.js';
 import {freshId, Pipeline} from '../support/pipeline.js';
 import {chosenSeed, Random} from '../support/random.js';
 

@@ -1,5 +1,5 @@
 /** One row, three forms, one change. */
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 import {decodeRecord} from '../../src/decode/decode.js';
 import {encoded, FORMS, recordOf, rowRecord, SHOP} from '../support/records.js';
 import {order} from '../support/changes.js';

@@ -1,8 +1,8 @@
 /** Fetches are read without kafkajs: what comes out must be what it reads itself. */
 import kafkajs from 'kafkajs';
-import {readAnswer} from '../../src/clients/fetchAnswer.js';
-import type {LogRecord} from '../../src/eventLog.js';
-import '../../src/clients/kafka.js';
+import {readAnswer} from '../../src/clients/kafka/wire/fetchAnswer.js';
+import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
+import '../../src/clients/kafka/admin.js';
 import {
   answerBytes,
   batchBytes,

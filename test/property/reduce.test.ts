@@ -1,8 +1,8 @@
 /** The laws of the fold. */
-import type {Change} from '../../src/change.js';
-import type {OrderLine, OrderRow} from '../../src/order.js';
-import type {Reduction} from '../../src/patch.js';
-import {composeReductions, reduce, Reducer} from '../../src/reduce/reduce.js';
+import type {Change} from '../../src/domain/change.js';
+import type {OrderLine, OrderRow} from '../../src/domain/order.js';
+import type {Reduction} from '../../src/domain/patch.js';
+import {composeReductions, reduce, Reducer} from '../../src/reduce.js';
 import {changes} from '../support/arbitraries.js';
 import {inTier} from '../support/tier.js';
 import {fc, propertyTest as test} from '../support/seededChecks.js';

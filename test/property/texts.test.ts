@@ -1,7 +1,12 @@
 /** Positions, canonical texts and keys: small texts that must not be mistaken for one another. */
-import {canonicalText} from '../../src/canonical.js';
-import {keysWithPrefix} from '../../src/keys.js';
-import {formatPosition, parsePosition, positionAfter, sameFingerprint} from '../../src/position.js';
+import {canonicalText} from '../../src/domain/canonical.js';
+import {keysWithPrefix} from '../../src/redis-model/keys.js';
+import {
+  formatPosition,
+  parsePosition,
+  positionAfter,
+  sameFingerprint,
+} from '../../src/redis-model/position.js';
 import {fc, propertyTest as test} from '../support/seededChecks.js';
 
 const bytes = fc.option(fc.uint8Array({maxLength: 50}).map((array) => Buffer.from(array)));

@@ -1,7 +1,7 @@
 /** A Redis in memory: the commands that the worker sends, its passing troubles, its script cache. */
 import type {ScriptHost} from '../../src/apply/readModel.js';
-import type {Script} from '../../src/clients/redis.js';
-import {ProjectorError} from '../../src/errors.js';
+import type {Script} from '../../src/clients/redis/client.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
 import {applyChunk} from './fakeApply.js';
 import {Keyspace, ReplyError} from './keyspace.js';
 
@@ -75,7 +75,7 @@ export class FakeRedis {
   }
 }
 
-/** As src/clients/redis.ts tells it. */
+/** As src/clients/redis/client.ts tells it. */
 export function translated(error: unknown): unknown {
   if (!(error instanceof ReplyError)) return error;
   const {message} = error;

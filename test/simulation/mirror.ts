@@ -5,7 +5,7 @@
  * A value that a foreign hand put there is not compared, but must stay as it is: no script may touch it. In its place the value
  * from before is compared: with its key out of order, an order stands still.
  */
-import {parsePosition} from '../../src/position.js';
+import {parsePosition} from '../../src/redis-model/position.js';
 import {OrderModel, type Content} from '../support/orderModel.js';
 import type {StoredValue} from './keyspace.js';
 import type {SimServer} from './server.js';

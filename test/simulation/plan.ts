@@ -1,6 +1,6 @@
 /** What kind of run a seed is: how large, and which faults may happen. Each run knows only some of them, so that all mixtures come up. */
-import {FAILPOINT_NAMES, type FailpointAction, type FailpointName} from '../../src/failpoints.js';
-import type {ProjectorSettings} from '../../src/projector.js';
+import {FAILPOINT_NAMES, type FailpointAction, type FailpointName} from '../../src/runtime/failpoints.js';
+import type {ProjectorSettings} from '../../src/worker/projector.js';
 import type {Random} from '../support/random.js';
 
 /** Every fault, with its weight among them. */

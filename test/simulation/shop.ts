@@ -2,9 +2,9 @@
  * What happens in the shop of a simulated run, as records of the log: few ids, so that everything meets. Lines come before their
  * orders, move between orders of different partitions, go with their order or before it; ids are used again.
  */
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 import type {EncodedRecord} from '../../src/decode/decode.js';
-import type {ErrorKind} from '../../src/errors.js';
+import type {ErrorKind} from '../../src/runtime/errors.js';
 import {line, lineGone, order, orderGone} from '../support/changes.js';
 import type {Random} from '../support/random.js';
 import {encoded, FORMS, orderRow, recordOf, rowRecord} from '../support/records.js';

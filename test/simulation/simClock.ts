@@ -1,5 +1,5 @@
 /** A worker's clock: its time passes when the scheduler lets one of its sleeps end. Clocks of workers do not agree. */
-import type {Clock} from '../../src/lifecycle.js';
+import type {Clock} from '../../src/runtime/lifecycle.js';
 import type {Life} from './life.js';
 
 interface Sleeper {

@@ -1,10 +1,10 @@
 /**
- * One member's client of the simulated Kafka: keeps the rules of src/eventLog.ts, and does nothing until the scheduler lets it.
+ * One member's client of the simulated Kafka: keeps the rules of src/clients/kafka/eventLog.ts, and does nothing until the scheduler lets it.
  *
  * A member that was not told of a rebalance goes on delivering what it had: brokers serve fetches of anyone.
  */
-import {ProjectorError} from '../../src/errors.js';
-import type {EventLog, EventLogHandlers, LogRange} from '../../src/eventLog.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
+import type {EventLog, EventLogHandlers, LogRange} from '../../src/clients/kafka/eventLog.js';
 import type {SimGroup} from './group.js';
 import type {Life} from './life.js';
 import type {SimTopic} from './topic.js';

@@ -1,9 +1,9 @@
 /** One whole worker of the simulated world: all of src but the clients, on a fake log, a fake Redis and a fake clock. */
 import {ReadModel} from '../../src/apply/readModel.js';
 import {Decoder} from '../../src/decode/decode.js';
-import {asProjectorError, type ProjectorError} from '../../src/errors.js';
-import type {Failpoint} from '../../src/failpoints.js';
-import {Projector, type ProjectorSettings} from '../../src/projector.js';
+import {asProjectorError, type ProjectorError} from '../../src/runtime/errors.js';
+import type {Failpoint} from '../../src/runtime/failpoints.js';
+import {Projector, type ProjectorSettings} from '../../src/worker/projector.js';
 import {EXTRA_COLUMNS} from '../support/arbitraries.js';
 import {SHOP} from '../support/records.js';
 import type {SimGroup} from './group.js';

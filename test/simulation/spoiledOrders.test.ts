@@ -1,7 +1,7 @@
 /** What a worker knows of spoiled orders, in a world without chance: every action is the test's own. */
 import {line, order} from '../support/changes.js';
 import {recordOf} from '../support/records.js';
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 import {applyChunk} from './fakeApply.js';
 import {SimGroup} from './group.js';
 import {EMPTY_DUMP, SimServer} from './server.js';

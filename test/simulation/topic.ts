@@ -1,5 +1,5 @@
 /** What the brokers hold: records with offsets that may have holes, and what the oracle knows about each. */
-import type {LogRange, LogRecord} from '../../src/eventLog.js';
+import type {LogRange, LogRecord} from '../../src/clients/kafka/eventLog.js';
 import type {Event} from './shop.js';
 
 /** One record of the log. */

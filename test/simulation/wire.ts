@@ -6,8 +6,8 @@
  * still, at any later time, even after the worker has connected again and sent other commands.
  */
 import type {ScriptHost} from '../../src/apply/readModel.js';
-import type {Script} from '../../src/clients/redis.js';
-import {ProjectorError} from '../../src/errors.js';
+import type {Script} from '../../src/clients/redis/client.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
 import {translated, type RedisCommand} from './fakeRedis.js';
 import {ReplyError} from './keyspace.js';
 import type {Life} from './life.js';

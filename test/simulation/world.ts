@@ -1,5 +1,5 @@
 /** The simulated world: servers, workers, what is on its way between them, and what everyone may expect of it. */
-import {formatLayout} from '../../src/layout.js';
+import {formatLayout} from '../../src/redis-model/layout.js';
 import {EXTRA_COLUMNS} from '../support/arbitraries.js';
 import {Random} from '../support/random.js';
 import type {ApplyFunction} from './fakeRedis.js';

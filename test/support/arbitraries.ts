@@ -1,6 +1,6 @@
 /** Random changes over few ids, so that they meet: moves, resets, re-creations, lines without an order. */
 import fc from 'fast-check';
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 import {line, lineGone, order, orderGone} from './changes.js';
 
 const orderId = fc.constantFrom('1', '2', '9007199254740993');

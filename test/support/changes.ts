@@ -1,5 +1,5 @@
 /** Changes as builders: a test names what matters to it, the rest is filled in. */
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 
 export interface OrderFields {
   readonly user?: string;

@@ -6,7 +6,7 @@
 import {isDeepStrictEqual} from 'node:util';
 import {Redis} from 'ioredis';
 import kafkajs, {type Producer} from 'kafkajs';
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 import type {WorkerProcess} from '../../stack/worker.js';
 import {line, lineGone, order, orderGone} from './changes.js';
 import {createTopic, endOffsets, kafka, partitionOf, type NewRecord, type TopicOptions} from './kafka.js';

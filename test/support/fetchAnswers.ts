@@ -1,6 +1,6 @@
 /** Answers to a fetch as a broker writes them, made by the encoders of kafkajs; and what kafkajs reads in them. */
 import {createRequire} from 'node:module';
-import type {LogRecord} from '../../src/eventLog.js';
+import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
 
 const load = createRequire(import.meta.url);
 

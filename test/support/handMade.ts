@@ -5,7 +5,7 @@ import {createTopic, endOffsets, produce, type NewRecord} from './kafka.js';
 import {startWorker, type Variables} from './pipeline.js';
 import {positions, readModel} from './readModel.js';
 import {lineRow, orderRow, rowRecord, type Form, type Row} from './records.js';
-import {parseEntry, type QuarantineEntry} from '../../src/quarantineEntry.js';
+import {parseEntry, type QuarantineEntry} from '../../src/redis-model/quarantineEntry.js';
 import {testStack} from './stack.js';
 import {until} from './until.js';
 

@@ -1,11 +1,11 @@
 /**
- * The three logs that keep the rules of src/eventLog.ts, brought to one form for a test that asks the same of each: kafkajs on the real
+ * The three logs that keep the rules of src/clients/kafka/eventLog.ts, brought to one form for a test that asks the same of each: kafkajs on the real
  * broker, the log in memory, and that of the simulation, which does nothing by itself and is kept going here.
  */
 import {randomUUID} from 'node:crypto';
-import {KafkaLog, type KafkaLogSettings} from '../../src/clients/kafkaLog.js';
-import type {EventLog, EventLogHandlers} from '../../src/eventLog.js';
-import {systemClock} from '../../src/lifecycle.js';
+import {KafkaLog, type KafkaLogSettings} from '../../src/clients/kafka/topicLog.js';
+import type {EventLog, EventLogHandlers} from '../../src/clients/kafka/eventLog.js';
+import {systemClock} from '../../src/runtime/lifecycle.js';
 import {SimGroup} from '../simulation/group.js';
 import {SimLog} from '../simulation/simLog.js';
 import {SimTopic} from '../simulation/topic.js';

@@ -1,12 +1,12 @@
 /**
  * A log in memory: the seam to Kafka as the worker sees it, with Kafka's unpleasant habits at the test's command. Keeps the
- * rules of src/eventLog.ts, and like kafkajs it reads on from the start of the log, without a word, when an offset is out
+ * rules of src/clients/kafka/eventLog.ts, and like kafkajs it reads on from the start of the log, without a word, when an offset is out
  * of range.
  */
 import type {EncodedRecord} from '../../src/decode/decode.js';
-import {ProjectorError} from '../../src/errors.js';
-import type {EventLog, EventLogHandlers, LogRange, LogRecord} from '../../src/eventLog.js';
-import {Signal} from '../../src/lifecycle.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
+import type {EventLog, EventLogHandlers, LogRange, LogRecord} from '../../src/clients/kafka/eventLog.js';
+import {Signal} from '../../src/runtime/lifecycle.js';
 
 /** What the broker holds; several members may read it. */
 export class MemoryTopic {

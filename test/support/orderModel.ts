@@ -2,7 +2,7 @@
  * The read model as a naive fold: one change at a time, two maps, everything else worked out from them at the end.
  * Knows nothing of chunks, patches, differences or scripts; shares no code with the worker.
  */
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 
 interface Row {
   readonly user: string;

@@ -2,7 +2,7 @@
  * Whole workers on a Redis of the test's own, which it may crash, roll back and replace, behind a proxy, under the rights
  * that the README grants and with a secret in the URL. Everything that must hold after every fault is asked here.
  */
-import type {ErrorKind} from '../../src/errors.js';
+import type {ErrorKind} from '../../src/runtime/errors.js';
 import {TcpProxy} from '../../stack/tcpProxy.js';
 import {redisRules} from './redisRights.js';
 import {OwnRedis, type StartOptions} from './redisServer.js';

@@ -1,7 +1,7 @@
 /** Records as Debezium writes them, as builders. Numbers given as bigint are printed exactly, whatever their size. */
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 import type {EncodedRecord} from '../../src/decode/decode.js';
-import type {SourceSchema} from '../../src/decode/schema.js';
+import type {SourceSchema} from '../../src/domain/sourceSchema.js';
 
 export type Row = Readonly<Record<string, unknown>>;
 

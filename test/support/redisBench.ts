@@ -2,9 +2,9 @@
 import {Redis} from 'ioredis';
 import {ReadModel} from '../../src/apply/readModel.js';
 import type {ApplyOutcome} from '../../src/apply/script.js';
-import type {Change} from '../../src/change.js';
-import {RedisClient} from '../../src/clients/redis.js';
-import {reduce} from '../../src/reduce/reduce.js';
+import type {Change} from '../../src/domain/change.js';
+import {RedisClient} from '../../src/clients/redis/client.js';
+import {reduce} from '../../src/reduce.js';
 import type {Content} from './orderModel.js';
 import {testStack} from './stack.js';
 

@@ -1,13 +1,18 @@
 /** Replays of records that were set aside, on a log in memory, the real Redis, and a MySQL that is only played. */
-import type {Change, Decoded} from '../../src/change.js';
+import type {Change, Decoded} from '../../src/domain/change.js';
 import {decodeRecord, type EncodedRecord} from '../../src/decode/decode.js';
-import type {LogRecord} from '../../src/eventLog.js';
-import {systemClock} from '../../src/lifecycle.js';
-import {QuarantineEntries} from '../../src/quarantine/entries.js';
-import {LogCursor} from '../../src/quarantine/logCursor.js';
-import {replayEntries, type EntryResult} from '../../src/quarantine/replay.js';
-import type {ReplayModel} from '../../src/quarantine/rebuildRound.js';
-import {logSource, mysqlSource, type ReplaySource, type SnapshotHost} from '../../src/quarantine/source.js';
+import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
+import {systemClock} from '../../src/runtime/lifecycle.js';
+import {QuarantineEntries} from '../../src/operations/replay/entries.js';
+import {LogCursor} from '../../src/operations/replay/topicCursor.js';
+import {replayEntries, type EntryResult} from '../../src/operations/replay/replay.js';
+import type {ReplayModel} from '../../src/operations/replay/rebuildRound.js';
+import {
+  logSource,
+  mysqlSource,
+  type ReplaySource,
+  type SnapshotHost,
+} from '../../src/operations/replay/source.js';
 import type {TextRow} from '../../src/clients/mysql.js';
 import {EXTRA_COLUMNS} from './arbitraries.js';
 import {order} from './changes.js';

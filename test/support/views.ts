@@ -1,6 +1,6 @@
-/** Views of a worker (observe/view.ts) for tests. */
-import type {PartitionView, WorkerView} from '../../src/observe/view.js';
-import {emptyTally} from '../../src/tally.js';
+/** Views of a worker (worker/workerView.ts) for tests. */
+import type {PartitionView, WorkerView} from '../../src/worker/workerView.js';
+import {emptyTally} from '../../src/worker/outcomes.js';
 
 export function partitionView(known: Partial<PartitionView> = {}): PartitionView {
   const nothing = {position: null, committed: null, start: null, end: null, lagRecords: null};

@@ -1,14 +1,14 @@
 /** Whole workers on a log in memory and the real Redis. */
-import type {Change, Decoded} from '../../src/change.js';
-import {RedisClient} from '../../src/clients/redis.js';
+import type {Change, Decoded} from '../../src/domain/change.js';
+import {RedisClient} from '../../src/clients/redis/client.js';
 import {decodeRecord} from '../../src/decode/decode.js';
-import type {SourceSchema} from '../../src/decode/schema.js';
-import {asProjectorError, type ProjectorError} from '../../src/errors.js';
-import type {LogRecord} from '../../src/eventLog.js';
-import {noFailpoint} from '../../src/failpoints.js';
-import {systemClock, type Clock} from '../../src/lifecycle.js';
-import {parsePosition} from '../../src/position.js';
-import {Projector, type ProjectorSettings} from '../../src/projector.js';
+import type {SourceSchema} from '../../src/domain/sourceSchema.js';
+import {asProjectorError, type ProjectorError} from '../../src/runtime/errors.js';
+import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
+import {noFailpoint} from '../../src/runtime/failpoints.js';
+import {systemClock, type Clock} from '../../src/runtime/lifecycle.js';
+import {parsePosition} from '../../src/redis-model/position.js';
+import {Projector, type ProjectorSettings} from '../../src/worker/projector.js';
 import {EXTRA_COLUMNS} from './arbitraries.js';
 import {MemoryLog, MemoryTopic} from './memoryLog.js';
 import {OrderModel} from './orderModel.js';

@@ -1,7 +1,7 @@
 /** docs/ agrees with the code: every promise has tests, every fault a row and a test, every way to end a section in the runbook. */
 import {spawnSync} from 'node:child_process';
 import {existsSync, readFileSync} from 'node:fs';
-import {ERROR_POLICY, EXIT} from '../../src/errorPolicy.js';
+import {ERROR_POLICY, EXIT} from '../../src/runtime/errorPolicy.js';
 
 const read = (file: string): string => readFileSync(file, 'utf8');
 const {stdout} = spawnSync('git', ['ls-files', 'test'], {encoding: 'utf8'});

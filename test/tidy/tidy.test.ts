@@ -2,8 +2,9 @@
 import {spawnSync} from 'node:child_process';
 import {existsSync, readFileSync} from 'node:fs';
 import {basename, extname} from 'node:path';
-import {ERROR_POLICY} from '../../src/errorPolicy.js';
-import {SETTINGS, type Setting} from '../../src/settings.js';
+import {ERROR_POLICY} from '../../src/runtime/errorPolicy.js';
+import type {Setting} from '../../src/config/setting.js';
+import {SETTINGS} from '../../src/config/settings.js';
 
 const CODE = ['.ts', '.mjs', '.js', '.lua', '.sql', '.html', '.css', '.svg'];
 const FILES = tracked();

@@ -1,5 +1,5 @@
 /** One text for one value, whichever way it came (I9). */
-import {canonicalText} from '../../src/canonical.js';
+import {canonicalText} from '../../src/domain/canonical.js';
 
 test.each([
   ['TIMESTAMP(3)', ['2026-11-23 08:32:40.280', '2026-11-23T08:32:40.28Z'], '2026-11-23 08:32:40.28'],

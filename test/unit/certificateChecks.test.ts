@@ -1,7 +1,7 @@
 /** What `projector doctor` says of the certificates in the settings. */
 import {readFileSync} from 'node:fs';
 import type {TlsMaterial} from '../../src/clients/tls.js';
-import {judgeCertificates} from '../../src/doctor/certificateChecks.js';
+import {judgeCertificates} from '../../src/operations/doctor/certificateChecks.js';
 import {TestCa} from '../support/certificates.js';
 
 const DAY_MS = 86_400_000;

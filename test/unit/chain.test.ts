@@ -1,7 +1,7 @@
 /** The chain of scripts of one partition, on a sink whose answers the test gives. */
 import {ApplyChain, type Chunk, type PatchSink} from '../../src/apply/chain.js';
 import type {ApplyOutcome, ApplyRequest} from '../../src/apply/script.js';
-import {reduce} from '../../src/reduce/reduce.js';
+import {reduce} from '../../src/reduce.js';
 
 class FakeSink implements PatchSink {
   readonly requests: {

@@ -1,7 +1,8 @@
 /** The command line, as far as it needs no server. */
 import {main} from '../../src/cli/program.js';
-import type {Environment} from '../../src/config.js';
-import {SETTINGS, type Setting} from '../../src/settings.js';
+import type {Environment} from '../../src/config/config.js';
+import type {Setting} from '../../src/config/setting.js';
+import {SETTINGS} from '../../src/config/settings.js';
 
 interface Printed {
   readonly exitCode: number;

@@ -2,15 +2,12 @@
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {
-  kafkaSettings,
-  readConfig,
-  sourceSchema,
-  type Environment,
-  type SettingName,
-} from '../../src/config.js';
-import {ProjectorError} from '../../src/errors.js';
-import {SETTINGS, type Setting} from '../../src/settings.js';
+import {kafkaSettings} from '../../src/config/clientOptions.js';
+import type {Environment, SettingName} from '../../src/config/config.js';
+import {readConfig, sourceSchema} from '../../src/config/readConfig.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
+import type {Setting} from '../../src/config/setting.js';
+import {SETTINGS} from '../../src/config/settings.js';
 
 const MINIMAL = {KAFKA_BROKERS: 'kafka:9092', REDIS_URL: 'redis://127.0.0.1:6379/0'};
 const settings = Object.entries(SETTINGS) as [SettingName, Setting<unknown>][];

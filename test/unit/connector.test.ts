@@ -3,8 +3,8 @@ import {readFileSync} from 'node:fs';
 import {createServer, type Server} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import {ConnectClient} from '../../src/clients/connect.js';
-import type {KafkaTopic} from '../../src/clients/kafka.js';
-import type {Clock} from '../../src/lifecycle.js';
+import type {KafkaTopic} from '../../src/clients/kafka/admin.js';
+import type {Clock} from '../../src/runtime/lifecycle.js';
 import {
   ensureTopic,
   parseConnectorFile,

@@ -1,7 +1,7 @@
-import {ProjectorError} from '../../src/errors.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
 import type {ListedConnector} from '../../src/clients/connect.js';
 import {watchConnector} from '../../src/observe/connectorWatch.js';
-import type {ConnectorView} from '../../src/observe/view.js';
+import type {ConnectorView} from '../../src/worker/workerView.js';
 
 const TOPIC = 'shop.order-events';
 

@@ -1,7 +1,7 @@
 /** What a chunk makes of the orders that it creates, held to the plain model of the log. */
 import {createdOrders} from '../../src/apply/createdOrders.js';
-import type {Change} from '../../src/change.js';
-import {reduce} from '../../src/reduce/reduce.js';
+import type {Change} from '../../src/domain/change.js';
+import {reduce} from '../../src/reduce.js';
 import {line, lineGone, order, orderGone} from '../support/changes.js';
 import {OrderModel} from '../support/orderModel.js';
 import {fc} from '../support/seededChecks.js';

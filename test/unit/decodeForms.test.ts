@@ -1,7 +1,7 @@
 /** The forms in which one row event may come, and the records beside row events. */
 import {order} from '../support/changes.js';
 import {decodeRecord} from '../../src/decode/decode.js';
-import type {Decoded} from '../../src/change.js';
+import type {Decoded} from '../../src/domain/change.js';
 import {
   body,
   encoded,

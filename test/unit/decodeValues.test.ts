@@ -1,6 +1,6 @@
 /** Amounts, quantities, extra columns; and bytes that are no record at all. */
 import {decodeRecord} from '../../src/decode/decode.js';
-import type {Decoded} from '../../src/change.js';
+import type {Decoded} from '../../src/domain/change.js';
 import {encoded, lineRow, orderRow, rowRecord, SHOP, type Row} from '../support/records.js';
 
 const decodeOrder = (fields: Row, schema = SHOP): Decoded =>

@@ -1,11 +1,11 @@
 /** The commands for records that were set aside, as far as they need no server. */
-import {isConfirmed} from '../../src/cli/dlq.js';
+import {isConfirmed} from '../../src/cli/commands/dlq.js';
 import {main} from '../../src/cli/program.js';
-import type {Terminal} from '../../src/cli/terminal.js';
-import {QuarantineEntries, selectEntries, type StoredEntry} from '../../src/quarantine/entries.js';
-import {printable} from '../../src/printable.js';
-import {linesOf, summaryOf, viewOf} from '../../src/quarantine/view.js';
-import {formatEntry, type QuarantineEntry} from '../../src/quarantineEntry.js';
+import type {Terminal} from '../../src/cli/terminal/terminal.js';
+import {QuarantineEntries, selectEntries, type StoredEntry} from '../../src/operations/replay/entries.js';
+import {printable} from '../../src/runtime/escapeControl.js';
+import {linesOf, summaryOf, viewOf} from '../../src/operations/replay/view.js';
+import {formatEntry, type QuarantineEntry} from '../../src/redis-model/quarantineEntry.js';
 
 const SECRET = 'Zq7Secret';
 const ENTRY: QuarantineEntry = {

@@ -1,10 +1,10 @@
 /** What `projector doctor` makes of what servers tell; which servers really tell it is in pipeline/doctor. */
-import {doctorLines} from '../../src/cli/doctor.js';
+import {doctorLines} from '../../src/cli/commands/doctor.js';
 import {main} from '../../src/cli/program.js';
-import type {PlacedRecord} from '../../src/clients/kafkaProbe.js';
-import {readConfig, sourceSchema} from '../../src/config.js';
-import {Questions} from '../../src/doctor/asking.js';
-import {hostsOf} from '../../src/doctor/askNetwork.js';
+import type {PlacedRecord} from '../../src/clients/kafka/probe.js';
+import {readConfig, sourceSchema} from '../../src/config/readConfig.js';
+import {Questions} from '../../src/operations/doctor/asking.js';
+import {hostsOf} from '../../src/operations/doctor/askNetwork.js';
 import {
   again,
   both,
@@ -15,7 +15,7 @@ import {
   skipped,
   warn,
   type Check,
-} from '../../src/doctor/check.js';
+} from '../../src/operations/doctor/check.js';
 import {
   judgeBrokers,
   judgeCleanup,
@@ -23,9 +23,9 @@ import {
   judgeRecords,
   judgeRetention,
   judgeTopic,
-} from '../../src/doctor/kafkaChecks.js';
-import {judgeAmount, judgeBinlog, judgeGrants} from '../../src/doctor/mysqlChecks.js';
-import {judgeHosts, judgePort} from '../../src/doctor/networkChecks.js';
+} from '../../src/operations/doctor/kafkaChecks.js';
+import {judgeAmount, judgeBinlog, judgeGrants} from '../../src/operations/doctor/mysqlChecks.js';
+import {judgeHosts, judgePort} from '../../src/operations/doctor/networkChecks.js';
 import {
   judgeEviction,
   judgeLayout,
@@ -35,8 +35,8 @@ import {
   judgeServer,
   judgeSetAside,
   judgeSpare,
-} from '../../src/doctor/redisChecks.js';
-import {ProjectorError} from '../../src/errors.js';
+} from '../../src/operations/doctor/redisChecks.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
 
 const config = readConfig({}, []);
 const map = (entries: Record<string, string>): ReadonlyMap<string, string> =>

@@ -1,7 +1,7 @@
 /** What `projector doctor` makes of the connector's state and settings. */
 import {readFileSync} from 'node:fs';
-import type {Check} from '../../src/doctor/check.js';
-import {connectChecks, judgeSettings, judgeState} from '../../src/doctor/connectChecks.js';
+import type {Check} from '../../src/operations/doctor/check.js';
+import {connectChecks, judgeSettings, judgeState} from '../../src/operations/doctor/connectChecks.js';
 
 const shipped = (file: string): {config: object} =>
   JSON.parse(readFileSync(`connectors/${file}`, 'utf8')) as {config: object};

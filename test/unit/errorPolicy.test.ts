@@ -1,6 +1,6 @@
 /** What follows from each kind of error. */
-import {ERROR_POLICY, EXIT} from '../../src/errorPolicy.js';
-import {asProjectorError, messageOf, ProjectorError, type ErrorKind} from '../../src/errors.js';
+import {ERROR_POLICY, EXIT} from '../../src/runtime/errorPolicy.js';
+import {asProjectorError, messageOf, ProjectorError, type ErrorKind} from '../../src/runtime/errors.js';
 
 const POLICIES = Object.entries(ERROR_POLICY) as [ErrorKind, (typeof ERROR_POLICY)[ErrorKind]][];
 

@@ -5,7 +5,7 @@ import {
   FAILPOINT_NAMES,
   noFailpoint,
   parseFailpoint,
-} from '../../src/failpoints.js';
+} from '../../src/runtime/failpoints.js';
 
 test('every place with every action can be asked for', () => {
   for (const name of FAILPOINT_NAMES) {

@@ -1,5 +1,5 @@
-import {parseFence, positionBehind} from '../../src/fence.js';
-import {parsePosition} from '../../src/position.js';
+import {parseFence, positionBehind} from '../../src/redis-model/fence.js';
+import {parsePosition} from '../../src/redis-model/position.js';
 
 const POSITION = 'v1 124 123 1795426801749 8b1a2c3d 5f3c9a10';
 

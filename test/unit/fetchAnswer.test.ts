@@ -1,6 +1,6 @@
 /** What is left out of a fetch, and what kafkajs is told instead. */
-import {readAnswer} from '../../src/clients/fetchAnswer.js';
-import '../../src/clients/kafka.js';
+import {readAnswer} from '../../src/clients/kafka/wire/fetchAnswer.js';
+import '../../src/clients/kafka/admin.js';
 import {answerBytes, batchBytes, batchOf, markBytes, type Aborted} from '../support/fetchAnswers.js';
 
 const data = async (firstOffset: bigint, count: number, producerId: bigint | null = null): Promise<Buffer> =>

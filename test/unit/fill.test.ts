@@ -1,7 +1,7 @@
 import type {ApplyOutcome, ApplyRequest} from '../../src/apply/script.js';
 import type {TextRow} from '../../src/clients/mysql.js';
-import {ProjectorError} from '../../src/errors.js';
-import {fillFromMysql, fillWithNothing, type FillDeps} from '../../src/rebuild/fill.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
+import {fillFromMysql, fillWithNothing, type FillDeps} from '../../src/operations/rebuild/initialLoad.js';
 import {SHOP} from '../support/records.js';
 
 const RANGES = new Map([

@@ -1,5 +1,5 @@
 /** Every recorded message decodes to what its SQL did, in both forms. */
-import type {Change} from '../../src/change.js';
+import type {Change} from '../../src/domain/change.js';
 import {decodeRecord} from '../../src/decode/decode.js';
 import {fixture, fixtureNames, fixtureRecords} from '../support/fixtures.js';
 import {SHOP} from '../support/records.js';

@@ -1,4 +1,4 @@
-import {ProjectorError} from '../../src/errors.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
 import {liveness, readiness, startup} from '../../src/observe/health.js';
 import {Monitor} from '../../src/observe/monitor.js';
 import {statusOf} from '../../src/observe/routes.js';

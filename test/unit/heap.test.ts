@@ -1,6 +1,6 @@
 import {execFileSync} from 'node:child_process';
 import {expect, test} from '@jest/globals';
-import {HEAP_GROWTH_FLAG} from '../../src/heap.js';
+import {HEAP_GROWTH_FLAG} from '../../src/runtime/heap.js';
 
 test('this Node knows the flag that limits its heap', () => {
   // V8 says nothing to a caller about a flag that it does not know, but its command line does.

@@ -1,6 +1,6 @@
-import {Intake} from '../../src/consume/intake.js';
-import type {LogBatch, LogRecord} from '../../src/eventLog.js';
-import {fingerprintOf} from '../../src/position.js';
+import {Intake} from '../../src/worker/partitionBuffer.js';
+import type {LogBatch, LogRecord} from '../../src/clients/kafka/eventLog.js';
+import {fingerprintOf} from '../../src/redis-model/position.js';
 import {order} from '../support/changes.js';
 import {recordOf} from '../support/records.js';
 import {until} from '../support/until.js';

@@ -1,5 +1,5 @@
 import {gzipSync} from 'node:zlib';
-import {gzipCodec, unpacked} from '../../src/clients/kafkaGzip.js';
+import {gzipCodec, unpacked} from '../../src/clients/kafka/gzip.js';
 
 const text = (length: number): Buffer => Buffer.from('0123456789'.repeat(length / 10));
 

@@ -1,6 +1,6 @@
 /** kafkajs gets whole answers, and hears nothing of a socket that is over. */
 import {createServer, type AddressInfo, type Server, type Socket} from 'node:net';
-import {kafkaSocket, WholeAnswers} from '../../src/clients/kafkaSocket.js';
+import {kafkaSocket, WholeAnswers} from '../../src/clients/kafka/socket.js';
 import {fc} from '../support/seededChecks.js';
 
 function answer(bytes: Uint8Array): Buffer {

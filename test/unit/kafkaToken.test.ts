@@ -1,8 +1,8 @@
 /** Tokens for OAUTHBEARER: fetched once for all, renewed before they expire, and no secret in any error. */
 import {createServer, type Server} from 'node:http';
 import type {AddressInfo} from 'node:net';
-import {TokenSource} from '../../src/clients/kafkaToken.js';
-import {readConfig} from '../../src/config.js';
+import {TokenSource} from '../../src/clients/kafka/token.js';
+import {readConfig} from '../../src/config/readConfig.js';
 
 const SECRET = 'Zq7Secret:%&';
 let server: Server;

@@ -1,5 +1,5 @@
 /** The keys of the reader's contract, letter by letter; apply.lua must spell the same ones. */
-import {isOwnKey, keysWithPrefix} from '../../src/keys.js';
+import {isOwnKey, keysWithPrefix} from '../../src/redis-model/keys.js';
 import {APPLY_SCRIPT} from '../../src/apply/script.js';
 
 test.each(['', 'shop:'])('the keys with prefix %j', (prefix) => {

@@ -2,11 +2,12 @@
 import {readdirSync, readFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {parse} from 'yaml';
-import {readConfig} from '../../src/config.js';
+import {readConfig} from '../../src/config/readConfig.js';
 import {Metrics} from '../../src/observe/metrics.js';
 import {History} from '../../src/observe/history.js';
 import {routesOf} from '../../src/observe/routes.js';
-import {SETTINGS, type Setting} from '../../src/settings.js';
+import type {Setting} from '../../src/config/setting.js';
+import {SETTINGS} from '../../src/config/settings.js';
 import {ruleFile} from '../support/promql.js';
 import {workerView} from '../support/views.js';
 

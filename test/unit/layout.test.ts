@@ -1,5 +1,5 @@
 /** What the data depends on beside the rows (I13). */
-import {formatLayout, requireSameLayout} from '../../src/layout.js';
+import {formatLayout, requireSameLayout} from '../../src/redis-model/layout.js';
 
 const SHOP = {
   topic: 'shop.order-events',

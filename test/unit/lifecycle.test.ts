@@ -1,7 +1,7 @@
 /** Signal, Backoff, the system's clock, and waiting for servers at start. */
 import {untilReachable} from '../../src/cli/start.js';
-import {ProjectorError, type ErrorKind} from '../../src/errors.js';
-import {Backoff, Signal, systemClock, type Clock} from '../../src/lifecycle.js';
+import {ProjectorError, type ErrorKind} from '../../src/runtime/errors.js';
+import {Backoff, Signal, systemClock, type Clock} from '../../src/runtime/lifecycle.js';
 
 test('a wake reaches all who wait, and nobody who comes later', async () => {
   const signal = new Signal();

@@ -1,8 +1,8 @@
 /** A read model compared with another one, which the log was replayed into. */
-import {keysWithPrefix} from '../../src/keys.js';
-import {LogSide} from '../../src/verify/logSide.js';
-import {Sides, type RedisHost} from '../../src/verify/sides.js';
-import {Survey} from '../../src/verify/survey.js';
+import {keysWithPrefix} from '../../src/redis-model/keys.js';
+import {LogSide} from '../../src/operations/verify/logSide.js';
+import {Sides, type RedisHost} from '../../src/operations/verify/sides.js';
+import {Survey} from '../../src/operations/verify/survey.js';
 
 type Value = string | Record<string, string>;
 /** Key -> value; sorted sets are given as hashes of scores. */

@@ -1,4 +1,4 @@
-import {LogSilence} from '../../src/clients/logSilence.js';
+import {LogSilence} from '../../src/clients/kafka/silence.js';
 
 test('a partition is doubted when it was silent for longer than a fetch waits', () => {
   const silence = new LogSilence(10_000);

@@ -1,7 +1,7 @@
 import {readFileSync} from 'node:fs';
 import {Metrics} from '../../src/observe/metrics.js';
-import {freshnessMs, lagMs, lagOf} from '../../src/observe/view.js';
-import {emptyTally} from '../../src/tally.js';
+import {freshnessMs, lagMs, lagOf} from '../../src/worker/workerView.js';
+import {emptyTally} from '../../src/worker/outcomes.js';
 import {partitionView, workerView} from '../support/views.js';
 
 const view = workerView({

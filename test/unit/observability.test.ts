@@ -2,7 +2,7 @@
 import {readFileSync} from 'node:fs';
 import {parse} from 'yaml';
 import {Metrics} from '../../src/observe/metrics.js';
-import {emptyTally} from '../../src/tally.js';
+import {emptyTally} from '../../src/worker/outcomes.js';
 import {alertRules, dashboard, panelQueries, parseQuery} from '../support/promql.js';
 import {partitionView, workerView} from '../support/views.js';
 

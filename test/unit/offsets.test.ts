@@ -1,8 +1,8 @@
 /** Positions, committed offsets and ends of the log side by side, without servers. */
-import {printOffsets} from '../../src/cli/offsets.js';
+import {printOffsets} from '../../src/cli/commands/offsets.js';
 import {main} from '../../src/cli/program.js';
 import {readOffsets, type LogAndGroup, type PartitionOffsets} from '../../src/observe/lag.js';
-import {StoredPositions} from '../../src/storedPositions.js';
+import {StoredPositions} from '../../src/redis-model/storedPositions.js';
 
 const ROWS: readonly PartitionOffsets[] = [
   {partition: 0, position: 124n, isUnreadable: false, committed: 120n, start: 0n, end: 130n, lagRecords: 6n},

@@ -1,7 +1,7 @@
 /** `projector orders` on something that stands for Redis: what is printed, and what SCAN may do meanwhile. */
-import {ordersCount, ordersList, ordersShow, type OrdersContext} from '../../src/cli/orders.js';
+import {ordersCount, ordersList, ordersShow, type OrdersContext} from '../../src/cli/commands/orders.js';
 import {main} from '../../src/cli/program.js';
-import {keysWithPrefix} from '../../src/keys.js';
+import {keysWithPrefix} from '../../src/redis-model/keys.js';
 
 interface Fake {
   /** Keys that SCAN gives, step by step. */

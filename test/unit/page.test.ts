@@ -1,5 +1,5 @@
 /** What the live page makes of the worker's answers, and the minutes that the worker keeps for it. */
-import type {Clock} from '../../src/lifecycle.js';
+import type {Clock} from '../../src/runtime/lifecycle.js';
 import {History, HISTORY_POINTS_MAX} from '../../src/observe/history.js';
 import {
   awayStretches,
@@ -10,17 +10,9 @@ import {
   sampleAt,
   shownMs,
   type Point,
-} from '../../src/observe/page/curve.js';
-import {
-  count,
-  headline,
-  rate,
-  span,
-  stateText,
-  tabTitle,
-  type Status,
-} from '../../src/observe/page/wording.js';
-import {emptyTally} from '../../src/tally.js';
+} from '../../src/page/curve.js';
+import {count, headline, rate, span, stateText, tabTitle, type Status} from '../../src/page/wording.js';
+import {emptyTally} from '../../src/worker/outcomes.js';
 import {partitionView, workerView} from '../support/views.js';
 
 const SECOND = 1_000;

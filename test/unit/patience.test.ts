@@ -1,8 +1,8 @@
 /** A comparison asks again while a server is silent, and only then. */
-import {ProjectorError, type ErrorKind} from '../../src/errors.js';
-import type {MysqlHost} from '../../src/verify/mysqlSide.js';
-import {Patience, patientMysql, patientRedis} from '../../src/verify/patience.js';
-import type {RedisHost} from '../../src/verify/sides.js';
+import {ProjectorError, type ErrorKind} from '../../src/runtime/errors.js';
+import type {MysqlHost} from '../../src/operations/verify/mysqlSide.js';
+import {Patience, patientMysql, patientRedis} from '../../src/operations/verify/retry.js';
+import type {RedisHost} from '../../src/operations/verify/sides.js';
 
 const SILENT_MS = 60_000;
 

@@ -6,7 +6,7 @@ import {
   positionAfter,
   sameFingerprint,
   type Identifiable,
-} from '../../src/position.js';
+} from '../../src/redis-model/position.js';
 
 const RECORD: Identifiable = {
   offset: 123n,

@@ -1,10 +1,10 @@
 /** The look at resting positions beside scripts that fail: two answers that come at once are told of in the order they came in. */
 import {ReadModel, type ScriptHost} from '../../src/apply/readModel.js';
 import {decodeRecord} from '../../src/decode/decode.js';
-import {ProjectorError} from '../../src/errors.js';
-import {noFailpoint} from '../../src/failpoints.js';
-import {systemClock} from '../../src/lifecycle.js';
-import {Projector} from '../../src/projector.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
+import {noFailpoint} from '../../src/runtime/failpoints.js';
+import {systemClock} from '../../src/runtime/lifecycle.js';
+import {Projector} from '../../src/worker/projector.js';
 import {order} from '../support/changes.js';
 import {MemoryLog, MemoryTopic} from '../support/memoryLog.js';
 import {recordOf, SHOP} from '../support/records.js';

@@ -1,6 +1,6 @@
 /** Progress as a person sees it: one row that changes, however narrow the terminal is, and nothing of it left at the end. */
-import {ProgressLine} from '../../src/cli/progressLine.js';
-import {bar} from '../../src/rebuild/progress.js';
+import {ProgressLine} from '../../src/cli/terminal/progressLine.js';
+import {bar} from '../../src/operations/rebuild/progress.js';
 
 const ERASE = '\r\u001b[K';
 

@@ -1,5 +1,5 @@
 /** Records that are set aside: their names, their entries, their limit. */
-import {QuarantineLimit} from '../../src/quarantine/limit.js';
+import {QuarantineLimit} from '../../src/worker/quarantineLimit.js';
 import {
   entryName,
   formatEntry,
@@ -7,7 +7,7 @@ import {
   parseEntry,
   parseEntryName,
   type QuarantineEntry,
-} from '../../src/quarantineEntry.js';
+} from '../../src/redis-model/quarantineEntry.js';
 
 describe('the name of an entry', () => {
   test.each([

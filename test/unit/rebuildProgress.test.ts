@@ -1,4 +1,4 @@
-import {bar, duration, grouped, Progress} from '../../src/rebuild/progress.js';
+import {bar, duration, grouped, Progress} from '../../src/operations/rebuild/progress.js';
 
 test('a line of progress: percent, records, rate and time left', () => {
   const progress = new Progress();

@@ -1,6 +1,6 @@
 /** The queue between fetch and apply. */
-import {RecordQueue} from '../../src/consume/recordQueue.js';
-import type {LogRecord} from '../../src/eventLog.js';
+import {RecordQueue} from '../../src/worker/recordQueue.js';
+import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
 
 const record = (offset: number, bytes = 0): LogRecord => ({
   offset: BigInt(offset),

@@ -1,8 +1,8 @@
 /** What commands print: amounts with their decimals, tables, reports. */
-import {table} from '../../src/cli/output.js';
+import {table} from '../../src/cli/terminal/output.js';
 import {main} from '../../src/cli/program.js';
-import {printReport, type ReportList} from '../../src/cli/report.js';
-import {withDecimals, type ReportSource} from '../../src/report/report.js';
+import {printReport, type ReportList} from '../../src/cli/commands/report.js';
+import {withDecimals, type ReportSource} from '../../src/operations/report/report.js';
 
 test.each([
   ['4599', 2, '45.99'],

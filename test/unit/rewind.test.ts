@@ -1,6 +1,6 @@
 import type {ApplyOutcome, ApplyRequest} from '../../src/apply/script.js';
-import {parsePlace} from '../../src/cli/offsetPlace.js';
-import {planRewind, rewind, type RewindModel} from '../../src/rebuild/rewind.js';
+import {parsePlace} from '../../src/cli/commands/offsetPlace.js';
+import {planRewind, rewind, type RewindModel} from '../../src/operations/rebuild/positionReset.js';
 
 /** A position that others move on before the first tries. */
 function model(

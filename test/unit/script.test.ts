@@ -9,7 +9,7 @@ import {
   ROW_MODE,
   scriptArguments,
 } from '../../src/apply/script.js';
-import {reduce} from '../../src/reduce/reduce.js';
+import {reduce} from '../../src/reduce.js';
 import {line, lineGone, order, orderGone} from '../support/changes.js';
 
 const code = APPLY_SCRIPT.lua;

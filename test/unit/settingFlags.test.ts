@@ -2,12 +2,13 @@
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {configExample, configSchema} from '../../src/cli/configForms.js';
+import {configExample, configSchema} from '../../src/cli/commands/configForms.js';
 import {main} from '../../src/cli/program.js';
 import {SETTING_FLAGS} from '../../src/cli/settingFlags.js';
-import type {Environment} from '../../src/config.js';
-import {KAFKA_SECURITY, MYSQL_SECURITY, REDIS_SECURITY} from '../../src/securitySettings.js';
-import {SETTINGS, type Setting} from '../../src/settings.js';
+import type {Environment} from '../../src/config/config.js';
+import {KAFKA_SECURITY, MYSQL_SECURITY, REDIS_SECURITY} from '../../src/config/securitySettings.js';
+import type {Setting} from '../../src/config/setting.js';
+import {SETTINGS} from '../../src/config/settings.js';
 
 const settings: Setting<unknown>[] = Object.values(SETTINGS);
 const names = settings.map(({env}) => env);

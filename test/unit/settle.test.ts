@@ -1,6 +1,6 @@
-import type {Finding} from '../../src/verify/finding.js';
-import {settle, type SettleDeps, type Settled} from '../../src/verify/settle.js';
-import {StoredPositions} from '../../src/storedPositions.js';
+import type {Finding} from '../../src/operations/verify/finding.js';
+import {settle, type SettleDeps, type Settled} from '../../src/operations/verify/settle.js';
+import {StoredPositions} from '../../src/redis-model/storedPositions.js';
 
 const STILL_MS = 5_000;
 const WAIT_MS = 60_000;

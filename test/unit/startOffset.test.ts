@@ -1,7 +1,7 @@
 /** Where a partition starts: every branch of decideStart, with what it says. */
-import {decideStart, requireSameLog} from '../../src/consume/start.js';
-import {ProjectorError} from '../../src/errors.js';
-import {fingerprintOf, formatPosition, positionAfter} from '../../src/position.js';
+import {decideStart, requireSameLog} from '../../src/worker/resume.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
+import {fingerprintOf, formatPosition, positionAfter} from '../../src/redis-model/position.js';
 
 const KEY = 'projector:position:t:3';
 const LAST = {offset: 123n, timestampMs: '99', key: Buffer.from('5'), value: Buffer.from('{}')};

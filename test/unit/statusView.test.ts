@@ -2,16 +2,16 @@
 import {createServer} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import {main} from '../../src/cli/program.js';
-import {ScreenBlock} from '../../src/cli/screenBlock.js';
-import {watchLag} from '../../src/cli/lag.js';
-import {workerUrl} from '../../src/cli/status.js';
-import {readStatus, statusLines} from '../../src/cli/statusView.js';
-import {ProjectorError} from '../../src/errors.js';
+import {ScreenBlock} from '../../src/cli/terminal/screenBlock.js';
+import {watchLag} from '../../src/cli/commands/lag.js';
+import {workerUrl} from '../../src/cli/commands/status.js';
+import {readStatus, statusLines} from '../../src/cli/commands/statusView.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
 import {HttpServer, json} from '../../src/observe/http.js';
 import type {PartitionLag} from '../../src/observe/lag.js';
 import {statusOf} from '../../src/observe/routes.js';
-import type {WorkerView} from '../../src/observe/view.js';
-import {emptyTally} from '../../src/tally.js';
+import type {WorkerView} from '../../src/worker/workerView.js';
+import {emptyTally} from '../../src/worker/outcomes.js';
 
 const VIEW: WorkerView = {
   state: 'waiting',

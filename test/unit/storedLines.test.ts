@@ -1,4 +1,4 @@
-import {formatLines, isIdBefore, parseLines} from '../../src/storedLines.js';
+import {formatLines, isIdBefore, parseLines} from '../../src/redis-model/storedItems.js';
 import {fc} from '../support/seededChecks.js';
 
 const id = fc.bigInt().map(String);

@@ -1,7 +1,7 @@
 import {SHOP} from '../support/records.js';
-import {MysqlSide, type MysqlHost} from '../../src/verify/mysqlSide.js';
-import {Sides, type RedisHost} from '../../src/verify/sides.js';
-import {Survey} from '../../src/verify/survey.js';
+import {MysqlSide, type MysqlHost} from '../../src/operations/verify/mysqlSide.js';
+import {Sides, type RedisHost} from '../../src/operations/verify/sides.js';
+import {Survey} from '../../src/operations/verify/survey.js';
 
 const ORDERS = Array.from({length: 5}, (_, i) => ({id: String(i + 1), user_id: '5', total_amount: '1.00'}));
 

@@ -1,5 +1,5 @@
 /** The books of a partition: every record ends in exactly one outcome (I6). */
-import {emptyTally, Ledger, noOutcomes, recordsOf} from '../../src/tally.js';
+import {emptyTally, Ledger, noOutcomes, recordsOf} from '../../src/worker/outcomes.js';
 
 function taken(records: number): {ledger: Ledger; tally: ReturnType<typeof emptyTally>} {
   const tally = emptyTally();

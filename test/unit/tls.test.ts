@@ -5,8 +5,9 @@ import {connect as connectTls, createServer, type TLSSocket, type TlsOptions} fr
 import type {AddressInfo} from 'node:net';
 import {MysqlClient} from '../../src/clients/mysql.js';
 import {tlsError, tlsOptions, tlsReason} from '../../src/clients/tls.js';
-import {readConfig, type Environment} from '../../src/config.js';
-import {redisSettings} from '../../src/servers.js';
+import type {Environment} from '../../src/config/config.js';
+import {readConfig} from '../../src/config/readConfig.js';
+import {redisSettings} from '../../src/config/clientOptions.js';
 import {TestCa, type Certificate} from '../support/certificates.js';
 
 let ca: TestCa;

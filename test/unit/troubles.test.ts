@@ -1,6 +1,6 @@
 /** One line when something is away, one when all is well again. */
-import {ProjectorError} from '../../src/errors.js';
-import {Troubles} from '../../src/observe/troubles.js';
+import {ProjectorError} from '../../src/runtime/errors.js';
+import {Troubles} from '../../src/worker/troubles.js';
 
 let nowMs = 0;
 

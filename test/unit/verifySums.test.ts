@@ -1,5 +1,5 @@
-import {keysWithPrefix} from '../../src/keys.js';
-import {compareOrders, ordersOfRows} from '../../src/verify/orders.js';
+import {keysWithPrefix} from '../../src/redis-model/keys.js';
+import {compareOrders, ordersOfRows} from '../../src/operations/verify/orders.js';
 import {
   compareProducts,
   compareTotals,
@@ -7,7 +7,7 @@ import {
   minorUnits,
   sumsOf,
   totalsOf,
-} from '../../src/verify/sums.js';
+} from '../../src/operations/verify/sums.js';
 
 const keys = keysWithPrefix('');
 

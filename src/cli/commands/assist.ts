@@ -1,0 +1,111 @@
+/**
+ * `projector rebuild --assist`: one more worker for a rebuild that runs in another process, where one core is its limit. Kafka shares the
+ * partitions out among them; the other process alone switches.
+ */
+import {KafkaTopic} from '../../clients/kafka/admin.js';
+import {databaseOf, RedisClient, withDatabase} from '../../clients/redis/client.js';
+import {kafkaSettings, redisSettings} from '../../config/clientOptions.js';
+import type {ConfigWith} from '../../config/config.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import {ProjectorError} from '../../runtime/errors.js';
+import {keysWithPrefix} from '../../redis-model/keys.js';
+import {systemClock} from '../../runtime/lifecycle.js';
+import {parseLockText} from '../../operations/rebuild/lock.js';
+import {followLog} from '../../operations/rebuild/followTopic.js';
+import {interruptible} from '../terminal/interruption.js';
+import type {Output} from '../terminal/output.js';
+import {newProgressLine} from '../terminal/progressLine.js';
+import {newReadModel, reachTopic} from '../preflight.js';
+
+export interface AssistContext {
+  readonly config: ConfigWith<'brokers' | 'redisUrl'>;
+  readonly output: Output;
+}
+
+/** Well below the time that a fence stands: after the switch this process must have stopped. */
+const LOOK_MS = 200;
+
+/** Resolves when the rebuild needs no help any more. `setAside` as in the other process. */
+export async function assist(
+  {setAside}: {readonly setAside: boolean},
+  {config, output}: AssistContext,
+): Promise<number> {
+  const {redisUrl, spareDatabase} = config;
+  const live = new RedisClient(redisSettings(config));
+  const spare = new RedisClient(redisSettings(config, withDatabase(redisUrl, spareDatabase)));
+  const topic = new KafkaTopic(kafkaSettings(config), config.topic);
+  try {
+    const partitions = await reachTopic(config, topic);
+    for (const redis of [live, spare]) await redis.connect();
+    return await interruptible(newProgressLine(output), async (signal) => {
+      const run = await begun({live, spare, config, signal});
+      output.note(`helping ${run.lockText}`);
+      const model = newReadModel(config, spare, {partitions, isBeingMade: true});
+      const quarantineMax = setAside ? config.quarantineMax : 0;
+      const follower = followLog({
+        config: {...config, quarantineMax},
+        model,
+        partitions,
+        topic,
+        id: run.id,
+        say: (text) => output.note(text),
+        show: () => undefined,
+      });
+      try {
+        while (await isOn(run, {live, spare, config})) {
+          signal.throwIfAborted();
+          follower.requireRunning();
+          await systemClock.sleep(LOOK_MS, signal);
+        }
+      } finally {
+        await follower.stop();
+      }
+      output.note('the rebuild needs no help any more');
+      return EXIT.ok;
+    });
+  } finally {
+    live.close();
+    spare.close();
+    await topic.close();
+  }
+}
+
+interface Run {
+  readonly id: string;
+  readonly mark: string;
+  readonly lockText: string;
+}
+
+interface Place {
+  readonly live: RedisClient;
+  readonly spare: RedisClient;
+  readonly config: AssistContext['config'];
+}
+
+/** Waits for a rebuild that has its base; throws `usage` when there is none within the time of a start. */
+async function begun({signal, ...place}: Place & {signal: AbortSignal}): Promise<Run> {
+  const {startTimeoutMs, redisUrl} = place.config;
+  const lastMs = systemClock.nowMs() + startTimeoutMs;
+  for (;;) {
+    signal.throwIfAborted();
+    const {lockText, mark} = await read(place);
+    const lock = parseLockText(lockText);
+    if (lock !== undefined && lock.command === mark) return {id: lock.id, mark, lockText};
+    if (systemClock.nowMs() >= lastMs) {
+      throw new ProjectorError('usage', `no rebuild runs on database ${databaseOf(redisUrl)} of this Redis`);
+    }
+    await systemClock.sleep(LOOK_MS, signal);
+  }
+}
+
+async function isOn(run: Run, place: Place): Promise<boolean> {
+  const {lockText, mark} = await read(place);
+  return lockText === run.lockText && mark === run.mark;
+}
+
+async function read({live, spare, config}: Place): Promise<{lockText: string; mark: string}> {
+  const {rebuildLock, spareMark} = keysWithPrefix(config.keyPrefix);
+  const [lockText] = await live.getAll([rebuildLock]);
+  const [mark] = await spare.getAll([spareMark]);
+  return {lockText: lockText ?? '', mark: mark ?? ''};
+}

@@ -1,0 +1,145 @@
+/** One comparison of Redis with what is expected there, whoever tells that; and its result, printed. */
+import type {KafkaTopic} from '../../clients/kafka/admin.js';
+import type {RedisClient} from '../../clients/redis/client.js';
+import type {ConfigWith} from '../../config/config.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import {ProjectorError} from '../../runtime/errors.js';
+import {systemClock} from '../../runtime/lifecycle.js';
+import {StoredPositions} from '../../redis-model/storedPositions.js';
+import type {Expected, ExpectedOrders} from '../../operations/verify/expected.js';
+import type {Finding} from '../../operations/verify/finding.js';
+import {Patience, patientRedis} from '../../operations/verify/retry.js';
+import type {Repair} from '../../operations/verify/repair.js';
+import {Sides} from '../../operations/verify/sides.js';
+import {verify, type Verdict, type VerifyEvent} from '../../operations/verify/verify.js';
+import {table, type Output} from '../terminal/output.js';
+import type {ProgressLine} from '../terminal/progressLine.js';
+
+export interface PrintOptions {
+  /** Differences that are printed. */
+  readonly limit: number;
+  /** How long differences may take to settle, in seconds. */
+  readonly wait: number;
+  readonly json: boolean;
+}
+
+export interface ComparisonParts {
+  readonly config: ConfigWith<'brokers' | 'redisUrl'>;
+  /** The living read model. */
+  readonly redis: RedisClient;
+  readonly topic: KafkaTopic;
+  readonly expected: Expected;
+  /** The database of the expected side, where that follows the log. */
+  readonly follower: RedisClient | null;
+  readonly sample: (() => AsyncIterable<ExpectedOrders>) | null;
+  readonly repair: Repair | null;
+  readonly patience: Patience;
+  readonly line: ProgressLine;
+  readonly signal: AbortSignal;
+  /** Throws when it makes no sense to go on. */
+  readonly requireGoing: () => void;
+}
+
+/** A difference is certain when it has stood unchanged for so long. */
+const STILL_MS = 5_000;
+const SUSPECTS_MAX = 20_000;
+/** A server that is silent for longer ends a comparison. */
+const SILENT_MS = 60_000;
+
+export function newPatience(line: ProgressLine, signal: AbortSignal): Patience {
+  return new Patience({clock: systemClock, silentMs: SILENT_MS, signal, tell: (text) => line.note(text)});
+}
+
+/** `wait`: how long differences may take to settle, in seconds. */
+export async function compared(parts: ComparisonParts, wait: number): Promise<Verdict> {
+  const {config, redis, topic, expected, follower, patience, line, signal, sample, repair} = parts;
+  const show = (text: string): void => {
+    parts.requireGoing();
+    line.show(text);
+  };
+  const databases = [redis, ...(follower === null ? [] : [follower])];
+  return await verify({
+    sides: new Sides({expected, redis: patientRedis(redis, patience), prefix: config.keyPrefix}),
+    survey: {
+      suspectsMax: SUSPECTS_MAX,
+      progress: ({orders, products, users, keys}) =>
+        show(`${orders} orders, ${products} products, ${users} users, ${keys} keys compared`),
+      signal,
+    },
+    settle: {
+      ranges: async () => await patience.ask(async () => await topic.ranges()),
+      positions: databases.map(
+        (database) => new StoredPositions(patientRedis(database, patience), config.topic, config.keyPrefix),
+      ),
+      clock: patience.clock,
+      stillMs: STILL_MS,
+      waitMs: wait * 1_000,
+      progress: (open) => show(`${open} places differ and may be under way; waiting until they settle`),
+      signal,
+    },
+    sample,
+    repair,
+    tell: (event) => line.note(eventLine(event)),
+  });
+}
+
+function eventLine(event: VerifyEvent): string {
+  if (event.kind === 'repairing') return `repairing ${event.differences} differences`;
+  const {orders, products, users, keys, foreignKeys} = event.looked;
+  const foreign = foreignKeys === 0 ? '' : ` (${foreignKeys} of them are not of this read model)`;
+  return `compared ${orders} orders, ${products} products, ${users} users, ${keys} keys${foreign}: ${event.suspects} places to look at again`;
+}
+
+/** Resolves with the exit code; throws `differences-found` or `verify-behind`. */
+export function tellVerdict(
+  verdict: Verdict,
+  source: Expected['name'],
+  {options, output, line}: {options: PrintOptions; output: Output; line: ProgressLine},
+): number {
+  const {looked, findings, open, unseen, isBehind, repaired} = verdict;
+  const shown = findings.slice(0, options.limit);
+  line.clear();
+  if (options.json) {
+    const sums = {differences: findings.length, open: open.length, unseen, isBehind, repaired};
+    output.line(JSON.stringify({...sums, looked, findings: shown}));
+  } else {
+    const head = ['difference', 'key', 'field', source, 'Redis'];
+    for (const row of shown.length === 0 ? [] : table(head, shown.map(cellsOf))) output.line(row);
+    output.line(`${findings.length} differences${repaired === 0 ? '' : `, ${repaired} were mended`}`);
+  }
+  if (findings.length > shown.length)
+    line.note(`${findings.length - shown.length} more are not shown (--limit)`);
+  if (unseen > 0)
+    line.note(`${unseen} more places differed at first sight and were not looked at again: rebuild`);
+  if (open.length > 0 && !isBehind) {
+    const names = open.slice(0, 5).map(({kind, id}) => `${kind} ${id}`);
+    line.note(
+      `${open.length} places changed too often to be compared (${names.join(', ')}): verify at a quieter time`,
+    );
+  }
+  return exitCodeOf(verdict, source, options.wait);
+}
+
+function cellsOf({kind, key, field, expected, found}: Finding): string[] {
+  return [kind, key, field ?? '', expected ?? '-', found ?? '-'].map((cell) =>
+    // One line for each, whatever stands in a row.
+    JSON.stringify(cell).slice(1, -1),
+  );
+}
+
+function exitCodeOf({findings, unseen, open, isBehind}: Verdict, source: string, wait: number): number {
+  if (findings.length + unseen > 0) {
+    const what = source === 'log' ? 'the log' : source;
+    throw new ProjectorError(
+      'differences-found',
+      `${findings.length + unseen} places in Redis differ from ${what}`,
+    );
+  }
+  if (isBehind && open.length > 0) {
+    throw new ProjectorError(
+      'verify-behind',
+      `${open.length} places could not be compared within ${wait} s: Redis did not reach the end of the log, or the time was too short`,
+    );
+  }
+  return EXIT.ok;
+}

@@ -1,0 +1,43 @@
+/** `projector config print` and `config check`. Secrets are not printed. */
+import {EXIT} from '../../runtime/errorPolicy.js';
+import type {Environment} from '../../config/config.js';
+import {configFaults, readConfig} from '../../config/readConfig.js';
+import type {Setting} from '../../config/setting.js';
+import {SETTINGS, WORKER_SETTINGS} from '../../config/settings.js';
+import {table, type Output} from '../terminal/output.js';
+
+interface Context {
+  readonly environment: Environment;
+  readonly output: Output;
+}
+
+export function configPrint({json}: {readonly json: boolean}, {environment, output}: Context): number {
+  readConfig(environment, []);
+  const settings: Setting<unknown>[] = Object.values(SETTINGS);
+  const rows = settings.map((setting) => {
+    const file = environment[`${setting.env}_FILE`] ?? '';
+    const given = file === '' ? environment[setting.env] || undefined : `(from ${file})`;
+    const shown = given !== undefined && setting.secret === true ? '<redacted>' : given;
+    return {
+      name: setting.env,
+      value: shown ?? setting.default ?? null,
+      default: setting.default ?? null,
+      meaning: setting.desc,
+    };
+  });
+  if (json) output.line(JSON.stringify(rows));
+  else {
+    const cells = rows.map((row) => [row.name, row.value ?? '(not set)', row.meaning]);
+    for (const line of table(['setting', 'value', 'meaning'], cells)) output.line(line);
+  }
+  return EXIT.ok;
+}
+
+/** What a worker needs, and everything else that is given; one line for each fault. */
+export function configCheck({json}: {readonly json: boolean}, {environment, output}: Context): number {
+  const faults = configFaults(environment, WORKER_SETTINGS);
+  if (json) output.line(JSON.stringify({ok: faults.length === 0, faults}));
+  else if (faults.length === 0) output.line('ok');
+  else for (const fault of faults) output.line(fault);
+  return faults.length === 0 ? EXIT.ok : EXIT.usage;
+}

@@ -1,0 +1,145 @@
+/** `projector connector apply|status|restart|delete`. */
+import {readFileSync} from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {ConnectClient, type ConnectorStatus} from '../../clients/connect.js';
+import {KafkaTopic} from '../../clients/kafka/admin.js';
+import {kafkaSettings} from '../../config/clientOptions.js';
+import type {ConfigWith} from '../../config/config.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import {messageOf, ProjectorError} from '../../runtime/errors.js';
+import {systemClock} from '../../runtime/lifecycle.js';
+import {
+  ensureTopic,
+  parseConnectorFile,
+  requireSameTopic,
+  retentionWarning,
+  throwIfFailed,
+  waitUntilRunning,
+  type ConnectorFile,
+} from '../../upstream/connector.js';
+import type {Output} from '../terminal/output.js';
+import {untilReachable} from '../start.js';
+
+export interface ConnectorOptions {
+  readonly file: string | undefined;
+  readonly json: boolean;
+}
+
+export type ConnectorAction = 'apply' | 'status' | 'restart' | 'delete';
+
+const DEFAULT_FILE = fileURLToPath(new URL('../../../connectors/orders.json', import.meta.url));
+
+export async function connector(
+  action: ConnectorAction,
+  options: ConnectorOptions,
+  {config, output}: {config: ConfigWith<'connectUrl'>; output: Output},
+): Promise<number> {
+  const file = readConnectorFile(options.file);
+  const connect = new ConnectClient(config.connectUrl);
+  const start = {
+    clock: systemClock,
+    timeoutMs: config.startTimeoutMs,
+    tell: (error: ProjectorError) => output.note(`waiting: ${error.detail}`),
+  };
+  let before: ConnectorStatus | undefined;
+  switch (action) {
+    case 'apply': {
+      before = await statusBefore(connect, file);
+      await applyConnector(file, {config, output, connect});
+      break;
+    }
+    case 'restart': {
+      before = await statusBefore(connect, file);
+      if (!(await untilReachable(start, async () => await connect.restart(file.name, 'all'))))
+        throw unknownConnector(file);
+      break;
+    }
+    case 'delete': {
+      if (!(await untilReachable(start, async () => await connect.delete(file.name))))
+        throw unknownConnector(file);
+      output.note(`connector ${file.name} is deleted; its topics and its offsets in Connect stay`);
+      return EXIT.ok;
+    }
+    case 'status': {
+      const status = await untilReachable(start, async () => await connect.status(file.name));
+      if (status === undefined) throw unknownConnector(file);
+      print(file, status, {options, output});
+      throwIfFailed(file.name, status);
+      return EXIT.ok;
+    }
+  }
+  const status = await waitUntilRunning(connect, file.name, {
+    clock: systemClock,
+    timeoutMs: Math.max(config.startTimeoutMs, 20_000),
+    before,
+  });
+  print(file, status, {options, output});
+  return EXIT.ok;
+}
+
+/** What Connect says before a change; nothing when it cannot be asked, the change itself will tell. */
+async function statusBefore(
+  connect: ConnectClient,
+  file: ConnectorFile,
+): Promise<ConnectorStatus | undefined> {
+  return await connect.status(file.name).catch(() => undefined);
+}
+
+async function applyConnector(
+  file: ConnectorFile,
+  {config, output, connect}: {config: ConfigWith<'connectUrl'>; output: Output; connect: ConnectClient},
+): Promise<void> {
+  const {brokers, topic: topicName} = config;
+  if (brokers === undefined) {
+    throw new ProjectorError(
+      'config-invalid',
+      'KAFKA_BROKERS is not set (to create the topic. Example: KAFKA_BROKERS=kafka:9092)',
+    );
+  }
+  requireSameTopic(file, topicName);
+  const tell = (error: ProjectorError): void => output.note(`waiting: ${error.detail}`);
+  const start = {clock: systemClock, timeoutMs: config.startTimeoutMs, tell};
+  const topic = new KafkaTopic(kafkaSettings({...config, brokers}), topicName);
+  try {
+    const wanted = {partitions: config.topicPartitions, replicationFactor: config.topicReplication};
+    const isNew = await untilReachable(start, async () => await ensureTopic(topic, wanted));
+    const warning = await untilReachable(start, async () => await retentionWarning(topic));
+    if (warning !== undefined) output.note(`warning: ${warning}`);
+    if (isNew) output.note(`topic ${topicName} is created with ${config.topicPartitions} partitions`);
+  } finally {
+    await topic.close();
+  }
+  await untilReachable(start, async () => await connect.apply(file.name, file.config));
+  // An unchanged configuration restarts nothing; what has FAILED shall have its chance all the same.
+  await untilReachable(start, async () => await connect.restart(file.name, 'failed'));
+}
+
+function print(
+  file: ConnectorFile,
+  status: ConnectorStatus,
+  {options, output}: {options: ConnectorOptions; output: Output},
+): void {
+  const tasks = status.tasks.map(({id, state}) => ({id, state}));
+  if (options.json) output.line(JSON.stringify({name: file.name, state: status.state, tasks}));
+  else
+    output.line(
+      `connector ${file.name}: ${status.state}; ${tasks.map(({id, state}) => `task ${id}: ${state}`).join(', ') || 'no task'}`,
+    );
+}
+
+/** The file of the connector that comes with the program where no path is given. */
+export function readConnectorFile(path: string = DEFAULT_FILE): ConnectorFile {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ProjectorError('usage', `the connector file cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return parseConnectorFile(text, path);
+}
+
+function unknownConnector(file: ConnectorFile): ProjectorError {
+  return new ProjectorError('connector-failed', `Connect knows no connector ${file.name}`);
+}

@@ -1,0 +1,109 @@
+/** `projector dlq list|show|drop`: the records that were set aside. Only Redis is asked. */
+import type {ConfigWith} from '../../config/config.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import {ProjectorError} from '../../runtime/errors.js';
+import {printable} from '../../runtime/escapeControl.js';
+import {
+  QuarantineEntries,
+  selectEntries,
+  type Selection,
+  type StoredEntry,
+} from '../../operations/replay/entries.js';
+import {linesOf, summaryOf, viewOf} from '../../operations/replay/view.js';
+import {withRedis} from '../servers.js';
+import {table, type Output} from '../terminal/output.js';
+import {standardTerminal, type Terminal} from '../terminal/terminal.js';
+
+export interface DlqContext {
+  readonly config: ConfigWith<'redisUrl'>;
+  readonly output: Output;
+}
+
+export const NOTHING = 'nothing is set aside';
+
+export async function dlqList(options: {readonly json: boolean}, context: DlqContext): Promise<number> {
+  const {output} = context;
+  return await withEntries(context, async (entries) => {
+    const stored = await entries.all();
+    noteForeign(stored, output);
+    const rows = stored.flatMap(({entry}) => (entry === undefined ? [] : [summaryOf(entry)]));
+    if (options.json) output.line(JSON.stringify(rows));
+    else if (rows.length === 0) output.note(NOTHING);
+    else {
+      const cells = rows.map(({name, kind, orderId, time, reason}) => {
+        return [name, kind, orderId ?? 'not known', time ?? 'none', reason];
+      });
+      for (const line of table(['name', 'kind', 'order', 'time', 'reason'], cells)) output.line(line);
+    }
+    return EXIT.ok;
+  });
+}
+
+export async function dlqShow(
+  {name, json}: {readonly name: string; readonly json: boolean},
+  context: DlqContext,
+): Promise<number> {
+  return await withEntries(context, async (entries) => {
+    const [found] = selectEntries(await entries.all(), {names: [name], all: false});
+    if (found?.entry === undefined) {
+      throw new ProjectorError('read-model-corrupt', `what is stored as ${name} is no entry of this program`);
+    }
+    const view = viewOf(found.entry);
+    if (json) context.output.line(JSON.stringify(view));
+    else for (const line of linesOf(view)) context.output.line(line);
+    return EXIT.ok;
+  });
+}
+
+export interface DropOptions extends Selection {
+  readonly yes: boolean;
+  readonly json: boolean;
+}
+
+/** Removes entries; the orders stay as they are. */
+export async function dlqDrop(
+  options: DropOptions,
+  context: DlqContext,
+  terminal: Terminal = standardTerminal,
+): Promise<number> {
+  const {output} = context;
+  return await withEntries(context, async (entries) => {
+    const chosen = selectEntries(await entries.all(), options);
+    if (chosen.length > 0 && !options.yes && !(await isConfirmed(chosen.length, terminal))) {
+      output.note('nothing was dropped');
+      return EXIT.ok;
+    }
+    const dropped = await entries.remove(chosen);
+    const kept = chosen.map(({name}) => name).filter((name) => !dropped.includes(name));
+    if (options.json) output.line(JSON.stringify({dropped, kept}));
+    else for (const name of dropped) output.line(`dropped  ${printable(name)}`);
+    if (chosen.length === 0) output.note(NOTHING);
+    if (kept.length > 0) output.note(`kept, since they changed meanwhile: ${printable(kept.join(', '))}`);
+    return EXIT.ok;
+  });
+}
+
+/** Asks the person at the terminal; throws `usage` when there is none. */
+export async function isConfirmed(count: number, terminal: Terminal): Promise<boolean> {
+  if (!terminal.isInteractive) {
+    throw new ProjectorError(
+      'usage',
+      'there is no terminal to ask on: give --yes to drop without a question',
+    );
+  }
+  const what = count === 1 ? 'entry' : 'entries';
+  const answer = await terminal.ask(`Drop ${count} ${what}? The orders stay as they are, not exact. (y/N) `);
+  return /^\s*y(?:es)?\s*$/i.test(answer);
+}
+
+async function withEntries<T>(
+  {config}: DlqContext,
+  work: (entries: QuarantineEntries) => Promise<T>,
+): Promise<T> {
+  return await withRedis(config, async (redis) => await work(new QuarantineEntries(redis, config.keyPrefix)));
+}
+
+function noteForeign(stored: readonly StoredEntry[], output: Output): void {
+  const names = stored.filter(({entry}) => entry === undefined).map(({name}) => name);
+  if (names.length > 0) output.note(`not written by this program: ${printable(names.join(', '))}`);
+}

@@ -1,0 +1,124 @@
+/** `projector dlq replay`: rebuilds the orders of records that were set aside, from MySQL or from the log. */
+import {randomUUID} from 'node:crypto';
+import {KafkaTopic} from '../../clients/kafka/admin.js';
+import {KafkaLog} from '../../clients/kafka/topicLog.js';
+import {MysqlClient} from '../../clients/mysql.js';
+import {RedisClient} from '../../clients/redis/client.js';
+import {kafkaSettings, mysqlSettings, redisSettings} from '../../config/clientOptions.js';
+import type {ConfigWith} from '../../config/config.js';
+import {sourceSchema} from '../../config/readConfig.js';
+import {Decoder} from '../../decode/decode.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import {ProjectorError} from '../../runtime/errors.js';
+import {systemClock} from '../../runtime/lifecycle.js';
+import {
+  QuarantineEntries,
+  selectEntries,
+  type Selection,
+  type StoredEntry,
+} from '../../operations/replay/entries.js';
+import {LogCursor} from '../../operations/replay/topicCursor.js';
+import {replayEntries, type EntryResult} from '../../operations/replay/replay.js';
+import {logSource, mysqlSource, type ReplaySource} from '../../operations/replay/source.js';
+import {printable} from '../../runtime/escapeControl.js';
+import {NOTHING} from './dlq.js';
+import type {Output} from '../terminal/output.js';
+import {reachReadModel} from '../preflight.js';
+
+export interface ReplayOptions extends Selection {
+  readonly json: boolean;
+}
+
+export interface ReplayContext {
+  readonly config: ConfigWith<'brokers' | 'redisUrl'>;
+  readonly output: Output;
+}
+
+const PROGRESS_INTERVAL_MS = 5_000;
+/** A joining member waits for the group's coordinator for some seconds. */
+const IDLE_TIMEOUT_MS = 30_000;
+
+export async function dlqReplay(options: ReplayOptions, context: ReplayContext): Promise<number> {
+  const {config, output} = context;
+  const redis = new RedisClient(redisSettings(config));
+  const topic = new KafkaTopic(kafkaSettings(config), config.topic);
+  const {mysqlUrl} = config;
+  const mysql = mysqlUrl === undefined ? undefined : new MysqlClient(mysqlSettings(config, mysqlUrl));
+  try {
+    await redis.connect();
+    const entries = new QuarantineEntries(redis, config.keyPrefix);
+    const chosen = selectEntries(await entries.all(), options);
+    if (chosen.length === 0) {
+      output.note(NOTHING);
+      return EXIT.ok;
+    }
+    const {model} = await reachReadModel(config, {redis, topic});
+    await mysql?.connect();
+    const schema = sourceSchema(config);
+    const source = mysql === undefined ? logSource() : mysqlSource(mysql, schema, {clock: systemClock});
+    output.note(
+      mysql === undefined
+        ? 'orders are rebuilt from the log, from its start on (MYSQL_URL is not set)'
+        : `orders are rebuilt from ${mysql.address}`,
+    );
+    const failed = await replayChosen(chosen, {...context, options, entries, model, source});
+    if (failed === 0) return EXIT.ok;
+    throw new ProjectorError('replay-impossible', `${failed} entries were not replayed and stay set aside`);
+  } finally {
+    redis.close();
+    mysql?.close();
+    await topic.close();
+  }
+}
+
+interface Prepared extends ReplayContext {
+  readonly options: ReplayOptions;
+  readonly entries: QuarantineEntries;
+  readonly model: Awaited<ReturnType<typeof reachReadModel>>['model'];
+  readonly source: ReplaySource;
+}
+
+/** Resolves with the number of entries that were not replayed. */
+async function replayChosen(
+  chosen: readonly StoredEntry[],
+  {config, output, options, entries, model, source}: Prepared,
+): Promise<number> {
+  const {topic} = config;
+  const cursor = newCursor({config, output});
+  let failed = 0;
+  try {
+    await cursor.open();
+    const deps = {topic, model, entries, cursor, source, clock: systemClock};
+    const decoder = new Decoder(sourceSchema(config));
+    await replayEntries(chosen, {...deps, decode: (record) => decoder.decode(record)}, (result) => {
+      if (!result.replayed) failed++;
+      output.line(options.json ? JSON.stringify(result) : lineOf(result));
+    });
+  } finally {
+    await cursor.close();
+  }
+  return failed;
+}
+
+/** On a group of its own that nobody else is in: the workers do not notice. */
+function newCursor({config, output}: ReplayContext): LogCursor {
+  const groupId = `${config.groupId}-replay-${randomUUID().slice(0, 8)}`;
+  const log = new KafkaLog({...kafkaSettings(config), ...config, groupId}, () => undefined, systemClock);
+  let toldMs = systemClock.nowMs();
+  return new LogCursor(log, {
+    clock: systemClock,
+    topic: config.topic,
+    queueBytesMax: config.queueBytesMax,
+    idleTimeoutMs: IDLE_TIMEOUT_MS,
+    progress: (partition, next, end) => {
+      if (systemClock.nowMs() - toldMs < PROGRESS_INTERVAL_MS) return;
+      toldMs = systemClock.nowMs();
+      output.note(`reading ${config.topic}[${partition}]: offset ${next} of ${end}`);
+    },
+  });
+}
+
+function lineOf({name, orderId, replayed, reason}: EntryResult): string {
+  const what = `${printable(name)}  ${orderId === null ? 'no order' : `order ${orderId}`}`;
+  return replayed ? `replayed  ${what}` : `failed    ${what}: ${reason ?? ''}`;
+}

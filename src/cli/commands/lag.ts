@@ -1,0 +1,126 @@
+/** `projector lag`: how far Redis is behind the log; once, or again and again. */
+import type {ConfigWith} from '../../config/config.js';
+import {ERROR_POLICY, EXIT} from '../../runtime/errorPolicy.js';
+import {asProjectorError} from '../../runtime/errors.js';
+import {systemClock, type Clock} from '../../runtime/lifecycle.js';
+import {readLag, type PartitionLag} from '../../observe/lag.js';
+import {withLog} from '../servers.js';
+import {interruptible} from '../terminal/interruption.js';
+import {table, type Output} from '../terminal/output.js';
+import {newProgressLine} from '../terminal/progressLine.js';
+import {ScreenBlock, type BlockScreen} from '../terminal/screenBlock.js';
+
+export interface LagOptions {
+  readonly json: boolean;
+  readonly watch: boolean;
+  /** Seconds between two looks. */
+  readonly interval: number;
+}
+
+interface LagContext {
+  readonly config: ConfigWith<'brokers' | 'redisUrl'>;
+  readonly output: Output;
+}
+
+export async function lag(options: LagOptions, {config, output}: LagContext): Promise<number> {
+  const {topic: name} = config;
+  return await withLog(config, async ({topic, positions, partitionCount}) => {
+    const read = async (): Promise<PartitionLag[]> => await readLag(topic, positions, partitionCount);
+    if (!options.watch) {
+      for (const line of lagLines(await read(), {...options, topic: name})) output.line(line);
+      return EXIT.ok;
+    }
+    const screen = process.stdout.isTTY && !options.json ? process.stdout : null;
+    return await interruptible(
+      newProgressLine(output),
+      async (signal) => {
+        await watchLag(read, {...options, topic: name, output, screen, clock: systemClock}, signal);
+        return EXIT.ok;
+      },
+      null,
+    );
+  });
+}
+
+export interface WatchOptions extends Pick<LagOptions, 'json' | 'interval'> {
+  readonly topic: string;
+  readonly output: Output;
+  /** Null where nothing can be drawn again. */
+  readonly screen: BlockScreen | null;
+  readonly clock: Clock;
+}
+
+/** Looks until the signal aborts. A server that goes away is waited for; one that is away at the first look is an error. */
+export async function watchLag(
+  read: () => Promise<readonly PartitionLag[]>,
+  {json, interval, topic, output, screen, clock}: WatchOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const block = screen === null ? null : new ScreenBlock(screen);
+  let last: readonly PartitionLag[] | undefined;
+  while (!signal.aborted) {
+    const at = new Date(clock.nowMs()).toISOString();
+    const {rows, trouble} = await look(read, last !== undefined);
+    if (rows !== undefined) last = rows;
+    if (block !== null) {
+      const shown = lagLines(last ?? [], {json: false, topic});
+      block.draw([
+        `${at}, every ${interval} s, ends with Ctrl-C`,
+        ...shown,
+        ...(trouble === undefined ? [] : [trouble]),
+      ]);
+    } else if (rows === undefined) output.note(`${at} ${trouble ?? ''}`);
+    else if (json) output.line(JSON.stringify({at, ...jsonOf(rows, topic)}));
+    else output.line(`${at} ${totalLine(rows, topic)}: ${rows.map(shortOf).join(', ')}`);
+    await clock.sleep(interval * 1_000, signal);
+  }
+}
+
+async function look(
+  read: () => Promise<readonly PartitionLag[]>,
+  mayWait: boolean,
+): Promise<{rows?: readonly PartitionLag[]; trouble?: string}> {
+  try {
+    return {rows: await read()};
+  } catch (error) {
+    const failure = asProjectorError(error);
+    if (!mayWait || ERROR_POLICY[failure.kind].next === 'halt') throw failure;
+    return {trouble: `waiting: ${failure.detail}`};
+  }
+}
+
+function lagLines(
+  rows: readonly PartitionLag[],
+  {json, topic}: {readonly json: boolean; readonly topic: string},
+): string[] {
+  if (json) return [JSON.stringify(jsonOf(rows, topic))];
+  const cells = rows.map((row) => [
+    String(row.partition),
+    row.position?.toString() ?? 'none',
+    String(row.end),
+    String(row.lagRecords),
+  ]);
+  return [...table(['partition', 'position', 'end', 'lag'], cells), totalLine(rows, topic)];
+}
+
+function jsonOf(rows: readonly PartitionLag[], topic: string): object {
+  const partitions = rows.map((row) => ({
+    partition: row.partition,
+    position: row.position?.toString() ?? null,
+    end: row.end.toString(),
+    lagRecords: row.lagRecords.toString(),
+  }));
+  return {topic, lagRecords: totalOf(rows).toString(), partitions};
+}
+
+function totalLine(rows: readonly PartitionLag[], topic: string): string {
+  return `${totalOf(rows)} records behind on ${topic}`;
+}
+
+function shortOf({partition, lagRecords}: PartitionLag): string {
+  return `${partition}: ${lagRecords}`;
+}
+
+function totalOf(rows: readonly PartitionLag[]): bigint {
+  return rows.reduce((sum, row) => sum + row.lagRecords, 0n);
+}

@@ -1,0 +1,60 @@
+/** `projector offsets show`: where the workers are, by Redis and by Kafka, and what the log holds. Nothing is changed. */
+import type {ConfigWith} from '../../config/config.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import {readOffsets, type PartitionOffsets} from '../../observe/lag.js';
+import {withLog} from '../servers.js';
+import {table, type Output} from '../terminal/output.js';
+
+export async function offsetsShow(
+  {json}: {readonly json: boolean},
+  {config, output}: {config: ConfigWith<'brokers' | 'redisUrl'>; output: Output},
+): Promise<number> {
+  const {groupId} = config;
+  const rows = await withLog(
+    config,
+    async ({topic, positions, partitionCount}) =>
+      await readOffsets(topic, positions, {partitionCount, groupId}),
+  );
+  printOffsets(rows, {json, topic: config.topic, groupId}, output);
+  return EXIT.ok;
+}
+
+export function printOffsets(
+  rows: readonly PartitionOffsets[],
+  {json, topic, groupId}: {readonly json: boolean; readonly topic: string; readonly groupId: string},
+  output: Output,
+): void {
+  if (json) output.line(JSON.stringify({topic, groupId, partitions: rows.map(jsonOf)}));
+  else {
+    const head = ['partition', 'position', 'committed', 'log start', 'log end', 'lag'];
+    for (const line of table(head, rows.map(cellsOf))) output.line(line);
+  }
+  const unreadable = rows.filter(({isUnreadable}) => isUnreadable).map(({partition}) => partition);
+  if (unreadable.length > 0) {
+    output.note(
+      `what Redis holds as position is none (position-unreadable): partition ${unreadable.join(', ')}`,
+    );
+  }
+}
+
+function jsonOf(row: PartitionOffsets): object {
+  return {
+    partition: row.partition,
+    position: row.position?.toString() ?? null,
+    committed: row.committed?.toString() ?? null,
+    logStart: row.start.toString(),
+    logEnd: row.end.toString(),
+    lagRecords: row.lagRecords.toString(),
+  };
+}
+
+function cellsOf(row: PartitionOffsets): string[] {
+  return [
+    String(row.partition),
+    row.position?.toString() ?? (row.isUnreadable ? 'unreadable' : 'none'),
+    row.committed?.toString() ?? 'none',
+    String(row.start),
+    String(row.end),
+    String(row.lagRecords),
+  ];
+}

@@ -1,0 +1,95 @@
+/** `projector offsets reset`: workers replay the log from an earlier place, over living data. */
+import {KafkaTopic} from '../../clients/kafka/admin.js';
+import {RedisClient} from '../../clients/redis/client.js';
+import {kafkaSettings, redisSettings} from '../../config/clientOptions.js';
+import type {ConfigWith} from '../../config/config.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import {ProjectorError} from '../../runtime/errors.js';
+import {planRewind, rewind, type Rewound} from '../../operations/rebuild/positionReset.js';
+import type {ResetPlace} from './offsetPlace.js';
+import {table, type Output} from '../terminal/output.js';
+import {reachReadModel} from '../preflight.js';
+import {standardTerminal, type Terminal} from '../terminal/terminal.js';
+
+export interface ResetOptions {
+  readonly to: ResetPlace;
+  /** Undefined: all of them. */
+  readonly partition: number | undefined;
+  readonly yes: boolean;
+  readonly json: boolean;
+}
+
+export interface ResetContext {
+  readonly config: ConfigWith<'brokers' | 'redisUrl'>;
+  readonly output: Output;
+}
+
+const MEANING =
+  'Workers then apply these records again. Until they are through, readers see orders as they were at that time, and counters that ' +
+  'fit them; in the end all is as it is now. `projector rebuild` does the same out of sight.';
+
+export async function offsetsReset(
+  options: ResetOptions,
+  {config, output}: ResetContext,
+  terminal: Terminal = standardTerminal,
+): Promise<number> {
+  const redis = new RedisClient(redisSettings(config));
+  const topic = new KafkaTopic(kafkaSettings(config), config.topic);
+  try {
+    const {model} = await reachReadModel(config, {redis, topic});
+    const plan = await planRewind(
+      model,
+      {offsets: await goalsOf(options, topic), mayStay: options.to.kind !== 'offset'},
+      await topic.ranges(),
+    );
+    if (!options.yes && !(await isConfirmed(plan, {output, terminal}))) {
+      output.note('nothing was reset');
+      return EXIT.ok;
+    }
+    const done: Rewound[] = [];
+    for (const step of plan) done.push({...step, from: await rewind(model, step)});
+    if (options.json) {
+      const rows = done.map(({partition, from, to}) => ({partition, from: String(from), to: String(to)}));
+      output.line(JSON.stringify({topic: config.topic, partitions: rows}));
+    } else for (const line of table(['partition', 'from', 'to'], done.map(cellsOf))) output.line(line);
+    return EXIT.ok;
+  } finally {
+    redis.close();
+    await topic.close();
+  }
+}
+
+async function goalsOf({to, partition}: ResetOptions, topic: KafkaTopic): Promise<Map<number, bigint>> {
+  const ranges = [...(await topic.ranges())].sort(([a], [b]) => a - b);
+  const times = to.kind === 'time' ? await topic.offsetsAt(to.timeMs) : new Map<number, bigint>();
+  const goals = new Map<number, bigint>();
+  for (const [number, {low}] of ranges) {
+    if (partition !== undefined && number !== partition) continue;
+    goals.set(
+      number,
+      to.kind === 'earliest' ? low : to.kind === 'offset' ? to.offset : (times.get(number) ?? low),
+    );
+  }
+  if (goals.size === 0) throw new ProjectorError('usage', `the topic has no partition ${partition ?? ''}`);
+  return goals;
+}
+
+/** Says what it means, and asks; throws `usage` when there is no terminal. */
+async function isConfirmed(
+  plan: readonly Rewound[],
+  {output, terminal}: {output: Output; terminal: Terminal},
+): Promise<boolean> {
+  for (const line of table(['partition', 'from', 'to'], plan.map(cellsOf))) output.note(line);
+  output.note(MEANING);
+  if (!terminal.isInteractive) {
+    throw new ProjectorError(
+      'usage',
+      'there is no terminal to ask on: give --yes to reset without a question',
+    );
+  }
+  return /^\s*y(?:es)?\s*$/i.test(await terminal.ask('Reset these positions? (y/N) '));
+}
+
+function cellsOf({partition, from, to}: Rewound): string[] {
+  return [String(partition), String(from), String(to)];
+}

@@ -1,0 +1,127 @@
+/** `projector orders count|list|show`: the orders that Redis holds. Only Redis is asked; rows are customer data. */
+import type {ConfigWith} from '../../config/config.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import {keysWithPrefix, type Keys} from '../../redis-model/keys.js';
+import {printable} from '../../runtime/escapeControl.js';
+import {
+  countOrders,
+  LISTED_FIELDS,
+  listOrders,
+  readOrder,
+  type OrderSource,
+  type StoredOrder,
+} from '../../operations/report/orders.js';
+import {totals, type ReportSource} from '../../operations/report/report.js';
+import type {StoredLine} from '../../redis-model/storedItems.js';
+import {withRedis} from '../servers.js';
+import {table, tableRow, type Output} from '../terminal/output.js';
+
+/** What these commands work on; in tests, something that stands for Redis. */
+export interface OrdersContext {
+  readonly redis: OrderSource & ReportSource;
+  readonly keys: Keys;
+  readonly settings: {readonly prefix: string; readonly moneyDecimals: number};
+  readonly output: Output;
+}
+
+/** Runs one of them on the configured Redis; resolves with its exit code. */
+export async function onOrders(
+  {config, output}: {config: ConfigWith<'redisUrl'>; output: Output},
+  command: (context: OrdersContext) => Promise<number>,
+): Promise<number> {
+  const settings = {prefix: config.keyPrefix, moneyDecimals: config.moneyDecimals};
+  const keys = keysWithPrefix(config.keyPrefix);
+  return await withRedis(config, async (redis) => await command({redis, keys, settings, output}));
+}
+
+/** The worker's own count; `scan` counts the keys, too, and tells when the two differ. */
+export async function ordersCount(
+  {scan, json}: {readonly scan: boolean; readonly json: boolean},
+  {redis, keys, settings, output}: OrdersContext,
+): Promise<number> {
+  const counted = scan ? String(await countOrders(redis, keys)) : undefined;
+  const {orders} = await totals(redis, settings);
+  if (json) output.line(JSON.stringify({orders, ...(counted === undefined ? {} : {scanned: counted})}));
+  else output.line(counted ?? orders);
+  if (counted !== undefined && counted !== orders) {
+    output.note(
+      `${keys.reportTotals} says ${orders} orders, SCAN found ${counted}: so it is while workers write; when nobody writes, something else has changed keys`,
+    );
+  }
+  return EXIT.ok;
+}
+
+/** Wide enough for every BIGINT and DECIMAL(12,2): rows are printed before the widest one is known. */
+const LIST_WIDTHS = [20, 20, 14, 11];
+
+export async function ordersList(
+  {limit, json}: {readonly limit: number; readonly json: boolean},
+  {redis, keys, output}: OrdersContext,
+): Promise<number> {
+  let isBegun = false;
+  for await (const {orders, foreign} of listOrders(redis, keys, limit)) {
+    if (!json && !isBegun && orders.length > 0) {
+      output.line(tableRow(['id', ...LISTED_FIELDS], LIST_WIDTHS));
+      isBegun = true;
+    }
+    for (const {id, fields} of orders) {
+      const entries = LISTED_FIELDS.map((name, index) => [name, fields[index] ?? null] as const);
+      if (json) output.line(JSON.stringify({id, ...Object.fromEntries(entries)}));
+      else output.line(tableRow([id, ...entries.map(([, value]) => shown(value ?? 'none'))], LIST_WIDTHS));
+    }
+    for (const key of foreign) output.note(`${key} is no hash: something else has written it`);
+  }
+  return EXIT.ok;
+}
+
+/** Prints one order; resolves with `EXIT.differences` when there is none. */
+export async function ordersShow(
+  {id, json}: {readonly id: string; readonly json: boolean},
+  {redis, keys, output}: OrdersContext,
+): Promise<number> {
+  const order = await readOrder(redis, keys, id);
+  const {row, lines} = order;
+  if (json) output.line(JSON.stringify(jsonOf(id, order)));
+  else {
+    if (row !== null) for (const text of fieldsOf(row)) output.line(text);
+    if (row !== null && lines.length > 0) output.line('');
+    if (lines.length > 0) for (const text of linesOf(lines)) output.line(text);
+    const oddity = oddityOf(id, order, keys);
+    if (oddity !== undefined) output.note(oddity);
+  }
+  return row === null ? EXIT.differences : EXIT.ok;
+}
+
+function jsonOf(id: string, {row, lines}: StoredOrder): object {
+  const found = lines.map((line) => ({id: line.id, product_id: line.productId, quantity: line.quantity}));
+  if (row !== null) return {found: true, id, order: row, lines: found};
+  return {found: false, id, ...(lines.length > 0 ? {lines: found} : {})};
+}
+
+/** What is not as it is with most orders; undefined when all is. */
+function oddityOf(id: string, {row, lines}: StoredOrder, keys: Keys): string | undefined {
+  const kept = `${keys.orderLines(id)} holds ${lines.length} line${lines.length === 1 ? '' : 's'}`;
+  if (row === null) {
+    const sentence = `order ${id}: not found in Redis`;
+    if (lines.length === 0) return sentence;
+    return `${sentence}; ${kept}: lines are kept for an order whose row has not come yet`;
+  }
+  const {items_count: count = 'none'} = row;
+  if (count === String(lines.length)) return undefined;
+  return `order ${id}: items_count is ${shown(count)}, but ${kept}: something else has written one of the two`;
+}
+
+function fieldsOf(row: Readonly<Record<string, string>>): string[] {
+  const width = Math.max(...Object.keys(row).map((name) => name.length));
+  return Object.entries(row).map(([name, value]) => `${name.padEnd(width)}  ${shown(value)}`.trimEnd());
+}
+
+function linesOf(lines: readonly StoredLine[]): string[] {
+  const cells = lines.map(({id, productId, quantity}) => [id, productId, quantity]);
+  return table(['line', 'product_id', 'quantity'], cells);
+}
+
+/** On one line, and without what steers a terminal: extra columns hold any text. */
+function shown(text: string): string {
+  return printable(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
+}

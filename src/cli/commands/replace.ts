@@ -1,0 +1,275 @@
+/** `projector rebuild` and `projector sync`: the read model made anew, from the log or from MySQL. */
+import {randomUUID} from 'node:crypto';
+import type {ReadModel} from '../../apply/readModel.js';
+import {KafkaTopic} from '../../clients/kafka/admin.js';
+import {MysqlClient} from '../../clients/mysql.js';
+import {databaseOf, RedisClient} from '../../clients/redis/client.js';
+import {kafkaSettings, mysqlSettings, redisSettings} from '../../config/clientOptions.js';
+import type {ConfigWith} from '../../config/config.js';
+import {sourceSchema} from '../../config/readConfig.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import type {ProjectorError} from '../../runtime/errors.js';
+import {keysWithPrefix} from '../../redis-model/keys.js';
+import {systemClock} from '../../runtime/lifecycle.js';
+import {
+  fillFromMysql,
+  fillWithNothing,
+  type BaseDeps,
+  type Filled,
+} from '../../operations/rebuild/initialLoad.js';
+import type {Follower} from '../../operations/rebuild/follower.js';
+import {Handover} from '../../operations/rebuild/cutover.js';
+import {grouped} from '../../operations/rebuild/progress.js';
+import {Replacement, type Replaced, type ReplacementEvent} from '../../operations/rebuild/replacement.js';
+import {HANDOVER_RIGHTS_SCRIPT} from '../../operations/rebuild/scripts.js';
+import {requireNoForeignKeys, Spare} from '../../operations/rebuild/stagingDatabase.js';
+import {ordersHeld} from '../../operations/report/report.js';
+import {followLog} from '../../operations/rebuild/followTopic.js';
+import {interruptible} from '../terminal/interruption.js';
+import type {Output} from '../terminal/output.js';
+import {newProgressLine, type ProgressLine} from '../terminal/progressLine.js';
+import {layoutText, newReadModel, reachTopic} from '../preflight.js';
+import {fillModel, newLock, requireWholeLog, spareUrl} from './spareDatabase.js';
+import {untilReachable} from '../start.js';
+
+export interface ReplaceOptions {
+  /** Fill this Redis instead, which nothing reads yet; undefined: the spare database, which then takes the place. */
+  readonly target: string | undefined;
+  readonly dryRun: boolean;
+  /** Throw away what an earlier run has left. */
+  readonly restart: boolean;
+  /** Set bad records aside as a worker does, instead of halting at the first. */
+  readonly setAside: boolean;
+  readonly json: boolean;
+}
+
+export interface ReplaceContext {
+  readonly config: ConfigWith<'brokers' | 'redisUrl'>;
+  readonly output: Output;
+}
+
+export async function rebuild(options: ReplaceOptions, context: ReplaceContext): Promise<number> {
+  return await new ReplaceCommand('rebuild', options, context).run();
+}
+
+/** With `replace` also where Redis holds orders already. */
+export async function sync(
+  options: ReplaceOptions & {readonly replace: boolean},
+  context: ReplaceContext & {readonly config: ConfigWith<'brokers' | 'redisUrl' | 'mysqlUrl'>},
+): Promise<number> {
+  const {config, output} = context;
+  const url = options.target ?? config.redisUrl;
+  const redis = new RedisClient(redisSettings(config, url));
+  try {
+    await redis.connect();
+    const held = await ordersHeld(redis, config.keyPrefix);
+    output.note(`${redis.address} holds ${held} orders`);
+    if (held !== '0' && !options.replace) {
+      output.note('nothing was done: `projector sync --replace` makes the read model anew from MySQL');
+      return EXIT.ok;
+    }
+  } finally {
+    redis.close();
+  }
+  return await new ReplaceCommand('sync', options, context).run();
+}
+
+class ReplaceCommand {
+  readonly #kind: 'rebuild' | 'sync';
+  readonly #options: ReplaceOptions;
+  readonly #config: ReplaceContext['config'];
+  readonly #output: Output;
+  readonly #line: ProgressLine;
+  readonly #id = randomUUID().slice(0, 8);
+  readonly #topic: KafkaTopic;
+  /** Where the new content is made. */
+  readonly #spare: RedisClient;
+  /** What is replaced. */
+  readonly #live: RedisClient | null;
+  readonly #mysql: MysqlClient | null;
+  #isSwitched = false;
+
+  constructor(kind: 'rebuild' | 'sync', options: ReplaceOptions, {config, output}: ReplaceContext) {
+    this.#kind = kind;
+    this.#options = options;
+    this.#config = config;
+    this.#output = output;
+    this.#line = newProgressLine(output);
+    const {mysqlUrl} = config;
+    this.#topic = new KafkaTopic(kafkaSettings(config), config.topic);
+    this.#live = options.target === undefined ? new RedisClient(redisSettings(config)) : null;
+    this.#spare = new RedisClient(redisSettings(config, options.target ?? spareUrl(config)));
+    this.#mysql =
+      kind === 'sync' && mysqlUrl !== undefined ? new MysqlClient(mysqlSettings(config, mysqlUrl)) : null;
+  }
+
+  async run(): Promise<number> {
+    try {
+      const partitions = await this.#whenReachable(async () => {
+        const found = await this.#reach();
+        if (this.#kind === 'rebuild')
+          await requireWholeLog(this.#topic, 'use `projector sync --replace`, which reads MySQL');
+        return found;
+      });
+      await this.#whenReachable(async () => await this.#mysql?.connect());
+      if (this.#options.dryRun) return await this.#rehearse();
+      const startedMs = systemClock.nowMs();
+      return await interruptible(this.#line, async (signal) => {
+        const replaced = await this.#replacement(partitions).then(async (work) => await work.run(signal));
+        this.#tellEnd(replaced, systemClock.nowMs() - startedMs);
+        return EXIT.ok;
+      });
+    } finally {
+      this.#live?.close();
+      this.#spare.close();
+      this.#mysql?.close();
+      await this.#topic.close();
+    }
+  }
+
+  /** A server that is away for a moment is waited for, as at the start of a worker. */
+  async #whenReachable<T>(attempt: () => Promise<T>): Promise<T> {
+    const {startTimeoutMs: timeoutMs} = this.#config;
+    const tell = (error: ProjectorError): void => this.#line.note(`waiting: ${error.detail}`);
+    return await untilReachable({clock: systemClock, timeoutMs, tell}, attempt);
+  }
+
+  /** Resolves with the number of partitions. */
+  async #reach(): Promise<number> {
+    const partitions = await reachTopic(this.#config, this.#topic);
+    const keys = keysWithPrefix(this.#config.keyPrefix);
+    for (const redis of [this.#spare, this.#live]) {
+      if (redis === null) continue;
+      await redis.connect();
+      await redis.requireSuitable();
+    }
+    const databases = [databaseOf(this.#config.redisUrl), this.#config.spareDatabase].map(String);
+    await this.#live?.run(HANDOVER_RIGHTS_SCRIPT, keys.rebuildLock, databases);
+    await newReadModel(this.#config, this.#spare, {partitions, isBeingMade: true}).requireRights();
+    return partitions;
+  }
+
+  async #rehearse(): Promise<number> {
+    const {keyPrefix} = this.#config;
+    if (this.#live !== null) await requireNoForeignKeys(this.#live, keyPrefix);
+    const mark = await new Spare(this.#spare, keyPrefix).mark();
+    let records = 0n;
+    for (const {low, high} of (await this.#topic.ranges()).values()) records += high - low;
+    const found = mark === '' ? 'without a mark: it must be empty' : `marked as "${mark}"`;
+    this.#output.note(`${this.#spare.address} is ${found}; the log holds ${grouped(records)} records`);
+    this.#output.note('nothing was done (--dry-run)');
+    return EXIT.ok;
+  }
+
+  async #replacement(partitions: number): Promise<Replacement> {
+    const {keyPrefix: prefix} = this.#config;
+    const keys = keysWithPrefix(prefix);
+    const model = newReadModel(this.#config, this.#spare, {partitions, isBeingMade: true});
+    const [layout] = await this.#spare.getAll([keys.layout]);
+    const lock = newLock(this.#live ?? this.#spare, {id: this.#id, command: this.#kind}, prefix);
+    return new Replacement({
+      lock,
+      prefix,
+      live: this.#live,
+      id: this.#id,
+      mark: this.#kind,
+      spare: new Spare(this.#spare, prefix),
+      // What was begun with other settings cannot be gone on with.
+      mayResume:
+        !this.#options.restart && (layout === null || layout === layoutText(this.#config, partitions)),
+      fill: async (signal) => await this.#fill(model, signal),
+      follow: async () => await Promise.resolve(this.#follow(model, partitions)),
+      handover: this.#handover(lock.text, model, partitions),
+      clock: systemClock,
+      tell: (event) => this.#tell(event),
+    });
+  }
+
+  async #fill(model: ReadModel, signal: AbortSignal): Promise<void> {
+    const {chunkOrdersMax, keyPrefix} = this.#config;
+    const base: BaseDeps = {
+      ranges: async () => await this.#whenReachable(async () => await this.#topic.ranges()),
+      model: fillModel(model, this.#spare, keyPrefix),
+      clock: systemClock,
+      id: this.#id,
+    };
+    if (this.#mysql === null) {
+      await fillWithNothing(base);
+      return;
+    }
+    const deps = {...base, chunkOrdersMax, mysql: this.#mysql, schema: sourceSchema(this.#config)};
+    const progress = ({orders, lines}: Filled): void =>
+      this.#line.show(`${grouped(BigInt(orders))} orders, ${grouped(BigInt(lines))} lines read from MySQL`);
+    const {orders, lines} = await fillFromMysql({...deps, progress}, signal);
+    const {address} = this.#mysql;
+    this.#line.note(
+      `${grouped(BigInt(orders))} orders and ${grouped(BigInt(lines))} lines were read from ${address}`,
+    );
+  }
+
+  #follow(model: ReadModel, partitions: number): Follower {
+    const quarantineMax = this.#options.setAside ? this.#config.quarantineMax : 0;
+    return followLog({
+      config: {...this.#config, quarantineMax},
+      model,
+      partitions,
+      topic: this.#topic,
+      id: this.#id,
+      say: (text) => {
+        // Then the worker stands on the old content, and says so.
+        if (!this.#isSwitched) this.#line.note(text);
+      },
+      show: (text, head) => this.#line.show(text, head),
+    });
+  }
+
+  #handover(lockText: string, model: ReadModel, partitions: number): Handover | null {
+    if (this.#live === null) return null;
+    const {keyPrefix, redisUrl, spareDatabase} = this.#config;
+    const keys = keysWithPrefix(keyPrefix);
+    const plan = {
+      lockKey: keys.rebuildLock,
+      lockText,
+      holder: this.#id,
+      liveDatabase: databaseOf(redisUrl),
+      spareDatabase,
+      markKey: keys.spareMark,
+      mark: this.#kind,
+      discardMark: `discard ${this.#id}`,
+      positionKeys: model.positions.keys(partitions),
+      ranges: async () => await this.#topic.ranges(),
+    };
+    return new Handover(this.#live, plan, systemClock);
+  }
+
+  #tell(event: ReplacementEvent): void {
+    if (event.kind === 'switched') this.#isSwitched = true;
+    this.#line.note(eventLine(event, this.#spare.address));
+  }
+
+  #tellEnd({records, resumed}: Replaced, tookMs: number): void {
+    const seconds = tookMs / 1_000;
+    this.#line.clear();
+    if (this.#options.json) {
+      const {address} = this.#live ?? this.#spare;
+      this.#output.line(
+        JSON.stringify({command: this.#kind, redis: address, records: String(records), resumed, seconds}),
+      );
+    } else this.#output.line(`${this.#kind} done in ${seconds.toFixed(1)} s`);
+  }
+}
+
+function eventLine(event: ReplacementEvent, spareAddress: string): string {
+  switch (event.kind) {
+    case 'resumed':
+      return `going on with what is in ${spareAddress}`;
+    case 'caught-up':
+      return `caught up with the log: ${grouped(event.reached.doneRecords)} records`;
+    case 'retried':
+      return 'the switch took too long and was taken back; trying again';
+    case 'switched':
+      return `switched: readers see the new content; workers stood still for ${event.pauseMs} ms`;
+    case 'removed':
+      return `the old content was removed: ${grouped(BigInt(event.keys))} keys`;
+  }
+}

@@ -1,0 +1,79 @@
+/** `projector report [products|users|totals]`: best sellers, top spenders, totals, from Redis alone. */
+import type {ConfigWith} from '../../config/config.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import {
+  bestSellers,
+  topSpenders,
+  totals,
+  type ReportSettings,
+  type ReportSource,
+} from '../../operations/report/report.js';
+import {withRedis} from '../servers.js';
+import {table, type Output} from '../terminal/output.js';
+
+export type ReportList = 'products' | 'users' | 'totals';
+
+export interface ReportOptions {
+  /** Only this one; undefined for all three. */
+  readonly list: ReportList | undefined;
+  /** Rows of each list. */
+  readonly top: number;
+  readonly json: boolean;
+}
+
+export async function report(
+  options: ReportOptions,
+  {config, output}: {config: ConfigWith<'redisUrl'>; output: Output},
+): Promise<number> {
+  const settings = {prefix: config.keyPrefix, moneyDecimals: config.moneyDecimals};
+  return await withRedis(config, async (redis) => {
+    await printReport(options, {redis, settings, output});
+    return EXIT.ok;
+  });
+}
+
+export async function printReport(
+  {list, top, json}: ReportOptions,
+  {output, ...from}: {redis: ReportSource; settings: ReportSettings; output: Output},
+): Promise<void> {
+  const read = async (name: ReportList): Promise<Part> => await PARTS[name]({...from, top});
+  const {value, lines} = list === undefined ? await whole(read) : await read(list);
+  for (const line of json ? [JSON.stringify(value)] : lines) output.line(line);
+}
+
+/** A part of the report, as JSON and as text. */
+interface Part {
+  readonly value: unknown;
+  readonly lines: readonly string[];
+}
+
+async function whole(read: (name: ReportList) => Promise<Part>): Promise<Part> {
+  const [sums, products, users] = [await read('totals'), await read('products'), await read('users')];
+  return {
+    value: {totals: sums.value, bestSellers: products.value, topSpenders: users.value},
+    lines: [...sums.lines, '', ...products.lines, '', ...users.lines],
+  };
+}
+
+interface PartRequest {
+  readonly redis: ReportSource;
+  readonly settings: ReportSettings;
+  readonly top: number;
+}
+
+const PARTS: Record<ReportList, (request: PartRequest) => Promise<Part>> = {
+  products: async ({redis, settings, top}) => {
+    const rows = await bestSellers(redis, settings, top);
+    const cells = rows.map(({productId, unitsSold}) => [productId, unitsSold]);
+    return {value: rows, lines: table(['best sellers: product', 'units'], cells)};
+  },
+  users: async ({redis, settings, top}) => {
+    const rows = await topSpenders(redis, settings, top);
+    const cells = rows.map(({userId, spent}) => [userId, spent]);
+    return {value: rows, lines: table(['top spenders: user', 'spent'], cells)};
+  },
+  totals: async ({redis, settings}) => {
+    const sums = await totals(redis, settings);
+    return {value: sums, lines: [`${sums.orders} orders, ${sums.units} units, revenue ${sums.revenue}`]};
+  },
+};

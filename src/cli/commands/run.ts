@@ -1,0 +1,220 @@
+/** `projector run`: a worker until it is stopped or halts. */
+import {ConnectClient} from '../../clients/connect.js';
+import {KafkaTopic} from '../../clients/kafka/admin.js';
+import {KafkaLog} from '../../clients/kafka/topicLog.js';
+import {RedisClient} from '../../clients/redis/client.js';
+import {kafkaSettings, redisSettings} from '../../config/clientOptions.js';
+import type {ConfigWith} from '../../config/config.js';
+import {sourceSchema} from '../../config/readConfig.js';
+import {Decoder} from '../../decode/decode.js';
+import {unreachable} from '../../runtime/assert.js';
+import {ERROR_POLICY, EXIT} from '../../runtime/errorPolicy.js';
+import {asProjectorError, type ProjectorError} from '../../runtime/errors.js';
+import {failpoint, noFailpoint, type FailpointAction} from '../../runtime/failpoints.js';
+import {limitHeapGrowth} from '../../runtime/heap.js';
+import {systemClock} from '../../runtime/lifecycle.js';
+import type {Logger} from 'pino';
+import {watchConnector} from '../../observe/connectorWatch.js';
+import {History} from '../../observe/history.js';
+import {HttpServer} from '../../observe/http.js';
+import {createLogger} from '../../observe/logger.js';
+import {Metrics} from '../../observe/metrics.js';
+import {Monitor} from '../../observe/monitor.js';
+import {pageRoutes} from '../../observe/pageFiles.js';
+import {routesOf} from '../../observe/routes.js';
+import {traceChunks} from '../../observe/tracing.js';
+import type {ConnectorView, WorkerView} from '../../worker/workerView.js';
+import type {WorkerObserver} from '../../worker/observer.js';
+import {Projector} from '../../worker/projector.js';
+import {retentionWarning} from '../../upstream/connector.js';
+import {reachReadModel, type Reached} from '../preflight.js';
+import {untilReachable} from '../start.js';
+import {version} from '../version.js';
+
+/** How long the failpoint `block` lets the event loop stand still. */
+const BLOCK_MS = 15_000;
+
+export type RunConfig = ConfigWith<'brokers' | 'redisUrl'>;
+
+/** Resolves with the exit code. */
+export async function run(config: RunConfig): Promise<number> {
+  limitHeapGrowth();
+  const logger = createLogger(config.logLevel, {group: config.groupId, topic: config.topic});
+  const redis = new RedisClient(redisSettings(config));
+  const stopping = new AbortController();
+  const over = new AbortController();
+  const events = processEvents(() => stopping.abort(), logger);
+  const {topic, groupId: group} = config;
+  const monitor = new Monitor({version: version(), group, topic}, logger, () => systemClock.nowMs());
+  const {hasExporterSeries} = config;
+  const metrics = new Metrics({view: () => monitor.view, topic, hasExporterSeries});
+  let http: HttpServer | undefined;
+  try {
+    http = await serve(config, {monitor, metrics, logger, signal: over.signal});
+    if (http !== undefined) void watchUpstream(config, {monitor, logger, signal: over.signal});
+    const reached = reachEverything(config, {redis, logger, monitor});
+    const reachedModel = await Promise.race([reached, aborted(stopping.signal)]);
+    if (reachedModel === undefined || stopping.signal.aborted) return EXIT.ok;
+    const projector = newProjector(config, {...reachedModel, logger, observer: metrics});
+    monitor.watch(projector);
+    stopping.signal.addEventListener('abort', () => projector.stop());
+    logger.info({redis: redis.address, brokers: config.brokers}, 'worker starts');
+    await projector.run();
+    logger.info({}, 'worker stopped');
+    return EXIT.ok;
+  } catch (error) {
+    return fatal(error, logger);
+  } finally {
+    over.abort();
+    await http?.close();
+    events.remove();
+    redis.close();
+  }
+}
+
+/** Probes, metrics and the page, from before the first wait for a server on. */
+async function serve(
+  config: RunConfig,
+  {
+    monitor,
+    metrics,
+    logger,
+    signal,
+  }: {monitor: Monitor; metrics: Metrics; logger: Logger; signal: AbortSignal},
+): Promise<HttpServer | undefined> {
+  const {httpHost: host, httpPort, liveTimeoutMs, redisTimeoutMs} = config;
+  if (httpPort === 'off') return undefined;
+  // A script that Redis does not answer is given up after its own time, and that is no standing still.
+  const stuckMsMax = Math.max(liveTimeoutMs, 2 * redisTimeoutMs);
+  const view = (): WorkerView => monitor.view;
+  const history = new History(view);
+  const server = new HttpServer({
+    ...pageRoutes(),
+    ...routesOf({view, metrics, history, stuckMsMax}),
+  });
+  const port = await server.listen(host, httpPort);
+  logger.info({host, port}, 'probes and metrics');
+  void history.keep(systemClock, signal);
+  return server;
+}
+
+/** Nothing waits for what Connect says. */
+async function watchUpstream(
+  {connectUrl, topic}: RunConfig,
+  {monitor, logger: log, signal}: {monitor: Monitor; logger: Logger; signal: AbortSignal},
+): Promise<void> {
+  if (connectUrl === undefined) return;
+  const tell = (connector: ConnectorView): void => void (monitor.connector = connector);
+  const connect = new ConnectClient(connectUrl);
+  await watchConnector({connect, topic, clock: systemClock, log, tell}, signal);
+}
+
+/** Waits for topic and Redis, and refuses what a worker could not be exact on. */
+async function reachEverything(
+  config: RunConfig,
+  {redis, logger, monitor}: {redis: RedisClient; logger: Logger; monitor: Monitor},
+): Promise<Reached> {
+  const tell = (error: ProjectorError): void => monitor.waiting(error);
+  const topic = new KafkaTopic(kafkaSettings(config), config.topic);
+  try {
+    const reached = await untilReachable(
+      {clock: systemClock, timeoutMs: config.startTimeoutMs, tell},
+      async () => {
+        const found = await reachReadModel(config, {redis, topic});
+        // In here, too: a Kafka that goes away between two questions is waited for at each of them.
+        return {...found, warning: await retentionWarning(topic)};
+      },
+    );
+    if (reached.warning !== undefined) logger.warn({}, reached.warning);
+    return reached;
+  } finally {
+    await topic.close();
+  }
+}
+
+function newProjector(
+  config: RunConfig,
+  {model, partitions, logger, observer}: Reached & {logger: Logger; observer: WorkerObserver},
+): Projector {
+  const log = new KafkaLog(
+    {...kafkaSettings(config), ...config},
+    ({level, message}) => logger.debug({client: 'kafkajs', level}, message),
+    systemClock,
+  );
+  const decoder = new Decoder(sourceSchema(config));
+  const {failpoint: plan} = config;
+  return new Projector(
+    {...config, partitions},
+    {
+      log,
+      model,
+      logger,
+      observer,
+      decode: (record) => decoder.decode(record),
+      clock: systemClock,
+      traceChunk: traceChunks({topic: config.topic, group: config.groupId, version: version()}),
+      failpoint: plan === undefined ? noFailpoint : failpoint(plan, takeDown),
+    },
+  );
+}
+
+/** What a failpoint does to this process. */
+function takeDown(action: FailpointAction): void {
+  const failure = new Error('a failpoint was reached');
+  switch (action) {
+    case 'kill':
+      process.kill(process.pid, 'SIGKILL');
+      return;
+    case 'block':
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BLOCK_MS);
+      return;
+    case 'throw':
+      throw failure;
+    case 'uncaught':
+      setImmediate(() => {
+        throw failure;
+      });
+      return;
+    default:
+      unreachable(action);
+  }
+}
+
+/** The last line of the log; returns the exit code. */
+function fatal(error: unknown, logger: Logger): number {
+  const failure = asProjectorError(error);
+  const {advice, exitCode} = ERROR_POLICY[failure.kind];
+  const {cause} = failure;
+  const stack = failure.kind === 'internal' && cause instanceof Error ? cause.stack : undefined;
+  const runbook = `docs/runbook.md#${failure.kind}`;
+  logger.fatal({kind: failure.kind, exitCode, advice, runbook, stack}, failure.detail);
+  return exitCode;
+}
+
+async function aborted(signal: AbortSignal): Promise<undefined> {
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, {once: true}));
+}
+
+/**
+ * First signal: stop gracefully. Second one: end at once; positions make that safe. And so does what nobody expected: a process
+ * that goes on after it might do anything.
+ */
+function processEvents(stop: () => void, logger: Logger): {remove(): void} {
+  let count = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    count++;
+    if (count === 1) stop();
+    else process.exit(signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
+  };
+  const onUncaught = (error: unknown): void => process.exit(fatal(error, logger));
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  process.on('uncaughtException', onUncaught);
+  return {
+    remove: () => {
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+      process.off('uncaughtException', onUncaught);
+    },
+  };
+}

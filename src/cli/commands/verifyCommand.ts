@@ -1,0 +1,91 @@
+/** Options and help of `projector verify`. */
+import {type Command, InvalidArgumentError, Option} from 'commander';
+import {ProjectorError} from '../../runtime/errors.js';
+import {settingsOf, type CommandContext} from '../context.js';
+import type {VerifyOptions} from './verify.js';
+import type {VerifyLogOptions} from './verifyLog.js';
+
+type Options = VerifyOptions & VerifyLogOptions & {readonly against: 'mysql' | 'log'};
+
+export function addVerifyCommand(program: Command, command: CommandContext): void {
+  const {output, end} = command;
+  program
+    .command('verify')
+    .description(
+      'compare Redis with MySQL (MYSQL_URL), or with a replay of the log, while both change: every order, counter, report and key. ' +
+        'Exit 3 when they differ',
+    )
+    .addOption(
+      new Option(
+        '--against <source>',
+        'mysql; or log, which is replayed into the spare database (REDIS_SPARE_DATABASE) as by `rebuild`, and thrown away behind that',
+      )
+        .choices(['mysql', 'log'])
+        .default('mysql'),
+    )
+    .option(
+      '--repair',
+      'mend exactly what differs from MySQL, then compare again; workers stand still for moments. The connector must run: ' +
+        'with CONNECT_URL it is asked, else look yourself',
+      false,
+    )
+    .option(
+      '--remove-malformed',
+      'a repair may also remove keys such as `order:x`: nobody else uses these names',
+      false,
+    )
+    .option('--connector-file <path>', 'the connector of a repair (default: connectors/orders.json)')
+    .option('--sample <orders>', 'a quick look at so many orders', wholeNumber)
+    .option(
+      '--restart',
+      'against log: throw away what an unfinished rebuild has left in the spare database',
+      false,
+    )
+    .option('--limit <rows>', 'differences to print', wholeNumber, 100)
+    .option('--wait <seconds>', 'how long to wait for what is under way; at least 10', waitSeconds, 60)
+    .option('--json', 'print JSON', false)
+    .action(async (options: Options) => {
+      requireMeaning(options);
+      if (options.against === 'log') {
+        const config = settingsOf(command, ['brokers', 'redisUrl']);
+        const {verifyAgainstLog} = await import('./verifyLog.js');
+        end(await verifyAgainstLog(options, {config, output}));
+      } else {
+        const config = settingsOf(command, ['brokers', 'redisUrl', 'mysqlUrl']);
+        const {verifyAgainstMysql} = await import('./verify.js');
+        end(await verifyAgainstMysql(options, {config, output}));
+      }
+    });
+}
+
+/** Throws `usage` for options that mean nothing together. */
+function requireMeaning({against, repair, removeMalformed, sample, restart}: Options): void {
+  if (against === 'mysql') {
+    if (restart) throw new ProjectorError('usage', '--restart goes with --against log');
+    return;
+  }
+  if (repair || removeMalformed) {
+    throw new ProjectorError(
+      'usage',
+      'a repair goes by the rows of MySQL: use --repair without --against log, or `projector rebuild`, which makes Redis anew from the log',
+    );
+  }
+  if (sample !== undefined)
+    throw new ProjectorError(
+      'usage',
+      '--against log replays the whole log, so --sample saves nothing: leave it out',
+    );
+}
+
+function wholeNumber(value: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(value))
+    throw new InvalidArgumentError('must be a whole number from 1 to 9999999.');
+  return Number(value);
+}
+
+/** A difference is certain after some 5 s; less would leave everything open. */
+function waitSeconds(value: string): number {
+  const seconds = wholeNumber(value);
+  if (seconds < 10) throw new InvalidArgumentError('must be at least 10.');
+  return seconds;
+}

@@ -1,0 +1,119 @@
+/** `projector verify --against log`: Redis against what the log tells, replayed into the spare database; MySQL is not asked. */
+import {randomUUID} from 'node:crypto';
+import {KafkaTopic} from '../../clients/kafka/admin.js';
+import {RedisClient} from '../../clients/redis/client.js';
+import {kafkaSettings, redisSettings} from '../../config/clientOptions.js';
+import type {ConfigWith} from '../../config/config.js';
+import {keysWithPrefix} from '../../redis-model/keys.js';
+import {systemClock} from '../../runtime/lifecycle.js';
+import {fillWithNothing} from '../../operations/rebuild/initialLoad.js';
+import {grouped} from '../../operations/rebuild/progress.js';
+import {withReference, type ReferenceEvent} from '../../operations/rebuild/reference.js';
+import {Spare} from '../../operations/rebuild/stagingDatabase.js';
+import {LogSide} from '../../operations/verify/logSide.js';
+import {patientRedis} from '../../operations/verify/retry.js';
+import {compared, newPatience, tellVerdict, type PrintOptions} from './comparison.js';
+import {followLog} from '../../operations/rebuild/followTopic.js';
+import {interruptible} from '../terminal/interruption.js';
+import type {Output} from '../terminal/output.js';
+import {newProgressLine, type ProgressLine} from '../terminal/progressLine.js';
+import {newReadModel, reachTopic} from '../preflight.js';
+import {fillModel, newLock, requireWholeLog, spareUrl} from './spareDatabase.js';
+
+export interface VerifyLogOptions extends PrintOptions {
+  /** What an unfinished rebuild has left in the spare database may be thrown away. */
+  readonly restart: boolean;
+}
+
+interface Context {
+  readonly config: ConfigWith<'brokers' | 'redisUrl'>;
+  readonly output: Output;
+}
+
+interface Servers {
+  readonly live: RedisClient;
+  readonly spare: RedisClient;
+  readonly topic: KafkaTopic;
+}
+
+export async function verifyAgainstLog(
+  options: VerifyLogOptions,
+  {config, output}: Context,
+): Promise<number> {
+  const spare = new RedisClient(redisSettings(config, spareUrl(config)));
+  const live = new RedisClient(redisSettings(config));
+  const topic = new KafkaTopic(kafkaSettings(config), config.topic);
+  const servers = {live, spare, topic};
+  try {
+    const partitions = await reached(servers, config);
+    const line = newProgressLine(output);
+    return await interruptible(line, async (signal) => {
+      const parts = {...servers, config, partitions, line, signal};
+      return tellVerdict(await replayedAndCompared(parts, options), 'log', {options, output, line});
+    });
+  } finally {
+    live.close();
+    spare.close();
+    await topic.close();
+  }
+}
+
+/** Resolves with the number of partitions. */
+async function reached({live, spare, topic}: Servers, config: Context['config']): Promise<number> {
+  const partitions = await reachTopic(config, topic);
+  await requireWholeLog(topic, 'use `projector verify`, which compares with MySQL');
+  for (const redis of [live, spare]) {
+    await redis.connect();
+    await redis.requireSuitable();
+  }
+  await newReadModel(config, live, {partitions}).requireLayout();
+  await newReadModel(config, spare, {partitions, isBeingMade: true}).requireRights();
+  return partitions;
+}
+
+async function replayedAndCompared(
+  parts: Servers & {config: Context['config']; partitions: number; line: ProgressLine; signal: AbortSignal},
+  {wait, restart}: VerifyLogOptions,
+): Promise<Awaited<ReturnType<typeof compared>>> {
+  const {live, spare, topic, config, partitions, line, signal} = parts;
+  const {keyPrefix: prefix} = config;
+  const id = randomUUID().slice(0, 8);
+  const model = newReadModel(config, spare, {partitions, isBeingMade: true});
+  const base = {model: fillModel(model, spare, prefix), clock: systemClock, id};
+  const deps = {
+    lock: newLock(live, {id, command: 'verify'}, prefix),
+    spare: new Spare(spare, prefix),
+    id,
+    mayDiscard: restart,
+    fill: async () => await fillWithNothing({...base, ranges: async () => await topic.ranges()}),
+    follow: () =>
+      followLog({
+        config: {...config, quarantineMax: 0},
+        model,
+        partitions,
+        topic,
+        id,
+        say: (text) => line.note(text),
+        show: (text, head) => line.show(text, head),
+      }),
+    tell: (event: ReferenceEvent) => line.note(eventLine(event, spare.address)),
+  };
+  return await withReference(deps, signal, async (follower, held) => {
+    const patience = newPatience(line, held);
+    const expected = new LogSide(patientRedis(spare, patience), keysWithPrefix(prefix));
+    const comparison = {config, redis: live, topic, expected, follower: spare, patience, line};
+    const requireGoing = (): void => follower.requireRunning();
+    return await compared({...comparison, sample: null, repair: null, signal: held, requireGoing}, wait);
+  });
+}
+
+function eventLine(event: ReferenceEvent, address: string): string {
+  switch (event.kind) {
+    case 'caught-up':
+      return `caught up with the log: ${grouped(event.reached.doneRecords)} records in ${address}`;
+    case 'removed':
+      return `what was replayed is removed: ${grouped(BigInt(event.keys))} keys`;
+    case 'left':
+      return `what was replayed stays in ${address} (${event.reason}); the next rebuild or comparison removes it`;
+  }
+}

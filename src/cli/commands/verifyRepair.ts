@@ -1,0 +1,78 @@
+/** The repair of `projector verify --repair`, and what it asks first. */
+import {randomUUID} from 'node:crypto';
+import type {ReadModel} from '../../apply/readModel.js';
+import {Fences} from '../../apply/fences.js';
+import {ConnectClient} from '../../clients/connect.js';
+import type {MysqlClient} from '../../clients/mysql.js';
+import type {RedisClient} from '../../clients/redis/client.js';
+import type {ConfigWith} from '../../config/config.js';
+import {sourceSchema} from '../../config/readConfig.js';
+import {asProjectorError, ProjectorError} from '../../runtime/errors.js';
+import {keysWithPrefix} from '../../redis-model/keys.js';
+import {systemClock} from '../../runtime/lifecycle.js';
+import {requireSameTopic, whyNotRunning} from '../../upstream/connector.js';
+import {MysqlSide} from '../../operations/verify/mysqlSide.js';
+import {Repair} from '../../operations/verify/repair.js';
+import {Sides} from '../../operations/verify/sides.js';
+import {readConnectorFile} from './connector.js';
+import {newLock} from './spareDatabase.js';
+
+/**
+ * Asks Connect whether the connector and its task run; without CONNECT_URL nothing is asked. While it stands, MySQL is ahead of the
+ * log: sums would be set to what MySQL says, and what the log is still to bring would be added to that.
+ */
+export function newUpstreamCheck(
+  connectorFile: string | undefined,
+  {connectUrl, topic}: Pick<ConfigWith<'brokers'>, 'connectUrl' | 'topic'>,
+): () => Promise<void> {
+  return async () => {
+    if (connectUrl === undefined) return;
+    const file = readConnectorFile(connectorFile);
+    try {
+      requireSameTopic(file, topic);
+    } catch (error) {
+      const {detail} = asProjectorError(error);
+      throw new ProjectorError('usage', `${detail}: name the right file with --connector-file`, {
+        cause: error,
+      });
+    }
+    const reason = whyNotRunning(await new ConnectClient(connectUrl).status(file.name));
+    if (reason === undefined) return;
+    throw new ProjectorError(
+      'repair-refused',
+      `connector ${file.name} ${reason}: what MySQL holds by now may be missing from the log, and sums would be counted twice`,
+    );
+  };
+}
+
+export interface RepairParts {
+  readonly config: ConfigWith<'brokers' | 'redisUrl'>;
+  readonly redis: RedisClient;
+  readonly mysql: MysqlClient;
+  readonly model: ReadModel;
+  readonly partitions: number;
+  readonly requireUpstream: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** Runs `work` with a repair, under the lock of rebuilds. */
+export async function withRepair<T>(
+  {config, redis, mysql, model, partitions, requireUpstream, signal}: RepairParts,
+  {removeMalformed: mayRemove}: {readonly removeMalformed: boolean},
+  work: (repair: Repair, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const id = randomUUID().slice(0, 8);
+  const {keyPrefix: prefix} = config;
+  const lock = newLock(redis, {id, command: 'repair'}, prefix);
+  const schema = sourceSchema(config);
+  const fences = new Fences(redis, {
+    lockKey: keysWithPrefix(prefix).rebuildLock,
+    lockText: lock.text,
+    holder: id,
+    positionKeys: model.positions.keys(partitions),
+  });
+  // Without patience: a fence does not stand for long.
+  const sides = new Sides({expected: new MysqlSide(mysql, schema), redis, prefix});
+  const deps = {sides, mysql, schema, fences, model, redis, requireUpstream, clock: systemClock, mayRemove};
+  return await lock.during(signal, async (held) => await work(new Repair(deps), held));
+}

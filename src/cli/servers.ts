@@ -1,0 +1,47 @@
+/** What reading commands ask: opened for one piece of work, closed behind it. One try, no waiting. */
+import {KafkaTopic} from '../clients/kafka/admin.js';
+import {RedisClient} from '../clients/redis/client.js';
+import {kafkaSettings, redisSettings} from '../config/clientOptions.js';
+import type {ConfigWith} from '../config/config.js';
+import {ProjectorError} from '../runtime/errors.js';
+import {StoredPositions} from '../redis-model/storedPositions.js';
+
+export async function withRedis<T>(
+  config: ConfigWith<'redisUrl'>,
+  work: (redis: RedisClient) => Promise<T>,
+): Promise<T> {
+  const redis = new RedisClient(redisSettings(config));
+  try {
+    await redis.connect();
+    return await work(redis);
+  } finally {
+    redis.close();
+  }
+}
+
+export interface OpenLog {
+  readonly topic: KafkaTopic;
+  readonly positions: StoredPositions;
+  readonly partitionCount: number;
+}
+
+/** Redis and the topic; throws `topic-missing` where there is no such topic. */
+export async function withLog<T>(
+  config: ConfigWith<'brokers' | 'redisUrl'>,
+  work: (log: OpenLog) => Promise<T>,
+): Promise<T> {
+  return await withRedis(config, async (redis) => {
+    const topic = new KafkaTopic(kafkaSettings(config), config.topic);
+    try {
+      const partitionCount = await topic.partitionCount();
+      if (partitionCount === undefined) {
+        const where = `${config.topic} on ${config.brokers.join(',')}`;
+        throw new ProjectorError('topic-missing', `there is no topic ${where}`);
+      }
+      const positions = new StoredPositions(redis, config.topic, config.keyPrefix);
+      return await work({topic, positions, partitionCount});
+    } finally {
+      await topic.close();
+    }
+  });
+}

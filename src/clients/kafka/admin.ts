@@ -1,0 +1,268 @@
+/**
+ * Connections to Kafka, and its administration: ranges of a topic, the topic itself. With kafkaLog.ts the only file that
+ * imports kafkajs.
+ */
+import kafkajs, {type Admin, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions} from 'kafkajs';
+import {causesOf, messageOf, ProjectorError} from '../../runtime/errors.js';
+import type {LogRange} from './eventLog.js';
+import {CodecMissing, registerCodecs} from './codecs.js';
+import {gzipCodec} from './gzip.js';
+import {kafkaSocket} from './socket.js';
+import {tlsError, tlsOptions, type TlsMaterial} from '../tls.js';
+
+// kafkajs is CommonJS, without named exports for ES modules.
+const {CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka: KafkaClient, logLevel} = kafkajs;
+
+CompressionCodecs[CompressionTypes.GZIP] = () => gzipCodec;
+registerCodecs();
+
+export interface KafkaSettings {
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  /** Null without TLS. */
+  readonly tls: TlsMaterial | null;
+  readonly sasl: SaslSettings | null;
+  readonly connectionTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+}
+
+export type SaslMechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer';
+
+export type SaslSettings =
+  | {
+      readonly mechanism: Exclude<SaslMechanism, 'oauthbearer'>;
+      readonly username: string;
+      readonly password: string;
+    }
+  | {readonly mechanism: 'oauthbearer'; readonly token: () => Promise<string>};
+
+/** What kafkajs says, for whoever wants to know; it is verbose and not written for operators. */
+export type KafkaLogSink = (entry: {level: 'error' | 'warn' | 'info' | 'debug'; message: string}) => void;
+
+/** A new client. Never share one between two consumers: kafkajs keeps committed offsets per client object. */
+export function createKafka(settings: KafkaSettings, log: KafkaLogSink, retry: KafkaConfig['retry']): Kafka {
+  const config: KafkaConfig = {
+    clientId: settings.clientId,
+    brokers: [...settings.brokers],
+    ssl: settings.tls === null ? false : tlsOptions(settings.tls),
+    socketFactory: kafkaSocket,
+    connectionTimeout: settings.connectionTimeoutMs,
+    requestTimeout: settings.requestTimeoutMs,
+    logLevel: logLevel.INFO,
+    logCreator:
+      () =>
+      ({level, log: {message, ...rest}}: LogEntry) =>
+        log({level: LEVEL[level] ?? 'debug', message: withError(message, rest['error'])}),
+    ...(settings.sasl === null ? {} : {sasl: saslOptions(settings.sasl)}),
+    ...(retry === undefined ? {} : {retry}),
+  };
+  return new KafkaClient(config);
+}
+
+function saslOptions(sasl: SaslSettings): SASLOptions {
+  if (sasl.mechanism !== 'oauthbearer') return sasl;
+  const {mechanism, token} = sasl;
+  return {mechanism, oauthBearerProvider: async () => ({value: await token()})};
+}
+
+const LEVEL: Partial<Record<number, 'error' | 'warn' | 'info'>> = {
+  [logLevel.ERROR]: 'error',
+  [logLevel.WARN]: 'warn',
+  [logLevel.INFO]: 'info',
+};
+
+function withError(message: string, error: unknown): string {
+  return typeof error === 'string' ? `${message}: ${error}` : message;
+}
+
+/** How Kafka says that a group has committed nothing for a partition. */
+const NOT_COMMITTED = '-1';
+
+export interface NewTopic {
+  readonly partitions: number;
+  readonly replicationFactor: number;
+}
+
+/** The administration of one topic. Short-lived questions with few retries; the caller decides how long to go on. */
+export class KafkaTopic {
+  readonly name: string;
+  readonly #settings: KafkaSettings;
+  readonly #log: KafkaLogSink;
+  #connected: Promise<Admin> | undefined;
+
+  constructor(settings: KafkaSettings, name: string, log: KafkaLogSink = () => undefined) {
+    this.name = name;
+    this.#settings = settings;
+    this.#log = log;
+  }
+
+  /** Low and high watermark of every partition. */
+  async ranges(): Promise<ReadonlyMap<number, LogRange>> {
+    const rows = await this.#guarded(async (admin) => {
+      const {topics} = await admin.fetchTopicMetadata({topics: [this.name]});
+      const offsets = await admin.fetchTopicOffsets(this.name);
+      if (offsets.length === topics[0]?.partitions.length) return offsets;
+      // For minutes the client goes by the partitions that it saw first; a new one looks.
+      await this.close();
+      return await (await this.#connection()).fetchTopicOffsets(this.name);
+    });
+    return new Map(rows.map(({partition, low, high}) => [partition, {low: BigInt(low), high: BigInt(high)}]));
+  }
+
+  /** Of each partition the first offset whose record is of this time or later; its end where there is none. */
+  async offsetsAt(timeMs: number): Promise<ReadonlyMap<number, bigint>> {
+    const rows = await this.#guarded(
+      async (admin) => await admin.fetchTopicOffsetsByTimestamp(this.name, timeMs),
+    );
+    return new Map(rows.map(({partition, offset}) => [partition, BigInt(offset)]));
+  }
+
+  /** What the group has committed, by partition, as far as it has; also of a group that nobody has heard of. */
+  async committedOffsets(groupId: string): Promise<ReadonlyMap<number, bigint>> {
+    const topics = await this.#guarded(
+      async (admin) => await admin.fetchOffsets({groupId, topics: [this.name]}),
+    );
+    const rows = topics.flatMap(({partitions}) => partitions);
+    return new Map(
+      rows.flatMap(({partition, offset}) => (offset === NOT_COMMITTED ? [] : [[partition, BigInt(offset)]])),
+    );
+  }
+
+  /** How many partitions the topic has; undefined when there is no such topic. */
+  async partitionCount(): Promise<number | undefined> {
+    return await this.#guarded(async (admin) => {
+      if (!(await admin.listTopics()).includes(this.name)) return undefined;
+      const {topics} = await admin.fetchTopicMetadata({topics: [this.name]});
+      return topics[0]?.partitions.length;
+    });
+  }
+
+  /** A setting of the topic, as the broker names it. */
+  async setting(name: string): Promise<string | undefined> {
+    return await this.#guarded(async (admin) => {
+      const {resources} = await admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [{type: ConfigResourceTypes.TOPIC, name: this.name, configNames: [name]}],
+      });
+      return resources[0]?.configEntries.find((entry) => entry.configName === name)?.configValue;
+    });
+  }
+
+  /** Creates the topic for events: nothing is ever deleted or compacted from it. */
+  async create(topic: NewTopic): Promise<void> {
+    await this.#guarded(async (admin) => {
+      await admin.createTopics({
+        waitForLeaders: true,
+        topics: [
+          {
+            topic: this.name,
+            numPartitions: topic.partitions,
+            replicationFactor: topic.replicationFactor,
+            configEntries: [
+              {name: 'cleanup.policy', value: 'delete'},
+              {name: 'retention.ms', value: '-1'},
+              {name: 'retention.bytes', value: '-1'},
+            ],
+          },
+        ],
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    const connected = this.#connected;
+    this.#connected = undefined;
+    await connected?.then(async (admin) => await admin.disconnect()).catch(() => undefined);
+  }
+
+  async #guarded<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
+    try {
+      return await question(await this.#connection());
+    } catch (error) {
+      // A new client next time: this one may keep the address of a leader that has moved for minutes.
+      await this.close();
+      const failure = translateKafkaError(error, `${this.name} on ${this.#settings.brokers.join(',')}`);
+      throw this.#settings.sasl?.mechanism === 'oauthbearer' ? withTokenHint(failure) : failure;
+    }
+  }
+
+  async #connection(): Promise<Admin> {
+    this.#connected ??= this.#connect();
+    return await this.#connected;
+  }
+
+  async #connect(): Promise<Admin> {
+    const admin = createKafka(this.#settings, this.#log, {retries: 1, initialRetryTime: 100}).admin();
+    await admin.connect();
+    return admin;
+  }
+}
+
+/** A broker answers a token that it does not take in words which kafkajs does not read, and ends the connection. */
+function withTokenHint(failure: ProjectorError): ProjectorError {
+  if (failure.kind !== 'kafka-unreachable' || /ECONNREFUSED|token endpoint/.test(failure.detail))
+    return failure;
+  const detail = `${failure.detail} (so ends a broker, too, that does not take our token: its audience, issuer or time)`;
+  return new ProjectorError(failure.kind, detail, {cause: failure});
+}
+
+/** Servers that are away or move, and a membership that was lost: a new client may get over it. */
+const PASSING =
+  /Connection|RequestTimeout|LockTimeout|NotFound|NotLoaded|NoBroker|REBALANCE|GENERATION|MEMBER_ID|COORDINATOR|LEADER/;
+
+/** Whether a client that gave up on this error should be followed by a new one. */
+export function isPassing(error: unknown): boolean {
+  const own = ownOf(error);
+  if (own !== undefined) return own.kind === 'kafka-unreachable';
+  return namesOf(error).some((name) => PASSING.test(name));
+}
+
+/** A kafkajs error as one of ours. `where` names topic and brokers. */
+export function translateKafkaError(error: unknown, where: string): ProjectorError {
+  const own = ownOf(error);
+  if (own !== undefined) return own;
+  const names = namesOf(error);
+  const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
+  const message = messageOf(error);
+  const refusal = tlsError(error, `Kafka for ${where}`);
+  if (refusal !== undefined) return refusal;
+  if (has(/SASL|AUTHORIZATION|AUTHENTICATION/)) {
+    return new ProjectorError('kafka-denied', `Kafka refuses ${where}: ${message}`, {cause: error});
+  }
+  if (has(/UNKNOWN_TOPIC_OR_PARTITION/)) {
+    return new ProjectorError('topic-missing', `there is no topic ${where}`, {cause: error});
+  }
+  const codec = [...causesOf(error)].find((link) => link instanceof CodecMissing);
+  if (codec !== undefined) {
+    const detail = `a record batch of ${where} is compressed with ${codec.message}`;
+    return new ProjectorError('codec-missing', detail, {cause: error});
+  }
+  return new ProjectorError('kafka-unreachable', `Kafka does not answer for ${where}: ${message}`, {
+    cause: error,
+  });
+}
+
+/** What a worker ends with when its client gave up for good. */
+export function crashOf(error: unknown, where: string): ProjectorError {
+  const translated = translateKafkaError(error, where);
+  if (translated.kind !== 'kafka-unreachable') return translated;
+  return new ProjectorError(
+    'consumer-crashed',
+    `the Kafka client stopped for ${where}: ${messageOf(error)}`,
+    {
+      cause: error,
+    },
+  );
+}
+
+/** What our own code threw inside of kafkajs, which wraps it. */
+function ownOf(error: unknown): ProjectorError | undefined {
+  return [...causesOf(error)].find((link) => link instanceof ProjectorError);
+}
+
+/** Name and protocol type of an error and of its causes. */
+function namesOf(error: unknown): string[] {
+  return [...causesOf(error)].flatMap((link) =>
+    link instanceof Error ? [`${link.name} ${'type' in link ? String(link.type) : ''}`] : [],
+  );
+}

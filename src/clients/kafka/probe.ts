@@ -1,0 +1,193 @@
+/**
+ * Looks at Kafka without joining a group: brokers, topic, group, and the last records of a topic.
+ *
+ * kafkajs 2.2.4 shows neither the versions of a broker's API nor a fetch outside of a group. Both are in the cluster object that it
+ * makes for its own consumers, under a private symbol; the version is held, and a test on a real Kafka looks at it.
+ */
+import kafkajs, {type Admin, type Kafka} from 'kafkajs';
+import type {LogRange, LogRecord} from './eventLog.js';
+import {createKafka, translateKafkaError, type KafkaSettings} from './admin.js';
+import {clusterSymbol} from './wire/fetch.js';
+
+const {ConfigResourceTypes} = kafkajs;
+
+export interface BrokerFacts {
+  readonly brokers: number;
+  /** The newest version of the Fetch API, by which versions of Kafka can be told apart. */
+  readonly fetchVersion: number;
+}
+
+export interface TopicFacts {
+  readonly partitions: number;
+  /** Replicas of the partition that has least. */
+  readonly replicas: number;
+  /** Partitions without a leader, and those where a replica is behind. */
+  readonly leaderless: readonly number[];
+  readonly behind: readonly number[];
+}
+
+export interface GroupFacts {
+  /** `Stable`, `Empty`, `Dead` (also one that nobody has heard of), ... */
+  readonly state: string;
+  readonly protocolType: string;
+  readonly members: number;
+}
+
+export interface PlacedRecord extends LogRecord {
+  readonly partition: number;
+}
+
+/** What of kafkajs' own cluster is used here. */
+interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  refreshMetadataIfNecessary(): Promise<void>;
+  addTargetTopic(topic: string): Promise<void>;
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
+  findBroker(options: {nodeId: string}): Promise<Broker>;
+  findControllerBroker(): Promise<Broker>;
+}
+
+interface Broker {
+  readonly versions: Readonly<Record<number, {maxVersion: number} | undefined>>;
+  fetch(request: object): Promise<{
+    responses: {partitions: {partition: number; messages: FetchedMessage[]}[]}[];
+  }>;
+}
+
+interface FetchedMessage {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly isControlRecord: boolean;
+}
+
+const FETCH_API = 1;
+const FETCH_PARTITION_BYTES = 65_536;
+
+export class KafkaProbe {
+  readonly #where: string;
+  readonly #topic: string;
+  readonly #admin: Admin;
+  readonly #cluster: Cluster;
+
+  constructor(settings: KafkaSettings, topic: string) {
+    const kafka = createKafka(settings, () => undefined, {retries: 0});
+    this.#where = `${topic} on ${settings.brokers.join(',')}`;
+    this.#topic = topic;
+    this.#admin = kafka.admin();
+    this.#cluster = clusterOf(kafka);
+  }
+
+  async connect(): Promise<BrokerFacts> {
+    return await this.#guarded(async () => {
+      await Promise.all([this.#admin.connect(), this.#cluster.connect()]);
+      const {brokers} = await this.#admin.describeCluster();
+      await this.#cluster.refreshMetadataIfNecessary();
+      const {versions} = await this.#cluster.findControllerBroker();
+      return {brokers: brokers.length, fetchVersion: versions[FETCH_API]?.maxVersion ?? 0};
+    });
+  }
+
+  /** Undefined when there is no such topic. */
+  async topic(): Promise<TopicFacts | undefined> {
+    return await this.#guarded(async () => {
+      if (!(await this.#admin.listTopics()).includes(this.#topic)) return undefined;
+      const {topics} = await this.#admin.fetchTopicMetadata({topics: [this.#topic]});
+      const partitions = topics[0]?.partitions ?? [];
+      const numbers = (found: typeof partitions): number[] => found.map(({partitionId}) => partitionId);
+      return {
+        partitions: partitions.length,
+        replicas: Math.min(...partitions.map(({replicas}) => replicas.length)),
+        leaderless: numbers(partitions.filter(({leader}) => leader < 0)),
+        behind: numbers(partitions.filter(({isr, replicas}) => isr.length < replicas.length)),
+      };
+    });
+  }
+
+  /** Settings of the topic, as the broker names them. */
+  async settings(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return await this.#guarded(async () => {
+      const resource = {type: ConfigResourceTypes.TOPIC, name: this.#topic, configNames: [...names]};
+      const {resources} = await this.#admin.describeConfigs({includeSynonyms: false, resources: [resource]});
+      const entries = resources[0]?.configEntries ?? [];
+      return new Map(entries.map(({configName, configValue}) => [configName, configValue]));
+    });
+  }
+
+  async group(groupId: string): Promise<GroupFacts> {
+    return await this.#guarded(async () => {
+      const {groups} = await this.#admin.describeGroups([groupId]);
+      const {state = 'Dead', protocolType = '', members = []} = groups[0] ?? {};
+      return {state, protocolType, members: members.length};
+    });
+  }
+
+  async ranges(): Promise<ReadonlyMap<number, LogRange>> {
+    const rows = await this.#guarded(async () => await this.#admin.fetchTopicOffsets(this.#topic));
+    return new Map(rows.map(({partition, low, high}) => [partition, {low: BigInt(low), high: BigInt(high)}]));
+  }
+
+  /** Of each partition at most so many of the last records; none where they do not fit one fetch. */
+  async lastRecords(ranges: ReadonlyMap<number, LogRange>, count: bigint): Promise<PlacedRecord[]> {
+    const starts = new Map(
+      [...ranges].flatMap(([partition, {low, high}]) =>
+        high > low ? [[partition, high - low > count ? high - count : low]] : [],
+      ),
+    );
+    if (starts.size === 0) return [];
+    return await this.#guarded(async () => {
+      await this.#cluster.addTargetTopic(this.#topic);
+      const leaders = this.#cluster.findLeaderForPartitions(this.#topic, [...starts.keys()]);
+      const parts = Object.entries(leaders).map(async ([nodeId, partitions]) => {
+        const broker = await this.#cluster.findBroker({nodeId});
+        const places = partitions.map((partition) => ({
+          partition,
+          fetchOffset: String(starts.get(partition)),
+          maxBytes: FETCH_PARTITION_BYTES,
+        }));
+        const request = {maxWaitTime: 100, minBytes: 1, topics: [{topic: this.#topic, partitions: places}]};
+        const {responses} = await broker.fetch(request);
+        return responses.flatMap((response) => response.partitions);
+      });
+      const fetched = (await Promise.all(parts)).flat();
+      return fetched.flatMap(({partition, messages}) =>
+        messages
+          .filter(
+            ({offset, isControlRecord}) =>
+              !isControlRecord && BigInt(offset) >= (starts.get(partition) ?? 0n),
+          )
+          .map(({offset, timestamp, key, value}) => ({
+            partition,
+            offset: BigInt(offset),
+            timestampMs: timestamp,
+            key,
+            value,
+          })),
+      );
+    });
+  }
+
+  /** Does not wait for a silent server. */
+  close(): void {
+    void this.#admin.disconnect().catch(() => undefined);
+    void this.#cluster.disconnect().catch(() => undefined);
+  }
+
+  async #guarded<T>(question: () => Promise<T>): Promise<T> {
+    try {
+      return await question();
+    } catch (error) {
+      throw translateKafkaError(error, this.#where);
+    }
+  }
+}
+
+function clusterOf(kafka: Kafka): Cluster {
+  const symbol = clusterSymbol(kafka);
+  const inner = kafka as unknown as Record<symbol, ((options: object) => Cluster) | undefined>;
+  const make = symbol === undefined ? undefined : inner[symbol];
+  if (make === undefined) throw new Error('this version of kafkajs makes its clusters in another way');
+  return make({metadataMaxAge: 300_000, allowAutoTopicCreation: false});
+}

@@ -1,0 +1,151 @@
+/**
+ * What the clients of Kafka, Redis and MySQL are given, from the configuration; and settings of TLS and logins that do not
+ * fit together, so that nothing is less protected than it looks.
+ */
+import {createPrivateKey, X509Certificate} from 'node:crypto';
+import type {KafkaSettings, SaslSettings} from '../clients/kafka/admin.js';
+import {TokenSource} from '../clients/kafka/token.js';
+import type {MysqlSettings} from '../clients/mysql.js';
+import type {RedisSettings} from '../clients/redis/connection.js';
+import type {TlsMaterial} from '../clients/tls.js';
+import type {Config, ConfigWith} from './config.js';
+import {systemClock} from '../runtime/lifecycle.js';
+
+export function kafkaSettings(config: ConfigWith<'brokers'>): KafkaSettings {
+  return {
+    brokers: config.brokers,
+    clientId: config.clientId,
+    tls: config.kafkaSsl ? kafkaTls(config) : null,
+    sasl: saslSettings(config),
+    connectionTimeoutMs: config.connectionTimeoutMs,
+    requestTimeoutMs: config.requestTimeoutMs,
+  };
+}
+
+/** `url`: of another database, or another Redis, than REDIS_URL. */
+export function redisSettings(config: ConfigWith<'redisUrl'>, url = config.redisUrl): RedisSettings {
+  const {redisTimeoutMs: timeoutMs, sentinelUsername: username, sentinelPassword: password} = config;
+  // Another database is at the same master; another Redis (--target) is not.
+  const isSame = new URL(url).host === new URL(config.redisUrl).host;
+  const places = isSame ? config.redisSentinels : undefined;
+  const sentinels = places === undefined ? {} : {sentinels: {places, username, password}};
+  return {url, timeoutMs, tls: redisTls(config), ...sentinels};
+}
+
+export function mysqlSettings(config: Config, url: string): MysqlSettings {
+  return {url, tls: mysqlTls(config)};
+}
+
+function kafkaTls({
+  kafkaCa: ca,
+  kafkaCert: cert,
+  kafkaKey: key,
+  kafkaServerName: serverName,
+}: Config): TlsMaterial {
+  return {ca, cert, key, serverName};
+}
+
+function redisTls({
+  redisCa: ca,
+  redisCert: cert,
+  redisKey: key,
+  redisServerName: serverName,
+}: Config): TlsMaterial {
+  return {ca, cert, key, serverName};
+}
+
+function mysqlTls({
+  mysqlCa: ca,
+  mysqlCert: cert,
+  mysqlKey: key,
+  mysqlServerName: serverName,
+}: Config): TlsMaterial {
+  return {ca, cert, key, serverName};
+}
+
+/** What the settings of one server give, with the first part of their names: `KAFKA_SSL`. */
+export type NamedMaterial = readonly [name: string, material: TlsMaterial];
+
+export function tlsMaterials(config: Config): NamedMaterial[] {
+  return [
+    ['KAFKA_SSL', kafkaTls(config)],
+    ['REDIS_TLS', redisTls(config)],
+    ['MYSQL_SSL', mysqlTls(config)],
+  ];
+}
+
+/** What each of them wants, in one sentence. */
+export function securityFaults(config: Config): string[] {
+  const faults = saslFaults(config);
+  for (const [name, material] of tlsMaterials(config)) faults.push(...pairFaults(name, material));
+  if (!config.kafkaSsl && isGiven(kafkaTls(config)))
+    faults.push('KAFKA_SSL_* are set without KAFKA_SSL=true');
+  if (config.redisUrl?.startsWith('redis:') === true && isGiven(redisTls(config))) {
+    faults.push('REDIS_TLS_* are set, but REDIS_URL begins with redis://: write rediss:// for TLS');
+  }
+  faults.push(...sentinelFaults(config));
+  return faults;
+}
+
+function sentinelFaults({redisUrl, redisSentinels, sentinelUsername, sentinelPassword}: Config): string[] {
+  const hasLogin = sentinelUsername !== undefined || sentinelPassword !== undefined;
+  if (redisSentinels === undefined) {
+    return hasLogin
+      ? ['REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD are set without REDIS_SENTINELS']
+      : [];
+  }
+  if (redisUrl === undefined || new URL(redisUrl).port === '') return [];
+  return [
+    'REDIS_URL has a port, but with REDIS_SENTINELS its host is the name of the master: redis://user:password@mymaster/0',
+  ];
+}
+
+function isGiven(material: TlsMaterial): boolean {
+  return Object.values(material).some((value) => value !== undefined);
+}
+
+function pairFaults(name: string, {cert, key}: TlsMaterial): string[] {
+  if (cert === undefined && key === undefined) return [];
+  if (cert === undefined || key === undefined) return [`${name}_CERT and ${name}_KEY must be set together`];
+  if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return [];
+  return [`${name}_KEY is not the key of ${name}_CERT (of its first certificate)`];
+}
+
+function saslSettings(config: Config): SaslSettings | null {
+  const {saslMechanism: mechanism, saslUsername: username, saslPassword: password} = config;
+  if (mechanism === 'oauthbearer') {
+    const {
+      oauthTokenUrl: url,
+      oauthClientId: clientId,
+      oauthClientSecret: clientSecret,
+      oauthScope: scope,
+    } = config;
+    if (url === undefined || clientId === undefined || clientSecret === undefined) return null;
+    const source = new TokenSource({url, clientId, clientSecret, scope}, () => systemClock.nowMs());
+    return {mechanism, token: async () => await source.token()};
+  }
+  if (mechanism === undefined || username === undefined || password === undefined) return null;
+  return {mechanism, username, password};
+}
+
+function saslFaults(config: Config): string[] {
+  const {saslMechanism, saslUsername, saslPassword} = config;
+  const {oauthTokenUrl, oauthClientId, oauthClientSecret, oauthScope} = config;
+  const login = [saslUsername, saslPassword];
+  const oauth = [oauthTokenUrl, oauthClientId, oauthClientSecret];
+  const isIn = (value: unknown): boolean => value !== undefined;
+  if (saslMechanism === 'oauthbearer') {
+    if (oauth.every(isIn) && !login.some(isIn)) return [];
+    return [
+      'KAFKA_SASL_MECHANISM=oauthbearer needs KAFKA_OAUTH_TOKEN_URL, KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_CLIENT_SECRET, and neither user nor password',
+    ];
+  }
+  const faults: string[] = [];
+  if ([...oauth, oauthScope].some(isIn))
+    faults.push('KAFKA_OAUTH_* are set without KAFKA_SASL_MECHANISM=oauthbearer');
+  const given = [saslMechanism, ...login].filter(isIn).length;
+  if (given !== 0 && given !== 3) {
+    faults.push('KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD must be set together');
+  }
+  return faults;
+}

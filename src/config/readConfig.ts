@@ -1,0 +1,113 @@
+/**
+ * Reads the settings from the environment. `NAME_FILE` reads a secret from a file; empty means not set. All faults are
+ * reported at once, each with its variable, what is allowed and an example. A value is never repeated in a message: it
+ * may hold a secret.
+ */
+import {readFileSync} from 'node:fs';
+import type {SourceSchema} from '../domain/sourceSchema.js';
+import {messageOf, ProjectorError} from '../runtime/errors.js';
+import {securityFaults} from './clientOptions.js';
+import type {Config, ConfigWith, Environment, SettingName} from './config.js';
+import type {Setting} from './setting.js';
+import {SETTINGS} from './settings.js';
+
+/** Reads all settings; throws `config-invalid` with every fault at once. `required` must be given. */
+export function readConfig<const N extends SettingName>(
+  environment: Environment,
+  required: readonly N[],
+): ConfigWith<N> {
+  const {values, faults} = read(environment, required);
+  if (faults.length > 0) throw new ProjectorError('config-invalid', faults.join('; '));
+  const config = values as unknown as ConfigWith<N>;
+  Object.freeze(config);
+  return config;
+}
+
+/** Every fault, one sentence each; none when all settings are right and these are given. */
+export function configFaults(environment: Environment, required: readonly SettingName[]): string[] {
+  return read(environment, required).faults;
+}
+
+function read(
+  environment: Environment,
+  required: readonly SettingName[],
+): {readonly values: Record<string, unknown>; readonly faults: string[]} {
+  const faults: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const name of Object.keys(SETTINGS) as SettingName[]) {
+    const setting: Setting<unknown> = SETTINGS[name];
+    const {given, place} = readVariable(environment, setting.env, faults);
+    const source = given ?? setting.default;
+    if (source === undefined) {
+      if (required.includes(name))
+        faults.push(`${setting.env} is not set (${setting.desc} Example: ${setting.env}=${setting.example})`);
+      continue;
+    }
+    const parsed = setting.schema.safeParse(source);
+    if (parsed.success) values[name] = parsed.data;
+    else
+      faults.push(
+        `${place} must be ${parsed.error.issues[0]?.message ?? 'valid'}, for example ${setting.env}${setting.inFile === true ? '_FILE' : ''}=${setting.example}`,
+      );
+  }
+  const config = values as unknown as Config;
+  if (faults.length === 0) faults.push(...crossFaults(config), ...securityFaults(config));
+  return {values, faults};
+}
+
+interface Variable {
+  readonly given: string | undefined;
+  /** Where it was given: its name, or that of its file. */
+  readonly place: string;
+}
+
+function readVariable(environment: Environment, name: string, faults: string[]): Variable {
+  const value = environment[name];
+  const file = environment[`${name}_FILE`];
+  if (file === undefined || file === '') return {given: value === '' ? undefined : value, place: name};
+  const place = `${name}_FILE (${file})`;
+  if (value !== undefined && value !== '') {
+    faults.push(`${name} and ${name}_FILE are both set; keep one`);
+    return {given: undefined, place};
+  }
+  try {
+    return {given: readFileSync(file, 'utf8').replace(/\r?\n$/, ''), place};
+  } catch (error) {
+    faults.push(`${name}_FILE cannot be read: ${messageOf(error)}`);
+    return {given: undefined, place};
+  }
+}
+
+function crossFaults(config: Config): string[] {
+  const faults: string[] = [];
+  if (config.heartbeatIntervalMs * 3 > config.sessionTimeoutMs) {
+    faults.push(
+      'KAFKA_HEARTBEAT_INTERVAL_MS must be at most a third of KAFKA_SESSION_TIMEOUT_MS, or one lost heartbeat costs a rebalance',
+    );
+  }
+  if (config.maxWaitMs >= config.requestTimeoutMs) {
+    faults.push('KAFKA_MAX_WAIT_MS must be below KAFKA_REQUEST_TIMEOUT_MS');
+  }
+  return faults;
+}
+
+export function sourceSchema(config: Config): SourceSchema {
+  return {
+    orders: {
+      table: config.ordersTable,
+      id: config.orderIdColumn,
+      userId: config.userIdColumn,
+      totalAmount: config.totalAmountColumn,
+    },
+    lines: {
+      table: config.linesTable,
+      id: config.lineIdColumn,
+      orderId: config.lineOrderIdColumn,
+      productId: config.productIdColumn,
+      quantity: config.quantityColumn,
+    },
+    heartbeatTable: config.heartbeatTable,
+    extraColumns: config.extraColumns ?? [],
+    moneyDecimals: config.moneyDecimals,
+  };
+}

@@ -1,0 +1,180 @@
+/**
+ * The kinds of values that settings have: how their texts are read, and what is said when they are wrong. zod is loaded with the
+ * first value that is read: a tenth of a second that `projector --help` does without.
+ */
+import {createPrivateKey, X509Certificate} from 'node:crypto';
+import type {SaslMechanism} from '../clients/kafka/admin.js';
+import {createRequire} from 'node:module';
+import type * as zod from 'zod';
+import type {ExtraColumn} from '../domain/sourceSchema.js';
+import {
+  FAILPOINT_ACTIONS,
+  FAILPOINT_NAMES,
+  parseFailpoint,
+  type FailpointPlan,
+} from '../runtime/failpoints.js';
+
+type Z = typeof zod.z;
+
+/** A kind of value; every schema of zod is one. */
+export interface Kind<T> {
+  safeParse(
+    text: string,
+  ):
+    | {readonly success: true; readonly data: T}
+    | {readonly success: false; readonly error: {readonly issues: readonly {readonly message: string}[]}};
+  /** Of the text, as it stands in the environment. */
+  toJSONSchema(options: {io: 'input'; unrepresentable: 'any'}): object;
+}
+
+let loaded: Z | undefined;
+
+/** A kind that is made at its first use. */
+export function kind<T>(make: (z: Z) => zod.ZodType<T>): Kind<T> {
+  let made: zod.ZodType<T> | undefined;
+  const schema = (): zod.ZodType<T> => {
+    loaded ??= (createRequire(import.meta.url)('zod') as {z: Z}).z;
+    return (made ??= make(loaded));
+  };
+  return {
+    safeParse: (text) => schema().safeParse(text),
+    toJSONSchema: (options) => schema().toJSONSchema(options),
+  };
+}
+
+export const SASL_MECHANISMS: readonly [SaslMechanism, ...SaslMechanism[]] = [
+  'plain',
+  'scram-sha-256',
+  'scram-sha-512',
+  'oauthbearer',
+];
+
+/** Fields that every order hash has; an extra column of that name would overwrite or delete one. */
+const ORDER_FIELDS = ['id', 'user_id', 'total_amount', 'items_count', 'items'];
+
+export const text = kind((z) => z.string().min(1, 'a text that is not empty'));
+
+const list = (z: Z): zod.ZodType<string[], string> =>
+  z.string().transform((value, context) => {
+    const items = value.split(',').map((item) => item.trim());
+    if (items.includes(''))
+      context.addIssue({code: 'custom', message: 'a comma-separated list without empty places'});
+    return items;
+  });
+
+export const columnName = kind((z) =>
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_$]*$/, 'a column or table name'),
+);
+
+export const keyPrefix = kind((z) =>
+  z.string().regex(/^[^\s*?[\]\\]*$/, 'text without spaces and glob characters'),
+);
+
+/** One of these words; `words` is what is said when it is none. */
+export const oneOf = <const W extends readonly [string, ...string[]]>(
+  values: W,
+  words: string,
+): Kind<W[number]> => kind((z) => z.enum(values, words) as zod.ZodType<W[number]>);
+
+export const yesNo = kind((z) =>
+  z.enum(['true', 'false'], 'true or false').transform((value) => value === 'true'),
+);
+
+export const url = (...protocols: string[]): Kind<string> => {
+  const words = `a URL that begins with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`;
+  return kind((z) =>
+    z
+      .string()
+      .regex(new RegExp(`^(?:${protocols.join('|')}):`), words)
+      .refine((value) => URL.canParse(value), words),
+  );
+};
+
+export const whole = (min: number, max: number): Kind<number> =>
+  kind((z) =>
+    z
+      .string()
+      .regex(/^\d{1,15}$/, `a whole number from ${min} to ${max}`)
+      .transform(Number)
+      .refine((value) => value >= min && value <= max, `a whole number from ${min} to ${max}`),
+  );
+
+export const portOrOff = kind((z) =>
+  z
+    .string()
+    .regex(/^(?:\d{1,5}|off)$/, 'a port from 0 to 65535, or off')
+    .refine((value) => value === 'off' || Number(value) <= 65_535, 'a port from 0 to 65535, or off')
+    .transform((value) => (value === 'off' ? ('off' as const) : Number(value))),
+);
+
+export const brokers = kind((z) =>
+  list(z).refine(
+    (items) => items.every((item) => /^[^\s:/]+:\d{1,5}$/.test(item)),
+    'a comma-separated list of host:port',
+  ),
+);
+
+export const extraColumns = kind((z) =>
+  list(z)
+    .transform((items, context): ExtraColumn[] =>
+      items.map((item) => {
+        const match = /^([A-Za-z_][A-Za-z0-9_$]*)(?::(text|time))?$/.exec(item);
+        if (match === null)
+          context.addIssue({code: 'custom', message: 'a comma-separated list of column or column:time'});
+        return {name: match?.[1] ?? '', type: match?.[2] === 'time' ? 'time' : 'text'};
+      }),
+    )
+    .refine(
+      (columns) => {
+        const names = [...ORDER_FIELDS, ...columns.map(({name}) => name)];
+        return new Set(names).size === names.length;
+      },
+      `a list of different columns other than ${ORDER_FIELDS.join(', ')}`,
+    ),
+);
+
+export const failpointPlan = kind((z) =>
+  z.string().transform((value, context): FailpointPlan => {
+    const plan = parseFailpoint(value);
+    if (plan !== undefined) return plan;
+    const names = `${FAILPOINT_NAMES.join(', ')} with ${FAILPOINT_ACTIONS.join(', ')}`;
+    context.addIssue({code: 'custom', message: `name:action or name:action@time, of ${names}`});
+    return z.NEVER;
+  }),
+);
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+
+/** All that stand in a text in PEM form. Throws what OpenSSL says of one that is none. */
+export function certificatesIn(pem: string): X509Certificate[] {
+  return (pem.match(CERTIFICATE) ?? []).map((text) => new X509Certificate(text));
+}
+
+export const certificates = kind((z) =>
+  z.string().refine((value) => {
+    let count = 0;
+    return succeeds(() => (count = certificatesIn(value).length)) && count > 0;
+  }, 'certificates in PEM form'),
+);
+
+export const privateKey = kind((z) =>
+  z
+    .string()
+    .refine(
+      (value) => succeeds(() => createPrivateKey(value)),
+      'a private key in PEM form, without a passphrase',
+    ),
+);
+
+export const hostName = kind((z) =>
+  z.string().regex(/^(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'a host name, not an address'),
+);
+
+function succeeds(work: () => unknown): boolean {
+  try {
+    work();
+    return true;
+  } catch {
+    return false;
+  }
+}

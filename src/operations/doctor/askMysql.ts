@@ -1,0 +1,82 @@
+/** What MySQL tells of itself, of this user, and of the two tables. */
+import {MysqlClient, type RowQuery, type TextRow} from '../../clients/mysql.js';
+import {mysqlSettings} from '../../config/clientOptions.js';
+import type {ConfigWith} from '../../config/config.js';
+import {sourceSchema} from '../../config/readConfig.js';
+import type {Questions} from './asking.js';
+import type {Answer} from './check.js';
+
+export interface MysqlAnswers {
+  /** Variables of the server, by name in lower case; those that it does not know are not there. */
+  readonly variables: Answer<ReadonlyMap<string, string>>;
+  readonly grants: Answer<readonly string[]>;
+  /** Of the amount column: its type and decimals. Both tables could be read. */
+  readonly tables: Answer<AmountColumn>;
+}
+
+export interface AmountColumn {
+  readonly type: string;
+  readonly decimals: string | null;
+}
+
+export const VARIABLES = [
+  ...['version', 'log_bin', 'binlog_format', 'binlog_row_image', 'binlog_row_value_options'],
+  ...['gtid_mode', 'binlog_expire_logs_seconds', 'server_id', 'binlog_transaction_compression'],
+] as const;
+const MYSQL = {what: 'MySQL', kind: 'mysql-unreachable'} as const;
+
+export async function askMysql(config: ConfigWith<'mysqlUrl'>, questions: Questions): Promise<MysqlAnswers> {
+  let mysql: MysqlClient | undefined;
+  try {
+    const connected = await questions.ask(MYSQL, async () => {
+      mysql = new MysqlClient(mysqlSettings(config, config.mysqlUrl));
+      await mysql.connect();
+      return mysql;
+    });
+    // One connection: one question after the other.
+    const ask = async <T>(question: (ask: RowQuery) => Promise<T>): Promise<Answer<T>> =>
+      await questions.after(connected, MYSQL, async (client) => await client.consistentSnapshot(question));
+    const names = VARIABLES.map((name) => `'${name}'`).join(', ');
+    const rows = await ask(
+      async (query) => await query(`SHOW GLOBAL VARIABLES WHERE Variable_name IN (${names})`, []),
+    );
+    const grants = await ask(async (query) => await query('SHOW GRANTS', []));
+    const tables = await ask(async (query) => await readTables(query, config));
+    return {
+      variables: mapped<readonly TextRow[], ReadonlyMap<string, string>>(
+        connected.kind === 'answer' ? rows : connected,
+        variablesOf,
+      ),
+      grants: mapped(grants, (found) => found.map((row) => Object.values(row)[0] ?? '')),
+      tables,
+    };
+  } finally {
+    mysql?.close();
+  }
+}
+
+/** Every column that a worker needs, of no row: a missing right, table or column rejects with MySQL's own words for it. */
+async function readTables(query: RowQuery, config: ConfigWith<'mysqlUrl'>): Promise<AmountColumn> {
+  const {orders, lines, extraColumns} = sourceSchema(config);
+  const select = async (table: string, columns: readonly string[]): Promise<void> => {
+    const list = columns.map((column) => `\`${column}\``).join(', ');
+    await query(`SELECT ${list} FROM \`${table}\` LIMIT 0`, []);
+  };
+  const extra = extraColumns.map(({name}) => name);
+  await select(orders.table, [orders.id, orders.userId, orders.totalAmount, ...extra]);
+  await select(lines.table, [lines.id, lines.orderId, lines.productId, lines.quantity]);
+  const [row] = await query(
+    'SELECT data_type AS kind, numeric_scale AS scale FROM information_schema.columns ' +
+      'WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?',
+    [orders.table, orders.totalAmount],
+  );
+  return {type: row?.['kind'] ?? 'unknown', decimals: row?.['scale'] ?? null};
+}
+
+function variablesOf(rows: readonly TextRow[]): ReadonlyMap<string, string> {
+  return new Map(rows.map((row) => [row['Variable_name'] ?? '', row['Value'] ?? '']));
+}
+
+function mapped<A, B>(answer: Answer<A>, map: (value: A) => B): Answer<B> {
+  return answer.kind === 'answer' ? {kind: 'answer', value: map(answer.value)} : answer;
+}

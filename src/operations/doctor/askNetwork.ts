@@ -1,0 +1,67 @@
+/** Names of hosts, and the port of a worker on this machine. */
+import {lookup} from 'node:dns/promises';
+import {isIP} from 'node:net';
+import type {Config} from '../../config/config.js';
+import {causesOf, messageOf, ProjectorError} from '../../runtime/errors.js';
+import type {Questions} from './asking.js';
+import type {Answer} from './check.js';
+
+export interface HostAnswer {
+  readonly host: string;
+  /** How many addresses it has. */
+  readonly addresses: Answer<number>;
+}
+
+/** Every host that the settings name, once. With Sentinels the host in REDIS_URL is the name of a master, and no host. */
+export function hostsOf({brokers = [], redisUrl, redisSentinels, mysqlUrl, connectUrl}: Config): string[] {
+  const redis = redisSentinels === undefined ? redisUrl : undefined;
+  const urls = [redis, mysqlUrl, connectUrl].filter((url) => url !== undefined);
+  const hosts = [
+    ...[...brokers, ...(redisSentinels ?? [])].map((place) => place.replace(/:\d+$/, '')),
+    ...urls.map((url) => new URL(url).hostname),
+  ];
+  return [...new Set(hosts.map((host) => host.replace(/^\[|\]$/g, '')).filter((host) => host !== ''))];
+}
+
+export async function askHosts(hosts: readonly string[], questions: Questions): Promise<HostAnswer[]> {
+  const asked = {what: 'the name service', kind: 'host-unknown'} as const;
+  return await Promise.all(
+    hosts.map(async (host) => ({
+      host,
+      addresses: await questions.ask(asked, async () => {
+        if (isIP(host) !== 0) return 1;
+        try {
+          return (await lookup(host, {all: true})).length;
+        } catch (error) {
+          throw new ProjectorError('host-unknown', `${host} has no address: ${messageOf(error)}`, {
+            cause: error,
+          });
+        }
+      }),
+    })),
+  );
+}
+
+/** What is at the port for probes and metrics. */
+export type PortUse = 'free' | 'worker' | 'other';
+
+/** `fetchStatus`: the JSON of a worker at this address; rejects where none answers. */
+export async function askPort(
+  questions: Questions,
+  fetchStatus: () => Promise<unknown>,
+  isWorker: (body: unknown) => boolean,
+): Promise<Answer<PortUse>> {
+  return await questions.ask({what: 'the port', kind: 'http-unavailable'}, async () => {
+    try {
+      return isWorker(await fetchStatus()) ? 'worker' : 'other';
+    } catch (error) {
+      return isRefused(error) ? 'free' : 'other';
+    }
+  });
+}
+
+function isRefused(error: unknown): boolean {
+  return [...causesOf(error)].some(
+    (link) => link instanceof Error && 'code' in link && link.code === 'ECONNREFUSED',
+  );
+}

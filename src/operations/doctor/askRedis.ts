@@ -1,0 +1,75 @@
+/** What Redis tells of itself and of the read model. */
+import {RIGHTS_SCRIPT} from '../../apply/script.js';
+import {RedisClient, withDatabase} from '../../clients/redis/client.js';
+import {redisSettings} from '../../config/clientOptions.js';
+import type {ConfigWith} from '../../config/config.js';
+import {keysWithPrefix} from '../../redis-model/keys.js';
+import {StoredPositions} from '../../redis-model/storedPositions.js';
+import type {Questions} from './asking.js';
+import {both, type Answer} from './check.js';
+
+export interface RedisAnswers {
+  readonly info: Answer<ReadonlyMap<string, string>>;
+  /** Nothing where every right is there. */
+  readonly rights: Answer<unknown>;
+  /** `save` of the server: when it writes dumps; undefined where this user may not ask. */
+  readonly dumps: Answer<string | undefined>;
+  /** As stored; null for none. */
+  readonly layout: Answer<string | null>;
+  /** Position texts, '' for none, by partition. */
+  readonly positions: Answer<readonly string[]>;
+  /** How many records are set aside. */
+  readonly setAside: Answer<number>;
+  /** Who rebuilds into the spare database, null for nobody; an error where there is no such database. */
+  readonly spare: Answer<string | null>;
+}
+
+const REDIS = {what: 'Redis', kind: 'redis-unreachable'} as const;
+
+/** `partitions` of the topic; without them there is no telling which positions there should be. */
+export async function askRedis(
+  config: ConfigWith<'redisUrl'>,
+  questions: Questions,
+  {limitMs, partitions}: {limitMs: number; partitions: Promise<Answer<number>>},
+): Promise<RedisAnswers> {
+  const {redisUrl: url, keyPrefix: prefix, topic} = config;
+  const timeoutMs = Math.min(config.redisTimeoutMs, limitMs);
+  const redis = new RedisClient({...redisSettings(config), timeoutMs});
+  const spareRedis = new RedisClient({
+    ...redisSettings(config, withDatabase(url, config.spareDatabase)),
+    timeoutMs,
+  });
+  const keys = keysWithPrefix(prefix);
+  const positions = new StoredPositions(redis, topic, prefix);
+  try {
+    const info = await questions.ask(REDIS, async () => {
+      await redis.connect();
+      return await redis.info();
+    });
+    const ask = async <T>(question: () => Promise<T>): Promise<Answer<T>> =>
+      await questions.after(info, REDIS, question);
+    const [rights, dumps, layout, setAside, spare, stored] = await Promise.all([
+      ask(async () => await redis.run(RIGHTS_SCRIPT, positions.key(0), [prefix])),
+      ask(async () => await redis.setting('save', positions.key(0))),
+      ask(async () => (await redis.getAll([keys.layout]))[0] ?? null),
+      ask(async () => (await redis.hashFields(keys.quarantine)).length),
+      ask(async () => {
+        await spareRedis.connect();
+        return (await spareRedis.getAll([keys.spareMark]))[0] ?? null;
+      }),
+      partitions.then(
+        async (count) =>
+          await questions.after(
+            both(info, count),
+            REDIS,
+            async ([, value]) =>
+              await positions.read(Array.from({length: value}, (_, partition) => partition)),
+          ),
+      ),
+    ]);
+    return {info, rights, dumps, layout, setAside, spare, positions: stored};
+  } finally {
+    redis.close();
+    spareRedis.close();
+  }
+}

@@ -1,0 +1,158 @@
+/**
+ * Kafka Connect: the connector before the worker, its state, and the settings without which Redis would not be exact.
+ *
+ * Pure: no clock, no I/O.
+ */
+import type {ListedConnector} from '../../clients/connect.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import {whyNotRunning} from '../../upstream/connector.js';
+import type {ConnectAnswers} from './askConnect.js';
+import {again, fail, judged, ok, skipped, warn, type Answer, type Check} from './check.js';
+
+export interface ConnectWishes {
+  readonly topic: string;
+  /** That of the connector file. */
+  readonly name: string;
+}
+
+export function connectChecks({version, connectors}: ConnectAnswers, wishes: ConnectWishes): Check[] {
+  const found = oursOf(connectors, wishes);
+  return [
+    judged('connect', version, (text) => ok('connect', `version ${text}`)),
+    judged('connector', found, (connector) => judgeState(connector, wishes)),
+    judged('connector-settings', again(found), (connector) =>
+      connector === undefined
+        ? skipped('connector-settings', 'there is no connector')
+        : judgeSettings(connector, wishes),
+    ),
+  ];
+}
+
+/** The one that writes to the topic; else the one of that name. */
+function oursOf(
+  answer: Answer<readonly ListedConnector[]>,
+  {topic, name}: ConnectWishes,
+): Answer<ListedConnector | undefined> {
+  if (answer.kind !== 'answer') return answer;
+  const writes = answer.value.filter(({config}) => config[TARGET] === topic);
+  const value =
+    writes.find((each) => each.name === name) ?? writes[0] ?? answer.value.find((each) => each.name === name);
+  return {kind: 'answer', value};
+}
+
+export function judgeState(connector: ListedConnector | undefined, {topic, name}: ConnectWishes): Check {
+  const fix =
+    'Mend the cause, then run `projector connector apply`; `projector connector status` shows the trace.';
+  const away = {fix, exitCode: EXIT.unreachable};
+  if (connector === undefined) {
+    return fail('connector', `no connector writes to ${topic}, and none is called ${name}`, away);
+  }
+  const {status} = connector;
+  const why = whyNotRunning(status);
+  if (why === undefined) return ok('connector', `${connector.name} and its task run`);
+  const rest = /PAUSED|STOPPED/.test(status.state)
+    ? {...away, fix: 'Resume it in Kafka Connect (PUT /connectors/NAME/resume).'}
+    : away;
+  return fail('connector', `${connector.name} ${why}`, rest);
+}
+
+const TARGET = 'transforms.route.replacement';
+
+interface Rule {
+  readonly name: string;
+  /** What it must be; the first one is what the fix says. */
+  readonly wanted: readonly string[];
+  /** What holds where nothing is said. */
+  readonly unset: string;
+  readonly why: string;
+}
+
+/** Reasons are told at length in connectors/README.md. */
+const RULES: readonly Rule[] = [
+  {name: 'decimal.handling.mode', wanted: ['string'], unset: 'precise', why: 'amounts cannot be read'},
+  {
+    name: 'bigint.unsigned.handling.mode',
+    wanted: ['long', 'precise'],
+    unset: 'long',
+    why: 'ids are not whole numbers',
+  },
+  {name: 'skipped.operations', wanted: ['none'], unset: 't', why: 'changes are left out'},
+  {name: 'errors.tolerance', wanted: ['none'], unset: 'none', why: 'records that fail are dropped'},
+  {
+    name: 'event.processing.failure.handling.mode',
+    wanted: ['fail'],
+    unset: 'fail',
+    why: 'events that fail are dropped',
+  },
+  {
+    name: 'event.converting.failure.handling.mode',
+    wanted: ['fail'],
+    unset: 'warn',
+    why: 'values that fail are made null',
+  },
+  {
+    name: 'inconsistent.schema.handling.mode',
+    wanted: ['fail'],
+    unset: 'fail',
+    why: 'events of unknown columns are dropped',
+  },
+  {
+    name: 'value.converter',
+    wanted: ['org.apache.kafka.connect.json.JsonConverter'],
+    unset: '(that of the worker)',
+    why: 'values are not sure to be JSON',
+  },
+  {
+    name: 'value.converter.replace.null.with.default',
+    wanted: ['false'],
+    unset: 'true',
+    why: 'a NULL becomes the default of its column',
+  },
+];
+
+/** Of less weight: a worker stays exact without them. */
+const HINTS: readonly Rule[] = [
+  {
+    name: 'value.converter.schemas.enable',
+    wanted: ['false'],
+    unset: 'true',
+    why: 'the schema in every record is most of it',
+  },
+  {
+    name: 'producer.override.enable.idempotence',
+    wanted: ['true'],
+    unset: '(that of the worker)',
+    why: 'a resend may change the order of records',
+  },
+];
+
+/** Values are told only of settings that hold no secret: those named here. */
+export function judgeSettings({name: connector, config}: ListedConnector, {topic}: ConnectWishes): Check {
+  const name = 'connector-settings';
+  const isWrong = ({name: key, wanted, unset}: Rule): boolean => !wanted.includes(config[key] ?? unset);
+  const told = ({name: key, unset, why}: Rule): string => `${key}=${config[key] ?? unset}: ${why}`;
+  const fixOf = (rules: readonly Rule[]): string =>
+    `Set ${rules.map((rule) => `${rule.name}=${rule.wanted[0] ?? ''}`).join(', ')} (connectors/README.md), then \`projector connector apply\`.`;
+  const faults = RULES.filter(isWrong);
+  const texts = faults.map(told);
+  const keys = config['message.key.columns'];
+  if (keys === undefined) texts.push('message.key.columns is not set: lines do not lie beside their orders');
+  if (config[TARGET] !== topic) texts.push(`${TARGET} is not ${topic}`);
+  if (texts.length > 0) {
+    const more = texts.length > faults.length ? ' Take the rest from connectors/orders.json.' : '';
+    return fail(name, `${connector}: ${texts.join('; ')}`, {
+      fix: faults.length > 0 ? fixOf(faults) + more : `Correct the connector file.${more}`,
+    });
+  }
+  const hints = HINTS.filter(isWrong);
+  if (hints.length > 0) return warn(name, `${connector}: ${hints.map(told).join('; ')}`, fixOf(hints));
+  if ((config['heartbeat.interval.ms'] ?? '0') === '0') {
+    const detail = `${connector}: heartbeat.interval.ms is not set: a quiet shop looks like a dead connector`;
+    return warn(
+      name,
+      detail,
+      'Set heartbeat.interval.ms=5000 and heartbeat.action.query (connectors/README.md).',
+    );
+  }
+  return ok(name, `${connector}: those that matter are right`);
+}

@@ -1,0 +1,95 @@
+/** All checks: everybody is asked at the same time, and what is not answered in time counts as silent. */
+import type {Config, ConfigWith} from '../../config/config.js';
+import {sourceSchema} from '../../config/readConfig.js';
+import type {Clock} from '../../runtime/lifecycle.js';
+import {tlsMaterials} from '../../config/clientOptions.js';
+import {askConnect} from './askConnect.js';
+import {askKafka, type KafkaAnswers} from './askKafka.js';
+import {askMysql} from './askMysql.js';
+import {askHosts, askPort, hostsOf} from './askNetwork.js';
+import {askRedis} from './askRedis.js';
+import {Questions} from './asking.js';
+import {judgeCertificates} from './certificateChecks.js';
+import {judged, ok, skipped, type Answer, type Check} from './check.js';
+import {connectChecks} from './connectChecks.js';
+import {kafkaChecks} from './kafkaChecks.js';
+import {mysqlChecks} from './mysqlChecks.js';
+import {judgeHosts, judgePort} from './networkChecks.js';
+import {redisChecks} from './redisChecks.js';
+
+export interface Surroundings {
+  readonly clock: Clock;
+  /** For all answers of a server together. */
+  readonly limitMs: number;
+  /** Of the connector file. */
+  readonly connectorName: string;
+  /** The address of a worker with these settings; undefined where it listens nowhere that is known. */
+  readonly workerUrl: string | undefined;
+  readonly fetchStatus: (base: string) => Promise<unknown>;
+  readonly isWorker: (body: unknown) => boolean;
+}
+
+type Settings = ConfigWith<'brokers' | 'redisUrl'>;
+
+export async function diagnose(config: Settings, around: Surroundings): Promise<Check[]> {
+  const questions = new Questions(around.clock, around.limitMs);
+  try {
+    const kafka = askKafka(config, questions, around.limitMs);
+    const [log, redis, ...rest] = await Promise.all([
+      kafka.then((answers) => kafkaChecks(answers, {...config, schema: sourceSchema(config)})),
+      redisSide(config, questions, {kafka, limitMs: around.limitMs}),
+      hostSide(config, questions),
+      portSide(questions, around),
+      mysqlSide(config, questions),
+      connectSide(config, questions, around),
+    ]);
+    const [hosts, port, mysql, connect] = rest;
+    const certificates = judgeCertificates(tlsMaterials(config), around.clock.nowMs());
+    const own = [ok('settings', 'all are valid'), certificates];
+    return [...own, ...hosts, ...port, ...log, ...redis, ...mysql, ...connect];
+  } finally {
+    questions.end();
+  }
+}
+
+async function redisSide(
+  config: Settings,
+  questions: Questions,
+  {kafka, limitMs}: {readonly kafka: Promise<KafkaAnswers>; readonly limitMs: number},
+): Promise<Check[]> {
+  const partitions = kafka.then(({topic}): Answer<number> =>
+    topic.kind === 'answer' ? {kind: 'answer', value: topic.value.partitions} : topic,
+  );
+  const answers = await askRedis(config, questions, {limitMs, partitions});
+  return redisChecks(answers, {partitions: await partitions, ranges: (await kafka).ranges}, config);
+}
+
+async function hostSide(config: Config, questions: Questions): Promise<Check[]> {
+  return [judgeHosts(await askHosts(hostsOf(config), questions))];
+}
+
+async function portSide(
+  questions: Questions,
+  {workerUrl, fetchStatus, isWorker}: Surroundings,
+): Promise<Check[]> {
+  if (workerUrl === undefined) return [skipped('http', 'HTTP_PORT is off, or 0 for any free port')];
+  const use = await askPort(questions, async () => await fetchStatus(workerUrl), isWorker);
+  return [judged('http', use, (value) => judgePort(workerUrl, value))];
+}
+
+async function mysqlSide(config: Config, questions: Questions): Promise<Check[]> {
+  const {mysqlUrl} = config;
+  if (mysqlUrl !== undefined) return mysqlChecks(await askMysql({...config, mysqlUrl}, questions), config);
+  const why = 'MYSQL_URL is not set: `sync`, `verify` and `dlq replay` from MySQL need it, a worker does not';
+  return ['mysql', 'binlog', 'mysql-grants', 'tables'].map((name) => skipped(name, why));
+}
+
+async function connectSide(
+  {connectUrl, topic}: Config,
+  questions: Questions,
+  {connectorName: name}: Surroundings,
+): Promise<Check[]> {
+  if (connectUrl !== undefined) return connectChecks(await askConnect(connectUrl, questions), {topic, name});
+  const why = 'CONNECT_URL is not set';
+  return ['connect', 'connector', 'connector-settings'].map((each) => skipped(each, why));
+}

@@ -1,0 +1,125 @@
+/**
+ * Kafka: what must hold of brokers, topic, group and records.
+ *
+ * Pure: no clock, no I/O.
+ */
+import type {BrokerFacts, GroupFacts, PlacedRecord, TopicFacts} from '../../clients/kafka/probe.js';
+import {decodeRecord} from '../../decode/decode.js';
+import type {SourceSchema} from '../../domain/sourceSchema.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import type {KafkaAnswers} from './askKafka.js';
+import {again, fail, judged, ok, warn, type Check} from './check.js';
+
+/** Kafka 2.1; older ones were never tried. */
+const FETCH_VERSION_MIN = 10;
+
+export interface KafkaWishes {
+  readonly topic: string;
+  readonly groupId: string;
+  readonly schema: SourceSchema;
+}
+
+export function kafkaChecks(answers: KafkaAnswers, {topic, groupId, schema}: KafkaWishes): Check[] {
+  return [
+    judged('kafka', answers.brokers, judgeBrokers),
+    judged('topic', answers.topic, (facts) => judgeTopic(topic, facts)),
+    judged('retention', answers.settings, (settings) => judgeRetention(topic, settings)),
+    judged('cleanup-policy', again(answers.settings), (settings) => judgeCleanup(topic, settings)),
+    judged('group', answers.group, (facts) => judgeGroup(groupId, facts)),
+    judged('records', answers.records, (records) => judgeRecords(records, schema)),
+  ];
+}
+
+export function judgeBrokers({brokers, fetchVersion}: BrokerFacts): Check {
+  const detail = `${brokers} broker${brokers === 1 ? '' : 's'}, Fetch up to version ${fetchVersion}`;
+  if (fetchVersion >= FETCH_VERSION_MIN) return ok('kafka', detail);
+  return fail('kafka', `${detail}: a Kafka before 2.1`, {fix: 'Use Kafka 2.1 or later.'});
+}
+
+export function judgeTopic(name: string, {partitions, replicas, leaderless, behind}: TopicFacts): Check {
+  const detail = `${name} has ${partitions} partitions, ${replicas} replica${replicas === 1 ? '' : 's'}`;
+  if (leaderless.length > 0) {
+    return fail('topic', `${detail}; without a leader: partition ${leaderless.join(', ')}`, {
+      fix: 'Start the brokers that hold them.',
+      exitCode: EXIT.unreachable,
+    });
+  }
+  if (behind.length > 0) {
+    const fix =
+      'Look after the broker whose replicas are behind; until then one more failure may lose records.';
+    return warn('topic', `${detail}; replicas are behind: partition ${behind.join(', ')}`, fix);
+  }
+  return ok('topic', detail);
+}
+
+/** S1: the log keeps every record. */
+export function judgeRetention(topic: string, settings: ReadonlyMap<string, string>): Check {
+  const limits = ['retention.ms', 'retention.bytes'].filter((name) => (settings.get(name) ?? '-1') !== '-1');
+  if (limits.length === 0) return ok('retention', `${topic} keeps every record`);
+  const found = limits.map((name) => `${name}=${settings.get(name) ?? ''}`).join(', ');
+  return fail(
+    'retention',
+    `${topic} has ${found}: old records are deleted, and Redis cannot be rebuilt from it`,
+    {
+      fix: `Set ${limits.map((name) => `${name}=-1`).join(' and ')} on the topic, before anything is deleted.`,
+    },
+  );
+}
+
+export function judgeCleanup(topic: string, settings: ReadonlyMap<string, string>): Check {
+  const policy = settings.get('cleanup.policy') ?? 'delete';
+  if (!policy.includes('compact')) return ok('cleanup-policy', `${topic} has cleanup.policy=${policy}`);
+  return fail(
+    'cleanup-policy',
+    `${topic} has cleanup.policy=${policy}: its keys are not unique per row, so rows are lost`,
+    {
+      fix: 'Make a new topic with cleanup.policy=delete (connectors/README.md), and snapshot again.',
+      exitCode: EXIT.usage,
+    },
+  );
+}
+
+export function judgeGroup(groupId: string, {state, protocolType, members}: GroupFacts): Check {
+  if (protocolType !== '' && protocolType !== 'consumer') {
+    return fail('group', `${groupId} is a group of ${protocolType}, not of consumers`, {
+      fix: 'Set KAFKA_GROUP_ID to a name that nobody else uses.',
+    });
+  }
+  if (members === 0) {
+    const found = state === 'Dead' ? 'nobody has joined it yet' : `it is ${state}`;
+    return warn('group', `no worker runs in ${groupId}: ${found}`, 'Start one with `projector run`.');
+  }
+  const detail = `${groupId} is ${state}, ${members} worker${members === 1 ? '' : 's'}`;
+  if (state === 'Stable') return ok('group', detail);
+  return warn(
+    'group',
+    detail,
+    'A rebalance takes moments; look again, and at the logs of the workers when it stays.',
+  );
+}
+
+/** By the decoder of a worker: converter, form of the events, decimals. Values are never told (I11). */
+export function judgeRecords(records: readonly PlacedRecord[], schema: SourceSchema): Check {
+  if (records.length === 0) {
+    return warn(
+      'records',
+      'the topic holds no record yet',
+      'Start the connector with `projector connector apply`.',
+    );
+  }
+  const rejected = records.flatMap((record) => {
+    const decoded = decodeRecord(record, schema);
+    return decoded.kind === 'rejected' ? [{...record, ...decoded.rejection}] : [];
+  });
+  const [first] = rejected;
+  if (first === undefined)
+    return ok('records', `the last ${records.length} records are such as a worker reads`);
+  const {partition, offset, reason} = first;
+  return fail(
+    'records',
+    `${rejected.length} of the last ${records.length} records cannot be read, such as offset ${offset} of partition ${partition}: ${reason}`,
+    {
+      fix: 'Correct the connector (connectors/README.md) or the setting that the reason names; see `projector dlq list`.',
+    },
+  );
+}

@@ -1,0 +1,79 @@
+/**
+ * MySQL: what must hold of the binlog for Debezium, and of the user of MYSQL_URL for `sync`, `verify` and `dlq replay`.
+ *
+ * Pure: no clock, no I/O.
+ */
+import type {Config} from '../../config/config.js';
+import type {AmountColumn, MysqlAnswers} from './askMysql.js';
+import {again, fail, judged, ok, warn, type Check} from './check.js';
+
+type Variables = ReadonlyMap<string, string>;
+
+export function mysqlChecks(answers: MysqlAnswers, config: Config): Check[] {
+  return [
+    judged('mysql', answers.variables, (variables) =>
+      ok('mysql', `version ${variables.get('version') ?? 'unknown'}`),
+    ),
+    judged('binlog', again(answers.variables), judgeBinlog),
+    judged('mysql-grants', answers.grants, judgeGrants),
+    judged('tables', answers.tables, (column) => judgeAmount(column, config)),
+  ];
+}
+
+/** What Debezium needs to tell every change with its whole row; what must be there, and why. */
+const BINLOG: readonly {name: string; wanted: string; why: string}[] = [
+  {name: 'log_bin', wanted: 'ON', why: 'there is no binlog, so nothing to read'},
+  {name: 'binlog_format', wanted: 'ROW', why: 'changes are not told by rows'},
+  {name: 'binlog_row_image', wanted: 'FULL', why: 'rows are not told whole'},
+  {name: 'binlog_row_value_options', wanted: '', why: 'JSON columns are told in parts'},
+];
+
+const DAY_S = 86_400;
+
+export function judgeBinlog(variables: Variables): Check {
+  const wrong = BINLOG.filter(({name, wanted}) => (variables.get(name) ?? wanted).toUpperCase() !== wanted);
+  if (wrong.length > 0) {
+    const texts = wrong.map(({name, why}) => `${name}=${variables.get(name) ?? ''}: ${why}`);
+    const fix = `Set ${wrong.map(({name, wanted}) => `${name}=${wanted}`).join(', ')}, then snapshot again.`;
+    return fail('binlog', texts.join('; '), {fix});
+  }
+  if ((variables.get('gtid_mode') ?? 'ON') !== 'ON') {
+    const detail = `gtid_mode=${variables.get('gtid_mode') ?? ''}: after a failover the connector does not find its place`;
+    return warn('binlog', detail, 'Set gtid_mode=ON and enforce_gtid_consistency=ON.');
+  }
+  const keptS = Number(variables.get('binlog_expire_logs_seconds') ?? 0);
+  if (keptS > 0 && keptS < 3 * DAY_S) {
+    const detail = `binlogs are kept for ${keptS} s: a connector that is down for longer needs a new snapshot`;
+    return warn('binlog', detail, 'Raise binlog_expire_logs_seconds to a week or more.');
+  }
+  return ok('binlog', 'by rows, whole rows, with GTIDs');
+}
+
+/** Names of users and hosts are not told. */
+export function judgeGrants(grants: readonly string[]): Check {
+  const rights = grants.map((grant) => /^GRANT (.+?) ON /i.exec(grant)?.[1] ?? '');
+  const reads = rights.some((list) => /\b(?:SELECT|ALL PRIVILEGES)\b/i.test(list));
+  if (!reads)
+    return fail('mysql-grants', 'the user of MYSQL_URL has no right to SELECT anything', {
+      fix: 'GRANT SELECT on both tables to it.',
+    });
+  const isWide = grants.some((grant) => /^GRANT ALL PRIVILEGES ON \*\.\*/i.test(grant));
+  if (isWide)
+    return warn(
+      'mysql-grants',
+      'the user of MYSQL_URL may do everything',
+      'SELECT on both tables is enough.',
+    );
+  return ok('mysql-grants', 'the user of MYSQL_URL may read');
+}
+
+export function judgeAmount(
+  {type, decimals}: AmountColumn,
+  {totalAmountColumn, moneyDecimals}: Config,
+): Check {
+  const detail = `both tables can be read; ${totalAmountColumn} is ${type} with ${decimals ?? 'no'} decimals`;
+  if (type === 'decimal' && decimals === String(moneyDecimals)) return ok('tables', detail);
+  return fail('tables', `${detail}, and MONEY_DECIMALS is ${moneyDecimals}`, {
+    fix: 'Set MONEY_DECIMALS to the decimals of that column, which must be a DECIMAL; then `projector rebuild`.',
+  });
+}

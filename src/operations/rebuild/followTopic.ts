@@ -1,0 +1,60 @@
+/** The worker of a rebuild: the log, from where the new content stands, into that content. */
+import type {ReadModel} from '../../apply/readModel.js';
+import type {KafkaTopic} from '../../clients/kafka/admin.js';
+import {KafkaLog} from '../../clients/kafka/topicLog.js';
+import {kafkaSettings} from '../../config/clientOptions.js';
+import type {ConfigWith} from '../../config/config.js';
+import {sourceSchema} from '../../config/readConfig.js';
+import {Decoder} from '../../decode/decode.js';
+import {noFailpoint} from '../../runtime/failpoints.js';
+import {systemClock} from '../../runtime/lifecycle.js';
+import {Projector} from '../../worker/projector.js';
+import {Follower, UnackedLog} from './follower.js';
+import {bar, Progress} from './progress.js';
+
+export interface FollowOptions {
+  readonly config: ConfigWith<'brokers'>;
+  readonly model: ReadModel;
+  readonly partitions: number;
+  readonly topic: KafkaTopic;
+  /** Names the run. */
+  readonly id: string;
+  /** What the worker tells of trouble. */
+  readonly say: (text: string) => void;
+  /** How far it is; `head` gets the room beside that where a line changes in place. */
+  readonly show: (text: string, head: (columns: number) => string) => void;
+}
+
+export function followLog(options: FollowOptions): Follower {
+  const {config, model, partitions, topic, id, say, show} = options;
+  // A group that nobody else is in: the workers do not notice.
+  const groupId = `${config.groupId}-rebuild-${id}`;
+  const log = new UnackedLog(
+    new KafkaLog({...kafkaSettings(config), ...config, groupId}, () => undefined, systemClock),
+  );
+  const decoder = new Decoder(sourceSchema(config));
+  // That a partition starts over is for the log of a worker; here the progress shows it.
+  const tell = (fields: object, message: string): void => {
+    if (!('partition' in fields)) say(`${message}${'reason' in fields ? `: ${String(fields.reason)}` : ''}`);
+  };
+  const worker = new Projector(
+    {...config, partitions},
+    {
+      log,
+      model,
+      clock: systemClock,
+      failpoint: noFailpoint,
+      decode: (record) => decoder.decode(record),
+      logger: {info: () => undefined, warn: tell, error: tell},
+    },
+  );
+  const progress = new Progress();
+  return new Follower({
+    worker,
+    clock: systemClock,
+    positions: model.positions,
+    ranges: async () => await topic.ranges(),
+    progress: (reached) =>
+      show(progress.line(reached, systemClock.nowMs()), (columns) => bar(reached, columns)),
+  });
+}

@@ -1,0 +1,103 @@
+/**
+ * The records that were set aside, for whoever looks at them or removes them. They are written by the apply script alone.
+ */
+import type {Script} from '../../clients/redis/client.js';
+import {ProjectorError} from '../../runtime/errors.js';
+import {keysWithPrefix} from '../../redis-model/keys.js';
+import {parseEntry, parseEntryName, type QuarantineEntry} from '../../redis-model/quarantineEntry.js';
+
+/** Redis, as far as entries need it (clients/redis/client.ts). */
+export interface EntryHost {
+  hash(key: string): Promise<Record<string, string>>;
+  run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
+}
+
+/** One field of the hash. */
+export interface StoredEntry {
+  readonly name: string;
+  readonly text: string;
+  /** Undefined when something else wrote this field. */
+  readonly entry: QuarantineEntry | undefined;
+}
+
+/** What a command was told to work on. */
+export interface Selection {
+  readonly names: readonly string[];
+  readonly all: boolean;
+}
+
+/** Removes fields that still hold what the caller has seen; ARGV is name, text, name, text, ... */
+const REMOVE_SCRIPT: Script = {
+  name: 'projectorQuarantineRemove',
+  lua: `
+local removed = {}
+for i = 1, #ARGV, 2 do
+  if redis.call('HGET', KEYS[1], ARGV[i]) == ARGV[i + 1] then
+    redis.call('HDEL', KEYS[1], ARGV[i])
+    removed[#removed + 1] = ARGV[i]
+  end
+end
+return removed`,
+};
+
+/** Entries in one script: bounds how long Redis is blocked. */
+const REMOVED_AT_ONCE_MAX = 100;
+
+export class QuarantineEntries {
+  readonly #redis: EntryHost;
+  readonly #key: string;
+
+  constructor(redis: EntryHost, prefix: string) {
+    this.#redis = redis;
+    this.#key = keysWithPrefix(prefix).quarantine;
+  }
+
+  /** All of them, by topic, partition and offset. */
+  async all(): Promise<StoredEntry[]> {
+    const fields = Object.entries(await this.#redis.hash(this.#key));
+    return fields.map(([name, text]) => ({name, text, entry: parseEntry(name, text)})).sort(byPlace);
+  }
+
+  /** Removes those that did not change since they were read; resolves with their names. */
+  async remove(entries: readonly StoredEntry[]): Promise<string[]> {
+    const removed: string[] = [];
+    for (let i = 0; i < entries.length; i += REMOVED_AT_ONCE_MAX) {
+      const some = entries.slice(i, i + REMOVED_AT_ONCE_MAX);
+      const args = some.flatMap(({name, text}) => [name, text]);
+      removed.push(...((await this.#redis.run(REMOVE_SCRIPT, this.#key, args)) as string[]));
+    }
+    return removed;
+  }
+}
+
+/** The entries that a command was told to work on. Throws `usage`, or `entry-unknown` naming all that are not there. */
+export function selectEntries(stored: readonly StoredEntry[], {names, all}: Selection): StoredEntry[] {
+  if (all && names.length > 0) throw new ProjectorError('usage', 'give names or --all, not both');
+  if (all) return [...stored];
+  if (names.length === 0) throw new ProjectorError('usage', 'give the names of entries, or --all');
+  const byName = new Map(stored.map((one) => [one.name, one]));
+  const known: StoredEntry[] = [];
+  const unknown: string[] = [];
+  for (const name of new Set(names)) {
+    const found = byName.get(name);
+    if (found !== undefined) known.push(found);
+    else if (parseEntryName(name) !== undefined) unknown.push(name);
+    else {
+      throw new ProjectorError('usage', `"${name}" is no name of an entry: topic:partition:offset`);
+    }
+  }
+  if (unknown.length > 0) throw new ProjectorError('entry-unknown', `not set aside: ${unknown.join(', ')}`);
+  return known;
+}
+
+/** By topic, partition and offset; what is no entry comes last. */
+function byPlace(a: StoredEntry, b: StoredEntry): number {
+  const [left, right] = [parseEntryName(a.name), parseEntryName(b.name)];
+  if (left === undefined || right === undefined) {
+    if (left === right) return a.name < b.name ? -1 : 1;
+    return left === undefined ? 1 : -1;
+  }
+  if (left.topic !== right.topic) return left.topic < right.topic ? -1 : 1;
+  if (left.partition !== right.partition) return left.partition - right.partition;
+  return left.offset < right.offset ? -1 : 1;
+}

@@ -1,0 +1,64 @@
+/** What should stand in Redis by the log: what a worker has made of it in another database (operations/rebuild/reference.ts). */
+import type {Keys} from '../../redis-model/keys.js';
+import type {Expected, ExpectedOrders, SumKind, Sums, Totals} from './expected.js';
+import type {RedisHost} from './sides.js';
+import {totalsIn, wholeScore} from './sums.js';
+
+export class LogSide implements Expected {
+  readonly name = 'log';
+  readonly #redis: RedisHost;
+  readonly #keys: Keys;
+
+  constructor(redis: RedisHost, keys: Keys) {
+    this.#redis = redis;
+    this.#keys = keys;
+  }
+
+  async *orderPages(again?: () => void): AsyncGenerator<ExpectedOrders> {
+    for await (const page of this.#redis.keys(again)) {
+      const ids = page.flatMap((key) => this.#keys.orderIdOf(key) ?? []);
+      // Lines whose order is there come with it.
+      const lineIds = page.flatMap((key) => this.#keys.orderIdOfLines(key) ?? []);
+      yield await this.orders([...ids, ...(await this.#absent(lineIds, (id) => this.#keys.order(id)))]);
+    }
+  }
+
+  async orders(ids: readonly string[]): Promise<ExpectedOrders> {
+    const hashes = await this.#redis.hashes(ids.map((id) => this.#keys.order(id)));
+    const texts = await this.#redis.texts(ids.map((id) => this.#keys.orderLines(id)));
+    return new Map(
+      ids.map((id, index) => [id, {order: hashes[index] ?? {}, lines: texts[index] ?? '', fault: undefined}]),
+    );
+  }
+
+  async knownOrders(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const without = await this.#absent(ids, (id) => this.#keys.order(id));
+    const unknown = new Set(await this.#absent(without, (id) => this.#keys.orderLines(id)));
+    return new Set(ids.filter((id) => !unknown.has(id)));
+  }
+
+  async *sumPages(kind: SumKind, again?: () => void): AsyncGenerator<Sums> {
+    const key = kind === 'product' ? this.#keys.reportProducts : this.#keys.reportUsers;
+    for await (const ids of this.#redis.members(key, again)) yield await this.sums(kind, ids);
+  }
+
+  async sums(kind: SumKind, ids: readonly string[]): Promise<Sums> {
+    // A counter is exact at any size, a score is not.
+    const sums =
+      kind === 'product'
+        ? await this.#redis.getAll(ids.map((id) => this.#keys.productSold(id)))
+        : (await this.#redis.scores(this.#keys.reportUsers, ids)).map((score) =>
+            score === null ? null : wholeScore(score),
+          );
+    return new Map(ids.map((id, index) => [id, sums[index] ?? '0']));
+  }
+
+  async totals(): Promise<Totals> {
+    return totalsIn(await this.#redis.hash(this.#keys.reportTotals));
+  }
+  /** Ids without this key. */
+  async #absent(ids: readonly string[], keyOf: (id: string) => string): Promise<string[]> {
+    const types = await this.#redis.types(ids.map(keyOf));
+    return ids.filter((_, index) => types[index] === 'none');
+  }
+}

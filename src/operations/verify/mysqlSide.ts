@@ -1,0 +1,110 @@
+/** What should stand in Redis by MySQL's rows, each answer from one snapshot. */
+import type {RowQuery, TextRow} from '../../clients/mysql.js';
+import type {SourceSchema} from '../../domain/sourceSchema.js';
+import {quoted, readSourceOrders, readSourcePage, type SourcePage} from '../../upstream/sourceRows.js';
+import type {Expected, ExpectedOrders, SumKind, Sums, Totals} from './expected.js';
+import {ordersOfRows} from './orders.js';
+import {sumQuestions, sumsOf, totalsOf} from './sums.js';
+
+/** MySQL (clients/mysql.ts). */
+export interface MysqlHost {
+  consistentSnapshot<T>(work: (ask: RowQuery) => Promise<T>): Promise<T>;
+  /** `again` is called when rows that were given already come once more. */
+  stream(sql: string, pageRows: number, again?: () => void): AsyncIterable<TextRow[]>;
+}
+
+const PAGE_ORDERS = 1_000;
+const PAGE_SUMS = 1_000;
+
+export class MysqlSide implements Expected {
+  readonly name = 'MySQL';
+  readonly #mysql: MysqlHost;
+  readonly #schema: SourceSchema;
+
+  constructor(mysql: MysqlHost, schema: SourceSchema) {
+    this.#mysql = mysql;
+    this.#schema = schema;
+  }
+
+  async *orderPages(): AsyncGenerator<ExpectedOrders> {
+    let after: string | null = null;
+    do {
+      const from: string | null = after;
+      const page = await this.#page(async () => await Promise.resolve(from), PAGE_ORDERS);
+      yield this.#expected(page.orders);
+      after = page.next;
+    } while (after !== null);
+  }
+
+  /** Orders at these places of the id range, each a number from 0 to 1. */
+  async *sample(places: readonly number[]): AsyncGenerator<ExpectedOrders> {
+    for (const place of places) {
+      const {orders} = await this.#page(async (ask) => await idAt(ask, this.#schema, place), 1);
+      yield this.#expected(orders);
+    }
+  }
+
+  async orders(ids: readonly string[]): Promise<ExpectedOrders> {
+    const source = await this.#mysql.consistentSnapshot(
+      async (ask) => await readSourceOrders(ask, ids, this.#schema),
+    );
+    return this.#expected(source);
+  }
+
+  async knownOrders(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    if (ids.length === 0) return new Set();
+    const {orders, lines} = this.#schema;
+    const list = ids.join(', ');
+    const question =
+      `SELECT ${quoted(orders.id)} AS id FROM ${quoted(orders.table)} WHERE ${quoted(orders.id)} IN (${list}) ` +
+      `UNION SELECT ${quoted(lines.orderId)} AS id FROM ${quoted(lines.table)} WHERE ${quoted(lines.orderId)} IN (${list})`;
+    const rows = await this.#mysql.consistentSnapshot(async (ask) => await ask(question, []));
+    return new Set(rows.map(({id}) => id ?? ''));
+  }
+
+  async *sumPages(kind: SumKind, again?: () => void): AsyncGenerator<Sums> {
+    const question = sumQuestions(this.#schema)[kind];
+    const decimals = this.#decimals(kind);
+    for await (const rows of this.#mysql.stream(question, PAGE_SUMS, again)) yield sumsOf(rows, decimals);
+  }
+
+  async sums(kind: SumKind, ids: readonly string[]): Promise<Sums> {
+    const question = sumQuestions(this.#schema, ids)[kind];
+    const rows = await this.#mysql.consistentSnapshot(async (ask) => await ask(question, []));
+    const found = sumsOf(rows, this.#decimals(kind));
+    return new Map(ids.map((id) => [id, found.get(id) ?? '0']));
+  }
+
+  async totals(): Promise<Totals> {
+    const question = sumQuestions(this.#schema).totals;
+    const [row] = await this.#mysql.consistentSnapshot(async (ask) => await ask(question, []));
+    return totalsOf(row, this.#schema.moneyDecimals);
+  }
+
+  async #page(after: (ask: RowQuery) => Promise<string | null>, limit: number): Promise<SourcePage> {
+    return await this.#mysql.consistentSnapshot(
+      async (ask) => await readSourcePage(ask, {after: await after(ask), limit}, this.#schema),
+    );
+  }
+
+  #expected(source: SourcePage['orders']): ExpectedOrders {
+    const extraColumns = this.#schema.extraColumns.map(({name}) => name);
+    return ordersOfRows(source, extraColumns);
+  }
+
+  #decimals(kind: SumKind): number {
+    return kind === 'product' ? 0 : this.#schema.moneyDecimals;
+  }
+}
+
+/** An id below that of the order at this place of the id range; null at its beginning. */
+async function idAt(ask: RowQuery, {orders}: SourceSchema, place: number): Promise<string | null> {
+  const [range] = await ask(
+    `SELECT MIN(${quoted(orders.id)}) AS low, MAX(${quoted(orders.id)}) AS high FROM ${quoted(orders.table)}`,
+    [],
+  );
+  const {low = null, high = null} = range ?? {};
+  if (low === null || high === null) return null;
+  const width = BigInt(high) - BigInt(low) + 1n;
+  return (BigInt(low) - 1n + (width * BigInt(Math.floor(place * 1e9))) / 1_000_000_000n).toString();
+}

@@ -1,0 +1,114 @@
+/**
+ * Orders and their lines: as they should stand in Redis, and as they do.
+ *
+ * I9: what MySQL's rows should look like is made by the code of the live path: rows are changes, reduced and written out as for the
+ * apply script.
+ */
+import {createdOrders} from '../../apply/createdOrders.js';
+import type {Change} from '../../domain/change.js';
+import type {Keys} from '../../redis-model/keys.js';
+import {reduce} from '../../reduce.js';
+import type {SourceOrder} from '../../upstream/sourceRows.js';
+import {formatLines, isIdBefore} from '../../redis-model/storedItems.js';
+import type {ExpectedOrder, ExpectedOrders, Hash} from './expected.js';
+import type {Comparison, Finding} from './finding.js';
+
+/** Redis, as far as orders need it (clients/redis/client.ts). */
+export interface OrderHost {
+  /** No field where the key is absent, undefined where it is no hash. */
+  hashes(keys: readonly string[]): Promise<(Hash | undefined)[]>;
+  /** Null where the key is absent, undefined where it is no string. */
+  texts(keys: readonly string[]): Promise<(string | null | undefined)[]>;
+}
+
+/** Compares these orders. One that cannot be told is a difference too. */
+export async function compareOrders(
+  redis: OrderHost,
+  expected: ExpectedOrders,
+  keys: Keys,
+): Promise<Comparison> {
+  const ids = [...expected.keys()];
+  const found = await redis.hashes(ids.map((id) => keys.order(id)));
+  const foundLines = await redis.texts(ids.map((id) => keys.orderLines(id)));
+  return new Map(
+    [...expected].map(([id, {order, lines, fault}], index) => {
+      if (fault !== undefined)
+        return [id, [differs(keys.order(id), {field: null, expected: fault, found: null})]];
+      return [
+        id,
+        [
+          ...compareHash(keys.order(id), order, found[index]),
+          ...compareLines(keys.orderLines(id), lines, foundLines[index]),
+        ],
+      ];
+    }),
+  );
+}
+
+/** Orders as MySQL's rows tell them. */
+export function ordersOfRows(
+  source: ReadonlyMap<string, SourceOrder>,
+  extraColumns: readonly string[],
+): ExpectedOrders {
+  return new Map(
+    [...source].map(([id, {changes, fault}]) => {
+      const parts = fault === undefined ? partsOf(id, changes, extraColumns) : {order: {}, lines: ''};
+      return [id, {...parts, fault}];
+    }),
+  );
+}
+
+function partsOf(
+  id: string,
+  changes: readonly Change[],
+  extraColumns: readonly string[],
+): Pick<ExpectedOrder, 'order' | 'lines'> {
+  const reduction = reduce(changes);
+  const rows = [...(reduction.patches.get(id)?.lines ?? [])].flatMap(([lineId, line]) =>
+    line === null ? [] : [[lineId, line] as const],
+  );
+  const lines = formatLines(rows.sort(([a], [b]) => (isIdBefore(a, b) ? -1 : 1)));
+  const [order] = createdOrders({...reduction, created: new Set([id])}).orders;
+  if (order === undefined) return {order: {}, lines};
+  const {row, itemsCount, items} = order;
+  const extra = extraColumns.flatMap((name, index) => {
+    const value = row.extra[index] ?? null;
+    return value === null ? [] : [[name, value] as const];
+  });
+  const fields = {
+    id,
+    user_id: row.userId,
+    total_amount: row.totalAmount,
+    items_count: String(itemsCount),
+    items,
+  };
+  return {order: {...fields, ...Object.fromEntries(extra)}, lines};
+}
+
+function compareHash(key: string, expected: Hash, found: Hash | undefined): Finding[] {
+  if (found === undefined) return [differs(key, {field: null, expected: 'a hash', found: 'another type'})];
+  const isWanted = Object.keys(expected).length > 0;
+  const isThere = Object.keys(found).length > 0;
+  if (isWanted && !isThere) {
+    return [{kind: 'order-missing', key, field: null, expected: 'a hash', found: null}];
+  }
+  if (!isWanted && isThere) {
+    return [{kind: 'order-ghost', key, field: null, expected: null, found: 'a hash'}];
+  }
+  const fields = new Set([...Object.keys(expected), ...Object.keys(found)]);
+  return [...fields]
+    .filter((field) => expected[field] !== found[field])
+    .map((field) => differs(key, {field, expected: expected[field] ?? null, found: found[field] ?? null}));
+}
+
+function compareLines(key: string, expected: string, found: string | null | undefined): Finding[] {
+  if (found === undefined) return [differs(key, {field: null, expected: 'a text', found: 'another type'})];
+  if ((found ?? '') === expected) return [];
+  if (found === null) return [{kind: 'order-missing', key, field: null, expected: 'a text', found: null}];
+  if (expected === '') return [{kind: 'order-ghost', key, field: null, expected: null, found: 'a text'}];
+  return [differs(key, {field: null, expected, found})];
+}
+
+function differs(key: string, what: Pick<Finding, 'field' | 'expected' | 'found'>): Finding {
+  return {kind: 'order-differs', key, ...what};
+}

@@ -1,0 +1,180 @@
+/**
+ * Mends what was found to differ, and nothing else, while fences hold all workers still (I15).
+ *
+ * Orders: the whole order as MySQL holds it, through the apply script, which moves counters by the difference to what it finds.
+ * MySQL may be ahead of the position; what the log still holds brings every row to where it belongs (I3).
+ * Sums: set to what MySQL says, where they still are what was found. A sum that moves meanwhile is left to the next look.
+ */
+import type {Fences} from '../../apply/fences.js';
+import type {ApplyOutcome, ApplyRequest} from '../../apply/script.js';
+import type {Script} from '../../clients/redis/client.js';
+import type {SourceSchema} from '../../domain/sourceSchema.js';
+import {ProjectorError} from '../../runtime/errors.js';
+import type {Clock} from '../../runtime/lifecycle.js';
+import {DISCARD_SCRIPT} from '../../apply/discard.js';
+import {Reducer} from '../../reduce.js';
+import {readSourceOrders, VISIBLE_AFTER_MS, type SourceOrder} from '../../upstream/sourceRows.js';
+import type {StoredPositions} from '../../redis-model/storedPositions.js';
+import type {MysqlHost} from './mysqlSide.js';
+import type {Finding, Subject, SubjectKind} from './finding.js';
+import type {Sides} from './sides.js';
+
+export interface RepairDeps {
+  /** MySQL's side and Redis. */
+  readonly sides: Sides;
+  readonly mysql: Pick<MysqlHost, 'consistentSnapshot'>;
+  readonly schema: SourceSchema;
+  readonly fences: Fences;
+  /** The read model (apply/readModel.ts). */
+  readonly model: {
+    readonly positions: StoredPositions;
+    apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome>;
+  };
+  /** Redis (clients/redis/client.ts). */
+  readonly redis: {run(script: Script, key: string, args: readonly string[]): Promise<unknown>};
+  readonly clock: Clock;
+  /** Rejects when MySQL may be ahead of the log for long. */
+  readonly requireUpstream: () => Promise<void>;
+  /** Malformed keys may be removed. */
+  readonly mayRemove: boolean;
+}
+
+export interface Difference {
+  readonly subject: Subject;
+  readonly findings: readonly Finding[];
+}
+
+/** How long workers wait at most, were this process to die. */
+const FENCE_MS = 10_000;
+/** Orders, or sums, under one fence: bounds how long workers stand still. */
+const AT_ONCE_MAX = 100;
+const PAUSE_MS = 1_500;
+
+/**
+ * Sets one value while a fence stands, and it is still what was found: KEYS[1] is a position; ARGV its text, 'string', 'zset' or
+ * 'hash', key, member or field, what was found and what is expected ('' for absent). Returns 1 when it was set.
+ */
+const SET_SCRIPT: Script = {
+  name: 'projectorRepairSet',
+  lua: `
+local text, kind, key, member, found, expected = unpack(ARGV)
+if redis.call('GET', KEYS[1]) ~= text then return -1 end
+local type = redis.call('TYPE', key).ok
+if type ~= 'none' and type ~= kind then redis.call('DEL', key) end
+if kind == 'string' then
+  if type == kind and redis.call('GET', key) ~= found then return 0 end
+  redis.call('SET', key, expected == '' and '0' or expected)
+elseif kind == 'zset' then
+  if type == kind and tonumber(redis.call('ZSCORE', key, member) or '0') ~= tonumber(found == '' and '0' or found) then return 0 end
+  if expected == '' then redis.call('ZREM', key, member) else redis.call('ZADD', key, expected, member) end
+else
+  if type == kind and (redis.call('HGET', key, member) or '') ~= found then return 0 end
+  redis.call('HSET', key, member, expected)
+end
+return 1`,
+};
+
+const SUM_KIND = {'counter-differs': 'string', 'score-differs': 'zset', 'total-differs': 'hash'} as const;
+
+export class Repair {
+  readonly #deps: RepairDeps;
+
+  constructor(deps: RepairDeps) {
+    this.#deps = deps;
+  }
+
+  /** Orders, and malformed keys where the caller may remove them: what they add to the sums is right only afterwards. */
+  async orders(differences: readonly Difference[]): Promise<void> {
+    await this.#deps.requireUpstream();
+    const keys = this.#deps.mayRemove ? idsOf(differences, 'key') : [];
+    if (keys.length > 0) {
+      await this.#fenced(async (text) => {
+        await this.#deps.redis.run(DISCARD_SCRIPT, this.#fencedKey, [text, ...keys]);
+      });
+    }
+    for (const ids of slices(idsOf(differences, 'order'))) await this.#rebuild(ids);
+  }
+
+  async sums(differences: readonly Difference[]): Promise<void> {
+    const {sides, redis, requireUpstream} = this.#deps;
+    await requireUpstream();
+    const seen = new Map(
+      differences.map(({subject, findings}) => [`${subject.kind} ${subject.id}`, findings]),
+    );
+    for (const kind of ['product', 'user', 'totals'] as const) {
+      for (const ids of slices(idsOf(differences, kind))) {
+        await this.#fenced(async (text) => {
+          for (const [id, now] of await sides.compare(kind, ids)) {
+            // Where MySQL, or Redis, says something else by now, changes are under way that the next look waits for.
+            if (JSON.stringify(now) !== JSON.stringify(seen.get(`${kind} ${id}`))) continue;
+            for (const finding of now) {
+              const args = setArguments(finding);
+              if (args !== undefined) await redis.run(SET_SCRIPT, this.#fencedKey, [text, ...args]);
+            }
+          }
+        });
+      }
+    }
+  }
+
+  get #fencedKey(): string {
+    return this.#deps.model.positions.key(0);
+  }
+
+  /** Runs `work` with the text of the fence that stands for the position of partition 0. */
+  async #fenced(work: (text: string) => Promise<void>): Promise<void> {
+    const {fences, clock} = this.#deps;
+    await fences.set(FENCE_MS);
+    try {
+      await work(await fences.first());
+    } finally {
+      await fences.giveUp();
+    }
+    // Workers get on with the log between two fences.
+    await clock.sleep(PAUSE_MS);
+  }
+
+  async #rebuild(ids: readonly string[]): Promise<void> {
+    const {sides, mysql, schema, clock} = this.#deps;
+    await this.#fenced(async (text) => {
+      // What stands before the fences can be seen in MySQL then (S8).
+      await clock.sleep(VISIBLE_AFTER_MS);
+      const source = await mysql.consistentSnapshot(async (ask) => await readSourceOrders(ask, ids, schema));
+      let outcome = await this.#apply(source, text);
+      while (outcome.kind === 'spoiled') {
+        const {orderId} = outcome;
+        const keys = [sides.keys.order(orderId), sides.keys.orderLines(orderId)];
+        await this.#deps.redis.run(DISCARD_SCRIPT, this.#fencedKey, [text, ...keys]);
+        outcome = await this.#apply(source, text);
+      }
+      if (outcome.kind === 'refused')
+        throw new ProjectorError('rebuild-lost', 'the fence went before the repair was done');
+    });
+  }
+
+  async #apply(source: ReadonlyMap<string, SourceOrder>, text: string): Promise<ApplyOutcome> {
+    const reducer = new Reducer();
+    for (const [orderId, {changes, fault}] of source) {
+      if (fault !== undefined) continue;
+      reducer.add({kind: 'order-deleted', orderId});
+      for (const change of changes) reducer.add(change);
+    }
+    return await this.#deps.model.apply(0, {expected: text, next: text, reduction: reducer.reduction()});
+  }
+}
+
+function idsOf(differences: readonly Difference[], kind: SubjectKind): string[] {
+  return differences.filter(({subject}) => subject.kind === kind).map(({subject}) => subject.id);
+}
+
+function slices(ids: readonly string[]): string[][] {
+  return Array.from({length: Math.ceil(ids.length / AT_ONCE_MAX)}, (_, i) =>
+    ids.slice(i * AT_ONCE_MAX, (i + 1) * AT_ONCE_MAX),
+  );
+}
+
+/** ARGV of the script that sets a sum, behind the fence's text; undefined for other findings. */
+function setArguments({kind, key, field, found, expected}: Finding): string[] | undefined {
+  if (kind !== 'counter-differs' && kind !== 'score-differs' && kind !== 'total-differs') return undefined;
+  return [SUM_KIND[kind], key, field ?? '', found ?? '', expected ?? ''];
+}

@@ -1,0 +1,126 @@
+/**
+ * Counters, scores and totals: as they should be, and as they stand in Redis. A sum at 0 may be absent from Redis, and from a
+ * sorted set it must be.
+ */
+import type {TextRow} from '../../clients/mysql.js';
+import type {SourceSchema} from '../../domain/sourceSchema.js';
+import type {Keys} from '../../redis-model/keys.js';
+import {quoted} from '../../upstream/sourceRows.js';
+import type {Sums, Totals} from './expected.js';
+import type {Comparison, Finding, FindingKind} from './finding.js';
+
+/** Redis, as far as sums need it (clients/redis/client.ts). */
+export interface SumHost {
+  getAll(keys: readonly string[]): Promise<(string | null)[]>;
+  scores(key: string, members: readonly string[]): Promise<(string | null)[]>;
+  hash(key: string): Promise<Readonly<Record<string, string>>>;
+}
+
+export interface SumQuestions {
+  /** Units by product, over the lines of existing orders. */
+  readonly product: string;
+  /** Money by user. */
+  readonly user: string;
+  readonly totals: string;
+}
+
+/** The questions to MySQL. With `ids` (checked digits) of these products and users alone. */
+export function sumQuestions(schema: SourceSchema, ids?: readonly string[]): SumQuestions {
+  const {orders, lines} = schema;
+  const [o, l] = [quoted(orders.table), quoted(lines.table)];
+  const [id, orderId] = [quoted(orders.id), quoted(lines.orderId)];
+  const [product, quantity] = [quoted(lines.productId), quoted(lines.quantity)];
+  const [user, amount] = [quoted(orders.userId), quoted(orders.totalAmount)];
+  const among = (column: string): string =>
+    ids === undefined ? '' : ` WHERE ${column} IN (${ids.join(', ')})`;
+  const joined = `${l} l JOIN ${o} o ON o.${id} = l.${orderId}`;
+  return {
+    product: `SELECT l.${product} AS id, SUM(l.${quantity}) AS total FROM ${joined}${among(`l.${product}`)} GROUP BY l.${product}`,
+    user: `SELECT ${user} AS id, SUM(${amount}) AS total FROM ${o}${among(user)} GROUP BY ${user}`,
+    totals:
+      `SELECT (SELECT COUNT(*) FROM ${o}) AS orders, (SELECT COALESCE(SUM(${amount}), 0) FROM ${o}) AS revenue, ` +
+      `(SELECT COALESCE(SUM(l.${quantity}), 0) FROM ${joined}) AS units`,
+  };
+}
+
+/** Rows of the first two questions. `decimals`: how many the sums have, to be dropped. */
+export function sumsOf(rows: readonly TextRow[], decimals: number): Map<string, string> {
+  return new Map(rows.map(({id, total}) => [id ?? '', minorUnits(total ?? '0', decimals)]));
+}
+
+/** `45.99` is `4599`, `45` with 2 decimals `4500`. */
+export function minorUnits(amount: string, decimals: number): string {
+  const [whole = '0', fraction = ''] = amount.split('.');
+  return BigInt(whole + fraction.padEnd(decimals, '0').slice(0, decimals)).toString();
+}
+
+/** The row of the third question. */
+export function totalsOf(row: TextRow | undefined, decimals: number): Totals {
+  return {
+    orders: row?.['orders'] ?? '0',
+    units: minorUnits(row?.['units'] ?? '0', 0),
+    revenue: minorUnits(row?.['revenue'] ?? '0', decimals),
+  };
+}
+
+/** The totals as they stand in a hash of Redis. */
+export function totalsIn(hash: Readonly<Record<string, string>>): Totals {
+  const {orders = '0', units = '0', revenue = '0'} = hash;
+  return {orders, units, revenue};
+}
+
+export async function compareProducts(redis: SumHost, sums: Sums, keys: Keys): Promise<Comparison> {
+  const ids = [...sums.keys()];
+  const counters = await redis.getAll(ids.map((id) => keys.productSold(id)));
+  const scores = await redis.scores(keys.reportProducts, ids);
+  return new Map(
+    ids.map((id, index) => {
+      const expected = sums.get(id) ?? '0';
+      const counter = counters[index] ?? null;
+      const isRight = counter === expected || (expected === '0' && counter === null);
+      const findings: Finding[] = isRight
+        ? []
+        : [{kind: 'counter-differs', key: keys.productSold(id), field: null, expected, found: counter}];
+      const place = {kind: 'score-differs', key: keys.reportProducts, field: id} as const;
+      return [id, [...findings, ...compareScore(place, expected, scores[index] ?? null)]];
+    }),
+  );
+}
+
+export async function compareUsers(redis: SumHost, sums: Sums, keys: Keys): Promise<Comparison> {
+  const ids = [...sums.keys()];
+  const scores = await redis.scores(keys.reportUsers, ids);
+  return new Map(
+    ids.map((id, index) => {
+      const place = {kind: 'score-differs', key: keys.reportUsers, field: id} as const;
+      return [id, compareScore(place, sums.get(id) ?? '0', scores[index] ?? null)];
+    }),
+  );
+}
+
+export async function compareTotals(redis: SumHost, expected: Totals, keys: Keys): Promise<Comparison> {
+  const found = await redis.hash(keys.reportTotals);
+  const findings = (Object.entries(expected) as [keyof Totals, string][])
+    .filter(([field, value]) => (found[field] ?? '0') !== value)
+    .map(([field, value]): Finding => {
+      const place = {kind: 'total-differs', key: keys.reportTotals, field} as const;
+      return {...place, expected: value, found: found[field] ?? null};
+    });
+  return new Map([['all', findings]]);
+}
+
+function compareScore(
+  place: {kind: FindingKind; key: string; field: string},
+  expected: string,
+  score: string | null,
+): Finding[] {
+  const found = score === null ? null : wholeScore(score);
+  if (found === (expected === '0' ? null : expected)) return [];
+  return [{...place, expected: expected === '0' ? null : expected, found}];
+}
+
+/** Redis prints large whole scores as `1e+17`; a score that is no whole number stays as it is. */
+export function wholeScore(score: string): string {
+  const number = Number(score);
+  return Number.isInteger(number) ? BigInt(number).toString() : score;
+}

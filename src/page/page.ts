@@ -1,0 +1,189 @@
+/** Asks the worker once a second how it is, shows that, and says so when there is no answer. */
+import type {HistoryAnswer} from '../observe/statusAnswer.js';
+import {lagSamples, merged, rateSamples, type Point} from './curve.js';
+import {
+  clockTime,
+  Curve,
+  part,
+  say,
+  show,
+  showEvents,
+  showList,
+  showPairs,
+  showPartitions,
+  tone,
+  when,
+  type Pair,
+} from './panels.js';
+import {
+  count,
+  freshnessTone,
+  headline,
+  rate,
+  secondsBetween,
+  span,
+  stateText,
+  tabTitle,
+  type Status,
+} from './wording.js';
+
+const ASK_EVERY_MS = 1_000;
+const ANSWER_MS = 3_000;
+const HISTORY_EVERY_MS = 5_000;
+
+const curves = {
+  lag: new Curve('lag-curve', (value) => `${count(Math.round(value))} records`),
+  rate: new Curve('rate-curve', (value) => `${rate(value)} per second`),
+};
+
+/** On the page's own clock, which nobody sets. */
+let answeredMs: number | undefined;
+let historyMs = -Infinity;
+const openedMs = performance.now();
+let isSilent = false;
+/** Of all workers that answered here, so that one that starts anew does not empty the curves. */
+let points: readonly Point[] = [];
+let pageVersion: string | undefined;
+
+class NoAnswer extends Error {}
+
+async function ask<T>(path: string): Promise<T> {
+  try {
+    const answer = await fetch(path, {signal: AbortSignal.timeout(ANSWER_MS), cache: 'no-store'});
+    if (answer.ok) return (await answer.json()) as T;
+    throw new NoAnswer(`${path} answered ${answer.status}`);
+  } catch (cause) {
+    throw new NoAnswer(`${path} has no answer`, {cause});
+  }
+}
+
+async function look(): Promise<void> {
+  const status = await ask<Status>('status');
+  // A worker of another version has another page.
+  if (pageVersion !== undefined && pageVersion !== status.version) location.reload();
+  pageVersion = status.version;
+  const nowMs = Date.parse(status.now);
+  if (isSilent || performance.now() - historyMs >= HISTORY_EVERY_MS) {
+    const history = await ask<HistoryAnswer<string>>('history');
+    points = merged(points, history.points, nowMs);
+    historyMs = performance.now();
+  }
+  showStatus(status);
+  showCurves(status, nowMs);
+  answeredMs = performance.now();
+}
+
+function showSilence(): void {
+  show('silence', isSilent);
+  document.body.toggleAttribute('data-silent', isSilent);
+  if (!isSilent) return;
+  say('silent-for', span(Math.max(1, Math.round((performance.now() - (answeredMs ?? openedMs)) / 1_000))));
+  say('verdict-title', 'The worker does not answer');
+  say('state', 'What the page shows is what it told last.');
+  const last = answeredMs === undefined ? '' : `What stands below was told at ${part('told').textContent}. `;
+  say('silence-says', `${last}The page asks on, once a second.`);
+  tone('verdict', 'bad');
+  showList('reasons', []);
+  document.title = `No answer · ${part('group').textContent} · order projector`;
+}
+
+function showStatus(status: Status): void {
+  const {tone: its, title, reasons} = headline(status);
+  tone('verdict', its);
+  say('verdict-title', title);
+  say('state', stateText(status.state));
+  showList('reasons', reasons);
+  document.title = tabTitle(status);
+  say('group', status.group);
+  say('topic', status.topic);
+  say('version', status.version);
+  say(
+    'started',
+    `${when(status.started)} (${span(Math.floor(secondsBetween(status.started, status.now)))} ago)`,
+  );
+  say('told', clockTime(status.now));
+  showTiles(status);
+  showPartitions(status.partitions);
+  showPairs('servers', servers(status));
+  showPairs('records', records(status));
+  const ago = (iso: string): string => `for ${span(Math.floor(secondsBetween(iso, status.now)))}`;
+  showEvents(
+    'troubles',
+    status.troubles.map((trouble) => ({...trouble, when: ago(trouble.since)})),
+  );
+  showEvents(
+    'errors',
+    status.errors.map((error) => ({...error, when: when(error.at)})),
+  );
+}
+
+function showTiles(status: Status): void {
+  const {lagRecords, lagSeconds, newestApplied, records: sums} = status;
+  say('lag', count(lagRecords));
+  say('lag-time', lagSeconds === null ? 'not known yet' : `${span(lagSeconds)} behind`);
+  say('freshness', span(status.freshnessSeconds));
+  tone('freshness-tile', freshnessTone(status));
+  const isOld = freshnessTone(status) === 'warn';
+  const changed = newestApplied === null ? 'none was applied yet' : `changed at ${when(newestApplied)}`;
+  say('freshness-says', isOld ? `${changed}; is the connector dead?` : changed);
+  say('applied-total', count(sums.applied));
+  say('quarantined', count(sums.quarantined));
+  tone('quarantine-tile', sums.quarantined > 0 ? 'warn' : 'good');
+  say(
+    'quarantine-says',
+    sums.quarantined > 0 ? 'since the start; see projector dlq list' : 'since the start',
+  );
+}
+
+function servers({kafkaUp, redisUp, connector}: Status): Pair[] {
+  const up = (name: string, isUp: boolean): Pair => [
+    name,
+    isUp ? 'answers' : 'does not answer',
+    isUp ? 'good' : 'bad',
+  ];
+  const upstream: Pair =
+    connector === null
+      ? ['Connector', 'not asked (CONNECT_URL)']
+      : [`Connector ${connector.name}`, connector.state, connector.state === 'RUNNING' ? 'good' : 'bad'];
+  return [up('Kafka', kafkaUp), up('Redis', redisUp), upstream];
+}
+
+function records({records: sums, rebalances}: Status): Pair[] {
+  return [
+    ['Applied', count(sums.applied)],
+    ['Known already', count(sums.duplicate)],
+    ['No row of an order', count(sums.ignored)],
+    sums.quarantined > 0 ? ['Set aside', count(sums.quarantined), 'warn'] : ['Set aside', '0'],
+    ['Positions read again', count(sums.rewinds)],
+    ['Writes refused by Redis', count(sums.refusals)],
+    ['Rebalances', count(rebalances)],
+  ];
+}
+
+function showCurves(status: Status, nowMs: number): void {
+  const {lagRecords, records: sums, ready} = status;
+  const startedMs = Date.parse(status.started);
+  const latest: Point = {atMs: nowMs, startedMs, lagRecords, applied: sums.applied, isReady: ready.isWell};
+  const shown = [...merged(points, [], nowMs), latest];
+  const rates = rateSamples(shown);
+  curves.lag.show(lagSamples(shown), shown, nowMs);
+  curves.rate.show(rates, shown, nowMs);
+  say('rate', rate(rates.at(-1)?.value ?? null));
+}
+
+async function watch(): Promise<never> {
+  for (;;) {
+    try {
+      await look();
+      isSilent = false;
+    } catch (error) {
+      isSilent = true;
+      // Not of the network: an answer that this page cannot show.
+      if (!(error instanceof NoAnswer)) reportError(error);
+    }
+    showSilence();
+    await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));
+  }
+}
+
+void watch();

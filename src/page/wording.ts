@@ -1,0 +1,92 @@
+/**
+ * Numbers, times and states of a worker as the page words them.
+ *
+ * Pure: no clock, no document.
+ */
+import type {StatusAnswer} from '../observe/statusAnswer.js';
+
+export type Status = StatusAnswer<string>;
+
+/** Goes with a colour, and never stands without a text that says the same. */
+export type Tone = 'good' | 'warn' | 'bad';
+
+/** What is not known yet. */
+export const UNKNOWN = '–';
+
+/** The heartbeat of the connector comes every few seconds; older than that, something before the worker stands still. */
+export const FRESH_SECONDS_MAX = 60;
+
+const MINUTE = 60;
+const HOUR = 3_600;
+const DAY = 86_400;
+
+/** A whole number, its digits in groups of three; text of any length stays exact. */
+export function count(value: string | number | null): string {
+  if (value === null) return UNKNOWN;
+  return String(value).replace(/\B(?=(?:\d{3})+$)/g, ',');
+}
+
+/** A time that has passed: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 14 min`, `3 d 4 h`. */
+export function span(seconds: number | null): string {
+  if (seconds === null) return UNKNOWN;
+  if (seconds < 9.95 && !Number.isInteger(seconds)) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < MINUTE) return `${whole} s`;
+  if (whole < HOUR) return pair([whole, MINUTE, 'min'], [1, 's']);
+  if (whole < DAY) return pair([whole, HOUR, 'h'], [MINUTE, 'min']);
+  return pair([whole, DAY, 'd'], [HOUR, 'h']);
+}
+
+function pair(
+  [seconds, large, largeUnit]: [number, number, string],
+  [small, smallUnit]: [number, string],
+): string {
+  const rest = Math.floor((seconds % large) / small);
+  return `${Math.floor(seconds / large)} ${largeUnit}${rest === 0 ? '' : ` ${rest} ${smallUnit}`}`;
+}
+
+/** `0`, `0.4`, `12`, `1,340` per second. */
+export function rate(perSecond: number | null): string {
+  if (perSecond === null) return UNKNOWN;
+  return perSecond > 0 && perSecond < 9.95 ? perSecond.toFixed(1) : count(Math.round(perSecond));
+}
+
+export function secondsBetween(from: string, to: string): number {
+  return Math.max(0, (Date.parse(to) - Date.parse(from)) / 1_000);
+}
+
+export interface Headline {
+  readonly tone: Tone;
+  readonly title: string;
+  readonly reasons: readonly string[];
+}
+
+const STATES: Readonly<Record<string, string>> = {
+  starting: 'starting',
+  running: 'applies what comes',
+  waiting: 'waits, and goes on by itself',
+  draining: 'finishes what it has begun, and stops',
+  halted: 'ends with an error',
+};
+
+/** `running: applies what comes`. A state of a newer worker stands for itself. */
+export function stateText(state: string): string {
+  const meaning = STATES[state];
+  return meaning === undefined || meaning === state ? state : `${state}: ${meaning}`;
+}
+
+export function headline({state, ready}: Status): Headline {
+  if (ready.isWell) return {tone: 'good', title: 'Ready', reasons: []};
+  return {tone: state === 'halted' ? 'bad' : 'warn', title: 'Not ready', reasons: ready.reasons};
+}
+
+export function freshnessTone({freshnessSeconds}: Status): Tone {
+  return freshnessSeconds !== null && freshnessSeconds > FRESH_SECONDS_MAX ? 'warn' : 'good';
+}
+
+/** For the tab of a browser with many. */
+export function tabTitle(status: Status): string {
+  const name = `${status.group} · order projector`;
+  if (!status.ready.isWell) return `Not ready · ${name}`;
+  return `${status.lagRecords === null ? 'Ready' : `Lag ${count(status.lagRecords)}`} · ${name}`;
+}

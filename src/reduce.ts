@@ -1,0 +1,93 @@
+/**
+ * Folds a run of changes into one patch per order.
+ *
+ * I2: reduce(a) then reduce(b) equals reduce([...a, ...b]), wherever the log is cut.
+ * I3: a change carries the full row, so the last one of a row decides.
+ *
+ * Pure: no clock, no I/O.
+ */
+import {unreachable} from './runtime/assert.js';
+import type {Change} from './domain/change.js';
+import type {OrderLine, OrderRow} from './domain/order.js';
+import {composePatches, type OrderPatch, type Reduction} from './domain/patch.js';
+
+export function reduce(changes: readonly Change[]): Reduction {
+  const reducer = new Reducer();
+  for (const change of changes) reducer.add(change);
+  return reducer.reduction();
+}
+
+/** The reduction of two runs, one after the other. */
+export function composeReductions(first: Reduction, second: Reduction): Reduction {
+  const patches = new Map(first.patches);
+  for (const [orderId, patch] of second.patches) {
+    const earlier = patches.get(orderId);
+    patches.set(orderId, earlier === undefined ? patch : composePatches(earlier, patch));
+  }
+  const created = [...second.created].filter((orderId) => !first.patches.has(orderId));
+  return {
+    patches,
+    products: new Set([...first.products, ...second.products]),
+    created: new Set([...first.created, ...created]),
+  };
+}
+
+interface GrowingPatch {
+  reset: boolean;
+  row: OrderRow | null;
+  lines: Map<string, OrderLine | null>;
+}
+
+/** The same fold, change by change, for a caller that cuts chunks by size. */
+export class Reducer {
+  readonly #patches = new Map<string, GrowingPatch>();
+  readonly #products = new Set<string>();
+  readonly #created = new Set<string>();
+
+  /** How many orders the changes so far touch. */
+  get orderCount(): number {
+    return this.#patches.size;
+  }
+
+  add(change: Change): void {
+    if (change.kind === 'order-upserted' && change.isCreate === true && !this.#patches.has(change.orderId)) {
+      this.#created.add(change.orderId);
+    }
+    const patch = this.#patchOf(change.orderId);
+    switch (change.kind) {
+      case 'order-upserted':
+        patch.row = change.row;
+        return;
+      case 'order-deleted':
+        // Releases the lines too: before MySQL 9.6 their cascaded deletes never reach the binlog (S4).
+        patch.reset = true;
+        patch.row = null;
+        patch.lines.clear();
+        return;
+      case 'line-upserted':
+        patch.lines.set(change.lineId, change.line);
+        this.#products.add(change.line.productId);
+        return;
+      case 'line-deleted':
+        if (patch.reset) patch.lines.delete(change.lineId);
+        else patch.lines.set(change.lineId, null);
+        return;
+      default:
+        unreachable(change);
+    }
+  }
+
+  reduction(): Reduction {
+    const patches: ReadonlyMap<string, OrderPatch> = this.#patches;
+    return {patches, products: this.#products, created: this.#created};
+  }
+
+  #patchOf(orderId: string): GrowingPatch {
+    let patch = this.#patches.get(orderId);
+    if (patch === undefined) {
+      patch = {reset: false, row: null, lines: new Map()};
+      this.#patches.set(orderId, patch);
+    }
+    return patch;
+  }
+}

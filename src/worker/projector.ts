@@ -1,0 +1,288 @@
+/**
+ * One worker: joins the group, runs a Partition for each assigned partition, acks, drains and stops.
+ *
+ * A new assignment ends all partitions and starts new ones, even for those that stay: their positions are read again from
+ * Redis, on the connection that carried the old scripts, so after them.
+ */
+import {Acks} from './offsetCommits.js';
+import type {ReadModel} from '../apply/readModel.js';
+import type {Decoded} from '../domain/change.js';
+import {ERROR_POLICY} from '../runtime/errorPolicy.js';
+import {asProjectorError, type ProjectorError} from '../runtime/errors.js';
+import type {Failpoint} from '../runtime/failpoints.js';
+import {requireSamePartitions} from './resume.js';
+import type {EventLog, LogBatch, LogRange, LogRecord} from '../clients/kafka/eventLog.js';
+import type {Clock} from '../runtime/lifecycle.js';
+import {Troubles} from './troubles.js';
+import {lagBetween, type PartitionView, type RunningView} from './workerView.js';
+import {untraced, type TraceChunk} from './chunkTrace.js';
+import {NO_OBSERVER, type WorkerObserver} from './observer.js';
+import {Partition, type PartitionSettings} from './partition.js';
+import {emptyTally, type Tally} from './outcomes.js';
+
+export interface ProjectorSettings extends PartitionSettings {
+  /** How often positions are acked to Kafka, and resting positions compared with Redis. */
+  readonly ackIntervalMs: number;
+  readonly summaryIntervalMs: number;
+  /** A stop that takes longer ends without leaving the group. */
+  readonly stopTimeoutMs: number;
+}
+
+/** The part of a pino logger that the worker uses. */
+export interface Logger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface ProjectorDeps {
+  readonly log: EventLog;
+  readonly model: ReadModel;
+  readonly decode: (record: LogRecord) => Decoded;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly failpoint: Failpoint;
+  readonly observer?: WorkerObserver;
+  readonly traceChunk?: TraceChunk;
+}
+
+const POSITION_WATCH = 'position watch';
+/** How long a Redis that is away, or that went back, is unnoticed at most while no record comes. */
+const WATCH_MS = 2_000;
+
+export class Projector {
+  readonly tally: Tally = emptyTally();
+  readonly #settings: ProjectorSettings;
+  readonly #deps: ProjectorDeps;
+  readonly #stop = new AbortController();
+  #partitions = new Map<number, Partition>();
+  #running = new Set<Promise<void>>();
+  #failure: ProjectorError | undefined;
+  readonly #acks: Acks;
+  readonly #troubles: Troubles;
+  /** How often partitions were given or taken. */
+  #rebalances = 0;
+  #isKafkaUp = false;
+  /** Of the log, at the last look. */
+  #ranges: ReadonlyMap<number, LogRange> = new Map();
+
+  constructor(settings: ProjectorSettings, deps: ProjectorDeps) {
+    this.#settings = settings;
+    this.#deps = deps;
+    this.#acks = new Acks(deps);
+    this.#troubles = new Troubles(deps.logger, () => deps.clock.nowMs());
+  }
+
+  /** Works until `stop` is called. Rejects with the ProjectorError that halted it, after draining. */
+  async run(): Promise<void> {
+    const {log, logger} = this.#deps;
+    const started = log.start({
+      assigned: (partitions) => this.#assigned(partitions),
+      batch: async (batch, keepAlive) => await this.#batch(batch, keepAlive),
+      doubted: (partition, reason) => this.#partitions.get(partition)?.reanchor(reason),
+      connection: (state, reason) => {
+        this.#isKafkaUp = state === 'up';
+        logger[state === 'up' ? 'info' : 'warn']({reason}, `Kafka is ${state}`);
+      },
+      failed: (error) => this.#fail(error),
+    });
+    started.catch((error: unknown) => this.#fail(error));
+    const {ackIntervalMs} = this.#settings;
+    const watchMs = Math.min(ackIntervalMs, WATCH_MS);
+    void this.#every(watchMs, async () => await this.#watch());
+    // With Kafka away these take as long as that.
+    void this.#every(watchMs, async () => await this.#lookAtLog());
+    void this.#every(ackIntervalMs, async () => await this.#acks.tell(this.#appliedOffsets()));
+    void this.#every(this.#settings.summaryIntervalMs, () => {
+      this.#summarize();
+      return Promise.resolve();
+    });
+    // Not the start or the loops: they may hang on a server that does not answer.
+    await this.#stopped();
+    await this.#drain();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Begins a graceful stop; `run` resolves when it is done. Safe to call at any time, any number of times. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** What it knows anyway; asks nobody. */
+  get view(): RunningView {
+    const nowMs = this.#deps.clock.nowMs();
+    const troubles = this.#troubles.now;
+    const going = troubles.length > 0 || !this.#isKafkaUp ? 'waiting' : 'running';
+    return {
+      state: this.#failure !== undefined ? 'halted' : this.#isStopping() ? 'draining' : going,
+      hasJoined: this.#rebalances > 0,
+      isKafkaUp: this.#isKafkaUp,
+      partitions: [...this.#partitions.values()].map((partition) => this.#partitionView(partition, nowMs)),
+      rebalances: this.#rebalances,
+      tally: this.tally,
+      troubles,
+      errors: this.#troubles.errors,
+    };
+  }
+
+  #partitionView(partition: Partition, nowMs: number): PartitionView {
+    const position = partition.appliedNext ?? null;
+    const {low = null, high = null} = this.#ranges.get(partition.number) ?? {};
+    return {
+      partition: partition.number,
+      position,
+      committed: this.#acks.of(partition.number),
+      start: low,
+      end: high,
+      lagRecords: lagBetween(position, high),
+      stuckMs: partition.stuckMs(nowMs),
+    };
+  }
+
+  #assigned(partitions: readonly number[]): void {
+    if (this.#isStopping()) return;
+    this.#rebalances++;
+    for (const partition of this.#partitions.values()) {
+      partition.end();
+      if (!partitions.includes(partition.number)) this.#troubles.forget(`partition ${partition.number}`);
+    }
+    this.#partitions = new Map(partitions.map((number) => [number, this.#newPartition(number)]));
+    this.#deps.logger.info({partitions}, 'partitions assigned');
+    for (const partition of this.#partitions.values()) {
+      const running: Promise<void> = partition
+        .run()
+        .catch((error: unknown) => this.#fail(error))
+        .finally(() => this.#running.delete(running));
+      this.#running.add(running);
+    }
+  }
+
+  #newPartition(number: number): Partition {
+    const {log, model, decode, clock, logger, failpoint, observer, traceChunk} = this.#deps;
+    return new Partition(number, this.#settings, {
+      log,
+      model,
+      decode,
+      clock,
+      tally: this.tally,
+      dependency: (error) => this.#troubles.tell(`partition ${number}`, error),
+      failpoint,
+      observer: observer ?? NO_OBSERVER,
+      traceChunk: traceChunk ?? untraced,
+      quarantined: (records) => logger.warn({records}, 'records set aside: see `projector dlq show`'),
+      rewound: (partition, reason) => logger.warn({partition, reason}, 'reading the position again'),
+    });
+  }
+
+  async #batch(batch: LogBatch, keepAlive: () => Promise<void>): Promise<void> {
+    await this.#partitions.get(batch.partition)?.deliver(batch, keepAlive);
+  }
+
+  /** Looks whether someone moved a position while no record came (a restored or flushed Redis), and whether Redis is there. */
+  async #watch(): Promise<void> {
+    const {model} = this.#deps;
+    const resting = [...this.#partitions.values()].map((partition) => ({
+      partition,
+      text: partition.restingPosition,
+    }));
+    try {
+      for (const partition of this.#partitions.values()) partition.audit();
+      const stored = await model.positions.read(resting.map(({partition}) => partition.number));
+      resting.forEach(({partition, text}, index) => {
+        if (text === undefined || partition.restingPosition !== text || stored[index] === text) return;
+        partition.reanchor('Redis holds another position although nothing was written');
+      });
+      // A script that failed may have been answered just before, in the same bytes; its error has the longer way, and is told first.
+      await this.#deps.clock.sleep(0, this.#stop.signal);
+      this.#troubles.tell(POSITION_WATCH, null);
+    } catch (error) {
+      const failure = asProjectorError(error);
+      if (ERROR_POLICY[failure.kind].next === 'halt') this.#fail(failure);
+      else this.#troubles.tell(POSITION_WATCH, failure);
+    }
+  }
+
+  /** How far the log goes, and whether it still holds what was read. */
+  async #lookAtLog(): Promise<void> {
+    const offsets = this.#appliedOffsets();
+    try {
+      const ranges = await this.#deps.log.ranges();
+      requireSamePartitions(this.#settings.partitions, ranges.size, this.#settings.topic);
+      this.#ranges = ranges;
+      this.#compareWithLog(offsets, ranges);
+    } catch (error) {
+      const failure = asProjectorError(error);
+      // Whatever else it is, whoever fetches and acks meets it too, and tells.
+      if (failure.kind === 'partitions-changed') this.#fail(failure);
+    }
+  }
+
+  /** A log that was cut or made anew, and into which nothing is written since, shows only here. */
+  #compareWithLog(offsets: ReadonlyMap<number, bigint>, ranges: ReadonlyMap<number, LogRange>): void {
+    for (const [number, offset] of offsets) {
+      const {low, high} = ranges.get(number) ?? {low: offset, high: offset};
+      if (offset >= low && offset <= high) continue;
+      const reason = `the log holds offsets from ${low} to before ${high}, and not ${offset}`;
+      this.#partitions.get(number)?.reanchor(reason);
+    }
+  }
+
+  #isStopping(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  #appliedOffsets(): Map<number, bigint> {
+    const offsets = new Map<number, bigint>();
+    for (const partition of this.#partitions.values()) {
+      if (partition.appliedNext !== undefined) offsets.set(partition.number, partition.appliedNext);
+    }
+    return offsets;
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= asProjectorError(error);
+    this.#stop.abort();
+  }
+
+  #summarize(): void {
+    const {newestSourceMs, ...counts} = this.tally;
+    const freshnessMs = newestSourceMs === null ? undefined : this.#deps.clock.nowMs() - newestSourceMs;
+    this.#deps.logger.info({...counts, freshnessMs}, 'summary');
+  }
+
+  async #stopped(): Promise<void> {
+    const {signal} = this.#stop;
+    if (signal.aborted) return;
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, {once: true}));
+  }
+
+  async #every(intervalMs: number, task: () => Promise<void>): Promise<void> {
+    while (!this.#isStopping()) {
+      await this.#deps.clock.sleep(intervalMs, this.#stop.signal);
+      if (!this.#isStopping()) await task();
+    }
+  }
+
+  /** Finishes the scripts in flight, acks, leaves the group; within the stop time, or without the last two. */
+  async #drain(): Promise<void> {
+    const {log, clock, logger} = this.#deps;
+    for (const partition of this.#partitions.values()) partition.end();
+    const drained = async (): Promise<boolean> => {
+      await Promise.all(this.#running);
+      await log.ack(this.#appliedOffsets()).catch(() => undefined);
+      await log.stop();
+      return true;
+    };
+    const inTime = new AbortController();
+    const late = clock.sleep(this.#settings.stopTimeoutMs, inTime.signal).then(() => false);
+    const isDrained = await Promise.race([drained(), late]);
+    inTime.abort();
+    if (!isDrained) {
+      logger.warn(
+        {timeoutMs: this.#settings.stopTimeoutMs},
+        'stopped without leaving the group: no answer in time',
+      );
+    }
+    this.#summarize();
+  }
+}
