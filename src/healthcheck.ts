@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
- * Asks a worker on this machine whether it is well; for containers without a shell and without curl.
+ * Requests a probe of a worker on this machine. It is meant for containers without a shell and without curl.
  *
  * Usage: node dist/healthcheck.js [/livez | /readyz | /startupz]    (HTTP_HOST and HTTP_PORT as the worker has them)
  *
- * Prints the answer. Exit 0 when it is 200, else 1. Without an argument it asks /livez: an orchestrator that restarts what
- * is not healthy must not do so because a server is away.
+ * It prints the response. It exits with 0 if the status code is 200, else with 1. Without an argument it requests /livez, which does
+ * not fail while Kafka or Redis is unreachable. An orchestrator restarts unhealthy containers, and a restart fixes no other server.
  */
 import {get} from 'node:http';
 

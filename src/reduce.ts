@@ -1,8 +1,8 @@
 /**
  * Folds a run of changes into one patch per order.
  *
- * I2: reduce(a) then reduce(b) equals reduce([...a, ...b]), wherever the log is cut.
- * I3: a change carries the full row, so the last one of a row decides.
+ * I2: reduce(a) then reduce(b) equals reduce([...a, ...b]), wherever a run of records is cut.
+ * I3: A change carries the full row, so the last change of a row decides.
  *
  * Pure: no clock, no I/O.
  */
@@ -17,7 +17,7 @@ export function reduce(changes: readonly Change[]): Reduction {
   return reducer.reduction();
 }
 
-/** The reduction of two runs, one after the other. */
+/** Returns the reduction of the run `first` followed by the run `second`. */
 export function composeReductions(first: Reduction, second: Reduction): Reduction {
   const patches = new Map(first.patches);
   for (const [orderId, patch] of second.patches) {
@@ -38,13 +38,13 @@ interface GrowingPatch {
   lines: Map<string, OrderLine | null>;
 }
 
-/** The same fold, change by change, for a caller that cuts chunks by size. */
+/** Does the same as `reduce`, one change at a time. A caller can check the size after each change and end the chunk. */
 export class Reducer {
   readonly #patches = new Map<string, GrowingPatch>();
   readonly #products = new Set<string>();
   readonly #created = new Set<string>();
 
-  /** How many orders the changes so far touch. */
+  /** The changes that were added affect this many orders. */
   get orderCount(): number {
     return this.#patches.size;
   }
@@ -59,7 +59,7 @@ export class Reducer {
         patch.row = change.row;
         return;
       case 'order-deleted':
-        // Releases the lines too: before MySQL 9.6 their cascaded deletes never reach the binlog (S4).
+        // The reset also removes the line items, because before MySQL 9.6 the binlog does not contain their cascaded deletes (S4).
         patch.reset = true;
         patch.row = null;
         patch.lines.clear();

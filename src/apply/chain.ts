@@ -1,32 +1,32 @@
 /**
- * The scripts of one partition, at most two in flight, each expecting the position that the one before it writes.
+ * The scripts of one partition: at most two in flight (L1), each with the position that the previous one writes.
  *
- * I4: a refusal, an error or a timeout means *unknown*. The chain is then broken: it sends nothing more, and its owner
- * lets it settle, reads the stored position and goes on from there. It never sends a script again, and never takes a
- * rejected promise for "not applied".
+ * I4: a rejected write, an error or a timeout means *unknown*. The chain is then broken and sends nothing more. Its owner waits
+ * until the chain has settled, reads the stored position and resumes there. The chain never sends a script again. A promise that
+ * rejects does not mean that the chunk was not applied.
  */
 import {assert} from '../runtime/assert.js';
 import type {Reduction} from '../domain/patch.js';
 import type {ApplyOutcome, ApplyRequest} from './script.js';
 
-/** The door to Redis, as the chain needs it. */
+/** The part of the read model that the chain needs. */
 export interface PatchSink {
   apply(request: ApplyRequest): Promise<ApplyOutcome>;
 }
 
-/** Once sent, a chunk ends in exactly one of `onApplied` and `onReturned`, at the latest when the chain is reconciled. */
+/** After `send`, the chain calls exactly one of `onApplied` and `onReturned`, at the latest in `reconcile`. */
 export interface Chunk {
   readonly reduction: Reduction;
   /** The position text after this chunk. */
   readonly next: string;
   readonly quarantine: ReadonlyMap<string, string>;
-  /** Calls it as a part of the chunk's trace. */
+  /** Runs the call as a part of the chunk's trace. */
   readonly within: <T>(call: () => T) => T;
-  /** The chunk is known to be applied. */
+  /** The worker knows that the chunk was applied. */
   readonly onApplied: () => void;
-  /** The chunk was not applied by us; its records will be read again, or others have applied them. */
+  /** This script did not apply the chunk. The worker reads its records again, or another worker has applied them. */
   readonly onReturned: () => void;
-  /** Its script was answered or given up, or was never sent. */
+  /** Redis has replied to the script, the call has failed, or the script was never sent. */
   readonly onDone: () => void;
 }
 
@@ -43,23 +43,23 @@ export class ApplyChain {
   readonly #onBroken: () => void;
   #tail: string;
   #inFlight = new Set<Promise<void>>();
-  /** Chunks that were sent and not answered, oldest first. */
+  /** Chunks that were sent and have no reply, oldest first. */
   #unsettled: Chunk[] = [];
   #broken: Break | undefined;
 
-  /** `stored` is the position text that Redis holds now. `onBroken` is called once, when the chain stops sending. */
+  /** `stored` is the position text that Redis holds. The chain calls `onBroken` once, when it stops sending. */
   constructor(sink: PatchSink, stored: string, onBroken: () => void) {
     this.#sink = sink;
     this.#tail = stored;
     this.#onBroken = onBroken;
   }
 
-  /** Why the chain no longer sends; undefined while it does. */
+  /** Why the chain has stopped sending; undefined while it sends. */
   get broken(): Break | undefined {
     return this.#broken;
   }
 
-  /** The position that Redis holds once everything in flight is applied. */
+  /** The position that Redis holds once every script in flight is applied. */
   get tail(): string {
     return this.#tail;
   }
@@ -68,12 +68,12 @@ export class ApplyChain {
     return this.#inFlight.size === 0;
   }
 
-  /** Resolves when fewer than two are in flight. */
+  /** Resolves when fewer than two scripts are in flight. */
   async room(): Promise<void> {
     while (this.#inFlight.size >= IN_FLIGHT_MAX) await Promise.race(this.#inFlight);
   }
 
-  /** Sends one chunk as soon as fewer than two are in flight; returns it when the chain broke before. */
+  /** Sends one chunk as soon as fewer than two scripts are in flight. If the chain is broken by then, it returns the chunk. */
   async send(chunk: Chunk): Promise<void> {
     await this.room();
     if (this.#broken !== undefined) {
@@ -91,19 +91,19 @@ export class ApplyChain {
     this.#inFlight.add(flight);
   }
 
-  /** Waits until nothing is in flight. */
+  /** Waits until no script is in flight. */
   async settle(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
   }
 
-  /** Sends nothing from now on. */
+  /** Breaks the chain, so that it sends nothing more. */
   close(): void {
     this.#break({kind: 'closed'});
   }
 
   /**
-   * Tells a settled chain what Redis holds. Chunks up to that position were applied although their reply was lost; the
-   * rest will be read again from the log.
+   * Ends a settled chain with the position that Redis holds. The chunks up to that position were applied, although their replies
+   * were lost. The worker reads the records of the other chunks again from the topic.
    */
   reconcile(stored: string): void {
     const index = this.#unsettled.findIndex((chunk) => chunk.next === stored);
@@ -117,8 +117,10 @@ export class ApplyChain {
   async #fly(request: ApplyRequest, chunk: Chunk): Promise<void> {
     try {
       const outcome = await chunk.within(async () => await this.#sink.apply(request));
-      // Answered, so no longer unknown. A chunk that follows a refused one may still be applied: when another worker has
-      // applied the very same chunk before. Then this one counts, and the refused one does not.
+      // A reply makes the result of this chunk known. A script can be applied although the script before it was rejected:
+      // 1. This worker sends chunks A and B. Another worker has already applied the very same chunk A.
+      // 2. Redis rejects A, because the position has moved. It holds the position after A, which B expects.
+      // 3. Redis applies B. So this worker counts B as applied, and returns A.
       this.#unsettled = this.#unsettled.filter((other) => other !== chunk);
       if (outcome.kind === 'applied') {
         chunk.onApplied();

@@ -1,8 +1,10 @@
 /**
- * What a chunk makes of the orders that it creates, worked out before the script runs. It holds when none of them is in Redis yet,
- * which the script asks; otherwise the script works it out itself, from what it finds.
+ * What a chunk makes of the orders that it creates, computed before the script runs.
  *
- * I8: ids and texts go as they are. Quantities have at most 10 digits and amounts 12 (decode/fields.ts), so that the sums of
+ * The result is valid if Redis holds none of these orders. The script checks that. If Redis holds one of them, the script computes
+ * the orders itself from what it reads.
+ *
+ * I8: ids and texts stay as they are. Quantities have at most 10 digits and amounts 12 (decode/fields.ts), so that the sums of
  * a chunk are exact numbers.
  *
  * Pure: no clock, no I/O.
@@ -17,7 +19,7 @@ export interface CreatedOrder {
   readonly itemsCount: number;
   /** `product_id:10,quantity:1;product_id:15,quantity:3`, by line id. */
   readonly items: string;
-  /** As they stand in Redis (storedLines.ts). */
+  /** The stored form of the line items (redis-model/storedItems.ts). */
   readonly lines: string;
 }
 
@@ -31,7 +33,7 @@ export interface CreatedOrders {
   readonly revenue: number;
 }
 
-/** The orders of a chunk that are created in it, and that nothing is deleted from. */
+/** The orders that the chunk creates, without those from which it also deletes something. */
 export function createdOrders({patches, created}: Reduction): CreatedOrders {
   const orders: CreatedOrder[] = [];
   const sold = new Map<string, number>();
@@ -63,7 +65,7 @@ function createdOrder(orderId: string, patch: OrderPatch | undefined): CreatedOr
   let last = '';
   for (const [id, line] of patch.lines) {
     if (line === null) return undefined;
-    // The log shows lines by their ids, nearly always.
+    // The topic nearly always contains line items in the order of their ids, so that sorting is rarely needed.
     if (count > 0 && !isIdBefore(last, id)) return sortedOrder(orderId, patch.row, patch.lines);
     const separator = count === 0 ? '' : ';';
     items += `${separator}product_id:${line.productId},quantity:${line.quantity}`;

@@ -1,7 +1,10 @@
-/** Removes keys for a repair or a rebuild, while the text that protects them stands. Pure. */
+/** Removes keys for a repair or a rebuild, while the text that protects them is stored. Pure. */
 import type {Script} from '../clients/redis/client.js';
 
-/** Removes keys while a text (a mark, a fence) stands: KEYS[1] is its key; ARGV the text, then the keys. Returns how many, or -1. */
+/**
+ * Removes keys while a mark or a fence is stored. KEYS[1] is the key of that text. ARGV contains the text, then the keys to remove.
+ * Returns the number of removed keys, or -1 if another text is stored.
+ */
 export const DISCARD_SCRIPT: Script = {
   name: 'projectorDiscard',
   lua: `

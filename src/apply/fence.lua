@@ -1,12 +1,14 @@
 --[[
-  Sets a fence before every position of the live read model, for a time: nothing is applied there until it is over, or until
-  the databases are swapped (I15). A fence of an earlier try is replaced, and keeps its position.
+  Sets a fence in place of every position of the live read model, for a limited time (I15).
 
-  KEYS[1]  lock of the rebuild
-  ARGV     the lock's text, holder of the fence, milliseconds that it stands, then the keys of all positions
+  While a fence is there, no worker applies anything. After the fence has expired, the next resume restores the position. A swap
+  of the databases also ends the fences. If an earlier attempt has left a fence, this script replaces it and keeps its position.
 
-  Returns  {'fenced', the position text behind each fence ...}
-           {'lost', the lock's text}   somebody else holds the lock, or nobody; nothing was written
+  KEYS[1]  the lock that a rebuild or a repair holds
+  ARGV     the text of the lock, holder of the fence, milliseconds until the fence expires, then the keys of all positions
+
+  Returns  {'fenced', the position text that each fence replaces ...}
+           {'lost', the stored text of the lock}   another process holds the lock, or no process does; nothing was written
 ]]
 local lock = redis.call('GET', KEYS[1]) or ''
 if lock ~= ARGV[1] then return {'lost', lock} end

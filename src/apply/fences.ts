@@ -1,25 +1,26 @@
 /**
- * Fences in the place of all positions of a read model (I15): while they stand nothing is applied, by whoever it may be. They
- * have an end, so whoever dies while they stand holds nobody up for long.
+ * Fences in place of all positions of a read model (I15): while they are there, no worker applies anything.
+ *
+ * Every fence expires. So if the process that set the fences dies, the workers resume after the fences have expired (L9).
  */
 import type {Script} from '../clients/redis/client.js';
 import {ProjectorError} from '../runtime/errors.js';
 import {parseFence} from '../redis-model/fence.js';
 import {FENCE_SCRIPT, RELEASE_SCRIPT} from './script.js';
 
-/** Redis (clients/redis/client.ts). */
+/** The part of the Redis client that fences need (clients/redis/client.ts). */
 export interface FenceHost {
   getAll(keys: readonly string[]): Promise<(string | null)[]>;
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
 }
 
 export interface FencePlan {
-  /** Whoever sets fences holds this lock (operations/rebuild/lock.ts). */
+  /** The process that sets fences must hold this lock (operations/rebuild/lock.ts). */
   readonly lockKey: string;
   readonly lockText: string;
-  /** Names the fences. Without blanks. */
+  /** Identifies the fences of this process. It must not contain blanks. */
   readonly holder: string;
-  /** Key of the position of each partition. */
+  /** Keys of the positions of all partitions. */
   readonly positionKeys: readonly string[];
 }
 
@@ -33,8 +34,8 @@ export class Fences {
   }
 
   /**
-   * Sets them anew, for so long. Resolves with the position text behind each; rejects with `rebuild-lost` when the lock is
-   * somebody else's.
+   * Sets all fences again; they expire after `forMs`. Resolves with the position text that each fence replaces. Rejects with
+   * `rebuild-lost` if this process does not hold the lock.
    */
   async set(forMs: number): Promise<string[]> {
     const {lockKey, lockText, holder, positionKeys} = this.#plan;
@@ -44,7 +45,7 @@ export class Fences {
     throw new ProjectorError('rebuild-lost', `another one has begun (${texts[0] ?? ''})`);
   }
 
-  /** The text of ours before partition 0; throws `rebuild-lost` when another one stands there, or none. */
+  /** The text of this process's fence for partition 0. Throws `rebuild-lost` if another text is stored there, or none. */
   async first(): Promise<string> {
     const {holder, positionKeys} = this.#plan;
     const [text] = await this.#redis.getAll(positionKeys.slice(0, 1));
@@ -52,7 +53,7 @@ export class Fences {
     throw new ProjectorError('rebuild-lost', 'the fences went before the work behind them was done');
   }
 
-  /** Takes ours away, where they still stand. Where that fails, their time will be over. */
+  /** Removes the fences of this process that are still stored. If a removal fails, the fences expire. */
   async giveUp(): Promise<void> {
     const {holder, positionKeys} = this.#plan;
     try {
@@ -66,7 +67,7 @@ export class Fences {
         ]);
       }
     } catch {
-      // The error that led here says more.
+      // The caller reports the error that led here. This one would add nothing, because the fences expire.
     }
   }
 }

@@ -1,8 +1,8 @@
 --[[
-  The second part of apply.lua: works out what each order needs, from what Redis holds, and sums up what that makes of the
-  counters and reports. Reads only.
+  The second part of apply.lua: computes what each order needs from what Redis holds, and sums up the differences of the counters
+  and reports. It only reads.
 ]]
--- Long lists go in slices: unpack has a limit, and failing at it while writing would leave half a chunk.
+-- Long lists are passed in slices, because unpack has a limit. An error of unpack between the writes would leave half a chunk (I5).
 local SLICE = 1000
 local function slices(list)
   local from = 1 - SLICE
@@ -25,11 +25,11 @@ local function read_slices(command, keys, ...)
   return replies
 end
 
--- Sums of differences, by member.
+-- Sums of the differences, by product and by user.
 local units, spent = {}, {}
 local orders_delta, units_delta, revenue_delta = 0, 0, 0
 local function add(sums, member, delta) sums[member] = (sums[member] or 0) + delta end
--- Strict, where tonumber would also take `nan`, `1e9` and `0x10`; and short enough to be summed exactly.
+-- Parses strictly, because tonumber also accepts `nan`, `1e9` and `0x10`. The limit of digits keeps the sums exact (I8).
 local DIGITS_MAX = 15
 local function minor_units(amount)
   local _, _, whole, decimals = string.find(amount, '^(%-?%d+)%.?(%d*)$')
@@ -37,7 +37,7 @@ local function minor_units(amount)
   return tonumber(whole .. decimals)
 end
 
--- Order of ids by number, for texts of any length.
+-- Compares ids as numbers without converting them, so that ids of any length keep their exact value (I8).
 local function by_id(a, b)
   local a_negative, b_negative = string.byte(a) == 45, string.byte(b) == 45
   if a_negative ~= b_negative then return a_negative end
@@ -45,24 +45,24 @@ local function by_id(a, b)
   if #a ~= #b then return #a < #b end
   return a < b
 end
--- The lines of an order, 'line id:product_id:quantity;...' by line id: returns the ids, and 'product_id:quantity' of each; nil
--- when it is something else.
+-- Parses the stored line items of an order: 'line id:product_id:quantity;...', by line id. Returns the ids, and
+-- 'product_id:quantity' of each id. Returns nil if the text has another form.
 local function read_lines(stored)
   local ids, lines, count, last_id = {}, {}, 0, nil
   for id, line in string.gmatch(stored, '(%-?%d+):(%-?%d+:%-?%d+)') do
     if last_id and not by_id(last_id, id) then return nil end
-    -- A longer quantity could not be counted exactly, not even when it goes.
+    -- A longer quantity could not be summed exactly, and the removal of its line item also needs that sum (I8).
     if #line > DIGITS_MAX + 2 and #string.match(line, ':(.*)$') > DIGITS_MAX then return nil end
     count = count + 1
     ids[count] = id
     lines[id] = line
     last_id = id
   end
-  -- Nothing may stand beside the lines but one separator between two.
+  -- The text may contain only the line items, and one separator between two of them.
   if string.gsub(stored, '%-?%d+:%-?%d+:%-?%d+', '') ~= string.rep(';', count - 1) then return nil end
   return ids, lines
 end
--- Counts one line off or on.
+-- Adds the units of one line item to the sums, or subtracts them (sign -1).
 local function count_line(line, sign)
   local _, _, product, quantity = string.find(line, '^(%-?%d+):(%-?%d+)$')
   local count = sign * tonumber(quantity)
@@ -72,7 +72,7 @@ end
 local function count_lines(lines, sign)
   for _, line in pairs(lines) do count_line(line, sign) end
 end
--- What an order shows of its lines.
+-- The field `items` of an order: its line items without their ids.
 local function items_of(lines_text)
   return (string.gsub(lines_text, '%-?%d+:(%-?%d+):(%-?%d+)', 'product_id:%1,quantity:%2'))
 end
@@ -85,7 +85,7 @@ local function count_order(user, amount, sign)
   return true
 end
 
--- Adds the extra columns that have a value to `fields`; returns the names of the others, if there are any.
+-- Adds the extra columns that have a value to `fields`. Returns the names of the columns that are NULL, or nil if there are none.
 local function set_extras(fields, texts, from)
   local gone
   for i = 1, #extra_names do
@@ -102,12 +102,12 @@ local function set_extras(fields, texts, from)
 end
 
 local writes = {}
--- Keys of one order that hold something else spoil that order alone; the caller sets its records aside.
+-- Foreign data in the keys of one order makes only that order corrupt. The caller quarantines the records of that order.
 local function spoiled(id, key, what) return {'spoiled', id, key .. ' ' .. what} end
 local function is_wrong_type(reply) return reply.err and string.find(reply.err, 'WRONGTYPE', 1, true) end
 
--- What a patch finds and leaves of an order. Its row, if it has one, begins at `row_at` in `row`; changes of lines stand in
--- `changes`, from `from` to `to`.
+-- Reads one order, and plans the writes that apply one patch to it. If the patch has a row, the row begins at `row_at` in `row`.
+-- The changes of line items are in `changes`, from `from` to `to`.
 local function plan(id, mode, row, row_at, changes, from, to)
   local order_key, lines_key = prefix .. 'order:' .. id, prefix .. 'order_lines:' .. id
   local before = pcall_('HMGET', order_key, 'user_id', 'total_amount')
@@ -118,10 +118,10 @@ local function plan(id, mode, row, row_at, changes, from, to)
   if not existed and (user_before or amount_before) then return spoiled(id, order_key, 'lacks user_id or total_amount') end
 
   local reset = mode == 'replace' or mode == 'clear'
-  -- Lines that stay as they are need not be read: their order shows them already.
+  -- If no line item changes, the script does not read the line items, because the fields of the order already show them.
   local keeps_lines = existed and not reset and from > to
   if keeps_lines and row_at and #extra_names == 0 and user_before == row[row_at] and amount_before == row[row_at + 1] then
-    return -- What changed in this row is nothing that is kept here.
+    return -- The change of this row concerns no column that the read model contains.
   end
   local line_ids, lines, stored_lines = {}, {}, ''
   if not keeps_lines then
@@ -133,7 +133,7 @@ local function plan(id, mode, row, row_at, changes, from, to)
     if not line_ids then return spoiled(id, lines_key, 'holds a line that cannot be read') end
   end
   local exists = row_at or existed and not reset
-  -- Lines of an order that was there and stays are counted where they change, else all of them.
+  -- If the order existed and stays, only the line items that change are counted. Else all of its line items are counted.
   local stays = existed and exists and not reset
   if existed and not stays then count_lines(lines, -1) end
   if existed and not count_order(user_before, amount_before, -1) then
@@ -193,8 +193,8 @@ local function plan(id, mode, row, row_at, changes, from, to)
   writes[#writes + 1] = write
 end
 
--- Orders that the log creates in this chunk are not there, unless it is replayed over living data. One question tells; then
--- what the caller has worked out for them holds, and none of them is read.
+-- Redis holds none of the orders that the topic creates in this chunk, unless the topic is replayed over live data. One EXISTS
+-- checks that. If it is so, the script uses what the caller has computed for these orders, and reads none of them.
 local created_units, created_revenue, created_count = unpack(created_sums)
 local CREATED_TEXTS = 6 + #extra_names
 local created_keys = {}

@@ -1,7 +1,8 @@
 /**
  * The read model of one topic in Redis, as a worker writes it: patches in, positions out.
  *
- * I1: positions are written by the apply script alone. There is no other write in this class.
+ * I1: only the apply script moves a position. The one other write of this class puts a position back in place of an expired fence,
+ * and does not change the position (I15).
  */
 import type {Script} from '../clients/redis/client.js';
 import {ProjectorError} from '../runtime/errors.js';
@@ -22,20 +23,23 @@ import {
   type ScriptSettings,
 } from './script.js';
 
-/** Redis, as far as the read model needs it (clients/redis/client.ts). */
+/** The part of the Redis client that the read model needs (clients/redis/client.ts). */
 export interface ScriptHost extends StringReader {
-  /** Runs a script on one key. A rejection leaves open whether it ran. */
+  /** Runs a script on one key. If the promise rejects, it is unknown whether the script ran (I4). */
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
   /** Names of the fields of a hash. */
   hashFields(key: string): Promise<string[]>;
 }
 
-/** One runs, the next one waits. More would be no faster, and every other client of that Redis would wait behind them. */
+/**
+ * Scripts of one worker at Redis at a time (L1): one runs, and one waits. More would finish no sooner, and every other client of that
+ * Redis would wait for all of them.
+ */
 const SCRIPTS_MAX = 2;
 
 export class ReadModel {
   readonly positions: StoredPositions;
-  /** Taken before a chunk is made, given back when its script is answered. */
+  /** A partition takes a slot before it builds a chunk, and releases it after the reply to the script. */
   readonly slots = new Slots(SCRIPTS_MAX);
   readonly #redis: ScriptHost;
   readonly #topic: string;
@@ -50,7 +54,7 @@ export class ReadModel {
     this.#keys = keysWithPrefix(settings.prefix);
   }
 
-  /** Applies one chunk, or nothing. A rejection leaves open which (I4). */
+  /** Applies one chunk, or nothing. If the promise rejects, it is unknown which of both happened (I4). */
   async apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome> {
     const args = scriptArguments(request, this.#settings);
     return parseReply(
@@ -60,9 +64,9 @@ export class ReadModel {
   }
 
   /**
-   * The position text to go on from, '' for none. A fence whose time is over is taken away first; rejects with
-   * `rebuild-switching` while one stands (I15),
-   * and with `rebuild-lost` when a read model that is being made has no position.
+   * The position text at which the partition resumes, '' for none. It first replaces an expired fence by its position. Rejects with
+   * `rebuild-switching` while a fence has not expired (I15). Rejects with `rebuild-lost` if a read model that is being built has no
+   * position.
    */
   async anchor(partition: number): Promise<string> {
     const [text = ''] = await this.positions.read([partition]);
@@ -76,18 +80,18 @@ export class ReadModel {
     throw new ProjectorError('rebuild-switching', `a rebuild is about to switch Redis over (${key})`);
   }
 
-  /** Rejects with `redis-denied` when a right is missing that the apply script needs (I5). */
+  /** Rejects with `redis-denied` if this user lacks a right that the apply script needs (I5). */
   async requireRights(): Promise<void> {
     await this.#redis.run(RIGHTS_SCRIPT, this.positions.key(0), [this.#settings.prefix]);
   }
 
-  /** Rejects with `layout-changed` or `partitions-changed` when Redis was filled with other settings (I13). */
+  /** Rejects with `layout-changed` or `partitions-changed` if the data in Redis was built with other settings (I13). */
   async requireLayout(): Promise<void> {
     const [stored] = await this.#redis.getAll([this.#keys.layout]);
     if (typeof stored === 'string') requireSameLayout(stored, this.#settings.layout);
   }
 
-  /** Offsets of this partition's quarantined records, in order. */
+  /** Offsets of this partition's quarantined records, in ascending order. */
   async quarantinedOffsets(partition: number): Promise<bigint[]> {
     const names = await this.#redis.hashFields(this.#keys.quarantine);
     return offsetsOf(names, this.#topic, partition);

@@ -1,12 +1,14 @@
 --[[
-  Puts a position back in the place of the fence that stands for it (I15).
+  Puts a position back in place of its fence (I15).
 
   KEYS[1]  position of (topic, partition)
-  ARGV     the fence's text, as the caller has seen it; the holder that gives its fence up before its time, '' for nobody;
-           position of partition 0 of that topic: its fence goes first, since whoever works behind fences looks at that one
+  ARGV     the text of the fence, as the caller has read it;
+           the holder, if it removes its own fence before the fence expires, else '';
+           the key of the position of partition 0 of that topic. The script removes the fence of partition 0 first. A repair
+           compares only that fence at each write, so its writes stop before a worker can apply a chunk.
 
-  Returns  the text that is stored afterwards: the same fence while its time is not over, the position, or what else
-           has been put there meanwhile
+  Returns  the text that is stored afterwards: the same fence if it has not expired, the position, or another text that was
+           written in the meantime
 ]]
 local stored = redis.call('GET', KEYS[1]) or ''
 if stored ~= ARGV[1] then return stored end

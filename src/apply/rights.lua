@@ -1,13 +1,13 @@
 --[[
-  Asks whether this user may run the commands of apply.lua on the keys that they touch; writes nothing.
+  Checks whether this user may run the commands of apply.lua on the keys that they touch; writes nothing.
 
-  A script is not rolled back: a right that is missing half way through apply.lua would leave half a chunk (I5). So a worker
-  asks for all rights once, at start, and apply.lua, which this text precedes, for those to write each time: rights may be
-  taken from a worker that runs. Redis before 7.0 cannot be asked.
+  Redis does not roll back a script. If a right were missing in the middle of apply.lua, half of a chunk would remain (I5). So a
+  worker checks all rights once, at start. Each run of apply.lua, which this text precedes, checks the rights to write again,
+  because an administrator can remove them from a running worker. Redis before 7.0 does not support this check.
 
   position     key of the position of a (topic, partition)
   prefix       key prefix
-  reads_too    also ask for the commands that read
+  reads_too    also check the commands that read
 
   Returns  nil, or 'NOPERM <command> on <key>'
 ]]

@@ -1,7 +1,7 @@
 /**
- * The words between the worker and its scripts: their texts, the arguments and replies of apply.lua.
+ * The interface between the worker and its scripts: their texts, and the arguments and replies of apply.lua.
  *
- * Pure but for reading the scripts' files once at load.
+ * Pure but for reading the files of the scripts once, when this module is loaded.
  */
 import type {Script} from '../clients/redis/client.js';
 import {ProjectorError} from '../runtime/errors.js';
@@ -17,13 +17,13 @@ const MISSING_RIGHT = textOf('rights.lua');
 
 const APPLY_PARTS = ['apply.lua', 'plan.lua', 'write.lua'].map(textOf);
 
-/** One script of four files: a name that is local in one of them holds in those after it. */
+/** One script of four files. A local name of one file is visible in the files after it. */
 export const APPLY_SCRIPT: Script = {
   name: 'projectorApply',
   lua: [MISSING_RIGHT, ...APPLY_PARTS].join('\n'),
 };
 
-/** Asks for every right that the apply script needs: KEYS[1] is a position's key, ARGV[1] the key prefix. */
+/** Checks every right that the apply script needs. KEYS[1] is the key of a position, ARGV[1] the key prefix. */
 export const RIGHTS_SCRIPT: Script = {
   name: 'projectorRights',
   lua: `${MISSING_RIGHT}
@@ -31,13 +31,13 @@ local missing = missing_right(KEYS[1], ARGV[1], true)
 return missing and redis.error_reply(missing) or 'ok'`,
 };
 
-/** Puts a position back in the place of a fence (fence.ts): KEYS[1] is the position's key. */
+/** Puts a position back in place of a fence (redis-model/fence.ts). KEYS[1] is the key of the position. */
 export const RELEASE_SCRIPT: Script = {name: 'projectorRelease', lua: textOf('release.lua')};
 
-/** Sets fences: KEYS[1] is the lock of whoever does. */
+/** Sets fences. KEYS[1] is the lock that the process which sets them must hold. */
 export const FENCE_SCRIPT: Script = {name: 'projectorFence', lua: textOf('fence.lua')};
 
-/** Every reply of the script; a test compares these with the script's own text. */
+/** Every reply of the script. A test compares these words with the text of the script. */
 export const REPLY = {
   applied: 'applied',
   refused: 'refused',
@@ -45,38 +45,38 @@ export const REPLY = {
   spoiled: 'spoiled',
 } as const;
 
-/** How a patch treats the order's row; a test compares these with the script's own text. */
+/** How a patch treats the row of the order. A test compares these words with the text of the script. */
 export const ROW_MODE = {keep: 'keep', upsert: 'upsert', replace: 'replace', clear: 'clear'} as const;
 
-/** What became of a script that was answered. A missing answer is none of these: it is unknown (I4). */
+/** The result of a script to which Redis has replied. A missing reply is none of these: the result is unknown (I4). */
 export type ApplyOutcome =
   | {readonly kind: 'applied'}
   | {readonly kind: 'refused'; readonly stored: string}
   | {readonly kind: 'spoiled'; readonly orderId: string; readonly what: string};
 
 export interface ApplyRequest {
-  /** Position texts (position.ts). */
+  /** Position texts (redis-model/position.ts). */
   readonly expected: string;
   readonly next: string;
   readonly reduction: Reduction;
-  /** Records to set aside in the same step: name (quarantine/entry.ts) -> entry text. */
+  /** Records to quarantine in the same step: name (redis-model/quarantineEntry.ts) -> entry text. */
   readonly quarantine?: ReadonlyMap<string, string>;
-  /** Names of quarantined records that this request settles. */
+  /** Names of quarantined records that this request settles. The script removes their entries. */
   readonly settled?: readonly string[];
 }
 
 export interface ScriptSettings {
   readonly prefix: string;
-  /** What the data depends on (layout.ts); the script refuses a read model with another one. */
+  /** What the data depends on (redis-model/layout.ts). The script rejects a read model with another layout. */
   readonly layout: string;
   readonly extraColumns: readonly string[];
-  /** A read model that is being made: without a position it is no longer there, and nothing may be written (C4). */
+  /** True for a read model that is being built. If it has no position, it was discarded, and nothing may be written (C4). */
   readonly isBeingMade?: boolean;
 }
 
 const NOTHING: ReadonlyMap<string, string> = new Map();
 
-/** ARGV of the script, in the order its header gives. */
+/** ARGV of the script, in the order that the head of apply.lua gives. */
 export function scriptArguments(request: ApplyRequest, settings: ScriptSettings): string[] {
   const {patches, products} = request.reduction;
   const {prefix, layout, extraColumns} = settings;
@@ -96,7 +96,7 @@ export function scriptArguments(request: ApplyRequest, settings: ScriptSettings)
   return [request.expected, request.next, prefix, layout, jsonOf(chunk)];
 }
 
-/** A number where the script counts, all else is text. */
+/** Numbers are what the script sums up or counts. Everything else is text (I8). */
 type Text = string | number;
 
 function createdTexts({orders}: CreatedOrders): Text[] {
@@ -129,10 +129,12 @@ function pushPatch(texts: Text[], orderId: string, patch: OrderPatch): void {
   }
 }
 
-/** Half of a surrogate pair, or what looks like one. */
+/** Matches half of a surrogate pair in JSON text, or a text that looks like one. */
 const MAYBE_HALF = /\\ud[89ab]/;
 
-/** Halves of surrogate pairs become U+FFFD, as everywhere else where a text becomes UTF-8; the script could not read them. */
+/**
+ * Replaces halves of surrogate pairs by U+FFFD, as any conversion of a text to UTF-8 does. The script could not parse them.
+ */
 function jsonOf(chunk: unknown): string {
   const json = JSON.stringify(chunk);
   if (!MAYBE_HALF.test(json)) return json;
@@ -141,7 +143,7 @@ function jsonOf(chunk: unknown): string {
   );
 }
 
-/** Reads the script's reply. Throws as `requireSameLayout` does; `ours` is the layout that was sent. */
+/** Parses the reply of the script. Throws as `requireSameLayout` does; `ours` is the layout that was sent. */
 export function parseReply(reply: unknown, ours: string): ApplyOutcome {
   if (Array.isArray(reply)) {
     const [kind, detail, what] = reply as unknown[];

@@ -1,8 +1,8 @@
 /**
- * How many scripts of a worker may be at Redis at a time, over all of its partitions (L1).
+ * Limits how many scripts of a worker are at Redis at a time, over all of its partitions (L1).
  *
- * Redis runs one after the other, so more than a few waiting there would win nothing; but every other client of that Redis
- * would wait behind all of them, and the worker would keep what they hold in memory. Whoever comes first is served first.
+ * Redis runs one script after the other, so more scripts in flight would not finish sooner. But every other client of that Redis
+ * would wait for all of them, and the worker would keep their chunks in memory. Slots are given in the order of the requests.
  */
 export class Slots {
   #free: number;
@@ -12,7 +12,7 @@ export class Slots {
     this.#free = limit;
   }
 
-  /** Resolves with what gives the slot back; calling that again does nothing. */
+  /** Resolves with a function that releases the slot. Further calls of that function do nothing. */
   async take(): Promise<() => void> {
     if (this.#free === 0) return await new Promise((resolve) => this.#waiting.push(resolve));
     this.#free--;

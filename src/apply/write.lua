@@ -1,17 +1,17 @@
 --[[
-  The third part of apply.lua: the last questions, and then the writes, of which only the first one can fail.
+  The third part of apply.lua: the last reads and checks, and then the writes, of which only the first one can fail.
 ]]
--- Of a whole number; %d is faster than %.0f.
+-- The text of a whole number. %d is faster than %.0f.
 local function text(number) return string.format('%d', number) end
--- Beyond that a Lua number is not exact for certain (I8). Something else may have written a score.
+-- From this size on a Lua number may not be exact (I8). Another program may have written such a score.
 local EXACT_MAX = 10 ^ DIGITS_MAX
 local function is_exact(number) return number % 1 == 0 and math.abs(number) < EXACT_MAX end
 
 local missing = missing_right(KEYS[1], prefix)
 if missing then return redis.error_reply(missing) end
 
--- Members and their differences: what the caller has worked out for the created orders, which holds when they are new, and what was
--- found of others. Takes the members that are `named` out of `found`.
+-- Merges the differences by member. `named` contains those that the caller has computed for the created orders; they count only if
+-- Redis holds none of these orders. `found` contains those of all other orders. The function removes the named members from `found`.
 local function merged(named, found, keep_zero)
   local members, deltas, at = {}, {}, 0
   for i = 1, #named, 2 do
@@ -33,7 +33,8 @@ local function merged(named, found, keep_zero)
   return members, deltas
 end
 
--- A product that some line names gets its counter even at 0: whether it exists must not depend on where the log was cut (I7).
+-- A product that any line item names gets its counter even at 0. Whether a counter exists must not depend on where the topic is cut
+-- into chunks (I7).
 local products, units_deltas = merged(products_named, units, true)
 local counters = {}
 for i, product in ipairs(products) do counters[i] = prefix .. 'product:' .. product .. ':sold' end
@@ -53,7 +54,7 @@ for i = 1, #counters do
   local sum_text = text(sum)
   counter_sets[set_at + 1], counter_sets[set_at + 2] = counter, sum_text
   set_at = set_at + 2
-  -- The score of a product is its count. Members at 0 are removed: then the sets are a function of the rows alone.
+  -- The score of a product is its count. Members at 0 are removed, so that the sorted sets depend on the rows alone (I7).
   if delta ~= 0 then
     if sum == 0 then
       products_gone[#products_gone + 1] = products[i]
@@ -63,14 +64,15 @@ for i = 1, #counters do
     end
   end
 end
--- tonumber takes more than is written here (` 7`, `007`, `0x7`, `nan`). All texts are looked at together, which is faster.
+-- tonumber accepts texts that the script never writes (` 7`, `007`, `0x7`, `nan`). One check of all texts together is faster than one
+-- check of each.
 local all_counts = ',' .. table.concat(counts, ',,') .. ','
 if string.find(all_counts, '[^%d%-,]') or string.find(all_counts, ',%-?0%d') or string.find(all_counts, ',%-0,') then
   for i = 1, #counters do
     if not is_whole(counts[i]) then return corrupt(counters[i], NO_COUNT) end
   end
 end
--- MGET says of a key of another type that it is absent.
+-- MGET returns nil for a key of another type, as for an absent key. EXISTS shows the difference.
 if count_existing(absent) > 0 then
   for i = 1, #absent do
     if call('TYPE', absent[i]).ok ~= 'none' then return corrupt(absent[i], NO_COUNT) end
@@ -91,11 +93,11 @@ for i = 1, #users do
   end
 end
 
--- 1. The chunk begins. A Redis that takes no writes now (OOM, READONLY, ...) says so here.
+-- 1. The chunk begins. If Redis accepts no writes (OOM, READONLY, ...), this command fails, and nothing has changed (I5).
 local begun = pcall_('HINCRBY', CHUNKS, 'begun', '1')
 if type(begun) == 'table' then return begun end
 
--- 2. Counters and reports. The totals always exist.
+-- 2. Counters and reports. All three totals are written each time, so that they exist after the first chunk.
 local function in_slices(command, key, list)
   for from, to in slices(list) do call(command, key, unpack(list, from, to)) end
 end
@@ -108,7 +110,7 @@ call('HINCRBY', TOTALS, 'orders', text(orders_delta))
 call('HINCRBY', TOTALS, 'units', text(units_delta))
 call('HINCRBY', TOTALS, 'revenue', text(revenue_delta))
 
--- 3. Orders and their lines: first what goes, then lines, then orders.
+-- 3. Orders and their line items: first the deletes, then the line items, then the orders.
 local gone, line_sets = {}, {}
 local function set_lines(key, lines)
   if lines == '' then
@@ -150,11 +152,11 @@ for p = 1, #writes do
   if write.delete_fields and not write.reset then in_slices('HDEL', write.order_key, write.delete_fields) end
 end
 
--- 4. Records that are set aside, or settled by these patches.
+-- 4. Quarantine: entries that these patches settle are removed, and new entries are added.
 in_slices('HDEL', QUARANTINE, settled)
 in_slices('HSET', QUARANTINE, quarantined)
 
--- 5. The position, in the same atomic step.
+-- 5. The position, in the same atomic step as the data (I1).
 if not layout then call('SET', LAYOUT, ARGV[4]) end
 call('SET', KEYS[1], ARGV[2])
 call('HSET', CHUNKS, 'finished', text(begun))

@@ -1,19 +1,21 @@
 /**
- * What every command is given. The files that describe commands import nothing heavy: an action loads what it needs when it is
- * called, so that `--help` and a wrong option are answered at once.
+ * The context that every command receives: the settings, the output and the exit code.
+ *
+ * The files that declare commands import no clients. An action imports its modules when it runs. So `--help` and the error for
+ * an unknown option appear without the time that it takes to load the clients.
  */
 import type {ConfigWith, Environment, SettingName} from '../config/config.js';
 import {readConfig} from '../config/readConfig.js';
 import type {Output} from './terminal/output.js';
 
 export interface CommandContext {
-  /** The settings as they were given, flags included. */
+  /** The environment, with the options of the command line in it. */
   readonly environment: () => Environment;
   readonly output: Output;
   readonly end: (exitCode: number) => void;
 }
 
-/** All settings; throws `config-invalid` with every fault at once. `required` must be given. */
+/** Reads all settings. Throws `config-invalid` with all faults at once. A setting of `required` that is missing is a fault. */
 export function settingsOf<const N extends SettingName>(
   {environment}: CommandContext,
   required: readonly N[],

@@ -1,4 +1,4 @@
-/** What every command that writes to the read model asks of its servers first. */
+/** Preflight checks: what every command that writes to the read model checks before its first write. */
 import {ReadModel} from '../apply/readModel.js';
 import type {KafkaTopic} from '../clients/kafka/admin.js';
 import type {RedisClient} from '../clients/redis/client.js';
@@ -12,7 +12,10 @@ export interface Reached {
   readonly partitions: number;
 }
 
-/** Partitions of the topic. Rejects when it is not there, or keeps not every record. */
+/**
+ * Resolves with the number of partitions. Rejects with `topic-missing` if the topic does not exist, and with `topic-unsuitable`
+ * if it is compacted (S1).
+ */
 export async function reachTopic(config: ConfigWith<'brokers'>, topic: KafkaTopic): Promise<number> {
   const partitions = await topic.partitionCount();
   if (partitions === undefined) {
@@ -23,7 +26,7 @@ export async function reachTopic(config: ConfigWith<'brokers'>, topic: KafkaTopi
   return partitions;
 }
 
-/** What the data depends on, by these settings. */
+/** The layout that follows from these settings. */
 export function layoutText(config: Config, partitions: number): string {
   const {topic, moneyDecimals, extraColumns = []} = config;
   return formatLayout({topic, partitions, moneyDecimals, extraColumns});
@@ -40,7 +43,10 @@ export function newReadModel(
   return new ReadModel(redis, topic, {prefix, layout, extraColumns: names, isBeingMade});
 }
 
-/** One try to reach topic and Redis; refuses what nobody could be exact on. */
+/**
+ * Runs all preflight checks once, without a retry. Rejects if the topic, the server, the rights or the layout would not allow a
+ * worker to keep Redis equal to MySQL.
+ */
 export async function reachReadModel(
   config: ConfigWith<'brokers' | 'redisUrl'>,
   {redis, topic}: {redis: RedisClient; topic: KafkaTopic},
@@ -48,7 +54,7 @@ export async function reachReadModel(
   const partitions = await reachTopic(config, topic);
   const model = newReadModel(config, redis, {partitions});
   await redis.connect();
-  // Before the first script: a cluster would send that elsewhere, or nowhere.
+  // This comes before the first script, because a cluster would redirect or reject the script (S6) with a less clear error.
   await redis.requireSuitable();
   await model.requireRights();
   await model.requireLayout();

@@ -1,4 +1,4 @@
-/** The command line: arguments to commands, errors to one line and an exit code. */
+/** The command line: runs the command that the arguments name, and turns an error into one line and an exit code. */
 import {Command, CommanderError} from 'commander';
 import type {Environment} from '../config/config.js';
 import {ERROR_POLICY, EXIT} from '../runtime/errorPolicy.js';
@@ -24,7 +24,7 @@ Exit codes: 0 ok, 1 unexpected, 2 usage or settings, 3 differences found, or no 
 
 const HELP_ALL = '--help-all';
 
-/** Runs one command; resolves with the exit code, never rejects. */
+/** Runs one command. Resolves with the exit code and never rejects. */
 export async function main(
   argv: readonly string[],
   environment: Environment,
@@ -48,7 +48,7 @@ export async function main(
     }
     const failure = asProjectorError(error);
     const {advice, exitCode: failureCode} = ERROR_POLICY[failure.kind];
-    // Details that hold a server's own words may end in a full stop already.
+    // A detail that quotes the message of a server may end with a full stop. It is removed, because the format adds one.
     output.note(`projector: ${failure.kind}: ${failure.detail.replace(/\.$/, '')}. ${advice}`);
     return failureCode;
   }
@@ -58,14 +58,14 @@ interface ProgramContext extends Omit<CommandContext, 'environment'> {
   readonly environment: Environment;
 }
 
-/** `showAll`: help names the options of all settings. */
+/** Declares all commands. If `showAll` is true, the help lists the options of all settings, else those of basic settings. */
 export function createProgram({environment, output, end}: ProgramContext, showAll = false): Command {
   const program = new Command('projector')
     .description('Keeps a Redis read model of orders exactly equal to MySQL, through Debezium and Kafka.')
     .version(version(), '--version')
     .configureOutput({
       writeOut: (text) => output.line(text.replace(/\n$/, '')),
-      // An option that is not known may have been meant for a secret.
+      // The value of an unknown option is not printed, because it may be a secret.
       writeErr: (text) => output.note(text.replace(/\n$/, '').replace(/(--[\w-]+=)[^']*/, '$1...')),
     })
     .exitOverride()
@@ -92,7 +92,10 @@ export function createProgram({environment, output, end}: ProgramContext, showAl
   return program;
 }
 
-/** kafkajs 2.2.4 arms timers with negative times, which Node 24 and later report on stderr; harmless, and not ours. */
+/**
+ * Suppresses one warning of Node 24 and later. kafkajs 2.2.4 starts timers with negative delays, and Node reports each of them on
+ * stderr. The warning has no effect on the worker, and only kafkajs could prevent it.
+ */
 function muteKnownWarning(): void {
   process.removeAllListeners('warning');
   process.on('warning', (warning) => {

@@ -1,4 +1,4 @@
-/** What reading commands ask: opened for one piece of work, closed behind it. One try, no waiting. */
+/** Connections for commands that only read. Each is opened for one task and closed after it. A failed attempt is not retried. */
 import {KafkaTopic} from '../clients/kafka/admin.js';
 import {RedisClient} from '../clients/redis/client.js';
 import {kafkaSettings, redisSettings} from '../config/clientOptions.js';
@@ -25,7 +25,7 @@ export interface OpenLog {
   readonly partitionCount: number;
 }
 
-/** Redis and the topic; throws `topic-missing` where there is no such topic. */
+/** Runs `work` with connections to Redis and to the topic. Rejects with `topic-missing` if the topic does not exist. */
 export async function withLog<T>(
   config: ConfigWith<'brokers' | 'redisUrl'>,
   work: (log: OpenLog) => Promise<T>,

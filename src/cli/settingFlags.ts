@@ -1,7 +1,8 @@
 /**
- * A flag for each setting: `--kafka-brokers x` is KAFKA_BROKERS=x, and wins over it. A secret on a command line would be seen by
- * every user of the machine, so secrets have the flag of their file alone: `--redis-url-file path` is REDIS_URL_FILE=path. So have
- * certificates, which are files everywhere.
+ * One option for each setting: `--kafka-brokers x` means KAFKA_BROKERS=x, and takes precedence over the variable.
+ *
+ * Every user of the machine can read a command line. So a secret has only the option for its file: `--redis-url-file path` means
+ * REDIS_URL_FILE=path. Certificates also have only the option for their file, because they are kept in files anyway.
  */
 import {Option, type Command} from 'commander';
 import type {Environment} from '../config/config.js';
@@ -9,11 +10,14 @@ import type {Setting} from '../config/setting.js';
 import {SETTINGS} from '../config/settings.js';
 
 export interface SettingFlag {
-  /** `--kafka-brokers`, `--redis-url-file`. */
+  /** For example `--kafka-brokers` or `--redis-url-file`. */
   readonly flag: string;
   /** The variable that it sets. */
   readonly variable: string;
-  /** The variable that it takes the place of as well. */
+  /**
+   * The other variable of the same setting: with `_FILE` if `variable` is without it, else without. The option removes it from the
+   * environment, because otherwise the setting would be given twice.
+   */
   readonly instead: string;
   readonly setting: Setting<unknown>;
 }
@@ -27,7 +31,7 @@ export const SETTING_FLAGS: readonly SettingFlag[] = Object.values<Setting<unkno
   },
 );
 
-/** Adds them to the program, and so to each of its commands. Help shows those of basic settings, or all. */
+/** Adds all options to the program. The help shows the options of all settings if `showAll` is true, else those of basic settings. */
 export function addSettingFlags(program: Command, {showAll}: {readonly showAll: boolean}): void {
   for (const {flag, setting} of SETTING_FLAGS) {
     const {env, desc, basic = false, default: value = ''} = setting;
@@ -40,7 +44,7 @@ export function addSettingFlags(program: Command, {showAll}: {readonly showAll: 
   }
 }
 
-/** The environment with the flags that were given in the place of their variables. */
+/** Returns the environment, with the options of the command line in place of their variables. */
 export function withSettingFlags(environment: Environment, program: Command): Environment {
   const given: Record<string, string | undefined> = {};
   for (const {flag, variable, instead} of SETTING_FLAGS) {
@@ -57,7 +61,7 @@ function isGivenAsFile({secret = false, inFile = false}: Setting<unknown>): bool
   return secret || inFile;
 }
 
-/** Whether this is what the flag of a secret would be if there was one. */
+/** Whether `flag` is the name of a secret setting without `-file`. There is no such option, so `main` suggests the one for the file. */
 export function isSecretFlag(flag: string | undefined): flag is string {
   return SETTING_FLAGS.some(({flag: known, setting: {secret = false}}) => secret && known === `${flag}-file`);
 }

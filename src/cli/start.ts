@@ -1,4 +1,4 @@
-/** Waiting for servers that are not there yet, within a time. */
+/** Retries until the servers are reachable, up to a timeout. */
 import {ERROR_POLICY} from '../runtime/errorPolicy.js';
 import {asProjectorError, type ProjectorError} from '../runtime/errors.js';
 import {Backoff, type Clock} from '../runtime/lifecycle.js';
@@ -6,11 +6,14 @@ import {Backoff, type Clock} from '../runtime/lifecycle.js';
 export interface StartOptions {
   readonly clock: Clock;
   readonly timeoutMs: number;
-  /** Told once for each kind of trouble. */
+  /** Is called when an attempt fails with another kind of error than the attempt before. */
   readonly tell: (error: ProjectorError) => void;
 }
 
-/** Repeats `attempt` while it fails in a way that may pass; rejects with the last failure when the time is over. */
+/**
+ * Retries `attempt` with backoff while its errors are temporary. Rejects with a permanent error at once, and with the last
+ * temporary error after `timeoutMs`.
+ */
 export async function untilReachable<T>(options: StartOptions, attempt: () => Promise<T>): Promise<T> {
   const {clock, timeoutMs, tell} = options;
   const deadlineMs = clock.nowMs() + timeoutMs;

@@ -1,7 +1,7 @@
 /**
- * The door to Kafka Connect's REST interface.
+ * The client of the REST API of Kafka Connect.
  *
- * Source: Apache Kafka documentation, "Kafka Connect", REST API; `PUT /connectors/{name}/config` creates or updates.
+ * Source: Apache Kafka documentation, "Kafka Connect", REST API: `PUT /connectors/{name}/config` creates or updates a connector.
  */
 import {connectionReason, ProjectorError} from '../runtime/errors.js';
 
@@ -20,7 +20,7 @@ export interface ConnectorStatus {
 
 export interface ListedConnector {
   readonly name: string;
-  /** As posted; may name secrets. */
+  /** The configuration as it was sent to Connect. It can contain secrets. */
   readonly config: Readonly<Record<string, string>>;
   readonly status: ConnectorStatus;
 }
@@ -28,7 +28,7 @@ export interface ListedConnector {
 const REQUEST_TIMEOUT_MS = 15_000;
 
 export class ConnectClient {
-  /** Without user and password; those go into a header. */
+  /** The URL without user and password. They are sent in the `Authorization` header. */
   readonly #url: string;
   readonly #headers: Record<string, string>;
 
@@ -42,13 +42,13 @@ export class ConnectClient {
     this.#headers = username === '' ? {} : {authorization: `Basic ${Buffer.from(login).toString('base64')}`};
   }
 
-  /** Creates the connector, or changes it to this configuration; twice is the same as once. */
+  /** Creates the connector, or updates it to this configuration. The call is idempotent. */
   async apply(name: string, config: Readonly<Record<string, string>>): Promise<void> {
     try {
       await this.#request('PUT', `/connectors/${encodeURIComponent(name)}/config`, config);
     } catch (error) {
-      // Connect 4.3 with Debezium 3.6 answers every refused setting, a wrong password too, with 500 and a
-      // NullPointerException (a setting of Debezium has no value in the report that Connect makes of it). So ask for the report.
+      // Connect 4.3 with Debezium 3.6 returns status 500 and a NullPointerException for every rejected setting, even for a wrong
+      // password. A setting of Debezium has no value in the validation report of Connect. So this client requests the report itself.
       if (!(error instanceof ProjectorError) || error.kind !== 'connect-unreachable') throw error;
       const faults = await this.#faults(name, config).catch(() => []);
       if (faults.length === 0) throw error;
@@ -60,7 +60,7 @@ export class ConnectClient {
     }
   }
 
-  /** undefined when there is no such connector. */
+  /** Undefined if the connector does not exist. */
   async status(name: string): Promise<ConnectorStatus | undefined> {
     const body = await this.#request('GET', `/connectors/${encodeURIComponent(name)}/status`);
     return body === undefined ? undefined : readStatus(body);
@@ -73,7 +73,7 @@ export class ConnectClient {
     throw new ProjectorError('connect-unreachable', `what answers at ${this.#url} is no Kafka Connect`);
   }
 
-  /** Every connector of this Connect. */
+  /** All connectors of this Connect cluster. */
   async list(): Promise<ListedConnector[]> {
     const body = await this.#request('GET', '/connectors?expand=info&expand=status');
     const entries = Object.entries((body ?? {}) as Record<string, ListedBody>);
@@ -84,18 +84,18 @@ export class ConnectClient {
     }));
   }
 
-  /** Restarts the connector and its tasks, or what of them has FAILED. False when there is no such connector. */
+  /** Restarts the connector and its tasks, or only those in state FAILED. Returns false if the connector does not exist. */
   async restart(name: string, parts: 'all' | 'failed'): Promise<boolean> {
     const path = `/connectors/${encodeURIComponent(name)}/restart?includeTasks=true&onlyFailed=${parts === 'failed'}`;
     return (await this.#request('POST', path)) !== undefined;
   }
 
-  /** False when there is no such connector. Its offsets in Connect stay. */
+  /** Deletes the connector. Connect keeps its offsets. Returns false if the connector does not exist. */
   async delete(name: string): Promise<boolean> {
     return (await this.#request('DELETE', `/connectors/${encodeURIComponent(name)}`)) !== undefined;
   }
 
-  /** What Connect finds wrong, `setting: reason`. */
+  /** The errors in the validation report of Connect, each as `setting: reason`. */
   async #faults(name: string, config: Readonly<Record<string, string>>): Promise<string[]> {
     const plugin = encodeURIComponent(config['connector.class'] ?? '');
     const path = `/connector-plugins/${plugin}/config/validate`;
@@ -106,7 +106,7 @@ export class ConnectClient {
     );
   }
 
-  /** The answer's JSON, `null` for an empty answer, undefined for 404. */
+  /** The JSON of the response. Null if the response is empty. Undefined for status 404, except after a PUT: that rejects. */
   async #request(method: string, path: string, body?: unknown): Promise<unknown> {
     const where = `Kafka Connect at ${this.#url}`;
     let response: Response;
@@ -130,7 +130,7 @@ export class ConnectClient {
     }
     if (response.ok) return text === '' ? null : (JSON.parse(text) as unknown);
     if (response.status === 404 && method !== 'PUT') return undefined;
-    // 409: the workers are rebalancing; 5xx: they are not ready. Both pass.
+    // Status 409 means that the Connect workers rebalance. 5xx means that they are not ready. Both are temporary.
     const passes = response.status === 409 || response.status >= 500;
     throw new ProjectorError(
       passes ? 'connect-unreachable' : 'connector-rejected',
@@ -146,7 +146,7 @@ function errorText(text: string): string {
       return body.message.replace(/\s*\n\s*/g, ' ');
     }
   } catch {
-    // Not JSON: shown as it is.
+    // The text is not JSON, so it is returned as it is.
   }
   return text.slice(0, 500).replace(/\s*\n\s*/g, ' ');
 }

@@ -1,9 +1,10 @@
 /**
- * The door to MySQL: the only file of src that imports mysql2. The source is only read.
+ * The MySQL client: the only file of src that imports mysql2. It only reads the source.
  *
- * I9: every value comes as the text that Debezium would give for it, before canonical.ts: what MySQL prints, but for floats
- * (JavaScript's shortest text), BIT(1) (`0`, `1`), JSON (without blanks) and bytes (base64). TIMESTAMP is in UTC.
- * I11: MySQL's own messages may quote values; only those that name tables, columns and users are passed on.
+ * I9: each value is returned as the text that Debezium produces for it, before canonical.ts. This is the text that MySQL prints, with
+ * four exceptions: floats (the shortest text in JavaScript), BIT(1) (`0` or `1`), JSON (no whitespace) and bytes (base64).
+ * TIMESTAMP values are in UTC.
+ * I11: messages of MySQL can contain values of rows. Only messages that name tables, columns or users are passed on.
  */
 import {connect as connectTcp, isIP} from 'node:net';
 import type {Connection as StreamingConnection} from 'mysql2';
@@ -20,21 +21,21 @@ import {tlsError, type TlsMaterial} from './tls.js';
 export interface MysqlSettings {
   /** `mysql://user:password@host:port/database?ssl-mode=VERIFY_IDENTITY`. */
   readonly url: string;
-  /** For every ssl-mode but DISABLED; `serverName` only where the mode verifies it. */
+  /** Used in every ssl-mode except DISABLED. `serverName` requires the mode VERIFY_IDENTITY, because only this mode verifies the name. */
   readonly tls?: TlsMaterial | undefined;
 }
 
-/** A row as text, by column; null for NULL. */
+/** The values of a row as text, by column. SQL NULL is null. */
 export type TextRow = Readonly<Record<string, string | null>>;
 
-/** Asks within one snapshot. Values stand for `?`; a list stands for several, parted by commas. */
+/** Runs a query within one snapshot. Each value replaces one `?`. A list expands to values that are separated by commas. */
 export type RowQuery = (sql: string, values: readonly (string | readonly string[])[]) => Promise<TextRow[]>;
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Sums over whole tables take long where there are millions of rows. */
+/** The timeout is long because sums over tables with millions of rows take long. */
 const QUERY_TIMEOUT_MS = 120_000;
 
-/** As the programs of MySQL name them; without one the connection is not encrypted. */
+/** The names are those of the MySQL client programs. Without `ssl-mode` the connection is not encrypted. */
 const SSL_MODES = {
   DISABLED: undefined,
   REQUIRED: {rejectUnauthorized: false},
@@ -42,7 +43,7 @@ const SSL_MODES = {
   VERIFY_IDENTITY: {rejectUnauthorized: true, verifyIdentity: true},
 } as const;
 
-/** Types of columns, as the protocol numbers them. */
+/** Column types, by their numbers in the MySQL protocol. */
 const FLOATS: ReadonlySet<number | undefined> = new Set([4, 5]);
 const BIT = 16;
 const JSON_TEXT = 245;
@@ -60,7 +61,10 @@ export class MysqlClient {
   readonly #tls: MysqlTls | undefined;
   #connection: Connection | undefined;
 
-  /** Throws `config-invalid` when the URL names no database, or an option that is not known. */
+  /**
+   * Throws `config-invalid` if the URL names no database or has an unknown option. Throws it as well if the TLS settings would verify
+   * less than they seem to.
+   */
   constructor({url, tls = {}}: MysqlSettings) {
     this.#url = new URL(url);
     this.#tls = tlsOf(this.#url, tls);
@@ -72,12 +76,12 @@ export class MysqlClient {
     }
   }
 
-  /** Address without user and password, for messages. */
+  /** The address without user and password, for messages. */
   get address(): string {
     return `mysql://${this.#url.host}${this.#url.pathname}`;
   }
 
-  /** False before `connect`, and when the connection broke; then `connect` makes a new one. */
+  /** False before `connect`, and after a query failed because the connection broke. Then `connect` opens a new connection. */
   get isConnected(): boolean {
     return this.#connection !== undefined;
   }
@@ -94,12 +98,12 @@ export class MysqlClient {
         charset: 'utf8mb4',
         connectTimeout: CONNECT_TIMEOUT_MS,
         ...(this.#tls === undefined ? {} : {ssl: this.#tls.ssl}),
-        // mysql2 verifies the name that it was given for the host; then the way there is ours to say.
+        // mysql2 verifies the certificate against `host`. So `host` is the expected name, and `stream` connects to the real address.
         ...(this.#tls?.serverName === undefined
           ? {}
           : {host: this.#tls.serverName, stream: () => connectTcp({...place, noDelay: true})}),
       });
-      // A connection that breaks between two questions; the next question tells.
+      // The connection can break between two queries. The next query fails and reports it, so this handler does nothing.
       connection.on('error', () => undefined);
       await connection.query(
         "SET SESSION time_zone = '+00:00', SESSION transaction_isolation = 'REPEATABLE-READ'",
@@ -108,21 +112,21 @@ export class MysqlClient {
     });
   }
 
-  /** All questions of `work` see MySQL as it was at one instant after this call. */
+  /** All queries of `work` read one consistent snapshot, taken after this call. */
   async consistentSnapshot<T>(work: (ask: RowQuery) => Promise<T>): Promise<T> {
     await this.#command('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY');
     try {
       return await work(async (sql, values) => await this.#ask(sql, values));
     } finally {
-      // What ends the snapshot cannot fail in a way that matters: nothing was written.
+      // A failed rollback has no effect, because the transaction wrote nothing.
       await this.#command('ROLLBACK').catch(() => undefined);
     }
   }
 
-  /** The rows of one question, page by page as they come; flat memory however many there are. */
+  /** Streams the rows of one query in pages, so the memory use does not grow with the number of rows. */
   async *stream(sql: string, pageRows: number): AsyncGenerator<TextRow[]> {
     let fields: FieldPacket[] = [];
-    // Without a time limit: MySQL may sort for long before the first row. A connection that breaks ends it.
+    // The query has no timeout, because MySQL may sort for minutes before the first row. A broken connection ends the query.
     const query = streaming(this.#open).query({sql, typeCast: false});
     query.on('fields', (packets: FieldPacket[]) => (fields = packets));
     let page: TextRow[] = [];
@@ -186,16 +190,16 @@ export class MysqlClient {
       return new ProjectorError('config-invalid', `${where}: ${sqlMessage} (${settings})`, {cause: error});
     }
     if (PASSING.test(code) || !code.startsWith('ER_')) {
-      // A question that took too long goes on at the server, and everything asked after it would wait behind it.
+      // A query that timed out continues on the server and blocks later queries on this connection. So the connection is closed.
       if (!code.startsWith('ER_') || code === 'ER_SERVER_SHUTDOWN') this.close();
       return new ProjectorError('mysql-unreachable', `${where} does not answer: ${code}`, {cause: error});
     }
-    // Without the cause: it holds MySQL's message and the question.
+    // I11: the cause is omitted, because it contains the message of MySQL and the query.
     return new ProjectorError('internal', `${where} answers ${code}`);
   }
 }
 
-/** The connection below the one with promises, which cannot stream; mysql2's types do not show it. */
+/** The callback connection of mysql2. The promise connection wraps it and cannot stream. The types of mysql2 do not declare it. */
 function streaming(connection: Connection): StreamingConnection {
   return (connection as unknown as {connection: StreamingConnection}).connection;
 }
@@ -214,7 +218,7 @@ function textOf(bytes: Buffer | null, field: FieldPacket): string | null {
   return bytes.toString(isBytes ? 'base64' : 'utf8');
 }
 
-/** JSON as Debezium prints it from the binlog. */
+/** Removes whitespace outside of strings, because Debezium prints JSON from the binlog without it. */
 function withoutBlanks(json: string): string {
   return json.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1');
 }
@@ -228,7 +232,7 @@ interface MysqlTls {
   readonly serverName: string | undefined;
 }
 
-/** undefined without TLS. Throws `config-invalid` where less would be verified than the settings seem to say. */
+/** Undefined without TLS. Throws `config-invalid` if the mode would verify less than the settings seem to require. */
 function tlsOf(url: URL, {ca, cert, key, serverName}: TlsMaterial): MysqlTls | undefined {
   const mode = sslModeOf(url);
   const verified = SSL_MODES[mode];

@@ -1,19 +1,20 @@
 /**
- * TLS to Kafka, Redis and MySQL: what the clients are given, and what went wrong in words.
+ * TLS to Kafka, Redis and MySQL: the options of the clients, and the reason of a failure in words.
  *
- * A server is always verified. It is said explicitly, since NODE_TLS_REJECT_UNAUTHORIZED=0 would switch it off otherwise.
+ * Connections to Kafka and Redis always verify the server. `rejectUnauthorized` is set explicitly, because
+ * NODE_TLS_REJECT_UNAUTHORIZED=0 would switch the verification off otherwise. For MySQL the `ssl-mode` of the URL decides (mysql.ts).
  */
 import {connect} from 'node:tls';
 import {causesOf, ProjectorError} from '../runtime/errors.js';
 
 /** Texts in PEM form. */
 export interface TlsMaterial {
-  /** Who may sign certificates of servers, in place of those that Node.js trusts. */
+  /** The CAs that may sign certificates of servers. They replace the CAs that Node.js trusts. */
   readonly ca?: string | undefined;
-  /** Our own certificate, with its chain, for servers that ask for one. */
+  /** The client certificate with its chain, for servers that request one. */
   readonly cert?: string | undefined;
   readonly key?: string | undefined;
-  /** The name that the certificate of the server must have, where it is not that of the address. */
+  /** The name that the server certificate must contain, if it differs from the host of the address. */
   readonly serverName?: string | undefined;
 }
 
@@ -25,7 +26,7 @@ export interface TlsOptions {
   servername?: string;
 }
 
-/** As `tls.connect` of Node.js takes them. */
+/** Options in the form that `tls.connect` of Node.js accepts. */
 export function tlsOptions({ca, cert, key, serverName}: TlsMaterial = {}): TlsOptions {
   return {
     rejectUnauthorized: true,
@@ -36,7 +37,10 @@ export function tlsOptions({ca, cert, key, serverName}: TlsMaterial = {}): TlsOp
   };
 }
 
-/** Codes of Node.js and texts of OpenSSL; mysql2 and ioredis' Sentinels keep the text alone. The first that fits counts. */
+/**
+ * The patterns match error codes of Node.js and error texts of OpenSSL. The texts are needed because mysql2, and ioredis for Sentinels,
+ * keep only the text. The first pattern that matches decides.
+ */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/CERT_HAS_EXPIRED|certificate has expired/, 'its certificate has expired'],
   [/CERT_NOT_YET_VALID|certificate is not yet valid/, 'its certificate is not valid yet'],
@@ -63,8 +67,13 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * With TLS 1.3 a server sees our certificate, or the want of one, when the handshake is over for us. Its complaint is lost when
- * it ends the connection while we write. `error`: that end, before anything was received.
+ * Marks an error that ended a TLS connection before the client had received any data. The likely cause is a client certificate that
+ * is missing or was rejected. With TLS 1.3 the alert of the server can be lost:
+ *
+ * 1. The client completes its handshake.
+ * 2. The client sends its first request.
+ * 3. The server checks the client certificate, rejects it, and closes the connection.
+ * 4. The write of the client fails before it reads the alert of the server.
  */
 export function cutOff(error: Error): Error {
   if (tlsReason(error) !== undefined) return error;
@@ -73,7 +82,7 @@ export function cutOff(error: Error): Error {
   });
 }
 
-/** What TLS has against a server, or a server against us; undefined when the error is of another sort. */
+/** Why TLS failed, on either side, as the rest of a sentence. Undefined if TLS did not cause the error. */
 export function tlsReason(error: unknown): string | undefined {
   for (const text of textsOf(error)) {
     const reason = REASONS.find(([pattern]) => pattern.test(text));
@@ -82,7 +91,7 @@ export function tlsReason(error: unknown): string | undefined {
   return undefined;
 }
 
-/** `where` names the server; undefined when TLS has nothing to do with the error. */
+/** A `tls-refused` error. `where` names the server. Undefined if TLS did not cause the error. */
 export function tlsError(error: unknown, where: string): ProjectorError | undefined {
   const reason = tlsReason(error);
   if (reason === undefined) return undefined;
@@ -91,7 +100,7 @@ export function tlsError(error: unknown, where: string): ProjectorError | undefi
   });
 }
 
-/** Of a certificate with another name: which it has. They are no secret: it shows them to everybody. */
+/** The names in a certificate that was issued for another host. They are not secret: the server sends them to every client. */
 function namesIn(error: unknown): string {
   for (const text of textsOf(error)) {
     const names = /altnames: (.{1,300})/.exec(text)?.[1];
@@ -100,7 +109,7 @@ function namesIn(error: unknown): string {
   return '';
 }
 
-/** Code and message of an error and its causes. */
+/** Code and message of an error and of each of its causes. */
 function* textsOf(error: unknown): Generator<string> {
   for (const link of causesOf(error)) {
     const {code = '', message = ''}: {code?: unknown; message?: unknown} = Object(link) as object;
@@ -113,7 +122,10 @@ export interface Server {
   readonly port: number;
 }
 
-/** Shakes hands with a server and hangs up; resolves with what went wrong, undefined when nothing did within the time. */
+/**
+ * Opens a TLS connection to a server and closes it. Resolves with the error of the handshake. Resolves with undefined if the handshake
+ * succeeds, or if there is no result within `timeoutMs`.
+ */
 export async function handshakeTrouble(
   server: Server,
   options: TlsOptions,

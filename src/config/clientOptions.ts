@@ -1,6 +1,8 @@
 /**
- * What the clients of Kafka, Redis and MySQL are given, from the configuration; and settings of TLS and logins that do not
- * fit together, so that nothing is less protected than it looks.
+ * Derives the options of the Kafka, Redis and MySQL clients from the configuration.
+ *
+ * It also reports settings for TLS and logins that contradict each other. Otherwise a connection could be less protected than its
+ * settings suggest.
  */
 import {createPrivateKey, X509Certificate} from 'node:crypto';
 import type {KafkaSettings, SaslSettings} from '../clients/kafka/admin.js';
@@ -22,10 +24,10 @@ export function kafkaSettings(config: ConfigWith<'brokers'>): KafkaSettings {
   };
 }
 
-/** `url`: of another database, or another Redis, than REDIS_URL. */
+/** `url` can name another database than REDIS_URL, or another Redis server. */
 export function redisSettings(config: ConfigWith<'redisUrl'>, url = config.redisUrl): RedisSettings {
   const {redisTimeoutMs: timeoutMs, sentinelUsername: username, sentinelPassword: password} = config;
-  // Another database is at the same master; another Redis (--target) is not.
+  // Another database has the same master, so the Sentinels apply. They do not apply to another Redis server (--target).
   const isSame = new URL(url).host === new URL(config.redisUrl).host;
   const places = isSame ? config.redisSentinels : undefined;
   const sentinels = places === undefined ? {} : {sentinels: {places, username, password}};
@@ -63,7 +65,7 @@ function mysqlTls({
   return {ca, cert, key, serverName};
 }
 
-/** What the settings of one server give, with the first part of their names: `KAFKA_SSL`. */
+/** The TLS material of one server, with the prefix of its settings, for example `KAFKA_SSL`. */
 export type NamedMaterial = readonly [name: string, material: TlsMaterial];
 
 export function tlsMaterials(config: Config): NamedMaterial[] {
@@ -74,7 +76,7 @@ export function tlsMaterials(config: Config): NamedMaterial[] {
   ];
 }
 
-/** What each of them wants, in one sentence. */
+/** Returns one sentence for each contradiction between settings for TLS and logins. */
 export function securityFaults(config: Config): string[] {
   const faults = saslFaults(config);
   for (const [name, material] of tlsMaterials(config)) faults.push(...pairFaults(name, material));

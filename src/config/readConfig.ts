@@ -1,7 +1,9 @@
 /**
- * Reads the settings from the environment. `NAME_FILE` reads a secret from a file; empty means not set. All faults are
- * reported at once, each with its variable, what is allowed and an example. A value is never repeated in a message: it
- * may hold a secret.
+ * Reads the settings from the environment, and reports all faults at once.
+ *
+ * `NAME_FILE` reads the value of `NAME` from a file. An empty variable counts as not set.
+ * The message of a fault names the variable and the allowed values, and gives an example. It never contains the value, because
+ * the value may be a secret.
  */
 import {readFileSync} from 'node:fs';
 import type {SourceSchema} from '../domain/sourceSchema.js';
@@ -11,7 +13,7 @@ import type {Config, ConfigWith, Environment, SettingName} from './config.js';
 import type {Setting} from './setting.js';
 import {SETTINGS} from './settings.js';
 
-/** Reads all settings; throws `config-invalid` with every fault at once. `required` must be given. */
+/** Reads all settings. Throws `config-invalid` with every fault. It is also a fault if a setting in `required` is not set. */
 export function readConfig<const N extends SettingName>(
   environment: Environment,
   required: readonly N[],
@@ -23,7 +25,7 @@ export function readConfig<const N extends SettingName>(
   return config;
 }
 
-/** Every fault, one sentence each; none when all settings are right and these are given. */
+/** Returns one sentence for each fault. The list is empty if all settings are valid and the required ones are set. */
 export function configFaults(environment: Environment, required: readonly SettingName[]): string[] {
   return read(environment, required).faults;
 }
@@ -57,7 +59,7 @@ function read(
 
 interface Variable {
   readonly given: string | undefined;
-  /** Where it was given: its name, or that of its file. */
+  /** Messages name this place: the variable, or the variable and its file. */
   readonly place: string;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The settings of TLS and logins, as data: a part of the table in settings.ts. Each may come from a file, as `NAME_FILE`;
- * for certificates and keys that is what one does.
+ * The settings for TLS and logins, as data. settings.ts includes them in its table.
+ *
+ * `NAME_FILE` reads a value from a file. This is the usual form for certificates and keys, because they have several lines.
  */
 import type {Setting} from './setting.js';
 import {

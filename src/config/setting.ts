@@ -1,16 +1,16 @@
-/** One setting, as data. */
+/** The form of one setting, as data. */
 import type {Kind} from './valueTypes.js';
 
 export interface Setting<T> {
   readonly env: string;
   readonly schema: Kind<T>;
-  /** As it would be written in the environment; undefined means that the setting may be absent or must be given. */
+  /** The text has the form of the environment. Undefined means that the setting is optional, or that some commands require it. */
   readonly default?: string;
   readonly example: string;
   readonly desc: string;
   readonly secret?: boolean;
-  /** A text that one keeps in a file: `NAME_FILE` is the usual way, and the example a path. */
+  /** True if `NAME_FILE` is the usual form, because the value is a text of several lines. Then `example` is a path. */
   readonly inFile?: boolean;
-  /** On the first page of the manual. */
+  /** True for a basic setting. The help shows the options of basic settings by default, and `projector config` lists them first. */
   readonly basic?: boolean;
 }

@@ -1,6 +1,7 @@
 /**
- * Every setting, as data: its variable, kind, default, bounds, and the reason for them. The table is the manual:
- * `projector config` and the README print it, and config.ts reads the environment by it.
+ * Every setting, as data: its variable, kind, default and bounds, and the reasons for them.
+ *
+ * The table is the only source: readConfig.ts reads the environment with it, and `projector config` and the README show it.
  */
 import {KAFKA_SECURITY, MYSQL_SECURITY, REDIS_SECURITY} from './securitySettings.js';
 import {
@@ -284,5 +285,5 @@ export const SETTINGS = {
   ...SOURCE_SETTINGS,
 } as const satisfies Record<string, Setting<unknown>>;
 
-/** Without these no worker starts. */
+/** A worker does not start without these settings. */
 export const WORKER_SETTINGS = ['brokers', 'redisUrl'] as const satisfies (keyof typeof SETTINGS)[];

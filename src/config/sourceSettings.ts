@@ -1,4 +1,4 @@
-/** How the source names its tables and columns, as data: a part of the table in settings.ts. */
+/** The settings for the names of tables and columns in the source, as data. settings.ts includes them in its table. */
 import type {Setting} from './setting.js';
 import {columnName, whole} from './valueTypes.js';
 

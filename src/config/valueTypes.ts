@@ -1,6 +1,7 @@
 /**
- * The kinds of values that settings have: how their texts are read, and what is said when they are wrong. zod is loaded with the
- * first value that is read: a tenth of a second that `projector --help` does without.
+ * The kinds of values that settings have: how a text is parsed, and what the message says if it is invalid.
+ *
+ * The module loads zod only when it parses the first value. Loading takes a tenth of a second, which `projector --help` saves.
  */
 import {createPrivateKey, X509Certificate} from 'node:crypto';
 import type {SaslMechanism} from '../clients/kafka/admin.js';
@@ -16,20 +17,20 @@ import {
 
 type Z = typeof zod.z;
 
-/** A kind of value; every schema of zod is one. */
+/** A kind of value. Every zod schema satisfies this interface. */
 export interface Kind<T> {
   safeParse(
     text: string,
   ):
     | {readonly success: true; readonly data: T}
     | {readonly success: false; readonly error: {readonly issues: readonly {readonly message: string}[]}};
-  /** Of the text, as it stands in the environment. */
+  /** Returns the JSON schema of the text in the environment, and not of the parsed value. */
   toJSONSchema(options: {io: 'input'; unrepresentable: 'any'}): object;
 }
 
 let loaded: Z | undefined;
 
-/** A kind that is made at its first use. */
+/** Returns a kind that creates its zod schema at its first use. */
 export function kind<T>(make: (z: Z) => zod.ZodType<T>): Kind<T> {
   let made: zod.ZodType<T> | undefined;
   const schema = (): zod.ZodType<T> => {
@@ -49,7 +50,7 @@ export const SASL_MECHANISMS: readonly [SaslMechanism, ...SaslMechanism[]] = [
   'oauthbearer',
 ];
 
-/** Fields that every order hash has; an extra column of that name would overwrite or delete one. */
+/** Every order hash has these fields. An extra column with such a name would overwrite or delete one of them. */
 const ORDER_FIELDS = ['id', 'user_id', 'total_amount', 'items_count', 'items'];
 
 export const text = kind((z) => z.string().min(1, 'a text that is not empty'));
@@ -70,7 +71,7 @@ export const keyPrefix = kind((z) =>
   z.string().regex(/^[^\s*?[\]\\]*$/, 'text without spaces and glob characters'),
 );
 
-/** One of these words; `words` is what is said when it is none. */
+/** Accepts one of these values. `words` is the message for every other value. */
 export const oneOf = <const W extends readonly [string, ...string[]]>(
   values: W,
   words: string,
@@ -145,7 +146,7 @@ export const failpointPlan = kind((z) =>
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
-/** All that stand in a text in PEM form. Throws what OpenSSL says of one that is none. */
+/** Returns all certificates of a text in PEM form. Throws the error of OpenSSL if one of them is invalid. */
 export function certificatesIn(pem: string): X509Certificate[] {
   return (pem.match(CERTIFICATE) ?? []).map((text) => new X509Certificate(text));
 }

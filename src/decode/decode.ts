@@ -1,11 +1,13 @@
 /**
- * Turns the bytes of one record into what it says.
+ * Decodes the bytes of one record into a change, or says why it is none.
  *
- * Understands Debezium's envelope with and without `schema`/`payload`, and the flat form of ExtractNewRecordState with
- * `delete.tombstone.handling.mode=rewrite`, record by record. The type table is TYPES.md beside this file.
+ * It supports Debezium's envelope with and without `schema`/`payload`. It also supports the flat form of ExtractNewRecordState
+ * with `delete.tombstone.handling.mode=rewrite`. It detects the form of each record separately.
+ * The type table is TYPES.md in this folder.
  * Source: Debezium 3.6 documentation, MySQL connector, "Data change events".
  *
- * I6: every record gives exactly one outcome. I8: no id passes through a JavaScript number beyond 2^53.
+ * I6: Every record gives exactly one outcome.
+ * I8: No id beyond 2^53 passes through a JavaScript number.
  *
  * Pure: no clock, no I/O.
  */
@@ -30,7 +32,7 @@ export interface EncodedRecord {
   readonly value: Buffer | null;
 }
 
-/** Decodes record after record; texts of a shape that it has met are not parsed as a whole (shapes.ts). */
+/** Decodes the records of a stream. It remembers shapes, so that it need not parse later texts of the same shape (shapes.ts). */
 export class Decoder {
   readonly #schema: SourceSchema;
   readonly #rows: RowShapes;
@@ -40,7 +42,7 @@ export class Decoder {
     this.#rows = new RowShapes(schema);
   }
 
-  /** Never throws for what a record holds: a bad one is `rejected`, with the reason. */
+  /** Never throws because of the content of a record. It returns `rejected` and the reason if the record is bad. */
   decode({key, value}: EncodedRecord): Decoded {
     if (value === null) return {kind: 'tombstone'};
     return decided(key, () => this.#decodeValue(value, key));
@@ -58,7 +60,10 @@ export class Decoder {
   }
 }
 
-/** Decodes one record by itself. Never throws for what a record holds: a bad one is `rejected`, with the reason. */
+/**
+ * Decodes one record without remembered shapes.
+ * It never throws because of the content of a record. It returns `rejected` and the reason if the record is bad.
+ */
 export function decodeRecord({key, value}: EncodedRecord, schema: SourceSchema): Decoded {
   if (value === null) return {kind: 'tombstone'};
   return decided(key, () => decodeText(textOf(value), key, {schema, bytes: value.length}));
@@ -75,7 +80,7 @@ function decided(key: Buffer | null, decode: () => Decoded): Decoded {
 }
 
 function textOf(value: Buffer): string {
-  // Faster than UTF-8, and the usual case.
+  // Most values are ASCII, and Node decodes latin1 faster than UTF-8.
   if (isAscii(value)) return value.toString('latin1');
   if (!isUtf8(value)) throw new Undecodable('the value is not UTF-8 text');
   return value.toString('utf8');
@@ -84,7 +89,7 @@ function textOf(value: Buffer): string {
 interface TextContext {
   readonly schema: SourceSchema;
   readonly bytes: number;
-  /** Told of values that hold a row event. */
+  /** The decoder calls this with each parsed value that contains a change, so that `Decoder` can learn its shape. */
   readonly learn?: (parsed: JsonObject) => void;
 }
 
@@ -101,9 +106,9 @@ function decodeText(text: string, key: Buffer | null, {schema, bytes, learn}: Te
   try {
     return interpret(parseExact(text), key, schema);
   } catch (error) {
-    // lossless-json refuses what JSON.parse lets pass, for example one name twice in one object.
+    // lossless-json rejects some texts that JSON.parse accepts, for example the same name twice in one object.
     if (error instanceof SyntaxError) throw new Undecodable(`the value (${bytes} bytes) is not strict JSON`);
-    // It also reads by recursion, and overflows the stack where JSON.parse does not.
+    // lossless-json is recursive, so it overflows the stack on deeply nested texts that JSON.parse can parse.
     if (error instanceof RangeError) throw new Undecodable(`the value (${bytes} bytes) is nested too deeply`);
     throw error;
   }
@@ -169,7 +174,7 @@ function readFlat(body: JsonObject): RowEvent | undefined {
   };
 }
 
-/** Records that Debezium writes beside row events: known ones are ignored, the rest is refused. */
+/** Interprets the records that Debezium writes in addition to row events. It rejects every unknown form. */
 function interpretOther(body: JsonObject): Decoded {
   if ('ddl' in body && 'databaseName' in body) return {kind: 'ignored', reason: 'a schema change record'};
   if ('status' in body && 'id' in body && ('event_count' in body || body['status'] === 'BEGIN')) {
@@ -215,8 +220,8 @@ function rowOf(event: RowEvent): {row: JsonObject; isDelete: boolean} {
 }
 
 /**
- * A changed id must come as a delete and a create, each in its own order's partition. As one update it would leave the
- * old order's partition without a word.
+ * A change of an id must arrive as a delete and a create, each in the partition of its own order (S2). One update would arrive
+ * under one of the two keys only. Then the partition of the other order would contain no record of the change.
  */
 function requireSameId(event: RowEvent, column: string, idAfter: string): void {
   if (event.op !== 'u' || !isJsonObject(event.before)) return;

@@ -1,7 +1,9 @@
 /**
- * Readers of single fields. They name column and rule when they refuse, never the value (values are customer data).
+ * Readers of single fields.
  *
- * I8: a number that JSON.parse may have rounded is never used; `NeedsExactNumbers` asks for a second, exact reading.
+ * I11: An error names the column and the rule, and never the value, because values are customer data.
+ * I8: A reader never uses a number that JSON.parse may have rounded. It throws `NeedsExactNumbers`, and decode.ts parses the text
+ * again with exact numbers.
  *
  * Pure: no clock, no I/O.
  */
@@ -11,10 +13,10 @@ import {AMOUNT_DIGITS_MAX, digitCount, isWholeNumber, QUANTITY_DIGITS_MAX} from 
 import type {Rejection} from '../domain/change.js';
 import type {ExtraColumn} from '../domain/sourceSchema.js';
 
-/** Thrown when a field breaks a rule; becomes a rejection. */
+/** A reader throws this if a field breaks a rule. The decoder turns it into a rejection. */
 export class Undecodable extends Error {
   readonly kind: Rejection['kind'];
-  /** False when the record's key may name another order than the one that the record is about. */
+  /** False if the record's key may name another order than its value. */
   readonly isKeyTrusted: boolean;
 
   constructor(reason: string, options: {kind?: Rejection['kind']; isKeyTrusted?: boolean} = {}) {
@@ -24,7 +26,7 @@ export class Undecodable extends Error {
   }
 }
 
-/** Thrown when an integer beyond 2^53 was met in the fast reading. */
+/** A reader throws this if JSON.parse returned an integer beyond 2^53, because JSON.parse may have rounded it. */
 export class NeedsExactNumbers extends Error {}
 
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -35,7 +37,7 @@ export function isJsonObject(value: unknown): value is JsonObject {
   );
 }
 
-/** An id or a count: a whole number of any size, as text. */
+/** Reads an id or a count. It is a whole number of any size, returned as text. */
 export function wholeNumber(row: JsonObject, column: string): string {
   const value = row[column];
   if (typeof value === 'number') {
@@ -49,14 +51,14 @@ export function wholeNumber(row: JsonObject, column: string): string {
   throw new Undecodable(expected(row, column, 'a whole number'));
 }
 
-/** A count that can be summed exactly. */
+/** Reads a count that is short enough for exact sums (S5). */
 export function quantity(row: JsonObject, column: string): string {
   const text = wholeNumber(row, column);
   requireDigits(text, column, QUANTITY_DIGITS_MAX);
   return text;
 }
 
-/** A decimal as MySQL prints it, with exactly the configured number of decimals. */
+/** Reads an amount. It must be a decimal string in the form of MySQL, with exactly the configured number of decimals (S5). */
 export function money(row: JsonObject, column: string, decimals: number): string {
   const value = row[column];
   const integerPart =
@@ -78,7 +80,7 @@ export function money(row: JsonObject, column: string, decimals: number): string
   return value;
 }
 
-/** An extra column as text; null when it is NULL or when the record is older than the column. */
+/** Reads an extra column as text. Returns null if the column is NULL, or if the record is older than the column. */
 export function extraText(row: JsonObject, column: ExtraColumn): string | null {
   const value = row[column.name];
   if (value === undefined || value === null) return null;
@@ -94,7 +96,7 @@ export function extraText(row: JsonObject, column: ExtraColumn): string | null {
   throw new Undecodable(expected(row, column.name, 'a text, a number or a boolean'));
 }
 
-/** A time in ms that is only shown, never used for order. */
+/** Reads a time in ms. The worker shows it and computes freshness from it, but never orders changes by it. */
 export function optionalTimeMs(value: unknown): number | null {
   const time = value instanceof LosslessNumber ? Number(value.value) : value;
   return typeof time === 'number' && Number.isSafeInteger(time) ? time : null;

@@ -1,7 +1,7 @@
 /**
- * Checks that a record lies in its order's partition: its key must be the order's id (S2).
+ * Checks that a record is in the partition of its order: its key must be the order id (S2).
  *
- * Otherwise the events of one order would be spread over partitions, and nothing could put them in order again.
+ * Otherwise the events of one order would be in several partitions, and no reader could restore their order.
  *
  * Pure: no clock, no I/O.
  */
@@ -23,7 +23,7 @@ export function requireKey(key: Buffer | null, orderId: string): void {
   );
 }
 
-/** The order that a key names; null when it names none. */
+/** Returns the order id that a key contains, or null if it contains none. */
 export function orderIdOf(key: Buffer | null): string | null {
   if (key === null) return null;
   const text = key.toString('latin1');
@@ -31,7 +31,7 @@ export function orderIdOf(key: Buffer | null): string | null {
   return id !== undefined && isWholeNumber(id) ? id : null;
 }
 
-/** The scalar inside `5`, `"5"`, or `{"schema":..., "payload":5}`. */
+/** Returns the scalar in a key of the form `5`, `"5"`, or `{"schema":..., "payload":5}`. */
 function scalarOf(text: string): string | undefined {
   let parsed: unknown;
   try {

@@ -1,9 +1,11 @@
 /**
- * Row events of a known shape, read straight from their texts: what the reader of a shape gives is what decode.ts makes of the
- * parsed text, and where it could not be, the text must be parsed.
+ * Reads row events of a known shape from their texts, without a JSON parser.
  *
- * I8: ids, quantities and amounts are captured as they stand in the text, where they keep the rules of fields.ts (canonical, not
- * too long), so they are exact at any size.
+ * The reader of a shape returns the same change that decode.ts gets from the parsed text. If it cannot guarantee this, it returns
+ * undefined, and decode.ts parses the text.
+ *
+ * I8: The pattern captures ids, quantities and amounts as text, so they are exact at any size. It matches only texts that satisfy
+ * the rules of fields.ts: they are canonical and not too long.
  *
  * Pure: no clock, no I/O.
  */
@@ -19,15 +21,15 @@ export interface RowChange {
   readonly sourceTimeMs: number | null;
 }
 
-/** Where a row event stands in its text. */
+/** The paths of the parts of a row event in its text. */
 interface Places {
   readonly table: readonly string[];
   readonly op: readonly string[];
   readonly time: readonly string[];
   readonly row: readonly string[];
-  /** The row before an update; undefined where the text tells none. */
+  /** The path of the row before the change. It is undefined if the text contains no such row, and for a delete. */
   readonly before: readonly string[] | undefined;
-  /** Scalars that decide what the text means. */
+  /** The meaning of the text depends on these scalars, so another text must have the same values to match. */
   readonly fixed: readonly (readonly string[])[];
   readonly isDelete: boolean;
 }
@@ -37,7 +39,7 @@ const captured = (pattern: string): Leaf => ({pattern, captures: true});
 export class RowShapes {
   readonly #schema: SourceSchema;
   readonly #shapes = new Shapes<RowChange>();
-  /** A column in two roles would be captured in one of them only. */
+  /** False if an extra column is also an id, user or amount column. A shape captures a column only once, so it cannot serve both. */
   readonly #isPlain: boolean;
 
   constructor(schema: SourceSchema) {
@@ -46,12 +48,12 @@ export class RowShapes {
     this.#isPlain = !schema.extraColumns.some(({name}) => [id, userId, totalAmount].includes(name));
   }
 
-  /** Undefined when the text must be parsed. */
+  /** Returns undefined if the caller must parse the text. */
   read(text: string): RowChange | undefined {
     return this.#shapes.read(text);
   }
 
-  /** Learns from the text of a change, and what a parser made of it. */
+  /** Learns the shape of a text that contains a change. `parsed` is the parsed text. */
   learn(text: string, parsed: JsonObject): void {
     const places = placesIn(parsed);
     if (places === undefined || !this.#isPlain) return;
@@ -160,21 +162,21 @@ function extraTexts(
   }
 }
 
-/** As wholeNumber() and quantity() in fields.ts take it. */
+/** Matches the whole numbers that wholeNumber() and quantity() in fields.ts accept. */
 function wholeNumberLeaf(value: unknown, digitsMax?: number): Leaf {
   const more = digitsMax === undefined ? '*' : `{0,${digitsMax - 1}}`;
   const digits = `(0|-?[1-9][0-9]${more})`;
   return captured(typeof value === 'string' ? `"${digits}"` : digits);
 }
 
-/** As money() in fields.ts takes it. */
+/** Matches the amounts that money() in fields.ts accepts. */
 function amountLeaf(decimals: number): Leaf {
   const more = Math.max(0, AMOUNT_DIGITS_MAX - decimals - 1);
   const fraction = decimals === 0 ? '' : `\\.[0-9]{${decimals}}`;
   return captured(`"(-?(?:0|[1-9][0-9]{0,${more}})${fraction})"`);
 }
 
-/** Where decode.ts finds the row event of this text. */
+/** Returns the paths at which decode.ts finds the row event of this text. */
 function placesIn(parsed: JsonObject): Places | undefined {
   const base = 'payload' in parsed && 'schema' in parsed ? ['payload'] : [];
   const body = base.length === 0 ? parsed : parsed['payload'];
@@ -190,7 +192,8 @@ function placesIn(parsed: JsonObject): Places | undefined {
       time: at('source', 'ts_ms'),
       row: at(isDelete ? 'before' : 'after'),
       before: hasBefore ? at('before') : undefined,
-      // Where one of them is no row, it must stay so: an update is held against the row before it.
+      // If `before` or `after` is not a row here, it must not be one in a matching text. Otherwise the reader would skip the check
+      // of an update against the row before it.
       fixed: [at('before'), at('after')],
       isDelete,
     };

@@ -1,5 +1,5 @@
 /**
- * The columns of one row as the read model needs them. The row comes from a record, or from MySQL as text.
+ * Reads the columns of one row that the read model needs. The row comes from a record, or from MySQL as text.
  *
  * Pure: no clock, no I/O.
  */
@@ -7,7 +7,7 @@ import type {OrderLine, OrderRow} from '../domain/order.js';
 import {extraText, money, quantity, wholeNumber, type JsonObject} from './fields.js';
 import type {SourceSchema} from '../domain/sourceSchema.js';
 
-/** A row of the orders without its id; throws Undecodable, naming the column that breaks a rule. */
+/** Reads a row of `orders`, without its id. Throws Undecodable, which names the column and the rule that it breaks. */
 export function orderRow(row: JsonObject, {orders, extraColumns, moneyDecimals}: SourceSchema): OrderRow {
   return {
     userId: wholeNumber(row, orders.userId),
@@ -16,7 +16,7 @@ export function orderRow(row: JsonObject, {orders, extraColumns, moneyDecimals}:
   };
 }
 
-/** A row of the lines without its ids; throws Undecodable, naming the column that breaks a rule. */
+/** Reads a line item, without its ids. Throws Undecodable, which names the column and the rule that it breaks. */
 export function orderLine(row: JsonObject, {lines}: SourceSchema): OrderLine {
   return {productId: wholeNumber(row, lines.productId), quantity: quantity(row, lines.quantity)};
 }

@@ -1,12 +1,17 @@
 /**
- * Reads JSON texts that repeat one shape, without parsing what nobody asks for.
+ * Reads JSON texts of a known shape with one regular expression, instead of a JSON parser.
  *
- * A log holds few shapes: Debezium prints the same names in the same order for every record of a table and kind. The first
- * record of a shape is parsed as a whole; its nesting and names become one regular expression that matches a whole text or
- * nothing, and captures the wanted values only. Whatever does not match is parsed as a whole. So what comes out is always
- * what a parser gives, less the values that were not asked for (I9; a property test compares both ways).
+ * A topic contains few shapes, because Debezium prints the same names in the same order for every record of a table and kind:
  *
- * Grammar: RFC 8259. Texts with white space between tokens, escapes, arrays or two equal names in one object never match.
+ * 1. A parser reads the first text of a shape.
+ * 2. `PatternBuilder` turns its nesting and names into a regular expression. It matches a whole text or nothing.
+ * 3. The expression captures only the wanted values from later texts of this shape.
+ * 4. A parser reads every text that matches no shape.
+ *
+ * So a reader returns the same values as a parser, without the values that the caller does not need. A property test compares both.
+ *
+ * The grammar is RFC 8259. A text never matches if it contains white space between tokens, escapes in strings or names, arrays, or
+ * the same name twice in one object.
  *
  * Pure: no clock, no I/O.
  */
@@ -14,31 +19,31 @@ import {isJsonObject, type JsonObject} from './fields.js';
 
 const STRING = '"[^"\\\\\\u0000-\\u001f]*"';
 const NUMBER = '-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][+-]?[0-9]+)?';
-/** Any value but an object or an array. */
+/** Matches every value except an object or an array. */
 export const SCALAR = `(?:${STRING}|${NUMBER}|null|true|false)`;
-/** Enough for every table and kind of an ordinary log. A log with more of them is parsed as a whole. */
+/** This is enough for every table and kind of an ordinary topic. The parser reads the texts of further shapes (L8). */
 const SHAPES_MAX = 24;
-/** Keeps a shape, and the time to compile it, small. */
+/** Limits the size of a shape and the time to compile it (L8). */
 const NAMES_MAX = 300;
 
-/** What a scalar must look like to match; `captures`: the part in its one group is wanted. */
+/** The pattern that a scalar must match. If `captures` is true, the pattern has one group and the reader needs its text. */
 export interface Leaf {
   readonly pattern: string;
   readonly captures: boolean;
 }
 
-/** Decides on each scalar of the first text, by the names that lead to it; undefined: any scalar matches. */
+/** Returns the pattern for a scalar of the first text. `path` holds the names that lead to it. Undefined accepts any scalar. */
 export type LeafRule = (path: readonly string[], value: unknown) => Leaf | undefined;
 
-/** Captured texts: undefined only for a group that the shape does not have. */
+/** The captured texts by group. A text is undefined only if the shape has no such group. */
 export type Captured = readonly (string | undefined)[];
 
-/** Finds the captured text of a path; 0 where nothing was captured. */
+/** Returns the number of the group that captures this path, or 0 if no group captures it. */
 export type GroupOf = (path: readonly string[]) => number;
 
 export interface Lesson<T> {
   readonly leaf: LeafRule;
-  /** Makes the reader of matched texts of this shape; a reader answers undefined when the text must be parsed. */
+  /** Creates the reader for texts of this shape. The reader returns undefined if the caller must parse the text. */
   readonly reader: (groupOf: GroupOf) => (captured: Captured) => T | undefined;
 }
 
@@ -49,11 +54,11 @@ interface Shape<T> {
 
 export class Shapes<T> {
   readonly #shapes: Shape<T>[] = [];
-  /** Shapes that cannot be had, such as one with an array. */
+  /** Counts the attempts that gave no shape, for example because the text contains an array. */
   #refused = 0;
   #reads = 0;
 
-  /** What the reader of its shape makes of a text; undefined when the text must be parsed. */
+  /** Returns the result of the reader of the shape that matches the text. Undefined means that the caller must parse the text. */
   read(text: string): T | undefined {
     for (let place = 0; place < this.#shapes.length; place++) {
       const shape = this.#shapes[place];
@@ -65,18 +70,19 @@ export class Shapes<T> {
     return undefined;
   }
 
-  /** Learns the shape of a text from what a parser made of it. */
+  /** Learns the shape of a text. `parsed` is the parsed text. */
   learn(text: string, parsed: JsonObject, {leaf, reader}: Lesson<T>): void {
     if (this.#shapes.length >= SHAPES_MAX || this.#refused >= SHAPES_MAX) return;
     const builder = new PatternBuilder(leaf);
     const source = builder.object(parsed, []);
     const pattern = source === undefined ? undefined : new RegExp(`^${source}$`);
-    // Where names come in another order than a parser tells, or twice, not even the first text matches.
+    // The parsed object can have its names in another order than the text (integer names), and it has repeated names only once.
+    // Then the pattern does not match even the first text.
     if (pattern?.test(text) === true) this.#shapes.push({pattern, read: reader(builder.groupOf)});
     else this.#refused++;
   }
 
-  /** Now and then the shape just met changes places with the one before it: the commonest end up in front. */
+  /** Swaps a shape with the one before it. `read` calls this at every 64th match, so that the most frequent shapes come first. */
   #raise(place: number): void {
     const [before, met] = this.#shapes.slice(Math.max(0, place - 1), place + 1);
     if (before === undefined || met === undefined) return;
@@ -99,7 +105,7 @@ class PatternBuilder {
     return this.#groups.findIndex(isPath) + 1;
   };
 
-  /** Undefined for an object that no shape can be made of. */
+  /** Returns undefined if the object cannot have a shape. */
   object(body: JsonObject, path: readonly string[]): string | undefined {
     const parts: string[] = [];
     for (const [name, value] of Object.entries(body)) {
@@ -119,7 +125,7 @@ class PatternBuilder {
   }
 }
 
-/** Matches this very value. */
+/** Matches exactly this value. */
 export function same(value: unknown): Leaf {
   return {pattern: escaped(JSON.stringify(value)), captures: false};
 }

@@ -1,11 +1,14 @@
 /**
- * The one text form in which values from Debezium and from MySQL meet (I9).
+ * The canonical text of a value, so that a value from Debezium equals the same value read from MySQL (I9).
  *
- * Numbers and decimals are already equal text on both ways. Times are not: MySQL prints `2026-11-23 08:32:40.280`.
- * Debezium's isostring has `T` and `Z`, and it keeps the zeros at the end of a fraction in some cases (a TIMESTAMP from
- * the binlog) and drops them in others (the same column in a snapshot, every DATETIME). The canonical form is MySQL's, with
- * the fraction cut to the digits that count: `2026-11-23 08:32:40.28`, `2026-11-23 08:32:40`.
- * TIMESTAMP is in UTC on both ways; a client of MySQL must set `time_zone = '+00:00'`.
+ * Debezium and MySQL already print numbers and decimals as the same text, but they print times differently:
+ *
+ * - MySQL prints `2026-11-23 08:32:40.280`.
+ * - Debezium's isostring contains `T` and `Z`. It keeps trailing zeros of the fraction of a TIMESTAMP from the binlog.
+ *   It drops them from the same column in a snapshot, and from every DATETIME.
+ *
+ * The canonical form is the form of MySQL without trailing zeros: `2026-11-23 08:32:40.28`, `2026-11-23 08:32:40`.
+ * Debezium prints a TIMESTAMP in UTC. A MySQL client must set `time_zone = '+00:00'` to receive UTC, too.
  *
  * Pure: no clock, no I/O.
  */
@@ -14,10 +17,10 @@ const ISO_DATE_TIME = /^(\d{4,}-\d{2}-\d{2})[T ](\d{2}:\d{2})(?::(\d{2})(?:\.(\d
 const ISO_DATE = /^(\d{4,}-\d{2}-\d{2})Z?$/;
 const ISO_TIME = /^(-?\d{2,}:\d{2}):(\d{2})(?:\.(\d+))?Z?$/;
 
-/** Canonical text of a value that is text on both ways; other texts pass unchanged. */
+/** Returns the canonical form of a date or time. It returns every other text unchanged. */
 export function canonicalText(text: string): string {
   const first = text.charCodeAt(0);
-  // Fast way out: dates and times begin with a digit or, for a negative TIME, a minus sign.
+  // Most texts return here, which is fast. A date or time begins with a digit, a negative TIME with a minus sign.
   if (!((first >= 48 && first <= 57) || first === 45)) return text;
   const dateTime = ISO_DATE_TIME.exec(text);
   if (dateTime !== null) {

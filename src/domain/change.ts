@@ -1,7 +1,7 @@
 /**
- * What a record of the log says, after decoding.
+ * What a record of the topic says, after decoding.
  *
- * I3: a change carries the full row, so the last change of a row decides; `c`, `u` and `r` are all upserts.
+ * I3: A change carries the full row, so the last change of a row decides. The operations `c`, `u` and `r` are all upserts.
  *
  * Pure: no clock, no I/O.
  */
@@ -12,7 +12,10 @@ export type Change =
       readonly kind: 'order-upserted';
       readonly orderId: string;
       readonly row: OrderRow;
-      /** The source made the row just then: a hint that saves reading, no promise. */
+      /**
+       * The event is a create or a snapshot read, so Redis probably does not hold the order. This is only a hint that saves reads.
+       * It can be wrong, because Debezium sends events again after a crash (S3).
+       */
       readonly isCreate?: boolean;
     }
   | {readonly kind: 'order-deleted'; readonly orderId: string}
@@ -24,15 +27,15 @@ export type Change =
     }
   | {readonly kind: 'line-deleted'; readonly orderId: string; readonly lineId: string};
 
-/** Why a record cannot be applied. The text names fields and rules, never values. */
+/** Why a record cannot be applied. The reason names fields and rules, and never contains a value (I11). */
 export interface Rejection {
   readonly kind: 'record-undecodable' | 'table-truncated';
   readonly reason: string;
-  /** By the record's key: the order that is no longer exact without this record; null when the key does not tell. */
+  /** Without this record, this order is no longer exact. The id comes from the record's key. It is null if the key names no order. */
   readonly orderId: string | null;
 }
 
-/** Every record is exactly one of these (I6). */
+/** The decoder returns exactly one of these for every record (I6). */
 export type Decoded =
   | {readonly kind: 'change'; readonly change: Change; readonly sourceTimeMs: number | null}
   | {readonly kind: 'heartbeat'; readonly sourceTimeMs: number | null}

@@ -1,41 +1,44 @@
 /**
  * The rows of the source as the read model needs them.
  *
- * I8: ids and amounts are decimal text from end to end, never JavaScript numbers: a BIGINT is exact only as text.
+ * I8: Ids and amounts are decimal text from end to end, and never JavaScript numbers, because a BIGINT is exact only as text.
  *
  * Pure: no clock, no I/O.
  */
 
-/** A row of `orders`. All texts as MySQL prints them. */
+/** A row of `orders`, without its id. MySQL prints the same texts for the ids and the amount. */
 export interface OrderRow {
   readonly userId: string;
-  /** With the fixed number of decimals of its column, for example `45.99`. */
+  /** The text has the fixed number of decimals of its column, for example `45.99`. */
   readonly totalAmount: string;
-  /** The configured extra columns, in the configured order; null where the column is NULL. */
+  /** The values of the configured extra columns, in the configured order. A value is null if the column is NULL. */
   readonly extra: readonly (string | null)[];
 }
 
-/** A row of `order_items`, without its ids. */
+/** A line item: a row of `order_items`, without its own id and the id of its order. */
 export interface OrderLine {
   readonly productId: string;
-  /** A whole number, possibly negative. */
+  /** The quantity is a whole number and can be negative. */
   readonly quantity: string;
 }
 
-/** The most digits of a quantity: an INT has 10. Larger ones would let the sums of a chunk grow beyond 2^53 in Lua. */
+/**
+ * A quantity has at most this many digits, because an INT has at most 10 (S5).
+ * Larger quantities could let the sums of a chunk exceed 2^53 in Lua, and then the sums would not be exact.
+ */
 export const QUANTITY_DIGITS_MAX = 10;
 
-/** The most digits of an amount, as DECIMAL(12,2) has them; for the same reason. */
+/** An amount has at most as many digits as DECIMAL(12,2). The reason is the same: sums must stay exact (S5). */
 export const AMOUNT_DIGITS_MAX = 12;
 
 const WHOLE_NUMBER = /^(?:0|-?[1-9]\d*)$/;
 
-/** True for a whole number without leading zeros, as MySQL prints it. */
+/** Returns true for a whole number without leading zeros, which is how MySQL prints whole numbers. */
 export function isWholeNumber(text: string): boolean {
   return WHOLE_NUMBER.test(text);
 }
 
-/** How many digits the text holds, without sign and decimal point. */
+/** Counts the digits of the text. The sign and the decimal point do not count. */
 export function digitCount(text: string): number {
   let digits = 0;
   for (let i = 0; i < text.length; i++) {

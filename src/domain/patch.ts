@@ -1,34 +1,34 @@
 /**
- * What a run of changes does to one order.
+ * The effect of a run of changes on one order.
  *
- * I2: composing the patches of two runs equals the patch of both runs together, wherever the log is cut.
+ * I2: Composing the patches of two runs gives the patch of both runs together, wherever a run of records is cut.
  *
  * Pure: no clock, no I/O.
  */
 import type {OrderLine, OrderRow} from './order.js';
 
 export interface OrderPatch {
-  /** Forget the order and all its lines first: the run holds the order's delete. */
+  /** The run contains a delete of the order. So the script first removes the order and all its line items. */
   readonly reset: boolean;
-  /** The order's row after the run; null when the run does not set it (after a reset: there is none). */
+  /** The order has this row after the run. Null means that the run does not set it. After a reset, null means that no row exists. */
   readonly row: OrderRow | null;
-  /** By line id; null deletes the line. After a reset there is nothing left to delete, so no nulls. */
+  /** The key is the id of the line item. Null deletes it. A patch with a reset contains no null, because the reset deletes everything. */
   readonly lines: ReadonlyMap<string, OrderLine | null>;
 }
 
-/** The effect of a chunk of the log. */
+/** The effect of a chunk of changes on all orders that it names. */
 export interface Reduction {
   readonly patches: ReadonlyMap<string, OrderPatch>;
   /**
-   * Every product that some line upsert names. Their counters exist from then on, even at 0: whether a counter exists
-   * must be a function of the log, not of how the log was cut into chunks (I7).
+   * Every product that an upsert of a line item names. Its counter exists from that change on, even at 0.
+   * The reason is I7: whether a counter exists must depend on the topic alone, and not on chunk borders.
    */
   readonly products: ReadonlySet<string>;
-  /** Orders whose first change in the run is their creation: probably not in Redis yet. A hint, no promise. */
+  /** Orders whose first change in the run is their creation. Redis probably holds none of them. This is a hint and can be wrong. */
   readonly created: ReadonlySet<string>;
 }
 
-/** The patch of `first` followed by `second`. */
+/** Returns the patch of `first` followed by `second`. */
 export function composePatches(first: OrderPatch, second: OrderPatch): OrderPatch {
   if (second.reset) return second;
   const lines = new Map(first.lines);

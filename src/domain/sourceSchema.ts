@@ -1,11 +1,11 @@
 /**
- * Which tables and columns of the source the read model is made of.
+ * The tables and columns of the source that the read model is built from.
  *
  * Pure: no clock, no I/O.
  */
 export interface ExtraColumn {
   readonly name: string;
-  /** `time` values are brought to their canonical form (canonical.ts); `text` passes unchanged. */
+  /** canonical.ts converts values of type `time` to their canonical form. Values of type `text` stay unchanged. */
   readonly type: 'text' | 'time';
 }
 
@@ -25,6 +25,6 @@ export interface SourceSchema {
   };
   readonly heartbeatTable: string;
   readonly extraColumns: readonly ExtraColumn[];
-  /** Decimals of the amount column; fixed, because sums are kept in minor units. */
+  /** The amount column has this many decimals. The number is fixed, because Redis holds sums in minor units. */
   readonly moneyDecimals: number;
 }

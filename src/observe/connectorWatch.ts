@@ -1,6 +1,7 @@
 /**
- * Asks Kafka Connect now and then how the connector before this worker is: the one that writes to its topic. A dead connector
- * is no lag, since nothing comes that could be left to apply.
+ * Reads the state of the connector that writes to this worker's topic from Kafka Connect, every 15 s.
+ *
+ * Consumer lag does not show a dead connector, because then no new records arrive that could wait.
  */
 import type {ConnectorStatus, ListedConnector} from '../clients/connect.js';
 import {messageOf} from '../runtime/errors.js';
@@ -8,7 +9,7 @@ import type {Clock} from '../runtime/lifecycle.js';
 import type {TroubleLog} from '../worker/troubles.js';
 import type {ConnectorView} from '../worker/workerView.js';
 
-/** Kafka Connect (clients/connect.ts). */
+/** The part of the Kafka Connect client that is needed here (clients/connect.ts). */
 export interface ConnectHost {
   list(): Promise<readonly ListedConnector[]>;
 }
@@ -24,7 +25,7 @@ export interface ConnectorWatchDeps {
 const LOOK_MS = 15_000;
 const UNKNOWN = 'unknown';
 
-/** Looks until the signal aborts; one line in the log for each change. */
+/** Reads the state until the signal aborts. It logs one line for each change of the state. */
 export async function watchConnector(deps: ConnectorWatchDeps, signal: AbortSignal): Promise<void> {
   const {clock, log, tell} = deps;
   let before: ConnectorView | undefined;
@@ -55,7 +56,10 @@ async function look(
   }
 }
 
-/** The connector's, or its task's where only that is in trouble. */
+/**
+ * Returns the state of the connector. If the connector is RUNNING, it returns the state of the first task that is not RUNNING.
+ * It returns UNASSIGNED if the connector has no task.
+ */
 function stateOf({state, tasks}: ConnectorStatus): string {
   if (state !== 'RUNNING') return state;
   if (tasks.length === 0) return 'UNASSIGNED';

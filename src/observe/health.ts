@@ -1,5 +1,7 @@
 /**
- * What probes are told. A worker that waits for a server is alive and not ready: to start it anew would help nobody.
+ * The answers to the probes: ready, alive, started.
+ *
+ * A worker that waits for a server is alive but not ready. A restart of the worker would not repair the server.
  *
  * Pure: no clock, no I/O.
  */
@@ -7,11 +9,11 @@ import type {WorkerView} from '../worker/workerView.js';
 
 export interface Health {
   readonly isWell: boolean;
-  /** One sentence each; empty when all is well. */
+  /** Each reason is one sentence. The list is empty if `isWell` is true. */
   readonly reasons: readonly string[];
 }
 
-/** Ready: it applies what comes. Lag does not count, since a worker that catches up is not ill. */
+/** A worker is ready if it can apply new records. Consumer lag does not count, because a worker that catches up is healthy. */
 export function readiness({state, troubles, isKafkaUp, hasJoined}: WorkerView): Health {
   const reasons = troubles.map(({kind, detail}) => `${kind}: ${detail}`);
   if (state === 'draining' || state === 'halted') reasons.push(`the worker is ${state}`);
@@ -20,7 +22,7 @@ export function readiness({state, troubles, isKafkaUp, hasJoined}: WorkerView): 
   return {isWell: reasons.length === 0, reasons};
 }
 
-/** Alive: nothing that could go on stands still. Servers never count. */
+/** A worker is alive if no partition with records to apply has been stuck for `stuckMsMax`. Failures of servers never count. */
 export function liveness({partitions}: WorkerView, stuckMsMax: number): Health {
   const reasons = partitions
     .filter(({stuckMs}) => stuckMs >= stuckMsMax)
@@ -31,7 +33,7 @@ export function liveness({partitions}: WorkerView, stuckMsMax: number): Health {
   return {isWell: reasons.length === 0, reasons};
 }
 
-/** Started: the servers were reached and the group was joined. */
+/** A worker has started after it has reached its servers and joined its group. */
 export function startup({hasJoined, troubles}: WorkerView): Health {
   if (hasJoined) return {isWell: true, reasons: []};
   const reasons = troubles.map(({kind, detail}) => `${kind}: ${detail}`);

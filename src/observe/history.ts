@@ -1,11 +1,11 @@
-/** The last minutes of a worker, for the page's curves: a fixed number of points, however long it runs. */
+/** The last 15 minutes of a worker, for the curves of the page. The number of points is limited, so memory does not grow. */
 import type {Clock} from '../runtime/lifecycle.js';
 import {readiness} from './health.js';
 import type {HistoryAnswer, HistoryPoint} from './statusAnswer.js';
 import {lagOf, type WorkerView} from '../worker/workerView.js';
 
 const POINT_EVERY_MS = 5_000;
-/** 15 minutes. */
+/** With a point every 5 s, these are the points of 15 minutes. */
 export const HISTORY_POINTS_MAX = 180;
 
 export class History {
@@ -20,7 +20,7 @@ export class History {
     return {points: this.#points};
   }
 
-  /** Takes a point now and then, until the signal aborts. */
+  /** Records a point every 5 s, until the signal aborts. */
   async keep(clock: Clock, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#take();

@@ -1,6 +1,8 @@
 /**
- * The HTTP side of a worker: probes, metrics, status, the page. GET and HEAD only, nothing is changed by a request, and an answer
- * never waits for a server.
+ * The HTTP server of a worker, for probes, metrics, status and the live page.
+ *
+ * It accepts only GET and HEAD. A request changes nothing. An answer never waits for Kafka, Redis, MySQL or Connect, so the probes
+ * respond while a server is not reachable.
  */
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import type {AddressInfo} from 'node:net';
@@ -10,11 +12,11 @@ export interface Answer {
   readonly status: number;
   readonly type: string;
   readonly body: string;
-  /** Content-Security-Policy, where a browser may do more with the answer than show it. */
+  /** The Content-Security-Policy of the answer. Without it, the answer gets a policy that blocks everything. */
   readonly policy?: string;
 }
 
-/** By path. */
+/** The key is the path of a request. */
 export type Routes = Readonly<Record<string, () => Answer | Promise<Answer>>>;
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -42,7 +44,7 @@ export class HttpServer {
     this.#server.maxConnections = CONNECTIONS_MAX;
   }
 
-  /** Resolves with the port; 0 asks for any free one. Rejects with `http-unavailable`. */
+  /** Resolves with the port. Port 0 selects any free port. Rejects with `http-unavailable` if it cannot listen. */
   async listen(host: string, port: number): Promise<number> {
     const listening = new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
@@ -54,7 +56,7 @@ export class HttpServer {
       const what = `cannot listen on ${host}:${port} for probes and metrics: ${messageOf(error)}`;
       throw new ProjectorError('http-unavailable', what, {cause: error});
     }
-    // A broken request is the client's trouble.
+    // Without a listener, an `error` event of the server (for example a failed accept) would throw and end the worker.
     this.#server.on('error', () => undefined);
     return (this.#server.address() as AddressInfo).port;
   }

@@ -1,6 +1,8 @@
 /**
- * How far the read model is behind the log: end of the log minus position, per partition. Control records of transactions
- * count as records here. Beside it, for `offsets show`, what is committed in Kafka.
+ * Consumer lag by partition: the end of the partition minus the position.
+ *
+ * Control records of transactions count as records here, because they have offsets, too.
+ * For `offsets show`, the result also contains the offset that the group has committed in Kafka.
  */
 import type {LogRange} from '../clients/kafka/eventLog.js';
 import {positionBehind} from '../redis-model/fence.js';
@@ -9,13 +11,13 @@ import type {StoredPositions} from '../redis-model/storedPositions.js';
 
 export interface PartitionLag {
   readonly partition: number;
-  /** Next offset to apply; null when Redis holds no position. */
+  /** The next offset to apply. It is null if Redis holds no position, or an unreadable one. */
   readonly position: bigint | null;
-  /** True when something is stored that is no position; a worker halts on it. */
+  /** True if the stored text is neither a position nor a fence. A worker halts on it (`position-unreadable`). */
   readonly isUnreadable: boolean;
-  /** First offset that still exists. */
+  /** The first offset that still exists in the partition. */
   readonly start: bigint;
-  /** Offset that the next record will get. */
+  /** The offset that the next record will get. */
   readonly end: bigint;
   readonly lagRecords: bigint;
 }
@@ -24,7 +26,10 @@ export interface LogEnds {
   ranges(): Promise<ReadonlyMap<number, LogRange>>;
 }
 
-/** One row per partition, in order. Positions are read first, so lag is never shown too small. */
+/**
+ * Returns one row per partition, in order. It reads the positions before the ends of the partitions. So the lag can be too large
+ * by the records of that moment, but never too small.
+ */
 export async function readLag(
   log: LogEnds,
   positions: StoredPositions,
@@ -50,7 +55,7 @@ export async function readLag(
 }
 
 export interface PartitionOffsets extends PartitionLag {
-  /** What the group has committed in Kafka; null for nothing. Workers write it and never read it. */
+  /** The offset that the group has committed in Kafka, or null if there is none. Workers write it and never read it. */
   readonly committed: bigint | null;
 }
 
@@ -58,7 +63,10 @@ export interface LogAndGroup extends LogEnds {
   committedOffsets(groupId: string): Promise<ReadonlyMap<number, bigint>>;
 }
 
-/** One row per partition, in order. A worker commits what Redis holds already: read first, it is not shown ahead of that. */
+/**
+ * Returns one row per partition, in order. A worker commits an offset only after Redis holds the position. So this function reads
+ * the committed offsets first. Then a row never shows a committed offset beyond the position.
+ */
 export async function readOffsets(
   log: LogAndGroup,
   positions: StoredPositions,

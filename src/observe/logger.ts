@@ -1,7 +1,8 @@
 /**
- * The log of a worker: pino, JSON lines on stdout, one line per change of state, none per record.
+ * The logger of a worker. It uses pino and writes JSON lines to stdout.
  *
- * Written synchronously: few lines, and the last one before an exit must not be lost.
+ * A worker logs one line for each change of state, and none for a record.
+ * The logger writes synchronously, so that no line is lost before an exit. This costs little, because there are few lines.
  */
 import pino, {type Logger} from 'pino';
 import {activeTrace} from './tracing.js';
@@ -11,7 +12,7 @@ export function createLogger(
   fields: {readonly group: string; readonly topic: string},
 ): Logger {
   const destination = pino.destination({dest: 1, sync: true});
-  // A full disk or a closed pipe behind stdout costs lines, not the worker.
+  // If stdout is a full disk or a closed pipe, the logger loses lines, but the worker continues.
   destination.on('error', () => undefined);
   return pino(
     {

@@ -1,6 +1,8 @@
 /**
- * Metrics in the form that Prometheus reads. Counts are taken from the worker's own at the moment of a scrape, so the way of
- * a record knows nothing of them; only durations and reasons are counted when they come.
+ * Metrics in the text format of Prometheus.
+ *
+ * Most metrics read the counts of the worker at each scrape, so the code that applies records does no work for them.
+ * Only durations, chunk sizes and the kinds of quarantined records are recorded when they occur.
  */
 import {collectDefaultMetrics, Counter, Gauge, Histogram, Registry} from 'prom-client';
 import type {ErrorKind} from '../runtime/errors.js';
@@ -16,7 +18,7 @@ import {
 export interface MetricsOptions {
   readonly view: () => WorkerView;
   readonly topic: string;
-  /** Also the series of kafka_exporter: beside a real one every sum would be twice as large. */
+  /** Also exports the series of kafka_exporter. Do not set it where a kafka_exporter runs, because sums would be doubled. */
   readonly hasExporterSeries: boolean;
 }
 
@@ -162,7 +164,7 @@ export class Metrics implements WorkerObserver {
         collect() {
           const now = view();
           const found = value(now);
-          // What is not known is not there, rather than 0.
+          // An unknown value has no series, because 0 would look like a measured value.
           this.reset();
           if (found !== null) this.set({topic: now.topic}, found);
         },
@@ -194,7 +196,7 @@ export class Metrics implements WorkerObserver {
     gauge('projector_log_end_offset', 'Offset that the next record gets.', ({end}) => end);
   }
 
-  /** Names and labels of kafka_exporter, for dashboards and alerts that are there already. */
+  /** Creates series with the names and labels of kafka_exporter, so that existing dashboards and alerts work. */
   #exporterSeries(registers: Registry[]): void {
     const view = this.#view;
     const help = 'As kafka_exporter has it.';
@@ -214,7 +216,10 @@ export class Metrics implements WorkerObserver {
     });
   }
 
-  /** Makes gauges with a value for each partition of this worker that is known, and with these labels beside the partition's. */
+  /**
+   * Returns a function that creates gauges with one series for each partition of this worker.
+   * Each series has these labels and the label `partition`. A partition without a known value has no series.
+   */
   #perPartition(
     registers: Registry[],
     labelsOf: (now: WorkerView) => {readonly topic: string; readonly consumergroup?: string},

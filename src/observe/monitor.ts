@@ -1,5 +1,5 @@
 /**
- * One worker under observation, from the first wait for its servers to its end. Asked by metrics, probes and the status page.
+ * The view of one worker from its start to its end. Metrics, probes and the status page read it.
  */
 import type {ProjectorError} from '../runtime/errors.js';
 import {emptyTally} from '../worker/outcomes.js';
@@ -18,7 +18,7 @@ export class Monitor {
   readonly #facts: MonitorFacts;
   readonly #nowMs: () => number;
   readonly #startedMs: number;
-  /** What the start waits for. */
+  /** The dependencies that the start waits for. After the start it is empty and keeps only the past errors. */
   readonly #troubles: Troubles;
   #worker: {readonly view: RunningView} | undefined;
   connector: ConnectorView | null = null;
@@ -30,12 +30,12 @@ export class Monitor {
     this.#troubles = new Troubles(log, nowMs);
   }
 
-  /** The start waits for a server. */
+  /** Reports that the start waits for a server. */
   waiting(error: ProjectorError): void {
     this.#troubles.tell(START, error);
   }
 
-  /** The servers were reached; from now on the worker tells. */
+  /** Ends the start, because the worker has reached its servers. From now on the view comes from the worker. */
   watch(worker: {readonly view: RunningView}): void {
     this.#troubles.tell(START, null);
     this.#worker = worker;

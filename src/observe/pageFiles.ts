@@ -1,11 +1,16 @@
 /**
- * The live page at `/`: a few files from page/, read once at a start. It reads `/status` and `/history` and shows them; nothing
- * in it comes from, or is sent to, another place.
+ * The files of the live page at `/`, and what a browser may do with them.
+ *
+ * The worker reads the files from page/ once, at its start. The page shows the answers of `/status` and `/history`.
+ * It loads nothing from another host and sends nothing to one.
  */
 import {readFileSync} from 'node:fs';
 import type {Answer, Routes} from './http.js';
 
-/** Nothing but its own files and answers. Text from outside can become no HTML: the browser refuses every way to make it such. */
+/**
+ * The page can load only files and answers of its own origin. Foreign text cannot become HTML, because trusted types without a
+ * policy make the browser reject every assignment of text as HTML.
+ */
 const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -21,7 +26,7 @@ const PAGE_POLICY = [
 
 const SCRIPT = 'text/javascript; charset=utf-8';
 
-/** By path: the file and its type. */
+/** Maps a path to its file and content type. */
 const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   '/': ['page.html', 'text/html; charset=utf-8'],
   '/page.css': ['page.css', 'text/css; charset=utf-8'],

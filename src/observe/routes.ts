@@ -1,4 +1,4 @@
-/** What a worker answers over HTTP: probes for the orchestrator, metrics for Prometheus, status for people and programs. */
+/** The HTTP answers of a worker: probes for the orchestrator, metrics for Prometheus, status for people and programs. */
 import {liveness, readiness, startup, type Health} from './health.js';
 import type {History} from './history.js';
 import {json, type Answer, type Routes} from './http.js';
@@ -10,7 +10,7 @@ export interface RoutesOptions {
   readonly view: () => WorkerView;
   readonly metrics: Metrics;
   readonly history: History;
-  /** A partition that gets no further for so long is not alive. */
+  /** The liveness probe fails if a partition with records to apply has been stuck for this time. */
   readonly stuckMsMax: number;
 }
 
@@ -27,7 +27,7 @@ export function routesOf({view, metrics, history, stuckMsMax}: RoutesOptions): R
   };
 }
 
-/** Offsets and counts of records are text: a number of JSON may be rounded (I8). */
+/** Offsets and lags are bigints, which `json` prints as text, because readers of JSON may round large numbers (I8). */
 export function statusOf(view: WorkerView): StatusAnswer<bigint> {
   const {state, version, group, topic, nowMs, startedMs, isKafkaUp, isRedisUp, connector, rebalances} = view;
   const time = (ms: number): string => new Date(ms).toISOString();

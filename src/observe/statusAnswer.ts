@@ -1,11 +1,13 @@
 /**
- * What `/status` and `/history` answer. `Whole` is an offset or a count of records that may be beyond 2^53: a bigint where the
- * answer is made, text in its JSON, which whoever reads it gets (I8). Times are ISO 8601 where they are text.
+ * The types of the answers of `/status` and `/history`.
  *
- * Types only, without a server's or a browser's: both sides are compiled against it.
+ * `Whole` is an offset or a lag, which can be beyond 2^53 (I8). It is a bigint in the worker. In the JSON answer, and so for every
+ * client, it is text. Times that are text have the form of ISO 8601.
+ *
+ * This file contains only types, and none of Node or of a browser, because the worker and the page are both compiled against it.
  */
 export interface StatusAnswer<Whole> {
-  /** See `WORKER_STATES` in view.ts. */
+  /** The state is one of `WORKER_STATES` (worker/workerView.ts). */
   readonly state: string;
   readonly ready: {readonly isWell: boolean; readonly reasons: readonly string[]};
   readonly version: string;
@@ -16,17 +18,17 @@ export interface StatusAnswer<Whole> {
   readonly kafkaUp: boolean;
   readonly redisUp: boolean;
   readonly connector: {readonly name: string; readonly state: string} | null;
-  /** Null before it is known, like the next three. */
+  /** This field and the next three are null while their values are unknown. */
   readonly lagRecords: Whole | null;
   readonly lagSeconds: number | null;
   readonly freshnessSeconds: number | null;
   readonly newestApplied: string | null;
-  /** Since this worker was started. */
+  /** The counts since this worker was started. */
   readonly records: RecordCounts;
   readonly rebalances: number;
   readonly partitions: readonly PartitionStatus<Whole>[];
   readonly troubles: readonly {readonly kind: string; readonly detail: string; readonly since: string}[];
-  /** The newest first. */
+  /** The newest error comes first. */
   readonly errors: readonly {readonly at: string; readonly kind: string; readonly detail: string}[];
 }
 
@@ -50,19 +52,19 @@ export interface PartitionStatus<Whole> {
   readonly stuckMs: number;
 }
 
-/** A worker at one moment of the last minutes. */
+/** The state of a worker at one moment of the last 15 minutes. */
 export interface HistoryPoint<Whole> {
-  /** Since 1970. */
+  /** The time of the point, in ms since 1970. */
   readonly atMs: number;
-  /** When this worker was started. */
+  /** The time at which this worker was started, in ms since 1970. */
   readonly startedMs: number;
   readonly lagRecords: Whole | null;
-  /** Since this worker was started. */
+  /** The number of records applied since this worker was started. */
   readonly applied: number;
   readonly isReady: boolean;
 }
 
 export interface HistoryAnswer<Whole> {
-  /** The oldest first. */
+  /** The oldest point comes first. */
   readonly points: readonly HistoryPoint<Whole>[];
 }

@@ -1,8 +1,10 @@
 /**
- * Traces by the OpenTelemetry API. Without an SDK in the process nothing is recorded, and a chunk costs a few calls that do nothing.
+ * Traces with the OpenTelemetry API.
  *
- * Names by the semantic conventions for messaging, Kafka and errors (opentelemetry.io/docs/specs/semconv, v1.38; messaging is in
- * development there): all of them stand in this file.
+ * Without an SDK in the process, the API records nothing, and each chunk costs only a few calls without effect.
+ *
+ * The names follow the semantic conventions for messaging, Kafka and errors (opentelemetry.io/docs/specs/semconv, v1.38). The
+ * conventions for messaging have the status "development" there and can change. So all names are in this file.
  */
 import {context, SpanKind, SpanStatusCode, trace, type Attributes} from '@opentelemetry/api';
 import type {TraceChunk, TracedChunk} from '../worker/chunkTrace.js';
@@ -16,7 +18,7 @@ export interface TracedWorker {
   readonly version: string;
 }
 
-/** One span for each chunk: `apply <topic>`. */
+/** Creates one span for each chunk. The name of the span is `apply <topic>`. */
 export function traceChunks(worker: TracedWorker): TraceChunk {
   const tracer = trace.getTracer(TRACER, worker.version);
   return (chunk) => {
@@ -48,13 +50,13 @@ function attributesOf({topic, group}: TracedWorker, chunk: TracedChunk): Attribu
     'messaging.destination.partition.id': String(chunk.partition),
     'messaging.consumer.group.name': group,
     'messaging.batch.message_count': chunk.records,
-    // Of the last record; a number beyond 2^53 would be rounded, and no partition is that long.
+    // This is the offset of the last record. An offset beyond 2^53 would be rounded, but no partition is that long.
     'messaging.kafka.offset': Number(chunk.lastOffset),
     'order_projector.chunk.orders': chunk.orders,
   };
 }
 
-/** For a line of the log that is written within a span. */
+/** Returns the ids that the logger adds to a line that it writes within a span. */
 export function activeTrace(): {trace_id?: string; span_id?: string} {
   const active = trace.getActiveSpan()?.spanContext();
   return active === undefined ? {} : {trace_id: active.traceId, span_id: active.spanId};

@@ -1,5 +1,5 @@
 /**
- * The last minutes as curves: points to what an SVG draws, in its own units.
+ * Converts the points of the last 15 minutes to curves, in the units of an SVG.
  *
  * Pure: no clock, no document.
  */
@@ -7,7 +7,7 @@ import type {HistoryPoint} from '../observe/statusAnswer.js';
 
 export type Point = HistoryPoint<string>;
 
-/** One value at a time; null where it is not known, and there the curve has a gap. */
+/** The value at one moment. It is null if it is unknown, and then the curve has a gap. */
 export interface Sample {
   readonly atMs: number;
   readonly value: number | null;
@@ -21,22 +21,25 @@ export interface Frame {
 }
 
 export interface Drawing {
-  /** Paths in the notation of SVG: the curve, and the area below it. */
+  /** Both are paths in SVG notation: `line` is the curve, and `area` is the area below it. */
   readonly line: string;
   readonly area: string;
-  /** The value at the upper edge. */
+  /** The value at the upper edge of the frame. */
   readonly top: number;
 }
 
 const SHOWN_MS = 15 * 60_000;
-/** The first minutes of a worker are shown larger. */
+/** The curves show at least this time. So the first minutes of a worker fill the frame, and not only its right edge. */
 const SHOWN_MS_MIN = 2 * 60_000;
-/** Points come every 5 s; after so long without one nobody knows what was. */
+/** Points arrive every 5 s. If none arrives for longer than this, the values between are unknown and the curve has a gap. */
 const GAP_MS = 20_000;
-/** A rate is taken over so long. */
+/** A rate is computed over at least this time, if there are enough points. */
 const RATE_MS = 9_000;
 
-/** Both, each moment once, the oldest first, none older than is shown. A worker that is started anew begins with none. */
+/**
+ * Merges known and new points. The result contains each moment once, the oldest first, and no point older than 15 minutes.
+ * The page keeps its known points because a worker that restarts has an empty history.
+ */
 export function merged(known: readonly Point[], news: readonly Point[], nowMs: number): Point[] {
   const byTime = new Map([...known, ...news].map((point) => [point.atMs, point]));
   return [...byTime.values()]
@@ -44,7 +47,7 @@ export function merged(known: readonly Point[], news: readonly Point[], nowMs: n
     .sort((a, b) => a.atMs - b.atMs);
 }
 
-/** How much time the curves show: as long as there are points, at most 15 minutes. */
+/** Returns the time that the curves show: from the first point to now, at least 2 and at most 15 minutes. */
 export function shownMs(points: readonly Point[], nowMs: number): number {
   const knownMs = nowMs - (points[0]?.atMs ?? nowMs);
   return Math.min(SHOWN_MS, Math.max(SHOWN_MS_MIN, knownMs));
@@ -54,7 +57,10 @@ export function lagSamples(points: readonly Point[]): Sample[] {
   return points.map(({atMs, lagRecords}) => ({atMs, value: lagRecords === null ? null : Number(lagRecords)}));
 }
 
-/** Records applied per second, between each point and one some seconds before it; null across the start of a worker. */
+/**
+ * Returns the records applied per second, between each point and an earlier point.
+ * The rate is null if the worker restarted between the two points, or if they are more than 20 s apart.
+ */
 export function rateSamples(points: readonly Point[]): Sample[] {
   let first = 0;
   return points.map(({atMs, startedMs, applied}, index) => {
@@ -67,7 +73,7 @@ export function rateSamples(points: readonly Point[]): Sample[] {
   });
 }
 
-/** The next of 1, 2, 5, 10, 20, ... at or above; at least 10, so that a handful does not look like a mountain. */
+/** Returns the smallest of 10, 20, 50, 100, ... that is not below the value. The minimum is 10, so that small values look small. */
 export function niceTop(value: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 10)));
   return [1, 2, 5, 10].map((step) => step * power).find((top) => top >= value) ?? value;
@@ -86,7 +92,7 @@ export function draw(samples: readonly Sample[], frame: Frame): Drawing {
   return {line, area: area.join(''), top};
 }
 
-/** From and to, in the units of the frame, of each stretch in which the worker was not ready. */
+/** Returns the left edge and the width of each stretch in which the worker was not ready, in the units of the frame. */
 export function awayStretches(points: readonly Point[], frame: Frame): {x: number; width: number}[] {
   const stretches: {x: number; width: number}[] = [];
   points.forEach(({atMs, isReady}, index) => {
@@ -98,7 +104,7 @@ export function awayStretches(points: readonly Point[], frame: Frame): {x: numbe
   return stretches;
 }
 
-/** The sample whose time is nearest to this place. */
+/** Returns the sample whose time is nearest to the horizontal place `x`. */
 export function sampleAt(samples: readonly Sample[], x: number, frame: Frame): Sample | undefined {
   const atMs = frame.fromMs + (x / frame.width) * (frame.toMs - frame.fromMs);
   return samples.reduce<Sample | undefined>(

@@ -1,4 +1,4 @@
-/** Asks the worker once a second how it is, shows that, and says so when there is no answer. */
+/** Requests the status from the worker once a second and shows it. If no answer arrives, the page shows that instead. */
 import type {HistoryAnswer} from '../observe/statusAnswer.js';
 import {lagSamples, merged, rateSamples, type Point} from './curve.js';
 import {
@@ -36,12 +36,12 @@ const curves = {
   rate: new Curve('rate-curve', (value) => `${rate(value)} per second`),
 };
 
-/** On the page's own clock, which nobody sets. */
+/** The next three times come from `performance.now()`, which is monotonic. A change of the system clock does not affect it. */
 let answeredMs: number | undefined;
 let historyMs = -Infinity;
 const openedMs = performance.now();
 let isSilent = false;
-/** Of all workers that answered here, so that one that starts anew does not empty the curves. */
+/** The points of all workers that have answered this page. So the curves keep their past when a worker restarts. */
 let points: readonly Point[] = [];
 let pageVersion: string | undefined;
 
@@ -59,7 +59,7 @@ async function ask<T>(path: string): Promise<T> {
 
 async function look(): Promise<void> {
   const status = await ask<Status>('status');
-  // A worker of another version has another page.
+  // A worker of another version serves another page.
   if (pageVersion !== undefined && pageVersion !== status.version) location.reload();
   pageVersion = status.version;
   const nowMs = Date.parse(status.now);
@@ -178,7 +178,7 @@ async function watch(): Promise<never> {
       isSilent = false;
     } catch (error) {
       isSilent = true;
-      // Not of the network: an answer that this page cannot show.
+      // An error of another class is not a network failure. It is a defect: the page cannot show this answer.
       if (!(error instanceof NoAnswer)) reportError(error);
     }
     showSilence();

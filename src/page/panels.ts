@@ -1,4 +1,4 @@
-/** The parts of the page. Whatever comes from the worker is put in as text, never as HTML. */
+/** The parts of the page. They insert the data of the worker as text, and never as HTML. */
 import {
   awayStretches,
   draw,
@@ -11,14 +11,14 @@ import {
 } from './curve.js';
 import {count, span, type Status, type Tone} from './wording.js';
 
-/** The element with this id; the page has it, or is broken. */
+/** Returns the element with this id. Throws if page.html does not contain it, because that is a defect of the page. */
 export function part(id: string): HTMLElement {
   const element = document.getElementById(id);
   if (element === null) throw new Error(`page.html has no element ${id}`);
   return element;
 }
 
-/** Leaves an element alone that says the same already: a screen reader would read it again. */
+/** Sets the text of an element only if it differs, because a screen reader would read an unchanged text again. */
 export function say(id: string, text: string): void {
   const element = part(id);
   if (element.textContent !== text) element.textContent = text;
@@ -36,7 +36,7 @@ export function clockTime(iso: string): string {
   return new Date(iso).toLocaleTimeString('en-GB');
 }
 
-/** With the day, where that is not today. */
+/** Returns the time of day. It adds the date if the date is not today. */
 export function when(iso: string): string {
   const date = new Date(iso);
   const isToday = date.toDateString() === new Date().toDateString();
@@ -58,11 +58,11 @@ export function showList(id: string, texts: readonly string[]): void {
 export interface Event {
   readonly kind: string;
   readonly detail: string;
-  /** When it was, in words. */
+  /** The time of the event, in words. */
   readonly when: string;
 }
 
-/** A list, or the sentence that there is nothing. */
+/** Shows a list of events. If the list is empty, it shows the sentence that says so. */
 export function showEvents(id: string, events: readonly Event[]): void {
   const entries = events.map((event) => {
     const entry = document.createElement('li');
@@ -85,7 +85,7 @@ export function showPairs(id: string, pairs: readonly Pair[]): void {
   part(id).replaceChildren(...parts);
 }
 
-/** A script takes some milliseconds; that is no standing still. */
+/** A script takes some milliseconds. So the page shows a partition as stuck only after this time. */
 const STUCK_MS_MIN = 1_000;
 
 export function showPartitions(partitions: Status['partitions']): void {
@@ -113,7 +113,7 @@ function drawn(tag: string, attributes: Readonly<Record<string, string>>): SVGEl
   return element;
 }
 
-/** One curve: drawn anew with each answer, read by pointing at it. */
+/** One curve. It is drawn again with each answer, and shows the value at the pointer. */
 export class Curve {
   readonly #plot: SVGElement;
   readonly #top: HTMLElement;

@@ -1,5 +1,5 @@
 /**
- * Numbers, times and states of a worker as the page words them.
+ * Converts numbers, times and states of a worker to the words that the page shows.
  *
  * Pure: no clock, no document.
  */
@@ -7,26 +7,29 @@ import type {StatusAnswer} from '../observe/statusAnswer.js';
 
 export type Status = StatusAnswer<string>;
 
-/** Goes with a colour, and never stands without a text that says the same. */
+/** A tone selects a colour. A text always says the same, so that the page is readable without colours. */
 export type Tone = 'good' | 'warn' | 'bad';
 
-/** What is not known yet. */
+/** The page shows this text for an unknown value. */
 export const UNKNOWN = '–';
 
-/** The heartbeat of the connector comes every few seconds; older than that, something before the worker stands still. */
+/**
+ * The connector sends a heartbeat every few seconds. If the newest applied change or heartbeat is older than this, the page
+ * assumes that the connector may be dead.
+ */
 export const FRESH_SECONDS_MAX = 60;
 
 const MINUTE = 60;
 const HOUR = 3_600;
 const DAY = 86_400;
 
-/** A whole number, its digits in groups of three; text of any length stays exact. */
+/** Formats a whole number with its digits in groups of three. A text of any length stays exact. */
 export function count(value: string | number | null): string {
   if (value === null) return UNKNOWN;
   return String(value).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
-/** A time that has passed: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 14 min`, `3 d 4 h`. */
+/** Formats a duration: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 14 min`, `3 d 4 h`. */
 export function span(seconds: number | null): string {
   if (seconds === null) return UNKNOWN;
   if (seconds < 9.95 && !Number.isInteger(seconds)) return `${seconds.toFixed(1)} s`;
@@ -45,7 +48,7 @@ function pair(
   return `${Math.floor(seconds / large)} ${largeUnit}${rest === 0 ? '' : ` ${rest} ${smallUnit}`}`;
 }
 
-/** `0`, `0.4`, `12`, `1,340` per second. */
+/** Formats a rate per second: `0`, `0.4`, `12`, `1,340`. */
 export function rate(perSecond: number | null): string {
   if (perSecond === null) return UNKNOWN;
   return perSecond > 0 && perSecond < 9.95 ? perSecond.toFixed(1) : count(Math.round(perSecond));
@@ -69,7 +72,7 @@ const STATES: Readonly<Record<string, string>> = {
   halted: 'ends with an error',
 };
 
-/** `running: applies what comes`. A state of a newer worker stands for itself. */
+/** Returns for example `running: applies what comes`. It returns an unknown state of a newer worker without a meaning. */
 export function stateText(state: string): string {
   const meaning = STATES[state];
   return meaning === undefined || meaning === state ? state : `${state}: ${meaning}`;
@@ -84,7 +87,7 @@ export function freshnessTone({freshnessSeconds}: Status): Tone {
   return freshnessSeconds !== null && freshnessSeconds > FRESH_SECONDS_MAX ? 'warn' : 'good';
 }
 
-/** For the tab of a browser with many. */
+/** Returns the title of the browser tab. It begins with the state, so that it is visible among many tabs. */
 export function tabTitle(status: Status): string {
   const name = `${status.group} · order projector`;
   if (!status.ready.isWell) return `Not ready · ${name}`;

@@ -1,44 +1,46 @@
 /**
- * The keys of the read model; the only place in src that spells them (apply.lua spells the same ones).
+ * The keys of the read model.
+ *
+ * TypeScript code builds keys only here. The scripts in apply/ (apply.lua, plan.lua, rights.lua) build the same keys.
  *
  * Pure: no clock, no I/O.
  */
 import {isWholeNumber} from '../domain/order.js';
 
 export interface Keys {
-  /** Hash: `id user_id total_amount items_count items`, and the configured extra columns. */
+  /** The hash of an order has the fields `id user_id total_amount items_count items` and the configured extra columns. */
   order(orderId: string): string;
-  /** Pattern for SCAN that every key of an order matches; a prefix holds no character that means more there (settings.ts). */
+  /** The pattern for SCAN matches the key of every order. A prefix contains no glob characters (`keyPrefix` in valueTypes.ts). */
   readonly orders: string;
-  /** The id in the key of an order; undefined for the key of anything else. */
+  /** Returns the id in the key of an order, and undefined for every other key. */
   orderIdOf(key: string): string | undefined;
-  /** Hash: line id -> `product_id:quantity`. Internal; never matches `order:*`. */
+  /** The string contains `item_id:product_id:quantity` of each line item, joined by `;`. It is internal. It never matches `order:*`. */
   orderLines(orderId: string): string;
-  /** The order's id in the key of its lines; undefined for any other key. */
+  /** Returns the order id in the key of its line items, and undefined for every other key. */
   orderIdOfLines(key: string): string | undefined;
-  /** Whole number: units sold over the lines of existing orders. */
+  /** The whole number counts the units that the line items of existing orders have sold of this product. */
   productSold(productId: string): string;
-  /** Sorted set: product id -> units sold. */
+  /** The sorted set maps a product id to the units sold. */
   readonly reportProducts: string;
-  /** Sorted set: user id -> money spent, in minor units. */
+  /** The sorted set maps a user id to the money spent, in minor units. */
   readonly reportUsers: string;
-  /** Hash: `orders units revenue`. */
+  /** The hash has the fields `orders units revenue`. */
   readonly reportTotals: string;
-  /** Hash: name of a record that was set aside -> entry (quarantineEntry.ts). */
+  /** The hash maps the name of a quarantined record to its entry (quarantineEntry.ts). */
   readonly quarantine: string;
-  /** Hash: `begun finished`, how many chunks; one that Redis repeated makes them differ. */
+  /** The hash counts chunks in the fields `begun finished`. They differ if Redis repeated a part of a chunk from its AOF (I5). */
   readonly chunks: string;
-  /** String: what the data depends on (layout.ts). */
+  /** The string holds the layout (layout.ts). */
   readonly layout: string;
-  /** String: who rebuilds this read model (operations/rebuild/lock.ts). */
+  /** The string names the process that rebuilds this read model (operations/rebuild/lock.ts). */
   readonly rebuildLock: string;
-  /** String: what the spare database of a rebuild holds (operations/rebuild/stagingDatabase.ts). */
+  /** The string is the mark: it names the content of the staging database (operations/rebuild/stagingDatabase.ts). */
   readonly spareMark: string;
-  /** String: the position of a partition (position.ts), or a fence in its place (fence.ts). */
+  /** The string holds the position of a partition (position.ts), or the fence that replaces it (fence.ts). */
   position(topic: string, partition: number): string;
 }
 
-/** The keys with `prefix` before each one. */
+/** Returns the keys with `prefix` before each one. */
 export function keysWithPrefix(prefix: string): Keys {
   const orderBegin = `${prefix}order:`;
   const idBehind = (begin: string, key: string): string | undefined => {
@@ -70,7 +72,7 @@ const OWN_KEY = new RegExp(
     `|projector:(?:quarantine|chunks|layout|rebuild|spare|position:.+))$`,
 );
 
-/** Whether a key of the database belongs to the read model with this prefix. */
+/** Returns true if a key of the database belongs to the read model with this prefix. */
 export function isOwnKey(key: string, prefix: string): boolean {
   return key.startsWith(prefix) && OWN_KEY.test(key.slice(prefix.length));
 }

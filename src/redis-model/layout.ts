@@ -1,11 +1,11 @@
 /**
- * What the data in Redis depends on beside the rows: written by the first script, compared by every later one (I13).
+ * What the data in Redis depends on in addition to the rows. The first script writes it, and every later script compares it (I13).
  *
  *   v2 topic=shop.order-events partitions=6 decimals=2 columns=status:text,created_at:time
  *
- * Another topic, other decimals or other extra columns over old data would leave a mixture that no later event mends; more
- * partitions would put later events of an order beside its earlier ones, in any order (S2). A new version of this program
- * that keeps the data otherwise counts `v2` up (`v1` kept the lines of an order in a hash).
+ * With another topic, other decimals or other extra columns, a worker would mix new data with old data. No later event repairs this.
+ * With more partitions, later events of an order can be in another partition than its earlier events. Then their order is lost (S2).
+ * A version of this program that stores the data in another form increments `v2` (`v1` stored the line items of an order in a hash).
  *
  * Pure: no clock, no I/O.
  */
@@ -24,7 +24,7 @@ export function formatLayout({topic, partitions, moneyDecimals, extraColumns}: L
   return `v2 topic=${topic} partitions=${partitions} decimals=${moneyDecimals} columns=${columns}`;
 }
 
-/** Throws `layout-changed`, or `partitions-changed` when that is the difference, naming what differs. */
+/** Throws `layout-changed`, or `partitions-changed` if the number of partitions differs. The error names all differences. */
 export function requireSameLayout(stored: string, ours: string): void {
   if (stored === ours) return;
   const theirs = new Map(stored.split(' ').map(fieldOf));

@@ -1,9 +1,10 @@
 /**
- * The position of one partition: how far its log is applied, and how to recognise that log again.
+ * The position of one partition: the next offset to apply, and the fingerprint of the last applied record.
  *
- * I1: the position is written only by the apply script, together with the data, and compared as an exact string.
+ * I1: Only the apply script moves the position, in the same atomic step as the data. It compares the position as an exact string.
+ * I10: A resume compares the fingerprint, so that the worker detects a topic that was deleted and created again.
  *
- * Text form, one line, fields parted by a space:
+ * The text form is one line. A space separates the fields:
  *
  *   v1 124 123 1795426801749 8b1a2c3d 5f3c9a10
  *   |  |   |   |             |        CRC-32 of the value of the last applied record
@@ -13,9 +14,9 @@
  *   |  next offset to apply
  *   form of this text
  *
- *   v1 124        the same without a last record (a start that was set, not reached)
+ *   v1 124        a position that was set without applying a record, so it has no fingerprint
  *
- * The empty text stands for "nothing stored".
+ * The empty text means that Redis holds no position.
  *
  * Pure: no clock, no I/O.
  */
@@ -30,11 +31,11 @@ export interface Fingerprint {
 
 export interface Position {
   readonly nextOffset: bigint;
-  /** The last applied record, or null when the position was set without one. */
+  /** The fingerprint of the last applied record. It is null if the position was set without applying a record. */
   readonly last: Fingerprint | null;
 }
 
-/** What identifies a record of the log. */
+/** The parts of a record that identify it in its partition. */
 export interface Identifiable {
   readonly offset: bigint;
   readonly timestampMs: string;
@@ -55,7 +56,7 @@ export function fingerprintOf(record: Identifiable): Fingerprint {
   };
 }
 
-/** The position after this record. */
+/** Returns the position after this record is applied. */
 export function positionAfter(record: Identifiable): Position {
   return {nextOffset: record.offset + 1n, last: fingerprintOf(record)};
 }
@@ -75,7 +76,7 @@ export function formatPosition(position: Position): string {
   return `v1 ${nextOffset} ${last.offset} ${last.timestampMs} ${last.keyCrc} ${last.valueCrc}`;
 }
 
-/** Reads the text form; undefined when it is none. */
+/** Parses the text form. Returns undefined if the text is not a position. */
 export function parsePosition(text: string): Position | undefined {
   const match = FORM.exec(text);
   if (match === null) return undefined;
@@ -89,7 +90,7 @@ export function parsePosition(text: string): Position | undefined {
   return {nextOffset: BigInt(next), last};
 }
 
-/** CRC-32 as eight hex digits. A missing key or value is told from an empty one. */
+/** Returns the CRC-32 as eight hex digits. A missing key or value gives another text than an empty one. */
 function checksum(bytes: Buffer | null): string {
   if (bytes === null) return 'ffffffff';
   return crc32(bytes).toString(16).padStart(8, '0');

@@ -1,10 +1,10 @@
 /**
- * A record that was set aside, as it stands in Redis: one field of the hash `projector:quarantine`.
+ * A quarantined record in Redis: one field of the hash `projector:quarantine`.
  *
- * The field's name is the record's place in the log, so that a replay of the log sets the same record aside once (I3), and
- * what is in the hash is a function of the log (I7). A Redis stream would give it ids of its own.
+ * The name of the field is the topic, the partition and the offset of the record (I14). So a replay of the topic quarantines the
+ * same record only once (I3), and the content of the hash depends on the topic alone (I7). A Redis stream would assign its own ids.
  *
- * The log keeps the whole record; the entry holds its beginning, for whoever looks. It is customer data.
+ * The topic keeps the whole record. The entry contains only the beginning of the value, for operators. It is customer data.
  *
  * Pure: no clock, no I/O.
  */
@@ -16,21 +16,21 @@ export interface QuarantineEntry {
   readonly partition: number;
   readonly offset: bigint;
   readonly timestampMs: string;
-  /** A kind whose policy is `quarantine`. */
+  /** The policy of this kind is `quarantine` (runtime/errorPolicy.ts). */
   readonly kind: ErrorKind;
   readonly reason: string;
-  /** The order that is no longer exact; null when not even that could be read. */
+  /** This order is no longer exact. It is null if the worker could not read the order id. */
   readonly orderId: string | null;
   readonly key: Buffer | null;
-  /** At most VALUE_BYTES_MAX of the value. */
+  /** The entry holds at most the first VALUE_BYTES_MAX bytes of the value. */
   readonly value: Buffer | null;
-  /** Of the whole value. */
+  /** The whole value in the topic has this many bytes. */
   readonly valueBytes: number;
 }
 
 export const VALUE_BYTES_MAX = 4_096;
 
-/** `topic:partition:offset`. */
+/** Returns the name of the field: `topic:partition:offset`. */
 export function entryName(topic: string, partition: number, offset: bigint): string {
   return `${topic}:${partition}:${offset}`;
 }
@@ -41,7 +41,7 @@ export interface EntryPlace {
   readonly offset: bigint;
 }
 
-/** Reads a name; undefined when it is none. */
+/** Parses the name of a field. Returns undefined if the text has another form. */
 export function parseEntryName(name: string): EntryPlace | undefined {
   const match = /^(.+):(\d{1,9}):(\d{1,19})$/.exec(name);
   const [, topic, partition, offset] = match ?? [];
@@ -49,7 +49,7 @@ export function parseEntryName(name: string): EntryPlace | undefined {
   return {topic, partition: Number(partition), offset: BigInt(offset)};
 }
 
-/** The offsets of one partition among these names, in order. */
+/** Returns the offsets that these names contain for one partition, in ascending order. */
 export function offsetsOf(names: readonly string[], topic: string, partition: number): bigint[] {
   return names
     .map(parseEntryName)
@@ -58,7 +58,7 @@ export function offsetsOf(names: readonly string[], topic: string, partition: nu
     .sort((a, b) => (a < b ? -1 : 1));
 }
 
-/** The text under the name: JSON, bytes as base64. */
+/** Returns the text of the field. It is JSON, with bytes as base64. */
 export function formatEntry(entry: QuarantineEntry): string {
   const {timestampMs, kind, reason, orderId, key, value, valueBytes} = entry;
   return JSON.stringify({
@@ -86,7 +86,7 @@ const FORM = z.object({
   valueBytes: z.number(),
 });
 
-/** Reads an entry; undefined when something else wrote it. */
+/** Parses an entry. Returns undefined if the name or the text has another form, because then another program wrote it. */
 export function parseEntry(name: string, text: string): QuarantineEntry | undefined {
   const place = parseEntryName(name);
   if (place === undefined) return undefined;

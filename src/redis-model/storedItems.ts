@@ -1,10 +1,10 @@
 /**
- * The lines of an order as they stand in Redis: one text, in the order of their ids.
+ * The line items of an order in Redis: one text, sorted by their ids.
  *
- *   71:10:3;72:15:1      line 71 is 3 of product 10, line 72 is 1 of product 15
+ *   71:10:3;72:15:1      line item 71 has 3 of product 10, line item 72 has 1 of product 15
  *
- * One text and not a hash: a chunk reads and writes those of many orders with one command each. apply.lua reads and
- * writes the same form.
+ * They are one text and not a hash, so that one MGET reads and one MSET writes those of all orders in a chunk.
+ * The apply script (apply/plan.lua) reads and writes the same form.
  *
  * Pure: no clock, no I/O.
  */
@@ -16,7 +16,7 @@ export interface StoredLine {
   readonly quantity: string;
 }
 
-/** `lines` in the order of their ids; '' for none, and then there is no key. */
+/** The caller passes the line items sorted by id. Returns '' if there are none, and then Redis holds no key for them. */
 export function formatLines(lines: Iterable<readonly [id: string, line: OrderLine]>): string {
   let text = '';
   for (const [id, line] of lines) text += `${text === '' ? '' : ';'}${lineText(id, line)}`;
@@ -29,7 +29,7 @@ export function lineText(id: string, {productId, quantity}: OrderLine): string {
 
 const LINE = /^(-?\d+):(-?\d+):(-?\d+)$/;
 
-/** Undefined when the text is none that the worker writes. */
+/** Returns undefined if the text is not one that the worker writes. */
 export function parseLines(text: string): StoredLine[] | undefined {
   if (text === '') return [];
   const lines: StoredLine[] = [];
@@ -43,7 +43,7 @@ export function parseLines(text: string): StoredLine[] | undefined {
   return lines;
 }
 
-/** Order of different ids by number, for texts of any length. */
+/** Compares two different ids as numbers. The texts can have any length. */
 export function isIdBefore(a: string, b: string): boolean {
   const [isNegativeA, isNegativeB] = [a.startsWith('-'), b.startsWith('-')];
   if (isNegativeA !== isNegativeB) return isNegativeA;

@@ -1,9 +1,9 @@
-/** The stored positions of a topic, for whoever only reads them (I1: the apply script alone writes them). */
+/** Reads the stored positions of a topic. It never writes one, because only the apply script moves a position (I1). */
 import {keysWithPrefix, type Keys} from './keys.js';
 
-/** Redis, as far as positions need it (clients/redis/client.ts). */
+/** The part of the Redis client that reading positions needs (clients/redis/client.ts). */
 export interface StringReader {
-  /** The strings under these keys, null where there is none; after the effects of scripts that were sent before. */
+  /** Returns the string under each key, or null if there is none. The result includes the effects of all scripts sent earlier. */
   getAll(keys: readonly string[]): Promise<(string | null)[]>;
 }
 
@@ -22,12 +22,12 @@ export class StoredPositions {
     return this.#keys.position(this.#topic, partition);
   }
 
-  /** Of every partition, by number. */
+  /** Returns the key of every partition, in the order of the partition numbers. */
   keys(partitions: number): string[] {
     return Array.from({length: partitions}, (_, partition) => this.key(partition));
   }
 
-  /** The stored position text of each partition, '' where there is none. */
+  /** Returns the stored text of each partition, or '' if there is none. The text is a position or a fence. */
   async read(partitions: readonly number[]): Promise<string[]> {
     const texts = await this.#redis.getAll(partitions.map((partition) => this.key(partition)));
     return texts.map((text) => text ?? '');

@@ -1,11 +1,11 @@
-/** Assertions stay on in production: a worker that finds itself wrong must stop, not go on. */
+/** Assertions. They stay on in production, because a worker with a defect must stop before it writes wrong data. */
 
-/** Throws when our own reasoning does not hold. */
+/** Throws if the condition is false, because then the code itself has a defect. */
 export function assert(condition: boolean, law: string): asserts condition {
   if (!condition) throw new Error(`assertion failed: ${law}`);
 }
 
-/** Closes a switch over a union: a new member does not compile until it is handled. */
+/** Ends a switch over a union. The compiler rejects the switch until it handles every member of the union. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
 }

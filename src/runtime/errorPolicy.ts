@@ -1,10 +1,12 @@
 /**
- * What follows from each kind of error: one table, closed by the compiler. docs/runbook.md has a section for each kind.
+ * What follows from each kind of error, as one table. The compiler requires a row for each kind.
  *
- * - `wait`: ridden out by a running worker; at start they end it with their exit code once the start time is over; reading
- *   commands do not wait at all.
- * - `quarantine`: one record is set aside, and the rest goes on, within the limits of worker/quarantineLimit.ts.
- * - `halt`: not retried, because the same input would fail the same way.
+ * docs/runbook.md has a section for each kind. A row has one of three consequences:
+ *
+ * - `wait`: A running worker waits and retries. At start, the command ends with the exit code of the row after `START_TIMEOUT_MS`.
+ *   Commands that only read do not wait.
+ * - `quarantine`: The worker quarantines one record and continues, within the limits of worker/quarantineLimit.ts (L5).
+ * - `halt`: The worker or the command stops. It does not retry, because the same input would fail in the same way.
  *
  * Pure: no clock, no I/O.
  */
@@ -13,16 +15,16 @@ import type {ErrorKind} from './errors.js';
 export interface Policy {
   readonly next: 'wait' | 'quarantine' | 'halt';
   readonly exitCode: number;
-  /** One sentence for the operator. */
+  /** The advice says what the operator can do. */
   readonly advice: string;
 }
 
-/** Exit codes of every command. */
+/** All commands use these exit codes. */
 export const EXIT = {
   ok: 0,
   unexpected: 1,
   usage: 2,
-  /** A comparison found differences, or what was asked for is not there. */
+  /** A comparison found differences, or the requested item does not exist. */
   differences: 3,
   unreachable: 4,
   halted: 5,

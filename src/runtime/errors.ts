@@ -1,7 +1,8 @@
 /**
- * The one error class for what goes wrong outside this program. Our own mistakes are assertions (assert.ts).
+ * The one error class for failures outside this program. Assertions report defects of this program (assert.ts).
  *
- * `detail` says what and where (topic, partition, offset, key, address); never a row value, never a secret.
+ * `detail` says what failed and where (topic, partition, offset, key, address).
+ * I11: It never contains a value of a row or a secret.
  */
 export type ErrorKind =
   | 'config-invalid'
@@ -61,29 +62,32 @@ export class ProjectorError extends Error {
   }
 }
 
-/** Any thrown value as a ProjectorError; what is not ours is `internal`. */
+/** Returns any thrown value as a ProjectorError. The kind is `internal` if the value is not one already. */
 export function asProjectorError(error: unknown): ProjectorError {
   if (error instanceof ProjectorError) return error;
   return new ProjectorError('internal', messageOf(error), {cause: error});
 }
 
-/** The first line of a thrown value's message. */
+/** Returns the first line of the message of a thrown value. */
 export function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.split('\n', 1)[0] ?? '';
 }
 
-/** A thrown value and its causes, the outermost first. Libraries wrap what our own code threw within them. */
+/** Yields a thrown value and its causes, outermost first. Libraries wrap errors that our own callbacks throw. */
 export function* causesOf(error: unknown): Generator {
   let link = error;
-  // An end, should a chain lead back into itself.
+  // The limit ends the loop if the chain of causes contains a cycle.
   for (let depth = 0; depth < 10 && link !== undefined && link !== null; depth++) {
     yield link;
     link = typeof link === 'object' && 'cause' in link ? link.cause : undefined;
   }
 }
 
-/** Why there was no connection: `fetch` tells that in its cause, and who tried several addresses in the first of many errors. */
+/**
+ * Returns the reason why a connection failed. `fetch` reports it in the cause of its error. If Node has tried several addresses,
+ * the cause is an AggregateError, and its first error contains the reason.
+ */
 export function connectionReason(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   return messageOf(cause instanceof AggregateError && cause.errors.length > 0 ? cause.errors[0] : cause);

@@ -1,15 +1,16 @@
 /**
- * Places where a test may let the worker die, stand still or fail, so that every crash that can be thought of can be made to
- * happen. Without the setting FAILPOINT they do nothing.
+ * Places where a test can kill, block or stop the worker, so that tests can reproduce a crash at each of them.
  *
- *   after-apply:kill       SIGKILL at the first time that the place is reached
- *   after-apply:kill@3     at the third time
- *   after-fetch:block      the event loop stands still for 15 s
- *   before-apply:throw     an error that nobody expects
- *   before-ack:uncaught    an exception outside of every promise
+ * The failpoints do nothing without the setting FAILPOINT:
+ *
+ *   after-apply:kill       sends SIGKILL when the worker reaches the place for the first time
+ *   after-apply:kill@3     sends SIGKILL at the third time
+ *   after-fetch:block      blocks the event loop for 15 s
+ *   before-apply:throw     throws an error that no code handles specially
+ *   before-ack:uncaught    throws an exception outside of every promise
  */
 
-/** In the order in which a record meets them. */
+/** The names are in the order in which a record reaches the places. */
 export const FAILPOINT_NAMES = [
   'after-fetch',
   'after-decode',
@@ -25,19 +26,19 @@ export type FailpointName = (typeof FAILPOINT_NAMES)[number];
 export const FAILPOINT_ACTIONS = ['kill', 'block', 'throw', 'uncaught'] as const;
 export type FailpointAction = (typeof FAILPOINT_ACTIONS)[number];
 
-/** Called when the place is reached. */
+/** The worker calls this function when it reaches the place. */
 export type Failpoint = (name: FailpointName) => void;
 
 export interface FailpointPlan {
   readonly name: FailpointName;
   readonly action: FailpointAction;
-  /** Counted from 1. */
+  /** The failpoint acts when the worker reaches the place for this time, counted from 1. */
   readonly time: number;
 }
 
 export const noFailpoint: Failpoint = () => undefined;
 
-/** Reads `name:action` or `name:action@time`; undefined when it is none. */
+/** Parses `name:action` or `name:action@time`. Returns undefined if the text has another form or an unknown name. */
 export function parseFailpoint(text: string): FailpointPlan | undefined {
   const [, name, action, time = '1'] = /^([a-z-]+):([a-z]+)(?:@([1-9]\d{0,5}))?$/.exec(text) ?? [];
   const known = FAILPOINT_NAMES.find((candidate) => candidate === name);
@@ -46,7 +47,7 @@ export function parseFailpoint(text: string): FailpointPlan | undefined {
   return {name: known, action: does, time: Number(time)};
 }
 
-/** Acts once, when the place of the plan is reached for the given time. */
+/** Calls `act` once, when the worker reaches the place of the plan for the given time. */
 export function failpoint(plan: FailpointPlan, act: (action: FailpointAction) => void): Failpoint {
   let reached = 0;
   return (name) => {

@@ -1,8 +1,8 @@
-/** Time and waiting, as parameters: tests replace the clock, and every wait can be cut short. */
+/** Time and waiting, passed as parameters, so that tests can replace the clock and a signal can end every sleep early. */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970. */
   nowMs(): number;
-  /** Resolves after this time, or at once when the signal aborts. */
+  /** Resolves after this time, or immediately when the signal aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** A change that others wait on. Check the condition and wait in one synchronous step, then no wake can be missed. */
+/** Wakes all waiters. A waiter must check its condition and call `wait` in one synchronous step, so that it misses no `wake`. */
 export class Signal {
   #waiters: (() => void)[] = [];
 
@@ -40,7 +40,7 @@ export class Signal {
   }
 }
 
-/** Waiting times that double from `firstMs` to `maxMs`; `reset` after a success. */
+/** Computes delays that double from `firstMs` up to `maxMs`. The caller calls `reset` after a success. */
 export class Backoff {
   readonly #firstMs: number;
   readonly #maxMs: number;

@@ -1,5 +1,5 @@
 /**
- * The connector before us: its file, its topic, its state. What `projector connector` does.
+ * The Debezium connector that writes the topic: its file, its topic and its state. `projector connector` uses these functions.
  */
 import type {ConnectClient, ConnectorStatus} from '../clients/connect.js';
 import type {KafkaTopic, NewTopic} from '../clients/kafka/admin.js';
@@ -11,7 +11,7 @@ export interface ConnectorFile {
   readonly config: Readonly<Record<string, string>>;
 }
 
-/** Reads the text of a file as posted to Connect: `{"name": ..., "config": {...}}`. */
+/** Parses a connector file. It has the form that Connect accepts: `{"name": ..., "config": {...}}`. */
 export function parseConnectorFile(text: string, path: string): ConnectorFile {
   let parsed: unknown;
   try {
@@ -32,7 +32,7 @@ export function parseConnectorFile(text: string, path: string): ConnectorFile {
   return {name, config: config as Record<string, string>};
 }
 
-/** Throws when the connector would write to another topic than the worker reads. */
+/** Throws if the connector would write to another topic than the one that the worker reads. */
 export function requireSameTopic(file: ConnectorFile, topic: string): void {
   const target = file.config['transforms.route.replacement'];
   if (target === undefined || target === topic) return;
@@ -43,8 +43,8 @@ export function requireSameTopic(file: ConnectorFile, topic: string): void {
 }
 
 /**
- * Makes sure that the events topic is there. A new one keeps everything. Returns whether it was created.
- * Never changes a topic that exists: partitions are fixed for life, and retention is the owner's decision.
+ * Creates the topic if it does not exist, and returns whether it created it. A new topic keeps every record (S1).
+ * An existing topic is never changed: its number of partitions is fixed for its life (S2), and its owner decides on its retention.
  */
 export async function ensureTopic(topic: KafkaTopic, wanted: NewTopic): Promise<boolean> {
   if ((await topic.partitionCount()) === undefined) {
@@ -55,7 +55,7 @@ export async function ensureTopic(topic: KafkaTopic, wanted: NewTopic): Promise<
   return false;
 }
 
-/** Throws when the topic is compacted: its keys are not unique per row, so rows would be lost (S1). */
+/** Throws if the topic is compacted (S1). Its keys are not unique per row, so compaction would remove rows. */
 export async function requireSuitableTopic(topic: KafkaTopic): Promise<void> {
   const policy = await topic.setting('cleanup.policy');
   if (policy?.includes('compact') === true) {
@@ -66,7 +66,7 @@ export async function requireSuitableTopic(topic: KafkaTopic): Promise<void> {
   }
 }
 
-/** A sentence when the topic deletes old records, which ends every way to rebuild Redis from it (S1); else undefined. */
+/** A warning if the topic deletes old records, because Redis cannot be rebuilt from it then (S1). Undefined otherwise. */
 export async function retentionWarning(topic: KafkaTopic): Promise<string | undefined> {
   for (const name of ['retention.ms', 'retention.bytes']) {
     const value = await topic.setting(name);
@@ -80,13 +80,13 @@ export async function retentionWarning(topic: KafkaTopic): Promise<string | unde
 export interface WaitOptions {
   readonly clock: Clock;
   readonly timeoutMs: number;
-  /** The status before a change: for a while Connect goes on telling it. */
+  /** The status before the change. Connect can still return it for up to `STALE_MS` after the change. */
   readonly before?: ConnectorStatus | undefined;
 }
 
 /**
- * Waits until the connector and its task run. Throws `connector-failed` with the trace as soon as one has FAILED, or
- * when the time is over.
+ * Waits until the connector and its tasks run. Throws `connector-failed` on timeout. Throws it with the trace as soon as one of them
+ * has state FAILED. A failure that equals the one in `before` can be stale: it counts only `STALE_MS` after the start.
  */
 export async function waitUntilRunning(
   connect: ConnectClient,
@@ -115,7 +115,7 @@ export async function waitUntilRunning(
   }
 }
 
-/** Throws `connector-failed`, with the trace, when the connector or a task has FAILED. */
+/** Throws `connector-failed` with the trace if the connector or a task has state FAILED. */
 export function throwIfFailed(name: string, status: ConnectorStatus): void {
   const parts = [{id: 'connector', ...status}, ...status.tasks].filter((part) => part.state === 'FAILED');
   const failed = parts.find(({trace}) => trace !== undefined) ?? parts[0];
@@ -127,7 +127,7 @@ export function throwIfFailed(name: string, status: ConnectorStatus): void {
   );
 }
 
-/** What keeps it from running, as the end of a sentence about it; undefined when the connector and its task run. */
+/** Why the connector does not run, as the end of a sentence about it. Undefined if the connector and all its tasks run. */
 export function whyNotRunning(status: ConnectorStatus | undefined): string | undefined {
   if (status === undefined) return 'is not known to Connect';
   const {state, tasks} = status;
@@ -137,11 +137,14 @@ export function whyNotRunning(status: ConnectorStatus | undefined): string | und
   return `is ${state}, ${parts === '' ? 'without a task' : parts}`;
 }
 
-/** How long after a change a status may still be the one from before. */
+/**
+ * After a change, Connect can return the status from before the change. `SETTLE_MS` passes before the first request. Until `STALE_MS`, a
+ * failure that equals the one before the change is ignored.
+ */
 const SETTLE_MS = 1_500;
 const STALE_MS = 15_000;
 
-/** The traces of what has FAILED, as one text; '' when nothing has. */
+/** The traces of all parts in state FAILED, as one text. It is '' if no part has failed, and undefined without a status. */
 function tracesOf(status: ConnectorStatus | undefined): string | undefined {
   if (status === undefined) return undefined;
   return [status, ...status.tasks]
@@ -153,7 +156,7 @@ async function statusOrUndefined(connect: ConnectClient, name: string): Promise<
   try {
     return await connect.status(name);
   } catch (error) {
-    // Right after a change Connect rebalances and answers 409 or 5xx for a moment.
+    // After a change Connect rebalances and returns 409 or 5xx for a moment.
     if (error instanceof ProjectorError && error.kind === 'connect-unreachable') return undefined;
     throw error;
   }

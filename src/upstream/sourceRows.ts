@@ -1,8 +1,8 @@
 /**
- * Orders as MySQL holds them, as the changes that would set their rows.
+ * Reads orders from MySQL and returns them as the changes that set their rows.
  *
- * I9: the rules for columns are those of decode/, on the same texts, so a row read here and the same row through Debezium
- * give the same change.
+ * I9: the code of decode/ reads the columns, from the same texts. So a row from MySQL and the same row through Debezium result in the
+ * same change.
  */
 import type {Change} from '../domain/change.js';
 import type {RowQuery, TextRow} from '../clients/mysql.js';
@@ -12,20 +12,25 @@ import type {SourceSchema} from '../domain/sourceSchema.js';
 import {ProjectorError} from '../runtime/errors.js';
 
 /**
- * MySQL hands a transaction to Debezium when it is in the binlog, which is a moment before other sessions see it. The rows
- * are read so long after the position that what stands before the position can be seen.
+ * Pause between reading a position and reading rows from MySQL (S8). Without it, this race loses a change:
+ *
+ * 1. MySQL writes a transaction to the binlog, and Debezium sends it to Kafka.
+ * 2. A position after its records is read.
+ * 3. The rows are read, but they lack the transaction, because MySQL shows it to other sessions a moment later.
+ *
+ * After the pause, MySQL shows every transaction whose records lie before the position.
  */
 export const VISIBLE_AFTER_MS = 200;
 
-/** What MySQL holds of one order. */
+/** One order with its line items, as MySQL contains it. */
 export interface SourceOrder {
-  /** Empty when it has neither a row nor lines. */
+  /** Empty if the order has neither a row nor line items. */
   readonly changes: readonly Change[];
-  /** Why a row cannot be used, naming the column; else undefined. */
+  /** Why a row cannot be used. The text names the column. Undefined if all rows can be used. */
   readonly fault: string | undefined;
 }
 
-/** Reads these orders and their lines; every id is in the answer. To be asked within one snapshot. */
+/** Reads these orders and their line items. The result contains every id. The caller must run it within one snapshot. */
 export async function readSourceOrders(
   ask: RowQuery,
   orderIds: readonly string[],
@@ -34,7 +39,7 @@ export async function readSourceOrders(
   const {orders, lines} = schema;
   const found = new Map(orderIds.map((id) => [id, new GrowingOrder()]));
   if (orderIds.length === 0) return found;
-  // All columns: an extra column that the table lacks is no error, as it is none in a record.
+  // `SELECT *` is used because a missing extra column must not be an error. It is not an error in a record either.
   const rowsOf = async (table: string, column: string): Promise<[string, TextRow][]> => {
     const rows = await ask(`SELECT * FROM ${quoted(table)} WHERE ${quoted(column)} IN (?)`, [orderIds]);
     return rows.map((row) => [orderIdIn(row, table, column), row]);
@@ -48,23 +53,26 @@ export async function readSourceOrders(
   return found;
 }
 
-/** A page of orders by id, each with its lines. */
+/** One page of orders in the order of their ids, each with its line items. */
 export interface SourcePage {
-  /** By id, in its order. Lines whose order has no row stand with the id that they name. */
+  /** Orders by id. Line items whose order has no row are under the order id that they name; those ids come last. */
   readonly orders: ReadonlyMap<string, SourceOrder>;
-  /** The id after which the next page begins; null after the last one. */
+  /** The next page begins after this id. Null after the last page. */
   readonly next: string | null;
   readonly lineCount: number;
 }
 
-/** Reads up to `limit` orders above `after` (null: from the first one), with their lines. To be asked within one snapshot. */
+/**
+ * Reads up to `limit` orders with ids above `after`, with their line items. If `after` is null, it begins at the first order.
+ * The caller must run it within one snapshot.
+ */
 export async function readSourcePage(
   ask: RowQuery,
   {after, limit}: {after: string | null; limit: number},
   schema: SourceSchema,
 ): Promise<SourcePage> {
   const {orders, lines} = schema;
-  // Ids are digits, checked where they were read; as numbers in the text MySQL compares them exactly at any size.
+  // Ids consist of digits, which `orderIdIn` has checked. As numeric literals in the query MySQL compares them exactly at any size.
   const above = (column: string): string => (after === null ? '' : `${quoted(column)} > ${after}`);
   const where = (...conditions: string[]): string => {
     const given = conditions.filter((condition) => condition !== '');
@@ -123,7 +131,7 @@ class GrowingOrder implements SourceOrder {
   }
 }
 
-/** Not to be passed over: an order whose rows are not found would be rebuilt as empty. */
+/** A row with an unreadable order id is an error. If it were skipped, its order would be rebuilt without that row. */
 function orderIdIn(row: TextRow, table: string, column: string): string {
   try {
     return wholeNumber(row, column);
@@ -133,7 +141,7 @@ function orderIdIn(row: TextRow, table: string, column: string): string {
   }
 }
 
-/** A name of MySQL. */
+/** Quotes a table or column name for a query. */
 export function quoted(name: string): string {
   return `\`${name.replaceAll('`', '``')}\``;
 }

@@ -1,10 +1,11 @@
 /**
- * A chunk in the making: records go in one by one, and what one script does with all of them comes out.
+ * Builds one chunk: collects records one by one, and returns what one script does with all of them.
  *
- * I6: every record that was added has one outcome when the chunk is applied. A record that cannot be applied is set aside in
- * the same script as the position, within the limit; what cannot be set aside halts the worker.
+ * I6: every record that was added has one outcome when the chunk is applied.
+ * I14: a record that cannot be applied is quarantined in the same script as the position, within the limit. If the policy of its
+ * error does not allow that, or if the limit is reached, the worker halts.
  *
- * Pure but for the limit, which it counts on.
+ * Pure but for the limit, which counts the records that it admits.
  */
 import {unreachable} from '../runtime/assert.js';
 import type {Decoded} from '../domain/change.js';
@@ -26,15 +27,15 @@ export interface ChunkPlace {
 export interface ChunkRules {
   readonly decode: (record: LogRecord) => Decoded;
   readonly limit: QuarantineLimit;
-  /** What is wrong with the keys of the order of a record, when the script has found something; else undefined. */
+  /** Why the order of a record is corrupt, if a script has found that; else undefined. */
   readonly spoiled: (orderId: string, offset: bigint) => string | undefined;
 }
 
-/** What one script does. */
+/** What one script does, and the outcomes of its records. */
 export interface FinishedChunk {
   readonly reduction: Reduction;
   readonly quarantine: ReadonlyMap<string, string>;
-  /** Why each of these was set aside. */
+  /** The kind of error of each quarantined record. */
   readonly quarantinedKinds: readonly ErrorKind[];
   readonly end: Position;
   readonly outcomes: Outcomes;
@@ -60,7 +61,7 @@ export class ChunkBuilder {
     return this.#reducer.orderCount;
   }
 
-  /** Throws the halting ProjectorError of a record that can be neither applied nor set aside; it is not added then. */
+  /** Throws the halting ProjectorError of a record that can be neither applied nor quarantined. That record is not added. */
   add(record: LogRecord): void {
     const decoded = this.#rules.decode(record);
     switch (decoded.kind) {
@@ -91,7 +92,7 @@ export class ChunkBuilder {
     this.#last = record;
   }
 
-  /** Undefined when no record was added. */
+  /** Undefined if no record was added. */
   finish(): FinishedChunk | undefined {
     if (this.#last === undefined) return undefined;
     return {

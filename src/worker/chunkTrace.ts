@@ -1,4 +1,4 @@
-/** The seam to traces: told of each chunk, from when it is ready to be sent until it is known what became of it. */
+/** The interface to traces: reports each chunk from the moment it is ready to be sent until its result is known. */
 export interface TracedChunk {
   readonly partition: number;
   readonly records: number;
@@ -6,11 +6,11 @@ export interface TracedChunk {
   readonly lastOffset: bigint;
 }
 
-/** `returned`: not applied by this worker; its records are read again, or others have applied them. */
+/** `returned`: this worker did not apply it. Its records are read again, or another worker has applied them. */
 export type ChunkEnd = 'applied' | 'returned';
 
 export interface ChunkTrace {
-  /** Calls it; what it does belongs to the trace, and what it logs names it. */
+  /** Runs the call as a part of the trace, so that the log lines of the call contain the ids of the trace. */
   within<T>(call: () => T): T;
   end(how: ChunkEnd): void;
 }

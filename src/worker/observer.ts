@@ -1,8 +1,8 @@
-/** Told of what a worker does, chunk by chunk; it must be quick and must not throw. */
+/** The interface to metrics: the worker reports each chunk to it. An implementation must be quick and must not throw. */
 import type {ErrorKind} from '../runtime/errors.js';
 
 export interface WorkerObserver {
-  /** A chunk is known to be applied, so long after it was ready to be sent. */
+  /** A chunk was applied. `durationMs` begins when the chunk was ready to be sent, and ends when its result was known. */
   chunkApplied(chunk: {readonly durationMs: number; readonly records: number}): void;
   recordQuarantined(kind: ErrorKind): void;
 }

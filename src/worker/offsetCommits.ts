@@ -1,5 +1,5 @@
 /**
- * What Kafka is told of positions: commits of the group's offsets, for lag tools. No worker starts from them.
+ * Commits the offsets of the group to Kafka, for lag tools only. No worker starts from committed offsets.
  */
 import {messageOf} from '../runtime/errors.js';
 import type {EventLog} from '../clients/kafka/eventLog.js';
@@ -14,19 +14,19 @@ export interface AckDeps {
 export class Acks {
   readonly #deps: AckDeps;
   #isOverdue = false;
-  /** What Kafka took last. */
+  /** The offsets of the last successful commit. */
   #taken: ReadonlyMap<number, bigint> = new Map();
 
   constructor(deps: AckDeps) {
     this.#deps = deps;
   }
 
-  /** The offset that Kafka took last for this partition. */
+  /** The offset of this partition in the last successful commit; null if it has none. */
   of(partition: number): bigint | null {
     return this.#taken.get(partition) ?? null;
   }
 
-  /** Tells Kafka, when there is news. Never rejects: the next one carries the same news. */
+  /** Commits the offsets if they have changed. It never rejects, because the next commit contains the same progress. */
   async tell(offsets: ReadonlyMap<number, bigint>): Promise<void> {
     const {log, failpoint, logger} = this.#deps;
     try {

@@ -1,10 +1,13 @@
 /**
- * What became of the records that this worker consumed.
+ * Outcomes of the records that this worker consumed.
  *
- * I6: every record that leaves the queue ends in exactly one outcome: applied (a row change), duplicate (it was applied
- * before and is only compared), ignored (heartbeats, tombstones, other tables), quarantined; or it is handed back, when the
- * script that carried it was not applied, and then it is read again. The ledger is kept in production, too: a worker whose
- * sums do not fit stops, before a record can be passed over without a trace.
+ * I6: every record that leaves the queue gets exactly one outcome:
+ * - applied: a change of a row;
+ * - duplicate: it was applied before, and is only compared;
+ * - ignored: heartbeats, tombstones, other tables;
+ * - quarantined.
+ * If the script of a record was not applied, the record is handed back instead, and the worker reads it again. The ledger also runs
+ * in production. A worker whose sums do not match stops, so that no record can be skipped without a trace.
  */
 import {ProjectorError} from '../runtime/errors.js';
 
@@ -18,11 +21,11 @@ export interface Outcomes {
 export interface Tally extends Outcomes {
   /** Records that left the queue and were not handed back. */
   consumed: number;
-  /** Times that a partition had to read its position again: refusals, lost replies, roll-backs. */
+  /** Resets to the stored position, for any reason: rejected writes, errors, corrupt orders, unexpected offsets, moved positions. */
   rewinds: number;
-  /** Those of them that found another position in Redis: someone else had written, or Redis had gone back. */
+  /** Resets because of a rejected write: another worker had moved the position, or Redis had lost writes. */
   refusals: number;
-  /** Time of the newest applied record in its database, ms since 1970. */
+  /** Time of the newest applied change or heartbeat in its database, ms since 1970. */
   newestSourceMs: number | null;
 }
 
@@ -34,35 +37,35 @@ export function emptyTally(): Tally {
   return {consumed: 0, ...noOutcomes(), rewinds: 0, refusals: 0, newestSourceMs: null};
 }
 
-/** How many records these outcomes are. */
+/** The number of records that have one of these outcomes. */
 export function recordsOf({applied, duplicate, ignored, quarantined}: Outcomes): number {
   return applied + duplicate + ignored + quarantined;
 }
 
-/** The books of one partition; every entry also goes to the worker's tally. */
+/** The counts of one partition. Every entry is also added to the worker's tally. */
 export class Ledger {
   readonly #tally: Tally;
   readonly #own = emptyTally();
-  /** Records that left the queue and have no outcome yet. */
+  /** Records that left the queue and have no outcome. */
   #pending = 0;
 
   constructor(tally: Tally) {
     this.#tally = tally;
   }
 
-  /** One record left the queue. */
+  /** Counts one record that left the queue. */
   take(): void {
     this.#pending++;
     for (const tally of [this.#own, this.#tally]) tally.consumed++;
   }
 
-  /** These records will be read again. */
+  /** Takes these records out of the counts, because the worker reads them again. */
   handBack(records: number): void {
     this.#pending -= records;
     for (const tally of [this.#own, this.#tally]) tally.consumed -= records;
   }
 
-  /** These records have their outcome. */
+  /** Counts the outcomes of a chunk. */
   enter(outcomes: Outcomes, newestSourceMs: number | null = null): void {
     this.#pending -= recordsOf(outcomes);
     for (const tally of [this.#own, this.#tally]) {
@@ -79,7 +82,7 @@ export class Ledger {
     if (isRefused) this.#tally.refusals++;
   }
 
-  /** Throws `counts-differ` when a record has no outcome, or more than one. `settled`: nothing may be pending now. */
+  /** Throws `counts-differ` if a record has no outcome, or more than one. `settled`: no record may be pending. */
   requireBalance(where: string, {settled}: {readonly settled: boolean}): void {
     const {consumed} = this.#own;
     const sum = recordsOf(this.#own);

@@ -1,11 +1,12 @@
 /**
- * One assigned partition: its records go through decode, reduce and apply, from the stored position on.
+ * One assigned partition: its records pass through decode, reduce and apply, from the stored position on.
  *
  *   anchor --> stream --> anchor ...      until the assignment ends or the worker stops
  *
- * Anchor reads the stored position and the range of the log, and decides where to start. Stream applies chunks until
- * something unexpected happens: a refusal, an error, a lost reply, an offset that nobody asked for, a position that was
- * moved by someone else. There is one answer to all of them: let what is in flight settle, and anchor again (I4).
+ * `anchor` resumes: it reads the stored position and the range of the topic, and decides where to start. `stream` applies chunks
+ * until something unexpected happens: a rejected write, an error, a lost reply, a corrupt order, an unexpected offset, or a position
+ * that another process has moved. The reaction is always the same: the partition waits until the scripts in flight have settled,
+ * and resumes (I4).
  */
 import {ApplyChain} from '../apply/chain.js';
 import type {ReadModel} from '../apply/readModel.js';
@@ -28,11 +29,11 @@ import {Ledger, noOutcomes, recordsOf, type Tally} from './outcomes.js';
 
 export interface PartitionSettings extends QuarantineSettings {
   readonly topic: string;
-  /** Partitions of the topic: what the read model was laid out for. */
+  /** Number of partitions of the topic for which the read model was laid out. */
   readonly partitions: number;
-  /** A chunk ends at this many orders: it bounds how long one script blocks Redis. */
+  /** A chunk ends at this many orders. This limits the time for which one script blocks Redis. */
   readonly chunkOrdersMax: number;
-  /** A chunk ends at this many records, whatever they touch: it bounds the time between two yields. */
+  /** A chunk ends at this many records, whichever orders they change. This limits the time between two yields. */
   readonly chunkRecordsMax: number;
   readonly queueBytesMax: number;
 }
@@ -43,10 +44,10 @@ export interface PartitionDeps {
   readonly decode: (record: LogRecord) => Decoded;
   readonly clock: Clock;
   readonly tally: Tally;
-  /** Told on every try: whether Redis and Kafka answer, and why not. */
+  /** Called with the error of each failed attempt, and with null once a resume or a chunk has succeeded. */
   readonly dependency: (error: ProjectorError | null) => void;
   readonly rewound: (partition: number, reason: string) => void;
-  /** Names of records that were set aside. */
+  /** Called with the names of quarantined records. */
   readonly quarantined: (names: readonly string[]) => void;
   readonly failpoint: Failpoint;
   readonly observer: WorkerObserver;
@@ -62,15 +63,15 @@ export class Partition {
   #reanchorReason: string | undefined;
   readonly #end = new AbortController();
   #appliedNext: bigint | undefined;
-  /** The last chunks were not applied, and none has been since. */
+  /** The last script failed, or was rejected before its stream had applied a chunk. No chunk was applied since. */
   #isFruitless = false;
   readonly #ledger: Ledger;
   readonly #limit: QuarantineLimit;
   readonly #spoiled = new SpoiledOrders();
   readonly #backoff = new Backoff(50, 1_000);
-  /** It waits for its servers to tell where to start. */
+  /** True while the partition waits for Redis and Kafka to find out where it resumes. */
   #isAnchoring = true;
-  /** When it last got further. */
+  /** Time of the last progress. */
   #movedMs = 0;
 
   constructor(number: number, settings: PartitionSettings, deps: PartitionDeps) {
@@ -82,24 +83,24 @@ export class Partition {
     this.#limit = new QuarantineLimit(settings);
   }
 
-  /** The next offset as far as this worker has seen it applied; undefined before the first anchor. */
+  /** The next offset after the last record that this worker knows to be applied; undefined before the first resume. */
   get appliedNext(): bigint | undefined {
     return this.#appliedNext;
   }
 
-  /** The position text that Redis must hold now; undefined while that is in motion. */
+  /** The position text that Redis must hold; undefined while scripts are in flight or the position is unknown. */
   get restingPosition(): string | undefined {
     if (this.#chain === undefined || !this.#chain.isIdle || this.#chain.broken !== undefined)
       return undefined;
     return this.#chain.tail;
   }
 
-  /** For how long it has got no further, with records to apply; 0 while it waits for something else. */
+  /** How long the partition has had records to apply without progress; 0 while it waits for something else. */
   stuckMs(nowMs: number): number {
     return this.#isAnchoring || !this.#hasWork() ? 0 : Math.max(0, nowMs - this.#movedMs);
   }
 
-  /** Throws `counts-differ` when a record was passed over, or counted twice (I6). */
+  /** Throws `counts-differ` if a record was skipped, or counted twice (I6). */
   audit(): void {
     this.#ledger.requireBalance(this.#where, {settled: false});
   }
@@ -111,17 +112,18 @@ export class Partition {
         const stored = await this.#anchor();
         if (stored === undefined) break;
         await this.#stream(stored);
-        // Not in a tight loop (L3): a server that can be read but not written (a replica, out of memory), or another worker
-        // that still writes to this partition.
+        // The backoff (L3) keeps this loop from spinning. Redis may accept reads but no writes (a replica, out of memory), or another
+        // worker may still write to this partition.
         if (this.#isFruitless) await this.#deps.clock.sleep(this.#backoff.nextMs(), this.#end.signal);
       }
     } finally {
-      // Whoever comes next reads the position and knows better.
+      // The result of chunks without a reply stays unknown here, so they are handed back. The next owner of the partition reads the
+      // position.
       this.#settleChain(NO_POSITION);
     }
   }
 
-  /** Takes what was fetched; resolves when there is room for more. */
+  /** Adds a fetched batch. Resolves when there is room for more. */
   async deliver(batch: LogBatch, keepAlive: () => Promise<void>): Promise<void> {
     if (!this.#intake.isOpen) return;
     const doubt = this.#intake.doubtOf(batch);
@@ -134,13 +136,13 @@ export class Partition {
     await this.#intake.take(batch, keepAlive);
   }
 
-  /** Drops what is not in flight, reads the stored position again, goes on there. */
+  /** Resets to the stored position: drops every record that is not in flight, and resumes. */
   reanchor(reason: string): void {
     this.#reanchorReason ??= reason;
     this.#intake.close();
   }
 
-  /** Ends the partition: what is in flight is finished, nothing more is sent. `run` then resolves. */
+  /** Ends the partition: it finishes the scripts in flight and sends nothing more. Then `run` resolves. */
   end(): void {
     this.#end.abort();
     this.#chain?.close();
@@ -155,7 +157,7 @@ export class Partition {
     return `${this.#settings.topic}[${this.number}]`;
   }
 
-  /** Resolves with the stored position text once the log is told where to start; undefined when the partition ended. */
+  /** Resolves with the stored position text after it has requested the records from there; undefined if the partition ended. */
   async #anchor(): Promise<string | undefined> {
     const {log, clock, dependency} = this.#deps;
     this.#isAnchoring = true;
@@ -191,17 +193,17 @@ export class Partition {
     const range = ranges.get(this.number);
     const start = decideStart(stored, range, this.#where);
     const next = parsePosition(text)?.nextOffset ?? 0n;
-    // Redis went back, or others went on: what is known of its keys may no longer be so. The script tells it again.
+    // Redis went back, or another worker has written. So corrupt orders may be correct again. If not, a script finds them again.
     if (next !== this.#appliedNext) this.#spoiled.clear();
     this.#appliedNext = next;
-    // Whatever failed here has been done by others: nothing is left that would show that writes pass again.
+    // Another worker has applied every record. So no chunk is left whose success would show that writes are possible again.
     if (this.#appliedNext === range?.high) this.#isFruitless = false;
     this.#intake.open(start);
     log.readFrom(this.number, start.fromOffset);
     return text;
   }
 
-  /** What the last chain left open is decided by the position that Redis holds. */
+  /** Settles the chunks of the last chain that have no reply: the position in Redis shows which of them were applied (I4). */
   #settleChain(stored: string): void {
     this.#chain?.reconcile(stored);
     this.#chain = undefined;
@@ -240,8 +242,11 @@ export class Partition {
   }
 
   /**
-   * What keeps Redis from working is told as soon as it is known. Later, behind what is in flight and the turns of others, Redis
-   * may be well again, and this would tell of a new trouble.
+   * Reports a failure of Redis as soon as it is known. A later report could be wrong:
+   * 1. A script fails, because Redis is not available.
+   * 2. The partition waits for its scripts in flight, and for the slots of other partitions.
+   * 3. Meanwhile Redis recovers, and another partition reports that.
+   * 4. A report only now would announce a new trouble, although Redis is available.
    */
   #onBroken({broken}: ApplyChain): void {
     if (broken?.kind === 'failed') {
@@ -251,7 +256,7 @@ export class Partition {
     this.#intake.wake();
   }
 
-  /** Halts on what cannot pass, and tells why the partition anchors again. */
+  /** Throws permanent errors, which halt the worker. For other causes it reports why the partition resumes. */
   #afterBreak(chain: ApplyChain, hasApplied: boolean): void {
     const broken = chain.broken;
     if (broken?.kind === 'failed') {
@@ -267,16 +272,16 @@ export class Partition {
     this.#ledger.rewound({isRefused: broken?.kind === 'refused'});
     if (broken?.kind === 'failed') return;
     const found = broken?.kind === 'spoiled' ? broken.what : 'Redis holds another position';
-    // A refusal is told before a doubt that came with it: it shows that someone else writes.
+    // A rejected write has priority over an unexpected offset of the same moment, because it shows that another process writes.
     const reason = broken === undefined ? (this.#reanchorReason ?? found) : found;
     this.#deps.rewound(this.number, reason);
   }
 
-  /** Takes its turn among the partitions before it makes a chunk, so that no more are held than Redis can work on. */
+  /** Takes a slot before it builds a chunk, so that the worker holds no more chunks than Redis can work on (L1). */
   async #applyNext(chain: ApplyChain): Promise<void> {
     await chain.room();
     const release = await this.#deps.model.slots.take();
-    // Much may have happened meanwhile, as in the loop that calls this.
+    // The state may have changed during both waits, so the conditions of the calling loop are checked again.
     const isOver = this.#hasEnded() || this.#reanchorReason !== undefined || chain.broken !== undefined;
     try {
       if (isOver || this.#intake.isEmpty) release();
@@ -287,7 +292,7 @@ export class Partition {
     }
   }
 
-  /** Decodes and reduces what the queue holds, up to a chunk, and sends it. */
+  /** Decodes and reduces records of the buffer until the chunk is large enough, and sends it. */
   async #applyChunk(chain: ApplyChain, release: () => void): Promise<void> {
     const {chunkOrdersMax, chunkRecordsMax, topic} = this.#settings;
     const {decode, failpoint} = this.#deps;
@@ -317,7 +322,7 @@ export class Partition {
     if (chunk === undefined) release();
     else await this.#sendChunk(chain, chunk, release);
     if (halt === undefined) return;
-    // What stands before the bad record is applied first; the position then points at it.
+    // The records before the bad one are applied first. So the position points at the bad record when the worker halts.
     await chain.settle();
     if (chain.broken !== undefined || this.#hasEnded()) return;
     throw asProjectorError(halt);

@@ -1,13 +1,15 @@
 /**
- * What was fetched of one partition and is not applied yet: batches in, records out. It takes batches from the offset on that was
- * asked for, without a gap (I4), and begins with the record that was applied last, when there is one, to compare the log with it.
+ * The fetched records of one partition that wait: batches in, records out.
+ *
+ * I4, I6: it accepts batches from the requested offset on, without a gap. If the position names a last applied record, the buffer
+ * begins with that record, so that the topic can be compared with it (I10).
  */
 import type {LogBatch, LogRecord} from '../clients/kafka/eventLog.js';
 import {Signal, type Clock} from '../runtime/lifecycle.js';
 import {RecordQueue} from './recordQueue.js';
 import {requireSameLog, type Start} from './resume.js';
 
-/** How often a full queue lets its batch keep the membership alive. */
+/** While the queue is full, the waiting batch calls `keepAlive` this often, so that the worker stays in the group. */
 const KEEP_ALIVE_MS = 1_000;
 
 export class Intake {
@@ -16,7 +18,7 @@ export class Intake {
   readonly #queue: RecordQueue;
   readonly #arrived = new Signal();
   readonly #room = new Signal();
-  /** The offset that the next batch must have asked for; undefined while it is closed. */
+  /** The offset that the next batch must have asked for; undefined while the buffer is closed. */
   #expectedFetch: bigint | undefined;
   #expectFirst: Start['expectFirst'] = null;
 
@@ -35,42 +37,42 @@ export class Intake {
     return this.#expectedFetch !== undefined;
   }
 
-  /** Takes batches from here on. */
+  /** Accepts batches from this offset on. */
   open({fromOffset, expectFirst}: Start): void {
     this.#expectFirst = expectFirst;
     this.#expectedFetch = fromOffset;
   }
 
-  /** Takes no batch more; what it holds stays. */
+  /** Accepts no more batches, and keeps the records that it holds. */
   close(): void {
     this.#expectedFetch = undefined;
     this.wake();
   }
 
-  /** Closes, and forgets what it holds. */
+  /** Closes, and drops the records that it holds. */
   clear(): void {
     this.#queue.clear();
     this.close();
   }
 
-  /** Whoever waits for records or for room looks again. */
+  /** Wakes every caller that waits for records or for room, so that it checks its conditions again. */
   wake(): void {
     this.#arrived.wake();
     this.#room.wake();
   }
 
-  /** Resolves when records came, or at a wake. */
+  /** Resolves when records have arrived, or at a wake. */
   async arrival(): Promise<void> {
     await this.#arrived.wait();
   }
 
-  /** Why this batch is not the next one, while open; undefined when it is. */
+  /** Why this batch is not the expected one; undefined if it is. To be called only while the buffer is open. */
   doubtOf({fetchOffset}: LogBatch): string | undefined {
     if (fetchOffset === this.#expectedFetch) return undefined;
     return `the log was read at offset ${fetchOffset} instead of ${this.#expectedFetch}`;
   }
 
-  /** Takes the next batch; resolves when there is room for more, or when it was closed. */
+  /** Adds the next batch. Resolves when there is room for another one, or when the buffer was closed. */
   async take({records, nextOffset}: LogBatch, keepAlive: () => Promise<void>): Promise<void> {
     this.#expectedFetch = nextOffset;
     this.#queue.push(records);
@@ -84,8 +86,8 @@ export class Intake {
   }
 
   /**
-   * Takes off the record that was applied last, when the log begins with it and it has come: nothing is to be done with it. Throws as
-   * `requireSameLog` does when another one stands there.
+   * Removes the record that was applied last, if the buffer expects it and it has arrived. It needs no further work. Throws as
+   * `requireSameLog` does if another record has its offset.
    */
   takeKnown(): boolean {
     if (this.#expectFirst === null) return false;
@@ -96,12 +98,12 @@ export class Intake {
     return true;
   }
 
-  /** Takes off the oldest record. */
+  /** Removes the oldest record. */
   shift(): LogRecord | undefined {
     return this.#queue.shift();
   }
 
-  /** Lets a batch go on that waited for room, when there is some. */
+  /** If there is room, resumes the batch that waits for it. */
   letMoreIn(): void {
     if (!this.#queue.isFull) this.#room.wake();
   }

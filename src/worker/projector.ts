@@ -1,8 +1,10 @@
 /**
- * One worker: joins the group, runs a Partition for each assigned partition, acks, drains and stops.
+ * One worker: joins the group, runs a Partition for each assigned partition, commits offsets, drains and stops.
  *
- * A new assignment ends all partitions and starts new ones, even for those that stay: their positions are read again from
- * Redis, on the connection that carried the old scripts, so after them.
+ * A new assignment ends all partitions and starts new ones, even for those that stay. This is safe without waiting:
+ * 1. Scripts of an old partition can still be in flight when the new one starts.
+ * 2. The new partition reads its position on the same connection.
+ * 3. Redis runs the commands of one connection in their order (S6), so the position that it returns includes these scripts.
  */
 import {Acks} from './offsetCommits.js';
 import type {ReadModel} from '../apply/readModel.js';
@@ -21,10 +23,10 @@ import {Partition, type PartitionSettings} from './partition.js';
 import {emptyTally, type Tally} from './outcomes.js';
 
 export interface ProjectorSettings extends PartitionSettings {
-  /** How often positions are acked to Kafka, and resting positions compared with Redis. */
+  /** Interval of the offset commits. The position watch runs at least this often. */
   readonly ackIntervalMs: number;
   readonly summaryIntervalMs: number;
-  /** A stop that takes longer ends without leaving the group. */
+  /** If a stop takes longer, the worker ends without leaving the group. */
   readonly stopTimeoutMs: number;
 }
 
@@ -47,7 +49,10 @@ export interface ProjectorDeps {
 }
 
 const POSITION_WATCH = 'position watch';
-/** How long a Redis that is away, or that went back, is unnoticed at most while no record comes. */
+/**
+ * Longest interval of the position watch. While no record arrives, only the watch detects that Redis is not reachable, or that its
+ * data went back.
+ */
 const WATCH_MS = 2_000;
 
 export class Projector {
@@ -60,10 +65,10 @@ export class Projector {
   #failure: ProjectorError | undefined;
   readonly #acks: Acks;
   readonly #troubles: Troubles;
-  /** How often partitions were given or taken. */
+  /** Number of assignments that this worker has received. */
   #rebalances = 0;
   #isKafkaUp = false;
-  /** Of the log, at the last look. */
+  /** Ranges of the topic, as the worker last read them. */
   #ranges: ReadonlyMap<number, LogRange> = new Map();
 
   constructor(settings: ProjectorSettings, deps: ProjectorDeps) {
@@ -73,7 +78,7 @@ export class Projector {
     this.#troubles = new Troubles(deps.logger, () => deps.clock.nowMs());
   }
 
-  /** Works until `stop` is called. Rejects with the ProjectorError that halted it, after draining. */
+  /** Works until `stop` is called. Rejects with the ProjectorError that halted the worker, after draining. */
   async run(): Promise<void> {
     const {log, logger} = this.#deps;
     const started = log.start({
@@ -90,25 +95,25 @@ export class Projector {
     const {ackIntervalMs} = this.#settings;
     const watchMs = Math.min(ackIntervalMs, WATCH_MS);
     void this.#every(watchMs, async () => await this.#watch());
-    // With Kafka away these take as long as that.
+    // This loop is separate, because a look at the topic waits while Kafka is not reachable. The watch of Redis must not wait for it.
     void this.#every(watchMs, async () => await this.#lookAtLog());
     void this.#every(ackIntervalMs, async () => await this.#acks.tell(this.#appliedOffsets()));
     void this.#every(this.#settings.summaryIntervalMs, () => {
       this.#summarize();
       return Promise.resolve();
     });
-    // Not the start or the loops: they may hang on a server that does not answer.
+    // `run` does not await the start or the loops, because they can hang on a server that does not respond.
     await this.#stopped();
     await this.#drain();
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Begins a graceful stop; `run` resolves when it is done. Safe to call at any time, any number of times. */
+  /** Begins a graceful stop (I12); `run` resolves when it is done. It can be called at any time and more than once. */
   stop(): void {
     this.#stop.abort();
   }
 
-  /** What it knows anyway; asks nobody. */
+  /** The state of the worker, from numbers that it keeps anyway. It sends no request. */
   get view(): RunningView {
     const nowMs = this.#deps.clock.nowMs();
     const troubles = this.#troubles.now;
@@ -178,7 +183,7 @@ export class Projector {
     await this.#partitions.get(batch.partition)?.deliver(batch, keepAlive);
   }
 
-  /** Looks whether someone moved a position while no record came (a restored or flushed Redis), and whether Redis is there. */
+  /** Checks whether Redis responds, and whether a position moved while no record arrived (Redis was restored or flushed). */
   async #watch(): Promise<void> {
     const {model} = this.#deps;
     const resting = [...this.#partitions.values()].map((partition) => ({
@@ -192,7 +197,10 @@ export class Projector {
         if (text === undefined || partition.restingPosition !== text || stored[index] === text) return;
         partition.reanchor('Redis holds another position although nothing was written');
       });
-      // A script that failed may have been answered just before, in the same bytes; its error has the longer way, and is told first.
+      // The pause keeps the reports in order:
+      // 1. Redis sends the error of a script and the positions together, so both arrive in the same bytes.
+      // 2. The error passes through more promises than the positions, so it would be reported after them.
+      // 3. The worker would then log a recovery just before it logs that error.
       await this.#deps.clock.sleep(0, this.#stop.signal);
       this.#troubles.tell(POSITION_WATCH, null);
     } catch (error) {
@@ -202,7 +210,7 @@ export class Projector {
     }
   }
 
-  /** How far the log goes, and whether it still holds what was read. */
+  /** Reads the ranges of the topic, and checks whether the topic still contains the positions. */
   async #lookAtLog(): Promise<void> {
     const offsets = this.#appliedOffsets();
     try {
@@ -212,12 +220,12 @@ export class Projector {
       this.#compareWithLog(offsets, ranges);
     } catch (error) {
       const failure = asProjectorError(error);
-      // Whatever else it is, whoever fetches and acks meets it too, and tells.
+      // Fetches and offset commits meet every other failure too, and they report it.
       if (failure.kind === 'partitions-changed') this.#fail(failure);
     }
   }
 
-  /** A log that was cut or made anew, and into which nothing is written since, shows only here. */
+  /** Detects a topic that was truncated or recreated and has received no record since. Without records, no fetch can show it. */
   #compareWithLog(offsets: ReadonlyMap<number, bigint>, ranges: ReadonlyMap<number, LogRange>): void {
     for (const [number, offset] of offsets) {
       const {low, high} = ranges.get(number) ?? {low: offset, high: offset};
@@ -263,7 +271,10 @@ export class Projector {
     }
   }
 
-  /** Finishes the scripts in flight, acks, leaves the group; within the stop time, or without the last two. */
+  /**
+   * Finishes the scripts in flight, commits the offsets and leaves the group. If that exceeds the stop timeout, it does not wait for
+   * what is left.
+   */
   async #drain(): Promise<void> {
     const {log, clock, logger} = this.#deps;
     for (const partition of this.#partitions.values()) partition.end();

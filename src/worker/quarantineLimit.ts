@@ -1,13 +1,13 @@
 /**
- * How many records may be set aside before it is no accident: a renamed column must not drain the log into quarantine.
+ * Limits how many records may be quarantined (L5). A renamed column must not move the whole topic into quarantine.
  *
- * At most `recordsMax` of any `windowOffsets` neighbouring offsets of a partition. The count starts from what Redis holds, so a
- * worker that is started again and again does not get further, and a replay of the log halts at the same record (I7).
+ * At most `recordsMax` of any `windowOffsets` consecutive offsets of a partition are admitted. The count starts from the entries in
+ * Redis. So restarts do not move a worker past the limit, and a replay of the topic halts at the same record (I7).
  *
  * Pure: no clock, no I/O.
  */
 export interface QuarantineSettings {
-  /** 0 halts at the first bad record. */
+  /** 0 halts the worker at the first bad record. */
   readonly quarantineMax: number;
   readonly quarantineWindow: number;
 }
@@ -22,12 +22,12 @@ export class QuarantineLimit {
     this.#windowOffsets = BigInt(settings.quarantineWindow);
   }
 
-  /** Starts from the records that Redis holds, in order. */
+  /** Starts from the offsets of the entries in Redis, in ascending order. */
   reset(offsets: readonly bigint[]): void {
     this.#offsets = [...offsets];
   }
 
-  /** True, and counted, when one more may be set aside; offsets come in order. */
+  /** Returns true, and counts the record, if one more may be quarantined. Offsets must ascend. */
   admit(offset: bigint): boolean {
     const oldest = offset - this.#windowOffsets;
     this.#offsets = this.#offsets.filter((other) => other > oldest && other < offset);

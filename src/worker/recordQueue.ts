@@ -1,10 +1,11 @@
 /**
- * Records between the fetch and the stages, bounded in bytes (L2): fetching goes on while earlier records are applied, and
- * memory stays flat at any backlog.
+ * Records between fetch and apply, with a limit in bytes (L2).
+ *
+ * The worker fetches while it applies earlier records. Because of the limit, its memory does not grow with the consumer lag.
  */
 import type {LogRecord} from '../clients/kafka/eventLog.js';
 
-/** What a record costs beside its key and value. */
+/** Memory of a record in addition to its key and value. */
 const RECORD_OVERHEAD_BYTES = 200;
 
 export class RecordQueue {
@@ -21,7 +22,7 @@ export class RecordQueue {
     return this.#head === this.#records.length;
   }
 
-  /** True while the queue holds more than its bound; one batch may overshoot it. */
+  /** True while the queue holds more than its limit. One batch may exceed it. */
   get isFull(): boolean {
     return this.#bytes > this.#bytesMax;
   }

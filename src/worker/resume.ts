@@ -1,8 +1,8 @@
 /**
- * Where a partition starts, decided from the stored position and the range of the log.
+ * Decides where a partition resumes, from the stored position and the range of offsets in the topic.
  *
- * I6: nothing is skipped: a position outside the log halts, naming what is missing.
- * I10: the log must be the one that the read model was built from; the last applied record is fetched again and compared.
+ * I6: no record is skipped. If the position is outside the range, the worker halts and names the missing offsets.
+ * I10: the topic must be the one from which the read model was built. The worker fetches the last applied record again and compares it.
  *
  * Pure: no clock, no I/O.
  */
@@ -19,18 +19,18 @@ import {
 
 export interface Start {
   readonly fromOffset: bigint;
-  /** The record that must stand at `fromOffset`, already applied; null when the first record is a new one. */
+  /** The applied record that must be at `fromOffset`; null if the first record is a new one. */
   readonly expectFirst: Fingerprint | null;
 }
 
 export interface StoredPosition {
-  /** Position text, '' when none is stored. */
+  /** Position text, '' if none is stored. */
   readonly text: string;
-  /** The key that holds it, for messages. */
+  /** The key of the position, for messages. */
   readonly key: string;
 }
 
-/** Throws a halting ProjectorError when the log does not go on where Redis stands. */
+/** Throws a halting ProjectorError if the topic does not continue at the stored position. */
 export function decideStart(stored: StoredPosition, range: LogRange | undefined, where: string): Start {
   if (range === undefined) {
     throw new ProjectorError('log-replaced', `${where} is assigned to this worker but not part of the topic`);
@@ -68,18 +68,19 @@ export function decideStart(stored: StoredPosition, range: LogRange | undefined,
       `${where}: Redis stands at offset ${nextOffset}, but the log ends at ${high}`,
     );
   }
-  // Just before the start of the log there is nothing to compare with, and nothing missing either.
+  // If the last applied record is the one just before the range, no record is missing. It cannot be compared, because Kafka
+  // has removed it.
   if (last === null || last.offset < low) return {fromOffset: nextOffset, expectFirst: null};
   return {fromOffset: last.offset, expectFirst: last};
 }
 
-/** Throws when the topic has more or fewer partitions than the read model was laid out for (S2). */
+/** Throws if the number of partitions differs from the one for which the read model was laid out (S2). */
 export function requireSamePartitions(expected: number, found: number, topic: string): void {
   if (found === expected) return;
   throw new ProjectorError('partitions-changed', `${topic} had ${expected} partitions and now has ${found}`);
 }
 
-/** Throws when the log holds another record where the last applied one was. */
+/** Throws if the topic holds another record at the offset of the last applied one (I10). */
 export function requireSameLog(expected: Fingerprint, first: LogRecord, where: string): void {
   if (sameFingerprint(expected, fingerprintOf(first))) return;
   throw new ProjectorError(

@@ -1,5 +1,7 @@
 /**
- * One line when something is away, one when all is well again, however many partitions notice it and however often.
+ * Logs failures of dependencies: one line when a kind of trouble begins, and one line when no trouble is left.
+ *
+ * Many partitions report the same failure, each of them at every attempt. So the number of lines must not depend on them.
  */
 import type {ErrorKind, ProjectorError} from '../runtime/errors.js';
 import type {PastError, Trouble} from './workerView.js';
@@ -9,13 +11,13 @@ export interface TroubleLog {
   info(fields: object, message: string): void;
 }
 
-/** Of the past; enough for a person who looks at one worker. */
+/** Limit of past errors in memory. It is enough for an operator who looks at one worker. */
 const ERRORS_MAX = 10;
 
 export class Troubles {
   readonly #log: TroubleLog;
   readonly #nowMs: () => number;
-  /** What each source suffers from now. */
+  /** The current trouble of each source. */
   readonly #troubles = new Map<string, Trouble>();
   readonly #errors: PastError[] = [];
 
@@ -24,7 +26,7 @@ export class Troubles {
     this.#nowMs = nowMs;
   }
 
-  /** One for each kind, the oldest. */
+  /** One trouble for each kind: the oldest. */
   get now(): Trouble[] {
     const byKind = new Map<ErrorKind, Trouble>();
     for (const trouble of this.#troubles.values()) {
@@ -34,12 +36,12 @@ export class Troubles {
     return [...byKind.values()];
   }
 
-  /** What was told, the newest first. */
+  /** Errors that were logged, newest first. */
   get errors(): readonly PastError[] {
     return [...this.#errors].reverse();
   }
 
-  /** `source` is in this trouble, or well again (null). */
+  /** Reports the trouble of `source`, or its recovery (null). */
   tell(source: string, error: ProjectorError | null): void {
     if (error === null) {
       if (this.#troubles.delete(source) && this.#troubles.size === 0) this.#log.info({}, 'going on');
@@ -56,7 +58,7 @@ export class Troubles {
     if (this.#errors.length > ERRORS_MAX) this.#errors.shift();
   }
 
-  /** A source that is gone suffers no longer. */
+  /** Removes the trouble of a source that no longer exists. */
   forget(source: string): void {
     this.tell(source, null);
   }

@@ -1,33 +1,34 @@
 /**
- * A worker as it is seen from outside at one moment: what metrics, probes and the status page tell. Made from numbers that
- * the worker keeps anyway; nobody is asked for it.
+ * The state of a worker at one moment, as metrics, probes and the status page show it.
+ *
+ * It consists of numbers that the worker keeps anyway, so that it needs no request to a server.
  */
 import type {ErrorKind} from '../runtime/errors.js';
 import type {Tally} from './outcomes.js';
 
 /**
- * starting: waits for its servers, or to be given partitions. waiting: something is away, and it goes on by itself.
- * halted: it ends with an error.
+ * starting: the worker waits for its dependencies, or for an assignment. waiting: a dependency has failed, and the worker retries.
+ * halted: the worker ends with an error.
  */
 export const WORKER_STATES = ['starting', 'running', 'waiting', 'draining', 'halted'] as const;
 export type WorkerState = (typeof WORKER_STATES)[number];
 
 export interface PartitionView {
   readonly partition: number;
-  /** Next offset to apply; null before it is read. */
+  /** Next offset to apply; null before the worker has read it. */
   readonly position: bigint | null;
-  /** What Kafka was told last; null for nothing yet. */
+  /** Committed offset of this worker's last commit; null if it has committed none. */
   readonly committed: bigint | null;
-  /** First offset of the log, and the one that the next record gets; null before they are read. */
+  /** First offset in the partition, and the offset that the next record gets; null before the worker has read them. */
   readonly start: bigint | null;
   readonly end: bigint | null;
-  /** End minus position, at the last look; null before one. */
+  /** End minus position, when the worker last read the end; null before that. */
   readonly lagRecords: bigint | null;
-  /** For how long it has had something to do and got no further; 0 while it waits for records or for a server. */
+  /** How long the partition has had records to apply without progress. 0 while it waits for records or for a server. */
   readonly stuckMs: number;
 }
 
-/** `position` and `end` may be of two moments: a position beyond the end is no lag. */
+/** `position` and `end` may be from two moments, so a position beyond the end counts as no lag. */
 export function lagBetween(position: bigint | null, end: bigint | null): bigint | null {
   if (position === null || end === null) return null;
   return end > position ? end - position : 0n;
@@ -41,7 +42,7 @@ export interface Trouble {
 
 export interface ConnectorView {
   readonly name: string;
-  /** `RUNNING`, `PAUSED`, `FAILED`, ..., or `UNREACHABLE` or `MISSING`, of the connector or of its task, whichever is worse. */
+  /** The worse state of the connector and its task: `RUNNING`, `PAUSED`, `FAILED`, ..., `UNREACHABLE` or `MISSING`. */
   readonly state: string;
 }
 
@@ -51,19 +52,19 @@ export interface PastError {
   readonly detail: string;
 }
 
-/** What a worker (projector.ts) knows of itself. */
+/** The part of the state that the worker itself keeps (projector.ts). */
 export interface RunningView {
   readonly state: WorkerState;
-  /** It was given partitions, or none, once. */
+  /** True once the worker has received an assignment, even one without partitions. */
   readonly hasJoined: boolean;
   readonly isKafkaUp: boolean;
-  /** This worker's partitions. */
+  /** The partitions that are assigned to this worker. */
   readonly partitions: readonly PartitionView[];
   readonly tally: Readonly<Tally>;
   readonly rebalances: number;
-  /** What it waits for now. */
+  /** The current troubles: failures for which the worker waits. */
   readonly troubles: readonly Trouble[];
-  /** The newest first. */
+  /** Past errors, newest first. */
   readonly errors: readonly PastError[];
 }
 
@@ -73,13 +74,13 @@ export interface WorkerView extends RunningView {
   readonly version: string;
   readonly group: string;
   readonly topic: string;
-  /** False while something waits for Redis. */
+  /** False while any source has a trouble with Redis. */
   readonly isRedisUp: boolean;
-  /** At the last look; null without CONNECT_URL, and before the first look. */
+  /** State at the last request to Connect; null without CONNECT_URL, and before the first request. */
   readonly connector: ConnectorView | null;
 }
 
-/** Of all partitions; null before every one of them is known. */
+/** Consumer lag of all partitions; null until it is known for every one of them. */
 export function lagOf({partitions}: WorkerView): bigint | null {
   let sum = 0n;
   for (const {lagRecords} of partitions) {
@@ -89,12 +90,12 @@ export function lagOf({partitions}: WorkerView): bigint | null {
   return sum;
 }
 
-/** Age of the newest applied row change or heartbeat; null before the first one. */
+/** Age of the newest applied change or heartbeat; null before the first one. */
 export function freshnessMs({nowMs, tally: {newestSourceMs}}: WorkerView): number | null {
   return newestSourceMs === null ? null : Math.max(0, nowMs - newestSourceMs);
 }
 
-/** How far behind in time: 0 when everything is applied that the log holds; null while that is not known. */
+/** Consumer lag as time: 0 if every record of the topic is applied, else the freshness; null while that is unknown. */
 export function lagMs(view: WorkerView): number | null {
   const lag = lagOf(view);
   return lag === 0n ? 0 : lag === null ? null : freshnessMs(view);

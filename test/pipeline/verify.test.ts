@@ -41,7 +41,7 @@ const seed = chosenSeed();
     });
   }, 180_000);
 
-  test('each kind of damage is found, named, and mended (I15)', async () => {
+  test('each kind of damage is found, named, and repaired (F32) (I15)', async () => {
     const product = freshId();
     const ids = Array.from({length: 8}, () => freshId());
     for (const id of ids) {

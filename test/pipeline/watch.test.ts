@@ -170,7 +170,7 @@ test('a process that stands still answers no probe', async () => {
   }
 });
 
-test('a port that is taken: one line, exit 2', async () => {
+test('a port that is taken: one line, exit 2 (F79)', async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const {port} = other.address() as {port: number};

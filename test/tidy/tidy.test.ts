@@ -54,6 +54,21 @@ describe('files', () => {
   });
 });
 
+describe('comments', () => {
+  test('in src name only files that exist', () => {
+    const known = (name: string): boolean => FILES.some((file) => file === name || file.endsWith(`/${name}`));
+    const comments = (file: string): string =>
+      [...read(file).matchAll(/\/\*[\s\S]*?\*\/|(?:\/\/|--).*$/gm)].map(([text]) => text).join('\n');
+    const wrong = own('src', '.ts', '.lua').flatMap((file) =>
+      [...comments(file).matchAll(/(?<![\w./*])((?:[\w-]+\/)*[\w-]+\.(?:ts|lua))\b/g)]
+        .map(([, name = '']) => name)
+        .filter((name) => !known(name))
+        .map((name) => `${file}: ${name}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
 describe('leftovers', () => {
   const sources = FILES.filter((file) => CODE.includes(extname(file)));
 

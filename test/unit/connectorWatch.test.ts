@@ -67,7 +67,7 @@ test.each([
   expect((await watched([listed])).views).toEqual([{name: 'shop', state}]);
 });
 
-test('one line for each change, with the reason where there is one', async () => {
+test('one line for each change, with the reason where there is one (F80)', async () => {
   const away = new ProjectorError('connect-unreachable', 'Kafka Connect does not answer');
   const {views, lines} = await watched([RUNNING], away, away, [RUNNING], []);
   expect(views.map(({name, state}) => `${name} ${state}`)).toEqual([

@@ -1,6 +1,8 @@
 /**
- * `projector rebuild --assist`: one more worker for a rebuild that runs in another process, where one core is its limit. Kafka shares the
- * partitions out among them; the other process alone switches.
+ * `projector rebuild --assist`: runs one more worker for a rebuild in another process.
+ *
+ * It helps if the rebuild is limited by one processor core. Kafka assigns the partitions to both workers. Only the other process
+ * performs the cutover.
  */
 import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {databaseOf, RedisClient, withDatabase} from '../../clients/redis/client.js';
@@ -22,10 +24,13 @@ export interface AssistContext {
   readonly output: Output;
 }
 
-/** Well below the time that a fence stands: after the switch this process must have stopped. */
+/**
+ * How often this process checks whether the rebuild still runs. It is well below the time after which a fence expires (10 s), because
+ * this process must stop soon after the cutover.
+ */
 const LOOK_MS = 200;
 
-/** Resolves when the rebuild needs no help any more. `setAside` as in the other process. */
+/** Resolves when the rebuild has ended or has performed its cutover. `setAside` must be the same as in the other process. */
 export async function assist(
   {setAside}: {readonly setAside: boolean},
   {config, output}: AssistContext,
@@ -82,7 +87,10 @@ interface Place {
   readonly config: AssistContext['config'];
 }
 
-/** Waits for a rebuild that has its base; throws `usage` when there is none within the time of a start. */
+/**
+ * Waits until a rebuild has completed its initial load. From then on, the mark in the staging database is the command in the lock.
+ * Rejects with `usage` if there is no such rebuild within START_TIMEOUT_MS.
+ */
 async function begun({signal, ...place}: Place & {signal: AbortSignal}): Promise<Run> {
   const {startTimeoutMs, redisUrl} = place.config;
   const lastMs = systemClock.nowMs() + startTimeoutMs;

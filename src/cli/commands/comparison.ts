@@ -1,4 +1,4 @@
-/** One comparison of Redis with what is expected there, whoever tells that; and its result, printed. */
+/** Runs one comparison of Redis with an expected side (MySQL, or a replay of the topic) and prints the result. */
 import type {KafkaTopic} from '../../clients/kafka/admin.js';
 import type {RedisClient} from '../../clients/redis/client.js';
 import type {ConfigWith} from '../../config/config.js';
@@ -16,41 +16,41 @@ import {table, type Output} from '../terminal/output.js';
 import type {ProgressLine} from '../terminal/progressLine.js';
 
 export interface PrintOptions {
-  /** Differences that are printed. */
+  /** Maximum number of differences to print. */
   readonly limit: number;
-  /** How long differences may take to settle, in seconds. */
+  /** How many seconds differences may take to settle. */
   readonly wait: number;
   readonly json: boolean;
 }
 
 export interface ComparisonParts {
   readonly config: ConfigWith<'brokers' | 'redisUrl'>;
-  /** The living read model. */
+  /** The live database. */
   readonly redis: RedisClient;
   readonly topic: KafkaTopic;
   readonly expected: Expected;
-  /** The database of the expected side, where that follows the log. */
+  /** The database of the expected side if a worker applies the topic to it. It is null if the expected side is MySQL. */
   readonly follower: RedisClient | null;
   readonly sample: (() => AsyncIterable<ExpectedOrders>) | null;
   readonly repair: Repair | null;
   readonly patience: Patience;
   readonly line: ProgressLine;
   readonly signal: AbortSignal;
-  /** Throws when it makes no sense to go on. */
+  /** Throws if the comparison cannot succeed any more, for example because the worker of the expected side has halted. */
   readonly requireGoing: () => void;
 }
 
-/** A difference is certain when it has stood unchanged for so long. */
+/** A difference is certain only if it has not changed for this time. */
 const STILL_MS = 5_000;
 const SUSPECTS_MAX = 20_000;
-/** A server that is silent for longer ends a comparison. */
+/** A comparison fails if a server does not respond for longer than this time. */
 const SILENT_MS = 60_000;
 
 export function newPatience(line: ProgressLine, signal: AbortSignal): Patience {
   return new Patience({clock: systemClock, silentMs: SILENT_MS, signal, tell: (text) => line.note(text)});
 }
 
-/** `wait`: how long differences may take to settle, in seconds. */
+/** Runs the comparison. `wait` is the number of seconds that differences may take to settle. */
 export async function compared(parts: ComparisonParts, wait: number): Promise<Verdict> {
   const {config, redis, topic, expected, follower, patience, line, signal, sample, repair} = parts;
   const show = (text: string): void => {
@@ -90,7 +90,7 @@ function eventLine(event: VerifyEvent): string {
   return `compared ${orders} orders, ${products} products, ${users} users, ${keys} keys${foreign}: ${event.suspects} places to look at again`;
 }
 
-/** Resolves with the exit code; throws `differences-found` or `verify-behind`. */
+/** Prints the verdict. Returns the exit code, or throws `differences-found` or `verify-behind`. */
 export function tellVerdict(
   verdict: Verdict,
   source: Expected['name'],
@@ -122,7 +122,7 @@ export function tellVerdict(
 
 function cellsOf({kind, key, field, expected, found}: Finding): string[] {
   return [kind, key, field ?? '', expected ?? '-', found ?? '-'].map((cell) =>
-    // One line for each, whatever stands in a row.
+    // The JSON form escapes line breaks, so that each finding stays on one line.
     JSON.stringify(cell).slice(1, -1),
   );
 }

@@ -1,6 +1,8 @@
 /**
- * Completion for shells, made from the commands themselves: a place is the path of commands so far ('', 'dlq', 'dlq list'), and each
- * place has its words.
+ * Completion scripts for shells, generated from the declared commands.
+ *
+ * A `Place` is the path of commands that the command line contains so far ('', 'dlq', 'dlq list'). Each place has the words that can
+ * follow it.
  *
  * Pure: no clock, no I/O.
  */
@@ -14,14 +16,14 @@ interface Word {
 }
 
 interface Flag extends Word {
-  /** What may follow it: words, a path, or anything; null where nothing does. */
+  /** The kind of its value: one of these words, a path, or any text. It is null if the flag has no value. */
   readonly value: readonly string[] | 'path' | 'any' | null;
 }
 
 interface Place {
   readonly path: string;
   readonly commands: readonly Word[];
-  /** Words of its first argument. */
+  /** The words that an argument of the command accepts. */
   readonly choices: readonly string[];
   readonly flags: readonly Flag[];
 }
@@ -42,7 +44,7 @@ export function completionScript(program: Command, shell: Shell): string[] {
 function placesOf(command: Command, path: string): Place[] {
   const commands = command.commands.map((each) => ({text: each.name(), meaning: each.description()}));
   const choices = command.registeredArguments.flatMap(({argChoices = []}) => argChoices);
-  // The program's own flags hold everywhere.
+  // The flags of the program itself are valid in every place. So they are kept apart and not repeated in each place.
   const flags = path === '' ? [] : flagsOf(command);
   const below = command.commands.flatMap((each) => placesOf(each, `${path} ${each.name()}`.trim()));
   return [{path, commands, choices, flags}, ...below];
@@ -62,7 +64,7 @@ function valueOf({flags, argChoices}: Option): Flag['value'] {
   return /<path>/.test(flags) ? 'path' : /[<[]/.test(flags) ? 'any' : null;
 }
 
-/** The function that says where the words on the line lead: the same for all of one shell. */
+/** The script for bash. Its function first finds the place from the words on the line, then offers the words of that place. */
 function bash(places: readonly Place[], common: readonly Flag[]): string[] {
   return [
     '_projector() {',
@@ -181,18 +183,18 @@ function fish(places: readonly Place[], common: readonly Flag[]): string[] {
   ];
 }
 
-/** Every path of commands, in quotes. */
+/** Returns every path of commands except the empty one, in quotes. */
 function pathsOf(places: readonly Place[]): string[] {
   return places.flatMap(({path}) => (path === '' ? [] : [quoted(path)]));
 }
 
-/** Flags that are followed by a value, each once. */
+/** Returns the flags that have a value, each of them once. */
 function valueFlags(places: readonly Place[], common: readonly Flag[]): string[] {
   const all = [...common, ...places.flatMap(({flags}) => flags)];
   return [...new Set(all.filter(({value}) => value !== null).map(({text}) => text))];
 }
 
-/** What may follow which flags, where that is known. */
+/** Returns the flags whose values can be completed, each with its words or `path`. */
 function valueCases(
   places: readonly Place[],
   common: readonly Flag[],
@@ -205,12 +207,15 @@ function valueCases(
   );
 }
 
-/** One branch of `case`; none where there is no pattern. */
+/** Returns one branch of `case`, or none if there is no pattern, because an empty pattern is a syntax error. */
 function patternLines(patterns: readonly string[], indent: string, rest: string): string[] {
   return patterns.length === 0 ? [] : [`${indent}${patterns.join('|')}${rest}`];
 }
 
-/** For every shell: in single quotes, with those of the text closed, escaped and opened again. */
+/**
+ * Quotes a text with single quotes, in a form that all three shells accept. A single quote in the text closes the quotes, is
+ * escaped, and opens them again.
+ */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,4 +1,4 @@
-/** `projector completion bash|zsh|fish`: the script that a shell reads. */
+/** Declares `projector completion bash|zsh|fish`, which prints the completion script for a shell. */
 import {Argument, type Command} from 'commander';
 import type {CommandContext} from '../context.js';
 

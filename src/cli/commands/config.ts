@@ -1,4 +1,4 @@
-/** `projector config print` and `config check`. Secrets are not printed. */
+/** `projector config print` and `config check`: print and check the settings. They never print a secret. */
 import {EXIT} from '../../runtime/errorPolicy.js';
 import type {Environment} from '../../config/config.js';
 import {configFaults, readConfig} from '../../config/readConfig.js';
@@ -33,7 +33,7 @@ export function configPrint({json}: {readonly json: boolean}, {environment, outp
   return EXIT.ok;
 }
 
-/** What a worker needs, and everything else that is given; one line for each fault. */
+/** Checks the settings that a worker requires and all others that are set. Prints one line for each fault. */
 export function configCheck({json}: {readonly json: boolean}, {environment, output}: Context): number {
   const faults = configFaults(environment, WORKER_SETTINGS);
   if (json) output.line(JSON.stringify({ok: faults.length === 0, faults}));

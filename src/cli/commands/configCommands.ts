@@ -1,4 +1,4 @@
-/** The commands of `projector config`, their options and their help. No server is asked. */
+/** Declares the commands of `projector config`, their options and their help. These commands connect to no server. */
 import type {Command} from 'commander';
 import type {CommandContext} from '../context.js';
 

@@ -1,10 +1,10 @@
-/** The table of settings in the forms that other programs read: JSON Schema, and an environment file. */
+/** Prints the table of settings in two formats for other programs: JSON Schema and an environment file. */
 import type {Setting} from '../../config/setting.js';
 import {SETTINGS, WORKER_SETTINGS} from '../../config/settings.js';
 
 const ALL: readonly Setting<unknown>[] = Object.values(SETTINGS);
 
-/** Of the environment: every value is a text, and each may come from a file by NAME_FILE. */
+/** Returns the JSON Schema of the environment. Every value is a string, and NAME_FILE can name a file that contains it. */
 export function configSchema(): object {
   const properties = ALL.flatMap((setting) => [
     [setting.env, propertyOf(setting)] as const,
@@ -39,7 +39,7 @@ function propertyOf(setting: Setting<unknown>): object {
   };
 }
 
-/** The lines of an environment file: settings that a worker needs are set, all others stand as comments. */
+/** Returns the lines of an environment file. It sets the settings that a worker requires. All others are comments. */
 export function configExample(): string[] {
   const needed = new Set<string>(WORKER_SETTINGS.map((name) => SETTINGS[name].env));
   const entry = ({env, desc, default: value, example, inFile = false}: Setting<unknown>): string[] => {

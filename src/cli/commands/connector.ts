@@ -1,4 +1,4 @@
-/** `projector connector apply|status|restart|delete`. */
+/** `projector connector apply|status|restart|delete`: manages the Debezium connector through Kafka Connect. */
 import {readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {ConnectClient, type ConnectorStatus} from '../../clients/connect.js';
@@ -77,7 +77,10 @@ export async function connector(
   return EXIT.ok;
 }
 
-/** What Connect says before a change; nothing when it cannot be asked, the change itself will tell. */
+/**
+ * Resolves with the status before a change, because Connect still returns the old status for a while after the change. It is
+ * undefined if the request fails. The error is not reported here, because the change itself fails for the same reason.
+ */
 async function statusBefore(
   connect: ConnectClient,
   file: ConnectorFile,
@@ -110,7 +113,7 @@ async function applyConnector(
     await topic.close();
   }
   await untilReachable(start, async () => await connect.apply(file.name, file.config));
-  // An unchanged configuration restarts nothing; what has FAILED shall have its chance all the same.
+  // Connect restarts nothing if the configuration is unchanged. So a connector or task in state FAILED is restarted explicitly.
   await untilReachable(start, async () => await connect.restart(file.name, 'failed'));
 }
 
@@ -127,7 +130,7 @@ function print(
     );
 }
 
-/** The file of the connector that comes with the program where no path is given. */
+/** Reads a connector file. Without a path, it reads connectors/orders.json of this program. */
 export function readConnectorFile(path: string = DEFAULT_FILE): ConnectorFile {
   let text: string;
   try {

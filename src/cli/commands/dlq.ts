@@ -1,4 +1,4 @@
-/** `projector dlq list|show|drop`: the records that were set aside. Only Redis is asked. */
+/** `projector dlq list|show|drop`: lists, shows and removes quarantined records. It connects to Redis only. */
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
@@ -60,7 +60,7 @@ export interface DropOptions extends Selection {
   readonly json: boolean;
 }
 
-/** Removes entries; the orders stay as they are. */
+/** Removes entries from quarantine. The orders in Redis do not change. */
 export async function dlqDrop(
   options: DropOptions,
   context: DlqContext,
@@ -83,7 +83,7 @@ export async function dlqDrop(
   });
 }
 
-/** Asks the person at the terminal; throws `usage` when there is none. */
+/** Asks for confirmation at the terminal. Rejects with `usage` if there is no terminal. */
 export async function isConfirmed(count: number, terminal: Terminal): Promise<boolean> {
   if (!terminal.isInteractive) {
     throw new ProjectorError(

@@ -1,4 +1,4 @@
-/** The commands of `projector dlq`, their options and their help. */
+/** Declares the commands of `projector dlq`, their options and their help. */
 import type {Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
 import type {DlqContext} from './dlq.js';

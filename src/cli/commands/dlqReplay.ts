@@ -1,4 +1,4 @@
-/** `projector dlq replay`: rebuilds the orders of records that were set aside, from MySQL or from the log. */
+/** `projector dlq replay`: rebuilds the orders of quarantined records, from MySQL or from the topic. */
 import {randomUUID} from 'node:crypto';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {KafkaLog} from '../../clients/kafka/topicLog.js';
@@ -35,7 +35,7 @@ export interface ReplayContext {
 }
 
 const PROGRESS_INTERVAL_MS = 5_000;
-/** A joining member waits for the group's coordinator for some seconds. */
+/** This is well above the seconds that the group coordinator takes until a new member gets its partitions. */
 const IDLE_TIMEOUT_MS = 30_000;
 
 export async function dlqReplay(options: ReplayOptions, context: ReplayContext): Promise<number> {
@@ -100,7 +100,7 @@ async function replayChosen(
   return failed;
 }
 
-/** On a group of its own that nobody else is in: the workers do not notice. */
+/** Creates the reader of the topic. It has a consumer group of its own, so that it causes no rebalance of the workers. */
 function newCursor({config, output}: ReplayContext): LogCursor {
   const groupId = `${config.groupId}-replay-${randomUUID().slice(0, 8)}`;
   const log = new KafkaLog({...kafkaSettings(config), ...config, groupId}, () => undefined, systemClock);

@@ -1,4 +1,4 @@
-/** `projector doctor`: every check, one line each, with what is to be done. */
+/** `projector doctor`: runs all checks and prints one line for each, with the action to take. */
 import type {Config, Environment} from '../../config/config.js';
 import {configFaults, readConfig} from '../../config/readConfig.js';
 import {diagnose} from '../../operations/doctor/diagnose.js';
@@ -13,10 +13,10 @@ import {fetchStatus, workerUrl} from './status.js';
 import {readStatus} from './statusView.js';
 
 export interface DoctorOptions {
-  /** Seconds for all answers of a server together. */
+  /** Timeout in seconds. It covers all responses of all servers together. */
   readonly timeout: number;
   readonly json: boolean;
-  /** The connector that is looked for; undefined: that of connectors/orders.json. */
+  /** The file of the connector to check. If it is undefined, connectors/orders.json is used. */
   readonly connectorFile: string | undefined;
 }
 
@@ -50,7 +50,7 @@ async function checksOf(environment: Environment, connectorName: string, limitMs
   });
 }
 
-/** Without settings nobody can be asked. */
+/** The checks for invalid settings. The servers are skipped, because their addresses are unknown. */
 function settingsChecks(faults: readonly string[]): Check[] {
   const fix = 'Correct these settings; `projector config` lists all.';
   return [

@@ -1,4 +1,4 @@
-/** `projector lag`: how far Redis is behind the log; once, or again and again. */
+/** `projector lag`: prints the consumer lag, once or at an interval. */
 import type {ConfigWith} from '../../config/config.js';
 import {ERROR_POLICY, EXIT} from '../../runtime/errorPolicy.js';
 import {asProjectorError} from '../../runtime/errors.js';
@@ -13,7 +13,7 @@ import {ScreenBlock, type BlockScreen} from '../terminal/screenBlock.js';
 export interface LagOptions {
   readonly json: boolean;
   readonly watch: boolean;
-  /** Seconds between two looks. */
+  /** Seconds between two measurements. */
   readonly interval: number;
 }
 
@@ -45,12 +45,15 @@ export async function lag(options: LagOptions, {config, output}: LagContext): Pr
 export interface WatchOptions extends Pick<LagOptions, 'json' | 'interval'> {
   readonly topic: string;
   readonly output: Output;
-  /** Null where nothing can be drawn again. */
+  /** The terminal to redraw on. It is null if stdout is not a terminal, and for JSON. */
   readonly screen: BlockScreen | null;
   readonly clock: Clock;
 }
 
-/** Looks until the signal aborts. A server that goes away is waited for; one that is away at the first look is an error. */
+/**
+ * Prints the consumer lag until the signal aborts. An unreachable server at the first measurement is an error. If a server becomes
+ * unreachable later, the measurement is retried at the next interval.
+ */
 export async function watchLag(
   read: () => Promise<readonly PartitionLag[]>,
   {json, interval, topic, output, screen, clock}: WatchOptions,

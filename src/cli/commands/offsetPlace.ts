@@ -1,4 +1,4 @@
-/** The place that `projector offsets reset --to` names. */
+/** Parses the value of `projector offsets reset --to`. */
 import {ProjectorError} from '../../runtime/errors.js';
 
 export type ResetPlace =
@@ -6,7 +6,7 @@ export type ResetPlace =
   | {readonly kind: 'offset'; readonly offset: bigint}
   | {readonly kind: 'time'; readonly timeMs: number};
 
-/** `earliest`, an offset, or a time such as 2026-11-25T07:00:00Z. Throws `usage` for anything else. */
+/** Accepts `earliest`, an offset, or a time such as 2026-11-25T07:00:00Z. Throws `usage` for any other text. */
 export function parsePlace(text: string): ResetPlace {
   if (text === 'earliest') return {kind: 'earliest'};
   if (/^\d{1,18}$/.test(text)) return {kind: 'offset', offset: BigInt(text)};

@@ -1,4 +1,4 @@
-/** `projector offsets show`: where the workers are, by Redis and by Kafka, and what the log holds. Nothing is changed. */
+/** `projector offsets show`: prints the positions, the committed offsets and both ends of the topic. It changes nothing. */
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {readOffsets, type PartitionOffsets} from '../../observe/lag.js';

@@ -1,4 +1,4 @@
-/** `projector offsets reset`: workers replay the log from an earlier place, over living data. */
+/** `projector offsets reset`: sets positions back, so that the workers replay the topic over live data. */
 import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {RedisClient} from '../../clients/redis/client.js';
 import {kafkaSettings, redisSettings} from '../../config/clientOptions.js';
@@ -13,7 +13,7 @@ import {standardTerminal, type Terminal} from '../terminal/terminal.js';
 
 export interface ResetOptions {
   readonly to: ResetPlace;
-  /** Undefined: all of them. */
+  /** The partition to reset. If it is undefined, all partitions are reset. */
   readonly partition: number | undefined;
   readonly yes: boolean;
   readonly json: boolean;
@@ -74,7 +74,7 @@ async function goalsOf({to, partition}: ResetOptions, topic: KafkaTopic): Promis
   return goals;
 }
 
-/** Says what it means, and asks; throws `usage` when there is no terminal. */
+/** Explains the effect and asks for confirmation. Rejects with `usage` if there is no terminal. */
 async function isConfirmed(
   plan: readonly Rewound[],
   {output, terminal}: {output: Output; terminal: Terminal},

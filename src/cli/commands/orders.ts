@@ -1,4 +1,4 @@
-/** `projector orders count|list|show`: the orders that Redis holds. Only Redis is asked; rows are customer data. */
+/** `projector orders count|list|show`: prints orders from Redis, which are customer data. It connects to Redis only. */
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {keysWithPrefix, type Keys} from '../../redis-model/keys.js';
@@ -16,7 +16,7 @@ import type {StoredLine} from '../../redis-model/storedItems.js';
 import {withRedis} from '../servers.js';
 import {table, tableRow, type Output} from '../terminal/output.js';
 
-/** What these commands work on; in tests, something that stands for Redis. */
+/** The dependencies of these commands. Tests pass a fake in place of Redis. */
 export interface OrdersContext {
   readonly redis: OrderSource & ReportSource;
   readonly keys: Keys;
@@ -24,7 +24,7 @@ export interface OrdersContext {
   readonly output: Output;
 }
 
-/** Runs one of them on the configured Redis; resolves with its exit code. */
+/** Runs one of these commands on the configured Redis. Resolves with its exit code. */
 export async function onOrders(
   {config, output}: {config: ConfigWith<'redisUrl'>; output: Output},
   command: (context: OrdersContext) => Promise<number>,
@@ -34,7 +34,10 @@ export async function onOrders(
   return await withRedis(config, async (redis) => await command({redis, keys, settings, output}));
 }
 
-/** The worker's own count; `scan` counts the keys, too, and tells when the two differ. */
+/**
+ * Prints the number of orders that the workers maintain in `report:totals`. With `scan`, it also counts the keys, and prints a note
+ * if both numbers differ.
+ */
 export async function ordersCount(
   {scan, json}: {readonly scan: boolean; readonly json: boolean},
   {redis, keys, settings, output}: OrdersContext,
@@ -51,7 +54,7 @@ export async function ordersCount(
   return EXIT.ok;
 }
 
-/** Wide enough for every BIGINT and DECIMAL(12,2): rows are printed before the widest one is known. */
+/** These widths fit every BIGINT and DECIMAL(12,2). They are fixed, because rows are printed before the widest one is known. */
 const LIST_WIDTHS = [20, 20, 14, 11];
 
 export async function ordersList(
@@ -74,7 +77,7 @@ export async function ordersList(
   return EXIT.ok;
 }
 
-/** Prints one order; resolves with `EXIT.differences` when there is none. */
+/** Prints one order. Resolves with `EXIT.differences` if Redis holds no such order. */
 export async function ordersShow(
   {id, json}: {readonly id: string; readonly json: boolean},
   {redis, keys, output}: OrdersContext,
@@ -98,7 +101,10 @@ function jsonOf(id: string, {row, lines}: StoredOrder): object {
   return {found: false, id, ...(lines.length > 0 ? {lines: found} : {})};
 }
 
-/** What is not as it is with most orders; undefined when all is. */
+/**
+ * Describes what is unusual about an order: its row is missing, or its `items_count` differs from its line items. Returns undefined
+ * for a usual order.
+ */
 function oddityOf(id: string, {row, lines}: StoredOrder, keys: Keys): string | undefined {
   const kept = `${keys.orderLines(id)} holds ${lines.length} line${lines.length === 1 ? '' : 's'}`;
   if (row === null) {
@@ -121,7 +127,7 @@ function linesOf(lines: readonly StoredLine[]): string[] {
   return table(['line', 'product_id', 'quantity'], cells);
 }
 
-/** On one line, and without what steers a terminal: extra columns hold any text. */
+/** Escapes line breaks, tabs and control characters for a terminal, because extra columns can hold any text. */
 function shown(text: string): string {
   return printable(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
 }

@@ -1,4 +1,4 @@
-/** The commands that only read, and what belongs beside them: their options and their help. */
+/** Declares the commands `report`, `orders` and `offsets`, their options and their help. All but `offsets reset` only read. */
 import {Argument, InvalidArgumentError, Option, type Command} from 'commander';
 import {ProjectorError} from '../../runtime/errors.js';
 import {isWholeNumber} from '../../domain/order.js';
@@ -23,7 +23,7 @@ function addReport(program: Command, command: CommandContext): void {
     .description('best sellers, top spenders and totals, from Redis alone')
     .addArgument(new Argument('[list]', 'only this one').choices(REPORT_LISTS))
     .option('--top <rows>', 'rows of each list', rowLimit, 10)
-    // Its name before there were lists to choose from.
+    // `--limit` is the former name of `--top`. It is hidden but still accepted.
     .addOption(new Option('--limit <rows>').argParser(rowLimit).conflicts('top').hideHelp())
     .option('--json', 'print JSON', false)
     .action(async (list: ReportList | undefined, options: {top: number; limit?: number; json: boolean}) => {

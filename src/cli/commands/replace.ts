@@ -1,4 +1,4 @@
-/** `projector rebuild` and `projector sync`: the read model made anew, from the log or from MySQL. */
+/** `projector rebuild` and `projector sync`: recreate the read model, from the topic or from MySQL. */
 import {randomUUID} from 'node:crypto';
 import type {ReadModel} from '../../apply/readModel.js';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
@@ -33,12 +33,15 @@ import {fillModel, newLock, requireWholeLog, spareUrl} from './spareDatabase.js'
 import {untilReachable} from '../start.js';
 
 export interface ReplaceOptions {
-  /** Fill this Redis instead, which nothing reads yet; undefined: the spare database, which then takes the place. */
+  /**
+   * The Redis to fill, which has no readers. There is no cutover then. If it is undefined, the command fills the staging database
+   * and swaps it with the live database.
+   */
   readonly target: string | undefined;
   readonly dryRun: boolean;
-  /** Throw away what an earlier run has left. */
+  /** Discard the data of an unfinished run instead of resuming it. */
   readonly restart: boolean;
-  /** Set bad records aside as a worker does, instead of halting at the first. */
+  /** Quarantine bad records as a worker does, instead of halting at the first one. */
   readonly setAside: boolean;
   readonly json: boolean;
 }
@@ -52,7 +55,7 @@ export async function rebuild(options: ReplaceOptions, context: ReplaceContext):
   return await new ReplaceCommand('rebuild', options, context).run();
 }
 
-/** With `replace` also where Redis holds orders already. */
+/** Runs `sync`. If Redis holds orders, it changes nothing unless `replace` is true. */
 export async function sync(
   options: ReplaceOptions & {readonly replace: boolean},
   context: ReplaceContext & {readonly config: ConfigWith<'brokers' | 'redisUrl' | 'mysqlUrl'>},
@@ -82,9 +85,9 @@ class ReplaceCommand {
   readonly #line: ProgressLine;
   readonly #id = randomUUID().slice(0, 8);
   readonly #topic: KafkaTopic;
-  /** Where the new content is made. */
+  /** The database that receives the new read model: the staging database, or that of `--target`. */
   readonly #spare: RedisClient;
-  /** What is replaced. */
+  /** The live database, which is replaced. It is null with `--target`. */
   readonly #live: RedisClient | null;
   readonly #mysql: MysqlClient | null;
   #isSwitched = false;
@@ -127,14 +130,14 @@ class ReplaceCommand {
     }
   }
 
-  /** A server that is away for a moment is waited for, as at the start of a worker. */
+  /** Retries `attempt` while a server is unreachable, up to START_TIMEOUT_MS, as a worker does at its start. */
   async #whenReachable<T>(attempt: () => Promise<T>): Promise<T> {
     const {startTimeoutMs: timeoutMs} = this.#config;
     const tell = (error: ProjectorError): void => this.#line.note(`waiting: ${error.detail}`);
     return await untilReachable({clock: systemClock, timeoutMs, tell}, attempt);
   }
 
-  /** Resolves with the number of partitions. */
+  /** Runs the preflight checks of topic, databases and rights. Resolves with the number of partitions. */
   async #reach(): Promise<number> {
     const partitions = await reachTopic(this.#config, this.#topic);
     const keys = keysWithPrefix(this.#config.keyPrefix);
@@ -174,7 +177,7 @@ class ReplaceCommand {
       id: this.#id,
       mark: this.#kind,
       spare: new Spare(this.#spare, prefix),
-      // What was begun with other settings cannot be gone on with.
+      // A run that began with another layout cannot be resumed, because its data has another form (I13).
       mayResume:
         !this.#options.restart && (layout === null || layout === layoutText(this.#config, partitions)),
       fill: async (signal) => await this.#fill(model, signal),
@@ -216,7 +219,7 @@ class ReplaceCommand {
       topic: this.#topic,
       id: this.#id,
       say: (text) => {
-        // Then the worker stands on the old content, and says so.
+        // After the cutover, the staging database holds the old content. The messages of the worker about it are not printed.
         if (!this.#isSwitched) this.#line.note(text);
       },
       show: (text, head) => this.#line.show(text, head),

@@ -1,4 +1,4 @@
-/** Options and help of `projector rebuild` and `projector sync`. */
+/** Declares the options and the help of `projector rebuild` and `projector sync`. */
 import {type Command, InvalidArgumentError} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
 import type {ReplaceOptions} from './replace.js';

@@ -1,4 +1,4 @@
-/** `projector report [products|users|totals]`: best sellers, top spenders, totals, from Redis alone. */
+/** `projector report [products|users|totals]`: prints best sellers, top spenders and totals. It connects to Redis only. */
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {
@@ -14,9 +14,9 @@ import {table, type Output} from '../terminal/output.js';
 export type ReportList = 'products' | 'users' | 'totals';
 
 export interface ReportOptions {
-  /** Only this one; undefined for all three. */
+  /** The list to print. If it is undefined, all three are printed. */
   readonly list: ReportList | undefined;
-  /** Rows of each list. */
+  /** Maximum number of rows in each list. */
   readonly top: number;
   readonly json: boolean;
 }
@@ -41,7 +41,7 @@ export async function printReport(
   for (const line of json ? [JSON.stringify(value)] : lines) output.line(line);
 }
 
-/** A part of the report, as JSON and as text. */
+/** One part of the report, as a JSON value and as lines of text. */
 interface Part {
   readonly value: unknown;
   readonly lines: readonly string[];

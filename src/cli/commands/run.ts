@@ -1,4 +1,4 @@
-/** `projector run`: a worker until it is stopped or halts. */
+/** `projector run`: runs a worker until a signal stops it or a permanent error halts it. */
 import {ConnectClient} from '../../clients/connect.js';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {KafkaLog} from '../../clients/kafka/topicLog.js';
@@ -31,7 +31,7 @@ import {reachReadModel, type Reached} from '../preflight.js';
 import {untilReachable} from '../start.js';
 import {version} from '../version.js';
 
-/** How long the failpoint `block` lets the event loop stand still. */
+/** How long the failpoint `block` blocks the event loop. */
 const BLOCK_MS = 15_000;
 
 export type RunConfig = ConfigWith<'brokers' | 'redisUrl'>;
@@ -72,7 +72,7 @@ export async function run(config: RunConfig): Promise<number> {
   }
 }
 
-/** Probes, metrics and the page, from before the first wait for a server on. */
+/** Serves probes, metrics and the page. It starts before the worker connects, so that a probe can report the waiting for a server. */
 async function serve(
   config: RunConfig,
   {
@@ -84,7 +84,8 @@ async function serve(
 ): Promise<HttpServer | undefined> {
   const {httpHost: host, httpPort, liveTimeoutMs, redisTimeoutMs} = config;
   if (httpPort === 'off') return undefined;
-  // A script that Redis does not answer is given up after its own time, and that is no standing still.
+  // A partition that waits for an unresponsive Redis is not stuck. Its script fails after `redisTimeoutMs`, so /livez must allow more
+  // time than that.
   const stuckMsMax = Math.max(liveTimeoutMs, 2 * redisTimeoutMs);
   const view = (): WorkerView => monitor.view;
   const history = new History(view);
@@ -98,7 +99,7 @@ async function serve(
   return server;
 }
 
-/** Nothing waits for what Connect says. */
+/** Watches the connector if CONNECT_URL is set. The worker does not depend on the result: it appears in the status only. */
 async function watchUpstream(
   {connectUrl, topic}: RunConfig,
   {monitor, logger: log, signal}: {monitor: Monitor; logger: Logger; signal: AbortSignal},
@@ -109,7 +110,10 @@ async function watchUpstream(
   await watchConnector({connect, topic, clock: systemClock, log, tell}, signal);
 }
 
-/** Waits for topic and Redis, and refuses what a worker could not be exact on. */
+/**
+ * Runs the preflight checks, and retries them while Kafka or Redis is unreachable. Rejects if the topic or Redis would not allow a
+ * worker to keep Redis equal to MySQL.
+ */
 async function reachEverything(
   config: RunConfig,
   {redis, logger, monitor}: {redis: RedisClient; logger: Logger; monitor: Monitor},
@@ -121,7 +125,7 @@ async function reachEverything(
       {clock: systemClock, timeoutMs: config.startTimeoutMs, tell},
       async () => {
         const found = await reachReadModel(config, {redis, topic});
-        // In here, too: a Kafka that goes away between two questions is waited for at each of them.
+        // This request is part of the attempt, so that it is retried as well if Kafka becomes unreachable after the checks.
         return {...found, warning: await retentionWarning(topic)};
       },
     );
@@ -158,7 +162,7 @@ function newProjector(
   );
 }
 
-/** What a failpoint does to this process. */
+/** Carries out the action of a failpoint in this process. Failpoints are for tests only. */
 function takeDown(action: FailpointAction): void {
   const failure = new Error('a failpoint was reached');
   switch (action) {
@@ -180,7 +184,7 @@ function takeDown(action: FailpointAction): void {
   }
 }
 
-/** The last line of the log; returns the exit code. */
+/** Logs the error that ended the worker, as the last line of its output. Returns the exit code. */
 function fatal(error: unknown, logger: Logger): number {
   const failure = asProjectorError(error);
   const {advice, exitCode} = ERROR_POLICY[failure.kind];
@@ -196,8 +200,10 @@ async function aborted(signal: AbortSignal): Promise<undefined> {
 }
 
 /**
- * First signal: stop gracefully. Second one: end at once; positions make that safe. And so does what nobody expected: a process
- * that goes on after it might do anything.
+ * Handles signals and uncaught exceptions.
+ *
+ * The first signal stops the worker gracefully. The second signal exits at once, which is safe because Redis holds the positions.
+ * An uncaught exception also exits at once, because the state of the process is unknown after it.
  */
 function processEvents(stop: () => void, logger: Logger): {remove(): void} {
   let count = 0;

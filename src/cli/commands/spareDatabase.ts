@@ -1,4 +1,4 @@
-/** What the commands share that make a read model in the spare database, or stand under the same lock. */
+/** Functions shared by the commands that use the staging database or the lock of rebuilds. */
 import {hostname} from 'node:os';
 import type {ReadModel} from '../../apply/readModel.js';
 import type {KafkaTopic} from '../../clients/kafka/admin.js';
@@ -10,7 +10,7 @@ import {systemClock} from '../../runtime/lifecycle.js';
 import type {FillModel} from '../../operations/rebuild/initialLoad.js';
 import {lockTextOf, RebuildLock, type LockHolder} from '../../operations/rebuild/lock.js';
 
-/** Throws `config-invalid` when it is the database of the living read model. */
+/** Returns the URL of the staging database. Throws `config-invalid` if it is the live database. */
 export function spareUrl({redisUrl, spareDatabase}: ConfigWith<'redisUrl'>): string {
   if (databaseOf(redisUrl) !== spareDatabase) return withDatabase(redisUrl, spareDatabase);
   throw new ProjectorError(
@@ -19,7 +19,10 @@ export function spareUrl({redisUrl, spareDatabase}: ConfigWith<'redisUrl'>): str
   );
 }
 
-/** A log without its beginning tells only a part of the orders. `instead` says what to do then. */
+/**
+ * Rejects with `rebuild-refused` unless every partition begins at offset 0. A topic without its first records contains only a part
+ * of the orders. `instead` is the advice in the error message.
+ */
 export async function requireWholeLog(topic: KafkaTopic, instead: string): Promise<void> {
   for (const [partition, {low}] of await topic.ranges()) {
     if (low === 0n) continue;
@@ -30,14 +33,14 @@ export async function requireWholeLog(topic: KafkaTopic, instead: string): Promi
   }
 }
 
-/** The lock of rebuilds, for this process. */
+/** Creates the lock of rebuilds, with this process as its holder. */
 export function newLock(redis: RedisClient, holder: LockHolder, prefix: string): RebuildLock {
   const here = {host: hostname(), pid: process.pid, sinceMs: systemClock.nowMs()};
   const key = keysWithPrefix(prefix).rebuildLock;
   return new RebuildLock(redis, {key, text: lockTextOf(holder, here), clock: systemClock});
 }
 
-/** An empty read model, as it is filled. */
+/** Returns the part of an empty read model that the initial load uses. */
 export function fillModel(model: ReadModel, redis: RedisClient, prefix: string): FillModel {
   const {chunks} = keysWithPrefix(prefix);
   return {

@@ -1,11 +1,11 @@
-/** `projector status`: what a running worker tells of itself at /status, for people. */
+/** `projector status`: prints the response of /status of a running worker in readable form. */
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {connectionReason, ProjectorError} from '../../runtime/errors.js';
 import type {Output} from '../terminal/output.js';
 import {readStatus, statusLines} from './statusView.js';
 
 export interface StatusOptions {
-  /** `http://host:port`; undefined: as the settings name it. */
+  /** `http://host:port` of the worker. If it is undefined, HTTP_HOST and HTTP_PORT are used. */
   readonly url: string | undefined;
   readonly json: boolean;
 }
@@ -32,18 +32,21 @@ export async function status(
   return EXIT.ok;
 }
 
-/** Where a worker with these settings is asked from the same machine. Throws `usage` where it listens nowhere that is known. */
+/**
+ * Returns the address of a worker with these settings, as seen from the same machine. Throws `usage` if HTTP_PORT is `off` or 0,
+ * because then the port is unknown.
+ */
 export function workerUrl(host: string, port: number | 'off'): string {
   if (port === 'off' || port === 0) {
     const why = port === 0 ? 'is 0, so that any port may be the one' : 'is off';
     throw new ProjectorError('usage', `HTTP_PORT ${why}: give the address of the worker with --url`);
   }
-  // A worker that listens on every address is asked on this machine.
+  // 0.0.0.0 and :: mean that the worker listens on every address. A client must connect to one, so it uses the loopback address.
   const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
-/** The JSON at /status; throws `worker-unreachable`. */
+/** Requests /status and resolves with its JSON. Rejects with `worker-unreachable` on any failure. */
 export async function fetchStatus(base: string, timeoutMs = TIMEOUT_MS): Promise<unknown> {
   try {
     const response = await fetch(`${base}/status`, {signal: AbortSignal.timeout(timeoutMs)});

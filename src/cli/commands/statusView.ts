@@ -1,6 +1,8 @@
 /**
- * What /status of a worker tells (observe/routes.ts), read and shown. It may be a worker of another version: what is not there is
- * shown as not known.
+ * Reads and formats the response of /status of a worker (observe/routes.ts).
+ *
+ * The worker may run another version of this program. So every field except `state` and `partitions` may be missing, and a missing
+ * field has a default text such as `unknown`.
  *
  * Pure: no clock, no I/O.
  */
@@ -9,7 +11,7 @@ import {table} from '../terminal/output.js';
 
 export interface ToldPartition {
   readonly partition: number;
-  /** Offsets and counts are text (I8). */
+  /** Offsets and counts are strings, because a JSON number would lose digits (I8). */
   readonly position: string | null;
   readonly end: string | null;
   readonly lagRecords: string | null;
@@ -33,7 +35,7 @@ export interface ToldStatus {
   readonly errors?: readonly {readonly at?: string; readonly kind?: string; readonly detail?: string}[];
 }
 
-/** Undefined where this is not what a worker tells. */
+/** Returns the status, or undefined if `body` is not the response of a worker. */
 export function readStatus(body: unknown): ToldStatus | undefined {
   if (typeof body !== 'object' || body === null) return undefined;
   const {state, partitions} = body as Partial<ToldStatus>;
@@ -87,7 +89,7 @@ function uptimeOf({now = '', started = ''}: ToldStatus): string {
   return Number.isNaN(ms) ? 'up for an unknown time' : `up for ${seconds(ms / 1_000)}`;
 }
 
-/** `3.2 s`, `4 min 10 s`, `2 h 5 min`. */
+/** Formats a duration: `3.2 s`, `4 min 10 s`, `2 h 5 min`. */
 function seconds(count: number): string {
   if (count < 60) return `${Math.round(count * 10) / 10} s`;
   const whole = Math.round(count);

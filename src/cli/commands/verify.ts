@@ -1,4 +1,4 @@
-/** `projector verify`: Redis against MySQL, while both change; mends what differs where asked for. */
+/** `projector verify`: compares Redis with MySQL while both change. With `--repair` it repairs the differences. */
 import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {MysqlClient} from '../../clients/mysql.js';
 import {RedisClient} from '../../clients/redis/client.js';
@@ -17,11 +17,11 @@ import {newUpstreamCheck, withRepair} from './verifyRepair.js';
 
 export interface VerifyOptions extends PrintOptions {
   readonly repair: boolean;
-  /** A repair may remove malformed keys. */
+  /** Whether a repair may remove malformed keys. */
   readonly removeMalformed: boolean;
-  /** Look at so many orders only; undefined for everything. */
+  /** The number of random orders to compare, without counters and other keys. If it is undefined, everything is compared. */
   readonly sample: number | undefined;
-  /** The connector that must run for a repair; undefined: that of connectors/orders.json. */
+  /** The file of the connector that must be running for a repair. If it is undefined, connectors/orders.json is used. */
   readonly connectorFile: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Options and help of `projector verify`. */
+/** Declares the options and the help of `projector verify`. */
 import {type Command, InvalidArgumentError, Option} from 'commander';
 import {ProjectorError} from '../../runtime/errors.js';
 import {settingsOf, type CommandContext} from '../context.js';
@@ -58,7 +58,7 @@ export function addVerifyCommand(program: Command, command: CommandContext): voi
     });
 }
 
-/** Throws `usage` for options that mean nothing together. */
+/** Throws `usage` for options that cannot be combined. */
 function requireMeaning({against, repair, removeMalformed, sample, restart}: Options): void {
   if (against === 'mysql') {
     if (restart) throw new ProjectorError('usage', '--restart goes with --against log');
@@ -83,7 +83,7 @@ function wholeNumber(value: string): number {
   return Number(value);
 }
 
-/** A difference is certain after some 5 s; less would leave everything open. */
+/** A difference is certain only after it has stood unchanged for 5 s. With less than 10 s, most differences would stay open. */
 function waitSeconds(value: string): number {
   const seconds = wholeNumber(value);
   if (seconds < 10) throw new InvalidArgumentError('must be at least 10.');

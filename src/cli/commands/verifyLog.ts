@@ -1,4 +1,8 @@
-/** `projector verify --against log`: Redis against what the log tells, replayed into the spare database; MySQL is not asked. */
+/**
+ * `projector verify --against log`: compares Redis with a replay of the topic in the staging database.
+ *
+ * It does not connect to MySQL.
+ */
 import {randomUUID} from 'node:crypto';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {RedisClient} from '../../clients/redis/client.js';
@@ -21,7 +25,7 @@ import {newReadModel, reachTopic} from '../preflight.js';
 import {fillModel, newLock, requireWholeLog, spareUrl} from './spareDatabase.js';
 
 export interface VerifyLogOptions extends PrintOptions {
-  /** What an unfinished rebuild has left in the spare database may be thrown away. */
+  /** Whether the data of an unfinished rebuild in the staging database may be discarded. */
   readonly restart: boolean;
 }
 
@@ -58,7 +62,7 @@ export async function verifyAgainstLog(
   }
 }
 
-/** Resolves with the number of partitions. */
+/** Runs the preflight checks of topic and both databases. Resolves with the number of partitions. */
 async function reached({live, spare, topic}: Servers, config: Context['config']): Promise<number> {
   const partitions = await reachTopic(config, topic);
   await requireWholeLog(topic, 'use `projector verify`, which compares with MySQL');

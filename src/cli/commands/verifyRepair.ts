@@ -1,4 +1,4 @@
-/** The repair of `projector verify --repair`, and what it asks first. */
+/** The repair of `projector verify --repair`, and the check of the connector before it. */
 import {randomUUID} from 'node:crypto';
 import type {ReadModel} from '../../apply/readModel.js';
 import {Fences} from '../../apply/fences.js';
@@ -18,8 +18,14 @@ import {readConnectorFile} from './connector.js';
 import {newLock} from './spareDatabase.js';
 
 /**
- * Asks Connect whether the connector and its task run; without CONNECT_URL nothing is asked. While it stands, MySQL is ahead of the
- * log: sums would be set to what MySQL says, and what the log is still to bring would be added to that.
+ * Returns a check that the connector and its task are running. Without CONNECT_URL it checks nothing.
+ *
+ * A repair while the connector is stopped would count changes twice:
+ *
+ *   1. MySQL commits a change, and the stopped connector does not write its record to the topic.
+ *   2. The repair sets a sum to the value of MySQL, which includes the change.
+ *   3. The connector is started again and writes the record to the topic.
+ *   4. A worker applies the record and adds the change to the sum again.
  */
 export function newUpstreamCheck(
   connectorFile: string | undefined,
@@ -55,7 +61,7 @@ export interface RepairParts {
   readonly signal: AbortSignal;
 }
 
-/** Runs `work` with a repair, under the lock of rebuilds. */
+/** Runs `work` with a repair while this process holds the lock of rebuilds. */
 export async function withRepair<T>(
   {config, redis, mysql, model, partitions, requireUpstream, signal}: RepairParts,
   {removeMalformed: mayRemove}: {readonly removeMalformed: boolean},
@@ -71,7 +77,7 @@ export async function withRepair<T>(
     holder: id,
     positionKeys: model.positions.keys(partitions),
   });
-  // Without patience: a fence does not stand for long.
+  // These sides do not retry, because a fence expires within seconds and a late repair would be rejected.
   const sides = new Sides({expected: new MysqlSide(mysql, schema), redis, prefix});
   const deps = {sides, mysql, schema, fences, model, redis, requireUpstream, clock: systemClock, mayRemove};
   return await lock.during(signal, async (held) => await work(new Repair(deps), held));

@@ -1,4 +1,4 @@
-/** The commands that watch a worker and its surroundings: their options and their help. */
+/** Declares the commands that watch a worker and its dependencies: `status`, `lag` and `doctor`, their options and their help. */
 import {InvalidArgumentError, type Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
 import type {LagOptions} from './lag.js';

@@ -1,12 +1,12 @@
-/** Ctrl-C and SIGTERM for commands that work for long: the first one stops in good order, the second one at once. */
+/** Handles Ctrl-C and SIGTERM in long-running commands. The first signal stops them gracefully. The second one exits at once. */
 import {EXIT} from '../../runtime/errorPolicy.js';
 import type {ProgressLine} from './progressLine.js';
 
 const STOPPED = 'stopped; start it again to go on';
 
 /**
- * Resolves with the exit code of `work`, or of the signal that ended it. What changed in place is gone then. `last` is told behind an
- * interruption; null for nothing.
+ * Resolves with the exit code of `work`, or with that of the signal that stopped it. The progress line is erased by then.
+ * `last` is printed after an interruption. It is null for a command that runs until it is stopped, such as `lag --watch`.
  */
 export async function interruptible(
   line: ProgressLine,
@@ -25,7 +25,7 @@ export async function interruptible(
   process.on('SIGTERM', onSignal);
   try {
     const code = await work(stopping.signal);
-    // What goes on until it is stopped has no end of its own.
+    // If `last` is null, only a signal ends the command. So the exit code is that of the signal.
     return last === null ? (exitCode ?? code) : code;
   } catch (error) {
     if (exitCode === undefined || error !== stopping.signal.reason) throw error;

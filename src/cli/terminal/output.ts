@@ -1,9 +1,9 @@
-/** What commands print: data to stdout, all else to stderr. */
+/** The output of commands: data goes to stdout, everything else to stderr. */
 
 export interface Output {
-  /** One line of data. */
+  /** Prints one line of data. */
   line(text: string): void;
-  /** One line for the operator. */
+  /** Prints one line for the operator. */
   note(text: string): void;
 }
 
@@ -12,7 +12,7 @@ export const standardOutput: Output = {
   note: (text) => process.stderr.write(`${text}\n`),
 };
 
-/** Rows under a head, columns as wide as they need; numbers to the right. */
+/** Formats rows under a head. Each column is as wide as its widest cell, and numbers are aligned to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => (row[column] ?? '').length)),
@@ -20,7 +20,10 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [head, ...rows].map((cells) => tableRow(cells, widths));
 }
 
-/** One row, for tables whose rows are printed before all are known. What is wider than its column is printed whole. */
+/**
+ * Formats one row with given widths, for a table whose first rows are printed before the last ones are read. A cell that is wider
+ * than its column is printed in full.
+ */
 export function tableRow(cells: readonly string[], widths: readonly number[]): string {
   return cells
     .map((cell, column) => {

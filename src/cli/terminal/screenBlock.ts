@@ -1,8 +1,8 @@
-/** Lines that are drawn again in the same place of a terminal: never more than fit on it, so nothing scrolls. */
+/** Redraws a block of lines in the same place of a terminal. It draws no more lines than fit, because the terminal must not scroll. */
 
-/** A terminal, as far as this needs it. */
+/** The part of a terminal that the block uses. */
 export interface BlockScreen {
-  /** Its size now; none, or 0, where it does not tell. */
+  /** The current size. It is undefined or 0 if the terminal does not report it. */
   readonly columns: number | undefined;
   readonly rows: number | undefined;
   write(text: string): unknown;
@@ -19,14 +19,16 @@ export class ScreenBlock {
     this.#screen = screen;
   }
 
-  /** What stands below the last row that fits is left out, and counted in that row. */
+  /** Replaces the block by `lines`. If they do not fit, the last row shows how many were left out. */
   draw(lines: readonly string[]): void {
-    // The cursor stands below the block, and in the last column some terminals begin a new row.
+    // One row stays free for the cursor, which is below the block. The last column stays empty, because some terminals begin a new
+    // row after a character in it.
     const room = Math.max(1, (this.#screen.rows || ROWS) - 1);
     const width = Math.max(1, (this.#screen.columns || COLUMNS) - 1);
     const kept =
       lines.length <= room ? lines : [...lines.slice(0, room - 1), `(${lines.length - room + 1} more lines)`];
-    // One write, so that no half of it is ever seen. Back to the first row of the block, and clear from there on.
+    // `back` moves the cursor to the first row of the block and erases everything from there on. One write does both the erasing and
+    // the drawing, so that the terminal never shows half of a block.
     const back = this.#drawn === 0 ? '' : `\r\u001b[${this.#drawn}A\u001b[J`;
     this.#screen.write(back + kept.map((line) => `${line.slice(0, width)}\n`).join(''));
     this.#drawn = kept.length;

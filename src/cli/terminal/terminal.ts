@@ -1,10 +1,10 @@
-/** The person at the terminal, if there is one. */
+/** Asks the person at the terminal, if there is a terminal. */
 import {createInterface} from 'node:readline/promises';
 
 export interface Terminal {
-  /** False in scripts, pipes and containers without a terminal. */
+  /** Whether stdin and stderr are terminals. It is false in scripts, pipes and containers without a terminal. */
   readonly isInteractive: boolean;
-  /** Asks one question; resolves with the answer, '' when there is none. */
+  /** Asks one question. Resolves with the answer, or with '' if the input ends before it. */
   ask(question: string): Promise<string>;
 }
 
@@ -13,7 +13,7 @@ export const standardTerminal: Terminal = {
     return process.stdin.isTTY && process.stderr.isTTY;
   },
   async ask(question) {
-    // On stderr: stdout is for data.
+    // The question goes to stderr, because stdout is for data.
     const lines = createInterface({input: process.stdin, output: process.stderr});
     const closed = new Promise<string>((resolve) => lines.once('close', () => resolve('')));
     try {

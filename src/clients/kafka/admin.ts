@@ -1,6 +1,6 @@
 /**
- * Connections to Kafka, and its administration: ranges of a topic, the topic itself. With kafkaLog.ts the only file that
- * imports kafkajs.
+ * Connections to Kafka, and the administration of a topic: its ranges, its settings and its creation. It translates errors of kafkajs.
+ * Only files in clients/kafka/ import kafkajs.
  */
 import kafkajs, {type Admin, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions} from 'kafkajs';
 import {causesOf, messageOf, ProjectorError} from '../../runtime/errors.js';
@@ -10,7 +10,7 @@ import {gzipCodec} from './gzip.js';
 import {kafkaSocket} from './socket.js';
 import {tlsError, tlsOptions, type TlsMaterial} from '../tls.js';
 
-// kafkajs is CommonJS, without named exports for ES modules.
+// kafkajs is a CommonJS module and has no named exports for ES modules.
 const {CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka: KafkaClient, logLevel} = kafkajs;
 
 CompressionCodecs[CompressionTypes.GZIP] = () => gzipCodec;
@@ -19,7 +19,7 @@ registerCodecs();
 export interface KafkaSettings {
   readonly brokers: readonly string[];
   readonly clientId: string;
-  /** Null without TLS. */
+  /** The TLS options. Null means that the connection uses no TLS. */
   readonly tls: TlsMaterial | null;
   readonly sasl: SaslSettings | null;
   readonly connectionTimeoutMs: number;
@@ -36,10 +36,10 @@ export type SaslSettings =
     }
   | {readonly mechanism: 'oauthbearer'; readonly token: () => Promise<string>};
 
-/** What kafkajs says, for whoever wants to know; it is verbose and not written for operators. */
+/** Receives the log entries of kafkajs. They are verbose and not written for operators. */
 export type KafkaLogSink = (entry: {level: 'error' | 'warn' | 'info' | 'debug'; message: string}) => void;
 
-/** A new client. Never share one between two consumers: kafkajs keeps committed offsets per client object. */
+/** A new client. Two consumers must not share a client, because kafkajs stores committed offsets per client object. */
 export function createKafka(settings: KafkaSettings, log: KafkaLogSink, retry: KafkaConfig['retry']): Kafka {
   const config: KafkaConfig = {
     clientId: settings.clientId,
@@ -75,7 +75,7 @@ function withError(message: string, error: unknown): string {
   return typeof error === 'string' ? `${message}: ${error}` : message;
 }
 
-/** How Kafka says that a group has committed nothing for a partition. */
+/** The offset that Kafka returns if a group has no committed offset for a partition. */
 const NOT_COMMITTED = '-1';
 
 export interface NewTopic {
@@ -83,7 +83,7 @@ export interface NewTopic {
   readonly replicationFactor: number;
 }
 
-/** The administration of one topic. Short-lived questions with few retries; the caller decides how long to go on. */
+/** The administration of one topic. Each request has at most one retry, so that the caller decides how often to repeat it. */
 export class KafkaTopic {
   readonly name: string;
   readonly #settings: KafkaSettings;
@@ -96,20 +96,20 @@ export class KafkaTopic {
     this.#log = log;
   }
 
-  /** Low and high watermark of every partition. */
+  /** The low and the high watermark of every partition. */
   async ranges(): Promise<ReadonlyMap<number, LogRange>> {
     const rows = await this.#guarded(async (admin) => {
       const {topics} = await admin.fetchTopicMetadata({topics: [this.name]});
       const offsets = await admin.fetchTopicOffsets(this.name);
       if (offsets.length === topics[0]?.partitions.length) return offsets;
-      // For minutes the client goes by the partitions that it saw first; a new one looks.
+      // kafkajs caches the partitions of a topic for minutes, so it can miss added ones. A new client requests them again.
       await this.close();
       return await (await this.#connection()).fetchTopicOffsets(this.name);
     });
     return new Map(rows.map(({partition, low, high}) => [partition, {low: BigInt(low), high: BigInt(high)}]));
   }
 
-  /** Of each partition the first offset whose record is of this time or later; its end where there is none. */
+  /** For each partition the first offset whose record has this timestamp or a later one. It is the end if there is no such record. */
   async offsetsAt(timeMs: number): Promise<ReadonlyMap<number, bigint>> {
     const rows = await this.#guarded(
       async (admin) => await admin.fetchTopicOffsetsByTimestamp(this.name, timeMs),
@@ -117,7 +117,7 @@ export class KafkaTopic {
     return new Map(rows.map(({partition, offset}) => [partition, BigInt(offset)]));
   }
 
-  /** What the group has committed, by partition, as far as it has; also of a group that nobody has heard of. */
+  /** The committed offsets of the group. Partitions without one are missing. A group that does not exist has none. */
   async committedOffsets(groupId: string): Promise<ReadonlyMap<number, bigint>> {
     const topics = await this.#guarded(
       async (admin) => await admin.fetchOffsets({groupId, topics: [this.name]}),
@@ -128,7 +128,7 @@ export class KafkaTopic {
     );
   }
 
-  /** How many partitions the topic has; undefined when there is no such topic. */
+  /** The number of partitions. Undefined if the topic does not exist. */
   async partitionCount(): Promise<number | undefined> {
     return await this.#guarded(async (admin) => {
       if (!(await admin.listTopics()).includes(this.name)) return undefined;
@@ -137,7 +137,7 @@ export class KafkaTopic {
     });
   }
 
-  /** A setting of the topic, as the broker names it. */
+  /** The value of a topic setting, under its name in Kafka. Undefined if the broker does not return it. */
   async setting(name: string): Promise<string | undefined> {
     return await this.#guarded(async (admin) => {
       const {resources} = await admin.describeConfigs({
@@ -148,7 +148,7 @@ export class KafkaTopic {
     });
   }
 
-  /** Creates the topic for events: nothing is ever deleted or compacted from it. */
+  /** Creates the topic with unlimited retention and without compaction (S1). */
   async create(topic: NewTopic): Promise<void> {
     await this.#guarded(async (admin) => {
       await admin.createTopics({
@@ -179,7 +179,7 @@ export class KafkaTopic {
     try {
       return await question(await this.#connection());
     } catch (error) {
-      // A new client next time: this one may keep the address of a leader that has moved for minutes.
+      // The next request uses a new client, because this one can cache the address of a former leader for minutes.
       await this.close();
       const failure = translateKafkaError(error, `${this.name} on ${this.#settings.brokers.join(',')}`);
       throw this.#settings.sasl?.mechanism === 'oauthbearer' ? withTokenHint(failure) : failure;
@@ -198,7 +198,7 @@ export class KafkaTopic {
   }
 }
 
-/** A broker answers a token that it does not take in words which kafkajs does not read, and ends the connection. */
+/** If a broker rejects a token, kafkajs does not read the reason and sees only a closed connection. So the message names this cause. */
 function withTokenHint(failure: ProjectorError): ProjectorError {
   if (failure.kind !== 'kafka-unreachable' || /ECONNREFUSED|token endpoint/.test(failure.detail))
     return failure;
@@ -206,18 +206,18 @@ function withTokenHint(failure: ProjectorError): ProjectorError {
   return new ProjectorError(failure.kind, detail, {cause: failure});
 }
 
-/** Servers that are away or move, and a membership that was lost: a new client may get over it. */
+/** Errors of unreachable or moved brokers, and of a lost group membership. A new client can recover from them. */
 const PASSING =
   /Connection|RequestTimeout|LockTimeout|NotFound|NotLoaded|NoBroker|REBALANCE|GENERATION|MEMBER_ID|COORDINATOR|LEADER/;
 
-/** Whether a client that gave up on this error should be followed by a new one. */
+/** Whether a new client should replace a client that stopped with this error. */
 export function isPassing(error: unknown): boolean {
   const own = ownOf(error);
   if (own !== undefined) return own.kind === 'kafka-unreachable';
   return namesOf(error).some((name) => PASSING.test(name));
 }
 
-/** A kafkajs error as one of ours. `where` names topic and brokers. */
+/** Translates an error of kafkajs into a ProjectorError. `where` names the topic and the brokers. */
 export function translateKafkaError(error: unknown, where: string): ProjectorError {
   const own = ownOf(error);
   if (own !== undefined) return own;
@@ -242,7 +242,7 @@ export function translateKafkaError(error: unknown, where: string): ProjectorErr
   });
 }
 
-/** What a worker ends with when its client gave up for good. */
+/** The error with which the worker stops after its Kafka client has stopped with a permanent error. */
 export function crashOf(error: unknown, where: string): ProjectorError {
   const translated = translateKafkaError(error, where);
   if (translated.kind !== 'kafka-unreachable') return translated;
@@ -255,12 +255,12 @@ export function crashOf(error: unknown, where: string): ProjectorError {
   );
 }
 
-/** What our own code threw inside of kafkajs, which wraps it. */
+/** An error that this program threw inside a call of kafkajs. kafkajs wraps such an error in one of its own. */
 function ownOf(error: unknown): ProjectorError | undefined {
   return [...causesOf(error)].find((link) => link instanceof ProjectorError);
 }
 
-/** Name and protocol type of an error and of its causes. */
+/** The name and the protocol error type of an error and of each of its causes. */
 function namesOf(error: unknown): string[] {
   return [...causesOf(error)].flatMap((link) =>
     link instanceof Error ? [`${link.name} ${'type' in link ? String(link.type) : ''}`] : [],

@@ -1,15 +1,15 @@
-/** Batches of kafkajs, as the worker takes them. */
+/** Converts batches of kafkajs to the batches of the worker. */
 import type {EachBatchPayload} from 'kafkajs';
 import type {LogBatch, LogRecord} from './eventLog.js';
 import type {FetchedBatch} from './wire/fetchAnswer.js';
 
-/** kafkajs keeps the asked-for offset on its batches, without naming it in its types. */
+/** kafkajs stores the requested offset in its batches, but its types do not declare it. */
 function fetchOffsetOf(batch: object): bigint {
   const {fetchedOffset} = batch as {fetchedOffset: string};
   return BigInt(fetchedOffset);
 }
 
-/** What a fetch brought of one partition. */
+/** The records that a fetch returned for one partition. */
 export function logBatch(batch: EachBatchPayload['batch']): LogBatch {
   return {
     partition: batch.partition,
@@ -21,14 +21,14 @@ export function logBatch(batch: EachBatchPayload['batch']): LogBatch {
 
 type Message = EachBatchPayload['batch']['messages'][number];
 
-/** A message is a record batch that was read here (fetchAnswer.ts), or a record that kafkajs has read. */
+/** A message is a record batch that fetchAnswer.ts has read, or one record that kafkajs has read. */
 function recordsOf(message: Message | (Message & FetchedBatch)): readonly LogRecord[] {
   if ('records' in message) return message.records;
   const {offset, timestamp, key, value} = message;
   return [{offset: BigInt(offset), timestampMs: timestamp, key, value}];
 }
 
-/** A fetch that brought no records, and moved on all the same. */
+/** The result of a fetch that returned no records and still advanced the offset. */
 export function emptyBatch(partition: number, fetchOffset: bigint, nextOffset: bigint): LogBatch {
   return {partition, fetchOffset, nextOffset, records: []};
 }

@@ -1,8 +1,10 @@
 /**
- * Compressions beside gzip, for kafkajs: from packages that the operator installs where the producer writes them. None is a
- * dependency: two of the three are compiled at their installation. Zstd comes with Node.js 22.15 and later.
+ * Compression codecs for kafkajs in addition to gzip: snappy, lz4 and zstd.
  *
- * What is missing is thrown as `KafkaJSNotImplemented`, the one error that kafkajs does not try again for ever.
+ * The operator installs the package of a codec if the producer uses it. No package is a dependency of this project, because two of the
+ * three compile native code when they are installed. Node.js 22.15 and later include zstd, so they do not need its package.
+ *
+ * A missing package causes a `KafkaJSNotImplemented` error. It is the only error that kafkajs does not retry without a limit.
  */
 import kafkajs from 'kafkajs';
 import * as zlib from 'node:zlib';
@@ -14,7 +16,7 @@ interface Codec {
   decompress(packed: Buffer): Promise<Buffer>;
 }
 
-/** Reads a package by its name. */
+/** Imports a package by its name. */
 export type Load = (name: string) => Promise<unknown>;
 
 export const OPTIONAL_CODECS = [
@@ -32,7 +34,7 @@ export class CodecMissing extends Error {
   }
 }
 
-/** Tells kafkajs of all of them. A package is looked for when the first batch needs it. */
+/** Registers all codecs in kafkajs. A package is imported when the first batch requires it. */
 export function registerCodecs(load: Load = async (name) => (await import(name)) as unknown): void {
   for (const codec of OPTIONAL_CODECS) {
     const lazy = lazyCodec(codec, load);
@@ -56,7 +58,7 @@ function lazyCodec({compression, name}: (typeof OPTIONAL_CODECS)[number], load: 
   };
 }
 
-/** The three packages export a function that makes a codec, a class of one, or a function that makes such a function. */
+/** The packages export different things: a function that creates a codec, a codec class, or a function that returns such a function. */
 function codecOf(module: unknown): Codec {
   let found = module;
   for (let depth = 0; depth < 5; depth++) {
@@ -83,7 +85,7 @@ function isCodec(value: unknown): value is Codec {
   return typeof compress === 'function' && typeof decompress === 'function';
 }
 
-/** Types of Node.js 20 do not know it. */
+/** The zstd functions of `node:zlib`. The types of Node.js 20 do not declare them. */
 interface Zstd {
   readonly zstdCompressSync?: (bytes: Buffer) => Buffer;
   readonly zstdDecompressSync?: (bytes: Buffer) => Buffer;

@@ -1,12 +1,12 @@
 /**
- * The seam to the log: what the worker needs of Kafka, and nothing more. Implemented by clients/kafka/topicLog.ts.
+ * The interface of a topic as the worker reads it. clients/kafka/topicLog.ts implements it.
  *
- * Rules that every implementation keeps:
- * - a partition that was assigned delivers nothing until `readFrom`;
- * - batches of a partition come one at a time, in offset order;
- * - `fetchOffset` of a batch is the offset that was asked for, so a jump that nobody asked for can be seen (I6);
- * - keys and values may be slices of a larger buffer: hold them no longer than needed;
- * - while the handler of a batch waits, the membership in the group is kept alive.
+ * Every implementation follows these rules:
+ * - An assigned partition delivers no batch until `readFrom` is called.
+ * - The batches of a partition are delivered one at a time, in offset order.
+ * - `fetchOffset` of a batch is the offset that the fetch requested. So the worker detects an unexpected jump (I6).
+ * - Keys and values may be slices of a larger buffer. The reader must not keep them longer than needed, because they keep it in memory.
+ * - While the handler of a batch waits, the consumer remains a member of the group.
  */
 export interface LogRecord {
   readonly offset: bigint;
@@ -17,43 +17,43 @@ export interface LogRecord {
 
 export interface LogBatch {
   readonly partition: number;
-  /** The offset that this fetch asked for. */
+  /** The offset that the fetch requested. */
   readonly fetchOffset: bigint;
-  /** The offset that the next fetch will ask for; beyond the last record where control records follow. */
+  /** The offset that the next fetch requests. If control records follow the last record, it is after them. */
   readonly nextOffset: bigint;
   readonly records: readonly LogRecord[];
 }
 
 export interface LogRange {
-  /** First offset that still exists. */
+  /** The first offset that still exists. */
   readonly low: bigint;
-  /** Offset that the next record will get. */
+  /** The offset of the next record that is written. */
   readonly high: bigint;
 }
 
 export interface EventLogHandlers {
-  /** A new assignment replaces the one before, whether or not the partitions are the same. Must not wait. */
+  /** A new assignment. It replaces the previous one, even if the partitions are the same. The handler must not block. */
   assigned(partitions: readonly number[]): void;
-  /** Takes a batch; resolves when there is room for another. `keepAlive` must be called while waiting. */
+  /** Receives a batch. Resolves when there is room for another one. The handler must call `keepAlive` while it waits. */
   batch(batch: LogBatch, keepAlive: () => Promise<void>): Promise<void>;
-  /** Nothing was heard of the partition for long: what is read now may be another log under the same name. */
+  /** There was no fetch response for too long. The topic can have been deleted and recreated meanwhile, so I10 must be checked again. */
   doubted(partition: number, reason: string): void;
-  /** State of the connection, on change only. */
+  /** The state of the connection. It is called only when the state changes. */
   connection(state: 'up' | 'down', reason: string): void;
-  /** The log can no longer be read by this process. */
+  /** This process can no longer read the topic. */
   failed(error: Error): void;
 }
 
 export interface EventLog {
   start(handlers: EventLogHandlers): Promise<void>;
-  /** Delivers the partition from this offset on; forgets what was fetched before. */
+  /** Delivers the partition from this offset. It discards records that were fetched before. */
   readFrom(partition: number, offset: bigint): void;
-  /** Delivers nothing of the partition until the next `readFrom`. */
+  /** Pauses the partition until the next `readFrom`. */
   hold(partition: number): void;
-  /** The range of every partition of the topic. Rejects while the log cannot be reached. */
+  /** The range of every partition of the topic. Rejects while Kafka is unreachable. */
   ranges(): Promise<ReadonlyMap<number, LogRange>>;
-  /** Tells Kafka the next offset of each partition, for lag tools only. */
+  /** Commits the next offset of each partition to Kafka, for lag tools only. */
   ack(nextOffsets: ReadonlyMap<number, bigint>): Promise<void>;
-  /** Leaves the group. No handler is called afterwards. */
+  /** Leaves the group. It calls no handler afterwards. */
   stop(): Promise<void>;
 }

@@ -1,13 +1,18 @@
 /**
- * Gzip for kafkajs, as a codec of its registry. Its own one unpacks into many small buffers on another thread: for a batch
- * of 150 KB that costs seven times what it takes to do it here, in one buffer of the right size.
+ * The gzip codec for kafkajs. It decompresses a batch into one buffer of the right size.
+ *
+ * The codec of kafkajs decompresses into many small buffers on another thread. For a batch of 150 KB this takes seven times as long
+ * (docs/performance.md).
  */
 import {promisify} from 'node:util';
 import {gunzipSync, gzip} from 'node:zlib';
 
 const pack = promisify(gzip);
 
-/** The last four bytes tell how many were packed, modulo 2^32 (RFC 1952, ISIZE). They are a hint only: anyone may write them. */
+/**
+ * The last four bytes contain the uncompressed size modulo 2^32 (RFC 1952, ISIZE). It is only a hint, because a producer can write
+ * any number there.
+ */
 const SIZE_BYTES = 4;
 const BUFFER_BYTES_MIN = 1_024;
 const BUFFER_BYTES_MAX = 8 * 1_024 * 1_024;
@@ -20,16 +25,16 @@ interface Codec {
 export const gzipCodec: Codec = {
   compress: async ({buffer}) => await pack(buffer),
   decompress: async (packed) => {
-    // Many batches come in one answer. Between two of them replies of Redis are read, and it is given more to do.
+    // One fetch response contains many batches. The pause lets the worker read replies of Redis and send scripts between two batches.
     await new Promise((resolve) => setImmediate(resolve));
     return unpacked(packed);
   },
 };
 
-/** Throws what zlib throws when this is no whole gzip. */
+/** Decompresses one batch. Throws the error of zlib if the data is not complete gzip data. */
 export function unpacked(packed: Buffer): Buffer {
   const size = packed.length < SIZE_BYTES ? 0 : packed.readUInt32LE(packed.length - SIZE_BYTES);
-  // One byte more: a full buffer would make zlib ask for another one.
+  // The buffer has one byte more than the data, because zlib allocates another buffer as soon as one is full.
   const chunkSize = Math.min(Math.max(size + 1, BUFFER_BYTES_MIN), BUFFER_BYTES_MAX);
   return gunzipSync(packed, {chunkSize});
 }

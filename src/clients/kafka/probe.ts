@@ -1,8 +1,8 @@
 /**
- * Looks at Kafka without joining a group: brokers, topic, group, and the last records of a topic.
+ * Reads facts about Kafka without joining a group: brokers, topic, group, and the last records of a topic.
  *
- * kafkajs 2.2.4 shows neither the versions of a broker's API nor a fetch outside of a group. Both are in the cluster object that it
- * makes for its own consumers, under a private symbol; the version is held, and a test on a real Kafka looks at it.
+ * kafkajs 2.2.4 has no API for the API versions of a broker, and none for a fetch outside of a group. Both are available in the cluster
+ * object that kafkajs creates for its consumers, under a private symbol. The version is pinned, and a test checks it with a real Kafka.
  */
 import kafkajs, {type Admin, type Kafka} from 'kafkajs';
 import type {LogRange, LogRecord} from './eventLog.js';
@@ -13,21 +13,21 @@ const {ConfigResourceTypes} = kafkajs;
 
 export interface BrokerFacts {
   readonly brokers: number;
-  /** The newest version of the Fetch API, by which versions of Kafka can be told apart. */
+  /** The newest version of the Fetch API that the broker supports. It distinguishes versions of Kafka. */
   readonly fetchVersion: number;
 }
 
 export interface TopicFacts {
   readonly partitions: number;
-  /** Replicas of the partition that has least. */
+  /** The number of replicas of the partition with the fewest replicas. */
   readonly replicas: number;
-  /** Partitions without a leader, and those where a replica is behind. */
+  /** Partitions without a leader. `behind` lists those with a replica that is not in sync. */
   readonly leaderless: readonly number[];
   readonly behind: readonly number[];
 }
 
 export interface GroupFacts {
-  /** `Stable`, `Empty`, `Dead` (also one that nobody has heard of), ... */
+  /** `Stable`, `Empty`, `Dead`, ... A group that does not exist is `Dead`. */
   readonly state: string;
   readonly protocolType: string;
   readonly members: number;
@@ -37,7 +37,7 @@ export interface PlacedRecord extends LogRecord {
   readonly partition: number;
 }
 
-/** What of kafkajs' own cluster is used here. */
+/** The methods of the cluster object of kafkajs that this file uses. */
 interface Cluster {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
@@ -90,7 +90,7 @@ export class KafkaProbe {
     });
   }
 
-  /** Undefined when there is no such topic. */
+  /** Undefined if the topic does not exist. */
   async topic(): Promise<TopicFacts | undefined> {
     return await this.#guarded(async () => {
       if (!(await this.#admin.listTopics()).includes(this.#topic)) return undefined;
@@ -106,7 +106,7 @@ export class KafkaProbe {
     });
   }
 
-  /** Settings of the topic, as the broker names them. */
+  /** Values of topic settings, by their names in Kafka. */
   async settings(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
     return await this.#guarded(async () => {
       const resource = {type: ConfigResourceTypes.TOPIC, name: this.#topic, configNames: [...names]};
@@ -129,7 +129,7 @@ export class KafkaProbe {
     return new Map(rows.map(({partition, low, high}) => [partition, {low: BigInt(low), high: BigInt(high)}]));
   }
 
-  /** Of each partition at most so many of the last records; none where they do not fit one fetch. */
+  /** The last records of each partition, at most `count`. Records that do not fit into one fetch are missing. */
   async lastRecords(ranges: ReadonlyMap<number, LogRange>, count: bigint): Promise<PlacedRecord[]> {
     const starts = new Map(
       [...ranges].flatMap(([partition, {low, high}]) =>
@@ -169,7 +169,7 @@ export class KafkaProbe {
     });
   }
 
-  /** Does not wait for a silent server. */
+  /** Closes the connections. It does not wait for a server that does not respond. */
   close(): void {
     void this.#admin.disconnect().catch(() => undefined);
     void this.#cluster.disconnect().catch(() => undefined);

@@ -1,12 +1,14 @@
 /**
- * The socket that kafkajs 2.2.4 gets. Its own way with sockets loses its place in the log of a cut line:
+ * The socket for kafkajs 2.2.4. It works around three defects of kafkajs when a connection breaks:
  *
- * - It keeps the part of an answer that came before a cut, and takes what the next connection brings for the rest. From
- *   there on every length that it reads is made up: it waits for ever, or throws where nobody catches. So it gets whole
- *   answers only, and the part of one is forgotten with its socket.
- * - Its handlers belong to the connection, not to the socket: what an old socket still says ends the new one. So a socket
- *   that has reported its end, or that the client has ended, says nothing more.
- * - It waits for ever for a connection that ends before it is ready, if that ends without an error. So such an end is one.
+ * - A response that was cut off corrupts the next connection:
+ *   1. The connection breaks within a response, and kafkajs keeps the first part.
+ *   2. kafkajs appends the bytes of the next connection to this part.
+ *   3. From there on every length that it reads is wrong. It waits without a limit, or throws an error that no code catches.
+ *   So this socket delivers only complete responses, and discards an incomplete one when the socket closes.
+ * - kafkajs binds its event handlers to its connection object, not to the socket. So an event of an old socket would close the new one.
+ *   A socket emits nothing after it has reported its end, or after the client has ended it.
+ * - If a connection closes before it is ready, and without an error, kafkajs waits without a limit. So this socket emits an error.
  */
 import {EventEmitter} from 'node:events';
 import {connect as connectTcp, isIP, type Socket} from 'node:net';
@@ -15,30 +17,33 @@ import type {ISocketFactory} from 'kafkajs';
 import {cutOff} from '../tls.js';
 
 const KEEP_ALIVE_MS = 60_000;
-/** An answer is its length, four bytes, big-endian, and so many bytes: kafka.apache.org/protocol, "Protocol Primitive Types". */
+/**
+ * A response begins with its length: four bytes, big-endian. Its bytes follow.
+ * Source: kafka.apache.org/protocol, "Protocol Primitive Types".
+ */
 const LENGTH_BYTES = 4;
 
 type SocketArguments = Parameters<ISocketFactory>[0];
 
-/** Of a socket, kafkajs uses `on`, `write`, `end` and `unref`. */
+/** Implements the methods of a socket that kafkajs uses: `on`, `write`, `end` and `unref`. */
 class KafkaSocket extends EventEmitter {
   readonly #socket: Socket;
   readonly #answers = new WholeAnswers();
   #isReady = false;
   #isOver = false;
-  /** With TLS, until the first bytes come. */
+  /** True with TLS, until the first bytes arrive. */
   #isUnanswered: boolean;
 
   constructor({host, port, ssl, onConnect}: SocketArguments) {
     super();
-    // Its type says otherwise: it comes as it was configured, and `true` stands for no options.
+    // The type of `ssl` is wrong. kafkajs passes the value of its configuration, and `true` means TLS without options.
     const tls: unknown = ssl;
     const connected = (): void => {
       this.#isReady = true;
       if (!this.#isOver) onConnect();
     };
     const place = {host, port, noDelay: true};
-    // A name is sent along, as a server of many names needs it; an address must not be.
+    // A host name is sent as SNI, because a server with several certificates requires it. TLS does not allow an IP address there.
     const name = isIP(host) === 0 ? {servername: host} : {};
     const socket =
       tls === undefined || tls === false
@@ -49,7 +54,7 @@ class KafkaSocket extends EventEmitter {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
     socket.on('error', (error: Error) => this.#finish('error', error));
-    // Before it is ready, what went wrong is told behind the end.
+    // Before the socket is ready, the reason of a failure follows `end`, in `error` or `close`.
     socket.on('end', () => this.#isReady && this.#finish('end'));
     socket.on('close', () => {
       if (this.#isReady) this.#finish('end');
@@ -61,7 +66,7 @@ class KafkaSocket extends EventEmitter {
     return this.#socket.write(bytes, encoding);
   }
 
-  /** What was written is sent; no answer is waited for. */
+  /** Sends the written data and closes the socket. It does not wait for a response. */
   end(): void {
     this.#isOver = true;
     if (this.#socket.connecting) this.#socket.destroy();
@@ -91,13 +96,13 @@ class KafkaSocket extends EventEmitter {
   }
 }
 
-/** Cuts a stream of bytes into answers. */
+/** Divides a stream of bytes into complete responses. */
 export class WholeAnswers {
   #parts: Buffer[] = [];
   #heldBytes = 0;
   #neededBytes = LENGTH_BYTES;
 
-  /** All answers that are whole by now, one behind the other; undefined when there is none. */
+  /** Adds bytes. Returns all responses that are complete now, one after the other. Undefined if none is complete. */
   add(bytes: Buffer): Buffer | undefined {
     this.#parts.push(bytes);
     this.#heldBytes += bytes.length;
@@ -116,7 +121,7 @@ export class WholeAnswers {
   }
 }
 
-/** Of the answer that begins here, with its length field; undefined when that is not all there. */
+/** The size of the response that begins at `at`, with its length field. Undefined if the length field is incomplete. */
 function lengthAt(bytes: Buffer, at: number): number | undefined {
   if (bytes.length - at < LENGTH_BYTES) return undefined;
   const length = bytes.readInt32BE(at);

@@ -1,11 +1,11 @@
 /**
- * Tokens for SASL OAUTHBEARER, by the client credentials grant (RFC 6749, 4.4). One token serves all connections, and is renewed
+ * Tokens for SASL OAUTHBEARER, from the client credentials grant (RFC 6749, 4.4). All connections share one token, which is renewed
  * before it expires.
  */
 import {connectionReason, ProjectorError} from '../../runtime/errors.js';
 
 export interface TokenSettings {
-  /** The token endpoint. */
+  /** The URL of the token endpoint. */
   readonly url: string;
   readonly clientId: string;
   readonly clientSecret: string;
@@ -13,9 +13,9 @@ export interface TokenSettings {
 }
 
 const REQUEST_TIMEOUT_MS = 10_000;
-/** Of an answer that does not say. */
+/** The lifetime of a token if the response has no `expires_in`. */
 const DEFAULT_LIFE_S = 300;
-/** A token is renewed when so much of its life is over: brokers have other clocks, and logins take time. */
+/** A token is renewed after this part of its lifetime, because the clocks of brokers differ and logins take time. */
 const USED_PART = 0.8;
 
 export class TokenSource {
@@ -29,10 +29,13 @@ export class TokenSource {
     this.#nowMs = nowMs;
   }
 
-  /** Rejects with `kafka-denied` when the endpoint refuses, with `kafka-unreachable` when it does not answer. */
+  /**
+   * A valid token. Rejects with `kafka-denied` if the endpoint rejects the request or returns no token. Rejects with `kafka-unreachable`
+   * if it does not respond, or responds with status 429 or 5xx.
+   */
   async token(): Promise<string> {
     if (this.#token !== undefined && this.#nowMs() < this.#token.renewAtMs) return this.#token.value;
-    // Many connections log in at once; one of them asks.
+    // Several connections log in at the same time. They share one request.
     this.#asking ??= this.#ask().finally(() => (this.#asking = undefined));
     return await this.#asking;
   }
@@ -64,7 +67,7 @@ export class TokenSource {
         cause: error,
       });
     }
-    // What it answers may hold a token, so it is not repeated.
+    // I11: the response can contain a token, so messages do not include its text.
     if (response.status >= 500 || response.status === 429) {
       throw new ProjectorError('kafka-unreachable', `${where} answers ${response.status}`);
     }
@@ -82,12 +85,12 @@ export class TokenSource {
   }
 }
 
-/** RFC 6749, 2.3.1: id and secret are form-encoded before they are joined. */
+/** RFC 6749, 2.3.1 requires that id and secret are form-encoded before they are joined. */
 function formEncoded(text: string): string {
   return new URLSearchParams({x: text}).toString().slice(2);
 }
 
-/** The error code of RFC 6749, 5.2: one word of a fixed list. */
+/** The error code of RFC 6749, 5.2. It is one word of a fixed list, so it cannot contain a secret. */
 function reasonIn(text: string): string {
   const {error} = parsed(text);
   return typeof error === 'string' && /^[a-z_]{1,40}$/.test(error) ? ` (${error})` : '';

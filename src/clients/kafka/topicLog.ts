@@ -1,19 +1,18 @@
 /**
- * The log on kafkajs 2.2.4, which is frozen: its traps are worked around here and nowhere else.
+ * The interface `EventLog` on kafkajs, whose version is pinned to 2.2.4. This file works around these defects of its consumer:
  *
- * - It resets silently when an offset is out of range; `fetchOffset` lets the reader of a batch see that (I6).
- * - It has no revocation callback. An assignment counts from its GROUP_JOIN event, which comes before the first fetch;
- *   partitions are paused in that same instant and deliver nothing until `readFrom`.
- * - A handler may outlive its assignment; then it ends at its next `keepAlive`. Resolving an offset of a partition that
- *   was taken away throws a TypeError, which kafkajs would take for fatal.
- * - Its own restart after a crash races with stop. It is switched off; a new client is made instead, after a pause.
- * - It fetches on from an offset although the topic was made anew meanwhile, and Kafka does not tell. So a partition that
- *   was silent for longer than a fetch waits is doubted, and its last record compared.
- * - It can fall silent for ever: it neither fetches nor sends heartbeats, and reports nothing. The cause that was found, a line cut in
- *   the middle of an answer, is mended in kafkaSocket.ts; for others, a client of which nothing was heard for longer than any request
- *   may take is replaced by a new one.
- * - With `autoCommit` a seek would commit; it is off. Acks are commits of our own, for lag tools. The consumer's
- *   `commitOffsets` tries for ever, and could write old offsets over newer ones after a rebalance; a batch's own tries once.
+ * - If an offset is out of range, kafkajs resets it without an error. `fetchOffset` lets the reader of a batch detect this (I6).
+ * - kafkajs has no revocation callback. An assignment is valid from its GROUP_JOIN event, which kafkajs emits before the first fetch.
+ *   The handler of that event pauses all partitions, so none delivers a batch before `readFrom`.
+ * - The handler of a batch can still run after its assignment has ended. Its next `keepAlive` rejects. Resolving an offset of a
+ *   revoked partition throws a TypeError, which kafkajs would treat as fatal.
+ * - The restart of kafkajs after a crash races with stop. It is disabled. After a pause this class creates a new client instead.
+ * - If the topic is deleted and recreated, kafkajs continues at its offset without an error. So a partition without a fetch response
+ *   for too long is doubted, and its last applied record is compared (I10, silence.ts).
+ * - kafkajs can stop to fetch and to send heartbeats without an error. One known cause is a connection that breaks within a response;
+ *   socket.ts fixes it. For other causes, this class replaces a client without a response for longer than any request may take.
+ * - With `autoCommit`, a seek would commit an offset. So it is disabled, and `ack` commits offsets for lag tools. `commitOffsets` of the
+ *   consumer retries without a limit and could overwrite newer offsets after a rebalance. The commit function of a batch tries once.
  */
 import type {Consumer, EachBatchPayload, RetryOptions} from 'kafkajs';
 import type {EventLog, EventLogHandlers, LogRange} from './eventLog.js';
@@ -42,13 +41,13 @@ export interface KafkaLogSettings extends KafkaSettings {
   readonly fetchBytes: number;
 }
 
-/** Seams for time. */
+/** The clock. Tests replace it. */
 export interface KafkaLogClock {
   nowMs(): number;
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** Kinds of errors that a new client may get over. */
+/** Kinds of errors from which a new client can recover. */
 const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
   'kafka-unreachable',
   'tls-refused',
@@ -56,11 +55,11 @@ const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
 ]);
 const RESTART_PAUSE_MS = 1_000;
 const WATCH_MS = 1_000;
-/** For a client to say goodbye; a stuck one never does. */
+/** Timeout for a client to leave the group. A client that is stuck never does. */
 const GOODBYE_MS = 5_000;
-/** Silence beyond the longest wait of a fetch, in which a topic could be made anew and outgrow the position. */
+/** Time without a response, in addition to the longest wait of a fetch, after which a partition is doubted (silence.ts). */
 const SILENCE_MS = 5_000;
-/** kafkajs never resets its count of retries, so any finite number ends in a crash some day. */
+/** kafkajs never resets its retry counter, so any smaller limit would be reached at some time and stop the client. */
 const RETRY_FOR_EVER = {retries: Number.MAX_SAFE_INTEGER, initialRetryTime: 100, maxRetryTime: 2_000};
 
 export class KafkaLog implements EventLog {
@@ -70,13 +69,13 @@ export class KafkaLog implements EventLog {
   readonly #topic: KafkaTopic;
   #handlers: EventLogHandlers | undefined;
   #consumer: Consumer | undefined;
-  /** Tries once; known from the first batch of a client on. */
+  /** The commit function of a batch, which tries once. Undefined until a client has received its first batch. */
   #commit: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
   readonly #silence: LogSilence;
   /** Counts GROUP_JOIN events over all clients of this object. */
   #assignment = 0;
   #isUp: boolean | undefined;
-  /** When any answer came, or a new client was made. */
+  /** The time of the last response of any kind, or of the creation of the client. */
   #answeredMs = 0;
   readonly #stop = new AbortController();
 
@@ -129,7 +128,7 @@ export class KafkaLog implements EventLog {
     await this.#topic.close();
   }
 
-  /** A new client: connects, joins, fetches. Returns when it runs; joining goes on in the background. */
+  /** Creates a client, connects it and starts it. Returns when it runs; it joins the group in the background. */
   async #open(): Promise<void> {
     const {topic} = this.#settings;
     let willReturn = false;
@@ -169,7 +168,7 @@ export class KafkaLog implements EventLog {
     }
   }
 
-  /** Apart, so that a test can put a client in its place that says nothing. */
+  /** A method of its own, so that a test can replace the client with one that never responds. */
   protected newConsumer(retry: RetryOptions): Consumer {
     const settings = this.#settings;
     const kafka = createKafka(settings, (entry) => this.#onClientLog(entry), retry);
@@ -198,7 +197,7 @@ export class KafkaLog implements EventLog {
     if (!this.#isStopping()) await this.#open();
   }
 
-  /** The longest silence in good order is a rebalance that waits for its slowest member. */
+  /** The limit includes the rebalance timeout, because a healthy client can wait that long for the slowest member of its group. */
   async #replaceSilentClients(): Promise<void> {
     const {rebalanceTimeoutMs, requestTimeoutMs} = this.#settings;
     while (!this.#isStopping()) {
@@ -227,19 +226,19 @@ export class KafkaLog implements EventLog {
       if (partitions.length > 0) consumer.pause([{topic, partitions}]);
       this.#handlers?.assigned(partitions);
     });
-    // FETCH comes for failed fetches too; an answered heartbeat is the sign of life.
+    // FETCH is emitted for failed fetches as well. So a successful heartbeat shows that the connection is up.
     consumer.on(HEARTBEAT, () => this.#setConnection(true, 'the group coordinator answers'));
     consumer.on(REQUEST_TIMEOUT, ({payload}) =>
       this.#setConnection(false, `${payload.broker} does not answer in time`),
     );
-    // Comes with every answer, before what it brought is handed on.
+    // REQUEST is emitted for every response, before kafkajs delivers its records. So a partition is doubted before its batch arrives.
     consumer.on(REQUEST, ({payload}) => {
       if (this.#consumer !== consumer) return;
       this.#answeredMs = this.#clock.nowMs();
       if (payload.apiName === 'Fetch') this.#heard();
     });
     consumer.on(CRASH, ({payload}) => onCrash(payload.error));
-    // A batch of control records or aborted transactions alone never reaches eachBatch, but moves the fetch offset.
+    // A batch with only control records or aborted transactions never reaches `eachBatch`, but it advances the fetch offset.
     consumer.on(END_BATCH_PROCESS, ({payload}) => {
       const first = payload.firstOffset as string | null;
       if (payload.batchSize > 0 || first === null || this.#consumer !== consumer) return;
@@ -248,7 +247,7 @@ export class KafkaLog implements EventLog {
     });
   }
 
-  /** An answer to a fetch came. */
+  /** A fetch response has arrived. */
   #heard(): void {
     for (const {partition, silentMs} of this.#silence.heard(this.#clock.nowMs())) {
       this.#handlers?.doubted(partition, `nothing was heard of the log for ${silentMs} ms`);
@@ -262,11 +261,11 @@ export class KafkaLog implements EventLog {
     if (this.#isStopping() || payload.isStale()) return;
     const last = batch.messages.at(-1);
     if (last === undefined) return;
-    // Resolved before it is handled: positions live in Redis, so this only tells the client where to fetch next.
+    // The offset is resolved before the batch is handled. This is safe because positions are in Redis; it only sets the next fetch.
     try {
       payload.resolveOffset(last.offset);
     } catch {
-      return; // The partition was taken away meanwhile.
+      return; // The partition was revoked meanwhile.
     }
     let lost: unknown;
     const keepAlive = async (): Promise<void> => {
@@ -281,13 +280,13 @@ export class KafkaLog implements EventLog {
     try {
       await this.#handlers?.batch(logBatch(batch), keepAlive);
     } catch (error) {
-      // The client would try again for ever. What the handler did not expect must end the worker.
+      // kafkajs would retry without a limit. An unexpected error of the handler must stop the worker.
       if (error !== lost) this.#handlers?.failed(asProjectorError(error));
       throw error;
     }
   }
 
-  /** Between two clients there is no group, and nothing to steer: joining again starts every partition anew. */
+  /** Without a client or a group this does nothing, because the next GROUP_JOIN starts every partition again. */
   #whileInGroup(steer: (consumer: Consumer) => void): void {
     if (this.#consumer === undefined) return;
     try {

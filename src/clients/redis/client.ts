@@ -1,13 +1,13 @@
-/** The door to Redis: what is asked of it and how its answers are read. The connection below is redisConnection.ts. */
+/** The Redis client: which commands it sends and how it reads the replies. The connection is in connection.ts. */
 import type {ChainableCommander, Redis} from 'ioredis';
 import {assert} from '../../runtime/assert.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {RedisConnection, type RedisSettings} from './connection.js';
 
-/** Keys that one SCAN looks at. */
+/** The COUNT option of SCAN and ZSCAN: how many elements one call examines, approximately. */
 const KEYS_PAGE = 1_000;
 
-/** A script with one key; every client of this class knows it by its name. */
+/** A Lua script with one key. Each client registers it under its name, so a name belongs to one script. */
 export interface Script {
   readonly name: string;
   readonly lua: string;
@@ -28,33 +28,36 @@ export class RedisClient {
     this.#redis = this.#connection.redis;
   }
 
-  /** Address without user and password, for messages. */
+  /** The address without user and password, for messages. */
   get address(): string {
     return this.#connection.address;
   }
 
-  /** Opens the connection; one try, then ioredis goes on trying in the background. Rejects with a ProjectorError. */
+  /** Opens the connection. It rejects with a ProjectorError if the first attempt fails. Then ioredis retries in the background. */
   async connect(): Promise<void> {
     await this.#connection.connect();
   }
 
-  /** Closes the connection at once; whatever is in flight rejects. */
+  /** Closes the connection immediately. Commands in flight reject. */
   close(): void {
     this.#connection.close();
   }
 
-  /** Runs a script on one key. A rejection leaves open whether it ran. Loads the script where it is not known yet. */
+  /** Runs a script on one key, and loads it if Redis has not cached it. After a rejection it is unknown whether the script ran (I4). */
   async run(script: Script, key: string, args: readonly string[]): Promise<unknown> {
     return await this.#connection.guarded(async () => await this.#callOf(script)([key, ...args]));
   }
 
-  /** The strings under these keys, null where there is none; on the scripts' connection, so after their effects. */
+  /**
+   * The strings under these keys. Null if a key is absent. Scripts use the same connection, so the result includes the effects of all
+   * scripts that were sent before (S6).
+   */
   async getAll(keys: readonly string[]): Promise<(string | null)[]> {
     if (keys.length === 0) return [];
     return await this.#connection.guarded(async () => await this.#redis.mget([...keys]));
   }
 
-  /** Members of a sorted set with the highest scores, highest first; scores as text. */
+  /** The members of a sorted set with the highest scores, highest first. Scores are text. */
   async highest(key: string, limit: number): Promise<{member: string; score: string}[]> {
     if (limit <= 0) return [];
     const flat = await this.#connection.guarded(
@@ -73,30 +76,30 @@ export class RedisClient {
     return await this.#connection.guarded(async () => await this.#redis.hgetall(key));
   }
 
-  /** Each hash, sent in one go: no field where the key is absent, undefined where it is no hash. */
+  /** The hash under each key, read in one pipeline. It has no fields if the key is absent. Undefined if the key is not a hash. */
   async hashes(keys: readonly string[]): Promise<(Readonly<Record<string, string>> | undefined)[]> {
     return await this.#each(keys, (pipeline, key) => pipeline.hgetall(key));
   }
 
-  /** Null where the key is absent, undefined where it is no string. */
+  /** The string under each key, read in one pipeline. Null if the key is absent. Undefined if it is not a string. */
   async texts(keys: readonly string[]): Promise<(string | null | undefined)[]> {
     return await this.#each(keys, (pipeline, key) => pipeline.get(key));
   }
 
-  /** What is under each key: `string`, `hash`, ..., `none`. */
+  /** The type of each key, as TYPE returns it: `string`, `hash`, ..., or `none` if the key is absent. */
   async types(keys: readonly string[]): Promise<string[]> {
     return await this.#connection.guarded(
       async () => await Promise.all(keys.map(async (key) => await this.#redis.type(key))),
     );
   }
 
-  /** The scores of members as text, null where there is none. */
+  /** The scores of members, as text. Null if the sorted set does not contain the member. */
   async scores(key: string, members: readonly string[]): Promise<(string | null)[]> {
     if (members.length === 0) return [];
     return await this.#connection.guarded(async () => await this.#redis.zmscore(key, ...members));
   }
 
-  /** All members of a sorted set, page by page; one may come twice while others are written. */
+  /** All members of a sorted set, in pages. A member can be returned twice while other members are written. */
   async *members(key: string): AsyncGenerator<string[]> {
     const pages = this.#pages(async (cursor) => {
       const [next, flat] = await this.#redis.zscan(key, cursor, 'COUNT', KEYS_PAGE);
@@ -106,8 +109,9 @@ export class RedisClient {
   }
 
   /**
-   * One step over all keys of the database, from cursor '0' until it is '0' again. `count` bounds how long Redis is held
-   * up, not exactly how many keys come. A key may come twice; one that is there all the time comes at least once.
+   * One SCAN step. An iteration begins with cursor '0' and ends when the returned cursor is '0'. `count` limits how long one step blocks
+   * Redis; the number of returned keys can differ. A key can be returned twice. A key that exists during the whole iteration is
+   * returned at least once.
    */
   async scan(
     cursor: string,
@@ -119,12 +123,14 @@ export class RedisClient {
     return {cursor: next, keys};
   }
 
-  /** All keys of the database, page by page. */
+  /** All keys of the database, in pages. */
   async *keys(): AsyncGenerator<string[]> {
     yield* this.#pages(async (cursor) => await this.#redis.scan(cursor, 'COUNT', KEYS_PAGE));
   }
 
-  /** These fields of each hash, sent in one go; null where a field or the key is absent, undefined where the key is no hash. */
+  /**
+   * The given fields of each hash, read in one pipeline. Null if the field or the key is absent. Undefined if the key is not a hash.
+   */
   async fieldsOfEach(
     keys: readonly string[],
     fields: readonly string[],
@@ -133,8 +139,8 @@ export class RedisClient {
   }
 
   /**
-   * Throws `redis-evicts` when the server may drop keys of the read model to free memory (S7), `redis-clustered` when it
-   * spreads keys over nodes, where no script reaches all keys of an order (S6).
+   * Throws `redis-evicts` if the server can evict keys of the read model to free memory (S7). Throws `redis-clustered` if the server
+   * distributes keys over nodes, because a script could not access all keys of an order there (S6).
    */
   async requireSuitable(): Promise<void> {
     const info = await this.#connection.guarded(async () => await this.#redis.info());
@@ -149,7 +155,7 @@ export class RedisClient {
     );
   }
 
-  /** What INFO tells, by field. */
+  /** The reply of INFO, by field. */
   async info(): Promise<ReadonlyMap<string, string>> {
     const text = await this.#connection.guarded(async () => await this.#redis.info());
     const pairs = [...text.matchAll(/^([^#:\r\n]+):([^\r\n]*)/gm)];
@@ -157,11 +163,11 @@ export class RedisClient {
   }
 
   /**
-   * A setting of the server; undefined where this user may not ask, or the server cannot be asked for rights (before 7.0). `ownKey`: any
-   * key that this user may use.
+   * A setting of the server. Undefined if the user has no right to read it. Undefined as well before Redis 7.0, because a script cannot
+   * check rights there. `ownKey`: any key that this user may access.
    */
   async setting(name: string, ownKey: string): Promise<string | undefined> {
-    // Asked first: a command that is refused would stand in the server's log of refusals.
+    // The right is checked first, because Redis would record a denied command in its ACL LOG.
     if ((await this.run(MAY_ASK_SETTINGS, ownKey, [])) !== 1) return undefined;
     const [, value] = await this.#connection.guarded<string[]>(
       async () => await this.#redis.config('GET', name),
@@ -170,8 +176,11 @@ export class RedisClient {
   }
 
   /**
-   * The pages of a cursor. It is of use on the connection alone that it came from: a server that was started anew, or another one
-   * after a failover, has its keys in another order, and some would be passed over. So a connection made anew ends it.
+   * The pages of a SCAN or ZSCAN cursor. The iteration throws if the client has reconnected, because it could miss keys:
+   *
+   * 1. The connection breaks during the iteration.
+   * 2. The client reconnects to a restarted server, or to another server after a failover. Its keys have another order.
+   * 3. The old cursor continues in the new order and skips keys.
    */
   async *#pages(next: (cursor: string) => Promise<[string, string[]]>): AsyncGenerator<string[]> {
     const {made} = this.#connection;
@@ -191,7 +200,7 @@ export class RedisClient {
     } while (cursor !== '0');
   }
 
-  /** The answer for each key, undefined where it is of another type. */
+  /** The reply for each key, read in one pipeline. Undefined if the key has another type. */
   async #each<T>(
     keys: readonly string[],
     ask: (pipeline: ChainableCommander, key: string) => unknown,
@@ -221,13 +230,13 @@ export class RedisClient {
   }
 }
 
-/** The number of the logical database that a URL names. */
+/** The number of the logical database in a URL. It is 0 if the URL has none. */
 export function databaseOf(url: string): number {
   const number = /^\/(\d+)$/.exec(new URL(url).pathname)?.[1];
   return Number(number ?? '0');
 }
 
-/** The same server, another logical database. */
+/** The URL of another logical database on the same server. */
 export function withDatabase(url: string, database: number): string {
   const other = new URL(url);
   other.pathname = `/${database}`;

@@ -1,8 +1,8 @@
 /**
- * One connection to Redis: how it is made and kept, by TLS and by Sentinels, and why there is none when there is none.
+ * One connection to Redis: TLS, Sentinels, reconnects, and the reason why a connection failed.
  *
- * I4: nothing is ever sent twice. ioredis resends commands whose reply was lost; `maxRetriesPerRequest: 0` makes it reject
- * them instead, and the apply script compares positions anyway. Source: ioredis 6 README, "Auto-reconnect".
+ * I4: no command is sent twice. By default ioredis resends a command whose reply was lost. With `maxRetriesPerRequest: 0` it rejects
+ * the command instead. In addition, the apply script compares positions. Source: ioredis 6 README, "Auto-reconnect".
  */
 import {Redis, type RedisOptions} from 'ioredis';
 import {translateRedisError} from './errors.js';
@@ -11,32 +11,32 @@ import {cutOff, handshakeTrouble, tlsOptions, tlsReason, type Server, type TlsMa
 export interface RedisSettings {
   /** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
   readonly url: string;
-  /** A silent server is cut off after this time. */
+  /** Timeout for connecting. A connection without a response is closed after the same time. */
   readonly timeoutMs: number;
-  /** For `rediss://`; without it, certificates of the public CAs are trusted. */
+  /** TLS options for `rediss://`. Without them the CAs that Node.js trusts are used. */
   readonly tls?: TlsMaterial | undefined;
-  /** Who is asked for the master; the host of the URL is its name there. */
+  /** The Sentinels that are asked for the address of the master. The host of the URL is the name of the master in Sentinel. */
   readonly sentinels?: SentinelSettings;
 }
 
 export interface SentinelSettings {
-  /** `host:port`. */
+  /** Each as `host:port`. */
   readonly places: readonly string[];
   readonly username: string | undefined;
   readonly password: string | undefined;
 }
 
-/** Before Sentinels are asked again, when none of them has answered. */
+/** Pause before the Sentinels are asked again, after ioredis has given up on them. */
 const SENTINEL_PAUSE_MS = 500;
 
 export class RedisConnection {
   readonly #settings: RedisSettings;
-  /** For commands, each of them within `guarded`. */
+  /** The ioredis client. Every command must run within `guarded`. */
   readonly redis: Redis;
   #lastConnectionError: Error | undefined;
-  /** Why there is no TLS with a Sentinel. */
+  /** The reason why the TLS handshake with a Sentinel failed. */
   #sentinelTrouble: Error | undefined;
-  /** TLS is up, and no answer came yet. */
+  /** True from the TLS handshake until the first reply. */
   #isUnanswered = false;
   #isClosed = false;
   #made = 0;
@@ -46,13 +46,13 @@ export class RedisConnection {
     const options = {
       lazyConnect: true,
       enableOfflineQueue: false,
-      // A server that loads its data answers so to every command; the check would keep that to itself, and us waiting.
+      // While a server loads its data, it answers every command with LOADING. The ready check would hide this error and wait.
       enableReadyCheck: false,
       maxRetriesPerRequest: 0,
       socketTimeout: settings.timeoutMs,
       connectTimeout: settings.timeoutMs,
       retryStrategy: (attempt: number) => Math.min(50 * 2 ** Math.min(attempt, 5), 1_000),
-      // After a failover the old primary is a replica: leave it, and do not send the command again.
+      // After a failover the old master is a replica and returns READONLY. 1 means: reconnect, and do not send the command again (I4).
       reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
       ...(this.#hasTls ? {tls: tlsOptions(settings.tls)} : {}),
       ...sentinelOptions(settings),
@@ -68,35 +68,35 @@ export class RedisConnection {
     this.redis.on('error', (error: Error) => {
       this.#lastConnectionError = this.#isUnanswered ? cutOff(error) : (this.#sentinelTrouble ?? error);
       isAstray = isRefusedSelect(error);
-      // ioredis takes a refused SELECT for no reason to stop, and would write to database 0 from then on.
+      // If SELECT is rejected, ioredis continues and would write to database 0. So the connection is closed and opened again.
       if (isAstray) this.redis.disconnect(true);
     });
     this.redis.on('end', () => this.#beginAnew());
     this.redis.on('close', () => (this.#isUnanswered = false));
     this.redis.on('ready', () => {
       if (settings.sentinels !== undefined) void this.#requireMaster();
-      // A server that wants a client certificate says so when TLS is up already; then it is its first answer that counts.
+      // With TLS the server can reject the client certificate after the handshake. Then only the first reply proves the connection.
       if (!isAstray && !this.#hasTls) this.#lastConnectionError = undefined;
     });
   }
 
-  /** How often a connection was made. */
+  /** How many times a connection was established. */
   get made(): number {
     return this.#made;
   }
 
-  /** Address without user and password, for messages. */
+  /** The address without user and password, for messages. */
   get address(): string {
     return redisAddress(this.#settings.url);
   }
 
-  /** By Sentinels ioredis gives up for good when none of them answers, or a failover comes while it asks them. */
+  /** With Sentinels, ioredis stops to reconnect if none of them responds, or if a failover occurs while it asks them. */
   #beginAnew(): void {
     if (this.#isClosed || this.#settings.sentinels === undefined) return;
     setTimeout(() => void this.#askSentinelsAgain(), SENTINEL_PAUSE_MS);
   }
 
-  /** ioredis keeps to itself why there is no TLS with a Sentinel; the first one that is asked beside it tells. */
+  /** ioredis does not report why TLS with a Sentinel failed. So a handshake with the first Sentinel finds the reason. */
   async #askSentinelsAgain(): Promise<void> {
     const {sentinels, tls, timeoutMs} = this.#settings;
     const [first] = placesOf(sentinels);
@@ -107,7 +107,15 @@ export class RedisConnection {
     if (!this.#isClosed && this.redis.status === 'end') this.redis.connect().catch(() => undefined);
   }
 
-  /** A Sentinel may name a server that was master a moment ago. What is asked meanwhile is refused by it, or by positions. */
+  /**
+   * Reconnects if the server is not a master:
+   *
+   * 1. A failover occurs, and the old master becomes a replica.
+   * 2. A Sentinel that has not noticed it returns the address of the old master.
+   * 3. This client connects to it. Until the check here is complete, the replica rejects writes.
+   *
+   * If the old master still accepts writes at that moment, the comparison of positions makes them safe (I1).
+   */
   async #requireMaster(): Promise<void> {
     const info = await this.redis.info('replication').catch(() => 'role:master');
     if (/^role:master/m.test(info)) return;
@@ -119,7 +127,7 @@ export class RedisConnection {
     return this.#settings.url.startsWith('rediss:');
   }
 
-  /** Opens the connection; one try, then ioredis goes on trying in the background. Rejects with a ProjectorError. */
+  /** Opens the connection. It rejects with a ProjectorError if the first attempt fails. Then ioredis retries in the background. */
   async connect(): Promise<void> {
     await this.guarded(async () => {
       if (this.redis.status === 'wait' || this.redis.status === 'end') await this.redis.connect();
@@ -127,13 +135,13 @@ export class RedisConnection {
     });
   }
 
-  /** Closes the connection at once; whatever is in flight rejects. */
+  /** Closes the connection immediately. Commands in flight reject. */
   close(): void {
     this.#isClosed = true;
     this.redis.disconnect();
   }
 
-  /** Rejects with a ProjectorError. */
+  /** Runs a command, and rejects with a ProjectorError if it fails. */
   async guarded<T>(command: () => Promise<T>): Promise<T> {
     try {
       const reply = await command();
@@ -146,7 +154,7 @@ export class RedisConnection {
   }
 }
 
-/** With the trouble of ours: one try for each connection, so that somebody hears of it. */
+/** ioredis asks the Sentinels once and then stops, so that this class can report the reason. Then this class starts the next attempt. */
 function sentinelOptions({url, tls, sentinels}: RedisSettings) {
   if (sentinels === undefined) return {};
   const {username, password} = sentinels;
@@ -156,7 +164,7 @@ function sentinelOptions({url, tls, sentinels}: RedisSettings) {
     name: decodeURIComponent(new URL(url).hostname),
     role: 'master' as const,
     sentinelRetryStrategy: () => null,
-    // They tell of a failover; a master that is cut off would be written to for longer otherwise.
+    // Sentinels publish failovers, and ioredis then reconnects. Without it, writes to an isolated old master would continue for longer.
     failoverDetector: true,
     ...(username === undefined ? {} : {sentinelUsername: username}),
     ...(password === undefined ? {} : {sentinelPassword: password}),
@@ -171,7 +179,7 @@ function placesOf(sentinels: SentinelSettings | undefined): Server[] {
   });
 }
 
-/** ReplyErrors of ioredis carry their command. */
+/** A ReplyError of ioredis contains the command that failed. */
 function isRefusedSelect(error: Error): boolean {
   const {command} = error as {command?: {name?: unknown}};
   return command?.name === 'select';

@@ -1,23 +1,23 @@
-/** What Redis and ioredis say when something is wrong, as errors of this program. */
+/** Translates errors of Redis and ioredis into errors of this program. */
 import {connectionReason, messageOf, ProjectorError} from '../../runtime/errors.js';
 import {tlsError} from '../tls.js';
 
-/** Errors of a server that will answer later. The first word of Redis' error texts. */
+/** Temporary errors of the server. The pattern matches the first word of the error text of Redis. */
 const PASSING_ERRORS =
   /^(?:LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MISCONF|NOREPLICAS|BUSY|OOM|UNKILLABLE)\b/;
-/** Within a script a missing right has a text of its own: Redis 7.0 tells of the user, later ones of an ACL failure. */
+/** Missing rights. Within a script the error text differs: Redis 7.0 names the user, later versions name an ACL failure. */
 const DENIED_ERRORS =
   /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password|ERR ACL failure|ERR The user executing the script)/;
 const CORRUPT_ERRORS = /^(?:WRONGTYPE|CORRUPT)\b/;
 
-/** `where` names the server; `connectionError` is why there is no connection now, if there is none. */
+/** `where` names the server. `connectionError` is the reason why there is no connection; undefined if there is one. */
 export function translateRedisError(
   error: unknown,
   where: string,
   connectionError: Error | undefined,
 ): ProjectorError {
   if (error instanceof ProjectorError) return error;
-  // Redis adds the script's digest and line to errors of scripts; they mean nothing to an operator.
+  // Redis adds the digest and the line of the script to its errors. They are removed, because they do not help an operator.
   const message = messageOf(error).replace(/\.? script: [0-9a-f]{40}.*$/, '');
   if (DENIED_ERRORS.test(message)) {
     return new ProjectorError('redis-denied', `${where} refuses: ${message}`, {cause: error});

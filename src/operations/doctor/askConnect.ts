@@ -1,4 +1,4 @@
-/** What Kafka Connect tells of itself and of its connectors. */
+/** Asks Kafka Connect for its version and its connectors. */
 import {ConnectClient, type ListedConnector} from '../../clients/connect.js';
 import type {Questions} from './asking.js';
 import type {Answer} from './check.js';

@@ -1,4 +1,4 @@
-/** What Kafka tells of itself, the topic, the group and the last records. */
+/** Asks Kafka for its brokers, the topic, the consumer group and the last records. */
 import {
   KafkaProbe,
   type BrokerFacts,

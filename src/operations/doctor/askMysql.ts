@@ -1,4 +1,4 @@
-/** What MySQL tells of itself, of this user, and of the two tables. */
+/** Asks MySQL for its variables, the grants of this user, and the two tables. */
 import {MysqlClient, type RowQuery, type TextRow} from '../../clients/mysql.js';
 import {mysqlSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
@@ -7,10 +7,10 @@ import type {Questions} from './asking.js';
 import type {Answer} from './check.js';
 
 export interface MysqlAnswers {
-  /** Variables of the server, by name in lower case; those that it does not know are not there. */
+  /** Variables of the server, by name in lower case. A variable that the server does not have is absent. */
   readonly variables: Answer<ReadonlyMap<string, string>>;
   readonly grants: Answer<readonly string[]>;
-  /** Of the amount column: its type and decimals. Both tables could be read. */
+  /** Type and decimals of the amount column. An answer also means that both tables can be read. */
   readonly tables: Answer<AmountColumn>;
 }
 
@@ -33,7 +33,7 @@ export async function askMysql(config: ConfigWith<'mysqlUrl'>, questions: Questi
       await mysql.connect();
       return mysql;
     });
-    // One connection: one question after the other.
+    // There is only one connection, so the questions are asked one after the other.
     const ask = async <T>(question: (ask: RowQuery) => Promise<T>): Promise<Answer<T>> =>
       await questions.after(connected, MYSQL, async (client) => await client.consistentSnapshot(question));
     const names = VARIABLES.map((name) => `'${name}'`).join(', ');
@@ -55,7 +55,10 @@ export async function askMysql(config: ConfigWith<'mysqlUrl'>, questions: Questi
   }
 }
 
-/** Every column that a worker needs, of no row: a missing right, table or column rejects with MySQL's own words for it. */
+/**
+ * Selects every column that the projector uses, with LIMIT 0. If a right, a table or a column is missing, it rejects with the
+ * error of MySQL, which names it.
+ */
 async function readTables(query: RowQuery, config: ConfigWith<'mysqlUrl'>): Promise<AmountColumn> {
   const {orders, lines, extraColumns} = sourceSchema(config);
   const select = async (table: string, columns: readonly string[]): Promise<void> => {

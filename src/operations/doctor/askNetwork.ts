@@ -1,4 +1,4 @@
-/** Names of hosts, and the port of a worker on this machine. */
+/** Looks up the names of hosts, and asks what uses the HTTP port of a worker. */
 import {lookup} from 'node:dns/promises';
 import {isIP} from 'node:net';
 import type {Config} from '../../config/config.js';
@@ -8,11 +8,11 @@ import type {Answer} from './check.js';
 
 export interface HostAnswer {
   readonly host: string;
-  /** How many addresses it has. */
+  /** How many addresses the host has. */
   readonly addresses: Answer<number>;
 }
 
-/** Every host that the settings name, once. With Sentinels the host in REDIS_URL is the name of a master, and no host. */
+/** Every host in the settings, without duplicates. With Sentinels, REDIS_URL contains the name of a master and not of a host. */
 export function hostsOf({brokers = [], redisUrl, redisSentinels, mysqlUrl, connectUrl}: Config): string[] {
   const redis = redisSentinels === undefined ? redisUrl : undefined;
   const urls = [redis, mysqlUrl, connectUrl].filter((url) => url !== undefined);
@@ -42,10 +42,10 @@ export async function askHosts(hosts: readonly string[], questions: Questions): 
   );
 }
 
-/** What is at the port for probes and metrics. */
+/** What uses the port for probes and metrics. */
 export type PortUse = 'free' | 'worker' | 'other';
 
-/** `fetchStatus`: the JSON of a worker at this address; rejects where none answers. */
+/** `fetchStatus` returns the JSON of the worker at this address. It rejects if no worker answers. */
 export async function askPort(
   questions: Questions,
   fetchStatus: () => Promise<unknown>,

@@ -1,4 +1,4 @@
-/** What Redis tells of itself and of the read model. */
+/** Asks Redis for its state, the rights of this user, and the read model. */
 import {RIGHTS_SCRIPT} from '../../apply/script.js';
 import {RedisClient, withDatabase} from '../../clients/redis/client.js';
 import {redisSettings} from '../../config/clientOptions.js';
@@ -10,23 +10,23 @@ import {both, type Answer} from './check.js';
 
 export interface RedisAnswers {
   readonly info: Answer<ReadonlyMap<string, string>>;
-  /** Nothing where every right is there. */
+  /** The answer of the rights script. An error if a right is missing. */
   readonly rights: Answer<unknown>;
-  /** `save` of the server: when it writes dumps; undefined where this user may not ask. */
+  /** The setting `save`: when the server writes dumps. Undefined if this user has no right to read it. */
   readonly dumps: Answer<string | undefined>;
-  /** As stored; null for none. */
+  /** The stored layout, or null if there is none. */
   readonly layout: Answer<string | null>;
-  /** Position texts, '' for none, by partition. */
+  /** The position text of each partition, by its number. It is '' if there is none. */
   readonly positions: Answer<readonly string[]>;
-  /** How many records are set aside. */
+  /** How many records are in quarantine. */
   readonly setAside: Answer<number>;
-  /** Who rebuilds into the spare database, null for nobody; an error where there is no such database. */
+  /** The mark of the staging database, or null if there is none. An error if this user cannot read that database. */
   readonly spare: Answer<string | null>;
 }
 
 const REDIS = {what: 'Redis', kind: 'redis-unreachable'} as const;
 
-/** `partitions` of the topic; without them there is no telling which positions there should be. */
+/** Without the number of `partitions` of the topic, it is unknown which positions should exist. They are skipped then. */
 export async function askRedis(
   config: ConfigWith<'redisUrl'>,
   questions: Questions,

@@ -1,9 +1,9 @@
-/** Questions to servers that may be silent: each is over at one common end of time. */
+/** Questions to servers that may not respond. All of them share one deadline. */
 import {asProjectorError, ProjectorError, type ErrorKind} from '../../runtime/errors.js';
 import type {Clock} from '../../runtime/lifecycle.js';
 import type {Answer} from './check.js';
 
-/** How a server is called when it is silent. */
+/** The name and the kind of error that describe a server that does not respond. */
 export interface Asked {
   readonly what: string;
   readonly kind: ErrorKind;
@@ -19,7 +19,7 @@ export class Questions {
     this.#ended = clock.sleep(limitMs, this.#over.signal);
   }
 
-  /** Never rejects. What is still under way at the end is left alone. */
+  /** Never rejects. At the deadline, a question without an answer becomes an error. Its request is not cancelled. */
   async ask<T>({what, kind}: Asked, question: () => Promise<T>): Promise<Answer<T>> {
     const silent = this.#ended.then((): Answer<T> => {
       const detail = `${what} has not answered within ${this.#limitMs / 1_000} s`;
@@ -32,13 +32,13 @@ export class Questions {
     return await Promise.race([answered, silent]);
   }
 
-  /** Asks only when the answer before it is there. */
+  /** Asks only if the question `before` has an answer. Otherwise it skips this question and says why. */
   async after<A, T>(before: Answer<A>, asked: Asked, question: (value: A) => Promise<T>): Promise<Answer<T>> {
     if (before.kind === 'answer') return await this.ask(asked, async () => await question(before.value));
     return before.kind === 'skipped' ? before : {kind: 'skipped', why: `${asked.what} was not reached`};
   }
 
-  /** No question is asked any more. */
+  /** Ends the deadline timer, so that it does not keep the process alive. Questions without an answer become errors now. */
   end(): void {
     this.#over.abort();
   }

@@ -1,5 +1,7 @@
 /**
- * Certificates that stand in the settings: how long they hold. Those of servers are seen when they are reached.
+ * Certificates in the settings: checks when they expire.
+ *
+ * Certificates of servers are not checked here. The checks that connect to a server report their errors.
  *
  * Pure: no clock, no I/O.
  */
@@ -10,14 +12,17 @@ import {fail, ok, warn, type Check} from './check.js';
 
 const NAME = 'certificates';
 const DAY_MS = 86_400_000;
-/** As many tools do that renew: 30 days of 90, and time for whoever renews by hand. */
+/**
+ * Many tools renew a certificate of 90 days when 30 days are left, so a certificate with fewer than 21 days was not renewed.
+ * 21 days are also enough to renew it by hand.
+ */
 const SOON_DAYS = 21;
 const FIX = 'Renew it and restart the workers, which read it at their start.';
 
 export function judgeCertificates(materials: readonly NamedMaterial[], nowMs: number): Check {
   const ends = materials
     .flatMap(([name, {cert, ca}]) => [
-      // A chain is over with its first certificate that is; a store of CAs with its last.
+      // A chain expires with its first certificate. A file of CAs expires with its last one.
       ...(cert === undefined ? [] : [{name: `${name}_CERT`, endMs: Math.min(...endsOf(cert))}]),
       ...(ca === undefined ? [] : [{name: `${name}_CA`, endMs: Math.max(...endsOf(ca))}]),
     ])
@@ -38,7 +43,7 @@ export function judgeCertificates(materials: readonly NamedMaterial[], nowMs: nu
   return ok(NAME, `the first to expire is ${first.name}, ${dayOf(first.endMs)}`);
 }
 
-/** Milliseconds since 1970, of each certificate in the text. */
+/** When each certificate in the text expires, in ms since 1970. */
 function endsOf(pem: string): number[] {
   return certificatesIn(pem).map(({validTo}) => Date.parse(validTo));
 }

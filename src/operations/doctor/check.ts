@@ -1,5 +1,5 @@
 /**
- * One check of `projector doctor`, and what it was judged by: answers of servers.
+ * One check of `projector doctor`, and the answers of servers that decide its verdict.
  *
  * Pure: no clock, no I/O.
  */
@@ -11,11 +11,11 @@ export type Verdict = 'ok' | 'warn' | 'fail' | 'skipped';
 export interface Check {
   readonly name: string;
   readonly verdict: Verdict;
-  /** What was found, or why nothing was looked at. */
+  /** What the check found, or why it was skipped. */
   readonly detail: string;
-  /** What to do about it; null where nothing is to be done. */
+  /** What the operator should do. Null if nothing is necessary. */
   readonly fix: string | null;
-  /** Of `fail`: the exit code that stands for it; 0 for all others. */
+  /** The exit code of a check that failed. It is 0 for every other verdict. */
   readonly exitCode: number;
 }
 
@@ -27,12 +27,12 @@ export function skipped(name: string, why: string): Check {
   return {name, verdict: 'skipped', detail: why, fix: null, exitCode: EXIT.ok};
 }
 
-/** Nothing that stops a worker or makes Redis wrong. */
+/** For a finding that neither stops a worker nor makes the data in Redis wrong. */
 export function warn(name: string, detail: string, fix: string): Check {
   return {name, verdict: 'warn', detail, fix, exitCode: EXIT.ok};
 }
 
-/** A worker would halt or wait because of it, or Redis would not stay exact. */
+/** For a finding that makes a worker halt or wait, or that makes the data in Redis wrong. */
 export function fail(
   name: string,
   detail: string,
@@ -46,11 +46,11 @@ export function failedBy(name: string, {kind, detail}: ProjectorError): Check {
   return fail(name, detail, {fix: advice, exitCode});
 }
 
-/** What became of a question. */
+/** The outcome of a question. */
 export type Answer<T> =
   | {readonly kind: 'answer'; readonly value: T}
   | {readonly kind: 'error'; readonly error: ProjectorError}
-  /** It was not asked. */
+  /** The question was not asked. */
   | {readonly kind: 'skipped'; readonly why: string};
 
 export function judged<T>(name: string, answer: Answer<T>, judge: (value: T) => Check): Check {
@@ -64,24 +64,24 @@ export function judged<T>(name: string, answer: Answer<T>, judge: (value: T) => 
   }
 }
 
-/** The same answer for one more check: that there is none is told once, by the first. */
+/** The same answer for another check. If it is an error, only the first check reports it. The other one is skipped. */
 export function again<T>(answer: Answer<T>): Answer<T> {
   return answer.kind === 'answer' ? answer : notAsked(answer);
 }
 
-/** Both answers, or what keeps them from being there. */
+/** Both answers. If one of them is missing, the check is skipped with the reason. */
 export function both<A, B>(a: Answer<A>, b: Answer<B>): Answer<readonly [A, B]> {
   if (a.kind !== 'answer') return notAsked(a);
   if (b.kind !== 'answer') return notAsked(b);
   return {kind: 'answer', value: [a.value, b.value]};
 }
 
-/** For questions that build on one that has no answer: the reason stands with that one. */
+/** Turns an error into `skipped`, because the check that asked this question already reports the error. */
 function notAsked(answer: Exclude<Answer<unknown>, {kind: 'answer'}>): Answer<never> {
   return answer.kind === 'skipped' ? answer : {kind: 'skipped', why: answer.error.detail};
 }
 
-/** The exit code of all of them: settings first, then what is away, then the rest. */
+/** The smallest exit code of the failed checks. So settings (2) come before unreachable servers (4) and other faults (5). */
 export function exitCodeOf(checks: readonly Check[]): number {
   const codes = checks.filter(({verdict}) => verdict === 'fail').map(({exitCode}) => exitCode);
   return codes.length === 0 ? EXIT.ok : Math.min(...codes);

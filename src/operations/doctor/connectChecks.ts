@@ -1,5 +1,5 @@
 /**
- * Kafka Connect: the connector before the worker, its state, and the settings without which Redis would not be exact.
+ * Kafka Connect: checks the connector that writes the topic, its state, and the settings that keep the data in Redis exact.
  *
  * Pure: no clock, no I/O.
  */
@@ -11,7 +11,7 @@ import {again, fail, judged, ok, skipped, warn, type Answer, type Check} from '.
 
 export interface ConnectWishes {
   readonly topic: string;
-  /** That of the connector file. */
+  /** The name of the connector in the connector file. */
   readonly name: string;
 }
 
@@ -28,7 +28,7 @@ export function connectChecks({version, connectors}: ConnectAnswers, wishes: Con
   ];
 }
 
-/** The one that writes to the topic; else the one of that name. */
+/** The connector that writes to the topic, preferably with this name. If none does, the connector with this name. */
 function oursOf(
   answer: Answer<readonly ListedConnector[]>,
   {topic, name}: ConnectWishes,
@@ -60,14 +60,14 @@ const TARGET = 'transforms.route.replacement';
 
 interface Rule {
   readonly name: string;
-  /** What it must be; the first one is what the fix says. */
+  /** The accepted values. The fix suggests the first one. */
   readonly wanted: readonly string[];
-  /** What holds where nothing is said. */
+  /** The value that applies if the setting is absent. */
   readonly unset: string;
   readonly why: string;
 }
 
-/** Reasons are told at length in connectors/README.md. */
+/** Settings that must be right. connectors/README.md explains the reasons. */
 const RULES: readonly Rule[] = [
   {name: 'decimal.handling.mode', wanted: ['string'], unset: 'precise', why: 'amounts cannot be read'},
   {
@@ -110,7 +110,10 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** Of less weight: a worker stays exact without them. */
+/**
+ * Settings that only cause a warning. The first one costs space. The second one can already be the default of the Connect worker.
+ * Without it, a retry of the producer can break the order of records.
+ */
 const HINTS: readonly Rule[] = [
   {
     name: 'value.converter.schemas.enable',
@@ -126,7 +129,7 @@ const HINTS: readonly Rule[] = [
   },
 ];
 
-/** Values are told only of settings that hold no secret: those named here. */
+/** The check prints values only of the settings that this file names, because those contain no secret (I11). */
 export function judgeSettings({name: connector, config}: ListedConnector, {topic}: ConnectWishes): Check {
   const name = 'connector-settings';
   const isWrong = ({name: key, wanted, unset}: Rule): boolean => !wanted.includes(config[key] ?? unset);

@@ -1,4 +1,4 @@
-/** All checks: everybody is asked at the same time, and what is not answered in time counts as silent. */
+/** Runs all checks. It asks all servers at the same time, and a question without an answer at the deadline counts as an error. */
 import type {Config, ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
 import type {Clock} from '../../runtime/lifecycle.js';
@@ -19,11 +19,11 @@ import {redisChecks} from './redisChecks.js';
 
 export interface Surroundings {
   readonly clock: Clock;
-  /** For all answers of a server together. */
+  /** The deadline of all questions to all servers, in ms. */
   readonly limitMs: number;
-  /** Of the connector file. */
+  /** The name of the connector in the connector file. */
   readonly connectorName: string;
-  /** The address of a worker with these settings; undefined where it listens nowhere that is known. */
+  /** The address of a worker with these settings. Undefined if HTTP_PORT is off, or 0 for any free port. */
   readonly workerUrl: string | undefined;
   readonly fetchStatus: (base: string) => Promise<unknown>;
   readonly isWorker: (body: unknown) => boolean;

@@ -1,5 +1,5 @@
 /**
- * Kafka: what must hold of brokers, topic, group and records.
+ * Kafka: checks the brokers, the topic, the consumer group and the last records.
  *
  * Pure: no clock, no I/O.
  */
@@ -10,7 +10,7 @@ import {EXIT} from '../../runtime/errorPolicy.js';
 import type {KafkaAnswers} from './askKafka.js';
 import {again, fail, judged, ok, warn, type Check} from './check.js';
 
-/** Kafka 2.1; older ones were never tried. */
+/** Kafka 2.1 introduced this version of the Fetch API. The projector has not been tested with older brokers. */
 const FETCH_VERSION_MIN = 10;
 
 export interface KafkaWishes {
@@ -52,7 +52,7 @@ export function judgeTopic(name: string, {partitions, replicas, leaderless, behi
   return ok('topic', detail);
 }
 
-/** S1: the log keeps every record. */
+/** S1: the topic keeps every record. */
 export function judgeRetention(topic: string, settings: ReadonlyMap<string, string>): Check {
   const limits = ['retention.ms', 'retention.bytes'].filter((name) => (settings.get(name) ?? '-1') !== '-1');
   if (limits.length === 0) return ok('retention', `${topic} keeps every record`);
@@ -98,7 +98,10 @@ export function judgeGroup(groupId: string, {state, protocolType, members}: Grou
   );
 }
 
-/** By the decoder of a worker: converter, form of the events, decimals. Values are never told (I11). */
+/**
+ * Decodes the last records as a worker does. This finds a wrong converter, a wrong form of the events, and wrong decimals.
+ * The result never contains a value of a row (I11).
+ */
 export function judgeRecords(records: readonly PlacedRecord[], schema: SourceSchema): Check {
   if (records.length === 0) {
     return warn(

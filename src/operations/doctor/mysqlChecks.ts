@@ -1,5 +1,7 @@
 /**
- * MySQL: what must hold of the binlog for Debezium, and of the user of MYSQL_URL for `sync`, `verify` and `dlq replay`.
+ * MySQL: checks the binlog, the grants and the tables.
+ *
+ * Debezium depends on the binlog. `sync`, `verify` and `dlq replay` depend on the user of MYSQL_URL.
  *
  * Pure: no clock, no I/O.
  */
@@ -20,7 +22,10 @@ export function mysqlChecks(answers: MysqlAnswers, config: Config): Check[] {
   ];
 }
 
-/** What Debezium needs to tell every change with its whole row; what must be there, and why. */
+/**
+ * The settings with which the binlog contains every change with its full row, and why Debezium requires them.
+ * A variable that the server does not have counts as correct.
+ */
 const BINLOG: readonly {name: string; wanted: string; why: string}[] = [
   {name: 'log_bin', wanted: 'ON', why: 'there is no binlog, so nothing to read'},
   {name: 'binlog_format', wanted: 'ROW', why: 'changes are not told by rows'},
@@ -49,7 +54,7 @@ export function judgeBinlog(variables: Variables): Check {
   return ok('binlog', 'by rows, whole rows, with GTIDs');
 }
 
-/** Names of users and hosts are not told. */
+/** The result contains no names of users or hosts. */
 export function judgeGrants(grants: readonly string[]): Check {
   const rights = grants.map((grant) => /^GRANT (.+?) ON /i.exec(grant)?.[1] ?? '');
   const reads = rights.some((list) => /\b(?:SELECT|ALL PRIVILEGES)\b/i.test(list));

@@ -1,5 +1,5 @@
 /**
- * Names of hosts, and the port of a worker.
+ * The network: checks the names of hosts, and the HTTP port of a worker.
  *
  * Pure: no clock, no I/O.
  */

@@ -1,5 +1,5 @@
 /**
- * Redis: what must hold of the server, of the user's rights, and of the read model in it.
+ * Redis: checks the server, the rights of the user, and the read model.
  *
  * Pure: no clock, no I/O.
  */
@@ -68,7 +68,7 @@ export function judgeServer(info: Info): Check {
   return ok('redis', detail);
 }
 
-/** S7: nothing of the read model is ever evicted. Keys of it have no time to live, so `volatile-*` spares them. */
+/** S7: Redis evicts no key of the read model. These keys have no time to live, so `volatile-*` does not evict them either. */
 export function judgeEviction(info: Info): Check {
   const policy = info.get('maxmemory_policy') ?? 'unknown';
   if (!policy.startsWith('allkeys-')) return ok('redis-eviction', `maxmemory-policy ${policy}`);
@@ -77,7 +77,10 @@ export function judgeEviction(info: Info): Check {
   });
 }
 
-/** A Redis that forgets is filled from the log again, but readers see nothing of it until then. */
+/**
+ * A Redis without persistence causes a warning. Its data can be restored from the topic after a restart, but until then
+ * readers see old data or none. A failed write to the append-only file is a failure, because Redis then accepts no writes.
+ */
 export function judgePersistence(info: Info, dumps: string | undefined): Check {
   const name = 'redis-persistence';
   if (info.get('aof_enabled') === '1') {
@@ -115,7 +118,7 @@ function megabytes(bytes: number): string {
 const SPARE_FIX =
   'Set REDIS_SPARE_DATABASE to an empty one that this user may use; until then there is no `rebuild` and no `sync`.';
 
-/** `rebuild` and `sync` alone need it. */
+/** The check only warns, because only `rebuild`, `sync` and `verify` against the topic use the staging database. */
 export function judgeSpare(info: Info, mark: string | null, {spareDatabase}: Config): Check {
   const name = 'spare-database';
   const keys = /keys=(\d+)/.exec(info.get(`db${spareDatabase}`) ?? '')?.[1] ?? '0';
@@ -140,7 +143,7 @@ export function judgeLayout(stored: string | null, partitions: number, config: C
   }
 }
 
-/** Each stands inside the log. */
+/** Each position must lie within the offsets that its partition holds. */
 export function judgePositions(texts: readonly string[], ranges: ReadonlyMap<number, LogRange>): Check {
   let lag = 0n;
   const faults: {readonly text: string; readonly fix: string}[] = [];

@@ -1,10 +1,13 @@
 /**
- * The last step: readers go over from the live database to the spare one, in one instant and never backwards (I15).
+ * Cutover, the last step of a rebuild: one atomic step gives readers the staging database instead of the live one (I15).
  *
- *   fence every live position -> wait until the spare has reached what they stand for -> swap, in one script
+ * 1. The cutover sets a fence in place of every live position. Now the live workers apply nothing.
+ * 2. It waits until the staging database has reached the positions that the fences keep.
+ * 3. One script swaps the two databases.
  *
- * The fence bounds how far the live database can be, so that the spare, which follows the log, gets there. Where that takes
- * too long, the fence is taken away and it is tried again later. Whoever dies here leaves a fence whose time runs out.
+ * The fences stop the live database at fixed positions. So the staging database, which follows the topic, can reach them. If
+ * step 2 takes longer than TRY_MS, the cutover removes the fences and the rebuild tries again later. If this process dies,
+ * its fences expire after FENCE_MS at most, and the live workers resume.
  */
 import {Fences, type FenceHost, type FencePlan} from '../../apply/fences.js';
 import {ProjectorError} from '../../runtime/errors.js';
@@ -18,15 +21,15 @@ export interface HandoverPlan extends FencePlan {
   readonly spareDatabase: number;
   readonly markKey: string;
   readonly mark: string;
-  /** Mark of the old content. */
+  /** Mark that the swap sets on the old content. */
   readonly discardMark: string;
-  /** The range of every partition of the topic. */
+  /** Reads the first and the next offset of every partition of the topic. */
   readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
 }
 
-/** How long workers wait at most, were this process to die now. */
+/** Lifetime of a fence: if this process dies, the live workers wait no longer than this. */
 const FENCE_MS = 10_000;
-/** A try that takes longer is given up. */
+/** Longest duration of one attempt. It is shorter than FENCE_MS, so that the fences do not expire during an attempt. */
 const TRY_MS = 4_000;
 const ASK_AGAIN_MS = 5;
 
@@ -44,7 +47,10 @@ export class Handover {
     this.#fences = new Fences(redis, plan);
   }
 
-  /** True when readers see the new content; false when the spare did not get there in time. */
+  /**
+   * Resolves with true after the swap. Resolves with false if the staging database did not reach the goals in time, or if a
+   * fence was lost.
+   */
   async try(): Promise<boolean> {
     const lastMs = this.#clock.nowMs() + TRY_MS;
     try {
@@ -63,8 +69,8 @@ export class Handover {
   }
 
   /**
-   * Where the spare must be: at the live positions, which stand still now. A position beyond the end of the log is of another
-   * log, and nobody will ever get there.
+   * The offsets that the staging database must reach. These are the live positions, which cannot move while the fences stand.
+   * A position beyond the end of its partition belongs to another topic, and no worker can reach it. So the goal is the end.
    */
   async #goals(positions: readonly string[]): Promise<bigint[]> {
     const ranges = await this.#plan.ranges();

@@ -1,4 +1,4 @@
-/** The worker of a rebuild: the log, from where the new content stands, into that content. */
+/** The worker of a rebuild: applies the topic to the new content, from the position that this content holds. */
 import type {ReadModel} from '../../apply/readModel.js';
 import type {KafkaTopic} from '../../clients/kafka/admin.js';
 import {KafkaLog} from '../../clients/kafka/topicLog.js';
@@ -17,23 +17,27 @@ export interface FollowOptions {
   readonly model: ReadModel;
   readonly partitions: number;
   readonly topic: KafkaTopic;
-  /** Names the run. */
+  /** Names the run. The consumer group of the worker contains it. */
   readonly id: string;
-  /** What the worker tells of trouble. */
+  /** Prints the warnings and errors of the worker. */
   readonly say: (text: string) => void;
-  /** How far it is; `head` gets the room beside that where a line changes in place. */
+  /**
+   * Shows the progress. `head` receives the free columns left of the text and returns a bar for them. It is called only if
+   * the line changes in place.
+   */
   readonly show: (text: string, head: (columns: number) => string) => void;
 }
 
 export function followLog(options: FollowOptions): Follower {
   const {config, model, partitions, topic, id, say, show} = options;
-  // A group that nobody else is in: the workers do not notice.
+  // No other process is in this consumer group, so it causes no rebalance of the live workers.
   const groupId = `${config.groupId}-rebuild-${id}`;
   const log = new UnackedLog(
     new KafkaLog({...kafkaSettings(config), ...config, groupId}, () => undefined, systemClock),
   );
   const decoder = new Decoder(sourceSchema(config));
-  // That a partition starts over is for the log of a worker; here the progress shows it.
+  // Messages about one partition (such as a resume) are useful in the log of a worker. Here the progress line shows their
+  // effect.
   const tell = (fields: object, message: string): void => {
     if (!('partition' in fields)) say(`${message}${'reason' in fields ? `: ${String(fields.reason)}` : ''}`);
   };

@@ -1,6 +1,8 @@
 /**
- * A worker on the database that is being built, and how far it is. It is the same worker as any other (projector.ts), in a group of
- * its own: only where it starts and where it writes is another.
+ * Runs a worker on the staging database and reports how far it is.
+ *
+ * The worker is the same as any other (worker/projector.ts). It differs only in its consumer group, in the position from
+ * which it starts, and in the database to which it writes.
  */
 import {ERROR_POLICY} from '../../runtime/errorPolicy.js';
 import {asProjectorError, ProjectorError} from '../../runtime/errors.js';
@@ -11,7 +13,7 @@ import {parsePosition} from '../../redis-model/position.js';
 import type {StoredPositions} from '../../redis-model/storedPositions.js';
 import type {Reached} from './progress.js';
 
-/** The worker (projector.ts). */
+/** The worker (worker/projector.ts). */
 export interface Worker {
   run(): Promise<void>;
   stop(): void;
@@ -19,12 +21,12 @@ export interface Worker {
 
 export interface FollowerDeps {
   readonly worker: Worker;
-  /** Of the database that is being built. */
+  /** The positions in the staging database. */
   readonly positions: StoredPositions;
-  /** The range of every partition of the topic. */
+  /** Reads the first and the next offset of every partition of the topic. */
   readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
   readonly clock: Clock;
-  /** Told several times a second. */
+  /** Called every LOOK_MS while the worker catches up. */
   readonly progress: (reached: Reached) => void;
 }
 
@@ -48,8 +50,8 @@ export class Follower {
   }
 
   /**
-   * Resolves when everything is applied that the log held a moment ago. Rejects with what halted the worker, or when `signal`
-   * aborts, with its reason.
+   * Resolves when the worker has applied every record that was in the topic at the previous look. Rejects with the error that
+   * halted the worker. If `signal` aborts, it rejects with the reason of `signal`.
    */
   async caughtUp(signal: AbortSignal): Promise<Reached> {
     const {clock, progress, ranges} = this.#deps;
@@ -65,14 +67,14 @@ export class Follower {
         }
         ends = await ranges();
       } catch (error) {
-        // The worker waits for them too, and tells.
+        // The worker waits for the same servers and reports the failure itself.
         if (ERROR_POLICY[asProjectorError(error).kind].next !== 'wait') throw error;
       }
       await clock.sleep(LOOK_MS, signal);
     }
   }
 
-  /** Throws what halted the worker. */
+  /** Throws the error that halted the worker. Does nothing while the worker runs. */
   requireRunning(): void {
     if (!this.#hasEnded) return;
     throw this.#failure ?? new ProjectorError('internal', 'the worker has ended by itself');
@@ -100,7 +102,7 @@ export class Follower {
   }
 }
 
-/** The log as a rebuild reads it: its progress is nobody's lag, so nothing is acked. */
+/** The topic as a rebuild reads it: without offset commits. The lag of this consumer group has no meaning for lag tools. */
 export class UnackedLog implements EventLog {
   readonly #log: EventLog;
 

@@ -1,10 +1,15 @@
 /**
- * Where a read model that is made anew begins: with nothing, at the start of the log; or filled from MySQL, as it was at one instant, with the positions where the log then goes on.
+ * The base of a new read model: nothing and the start of the topic, or the initial load from MySQL.
  *
- *   ends of the log -> a moment -> one snapshot of MySQL, page by page -> the apply script
+ * An initial load takes these steps:
  *
- * S8: what stands in the log before its end is in the snapshot. What came after, and is in the snapshot too, is applied again by
- * the worker that follows: changes carry full rows, so every row ends where the log ends (I3).
+ * 1. It reads the end of every partition and stores these offsets as the positions.
+ * 2. It waits VISIBLE_AFTER_MS, so that MySQL shows every transaction before these offsets (S8).
+ * 3. It reads one consistent snapshot of MySQL, page by page.
+ * 4. It writes each page with the apply script.
+ *
+ * The snapshot contains every change before the stored offsets. It can also contain later changes. The worker that follows
+ * applies those again. Changes carry full rows, so every row ends as the topic ends (I3).
  */
 import type {ApplyOutcome, ApplyRequest} from '../../apply/script.js';
 import type {RowQuery} from '../../clients/mysql.js';
@@ -22,24 +27,24 @@ export interface FillDeps extends BaseDeps {
   /** MySQL (clients/mysql.ts). */
   readonly mysql: {consistentSnapshot<T>(work: (ask: RowQuery) => Promise<T>): Promise<T>};
   readonly schema: SourceSchema;
-  /** Orders in one script. */
+  /** Largest number of orders in one script. */
   readonly chunkOrdersMax: number;
-  /** Told after each page. */
+  /** Called after each page, with the sums so far. */
   readonly progress: (filled: Filled) => void;
 }
 
 export interface BaseDeps {
   readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
-  /** The empty read model. */
+  /** The empty read model that receives the base. */
   readonly model: FillModel;
   readonly clock: Clock;
-  /** Names the run. Without blanks. */
+  /** Names the run. It contains no blanks. */
   readonly id: string;
 }
 
 export interface FillModel {
   apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome>;
-  /** How many chunks it holds; every one counts, also one without changes (`projector:chunks`). */
+  /** Number of chunks that were applied (`projector:chunks`). A chunk without changes counts too. */
   chunkCount(): Promise<number>;
 }
 
@@ -50,10 +55,10 @@ export interface Filled {
 
 const PAGE_ORDERS = 2_000;
 const NOTHING: Reduction = {patches: new Map(), products: new Set(), created: new Set()};
-/** Tries of one chunk while Redis is away, some 60 s in all. */
+/** Attempts to write one chunk while Redis is not reachable. With the backoff they take about 60 s. */
 const TRIES_MAX = 65;
 
-/** An empty read model that stands at the start of the log. */
+/** Creates an empty read model whose positions are the first offsets of the partitions. */
 export async function fillWithNothing(deps: BaseDeps): Promise<void> {
   const {ranges} = deps;
   const writer = new BaseWriter(deps);
@@ -61,7 +66,10 @@ export async function fillWithNothing(deps: BaseDeps): Promise<void> {
   await writer.requireAll();
 }
 
-/** Rejects with `rebuild-halted` at a row that cannot be used, and with the reason of `signal`. */
+/**
+ * Runs the initial load. Rejects with `rebuild-halted` if a row cannot be used, or if Redis has lost a chunk. If `signal`
+ * aborts, it rejects with the reason of `signal`.
+ */
 export async function fillFromMysql(deps: FillDeps, signal: AbortSignal): Promise<Filled> {
   const {ranges, mysql, schema, clock, chunkOrdersMax, progress} = deps;
   const writer = new BaseWriter(deps);
@@ -89,10 +97,13 @@ export async function fillFromMysql(deps: FillDeps, signal: AbortSignal): Promis
 }
 
 /**
- * Writes the base. All its chunks expect the position of one partition and leave it, so one that is sent again changes nothing
- * (I3); and they are counted, so a Redis that has lost some of them meanwhile is noticed.
- * C4: positions stand behind fences of this run whose time is over. So no chunk of another run fits, and the worker that follows
- * puts the positions back by itself.
+ * Writes the base.
+ *
+ * Every chunk of rows expects the position of partition 0 and leaves it unchanged. If such a chunk is applied again, nothing
+ * changes (I3). The chunks are counted, so the load detects that Redis has lost some of them.
+ *
+ * C4: an expired fence of this run replaces every position. So the script rejects every chunk of another run. The worker that
+ * follows restores the positions when it resumes.
  */
 class BaseWriter {
   readonly #model: FillModel;
@@ -107,7 +118,7 @@ class BaseWriter {
     this.#id = id;
   }
 
-  /** Where the log goes on from in this partition. */
+  /** Stores the offset at which the worker will resume this partition. */
   async place(partition: number, nextOffset: bigint): Promise<void> {
     const next = `fence 0 ${this.#id} ${formatPosition({nextOffset, last: null})}`;
     await this.#apply(partition, {expected: NO_POSITION, next, reduction: NOTHING});
@@ -129,7 +140,7 @@ class BaseWriter {
     if (reducer.orderCount > 0) await send();
   }
 
-  /** Throws `rebuild-halted` when Redis does not hold every chunk. */
+  /** Throws `rebuild-halted` if Redis does not hold every chunk. */
   async requireAll(): Promise<void> {
     if ((await this.#model.chunkCount()) === this.#chunks) return;
     throw new ProjectorError('rebuild-halted', 'Redis has lost writes while it was filled');
@@ -155,7 +166,9 @@ class BaseWriter {
     this.#chunks++;
   }
 
-  /** Whether the chunk whose answer is missing was applied. */
+  /**
+   * Returns whether Redis has applied the chunk whose reply was lost. Throws `rebuild-halted` if other chunks are missing.
+   */
   async #isThere(): Promise<boolean> {
     const count = await this.#model.chunkCount();
     if (count === this.#chunks + 1) return true;

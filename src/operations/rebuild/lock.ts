@@ -1,23 +1,25 @@
 /**
- * The lock of a rebuild: one at a time for each read model. It is a lease, so that a rebuild that was killed does not keep
- * others out; what it guards is guarded again by the scripts themselves (scripts.ts).
+ * The lock of a rebuild: only one rebuild or comparison with the topic can run at a time for each read model.
+ *
+ * The lock is a lease, so that a killed rebuild does not block others for longer than LEASE_MS. A frozen process can lose the
+ * lease without noticing it. Therefore the scripts compare the lock or the mark again (scripts.ts).
  */
 import type {Script} from '../../clients/redis/client.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import type {Clock} from '../../runtime/lifecycle.js';
 import {EXCHANGE_SCRIPT, LOCK_SCRIPT, RENEW_SCRIPT} from './scripts.js';
 
-/** Redis, as far as a lock needs it (clients/redis/client.ts). */
+/** The part of Redis that a lock needs (clients/redis/client.ts). */
 export interface LockHost {
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
 }
 
-/** Far above any pause between two renewals, so that only a process that is gone loses it. */
+/** Six renewal intervals. So a running process does not lose the lock because of a slow reply or one failed renewal. */
 const LEASE_MS = 30_000;
 const RENEW_MS = 5_000;
 
 export class RebuildLock {
-  /** What stands under the key while we hold it: id, command and process, for whoever finds it there. */
+  /** Value of the lock key while this process holds it: id, command and process. Another process shows it to its operator. */
   readonly text: string;
   readonly #redis: LockHost;
   readonly #key: string;
@@ -31,7 +33,7 @@ export class RebuildLock {
     this.#clock = clock;
   }
 
-  /** Rejects with `rebuild-refused` when somebody else holds it. */
+  /** Takes the lock. Rejects with `rebuild-refused` if another process holds it. */
   async take(): Promise<void> {
     const holder = String(await this.#redis.run(LOCK_SCRIPT, this.#key, [this.text, String(LEASE_MS)]));
     if (holder === this.text) return;
@@ -41,7 +43,10 @@ export class RebuildLock {
     );
   }
 
-  /** Runs `work` while it is held; the signal that it gets aborts too when the lock was lost, with `rebuild-lost` as its reason. */
+  /**
+   * Runs `work` while this process holds the lock. If the lock is lost, the signal of `work` aborts with the reason
+   * `rebuild-lost`.
+   */
   async during<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     await this.take();
     const lost = new AbortController();
@@ -54,12 +59,14 @@ export class RebuildLock {
     }
   }
 
-  /** Renews it until `release`; rejects with `rebuild-lost` when its time was over before. */
+  /**
+   * Renews the lock until `release`. Rejects with `rebuild-lost` if the lock expired before, or if another process holds it.
+   */
   async keep(): Promise<void> {
     while (!this.#end.signal.aborted) {
       await this.#clock.sleep(RENEW_MS, this.#end.signal);
       if (this.#hasEnded()) return;
-      // A Redis that is away for a moment has not given it to anybody else.
+      // A failed renewal does not prove that the lock is lost. The next renewal reads the holder again.
       const holder = await this.#renew().catch(() => this.text);
       if (holder === this.text) continue;
       const who = holder === '' ? 'nobody holds its lock' : `another one has begun (${holder})`;
@@ -84,7 +91,7 @@ export class RebuildLock {
   }
 }
 
-/** The text of a lock: who works, in which process, since when. */
+/** The text of a lock: id and command, host and process, start time. */
 export function lockTextOf(
   {id, command}: LockHolder,
   {host, pid, sinceMs}: {host: string; pid: number; sinceMs: number},
@@ -93,12 +100,12 @@ export function lockTextOf(
 }
 
 export interface LockHolder {
-  /** Without blanks. */
+  /** Contains no blanks, because the text of the lock is split at them. */
   readonly id: string;
   readonly command: string;
 }
 
-/** Undefined when it is no text of ours. */
+/** Parses the text of a lock. Returns undefined if `lockTextOf` did not write it. */
 export function parseLockText(text: string): LockHolder | undefined {
   const [, id, command] = /^(\S+) (\S+) on /.exec(text) ?? [];
   return id === undefined || command === undefined ? undefined : {id, command};

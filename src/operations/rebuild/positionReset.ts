@@ -1,7 +1,10 @@
 /**
- * The position of a partition taken back, so that workers replay the log over living data. They go there by themselves.
+ * Sets the position of a partition back, so that the workers replay the topic over live data.
  *
- * I1: by the apply script, as a chunk without changes. I6: never forward, since that would skip records.
+ * The workers need no restart: their next script is rejected, and they resume at the earlier position.
+ *
+ * I1: the apply script moves the position, with a chunk that contains no changes.
+ * I6: a position never moves forward, because that would skip records.
  */
 import type {ApplyOutcome, ApplyRequest} from '../../apply/script.js';
 import {ProjectorError} from '../../runtime/errors.js';
@@ -20,18 +23,27 @@ export interface Rewound {
   readonly to: bigint;
 }
 
-/** A worker at full speed moves the position on between two tries. */
+/**
+ * Attempts for one partition. A worker at full speed moves the position between two attempts, and then the script is
+ * rejected.
+ */
 const TRIES_MAX = 1_000;
 const NOTHING = {patches: new Map(), products: new Set<string>(), created: new Set<string>()} as const;
 
 export interface Goals {
-  /** Partition -> next offset. */
+  /** Partition to next offset. */
   readonly offsets: ReadonlyMap<number, bigint>;
-  /** True: a partition that is not yet there stays where it is. False: it is refused. */
+  /**
+   * True: a partition whose position is at or before its goal keeps its position. False: a goal after the position is an
+   * error.
+   */
   readonly mayStay: boolean;
 }
 
-/** What would be done: where each partition stands, and where it goes. Throws `usage` for a place that it cannot go to. */
+/**
+ * Plans the reset without a write: for each partition the present offset and the new one. Throws `usage` if the position
+ * cannot be set to a goal.
+ */
 export async function planRewind(
   model: RewindModel,
   {offsets, mayStay}: Goals,
@@ -61,13 +73,14 @@ function requirePlace({partition, from, to}: Rewound, {low}: LogRange): void {
 }
 
 /**
- * Takes one partition back; resolves with the position that it had. Throws `usage` when it is no longer ahead of that place: much
- * may have happened since the plan.
+ * Sets one partition back and resolves with the offset that it had. Throws `usage` if the position is before the goal now,
+ * because it may have changed since the plan.
  */
 export async function rewind(model: RewindModel, {partition, to}: Rewound): Promise<bigint> {
   const next = formatPosition({nextOffset: to, last: null});
   for (let tries = 0; tries < TRIES_MAX; tries++) {
-    // Not what a refusal tells: that may be a fence, which nobody may replace (I15).
+    // The reply to a rejected script can contain a fence, and only its owner may replace a fence (I15). `anchor` never
+    // returns a fence.
     const stored = await model.anchor(partition);
     const from = parsePosition(stored)?.nextOffset;
     if (from === undefined || from < to) {

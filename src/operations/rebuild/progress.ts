@@ -1,12 +1,12 @@
 /**
- * How far a replay is, for people. Pure: the time is an argument.
+ * Progress of a replay as text for people. Pure: the time is an argument.
  */
 export interface Reached {
   readonly doneRecords: bigint;
   readonly totalRecords: bigint;
 }
 
-/** Rate over the last so many samples. */
+/** Number of samples from which the rate is computed. */
 const SAMPLES_MAX = 20;
 const BAR_WIDTH_MIN = 5;
 const BAR_WIDTH_MAX = 30;
@@ -14,7 +14,7 @@ const BAR_WIDTH_MAX = 30;
 export class Progress {
   readonly #samples: {ms: number; doneRecords: bigint}[] = [];
 
-  /** One line: percent, records, rate, time left. */
+  /** Returns one line: percent, records, rate, time left. */
   line({doneRecords, totalRecords}: Reached, nowMs: number): string {
     this.#samples.push({ms: nowMs, doneRecords});
     if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
@@ -40,7 +40,10 @@ export class Progress {
   }
 }
 
-/** `[##########----------] `, as wide as there is room for it; '' where it would say nothing. */
+/**
+ * Returns `[##########----------] `, as wide as the columns allow. Returns an empty text if the bar would be too short to
+ * read.
+ */
 export function bar({doneRecords, totalRecords}: Reached, columns: number): string {
   const width = Math.min(BAR_WIDTH_MAX, columns - '[] '.length);
   if (width < BAR_WIDTH_MIN) return '';
@@ -48,12 +51,12 @@ export function bar({doneRecords, totalRecords}: Reached, columns: number): stri
   return `[${'#'.repeat(Math.min(full, width)).padEnd(width, '-')}] `;
 }
 
-/** `1,234,567` */
+/** Groups digits: `1,234,567`. */
 export function grouped(count: bigint): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
-/** `1 h 02 min`, `3 min 05 s`, `12 s` */
+/** Formats a duration: `1 h 02 min`, `3 min 05 s`, `12 s`. */
 export function duration(seconds: number): string {
   const two = (part: number): string => String(part).padStart(2, '0');
   if (seconds >= 3_600)

@@ -1,9 +1,13 @@
 /**
- * The read model as the log tells it, made in the spare database to compare with, and thrown away behind that:
+ * The reference: a read model that a replay of the topic builds in the staging database, for a comparison with Redis.
  *
- *   lock -> spare database -> a worker follows the log from its start -> the comparison, while it follows -> thrown away
+ * 1. The run takes the lock and marks the staging database.
+ * 2. A worker replays the topic from its start.
+ * 3. The comparison runs while the worker follows the topic.
+ * 4. The run removes the reference.
  *
- * The living read model is not touched. Were this process killed, the mark tells the next one that nobody goes on with it (spare.ts).
+ * The live read model is not changed. If this process is killed, the mark stays. Because of this mark, the next run removes
+ * the content and does not resume it (stagingDatabase.ts).
  */
 import type {ErrorKind} from '../../runtime/errors.js';
 import {asProjectorError, ProjectorError} from '../../runtime/errors.js';
@@ -15,13 +19,13 @@ import type {Mark, Spare} from './stagingDatabase.js';
 export interface ReferenceDeps {
   readonly lock: RebuildLock;
   readonly spare: Spare;
-  /** Names this run; without blanks. */
+  /** Names this run. It contains no blanks. */
   readonly id: string;
-  /** What an unfinished rebuild has left may be thrown away. */
+  /** True: the run may remove what an unfinished rebuild has left. */
   readonly mayDiscard: boolean;
-  /** Fills an empty spare with the positions of the log's start. */
+  /** Stores the first offsets of the partitions as positions in the empty staging database. */
   readonly fill: () => Promise<void>;
-  /** Starts the worker on the spare. */
+  /** Starts the worker on the staging database. */
   readonly follow: () => Follower;
   readonly tell: (event: ReferenceEvent) => void;
 }
@@ -31,14 +35,19 @@ export type ReferenceEvent =
   | {readonly kind: 'removed'; readonly keys: number}
   | {readonly kind: 'left'; readonly reason: string};
 
-/** What a worker stops at, and a living one perhaps did not: records were set aside, or the log was replaced by MySQL's rows. */
+/**
+ * Errors that halt this worker although the live read model may be correct. For example, the records were quarantined long
+ * ago, or the live read model was loaded from MySQL and not from the topic.
+ */
 const NOT_APPLICABLE: ReadonlySet<ErrorKind> = new Set([
   'quarantine-flood',
   'table-truncated',
   'codec-missing',
 ] as const);
 
-/** Runs `work` when the spare has caught up with the log, and while its worker goes on. */
+/**
+ * Runs `work` after the staging database has caught up with the topic. The worker continues to follow the topic meanwhile.
+ */
 export async function withReference<T>(
   deps: ReferenceDeps,
   signal: AbortSignal,
@@ -69,7 +78,9 @@ export async function withReference<T>(
   });
 }
 
-/** One try: what is left has a mark that the next rebuild or comparison throws away. */
+/**
+ * Removes the reference, in one attempt. If that fails, the next rebuild or comparison removes it, because its mark remains.
+ */
 async function throwAway({spare, id, tell}: ReferenceDeps, mark: Mark): Promise<void> {
   try {
     if ((await spare.mark()) !== mark) return;
@@ -79,7 +90,10 @@ async function throwAway({spare, id, tell}: ReferenceDeps, mark: Mark): Promise<
   }
 }
 
-/** A living read model may be right without a record that stops this one: it was set aside, say. */
+/**
+ * Names the error `verify-halted`, because it says nothing about the live read model. That one can be correct without the
+ * record that halts this replay, for example because the record is quarantined.
+ */
 function explained(error: unknown): unknown {
   if (!(error instanceof ProjectorError) || !NOT_APPLICABLE.has(error.kind)) return error;
   return new ProjectorError('verify-halted', `the log cannot be replayed: ${error.detail}`, {cause: error});

@@ -1,9 +1,14 @@
 /**
- * The read model made anew beside the living one, which then takes its place:
+ * A rebuild: builds the read model again in the staging database, which then replaces the live database.
  *
- *   lock -> spare database -> [filled from MySQL] -> a worker follows the log -> handover -> the old content is thrown away
+ * 1. The rebuild takes the lock and marks the staging database.
+ * 2. `sync` runs the initial load from MySQL. `rebuild` stores the first offsets of the topic as positions.
+ * 3. A worker follows the topic on the staging database until it has caught up.
+ * 4. The cutover swaps the two databases.
+ * 5. The rebuild removes the old content.
  *
- * Each step can be the last one of this process: the next start finds out from marks and positions where to go on (spare.ts).
+ * This process can die after any step. The next run reads the mark and the positions, and they show where to resume
+ * (stagingDatabase.ts).
  */
 import {ERROR_POLICY} from '../../runtime/errorPolicy.js';
 import {asProjectorError, ProjectorError, type ErrorKind} from '../../runtime/errors.js';
@@ -16,20 +21,20 @@ import {requireNoForeignKeys, type Database, type Mark, type Spare} from './stag
 
 export interface ReplacementDeps {
   readonly lock: RebuildLock;
-  /** Holds the content that is to be replaced; null when nothing is. */
+  /** The database whose content the rebuild replaces; null if it replaces nothing. */
   readonly live: Database | null;
   readonly spare: Spare;
   readonly prefix: string;
-  /** Names this run; without blanks. */
+  /** Names this run. It contains no blanks. */
   readonly id: string;
   readonly mark: Mark;
-  /** False: what an earlier run has left is thrown away. */
+  /** False: the run removes what an earlier run has left. */
   readonly mayResume: boolean;
-  /** Fills an empty spare with a base to start from, and its positions; the mark is `filling` until then. */
+  /** Writes a base and its positions to the empty staging database. Until it has finished, the mark is `filling`. */
   readonly fill: (signal: AbortSignal) => Promise<void>;
-  /** Starts the worker on the spare. */
+  /** Starts the worker on the staging database. */
   readonly follow: () => Promise<Follower>;
-  /** Null when nothing is replaced. */
+  /** The cutover; null if the rebuild replaces nothing. */
   readonly handover: Handover | null;
   readonly clock: Clock;
   readonly tell: (event: ReplacementEvent) => void;
@@ -47,7 +52,7 @@ export interface Replaced {
   readonly resumed: boolean;
 }
 
-/** How often the handover is tried. */
+/** Attempts of the cutover (L9). */
 const HANDOVERS_MAX = 30;
 const RETRY_MS = 1_000;
 const UNRESUMABLE: ReadonlySet<ErrorKind> = new Set([
@@ -67,7 +72,10 @@ export class Replacement {
     this.#deps = deps;
   }
 
-  /** Rejects with a ProjectorError, or with the reason of `signal`; readers then see what they saw before. */
+  /**
+   * Runs all steps. Rejects with a ProjectorError, or with the reason of `signal`. A rejection before the cutover leaves the
+   * live data unchanged.
+   */
   async run(signal: AbortSignal): Promise<Replaced> {
     return await this.#deps.lock.during(signal, async (held) => {
       try {
@@ -78,7 +86,10 @@ export class Replacement {
     });
   }
 
-  /** What a worker advises on these is no help for what is not a living read model. */
+  /**
+   * Replaces the advice of a worker, because that advice is for a live read model. Here the content can be removed and built
+   * again.
+   */
   #explained(error: unknown): unknown {
     if (!(error instanceof ProjectorError)) return error;
     const {kind, detail} = error;
@@ -101,7 +112,7 @@ export class Replacement {
       reached = await follower.caughtUp(signal);
       tell({kind: 'caught-up', reached});
       if (handover !== null) {
-        // Much may have been written meanwhile.
+        // Foreign keys may have been written since the first check, and the swap would move them.
         if (live !== null) await requireNoForeignKeys(live, prefix);
         await spare.requireNoForeignKeys();
         await this.#handOver(handover, {follower, signal});
@@ -113,7 +124,10 @@ export class Replacement {
     return {records: reached.doneRecords, resumed};
   }
 
-  /** True when there is something to go on with. Half of a base is of no use: the snapshot that it came from is gone. */
+  /**
+   * Resolves with true if the run resumes what an earlier run has left. An unfinished base cannot be resumed, because its
+   * snapshot of MySQL no longer exists.
+   */
   async #prepare(signal: AbortSignal): Promise<boolean> {
     const {spare, mark, mayResume, id, fill} = this.#deps;
     if (mayResume && (await spare.mark()) === mark) return true;
@@ -140,7 +154,8 @@ export class Replacement {
         }
       } catch (error) {
         if (ERROR_POLICY[asProjectorError(error).kind].next !== 'wait') throw error;
-        // Unknown is not failed: the next try finds out.
+        // An error does not prove that the swap failed. The next attempt finds out, because the swap reports an earlier
+        // success.
         lastError = error;
         await clock.sleep(RETRY_MS, signal);
         continue;

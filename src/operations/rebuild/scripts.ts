@@ -1,8 +1,10 @@
 /**
- * The scripts of a rebuild. What they have in common: each compares a lock or a mark first, so one that comes late, from a
- * process that was frozen meanwhile, changes nothing (C4).
+ * The scripts of a rebuild: lock, mark and swap.
  *
- * Pure but for reading the scripts' files once at load.
+ * Each script that changes something compares a lock or a mark first. A process that was frozen can send its script late.
+ * Then the lock or the mark differs, and the script changes nothing (C4).
+ *
+ * Pure, except that the file of the swap script is read once when this module loads.
  */
 import type {Script} from '../../clients/redis/client.js';
 import {readScript} from '../../apply/luaScript.js';
@@ -12,7 +14,10 @@ export const SWAP_SCRIPT: Script = {
   lua: readScript(new URL('./swap.lua', import.meta.url)),
 };
 
-/** Takes a lock: KEYS[1]; ARGV is its text, and milliseconds. Returns the text of whoever holds it then. */
+/**
+ * Takes a lock. KEYS[1] is the lock. ARGV contains its text and the lease in milliseconds. Returns the text of the lock after
+ * the call.
+ */
 export const LOCK_SCRIPT: Script = {
   name: 'projectorLock',
   lua: `
@@ -22,7 +27,10 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]`,
 };
 
-/** Renews a lock that is still ours: KEYS[1]; ARGV is its text, and milliseconds. Returns what is stored. */
+/**
+ * Renews a lock if it still has this text. KEYS[1] is the lock. ARGV contains the text and the lease in milliseconds. Returns
+ * the stored text, or '' if there is none.
+ */
 export const RENEW_SCRIPT: Script = {
   name: 'projectorRenew',
   lua: `
@@ -31,7 +39,10 @@ if held == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return held`,
 };
 
-/** Replaces a text, '' for none: KEYS[1]; ARGV is the text expected and the new one. Returns what is stored then. */
+/**
+ * Replaces a text; '' means no text. KEYS[1] is its key. ARGV contains the expected text and the new one. Returns the stored
+ * text after the call.
+ */
 export const EXCHANGE_SCRIPT: Script = {
   name: 'projectorExchange',
   lua: `
@@ -41,7 +52,10 @@ if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1],
 return ARGV[2]`,
 };
 
-/** Fails with NOPERM where a right is missing that the scripts above need: KEYS[1] is the lock; ARGV both databases. */
+/**
+ * Checks the rights for a rebuild with a cutover. Fails with NOPERM and the name of the first command that is not allowed.
+ * KEYS[1] is the lock. ARGV contains the numbers of both databases.
+ */
 export const HANDOVER_RIGHTS_SCRIPT: Script = {
   name: 'projectorHandoverRights',
   lua: `

@@ -1,11 +1,11 @@
 /**
- * The spare database: empty, or marked with what a rebuild has made of it. Without a mark nothing in it is touched.
+ * The staging database: it is empty, or its mark names its content. Without a mark, nothing is removed from it.
  *
- *   rebuild          filled from the log's start, perhaps in part; a rebuild goes on with it
- *   filling <id>     gets its base in this run, from MySQL perhaps; of no use to any other one
- *   sync             filled from MySQL; goes on with the log
- *   verify <id>      filled from the log in this run, to compare with; of no use to any other one
- *   discard <id>     what was replaced, or given up; may be thrown away
+ *   rebuild          built from the start of the topic, perhaps in part; a later rebuild resumes it
+ *   filling <id>     the run <id> writes a base, for example from MySQL; no other run can resume it
+ *   sync             loaded from MySQL; a later sync resumes it from the topic
+ *   verify <id>      built from the topic by the run <id>, to compare with; no other run can resume it
+ *   discard <id>     was replaced or given up; may be removed
  */
 import type {Script} from '../../clients/redis/client.js';
 import {ProjectorError} from '../../runtime/errors.js';
@@ -13,7 +13,7 @@ import {isOwnKey, keysWithPrefix} from '../../redis-model/keys.js';
 import {DISCARD_SCRIPT} from '../../apply/discard.js';
 import {EXCHANGE_SCRIPT} from './scripts.js';
 
-/** Redis with one database selected, as far as this needs it (clients/redis/client.ts). */
+/** The part of a Redis connection with a selected database that this file needs (clients/redis/client.ts). */
 export interface Database {
   readonly address: string;
   keys(): AsyncIterable<readonly string[]>;
@@ -23,20 +23,23 @@ export interface Database {
 
 export type Mark = 'rebuild' | 'sync' | `filling ${string}` | `verify ${string}` | `discard ${string}`;
 
-/** Marks of what a later run of the same command goes on with. */
+/** Marks of content that a later run of the same command resumes. */
 const RESUMABLE: ReadonlySet<string> = new Set<Mark>(['rebuild', 'sync']);
 
-/** What a database holds. */
+/** The number of keys in a database. */
 interface Census {
   readonly own: number;
   readonly foreign: number;
-  /** Some of the foreign ones. */
+  /** Names of at most EXAMPLES_MAX foreign keys. */
   readonly examples: readonly string[];
 }
 
 const EXAMPLES_MAX = 3;
 
-/** Looks at the name of every key; flat memory. Counts are a little too high while keys are written. */
+/**
+ * Counts the keys of a database by their names, in constant memory. SCAN can return a key twice, so the counts can be too
+ * high while other clients write.
+ */
 async function census(
   database: Database,
   prefix: string,
@@ -58,7 +61,7 @@ async function census(
   return {own, foreign, examples};
 }
 
-/** Throws `rebuild-refused` when the database holds keys that would be swapped away from their owner. */
+/** Throws `rebuild-refused` if the database holds foreign keys, because the swap would move them to another database. */
 export async function requireNoForeignKeys(database: Database, prefix: string): Promise<void> {
   const {foreign, examples} = await census(database, prefix);
   if (foreign === 0) return;
@@ -73,7 +76,7 @@ export class Spare {
   readonly #database: Database;
   readonly #prefix: string;
   readonly #markKey: string;
-  /** Ours, where the database that is filled holds the lock itself. */
+  /** Our lock. It is in this database if the run fills another Redis and does not swap. */
   readonly #lockKey: string;
 
   constructor(database: Database, prefix: string) {
@@ -84,18 +87,20 @@ export class Spare {
     this.#lockKey = rebuildLock;
   }
 
-  /** Throws as `requireNoForeignKeys` does: a swap would bring them into the read model. */
+  /**
+   * Throws `rebuild-refused` if the staging database holds foreign keys, because the swap would bring them to the readers.
+   */
   async requireNoForeignKeys(): Promise<void> {
     await requireNoForeignKeys(this.#database, this.#prefix);
   }
 
-  /** The mark that stands now; '' for none. */
+  /** The present mark; '' if there is none. */
   async mark(): Promise<string> {
     const [text] = await this.#database.getAll([this.#markKey]);
     return text ?? '';
   }
 
-  /** Throws `rebuild-refused` where a rebuild or a sync has left what it would go on with. */
+  /** Throws `rebuild-refused` if an unfinished rebuild or sync has left content that its next run would resume. */
   async requireNothingToGoOnWith(): Promise<void> {
     const found = await this.mark();
     if (!RESUMABLE.has(found)) return;
@@ -105,7 +110,10 @@ export class Spare {
     );
   }
 
-  /** Makes the database empty, and marks it. What stands there without a mark is refused, anything else thrown away. */
+  /**
+   * Empties the database and marks it. It removes the content under any mark. It throws `rebuild-refused` if the database
+   * holds keys and no mark.
+   */
   async prepare(mark: Mark, id: string): Promise<void> {
     const found = await this.mark();
     if (found !== '') await this.discard(found, `discard ${id}`);
@@ -113,7 +121,7 @@ export class Spare {
     await this.exchange('', mark);
   }
 
-  /** Rejects with `rebuild-lost` when another mark stands than the expected one. */
+  /** Replaces the mark. Rejects with `rebuild-lost` if the present mark is not the expected one. */
   async exchange(expected: Mark | '', next: Mark | ''): Promise<void> {
     const stored = String(await this.#database.run(EXCHANGE_SCRIPT, this.#markKey, [expected, next]));
     if (stored === next) return;
@@ -123,10 +131,16 @@ export class Spare {
     );
   }
 
-  /** Throws away what stands under the mark; keys of others stay. Resolves with the number of keys removed. */
+  /**
+   * Removes our keys while the mark stands, and then the mark. Foreign keys stay. Resolves with the number of removed keys.
+   */
   async discard(found: string, mark: Mark): Promise<number> {
     if (found !== mark) await this.exchange(found as Mark, mark);
-    // Without it no script of a late worker writes here any more, between the keys that are looked at and those that were (C4).
+    // The layout is removed first, because the apply script rejects a chunk if it finds a position without a layout (C4).
+    // Otherwise this race is possible:
+    // 1. The scan below passes a page of keys.
+    // 2. A late worker writes a key to that page.
+    // 3. The key stays in a database that counts as empty.
     const {layout} = keysWithPrefix(this.#prefix);
     let removed = Number(await this.#database.run(DISCARD_SCRIPT, this.#markKey, [mark, layout]));
     if (removed < 0) throw this.#taken();

@@ -1,19 +1,20 @@
 --[[
-  Swaps the live database with the spare one, or changes nothing: in one step, so readers never see less than before (I15).
+  Swaps the live database with the staging database, or changes nothing.
+  All of it is one step, so readers never see an older state (I15). The connection has selected the live database.
 
   KEYS[1]  lock of the rebuild
-  ARGV     the lock's text, holder of the fence, numbers of the live and of the spare database, key of the spare's mark,
-           the mark of a spare that is being built, the mark of one that may be thrown away, then for all positions: key,
-         offset that the spare must have reached (what the fence there stands for)
-  The connection has selected the live database.
+  ARGV     1 text of the lock, 2 holder of the fences, 3 number of the live database, 4 number of the staging database,
+           5 key of the mark, 6 mark of the content that this rebuild builds, 7 mark of content that may be removed,
+           then for each position: its key, and the offset that the staging database must have reached.
+           This offset is the position that the fence keeps, or the end of the partition if the position is beyond it.
 
-  Returns  {'swapped'}       now, or by an earlier call whose reply was lost
-           {'behind', key}   the spare is not yet as far as the live one
-           {'unfenced', key} the fence is not ours, or its time is over
-           {'lost', text}    the lock or the spare is somebody else's
-           In the last three nothing was written.
+  Returns  {'swapped'}       the databases are swapped, now or by an earlier call whose reply was lost
+           {'behind', key}   the staging database has not reached the offset of this position
+           {'unfenced', key} the fence has another holder, has expired, or is missing
+           {'lost', text}    another process has the lock, or the staging database has another mark
+           In the last three cases the script has written nothing.
 ]]
-local function compare(a, b) -- Offsets: whole numbers of any length.
+local function compare(a, b) -- Compares offsets as texts, because a Lua number is not exact beyond 2^53.
   if #a ~= #b then return #a - #b end
   return a < b and -1 or a > b and 1 or 0
 end
@@ -41,8 +42,8 @@ for i = 8, #ARGV, 2 do
   if compare(built, ARGV[i + 1]) < 0 then return {'behind', ARGV[i]} end
 end
 
--- The lock stays in the live database; the mark tells whoever comes next what the spare holds. Without positions nobody goes on
--- with the old content (ReadModel.anchor).
+-- The lock must stay in the database that is live, so it moves first. The mark tells the next run what the staging database holds.
+-- The old content loses its positions, so no worker can resume on it (ReadModel.anchor).
 call('DEL', mark_key)
 call('SET', KEYS[1], lock, 'PX', math.max(left_ms, 1))
 call('SELECT', live)

@@ -1,32 +1,35 @@
 /**
- * The records that were set aside, for whoever looks at them or removes them. They are written by the apply script alone.
+ * Quarantined records: listed, chosen and removed by commands. Only the apply script writes them.
  */
 import type {Script} from '../../clients/redis/client.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {keysWithPrefix} from '../../redis-model/keys.js';
 import {parseEntry, parseEntryName, type QuarantineEntry} from '../../redis-model/quarantineEntry.js';
 
-/** Redis, as far as entries need it (clients/redis/client.ts). */
+/** The part of Redis that entries need (clients/redis/client.ts). */
 export interface EntryHost {
   hash(key: string): Promise<Record<string, string>>;
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
 }
 
-/** One field of the hash. */
+/** One field of the hash of quarantined records. */
 export interface StoredEntry {
   readonly name: string;
   readonly text: string;
-  /** Undefined when something else wrote this field. */
+  /** Undefined if the text is not an entry of this program. */
   readonly entry: QuarantineEntry | undefined;
 }
 
-/** What a command was told to work on. */
+/** The entries that the caller of a command has named: single names, or all. */
 export interface Selection {
   readonly names: readonly string[];
   readonly all: boolean;
 }
 
-/** Removes fields that still hold what the caller has seen; ARGV is name, text, name, text, ... */
+/**
+ * Removes entries that have not changed since the caller read them, because a worker can replace one meanwhile. ARGV contains
+ * name, text, name, text, and so on. Returns the removed names.
+ */
 const REMOVE_SCRIPT: Script = {
   name: 'projectorQuarantineRemove',
   lua: `
@@ -40,7 +43,7 @@ end
 return removed`,
 };
 
-/** Entries in one script: bounds how long Redis is blocked. */
+/** Largest number of entries in one script. It limits how long the script blocks Redis. */
 const REMOVED_AT_ONCE_MAX = 100;
 
 export class QuarantineEntries {
@@ -52,13 +55,13 @@ export class QuarantineEntries {
     this.#key = keysWithPrefix(prefix).quarantine;
   }
 
-  /** All of them, by topic, partition and offset. */
+  /** Reads all entries, ordered by topic, partition and offset. */
   async all(): Promise<StoredEntry[]> {
     const fields = Object.entries(await this.#redis.hash(this.#key));
     return fields.map(([name, text]) => ({name, text, entry: parseEntry(name, text)})).sort(byPlace);
   }
 
-  /** Removes those that did not change since they were read; resolves with their names. */
+  /** Removes the entries that have not changed since they were read. Resolves with the names of the removed entries. */
   async remove(entries: readonly StoredEntry[]): Promise<string[]> {
     const removed: string[] = [];
     for (let i = 0; i < entries.length; i += REMOVED_AT_ONCE_MAX) {
@@ -70,7 +73,7 @@ export class QuarantineEntries {
   }
 }
 
-/** The entries that a command was told to work on. Throws `usage`, or `entry-unknown` naming all that are not there. */
+/** Returns the chosen entries. Throws `usage`, or `entry-unknown` with all names that Redis does not hold. */
 export function selectEntries(stored: readonly StoredEntry[], {names, all}: Selection): StoredEntry[] {
   if (all && names.length > 0) throw new ProjectorError('usage', 'give names or --all, not both');
   if (all) return [...stored];
@@ -90,7 +93,7 @@ export function selectEntries(stored: readonly StoredEntry[], {names, all}: Sele
   return known;
 }
 
-/** By topic, partition and offset; what is no entry comes last. */
+/** Orders by topic, partition and offset. Fields whose name is not the name of an entry come last. */
 function byPlace(a: StoredEntry, b: StoredEntry): number {
   const [left, right] = [parseEntryName(a.name), parseEntryName(b.name)];
   if (left === undefined || right === undefined) {

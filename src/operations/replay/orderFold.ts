@@ -1,8 +1,8 @@
 /**
- * The full state of one order in the making: a base, and on it the changes that the log holds.
+ * The full state of one order: a base, then the changes from the topic, folded into one patch.
  *
- * Begins with the delete of the order, so that the patch forgets whatever Redis holds. That is the live path's own fold
- * (reduce/), with another start.
+ * The fold begins with the delete of the order, so that the patch replaces everything that Redis holds of it. Apart from this
+ * start, it is the same fold that a worker uses (reduce.ts).
  *
  * Pure: no clock, no I/O.
  */
@@ -14,7 +14,7 @@ export class OrderFold {
   readonly orderId: string;
   readonly #reducer = new Reducer();
   readonly #names = new Set<string>();
-  /** Why the state is not exact: a record that cannot be decoded. */
+  /** The first record that cannot be decoded, and why. If it is set, the state is not exact. */
   fault: {readonly offset: bigint; readonly reason: string} | undefined;
 
   constructor(orderId: string, base: readonly Change[]) {
@@ -23,13 +23,13 @@ export class OrderFold {
     for (const change of base) this.#reducer.add(change);
   }
 
-  /** A record of this order; `change` is undefined when it changes nothing. */
+  /** Adds a record of this order. `change` is undefined if the record changes nothing. */
   add(name: string, change: Change | undefined): void {
     this.#names.add(name);
     if (change !== undefined) this.#reducer.add(change);
   }
 
-  /** Names that entries of the records which were added would have. */
+  /** Names of the added records, as their quarantine entries would have them. Most of these records have no entry. */
   get names(): ReadonlySet<string> {
     return this.#names;
   }

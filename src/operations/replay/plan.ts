@@ -1,4 +1,4 @@
-/** Which orders are rebuilt for the entries that shall be replayed, and which entries cannot be. */
+/** The plan of a replay: which orders it rebuilds for the chosen entries, and which entries it cannot replay. */
 import type {Decoded} from '../../domain/change.js';
 import type {LogRecord} from '../../clients/kafka/eventLog.js';
 import type {QuarantineEntry} from '../../redis-model/quarantineEntry.js';
@@ -9,17 +9,17 @@ import type {LogCursor} from './topicCursor.js';
 export interface Target {
   readonly orderId: string;
   readonly partition: number;
-  /** By name: what was set aside of this order, as far as it is known. */
+  /** The known quarantined records of this order, by name. */
   readonly entries: Map<string, StoredEntry>;
-  /** Products that these records name. */
+  /** Products that these records name. Their counters must exist, even at 0 (I7). */
   readonly products: Set<string>;
 }
 
 export interface Plan {
   readonly targets: readonly Target[];
-  /** What cannot be replayed. */
+  /** Entries that cannot be replayed, and why. */
   readonly refused: readonly {readonly stored: StoredEntry; readonly reason: string}[];
-  /** Records that are about no order with the present settings: there is nothing to rebuild. */
+  /** Records that concern no order under the present settings. Nothing must be rebuilt, so their entries are only removed. */
   readonly orderless: readonly StoredEntry[];
 }
 
@@ -34,7 +34,7 @@ type EncodedEntry = Pick<LogRecord, 'key' | 'value'>;
 export const SPOILED_ADVICE =
   'what this order has added to the counters can no longer be worked out; stop what writes there, then rebuild Redis';
 
-/** Several entries of one order are one target. */
+/** Makes the plan. Several entries of one order become one target. */
 export async function makePlan(chosen: readonly StoredEntry[], deps: PlanDeps): Promise<Plan> {
   const targets = new Map<string, Target>();
   const refused: {stored: StoredEntry; reason: string}[] = [];
@@ -54,14 +54,18 @@ export async function makePlan(chosen: readonly StoredEntry[], deps: PlanDeps): 
   return {targets: [...targets.values()], refused, orderless};
 }
 
-/** Why this order cannot be rebuilt, when something else wrote to its keys; else undefined. */
+/** Returns why a corrupt order cannot be rebuilt. Returns undefined if no entry says that the order is corrupt. */
 export function spoiledReason(target: Target): string | undefined {
   const spoiled = [...target.entries.values()].find(({entry}) => entry?.kind === 'order-spoiled');
-  // Also when the keys look well again: the value that was counted may have been deleted or changed.
+  // This holds even if the keys look correct again. The counters contain the former value, which may have been deleted or
+  // changed.
   return spoiled?.entry === undefined ? undefined : `${spoiled.entry.reason}: ${SPOILED_ADVICE}`;
 }
 
-/** The whole record: as it was kept, else from the log; undefined when the log no longer holds it. */
+/**
+ * Returns the whole record, from its entry or, if the entry keeps only a part, from the topic. Returns undefined if the topic
+ * does not hold the record any more.
+ */
 export async function recordOf(entry: QuarantineEntry, cursor: LogCursor): Promise<EncodedEntry | undefined> {
   const {partition, offset, key, value, valueBytes} = entry;
   if ((value?.length ?? 0) === valueBytes) return {key, value};

@@ -1,13 +1,18 @@
 /**
- * Rebuilds orders of one partition at its position, all in one script: one try, from reading the position P0 on.
+ * Rebuilds orders of one partition at its position, all in one script. This file is one round of a replay.
  *
- *   read P0 -> read the base (source.ts) -> fold the log onto it up to the position P that Redis holds
- *   -> one script that expects P and leaves P: the full state of the orders, and their entries settled
+ * 1. The round reads the position P0.
+ * 2. It reads the base of the orders (source.ts).
+ * 3. It folds the topic onto the base, up to the position P that Redis holds.
+ * 4. It sends one script that expects P and writes P again, with the full state of the orders. The script removes their
+ *    entries.
  *
- * I1, C1: the script is fenced like that of a worker. While a worker moves the position the script is refused; then the log
- * is folded a little further and it is tried again (L7). The script never moves the position, so no worker notices.
- * I3: the state is exact at P whatever lies between P0 and P, since the log holds full rows.
- * I14: a record that still cannot be decoded is never passed over: either the base covers it, or its order stays as it is.
+ * I1, C1: the script is rejected like that of a worker if the position has moved. Then the round folds the topic up to the
+ * new position and sends the script again (L7). The script never changes the position, so it never causes a rejection for a
+ * worker.
+ * I3: the state is exact at P, whatever lies between P0 and P, because changes carry full rows.
+ * I14: a record that still cannot be decoded is never skipped. Either the base contains its effect, or its order is not
+ * changed.
  */
 import type {ApplyOutcome, ApplyRequest} from '../../apply/script.js';
 import {decideStart} from '../../worker/resume.js';
@@ -31,7 +36,7 @@ import {OrderFold} from './orderFold.js';
 import {recordOf, SPOILED_ADVICE, spoiledReason, type Target} from './plan.js';
 import type {ReplaySource} from './source.js';
 
-/** The read model, as far as a replay needs it (apply/readModel.ts). */
+/** The part of the read model that a replay needs (apply/readModel.ts). */
 export interface ReplayModel {
   readonly positions: StoredPositions;
   apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome>;
@@ -47,18 +52,18 @@ export interface RebuildDeps {
   readonly clock: Clock;
 }
 
-/** What became of the entries of one order. */
+/** The result for one order and its entries. */
 export type RebuildResult =
   | {readonly kind: 'rebuilt'; readonly target: Target; readonly settled: readonly string[]}
   | {readonly kind: 'impossible'; readonly target: Target; readonly reason: string};
 
-/** How often the script may be refused. */
+/** How many scripts of one round may be rejected (L7). */
 const TRIES_MAX = 3_000;
-/** Refused tries in a row before a short pause. */
+/** How many scripts may be rejected in a row before the round pauses for a moment. */
 const TRIES_AT_ONCE = 20;
 
 export interface RoundOutcome {
-  /** Orders without a result are to be tried again, for this reason. */
+  /** The results of this round. Orders without a result need another round, and `again` says why. */
   readonly results: readonly RebuildResult[];
   readonly again: string | undefined;
 }
@@ -70,7 +75,7 @@ export class RebuildRound {
   readonly #folds = new Map<string, OrderFold>();
   readonly #results: RebuildResult[] = [];
   readonly #backoff = new Backoff(1, 20);
-  /** The position that was read before the base. */
+  /** Offset of the position P0, which was read before the base. */
   #begin = 0n;
   /** The first offset that is folded onto the base. */
   #foldFrom = 0n;
@@ -92,13 +97,16 @@ export class RebuildRound {
     return `${this.#deps.topic}[${this.#partition}]`;
   }
 
-  /** Reads position, entries and base, in this order. Resolves with the position text. */
+  /**
+   * Reads position, entries and base, in this order, because the base must not be older than the position. Resolves with the
+   * text of the position.
+   */
   async #prepare(): Promise<string> {
     const {model, entries, cursor, source} = this.#deps;
     const [text = NO_POSITION] = await model.positions.read([this.#partition]);
     const range = await cursor.range(this.#partition);
     const stored = {text, key: model.positions.key(this.#partition)};
-    // Halts on what cannot pass, as a worker would: a position outside the log, or no readable one.
+    // Throws the permanent errors of a resume: the position is outside the partition, or its text is unreadable.
     const start = decideStart(stored, range, this.#where);
     if (text === NO_POSITION || range === undefined) {
       for (const target of this.#targets.values())
@@ -122,13 +130,16 @@ export class RebuildRound {
       if (reason !== undefined) this.#fail(target, reason);
       else this.#folds.set(target.orderId, new OrderFold(target.orderId, found?.changes ?? []));
     }
-    // One record early where it can be: then the log is compared with the position (I10).
+    // Starts one record before the position if possible. This record is compared with the position (I10).
     const from = this.#foldFrom < start.fromOffset ? this.#foldFrom : start.fromOffset;
     cursor.seek(this.#partition, from);
     return text;
   }
 
-  /** A base in MySQL does not tell which products its rows have named before: those of the settled records count (I7). */
+  /**
+   * Collects the products that the quarantined records name. A counter exists once a line item has named its product (I7). A
+   * base from MySQL holds only the present rows, so a product of an earlier row is known only from these records.
+   */
   async #collectProducts(): Promise<void> {
     const {source, cursor, decode} = this.#deps;
     if (!source.coversBadRecords) return;
@@ -142,7 +153,10 @@ export class RebuildRound {
     }
   }
 
-  /** Resolves with undefined when every order has its result, else with why everything must be read anew. */
+  /**
+   * Sends scripts until one is applied. Resolves with undefined if every order has a result, else with why a new round is
+   * needed.
+   */
   async #tryUntilApplied(first: string): Promise<string | undefined> {
     const {model, cursor, clock} = this.#deps;
     let text = first;
@@ -169,7 +183,7 @@ export class RebuildRound {
         this.#failOrder(outcome.orderId, `${outcome.what}: ${SPOILED_ADVICE}`);
         if (this.#folds.size === 0) return undefined;
       } else {
-        // The refusal tells the position: no time is lost with asking for it.
+        // The reply to a rejected script contains the position. So no further request is needed.
         text = outcome.stored;
         if (tries % TRIES_AT_ONCE === TRIES_AT_ONCE - 1) await clock.sleep(this.#backoff.nextMs());
       }
@@ -189,14 +203,17 @@ export class RebuildRound {
     if (decoded.kind !== 'rejected') {
       fold.add(name, decoded.kind === 'change' ? decoded.change : undefined);
     } else if (source.coversBadRecords) {
-      // It came after the base was read, perhaps. The next round reads a later base.
+      // The base may be older than this record. The next round reads a newer base, which contains its effect.
       this.#uncovered ??= record.offset;
     } else {
       fold.fault ??= {offset: record.offset, reason: decoded.rejection.reason};
     }
   }
 
-  /** The record before the position is the one that it names; or none was read, at the start of the log. */
+  /**
+   * Compares the last read record with the fingerprint in the position. If the position or the cursor has no last record, as
+   * at the start of the topic, nothing is compared.
+   */
   #isSameLog({last}: Position): boolean {
     const read = this.#deps.cursor.last;
     return last === null || read === undefined || sameFingerprint(last, fingerprintOf(read));
@@ -217,7 +234,9 @@ export class RebuildRound {
     return {expected: text, next: text, reduction, settled: [...settled]};
   }
 
-  /** Names of the entries that this state settles; of some of them there is no entry, which does no harm. */
+  /**
+   * Names of the entries that this state settles. Names without an entry are included, because their removal does no harm.
+   */
   #covered(fold: OrderFold, nextOffset: bigint): string[] {
     const known = [...(this.#targets.get(fold.orderId)?.entries.values() ?? [])];
     const before = known.filter(({entry}) => entry !== undefined && entry.offset < nextOffset);

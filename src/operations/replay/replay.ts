@@ -1,26 +1,26 @@
 /**
- * Replays records that were set aside: not one old record over newer ones, but the whole order, rebuilt at the position
+ * Replays quarantined records. It does not apply an old record over newer ones. It rebuilds the whole order at the position
  * (rebuildRound.ts).
  */
 import type {StoredEntry} from './entries.js';
 import {makePlan, type Target} from './plan.js';
 import {RebuildRound, type RebuildDeps, type RebuildResult} from './rebuildRound.js';
 
-/** What became of one entry. */
+/** The result for one entry. */
 export interface EntryResult {
   readonly name: string;
   readonly orderId: string | null;
   readonly replayed: boolean;
-  /** Why not; null when it was replayed. */
+  /** Why the entry was not replayed; null if it was replayed. */
   readonly reason: string | null;
 }
 
-/** Orders in one script. */
+/** Largest number of orders in one script. */
 const ORDERS_MAX = 100;
-/** How often everything is read anew. */
+/** Largest number of rounds for a group of orders (L7). */
 const ROUNDS_MAX = 10;
 
-/** Tells the result of every chosen entry, and of every other one that was settled with them. */
+/** Reports the result of every chosen entry, and of every other entry that was settled with it. */
 export async function replayEntries(
   chosen: readonly StoredEntry[],
   deps: RebuildDeps,
@@ -39,7 +39,7 @@ export async function replayEntries(
   }
 }
 
-/** Targets of one partition each, so that its log is read once for many orders. */
+/** Groups the targets by partition, so that one read of a partition serves up to ORDERS_MAX orders. */
 function inGroups(targets: readonly Target[]): Target[][] {
   const byPartition = new Map<number, Target[]>();
   for (const target of targets) {
@@ -54,7 +54,7 @@ function inGroups(targets: readonly Target[]): Target[][] {
   );
 }
 
-/** Every target has one result. */
+/** Rebuilds the targets of one partition. Every target has exactly one result. */
 async function rebuild(targets: readonly Target[], deps: RebuildDeps): Promise<RebuildResult[]> {
   const open = new Map(targets.map((target) => [target.orderId, target]));
   const results: RebuildResult[] = [];

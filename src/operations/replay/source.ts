@@ -1,9 +1,9 @@
 /**
- * Where the state of an order comes from when it is rebuilt: MySQL where it is configured, else the log from its start.
+ * The base of an order that is rebuilt: from MySQL if it is configured, else from the start of the topic.
  *
- * The state at a position is the base, and on it the log from `foldFrom` up to that position (replay.ts). A base that is
- * ahead of the position does no harm: changes carry full rows, so what the log still holds brings every row to where it
- * belongs (I3).
+ * The state at a position is the base, plus the records from `foldFrom` up to that position (rebuildRound.ts). A base from
+ * MySQL can be newer than the position. The next records in the topic then bring every row to its final state, because
+ * changes carry full rows (I3).
  */
 import type {RowQuery} from '../../clients/mysql.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
@@ -13,20 +13,20 @@ import type {Clock} from '../../runtime/lifecycle.js';
 import {readSourceOrders, VISIBLE_AFTER_MS, type SourceOrder} from '../../upstream/sourceRows.js';
 
 export interface ReplaySource {
-  /** True when records before `foldFrom` may be bad, since the base holds what they have changed. */
+  /** True if records before `foldFrom` may be undecodable, because the base already contains their effect. */
   readonly coversBadRecords: boolean;
-  /** The offset from which on the log is folded onto the base. Throws `replay-impossible`. */
+  /** Returns the first offset that is folded onto the base. Throws `replay-impossible` if the topic has lost its start. */
   foldFrom(position: bigint, range: LogRange, where: string): bigint;
-  /** The base of these orders, read now: after the position was. Every id is in the answer. */
+  /** Reads the base of these orders. The caller reads the position first. The result contains every id. */
   base(orderIds: readonly string[]): Promise<ReadonlyMap<string, SourceOrder>>;
 }
 
-/** MySQL, as far as a replay needs it (clients/mysql.ts). */
+/** The part of MySQL that a replay needs (clients/mysql.ts). */
 export interface SnapshotHost {
   consistentSnapshot<T>(work: (ask: RowQuery) => Promise<T>): Promise<T>;
 }
 
-/** S8: the MySQL that is asked holds at least what Debezium has read. */
+/** The base from MySQL. S8: MySQL shows a transaction at most VISIBLE_AFTER_MS after Debezium can read it. */
 export function mysqlSource(
   mysql: SnapshotHost,
   schema: SourceSchema,
@@ -34,7 +34,7 @@ export function mysqlSource(
 ): ReplaySource {
   return {
     coversBadRecords: true,
-    // Not from further back: an older record would bring back what a bad record has changed since.
+    // Folding an earlier record would restore values that an undecodable record has replaced in MySQL since.
     foldFrom: (position) => position,
     base: async (orderIds) => {
       await clock.sleep(visibleAfterMs);

@@ -1,8 +1,9 @@
 /**
- * One partition of the log at a time, read on request: `seek` says where, `readTo` hands over what stands before an offset.
+ * Reads one partition of the topic at a time, on request.
  *
- * What was fetched and not asked for yet waits in a bounded queue (L6), so that the next request often needs no fetch. All
- * other partitions are held, and nothing is ever acked.
+ * `seek` sets the offset, and `readTo` delivers the records before another offset. Fetched records that were not requested
+ * wait in a bounded queue (L6), so that the next request often needs no fetch. All other partitions are held. No offsets are
+ * committed.
  */
 import {RecordQueue} from '../../worker/recordQueue.js';
 import {requireSameLog} from '../../worker/resume.js';
@@ -15,15 +16,15 @@ export interface LogCursorOptions {
   readonly clock: Clock;
   readonly topic: string;
   readonly queueBytesMax: number;
-  /** A log that delivers nothing for so long although there is more is taken for unreachable. */
+  /** If Kafka delivers nothing within this time although there are more records, it counts as unreachable. */
   readonly idleTimeoutMs: number;
-  /** Told whenever more must be fetched: where the reading is, and where it goes. */
+  /** Called when more records must be fetched, with the next offset and the offset to reach. */
   readonly progress: (partition: number, next: bigint, end: bigint) => void;
 }
 
-/** How often a full queue lets its batch keep the membership alive. */
+/** While the queue is full, the waiting batch keeps the group membership alive at this interval. */
 const KEEP_ALIVE_MS = 1_000;
-/** How often the log may answer with another offset than it was asked for. */
+/** How many batches may begin at another offset than requested, before the cursor gives up. */
 const JUMPS_MAX = 10;
 
 export class LogCursor {
@@ -35,14 +36,14 @@ export class LogCursor {
   #partition: number | undefined;
   #next = 0n;
   #last: LogRecord | undefined;
-  /** Taken from the queue, but not asked for yet. */
+  /** A record that was taken from the queue but lies at or after the requested end. */
   #ahead: LogRecord | undefined;
-  /** What must stand at the place of `#last`, which is read again. */
+  /** Fingerprint that the next record must have, because that record is `#last`, fetched again. */
   #expected: Fingerprint | undefined;
-  /** What the next batch must have asked for. */
+  /** The offset that the next batch must have asked for. */
   #fetchNext = 0n;
   #isAssigned = false;
-  /** The log must be told where to read: after a seek, a new assignment, a jump. */
+  /** True after a seek, an assignment or a jump: the fetches must be set to `#fetchNext`. */
   #mustSteer = false;
   #seeks = 0;
   #jumps = 0;
@@ -55,17 +56,17 @@ export class LogCursor {
     this.#queue = new RecordQueue(options.queueBytesMax);
   }
 
-  /** The offset before which everything was handed over. */
+  /** All records before this offset were delivered since the seek. */
   get next(): bigint {
     return this.#next;
   }
 
-  /** The last record that was handed over since the seek. */
+  /** The last record that was delivered since the seek. */
   get last(): LogRecord | undefined {
     return this.#last;
   }
 
-  /** Joins the group; rejects when that takes too long. */
+  /** Joins the group. Rejects if there is no assignment within `idleTimeoutMs`. */
   async open(): Promise<void> {
     const fail = (error: unknown): void => {
       this.#failure = error instanceof Error ? error : new Error(String(error));
@@ -109,14 +110,15 @@ export class LogCursor {
     this.#room.wake();
   }
 
-  /** Hands over every record before `end` that was not handed over since the seek, in order. The log must reach there. */
+  /** Delivers every record before `end` that was not delivered since the seek, in order. The topic must reach `end`. */
   async readTo(end: bigint, take: (record: LogRecord) => void): Promise<void> {
     while (this.#next < end) {
       const record = this.#ahead ?? this.#queue.shift();
       this.#ahead = undefined;
       if (record === undefined) {
         this.#room.wake();
-        // Control records of transactions have offsets, and are never delivered.
+        // Control records of transactions have offsets, but Kafka does not deliver them. So the last offsets can have no
+        // record.
         if (this.#fetchNext >= end) this.#next = end;
         else await this.#fetchMore(end);
       } else if (record.offset >= end) {
@@ -140,7 +142,10 @@ export class LogCursor {
     await this.#log.stop();
   }
 
-  /** What comes next may be another log: the last record is fetched again and compared, as a worker does (I10). */
+  /**
+   * Fetches the last record again and compares it, as a worker does (I10). After a long silence, the topic may have been
+   * deleted and created again under the same name.
+   */
   #readLastAgain(): void {
     this.#ahead = undefined;
     this.#queue.clear();
@@ -165,7 +170,7 @@ export class LogCursor {
     await this.#changed();
   }
 
-  /** Resolves at the next event of the log; rejects when there is none for too long, or when the log has failed. */
+  /** Resolves at the next event of the topic. Rejects if there is none within `idleTimeoutMs`, or if the topic has failed. */
   async #changed(): Promise<void> {
     const {clock, idleTimeoutMs, topic} = this.#options;
     if (this.#failure !== undefined) throw this.#failure;
@@ -173,7 +178,7 @@ export class LogCursor {
     const silence = clock.sleep(idleTimeoutMs, pause.signal).then(() => 'silence' as const);
     const first = await Promise.race([this.#signal.wait(), silence]);
     pause.abort();
-    // Read again: it may have failed meanwhile.
+    // The field is read a second time, because `failed` can have set it during the wait.
     const failure = this.#failure as Error | undefined;
     if (failure !== undefined) throw failure;
     if (first === 'silence') {

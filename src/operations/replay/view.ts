@@ -1,6 +1,6 @@
 /**
- * How entries are shown. A list names places, reasons and order ids; only `dlq show` prints what a record holds, which is
- * customer data (I11).
+ * How entries are shown. A list contains offsets, reasons and order ids. Only `dlq show` prints the content of a record,
+ * because it is customer data (I11).
  *
  * Pure: no clock, no I/O.
  */
@@ -14,25 +14,25 @@ export interface EntrySummary {
   readonly kind: string;
   readonly orderId: string | null;
   readonly reason: string;
-  /** Of the record, ISO 8601; null when it has none. */
+  /** Timestamp of the record, ISO 8601; null if it has none. */
   readonly time: string | null;
 }
 
-/** Bytes as text where they are UTF-8, else as base64. */
+/** Bytes as text if they are UTF-8, else as base64. */
 export interface ShownBytes {
   readonly encoding: 'utf8' | 'base64';
   readonly data: string;
 }
 
-/** All of an entry. */
+/** A whole entry. */
 export interface EntryView extends EntrySummary {
   readonly topic: string;
   readonly partition: number;
   readonly offset: string;
   readonly key: ShownBytes | null;
-  /** The kept beginning of the value. */
+  /** The stored beginning of the value. */
   readonly value: ShownBytes | null;
-  /** Of the kept beginning, and of the whole value. */
+  /** Number of stored bytes. `valueBytes` is the number of bytes in the whole value. */
   readonly keptBytes: number;
   readonly valueBytes: number;
 }
@@ -57,7 +57,7 @@ export function viewOf(entry: QuarantineEntry): EntryView {
   };
 }
 
-/** The lines of `dlq show`. */
+/** The lines that `dlq show` prints. */
 export function linesOf(view: EntryView): string[] {
   const {name, kind, orderId, reason, time, key, value, keptBytes, valueBytes} = view;
   const kept =
@@ -78,7 +78,7 @@ function textOf({encoding, data}: ShownBytes): string {
   return encoding === 'base64' ? data : printable(data);
 }
 
-/** `isCut`: the last character may have lost its end. */
+/** `isCut`: the end of the value is missing, so the last character may be incomplete. It is dropped then. */
 function shownBytes(bytes: Buffer, {isCut}: {isCut: boolean}): ShownBytes {
   for (let cut = 0; cut <= (isCut ? 3 : 0); cut++) {
     const beginning = bytes.subarray(0, Math.max(0, bytes.length - cut));

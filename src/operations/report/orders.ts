@@ -1,13 +1,14 @@
 /**
- * The orders of the read model, from Redis alone: counted, listed, one shown whole. SCAN and never KEYS, so that a large
- * Redis is held up by none of them. Ids are text (I8).
+ * The orders of the read model, read from Redis alone: counted, listed, or one shown in full.
+ *
+ * The code uses SCAN and never KEYS, because KEYS blocks a large Redis for other clients. Ids are text (I8).
  */
 import type {Script} from '../../clients/redis/client.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import type {Keys} from '../../redis-model/keys.js';
 import {parseLines, type StoredLine} from '../../redis-model/storedItems.js';
 
-/** Redis, as far as these need it (clients/redis/client.ts). */
+/** The part of Redis that these functions need (clients/redis/client.ts). */
 export interface OrderSource {
   scan(
     cursor: string,
@@ -20,32 +21,34 @@ export interface OrderSource {
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
 }
 
-/** Keys that Redis looks at in one step: a fraction of a millisecond. */
+/** Keys that Redis visits in one SCAN step. A step takes a fraction of a millisecond. */
 const SCAN_KEYS = 500;
 
-/** How many orders there are, by their keys. Remembers every id, since SCAN may give a key twice. */
+/** Counts the orders by their keys. It keeps every id in memory (L10), because SCAN can return a key twice. */
 export async function countOrders(redis: OrderSource, keys: Keys): Promise<number> {
   const seen = new Set<string>();
   for await (const ids of scannedIds(redis, keys)) for (const id of ids) seen.add(id);
   return seen.size;
 }
 
-/** What a list shows of an order beside its id: fields of its hash. */
+/** Fields of the hash that a list shows in addition to the id. */
 export const LISTED_FIELDS = ['user_id', 'total_amount', 'items_count'] as const;
 
 export interface ListedOrder {
   readonly id: string;
-  /** In the order of LISTED_FIELDS; null where the field is missing. */
+  /** Values in the order of LISTED_FIELDS; null if the field is missing. */
   readonly fields: readonly (string | null)[];
 }
 
 export interface ListedPage {
   readonly orders: readonly ListedOrder[];
-  /** Keys of orders that hold something else than a hash. */
+  /** Keys of orders that do not hold a hash. */
   readonly foreign: readonly string[];
 }
 
-/** At most `limit` orders, each once, page by page in Redis' own order. One that is deleted meanwhile is left out. */
+/**
+ * Lists at most `limit` orders, each once, page by page, in the order of SCAN. It omits orders that are deleted meanwhile.
+ */
 export async function* listOrders(
   redis: OrderSource,
   keys: Keys,
@@ -80,7 +83,9 @@ async function readPage(redis: OrderSource, keys: Keys, ids: readonly string[]):
   return {orders, foreign};
 }
 
-/** Ids of orders, step by step. Keys that begin like those of orders and go on otherwise are not ours. */
+/**
+ * Yields the ids of orders, step by step. It ignores keys that match the pattern of an order key but do not end with an id.
+ */
 async function* scannedIds(redis: OrderSource, keys: Keys): AsyncGenerator<string[], void, undefined> {
   let cursor = '0';
   do {
@@ -90,15 +95,15 @@ async function* scannedIds(redis: OrderSource, keys: Keys): AsyncGenerator<strin
   } while (cursor !== '0');
 }
 
-/** All that Redis holds of an order, at one instant. */
+/** All that Redis holds of an order, at one moment. */
 export interface StoredOrder {
-  /** Field to value, in Redis' order; null when there is no such order. */
+  /** Field to value, in the order of Redis; null if there is no such order. */
   readonly row: Readonly<Record<string, string>> | null;
-  /** In order of their ids. They may be there before the row. */
+  /** Line items, ordered by id. They can arrive before the order. */
   readonly lines: readonly StoredLine[];
 }
 
-/** Throws `read-model-corrupt` when something that no worker writes is under one of its keys. */
+/** Reads one order. Throws `read-model-corrupt` if one of its keys holds something that no worker writes. */
 export async function readOrder(redis: OrderSource, keys: Keys, id: string): Promise<StoredOrder> {
   const [orderKey, linesKey] = [keys.order(id), keys.orderLines(id)];
   const [[rowKind, flat], [linesKind, text]] = (await redis.run(READ_ORDER, orderKey, [linesKey])) as Reply;
@@ -114,10 +119,11 @@ export async function readOrder(redis: OrderSource, keys: Keys, id: string): Pro
 }
 
 /**
- * One script: two commands would let a worker write in between, and show lines without their order that never were so.
+ * Reads both keys of an order in one script. With two commands a worker could write between them. The result would then
+ * combine line items and an order from different moments.
  *
- *   KEYS[1]  the order; ARGV[1]  its lines
- *   Returns  for each of the two: the type of the key, then fields and values in turns, or the text
+ *   KEYS[1]  key of the order; ARGV[1]  key of its line items
+ *   Returns  for each of the two: the type of the key, then its content: alternating fields and values, or the text
  */
 const READ_ORDER: Script = {
   name: 'readOrder',

@@ -1,11 +1,11 @@
 /**
- * Reports from Redis alone; MySQL is not asked. Amounts are kept in minor units and printed with their decimals.
+ * Reports from Redis alone, without MySQL. Amounts are stored in minor units and printed with their decimals.
  */
 import {keysWithPrefix} from '../../redis-model/keys.js';
 
-/** Redis, as far as reports need it (clients/redis/client.ts). */
+/** The part of Redis that reports need (clients/redis/client.ts). */
 export interface ReportSource {
-  /** Members with the highest scores, highest first; scores as text. */
+  /** Members with the highest scores, highest first. Scores are text. */
   highest(key: string, limit: number): Promise<{member: string; score: string}[]>;
   hash(key: string): Promise<Record<string, string>>;
 }
@@ -22,18 +22,18 @@ export interface ProductRow {
 
 export interface UserRow {
   readonly userId: string;
-  /** With decimals, as MySQL would print it. */
+  /** With decimals, as MySQL prints it. */
   readonly spent: string;
 }
 
 export interface Totals {
   readonly orders: string;
   readonly units: string;
-  /** With decimals, as MySQL would print it. */
+  /** With decimals, as MySQL prints it. */
   readonly revenue: string;
 }
 
-/** Products by units sold, most first. */
+/** Products by units sold, highest first. */
 export async function bestSellers(
   redis: ReportSource,
   settings: ReportSettings,
@@ -43,7 +43,7 @@ export async function bestSellers(
   return rows.map(({member, score}) => ({productId: member, unitsSold: wholeScore(score)}));
 }
 
-/** Users by money spent on existing orders, most first. */
+/** Users by money spent on existing orders, highest first. */
 export async function topSpenders(
   redis: ReportSource,
   settings: ReportSettings,
@@ -65,13 +65,13 @@ export async function totals(redis: ReportSource, settings: ReportSettings): Pro
   return {orders, units, revenue: withDecimals(revenue, settings.moneyDecimals)};
 }
 
-/** The number of orders by the totals, '0' where there are none. */
+/** The number of orders according to the totals; '0' if there are no totals. */
 export async function ordersHeld(redis: ReportSource, prefix: string): Promise<string> {
   const {orders = '0'} = await redis.hash(keysWithPrefix(prefix).reportTotals);
   return orders;
 }
 
-/** `4599` with 2 decimals is `45.99`. */
+/** Inserts the decimals: `4599` with 2 decimals is `45.99`. */
 export function withDecimals(minorUnits: string, decimals: number): string {
   if (decimals === 0) return minorUnits;
   const sign = minorUnits.startsWith('-') ? '-' : '';
@@ -79,7 +79,7 @@ export function withDecimals(minorUnits: string, decimals: number): string {
   return `${sign}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;
 }
 
-/** Redis prints large whole scores as `1e+17`. */
+/** Converts a score to a whole number, because Redis prints large scores as `1e+17`. */
 function wholeScore(score: string): string {
   return BigInt(Number(score)).toString();
 }

@@ -1,22 +1,22 @@
 /**
- * The expected side of a comparison: what should stand in Redis, by MySQL (mysqlSide.ts) or by the log (logSide.ts).
+ * The expected side of a comparison: what Redis should contain, according to MySQL (mysqlSide.ts) or the topic (logSide.ts).
  *
- * I9: both give it in one form, that of Redis, so that one comparison serves both.
+ * I9: both sources return it in the canonical form that Redis uses. So the same comparison code works for both.
  */
 export type Hash = Readonly<Record<string, string>>;
 
-/** The hash of an order and the text of its lines; without fields, or '', where the key should be absent. */
+/** The hash of an order and the text of its line items. If a key should be absent, the hash has no fields or the text is ''. */
 export interface ExpectedOrder {
   readonly order: Hash;
-  /** As storedLines.ts has them. */
+  /** The line items in the format of redis-model/storedItems.ts. */
   readonly lines: string;
-  /** Why it cannot be told, naming the column; else undefined. */
+  /** Why the expected content is unknown, with the name of the column. Undefined if it is known. */
   readonly fault: string | undefined;
 }
 
 export type ExpectedOrders = ReadonlyMap<string, ExpectedOrder>;
 
-/** Id -> sum, as whole numbers in text; money in minor units. */
+/** Id -> sum. The sums are whole numbers as text. Money is in minor units. */
 export type Sums = ReadonlyMap<string, string>;
 
 export type SumKind = 'product' | 'user';
@@ -24,22 +24,26 @@ export type SumKind = 'product' | 'user';
 export interface Totals {
   readonly orders: string;
   readonly units: string;
-  /** In minor units. */
+  /** Money in minor units. */
   readonly revenue: string;
 }
 
-/** Of what comes page by page something may come twice; `again` is called when all of it comes once more, from the start. */
+/**
+ * The interface of an expected side.
+ *
+ * The methods that return pages may return an item twice. They call `again` before they start from the first page again (retry.ts).
+ */
 export interface Expected {
-  /** How it is called in tables and messages. */
+  /** The name of this side in tables and messages. */
   readonly name: string;
   orderPages(again?: () => void): AsyncIterable<ExpectedOrders>;
-  /** Every id is in the answer. */
+  /** The result contains every requested id. */
   orders(ids: readonly string[]): Promise<ExpectedOrders>;
-  /** Of these ids those of which it has an order, or lines. */
+  /** The requested ids for which this side has an order or line items. */
   knownOrders(ids: readonly string[]): Promise<ReadonlySet<string>>;
-  /** Units by product, or money by user: all that are not 0, perhaps some that are. */
+  /** Units by product, or money by user. The pages contain every sum that is not 0, and may contain sums that are 0. */
   sumPages(kind: SumKind, again?: () => void): AsyncIterable<Sums>;
-  /** Every id is in the answer; '0' where there is nothing to sum up. */
+  /** The result contains every requested id. The sum is '0' if there is nothing to add up. */
   sums(kind: SumKind, ids: readonly string[]): Promise<Sums>;
   totals(): Promise<Totals>;
 }

@@ -1,5 +1,5 @@
 /**
- * What a comparison of Redis with MySQL, or with the log, can find.
+ * What a comparison of Redis with MySQL, or with the topic, can find.
  *
  * Pure: no clock, no I/O.
  */
@@ -14,24 +14,24 @@ export type FindingKind =
 
 export interface Finding {
   readonly kind: FindingKind;
-  /** The key in Redis. */
+  /** The key in Redis that differs. */
   readonly key: string;
-  /** Field of a hash, member of a sorted set; null where the whole key is meant. */
+  /** Field of a hash, or member of a sorted set. Null if the finding concerns the whole key. */
   readonly field: string | null;
-  /** As it should stand in Redis; null for absent. */
+  /** The value that Redis should contain. Null if it should be absent. */
   readonly expected: string | null;
-  /** As it stands in Redis; null for absent. */
+  /** The value that Redis contains. Null if it is absent. */
   readonly found: string | null;
 }
 
-/** What is compared as one: an order with its lines, a product with counter and score, a user, all totals, one key. */
+/** What one comparison covers: an order with its line items, a product with counter and score, a user, all totals, or one key. */
 export type SubjectKind = 'order' | 'product' | 'user' | 'totals' | 'key';
 
 export interface Subject {
   readonly kind: SubjectKind;
-  /** Id of the order, product or user; 'all' for the totals; the key itself. */
+  /** The id of the order, product or user. It is 'all' for the totals, and the key itself for a key. */
   readonly id: string;
 }
 
-/** What differs for each subject that was looked at; an empty list where nothing does. */
+/** The findings of each compared subject, by its id. The list is empty if both sides are equal. */
 export type Comparison = ReadonlyMap<string, readonly Finding[]>;

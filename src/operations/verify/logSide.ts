@@ -1,4 +1,8 @@
-/** What should stand in Redis by the log: what a worker has made of it in another database (operations/rebuild/reference.ts). */
+/**
+ * The expected side from the topic: what Redis should contain according to a replay.
+ *
+ * A worker replays the topic into the staging database (operations/rebuild/reference.ts). This class reads its result there.
+ */
 import type {Keys} from '../../redis-model/keys.js';
 import type {Expected, ExpectedOrders, SumKind, Sums, Totals} from './expected.js';
 import type {RedisHost} from './sides.js';
@@ -17,7 +21,7 @@ export class LogSide implements Expected {
   async *orderPages(again?: () => void): AsyncGenerator<ExpectedOrders> {
     for await (const page of this.#redis.keys(again)) {
       const ids = page.flatMap((key) => this.#keys.orderIdOf(key) ?? []);
-      // Lines whose order is there come with it.
+      // If the order exists, its own key already adds it. So line items add only orders that have no hash.
       const lineIds = page.flatMap((key) => this.#keys.orderIdOfLines(key) ?? []);
       yield await this.orders([...ids, ...(await this.#absent(lineIds, (id) => this.#keys.order(id)))]);
     }
@@ -43,7 +47,7 @@ export class LogSide implements Expected {
   }
 
   async sums(kind: SumKind, ids: readonly string[]): Promise<Sums> {
-    // A counter is exact at any size, a score is not.
+    // Product sums come from the counters, because a counter is exact at any size and a score is not. Users have only a score.
     const sums =
       kind === 'product'
         ? await this.#redis.getAll(ids.map((id) => this.#keys.productSold(id)))
@@ -56,7 +60,7 @@ export class LogSide implements Expected {
   async totals(): Promise<Totals> {
     return totalsIn(await this.#redis.hash(this.#keys.reportTotals));
   }
-  /** Ids without this key. */
+  /** The ids whose key does not exist. */
   async #absent(ids: readonly string[], keyOf: (id: string) => string): Promise<string[]> {
     const types = await this.#redis.types(ids.map(keyOf));
     return ids.filter((_, index) => types[index] === 'none');

@@ -1,4 +1,8 @@
-/** What should stand in Redis by MySQL's rows, each answer from one snapshot. */
+/**
+ * The expected side from MySQL: what Redis should contain according to the rows.
+ *
+ * Each result, and each page of orders, comes from one snapshot. So an order and its line items always belong together.
+ */
 import type {RowQuery, TextRow} from '../../clients/mysql.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
 import {quoted, readSourceOrders, readSourcePage, type SourcePage} from '../../upstream/sourceRows.js';
@@ -6,10 +10,10 @@ import type {Expected, ExpectedOrders, SumKind, Sums, Totals} from './expected.j
 import {ordersOfRows} from './orders.js';
 import {sumQuestions, sumsOf, totalsOf} from './sums.js';
 
-/** MySQL (clients/mysql.ts). */
+/** What the comparison uses of the MySQL client (clients/mysql.ts). */
 export interface MysqlHost {
   consistentSnapshot<T>(work: (ask: RowQuery) => Promise<T>): Promise<T>;
-  /** `again` is called when rows that were given already come once more. */
+  /** Calls `again` before rows that were already returned come again. Only the retrying client does this (retry.ts). */
   stream(sql: string, pageRows: number, again?: () => void): AsyncIterable<TextRow[]>;
 }
 
@@ -36,7 +40,7 @@ export class MysqlSide implements Expected {
     } while (after !== null);
   }
 
-  /** Orders at these places of the id range, each a number from 0 to 1. */
+  /** One order for each place in the range of ids. A place is a number from 0 (lowest id) to 1 (highest id). */
   async *sample(places: readonly number[]): AsyncGenerator<ExpectedOrders> {
     for (const place of places) {
       const {orders} = await this.#page(async (ask) => await idAt(ask, this.#schema, place), 1);
@@ -97,7 +101,7 @@ export class MysqlSide implements Expected {
   }
 }
 
-/** An id below that of the order at this place of the id range; null at its beginning. */
+/** The search for the order at this place of the range of ids starts after the returned id. Null if the table is empty. */
 async function idAt(ask: RowQuery, {orders}: SourceSchema, place: number): Promise<string | null> {
   const [range] = await ask(
     `SELECT MIN(${quoted(orders.id)}) AS low, MAX(${quoted(orders.id)}) AS high FROM ${quoted(orders.table)}`,

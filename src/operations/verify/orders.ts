@@ -1,8 +1,8 @@
 /**
- * Orders and their lines: as they should stand in Redis, and as they do.
+ * Orders and their line items: what Redis should contain, compared with what it contains.
  *
- * I9: what MySQL's rows should look like is made by the code of the live path: rows are changes, reduced and written out as for the
- * apply script.
+ * I9: the code of the live path computes what an order should look like. It turns the rows of MySQL into changes, reduces them,
+ * and formats the result as it does for the apply script.
  */
 import {createdOrders} from '../../apply/createdOrders.js';
 import type {Change} from '../../domain/change.js';
@@ -13,15 +13,15 @@ import {formatLines, isIdBefore} from '../../redis-model/storedItems.js';
 import type {ExpectedOrder, ExpectedOrders, Hash} from './expected.js';
 import type {Comparison, Finding} from './finding.js';
 
-/** Redis, as far as orders need it (clients/redis/client.ts). */
+/** What the comparison of orders uses of the Redis client (clients/redis/client.ts). */
 export interface OrderHost {
-  /** No field where the key is absent, undefined where it is no hash. */
+  /** A hash without fields if the key is absent. Undefined if the key holds another type. */
   hashes(keys: readonly string[]): Promise<(Hash | undefined)[]>;
-  /** Null where the key is absent, undefined where it is no string. */
+  /** Null if the key is absent. Undefined if the key holds another type. */
   texts(keys: readonly string[]): Promise<(string | null | undefined)[]>;
 }
 
-/** Compares these orders. One that cannot be told is a difference too. */
+/** Compares these orders. An order whose expected content is unknown counts as a difference too. */
 export async function compareOrders(
   redis: OrderHost,
   expected: ExpectedOrders,
@@ -45,7 +45,7 @@ export async function compareOrders(
   );
 }
 
-/** Orders as MySQL's rows tell them. */
+/** The orders that follow from the rows of MySQL. */
 export function ordersOfRows(
   source: ReadonlyMap<string, SourceOrder>,
   extraColumns: readonly string[],

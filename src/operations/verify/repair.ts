@@ -1,9 +1,11 @@
 /**
- * Mends what was found to differ, and nothing else, while fences hold all workers still (I15).
+ * Repairs the differences that were found, and nothing else, while fences stop all workers (I15).
  *
- * Orders: the whole order as MySQL holds it, through the apply script, which moves counters by the difference to what it finds.
- * MySQL may be ahead of the position; what the log still holds brings every row to where it belongs (I3).
- * Sums: set to what MySQL says, where they still are what was found. A sum that moves meanwhile is left to the next look.
+ * Orders: the apply script writes the whole order as MySQL holds it. It moves the counters by the difference to what it finds.
+ * MySQL may be ahead of the position. This is safe, because the records after the position set every row to its last state (I3).
+ *
+ * Sums: the repair sets a sum to the value from MySQL if the sum still differs as it was found. If the sum or its expected value
+ * has changed since then, changes are under way. The repair skips it, and the next comparison decides.
  */
 import type {Fences} from '../../apply/fences.js';
 import type {ApplyOutcome, ApplyRequest} from '../../apply/script.js';
@@ -20,22 +22,22 @@ import type {Finding, Subject, SubjectKind} from './finding.js';
 import type {Sides} from './sides.js';
 
 export interface RepairDeps {
-  /** MySQL's side and Redis. */
+  /** MySQL as the expected side, and Redis. */
   readonly sides: Sides;
   readonly mysql: Pick<MysqlHost, 'consistentSnapshot'>;
   readonly schema: SourceSchema;
   readonly fences: Fences;
-  /** The read model (apply/readModel.ts). */
+  /** What the repair uses of the read model (apply/readModel.ts). */
   readonly model: {
     readonly positions: StoredPositions;
     apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome>;
   };
-  /** Redis (clients/redis/client.ts). */
+  /** What the repair uses of the Redis client (clients/redis/client.ts). */
   readonly redis: {run(script: Script, key: string, args: readonly string[]): Promise<unknown>};
   readonly clock: Clock;
-  /** Rejects when MySQL may be ahead of the log for long. */
+  /** Rejects if the connector does not run. MySQL would stay ahead of the topic, and later records would be added to the sums again. */
   readonly requireUpstream: () => Promise<void>;
-  /** Malformed keys may be removed. */
+  /** Whether the repair may remove malformed keys. */
   readonly mayRemove: boolean;
 }
 
@@ -44,15 +46,20 @@ export interface Difference {
   readonly findings: readonly Finding[];
 }
 
-/** How long workers wait at most, were this process to die. */
+/** How long a fence stands, in ms. If this process dies, the workers wait at most until the fence expires. */
 const FENCE_MS = 10_000;
-/** Orders, or sums, under one fence: bounds how long workers stand still. */
+/** Orders, or sums, that are repaired under one fence. The limit keeps the pause of the workers short. */
 const AT_ONCE_MAX = 100;
 const PAUSE_MS = 1_500;
 
 /**
- * Sets one value while a fence stands, and it is still what was found: KEYS[1] is a position; ARGV its text, 'string', 'zset' or
- * 'hash', key, member or field, what was found and what is expected ('' for absent). Returns 1 when it was set.
+ * Sets one value if the fence stands and the value is still the one that was found. If the key is absent or holds another type,
+ * the script sets the value without this comparison.
+ *
+ * KEYS[1]  position of a partition
+ * ARGV     text of the fence; 'string', 'zset' or 'hash'; key; member or field; found value; expected value ('' for absent)
+ *
+ * Returns  1 if the value was set, 0 if it has changed, -1 if the fence does not stand
  */
 const SET_SCRIPT: Script = {
   name: 'projectorRepairSet',
@@ -83,7 +90,7 @@ export class Repair {
     this.#deps = deps;
   }
 
-  /** Orders, and malformed keys where the caller may remove them: what they add to the sums is right only afterwards. */
+  /** Repairs orders, and removes malformed keys if this is allowed. The sums can be repaired only after the orders that they add up. */
   async orders(differences: readonly Difference[]): Promise<void> {
     await this.#deps.requireUpstream();
     const keys = this.#deps.mayRemove ? idsOf(differences, 'key') : [];
@@ -105,7 +112,7 @@ export class Repair {
       for (const ids of slices(idsOf(differences, kind))) {
         await this.#fenced(async (text) => {
           for (const [id, now] of await sides.compare(kind, ids)) {
-            // Where MySQL, or Redis, says something else by now, changes are under way that the next look waits for.
+            // If the findings differ from those before, changes are under way. The next comparison waits for them.
             if (JSON.stringify(now) !== JSON.stringify(seen.get(`${kind} ${id}`))) continue;
             for (const finding of now) {
               const args = setArguments(finding);
@@ -121,7 +128,7 @@ export class Repair {
     return this.#deps.model.positions.key(0);
   }
 
-  /** Runs `work` with the text of the fence that stands for the position of partition 0. */
+  /** Sets fences and runs `work` with the text of the fence at the position of partition 0. Then it removes the fences. */
   async #fenced(work: (text: string) => Promise<void>): Promise<void> {
     const {fences, clock} = this.#deps;
     await fences.set(FENCE_MS);
@@ -130,14 +137,14 @@ export class Repair {
     } finally {
       await fences.giveUp();
     }
-    // Workers get on with the log between two fences.
+    // The workers need the pause between two fences, to apply the records that have arrived.
     await clock.sleep(PAUSE_MS);
   }
 
   async #rebuild(ids: readonly string[]): Promise<void> {
     const {sides, mysql, schema, clock} = this.#deps;
     await this.#fenced(async (text) => {
-      // What stands before the fences can be seen in MySQL then (S8).
+      // MySQL can show a transaction later than the binlog does (S8). After this time it shows every change before the fenced positions.
       await clock.sleep(VISIBLE_AFTER_MS);
       const source = await mysql.consistentSnapshot(async (ask) => await readSourceOrders(ask, ids, schema));
       let outcome = await this.#apply(source, text);
@@ -173,7 +180,7 @@ function slices(ids: readonly string[]): string[][] {
   );
 }
 
-/** ARGV of the script that sets a sum, behind the fence's text; undefined for other findings. */
+/** The arguments of the script that follow the text of the fence. Undefined if the finding is not about a sum. */
 function setArguments({kind, key, field, found, expected}: Finding): string[] | undefined {
   if (kind !== 'counter-differs' && kind !== 'score-differs' && kind !== 'total-differs') return undefined;
   return [SUM_KIND[kind], key, field ?? '', found ?? '', expected ?? ''];

@@ -1,8 +1,13 @@
 /**
- * A comparison goes on when a server is silent for a moment: it only reads, so what was asked is asked again.
+ * Retries the reads of a comparison when a server does not respond. A retry is safe, because a comparison only reads.
  *
- * A cursor of SCAN is of use on the connection alone that it came from, and rows that stream have none; such pages come again from
- * the first one. Whoever reads them looks at places, and a place that is looked at twice is no harm.
+ * Pages cannot continue after a failure, so they start again from the first one:
+ *
+ * - A SCAN cursor is valid only on the connection that returned it. A restarted server, or another one after a failover, has its
+ *   keys in another order, and some would be skipped.
+ * - Streamed rows have no cursor.
+ *
+ * A subject can then be compared twice. This is harmless, because a comparison changes nothing.
  */
 import {ERROR_POLICY} from '../../runtime/errorPolicy.js';
 import {asProjectorError, type ProjectorError} from '../../runtime/errors.js';
@@ -12,14 +17,14 @@ import type {RedisHost} from './sides.js';
 
 export interface PatienceSettings {
   readonly clock: Clock;
-  /** A server that is silent for longer is given up. */
+  /** The comparison fails if a server does not respond for this time, in ms. */
   readonly silentMs: number;
   readonly signal: AbortSignal;
-  /** Told once for each silence, and when it is over. */
+  /** Receives one message when a server stops responding, and one when it responds again. */
   readonly tell: (text: string) => void;
 }
 
-/** How often pages begin anew: bounds what a server that breaks off again and again costs. */
+/** How often pages may start from the first one. The limit ends a comparison whose connections break repeatedly. */
 const BEGINNINGS_MAX = 20;
 
 export class Patience {
@@ -31,7 +36,10 @@ export class Patience {
     this.#settings = settings;
   }
 
-  /** The time without the silences: what is given a time to happen cannot happen, or cannot be seen, while a server is silent. */
+  /**
+   * A clock that stands still while `ask` retries. While a server does not respond, an expected change cannot happen or cannot be
+   * observed. So this time must not count against a time limit.
+   */
   get clock(): Clock {
     const {clock} = this.#settings;
     return {
@@ -42,7 +50,7 @@ export class Patience {
     };
   }
 
-  /** Rejects with what may not pass, with the last failure of a long silence, or with the reason of the signal. */
+  /** Retries until an answer arrives. Rejects with a permanent error, with the last error after `silentMs`, or if the signal aborts. */
   async ask<T>(question: () => Promise<T>): Promise<T> {
     const {clock} = this.#settings;
     const silence = new Silence(this.#settings);
@@ -59,7 +67,7 @@ export class Patience {
     }
   }
 
-  /** Pages from the first one again after a failure; `again` is called before. */
+  /** Starts from the first page again after a failure, and calls `again` before that. */
   async *pages<T>(open: () => AsyncIterable<T>, again: () => void): AsyncGenerator<T> {
     let silence = new Silence(this.#settings);
     for (let beginnings = 1; ; beginnings++) {
@@ -91,7 +99,7 @@ export class Patience {
   }
 }
 
-/** The time since the first failure of a question. */
+/** The time since the first failed attempt. It ends the retries after `silentMs`. */
 class Silence {
   readonly #settings: PatienceSettings;
   readonly #backoff = new Backoff(100, 2_000);
@@ -101,7 +109,7 @@ class Silence {
     this.#settings = settings;
   }
 
-  /** Resolves when it can be asked again; rejects when there is nothing to wait for any more. */
+  /** Resolves when the next attempt may start. Rejects if the error is permanent, the time has expired, or the signal aborts. */
   async pause(error: unknown, tell: (failure: ProjectorError) => void): Promise<void> {
     const {clock, silentMs, signal} = this.#settings;
     signal.throwIfAborted();
@@ -129,7 +137,7 @@ export function patientRedis(redis: RedisHost, patience: Patience): RedisHost {
   };
 }
 
-/** MySQL's connection does not come back by itself. */
+/** Connects before each attempt if necessary, because the MySQL client does not reconnect automatically. */
 export function patientMysql(
   mysql: MysqlHost & {readonly isConnected: boolean; connect(): Promise<void>},
   patience: Patience,

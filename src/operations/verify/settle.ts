@@ -1,10 +1,16 @@
 /**
- * Suspects are looked at again until it is certain: equal, or different for good.
+ * Compares suspects again until the result is certain: both sides are equal, or they differ permanently.
  *
- * A change is in MySQL before it is in Redis, and two replays of one log are never at the same place; so a difference says nothing
- * by itself. It is certain when neither side has changed for some time, and each that follows the log has meanwhile passed the end
- * that the log had when the difference was first seen in this form.
- * Values that never stand still for so long stay open; they are told, and are no differences.
+ * One observed difference proves nothing. A change is in MySQL before it is in Redis, and two replays of one topic are at different
+ * positions. A difference becomes certain in these steps:
+ *
+ *   1. A look finds the difference in a new form, and records the time.
+ *   2. The next look finds the same difference. The ends of the partitions that this look read before its comparison become the goal.
+ *   3. Every look has found the same difference for at least `stillMs`. So no look has seen a change on either side.
+ *   4. Every read model that follows the topic had reached the goal before the comparison. So no record before the goal is missing.
+ *
+ * If a later look finds another form of the difference, the steps begin again. A subject that changes more often than every
+ * `stillMs` stays open. It is reported as open, and does not count as a difference.
  */
 import type {LogRange} from '../../clients/kafka/eventLog.js';
 import {positionBehind} from '../../redis-model/fence.js';
@@ -16,12 +22,12 @@ import type {Comparison, Finding, Subject, SubjectKind} from './finding.js';
 export interface SettleDeps {
   readonly compare: (kind: SubjectKind, ids: readonly string[]) => Promise<Comparison>;
   readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
-  /** Of Redis; and of the expected side, where that follows the log too. */
+  /** The positions of Redis, and those of the expected side if that follows the topic too. */
   readonly positions: readonly StoredPositions[];
   readonly clock: Clock;
-  /** A difference is certain when it has stood unchanged for so long. */
+  /** How long a difference must remain unchanged before it can be certain, in ms. */
   readonly stillMs: number;
-  /** After this time the rest is left open. */
+  /** After this time, in ms, the remaining suspects stay open. */
   readonly waitMs: number;
   readonly progress: (open: number) => void;
   readonly signal: AbortSignal;
@@ -29,9 +35,9 @@ export interface SettleDeps {
 
 export interface Settled {
   readonly certain: readonly {readonly subject: Subject; readonly findings: readonly Finding[]}[];
-  /** Changed too often to be compared. */
+  /** Subjects whose comparison was not certain within `waitMs`. */
   readonly open: readonly Subject[];
-  /** The end that the log had was not reached, or the time was too short: what is open may be lag, or a difference. */
+  /** A read model did not reach the goal, or `waitMs` was too short. An open subject can then be consumer lag or a difference. */
   readonly isBehind: boolean;
 }
 
@@ -40,17 +46,17 @@ interface Suspicion {
   text: string;
   findings: readonly Finding[];
   sinceMs: number;
-  /** Where the log ended after this text was first seen; undefined until the next look. */
+  /** The partition ends that were read after this text was first seen. Undefined until the next look finds the same text. */
   goal: ReadonlyMap<number, bigint> | undefined;
-  /** Looks in a row at which both sides were equal. */
+  /** Consecutive looks that found both sides equal. */
   equalLooks: number;
-  /** How often something else was found than before. */
+  /** How often a look found other findings than the look before. The first look counts too. */
   changes: number;
 }
 
 const LOOK_MS = 250;
 const COMPARED_AT_ONCE = 500;
-/** Two: one alone may be a coincidence, of a change under way that makes up for an error. */
+/** Two equal looks are required, because a change under way can hide an error from a single look. */
 const EQUAL_LOOKS = 2;
 
 export async function settle(subjects: readonly Subject[], deps: SettleDeps): Promise<Settled> {
@@ -74,7 +80,7 @@ export async function settle(subjects: readonly Subject[], deps: SettleDeps): Pr
     for (const [name, suspicion] of open) {
       if (suspicion.equalLooks >= EQUAL_LOOKS) open.delete(name);
       if (suspicion.equalLooks > 0 || clock.nowMs() - suspicion.sinceMs < stillMs) continue;
-      // Seen once only, in a look that took long: the next one tells whether it stands still.
+      // Only one look has found this difference, and that look took long. The next one shows whether it has changed.
       if (suspicion.goal === undefined) continue;
       const isPassed = [...suspicion.goal].every(([partition, end]) => (reached.get(partition) ?? 0n) >= end);
       if (!isPassed) isBehind = true;
@@ -83,16 +89,16 @@ export async function settle(subjects: readonly Subject[], deps: SettleDeps): Pr
         certain.push({subject: suspicion.subject, findings: suspicion.findings});
       }
     }
-    // Where a look takes long, as sums over large tables do, the servers rest for as long.
+    // A look can take long, such as sums over large tables. A pause of the same length leaves the servers half of the time.
     if (open.size > 0) await clock.sleep(Math.max(LOOK_MS, clock.nowMs() - lookedMs), signal);
   }
   const left = [...open.values()];
-  // What has never changed is not hot; it was not looked at for long enough.
+  // A difference that has not changed since the first look does not change too often. The time was too short to decide on it.
   const isUndecided = left.some(({changes, equalLooks}) => changes <= 1 && equalLooks === 0);
   return {certain, open: left.map(({subject}) => subject), isBehind: isBehind || isUndecided};
 }
 
-/** Compares everything that is open once more. */
+/** Compares all open subjects again. */
 async function look(
   open: ReadonlyMap<string, Suspicion>,
   {compare, clock}: SettleDeps,
@@ -137,7 +143,7 @@ async function endsOf({ranges}: SettleDeps): Promise<Map<number, bigint>> {
   return new Map([...(await ranges())].map(([partition, {high}]) => [partition, high]));
 }
 
-/** How far all are that follow the log. */
+/** The next offset of each partition that every read model has reached. If there are two, it is the lower one. */
 async function reachedOffsets({ranges, positions}: SettleDeps): Promise<Map<number, bigint>> {
   const partitions = [...(await ranges()).keys()];
   const reached = new Map<number, bigint>();

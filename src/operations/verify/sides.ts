@@ -1,5 +1,7 @@
 /**
- * Both sides of a comparison, and how subjects are looked at again: the expected side first, then Redis.
+ * Both sides of a comparison, and how subjects are compared again.
+ *
+ * The expected side is read first. So Redis has more time to apply the changes that the expected side already shows.
  */
 import {isOwnKey, keysWithPrefix, type Keys} from '../../redis-model/keys.js';
 import type {Expected} from './expected.js';
@@ -7,9 +9,13 @@ import type {Comparison, SubjectKind} from './finding.js';
 import {compareOrders, type OrderHost} from './orders.js';
 import {compareProducts, compareTotals, compareUsers, type SumHost} from './sums.js';
 
-/** Redis (clients/redis/client.ts). Of the last two, `again` is called when pages that were given already come once more. */
+/**
+ * What a comparison uses of the Redis client (clients/redis/client.ts).
+ *
+ * `keys` and `members` call `again` before pages that were already returned come again. Only the retrying client does this (retry.ts).
+ */
 export interface RedisHost extends OrderHost, SumHost {
-  /** What is under each key: `string`, `hash`, ..., `none`. */
+  /** The type of each key: `string`, `hash`, and so on. It is `none` if the key is absent. */
   types(keys: readonly string[]): Promise<string[]>;
   keys(again?: () => void): AsyncIterable<readonly string[]>;
   members(key: string, again?: () => void): AsyncIterable<readonly string[]>;
@@ -28,7 +34,7 @@ export class Sides {
     this.keys = keysWithPrefix(prefix);
   }
 
-  /** Every id is in the answer. */
+  /** The result contains every requested id. */
   async compare(kind: SubjectKind, ids: readonly string[]): Promise<Comparison> {
     const {expected, redis, keys} = this;
     switch (kind) {
@@ -45,7 +51,7 @@ export class Sides {
     }
   }
 
-  /** A key within the names of the read model that is none of its keys. Others are not our business. */
+  /** Whether a key has the form of a read model key without being one. Keys with other names belong to other programs. */
   isMalformed(key: string): boolean {
     if (!key.startsWith(this.prefix) || isOwnKey(key, this.prefix)) return false;
     return /^(?:order:|order_lines:|report:|projector:|product:.*:sold$)/.test(key.slice(this.prefix.length));

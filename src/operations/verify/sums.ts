@@ -1,6 +1,7 @@
 /**
- * Counters, scores and totals: as they should be, and as they stand in Redis. A sum at 0 may be absent from Redis, and from a
- * sorted set it must be.
+ * Counters, scores and totals: what Redis should contain, compared with what it contains.
+ *
+ * A counter or a total at 0 may be absent from Redis. A member of a sorted set at 0 must be absent.
  */
 import type {TextRow} from '../../clients/mysql.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
@@ -9,7 +10,7 @@ import {quoted} from '../../upstream/sourceRows.js';
 import type {Sums, Totals} from './expected.js';
 import type {Comparison, Finding, FindingKind} from './finding.js';
 
-/** Redis, as far as sums need it (clients/redis/client.ts). */
+/** What the comparison of sums uses of the Redis client (clients/redis/client.ts). */
 export interface SumHost {
   getAll(keys: readonly string[]): Promise<(string | null)[]>;
   scores(key: string, members: readonly string[]): Promise<(string | null)[]>;
@@ -17,14 +18,14 @@ export interface SumHost {
 }
 
 export interface SumQuestions {
-  /** Units by product, over the lines of existing orders. */
+  /** Units by product. It adds up the line items of existing orders only. */
   readonly product: string;
   /** Money by user. */
   readonly user: string;
   readonly totals: string;
 }
 
-/** The questions to MySQL. With `ids` (checked digits) of these products and users alone. */
+/** The queries to MySQL. `ids` restricts them to these products or users. The ids go into the SQL text, so they must be digits. */
 export function sumQuestions(schema: SourceSchema, ids?: readonly string[]): SumQuestions {
   const {orders, lines} = schema;
   const [o, l] = [quoted(orders.table), quoted(lines.table)];
@@ -43,18 +44,18 @@ export function sumQuestions(schema: SourceSchema, ids?: readonly string[]): Sum
   };
 }
 
-/** Rows of the first two questions. `decimals`: how many the sums have, to be dropped. */
+/** The sums in the rows of `product` or `user`. `decimals` is how many decimals the sums have. */
 export function sumsOf(rows: readonly TextRow[], decimals: number): Map<string, string> {
   return new Map(rows.map(({id, total}) => [id ?? '', minorUnits(total ?? '0', decimals)]));
 }
 
-/** `45.99` is `4599`, `45` with 2 decimals `4500`. */
+/** With 2 decimals, `45.99` becomes `4599` and `45` becomes `4500`. */
 export function minorUnits(amount: string, decimals: number): string {
   const [whole = '0', fraction = ''] = amount.split('.');
   return BigInt(whole + fraction.padEnd(decimals, '0').slice(0, decimals)).toString();
 }
 
-/** The row of the third question. */
+/** The totals in the row of `totals`. */
 export function totalsOf(row: TextRow | undefined, decimals: number): Totals {
   return {
     orders: row?.['orders'] ?? '0',
@@ -63,7 +64,7 @@ export function totalsOf(row: TextRow | undefined, decimals: number): Totals {
   };
 }
 
-/** The totals as they stand in a hash of Redis. */
+/** The totals in the hash that Redis holds. An absent field counts as 0. */
 export function totalsIn(hash: Readonly<Record<string, string>>): Totals {
   const {orders = '0', units = '0', revenue = '0'} = hash;
   return {orders, units, revenue};
@@ -119,7 +120,7 @@ function compareScore(
   return [{...place, expected: expected === '0' ? null : expected, found}];
 }
 
-/** Redis prints large whole scores as `1e+17`; a score that is no whole number stays as it is. */
+/** The digits of a whole score, because Redis prints large scores as `1e+17`. A score that is not whole is returned unchanged. */
 export function wholeScore(score: string): string {
   const number = Number(score);
   return Number.isInteger(number) ? BigInt(number).toString() : score;

@@ -1,7 +1,9 @@
 /**
- * The first look at everything: what is not equal now is suspected, no more. Both sides go on changing meanwhile.
+ * The first look at everything: it collects the subjects that differ as suspects.
  *
- * Memory: one page of orders; the ids of all products and of all users (some 100 bytes each); and the suspects.
+ * A suspect is not a proven difference, because both sides continue to change during the look. settle.ts decides on suspects.
+ *
+ * Memory: one page of orders, the ids of all products and of all users (about 100 bytes each), and the suspects.
  */
 import {isOwnKey} from '../../redis-model/keys.js';
 import type {ExpectedOrders, SumKind} from './expected.js';
@@ -11,7 +13,7 @@ import type {Sides} from './sides.js';
 import {compareProducts, compareUsers} from './sums.js';
 
 export interface SurveyOptions {
-  /** Suspects beyond this number are counted, and not looked at again. */
+  /** The survey only counts suspects beyond this number. They are not compared again. */
   readonly suspectsMax: number;
   readonly progress: (looked: Looked) => void;
   readonly signal: AbortSignal;
@@ -22,7 +24,7 @@ export interface Looked {
   products: number;
   users: number;
   keys: number;
-  /** Keys outside of the names of the read model. */
+  /** Keys that do not belong to the read model. */
   foreignKeys: number;
 }
 
@@ -32,7 +34,7 @@ export class Survey {
   readonly looked: Looked = {orders: 0, products: 0, users: 0, keys: 0, foreignKeys: 0};
   #knownProducts: ReadonlySet<string> = new Set();
   readonly suspects = new Map<string, Subject>();
-  /** How many more there were than are kept. */
+  /** Suspects beyond `suspectsMax`. A subject that is found twice can count twice. */
   overflow = 0;
 
   constructor(sides: Sides, options: SurveyOptions) {
@@ -49,7 +51,7 @@ export class Survey {
     await this.#keys();
   }
 
-  /** These orders alone. */
+  /** Compares only these orders. */
   async sample(pages: AsyncIterable<ExpectedOrders>): Promise<void> {
     await this.#orders(pages);
   }
@@ -64,7 +66,7 @@ export class Survey {
     }
   }
 
-  /** What is expected, then members of the report that nobody expects. */
+  /** Compares the expected sums. Then it adds the members of the sorted set that are not expected. */
   async #sums(kind: SumKind): Promise<void> {
     const {expected, redis, keys} = this.#sides;
     const compare = kind === 'product' ? compareProducts : compareUsers;
@@ -84,7 +86,7 @@ export class Survey {
     if (kind === 'product') this.#knownProducts = known;
   }
 
-  /** Redis' own keys: orders and counters that nobody expects, names that are none of ours. */
+  /** Looks at every key in Redis. It finds orders and counters that are not expected, malformed keys, and foreign keys. */
   async #keys(): Promise<void> {
     const {expected, redis, keys} = this.#sides;
     const again = (): void => {
@@ -108,12 +110,12 @@ export class Survey {
     }
   }
 
-  /** Of which order or product a key is; counts foreign ones, and suspects malformed ones. */
+  /** The order or product that a key belongs to. It counts a foreign key, and adds a malformed key to the suspects. */
   #sorted(key: string): {orderId?: string | undefined; product?: string | undefined} {
     const {prefix} = this.#sides;
     if (this.#sides.isMalformed(key)) this.#add({kind: 'key', id: key});
     else if (isOwnKey(key, prefix)) {
-      // Ids as they stand there: nobody expects an order 007.
+      // The id is taken as text from the key. So `order:007` becomes a suspect, because no expected order has the id `007`.
       const name = key.slice(prefix.length);
       const [, orderId] = /^order(?:_lines)?:(-?\d+)$/.exec(name) ?? [];
       const [, product] = /^product:(-?\d+):sold$/.exec(name) ?? [];

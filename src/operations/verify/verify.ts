@@ -1,5 +1,8 @@
 /**
- * Redis against MySQL, or against the log, while both change: survey, settle, and where asked for, repair and once more from the start.
+ * Compares Redis with MySQL, or with the topic, while both change.
+ *
+ * Each round surveys everything and settles the suspects. With a repair, another round follows until nothing differs,
+ * nothing changes any more, or the limit of rounds is reached.
  */
 import type {ExpectedOrders} from './expected.js';
 import type {Finding, Subject} from './finding.js';
@@ -12,9 +15,9 @@ export interface VerifyDeps {
   readonly sides: Sides;
   readonly survey: SurveyOptions;
   readonly settle: Omit<SettleDeps, 'compare'>;
-  /** Orders of a sample; null for everything. */
+  /** Returns the orders of a sample. Null compares everything. */
   readonly sample: (() => AsyncIterable<ExpectedOrders>) | null;
-  /** Null: differences are told only. */
+  /** Null if differences are only reported. */
   readonly repair: Repair | null;
   readonly tell: (event: VerifyEvent) => void;
 }
@@ -25,19 +28,19 @@ export type VerifyEvent =
 
 export interface Verdict {
   readonly looked: Looked;
-  /** Certain differences; after a repair those that are left. */
+  /** Certain differences. After a repair, these are the remaining ones. */
   readonly findings: readonly Finding[];
-  /** Subjects that changed too often to be compared. */
+  /** Subjects whose comparison was not certain in time. */
   readonly open: readonly Subject[];
-  /** Suspects beyond the bound of memory, which were not looked at again. */
+  /** Suspects beyond the limit that protects the memory. They were counted, and not compared again. */
   readonly unseen: number;
-  /** Redis did not reach the end of the log while it was waited for. */
+  /** A read model did not reach the goal in time, or the time was too short for a decision (settle.ts). */
   readonly isBehind: boolean;
-  /** How many differences there are less than before the first repair. */
+  /** How many differences the repairs removed: those of the first round minus the remaining ones. It is never negative. */
   readonly repaired: number;
 }
 
-/** An order first, then the sums that it took part in, and again when more came to light. */
+/** Several rounds are necessary: orders come first, then the sums that include them, and each round can find more differences. */
 const REPAIR_ROUNDS_MAX = 5;
 
 export async function verify(deps: VerifyDeps): Promise<Verdict> {
@@ -52,11 +55,11 @@ export async function verify(deps: VerifyDeps): Promise<Verdict> {
     const {looked, overflow: unseen} = survey;
     const verdict: Verdict = {looked, findings, open, unseen, isBehind, repaired};
     const now = JSON.stringify(findings);
-    // A row of MySQL that cannot be used, for example, is not mended by trying again.
+    // The last repair changed nothing, so another one is useless. An example is a MySQL row with an unusable value.
     const isStuck = now === before;
     before = now;
     if (deps.repair === null || certain.length === 0 || isStuck || round > REPAIR_ROUNDS_MAX) return verdict;
-    // What orders are still to add to the sums is known only when no order differs, and none is open.
+    // Sums are repaired only if no order differs or is open. Otherwise the orders would change the sums again.
     const hasOrders = [...certain.map(({subject}) => subject), ...open].some(({kind}) => kind === 'order');
     const isPartial = hasOrders || unseen > 0 || isBehind;
     deps.tell({kind: 'repairing', round, differences: findings.length});

@@ -1,9 +1,9 @@
 /**
- * Fetches of a client of kafkajs, read without it: it asks Kafka as always, and the answers are read in fetchAnswer.ts.
+ * Lets fetchAnswer.ts read the fetch responses of a kafkajs client. kafkajs still sends the fetch requests.
  *
- * kafkajs 2.2.4 has no door for that. It is put between a client's cluster and its brokers, under a private symbol; the version is
- * held, and where anything there looks different, or a broker answers in an older form, kafkajs reads the answer itself and
- * kafkaBatch.ts takes its messages as they are.
+ * kafkajs 2.2.4 has no API for this. So this file wraps the function that creates the cluster of a client, under a private symbol of
+ * kafkajs. The version is pinned. If the internals differ, or if a broker uses an older version of the protocol, kafkajs reads the
+ * response itself. Then batch.ts uses the messages of kafkajs.
  */
 import type {Kafka} from 'kafkajs';
 import {readAnswer, type FetchRequest} from './fetchAnswer.js';
@@ -25,10 +25,10 @@ interface Cluster {
 }
 
 const FETCH_API = 1;
-/** The newest that kafkajs knows; brokers since 2.3 do. */
+/** The newest version that kafkajs supports. Brokers support it since Kafka 2.3. */
 const FETCH_VERSION = 11;
 
-/** Reads the fetches of consumers that this client makes from now on. */
+/** Takes over the fetch responses of every consumer that this client creates after the call. */
 export function readFetches(kafka: Kafka): void {
   const symbol = clusterSymbol(kafka);
   if (symbol === undefined) return;
@@ -41,7 +41,7 @@ export function readFetches(kafka: Kafka): void {
     const find = cluster.findBroker.bind(cluster);
     cluster.findBroker = async (which) => {
       const broker = await find(which);
-      // Each connection of a broker begins with a lookup of its own.
+      // Each new connection to a broker replaces its `lookupRequest`, so it is wrapped again.
       if (!ours.has(broker.lookupRequest)) {
         broker.lookupRequest = withOwnFetch(broker.lookupRequest);
         ours.add(broker.lookupRequest);
@@ -52,7 +52,7 @@ export function readFetches(kafka: Kafka): void {
   };
 }
 
-/** Under which kafkajs keeps what makes a cluster for its consumers. */
+/** The private symbol under which kafkajs stores the function that creates a cluster for its consumers. */
 export function clusterSymbol(kafka: Kafka): symbol | undefined {
   return Object.getOwnPropertySymbols(kafka).find(({description = ''}) =>
     description.endsWith('Kafka:createCluster'),

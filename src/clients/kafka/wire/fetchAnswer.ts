@@ -1,9 +1,8 @@
 /**
- * Answers to a fetch: one message for each record batch, as kafkajs handles messages, with the records of the batch in it
- * (recordBatch.ts).
+ * Reads fetch responses. It returns one kafkajs message for each record batch, with the records of the batch in it (recordBatch.ts).
  *
- * Aborted transactions are left out here (KIP-98), by batch. kafkajs does it by record, and begins with one transaction at each: of two
- * that were begun before the fetch it hands on the first record of the second.
+ * It filters aborted transactions by batch (KIP-98). kafkajs filters by record and starts at most one aborted transaction at each record.
+ * If two aborted transactions began before the fetch offset, kafkajs delivers the first record of the second one.
  *
  * Source: https://kafka.apache.org/protocol#The_Messages_Fetch, version 11
  */
@@ -18,16 +17,16 @@ import {
   type BatchHeader,
 } from './recordBatch.js';
 
-/** By their numbers, which are Kafka's. What others register is found here, too. */
+/** Codecs by their numbers in the Kafka protocol. The registry of kafkajs includes codecs that other code registers. */
 const CODECS = kafkajs.CompressionCodecs as Readonly<
   Record<number, (() => {decompress(packed: Buffer): Promise<Buffer>}) | undefined>
 >;
 
-/** What kafkajs handles as one message of its own. */
+/** A record batch in the form of one kafkajs message. */
 export interface FetchedBatch {
-  /** The last one of the batch: with it kafkajs decides where to fetch next. */
+  /** The last offset of the batch, because kafkajs computes the next fetch offset from it. */
   readonly offset: string;
-  /** Keeps kafkajs from handing it on: it holds no records for anyone, only offsets that are done with. */
+  /** True prevents that kafkajs delivers the message. Such a message has no records and only advances the offset. */
   readonly isControlRecord: boolean;
   readonly records: readonly LogRecord[];
 }
@@ -62,8 +61,8 @@ export interface FetchRequest {
 }
 
 /**
- * Undefined when a partition holds messages of the form before record batches. Throws what a codec throws, and a RangeError when the
- * answer is none.
+ * Reads one fetch response. Undefined if a partition contains messages in the format before record batches. Throws the error of a codec,
+ * and a RangeError if the response is malformed.
  */
 export async function readAnswer(answer: Buffer, request: FetchRequest): Promise<FetchAnswer | undefined> {
   const reader = new AnswerReader(answer);
@@ -86,7 +85,7 @@ export async function readAnswer(answer: Buffer, request: FetchRequest): Promise
     }
     responses.push({topicName, partitions});
   }
-  // As kafkajs does it: since KIP-219 it is the client that waits, and 0 says that the broker has not.
+  // kafkajs does the same. Since KIP-219 the client waits for the throttle time. 0 means that the broker has not waited.
   return {throttleTime: 0, clientSideThrottleTime, errorCode, sessionId, responses};
 }
 
@@ -135,7 +134,7 @@ async function readRecordSet(
     if (header === undefined) return batches;
     const packed = bytes.subarray(at + BATCH_HEADER_BYTES, at + header.sizeBytes);
     at += header.sizeBytes;
-    // A batch that holds the asked-for record comes whole; one that ends before it may stand before it.
+    // Kafka returns whole batches. A batch that ends before the requested offset can precede the requested one, and is skipped.
     if (header.lastOffset < from) continue;
     for (
       let next = toCome[0];
@@ -158,7 +157,7 @@ async function readRecordSet(
   }
 }
 
-/** kafkajs tells of such a run by the first and the last offset in it. */
+/** Marks a batch without records by its first and its last offset, because kafkajs reports the skipped range by these two. */
 function passedOver({firstOffset, lastOffset}: BatchHeader, from: bigint): FetchedBatch[] {
   const first = firstOffset < from ? from : firstOffset;
   const ends = first === lastOffset ? [lastOffset] : [first, lastOffset];
@@ -173,7 +172,7 @@ async function unpacked(bytes: Buffer, {codec}: BatchHeader): Promise<Buffer> {
   return await make().decompress(bytes);
 }
 
-/** Numbers of fixed length, the highest byte first. Throws a RangeError at the end of the answer. */
+/** Reads big-endian numbers of fixed length. Throws a RangeError beyond the end of the response. */
 class AnswerReader {
   readonly #answer: Buffer;
   #at = 0;
@@ -198,7 +197,7 @@ class AnswerReader {
     return this.bytes(this.int16()).toString('utf8');
   }
 
-  /** Nothing for a negative length. */
+  /** The next `length` bytes. A negative length returns no bytes. */
   bytes(length: number): Buffer {
     const from = this.#step(Math.max(length, 0));
     return this.#answer.subarray(from, this.#at);

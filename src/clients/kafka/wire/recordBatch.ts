@@ -1,8 +1,8 @@
 /**
- * Record batches of Kafka (magic 2), as a fetch brings them: headers, and records as the worker takes them.
+ * Reads record batches of Kafka (magic 2): their headers, and their records in the form that the worker uses.
  *
- * kafkajs makes several objects for each record, and numbers of any length for its offset and time. Here a record is one object, over a
- * buffer that all records of its batch share: a quarter of the processor time (docs/performance.md).
+ * kafkajs creates several objects for each record, and numbers of any length for its offset and timestamp. Here a record is one object,
+ * and all records of a batch share one buffer. This needs a quarter of the CPU time of kafkajs (docs/performance.md).
  *
  * Source: https://kafka.apache.org/documentation/#recordbatch
  *
@@ -10,9 +10,9 @@
  */
 import type {LogRecord} from '../eventLog.js';
 
-/** Bytes of a batch before its records. */
+/** Size of a batch header, in bytes. */
 export const BATCH_HEADER_BYTES = 61;
-/** Bytes of a batch that its length does not count: first offset and length. */
+/** Bytes that the length field of a batch does not include: the first offset and the length field itself. */
 const UNCOUNTED_BYTES = 12;
 const MAGIC = 2;
 
@@ -21,7 +21,7 @@ const APPEND_TIME_BIT = 0x08;
 const TRANSACTIONAL_BIT = 0x10;
 const CONTROL_BIT = 0x20;
 
-/** The place of each part of a header. */
+/** The byte position of each field in a header. */
 const AT = {
   length: 8,
   magic: 16,
@@ -34,30 +34,30 @@ const AT = {
 } as const;
 
 export interface BatchHeader {
-  /** Of the whole batch, header and records. */
+  /** The size of the whole batch: header and records. */
   readonly sizeBytes: number;
-  /** As kafkajs numbers its codecs; 0 for none. */
+  /** The number of the codec in the Kafka protocol. 0 means no compression. */
   readonly codec: number;
   readonly isTransactional: boolean;
   readonly isControl: boolean;
   readonly producerId: bigint;
   readonly firstOffset: bigint;
-  /** Also when the last record itself is gone. */
+  /** The last offset of the batch, even if compaction has removed its last record. */
   readonly lastOffset: bigint;
   readonly firstTimestampMs: bigint;
-  /** The time of every record, when the broker set it; else undefined. */
+  /** The timestamp of all records if the broker sets it (LogAppendTime). Undefined otherwise. */
   readonly appendTimeMs: string | undefined;
   readonly count: number;
 }
 
-/** Whether a message of the form before record batches begins at `at`: it has its magic in the same place. */
+/** Whether a message in the format before record batches begins at `at`. Both formats have the magic byte at the same position. */
 export function isOfOldForm(bytes: Buffer, at: number): boolean {
   return bytes.length - at > AT.magic && bytes.readInt8(at + AT.magic) < MAGIC;
 }
 
 /**
- * The header of the batch that begins at `at`; undefined when the answer ends within the batch, as the last one of a fetch may.
- * Throws a RangeError when it says that it is shorter than a header.
+ * The header of the batch that begins at `at`. Undefined if the response ends within the batch: Kafka may cut the last batch of a fetch.
+ * Throws a RangeError if the length field is smaller than a header.
  */
 export function readBatchHeader(bytes: Buffer, at: number): BatchHeader | undefined {
   if (bytes.length - at < BATCH_HEADER_BYTES) return undefined;
@@ -82,8 +82,8 @@ export function readBatchHeader(bytes: Buffer, at: number): BatchHeader | undefi
 }
 
 /**
- * The records of a batch, in the order of their offsets. `bytes` is what follows the header, unpacked; keys and values are slices of it.
- * Throws a RangeError when the bytes are no such records.
+ * The records of a batch, in offset order. `bytes` contains the decompressed data after the header. Keys and values are slices of it.
+ * Throws a RangeError if the data is malformed.
  */
 export function readRecords(bytes: Buffer, header: BatchHeader): LogRecord[] {
   const {count, firstOffset, firstTimestampMs, appendTimeMs} = header;
@@ -93,9 +93,9 @@ export function readRecords(bytes: Buffer, header: BatchHeader): LogRecord[] {
   let timestampMs = appendTimeMs ?? firstTimestampMs.toString();
   for (let i = 0; i < count; i++) {
     const end = cursor.end(cursor.varint());
-    cursor.skip(1); // Attributes, of which there are none.
+    cursor.skip(1); // The attributes of a record are unused.
     const timestampDelta = cursor.varlong();
-    // Most records are of the same time as the one before.
+    // Most records have the timestamp of the previous one, so its text is used again.
     if (timestampDelta !== delta && appendTimeMs === undefined) {
       delta = timestampDelta;
       timestampMs = (firstTimestampMs + delta).toString();
@@ -103,7 +103,7 @@ export function readRecords(bytes: Buffer, header: BatchHeader): LogRecord[] {
     const offset = firstOffset + BigInt(cursor.varint());
     const key = cursor.bytes(cursor.varint());
     const value = cursor.bytes(cursor.varint());
-    // What is left of it are headers, which nothing here reads.
+    // The rest of the record contains headers, which the worker does not read.
     cursor.moveTo(end);
     records.push({offset, timestampMs, key, value});
   }
@@ -112,14 +112,14 @@ export function readRecords(bytes: Buffer, header: BatchHeader): LogRecord[] {
 
 const ABORT_MARKER = 0;
 
-/** Whether the only record of a control batch says that the transaction of its producer was aborted. */
+/** Whether the control record of this control batch marks the transaction of its producer as aborted. */
 export function isAbort(bytes: Buffer, header: BatchHeader): boolean {
   const key = readRecords(bytes, header)[0]?.key;
-  // Version and type, 16 bits each.
+  // The key contains a version and a type, with 16 bits each.
   return key?.length === 4 && key.readInt16BE(2) === ABORT_MARKER;
 }
 
-/** Reads numbers of variable length: zigzag, seven bits in a byte, the lowest first. */
+/** Reads numbers of variable length. They are zigzag-encoded, with seven bits in each byte, lowest bits first. */
 class Cursor {
   readonly #bytes: Buffer;
   #at = 0;
@@ -128,7 +128,7 @@ class Cursor {
     this.#bytes = bytes;
   }
 
-  /** Of 32 bits. */
+  /** A signed number of 32 bits. */
   varint(): number {
     let raw = 0;
     for (let shift = 0; shift < 35; shift += 7) {
@@ -139,10 +139,10 @@ class Cursor {
     throw new RangeError('a number in a record batch is too long');
   }
 
-  /** Of 64 bits. */
+  /** A signed number of 64 bits. */
   varlong(): bigint {
     let raw = this.#next();
-    // Short ones, nearly always.
+    // Nearly all numbers have one byte, so this case avoids BigInt arithmetic.
     if (raw < 0x80) return raw === 0 ? 0n : BigInt((raw >>> 1) ^ -(raw & 1));
     let long = BigInt(raw & 0x7f);
     for (let shift = 7n; shift < 70n; shift += 7n) {
@@ -153,7 +153,7 @@ class Cursor {
     throw new RangeError('a number in a record batch is too long');
   }
 
-  /** Null for a length of -1. */
+  /** The next `length` bytes. Null if the length is -1. */
   bytes(length: number): Buffer | null {
     if (length === -1) return null;
     const from = this.#at;
@@ -161,7 +161,7 @@ class Cursor {
     return this.#bytes.subarray(from, this.#at);
   }
 
-  /** Where something of this length ends that begins here. */
+  /** The end of a field of this length that begins at the current position. */
   end(length: number): number {
     const end = this.#at + length;
     if (length < 0 || end > this.#bytes.length) throw new RangeError('a record batch ends too early');
@@ -172,7 +172,7 @@ class Cursor {
     this.moveTo(this.end(length));
   }
 
-  /** Only ahead. */
+  /** Moves forward only. */
   moveTo(at: number): void {
     if (at < this.#at) throw new RangeError('a record is longer than it says');
     this.#at = at;
