@@ -1,9 +1,4 @@
-/**
- * The context that every command receives: the settings, the output and the exit code.
- *
- * The files that declare commands import no clients. An action imports its modules when it runs. So `--help` and the error for
- * an unknown option appear without the time that it takes to load the clients.
- */
+/** The context that every command receives: the settings, the output and the exit code. */
 import type {ConfigWith, Environment, SettingName} from '../config/config.js';
 import {readConfig} from '../config/readConfig.js';
 import type {Output} from './terminal/output.js';

@@ -3,19 +3,29 @@ import {Command, CommanderError} from 'commander';
 import type {Environment} from '../config/config.js';
 import {ERROR_POLICY, EXIT} from '../runtime/errorPolicy.js';
 import {asProjectorError} from '../runtime/errors.js';
-import {settingsOf, type CommandContext} from './context.js';
-import {addCompletionCommand} from './commands/completionCommand.js';
-import {addConfigCommands} from './commands/configCommands.js';
-import {addConnectorCommands} from './commands/connectorCommands.js';
-import {addDlqCommands} from './commands/dlqCommands.js';
-import {standardOutput, type Output} from './terminal/output.js';
-import {addReadCommands} from './commands/readCommands.js';
-import {addReplaceCommands} from './commands/replaceCommands.js';
-import {WORKER_SETTINGS} from '../config/settings.js';
+import type {CommandContext} from './context.js';
 import {addSettingFlags, isSecretFlag, withSettingFlags} from './settingFlags.js';
-import {addVerifyCommand} from './commands/verifyCommand.js';
+import {standardOutput, type Output} from './terminal/output.js';
 import {version} from './version.js';
-import {addWatchCommands} from './commands/watchCommands.js';
+
+type AddCommand = (program: Command, context: CommandContext) => void;
+
+/** The commands, in the order of the help. Only the named one is loaded, because the clients of all take 0.3 s to load. */
+const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
+  run: async () => (await import('./commands/run.js')).addRun,
+  connector: async () => (await import('./commands/connector.js')).addConnector,
+  status: async () => (await import('./commands/status.js')).addStatus,
+  lag: async () => (await import('./commands/lag.js')).addLag,
+  doctor: async () => (await import('./commands/doctor.js')).addDoctor,
+  report: async () => (await import('./commands/report.js')).addReport,
+  orders: async () => (await import('./commands/orders.js')).addOrders,
+  offsets: async () => (await import('./commands/offsets.js')).addOffsets,
+  rebuild: async () => (await import('./commands/rebuild.js')).addRebuild,
+  sync: async () => (await import('./commands/sync.js')).addSync,
+  verify: async () => (await import('./commands/verify.js')).addVerify,
+  dlq: async () => (await import('./commands/dlq.js')).addDlq,
+  config: async () => (await import('./commands/config.js')).addConfig,
+};
 
 const HELP = `
 Settings come from the environment, or as options of any command, which win. \`projector config\` lists them all,
@@ -33,8 +43,12 @@ export async function main(
   muteKnownWarning();
   let exitCode: number = EXIT.ok;
   const showAll = argv.includes(HELP_ALL);
-  const program = createProgram({environment, output, end: (code) => (exitCode = code)}, showAll);
   try {
+    const program = await createProgram(
+      argv,
+      {environment, output, end: (code) => (exitCode = code)},
+      showAll,
+    );
     await program.parseAsync(argv.map((word) => (word === HELP_ALL ? '--help' : word)));
     return exitCode;
   } catch (error) {
@@ -58,8 +72,15 @@ interface ProgramContext extends Omit<CommandContext, 'environment'> {
   readonly environment: Environment;
 }
 
-/** Declares all commands. If `showAll` is true, the help lists the options of all settings, else those of basic settings. */
-export function createProgram({environment, output, end}: ProgramContext, showAll = false): Command {
+/**
+ * Declares the commands that `argv` names, or all of them if it names none. If `showAll` is true, the help lists the options of all
+ * settings, else those of basic settings.
+ */
+export async function createProgram(
+  argv: readonly string[],
+  {environment, output, end}: ProgramContext,
+  showAll = false,
+): Promise<Command> {
   const program = new Command('projector')
     .description('Keeps a Redis read model of orders exactly equal to MySQL, through Debezium and Kafka.')
     .version(version(), '--version')
@@ -72,22 +93,9 @@ export function createProgram({environment, output, end}: ProgramContext, showAl
     .addHelpText('after', HELP);
   const context = {environment: () => withSettingFlags(environment, program), output, end};
 
-  program
-    .command('run')
-    .description('work until stopped: Kafka in, Redis out')
-    .action(async () => {
-      const config = settingsOf(context, WORKER_SETTINGS);
-      const {run} = await import('./commands/run.js');
-      end(await run(config));
-    });
-  addConnectorCommands(program, context);
-  addWatchCommands(program, context);
-  addReadCommands(program, context);
-  addReplaceCommands(program, context);
-  addVerifyCommand(program, context);
-  addDlqCommands(program, context);
-  addConfigCommands(program, context);
-  addCompletionCommand(program, context);
+  const named = Object.keys(COMMANDS).filter((name) => argv.includes(name));
+  for (const name of named.length > 0 ? named : Object.keys(COMMANDS))
+    (await COMMANDS[name]?.())?.(program, context);
   addSettingFlags(program, {showAll});
   return program;
 }

@@ -219,26 +219,6 @@ class Reader {
     }
   }, 300_000);
 
-  test('a rebuild with the help of a second process (I15, C4)', async () => {
-    const helper = command('rebuild', '--assist');
-    const [main, helped] = await Promise.all([ended(command('rebuild')), ended(helper)]);
-    expect(main).toMatchObject({code: 0});
-    expect(helped).toMatchObject({
-      code: 0,
-      output: expect.stringMatching(/helping \S+ rebuild on [\s\S]*needs no help any more/) as string,
-    });
-    expect(await differences()).toEqual([]);
-    expect(await spareKeys()).toEqual([]);
-    const alone = new WorkerProcess(
-      {...variables(), ...settings(), REDIS_URL: urlOf('operator'), START_TIMEOUT_MS: '500'},
-      ['rebuild', '--assist'],
-    );
-    expect(await ended(alone)).toMatchObject({
-      code: 2,
-      output: expect.stringContaining('no rebuild runs') as string,
-    });
-  }, 120_000);
-
   test('sync leaves a Redis with orders alone; with --replace it makes it anew under traffic (I15, S8)', async () => {
     const before = await readModel(redis, PREFIX);
     const skipped = await ended(command('sync'));

@@ -1,5 +1,5 @@
 import type {ApplyOutcome, ApplyRequest} from '../../src/apply/script.js';
-import {parsePlace} from '../../src/cli/commands/offsetPlace.js';
+import {parsePlace} from '../../src/cli/commands/offsetsReset.js';
 import {planRewind, rewind, type RewindModel} from '../../src/operations/rebuild/positionReset.js';
 
 /** A position that others move on before the first tries. */

@@ -2,7 +2,7 @@
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {configExample, configSchema} from '../../src/cli/commands/configForms.js';
+import {configExample, configSchema} from '../../src/config/forms.js';
 import {main} from '../../src/cli/program.js';
 import {SETTING_FLAGS} from '../../src/cli/settingFlags.js';
 import type {Environment} from '../../src/config/config.js';

@@ -1,10 +1,47 @@
-/** `projector config print` and `config check`: print and check the settings. They never print a secret. */
+/** `projector config print|check|schema|example`: prints and checks the settings. It connects to no server and prints no secret. */
+import type {Command} from 'commander';
+import type {CommandContext} from '../context.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import type {Environment} from '../../config/config.js';
 import {configFaults, readConfig} from '../../config/readConfig.js';
+import {configExample, configSchema} from '../../config/forms.js';
 import type {Setting} from '../../config/setting.js';
 import {SETTINGS, WORKER_SETTINGS} from '../../config/settings.js';
 import {table, type Output} from '../terminal/output.js';
+
+export function addConfig(program: Command, {environment, output, end}: CommandContext): void {
+  const config = program.command('config').description('the settings: alone the same as `config print`');
+
+  config
+    .command('print', {isDefault: true})
+    .description('every setting with its value and meaning; secrets are not printed')
+    .option('--json', 'print JSON', false)
+    .action((options: {json: boolean}) => {
+      end(configPrint(options, {environment: environment(), output}));
+    });
+
+  config
+    .command('check')
+    .description('read all settings that a worker needs: ok, or every fault at once and exit 2')
+    .option('--json', 'print JSON', false)
+    .action((options: {json: boolean}) => {
+      end(configCheck(options, {environment: environment(), output}));
+    });
+
+  config
+    .command('schema')
+    .description('JSON Schema of the environment')
+    .action(() => {
+      output.line(JSON.stringify(configSchema(), null, 2));
+    });
+
+  config
+    .command('example')
+    .description('an example of an environment file, as .env.example')
+    .action(() => {
+      for (const line of configExample()) output.line(line);
+    });
+}
 
 interface Context {
   readonly environment: Environment;

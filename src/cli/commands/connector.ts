@@ -1,16 +1,16 @@
 /** `projector connector apply|status|restart|delete`: manages the Debezium connector through Kafka Connect. */
-import {readFileSync} from 'node:fs';
-import {fileURLToPath} from 'node:url';
+import type {Command} from 'commander';
+import {readConnectorFile} from '../connectorFile.js';
+import {settingsOf, type CommandContext} from '../context.js';
 import {ConnectClient, type ConnectorStatus} from '../../clients/connect.js';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {kafkaSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
-import {messageOf, ProjectorError} from '../../runtime/errors.js';
+import {ProjectorError} from '../../runtime/errors.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {
   ensureTopic,
-  parseConnectorFile,
   requireSameTopic,
   retentionWarning,
   throwIfFailed,
@@ -20,14 +20,34 @@ import {
 import type {Output} from '../terminal/output.js';
 import {untilReachable} from '../start.js';
 
+const ACTIONS: Record<ConnectorAction, string> = {
+  apply: 'create the topic where it is missing, create or change the connector, wait until it runs',
+  status: 'show its state, and the trace when it has failed',
+  restart: 'restart it and its task, wait until it runs',
+  delete: 'delete it; its topics stay',
+};
+
+export function addConnector(program: Command, command: CommandContext): void {
+  const connectors = program.command('connector').description('the Debezium connector before the worker');
+  for (const [action, description] of Object.entries(ACTIONS) as [ConnectorAction, string][]) {
+    connectors
+      .command(action)
+      .description(description)
+      .option('--file <path>', 'connector file (default: connectors/orders.json)')
+      .option('--json', 'print JSON', false)
+      .action(async ({file, json}: {file?: string; json: boolean}) => {
+        const config = settingsOf(command, ['connectUrl']);
+        command.end(await connector(action, {file, json}, {config, output: command.output}));
+      });
+  }
+}
+
 export interface ConnectorOptions {
   readonly file: string | undefined;
   readonly json: boolean;
 }
 
 export type ConnectorAction = 'apply' | 'status' | 'restart' | 'delete';
-
-const DEFAULT_FILE = fileURLToPath(new URL('../../../connectors/orders.json', import.meta.url));
 
 export async function connector(
   action: ConnectorAction,
@@ -128,19 +148,6 @@ function print(
     output.line(
       `connector ${file.name}: ${status.state}; ${tasks.map(({id, state}) => `task ${id}: ${state}`).join(', ') || 'no task'}`,
     );
-}
-
-/** Reads a connector file. Without a path, it reads connectors/orders.json of this program. */
-export function readConnectorFile(path: string = DEFAULT_FILE): ConnectorFile {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new ProjectorError('usage', `the connector file cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-  return parseConnectorFile(text, path);
 }
 
 function unknownConnector(file: ConnectorFile): ProjectorError {

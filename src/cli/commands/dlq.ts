@@ -1,4 +1,7 @@
-/** `projector dlq list|show|drop`: lists, shows and removes quarantined records. It connects to Redis only. */
+/** `projector dlq list|show|drop`: lists, shows and removes quarantined records. These commands connect to Redis only. */
+import type {Command} from 'commander';
+import {settingsOf, type CommandContext} from '../context.js';
+import {addDlqReplay} from './dlqReplay.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
@@ -13,6 +16,43 @@ import {linesOf, summaryOf, viewOf} from '../../operations/replay/view.js';
 import {withRedis} from '../servers.js';
 import {table, type Output} from '../terminal/output.js';
 import {standardTerminal, type Terminal} from '../terminal/terminal.js';
+
+export function addDlq(program: Command, command: CommandContext): void {
+  const {output, end} = command;
+  const dlq = program
+    .command('dlq')
+    .description('the records that were set aside because they could not be applied');
+  const context = (): DlqContext => ({config: settingsOf(command, ['redisUrl']), output});
+
+  dlq
+    .command('list')
+    .description('places, reasons and order ids; no keys, no values')
+    .option('--json', 'print a JSON array', false)
+    .action(async (options: {json: boolean}) => {
+      end(await dlqList(options, context()));
+    });
+
+  dlq
+    .command('show')
+    .description('everything of one entry, with key and value as far as they are kept: this is customer data')
+    .argument('<name>', 'topic:partition:offset, as `dlq list` prints it')
+    .option('--json', 'print JSON', false)
+    .action(async (name: string, options: {json: boolean}) => {
+      end(await dlqShow({name, ...options}, context()));
+    });
+
+  dlq
+    .command('drop')
+    .description('remove entries; their orders stay as they are. Asks first')
+    .argument('[name...]', 'topic:partition:offset, as `dlq list` prints it')
+    .option('--all', 'all entries', false)
+    .option('--yes', 'do not ask', false)
+    .option('--json', 'print JSON', false)
+    .action(async (names: string[], options: {all: boolean; yes: boolean; json: boolean}) => {
+      end(await dlqDrop({names, ...options}, context()));
+    });
+  addDlqReplay(dlq, command);
+}
 
 export interface DlqContext {
   readonly config: ConfigWith<'redisUrl'>;

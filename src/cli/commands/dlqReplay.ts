@@ -1,4 +1,5 @@
 /** `projector dlq replay`: rebuilds the orders of quarantined records, from MySQL or from the topic. */
+import type {Command} from 'commander';
 import {randomUUID} from 'node:crypto';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {KafkaLog} from '../../clients/kafka/topicLog.js';
@@ -22,8 +23,25 @@ import {replayEntries, type EntryResult} from '../../operations/replay/replay.js
 import {logSource, mysqlSource, type ReplaySource} from '../../operations/replay/source.js';
 import {printable} from '../../runtime/escapeControl.js';
 import {NOTHING} from './dlq.js';
+import {settingsOf, type CommandContext} from '../context.js';
 import type {Output} from '../terminal/output.js';
 import {reachReadModel} from '../preflight.js';
+
+export function addDlqReplay(dlq: Command, command: CommandContext): void {
+  const {output, end} = command;
+  dlq
+    .command('replay')
+    .description(
+      'rebuild the orders of these records, at the position of the workers: from MySQL where MYSQL_URL is set, else from the log',
+    )
+    .argument('[name...]', 'topic:partition:offset, as `dlq list` prints it')
+    .option('--all', 'all entries; goes on after one that cannot be replayed, and then exits with 5', false)
+    .option('--json', 'print one JSON object per entry, one a line', false)
+    .action(async (names: string[], options: {all: boolean; json: boolean}) => {
+      const config = settingsOf(command, ['brokers', 'redisUrl']);
+      end(await dlqReplay({names, ...options}, {config, output}));
+    });
+}
 
 export interface ReplayOptions extends Selection {
   readonly json: boolean;

@@ -1,4 +1,7 @@
 /** `projector doctor`: runs all checks and prints one line for each, with the action to take. */
+import type {Command} from 'commander';
+import type {CommandContext} from '../context.js';
+import {intervalSeconds} from '../optionValues.js';
 import type {Config, Environment} from '../../config/config.js';
 import {configFaults, readConfig} from '../../config/readConfig.js';
 import {diagnose} from '../../operations/doctor/diagnose.js';
@@ -7,10 +10,37 @@ import {EXIT} from '../../runtime/errorPolicy.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {printable} from '../../runtime/escapeControl.js';
 import {WORKER_SETTINGS} from '../../config/settings.js';
-import {readConnectorFile} from './connector.js';
+import {readConnectorFile} from '../connectorFile.js';
 import type {Output} from '../terminal/output.js';
-import {fetchStatus, workerUrl} from './status.js';
-import {readStatus} from './statusView.js';
+import {fetchStatus, readStatus, workerUrl} from '../workerStatus.js';
+
+const HELP = `
+Each check is ok, warn, fail or skipped, with its reason and what to do. It changes nothing, and takes less than 5 s also when servers are
+away or silent, unless --timeout lets it wait longer.
+Exit codes: 0 nothing fails (warnings may stand), 2 settings are wrong, 4 a server, the topic or the connector is not there, 5 something
+else fails: a worker would halt on it, or Redis would not stay exact.`;
+
+export function addDoctor(program: Command, context: CommandContext): void {
+  const {output, end} = context;
+  program
+    .command('doctor')
+    .description(
+      'look at settings, servers, topic, connector and read model: what is wrong, and how it is mended',
+    )
+    .option('--json', 'print JSON', false)
+    .option('--connector-file <path>', 'the connector that is looked for (default: connectors/orders.json)')
+    .option(
+      '--timeout <seconds>',
+      'for the answers of each server; more on a machine that is overloaded',
+      intervalSeconds,
+      2.5,
+    )
+    .addHelpText('after', HELP)
+    .action(async (options: {json: boolean; timeout: number; connectorFile?: string}) => {
+      const {json, timeout, connectorFile} = options;
+      end(await doctor({json, timeout, connectorFile}, {environment: context.environment(), output}));
+    });
+}
 
 export interface DoctorOptions {
   /** Timeout in seconds. It covers all responses of all servers together. */

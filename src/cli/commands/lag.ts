@@ -1,4 +1,7 @@
 /** `projector lag`: prints the consumer lag, once or at an interval. */
+import type {Command} from 'commander';
+import {settingsOf, type CommandContext} from '../context.js';
+import {intervalSeconds} from '../optionValues.js';
 import type {ConfigWith} from '../../config/config.js';
 import {ERROR_POLICY, EXIT} from '../../runtime/errorPolicy.js';
 import {asProjectorError} from '../../runtime/errors.js';
@@ -9,6 +12,20 @@ import {interruptible} from '../terminal/interruption.js';
 import {table, type Output} from '../terminal/output.js';
 import {newProgressLine} from '../terminal/progressLine.js';
 import {ScreenBlock, type BlockScreen} from '../terminal/screenBlock.js';
+
+export function addLag(program: Command, context: CommandContext): void {
+  const {output, end} = context;
+  program
+    .command('lag')
+    .description('how many records Redis is behind the log')
+    .option('--watch', 'look again and again, until Ctrl-C', false)
+    .option('--interval <seconds>', 'between two looks', intervalSeconds, 2)
+    .option('--json', 'print JSON; with --watch one object a line', false)
+    .action(async (options: LagOptions) => {
+      const config = settingsOf(context, ['brokers', 'redisUrl']);
+      end(await lag(options, {config, output}));
+    });
+}
 
 export interface LagOptions {
   readonly json: boolean;

@@ -1,9 +1,29 @@
 /** `projector offsets show`: prints the positions, the committed offsets and both ends of the topic. It changes nothing. */
+import type {Command} from 'commander';
+import {settingsOf, type CommandContext} from '../context.js';
+import {addOffsetsReset} from './offsetsReset.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {readOffsets, type PartitionOffsets} from '../../observe/lag.js';
 import {withLog} from '../servers.js';
 import {table, type Output} from '../terminal/output.js';
+
+export function addOffsets(program: Command, command: CommandContext): void {
+  const {output, end} = command;
+  const offsets = program.command('offsets').description('where the workers are in the log');
+
+  offsets
+    .command('show')
+    .description(
+      'per partition: the position in Redis, which alone counts; what is committed in Kafka, for lag tools; both ends of the log; lag',
+    )
+    .option('--json', 'print JSON', false)
+    .action(async (options: {json: boolean}) => {
+      const config = settingsOf(command, ['brokers', 'redisUrl']);
+      end(await offsetsShow(options, {config, output}));
+    });
+  addOffsetsReset(offsets, command);
+}
 
 export async function offsetsShow(
   {json}: {readonly json: boolean},

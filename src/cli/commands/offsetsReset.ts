@@ -1,4 +1,6 @@
 /** `projector offsets reset`: sets positions back, so that the workers replay the topic over live data. */
+import {InvalidArgumentError, type Command} from 'commander';
+import {settingsOf, type CommandContext} from '../context.js';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {RedisClient} from '../../clients/redis/client.js';
 import {kafkaSettings, redisSettings} from '../../config/clientOptions.js';
@@ -6,10 +8,54 @@ import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {planRewind, rewind, type Rewound} from '../../operations/rebuild/positionReset.js';
-import type {ResetPlace} from './offsetPlace.js';
 import {table, type Output} from '../terminal/output.js';
 import {reachReadModel} from '../preflight.js';
 import {standardTerminal, type Terminal} from '../terminal/terminal.js';
+
+export function addOffsetsReset(offsets: Command, command: CommandContext): void {
+  const {output, end} = command;
+  offsets
+    .command('reset')
+    .description(
+      'let the workers apply the log again from an earlier place, over living data; in the end all is as before. Asks first',
+    )
+    .requiredOption(
+      '--to <place>',
+      '`earliest`, an offset, or a time such as 2026-11-25T07:00:00Z',
+      parsePlace,
+    )
+    .option('--partition <number>', 'this one alone', partitionNumber)
+    .option('--yes', 'do not ask', false)
+    .option('--json', 'print JSON', false)
+    .action(async (options: ResetOptions) => {
+      const config = settingsOf(command, ['brokers', 'redisUrl']);
+      end(await offsetsReset(options, {config, output}));
+    });
+}
+
+function partitionNumber(value: string): number {
+  if (!/^\d{1,6}$/.test(value)) throw new InvalidArgumentError('must be the number of a partition.');
+  return Number(value);
+}
+
+export type ResetPlace =
+  | {readonly kind: 'earliest'}
+  | {readonly kind: 'offset'; readonly offset: bigint}
+  | {readonly kind: 'time'; readonly timeMs: number};
+
+/** Accepts `earliest`, an offset, or a time such as 2026-11-25T07:00:00Z. Throws `usage` for any other text. */
+export function parsePlace(text: string): ResetPlace {
+  if (text === 'earliest') return {kind: 'earliest'};
+  if (/^\d{1,18}$/.test(text)) return {kind: 'offset', offset: BigInt(text)};
+  const timeMs = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}/.test(text) ? Date.parse(text) : NaN;
+  if (Number.isNaN(timeMs)) {
+    throw new ProjectorError(
+      'usage',
+      '--to must be `earliest`, an offset, or a time such as 2026-11-25T07:00:00Z',
+    );
+  }
+  return {kind: 'time', timeMs};
+}
 
 export interface ResetOptions {
   readonly to: ResetPlace;

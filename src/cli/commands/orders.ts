@@ -1,4 +1,9 @@
 /** `projector orders count|list|show`: prints orders from Redis, which are customer data. It connects to Redis only. */
+import type {Command} from 'commander';
+import {ProjectorError} from '../../runtime/errors.js';
+import {isWholeNumber} from '../../domain/order.js';
+import {settingsOf, type CommandContext} from '../context.js';
+import {rowLimit} from '../optionValues.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {keysWithPrefix, type Keys} from '../../redis-model/keys.js';
@@ -15,6 +20,55 @@ import {totals, type ReportSource} from '../../operations/report/report.js';
 import type {StoredLine} from '../../redis-model/storedItems.js';
 import {withRedis} from '../servers.js';
 import {table, tableRow, type Output} from '../terminal/output.js';
+
+export function addOrders(program: Command, command: CommandContext): void {
+  const {output, end} = command;
+  const orders = program.command('orders').description('the orders that Redis holds; MySQL is not asked');
+  const context = () => ({config: settingsOf(command, ['redisUrl']), output});
+
+  orders
+    .command('count')
+    .description("how many there are, by the worker's own count (report:totals)")
+    .option(
+      '--scan',
+      'count the keys instead, and tell when the two differ; remembers every id, about 100 MB for a million orders',
+      false,
+    )
+    .option('--json', 'print JSON', false)
+    .action(async (options: {scan: boolean; json: boolean}) => {
+      end(await onOrders(context(), async (on) => await ordersCount(options, on)));
+    });
+
+  orders
+    .command('list')
+    .description("id, user, amount and number of lines, in Redis' own order: by no column, and not by time")
+    .option('--limit <rows>', 'at most so many orders', rowLimit, 100)
+    .option('--json', 'print one JSON object per order, one a line, named as in the hash', false)
+    .action(async (options: {limit: number; json: boolean}) => {
+      end(await onOrders(context(), async (on) => await ordersList(options, on)));
+    });
+
+  orders
+    .command('show')
+    .description(
+      'everything of one order, with its lines: this is customer data. Exit 3 when there is no such order',
+    )
+    .argument('<id>', 'the id of the order, as MySQL prints it', orderId)
+    .option('--json', 'print JSON; {"found":false,"id":"7"} when there is no such order', false)
+    .action(async (id: string, options: {json: boolean}) => {
+      end(await onOrders(context(), async (on) => await ordersShow({id, ...options}, on)));
+    });
+}
+
+function orderId(value: string): string {
+  if (!isWholeNumber(value)) {
+    throw new ProjectorError(
+      'usage',
+      `${printable(JSON.stringify(value))} is no id of an order: a whole number`,
+    );
+  }
+  return value;
+}
 
 /** The dependencies of these commands. Tests pass a fake in place of Redis. */
 export interface OrdersContext {

@@ -1,4 +1,7 @@
 /** `projector report [products|users|totals]`: prints best sellers, top spenders and totals. It connects to Redis only. */
+import {Argument, Option, type Command} from 'commander';
+import {settingsOf, type CommandContext} from '../context.js';
+import {rowLimit} from '../optionValues.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {
@@ -10,6 +13,25 @@ import {
 } from '../../operations/report/report.js';
 import {withRedis} from '../servers.js';
 import {table, type Output} from '../terminal/output.js';
+
+const REPORT_LISTS: readonly ReportList[] = ['products', 'users', 'totals'];
+
+export function addReport(program: Command, command: CommandContext): void {
+  const {output, end} = command;
+  program
+    .command('report')
+    .description('best sellers, top spenders and totals, from Redis alone')
+    .addArgument(new Argument('[list]', 'only this one').choices(REPORT_LISTS))
+    .option('--top <rows>', 'rows of each list', rowLimit, 10)
+    // `--limit` is the former name of `--top`. It is hidden but still accepted.
+    .addOption(new Option('--limit <rows>').argParser(rowLimit).conflicts('top').hideHelp())
+    .option('--json', 'print JSON', false)
+    .action(async (list: ReportList | undefined, options: {top: number; limit?: number; json: boolean}) => {
+      const {top, limit = top, json} = options;
+      const config = settingsOf(command, ['redisUrl']);
+      end(await report({list, top: limit, json}, {config, output}));
+    });
+}
 
 export type ReportList = 'products' | 'users' | 'totals';
 

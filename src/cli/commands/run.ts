@@ -1,4 +1,7 @@
 /** `projector run`: runs a worker until a signal stops it or a permanent error halts it. */
+import type {Command} from 'commander';
+import {WORKER_SETTINGS} from '../../config/settings.js';
+import {settingsOf, type CommandContext} from '../context.js';
 import {ConnectClient} from '../../clients/connect.js';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {KafkaLog} from '../../clients/kafka/topicLog.js';
@@ -30,6 +33,13 @@ import {retentionWarning} from '../../upstream/connector.js';
 import {reachReadModel, type Reached} from '../preflight.js';
 import {untilReachable} from '../start.js';
 import {version} from '../version.js';
+
+export function addRun(program: Command, context: CommandContext): void {
+  program
+    .command('run')
+    .description('work until stopped: Kafka in, Redis out')
+    .action(async () => context.end(await run(settingsOf(context, WORKER_SETTINGS))));
+}
 
 /** How long the failpoint `block` blocks the event loop. */
 const BLOCK_MS = 15_000;

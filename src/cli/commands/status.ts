@@ -1,16 +1,40 @@
 /** `projector status`: prints the response of /status of a running worker in readable form. */
+import {InvalidArgumentError, type Command} from 'commander';
 import {EXIT} from '../../runtime/errorPolicy.js';
-import {connectionReason, ProjectorError} from '../../runtime/errors.js';
-import type {Output} from '../terminal/output.js';
-import {readStatus, statusLines} from './statusView.js';
+import {ProjectorError} from '../../runtime/errors.js';
+import {printable} from '../../runtime/escapeControl.js';
+import {settingsOf, type CommandContext} from '../context.js';
+import {table, type Output} from '../terminal/output.js';
+import {fetchStatus, readStatus, workerUrl, type ToldStatus} from '../workerStatus.js';
+
+export function addStatus(program: Command, context: CommandContext): void {
+  const {output, end} = context;
+  program
+    .command('status')
+    .description('what a running worker tells of itself (/status). Exit 4 when none answers')
+    .option(
+      '--url <address>',
+      'http://host:port of the worker (default: HTTP_HOST and HTTP_PORT)',
+      workerAddress,
+    )
+    .option('--json', 'print JSON as the worker tells it', false)
+    .action(async (options: Omit<StatusOptions, 'url'> & {url?: string}) => {
+      const config = settingsOf(context, []);
+      end(await status({url: options.url, json: options.json}, {config, output}));
+    });
+}
+
+function workerAddress(value: string): string {
+  const isAddress = /^https?:\/\/[^/]/.test(value) && URL.canParse(value);
+  if (!isAddress) throw new InvalidArgumentError('must be a URL that begins with http:// or https://.');
+  return value.replace(/\/+$/, '');
+}
 
 export interface StatusOptions {
   /** `http://host:port` of the worker. If it is undefined, HTTP_HOST and HTTP_PORT are used. */
   readonly url: string | undefined;
   readonly json: boolean;
 }
-
-const TIMEOUT_MS = 5_000;
 
 export async function status(
   {url, json}: StatusOptions,
@@ -32,33 +56,63 @@ export async function status(
   return EXIT.ok;
 }
 
-/**
- * Returns the address of a worker with these settings, as seen from the same machine. Throws `usage` if HTTP_PORT is `off` or 0,
- * because then the port is unknown.
- */
-export function workerUrl(host: string, port: number | 'off'): string {
-  if (port === 'off' || port === 0) {
-    const why = port === 0 ? 'is 0, so that any port may be the one' : 'is off';
-    throw new ProjectorError('usage', `HTTP_PORT ${why}: give the address of the worker with --url`);
-  }
-  // 0.0.0.0 and :: mean that the worker listens on every address. A client must connect to one, so it uses the loopback address.
-  const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+export function statusLines(told: ToldStatus): string[] {
+  const {ready, records = {}, connector, errors = []} = told;
+  const reasons = ready?.reasons ?? [];
+  const pairs: [string, string][] = [
+    ['state', told.state],
+    ['ready', ready?.isWell === true ? 'yes' : `no${reasons.length > 0 ? '' : ', and it does not say why'}`],
+    ...reasons.map((reason): [string, string] => ['', reason]),
+    ['worker', `version ${told.version ?? 'unknown'}, group ${told.group ?? 'unknown'}, ${uptimeOf(told)}`],
+    ['lag', lagText(told)],
+    [
+      'freshness',
+      told.freshnessSeconds == null ? 'nothing applied yet' : `${seconds(told.freshnessSeconds)} old`,
+    ],
+    ['records', recordsText(records)],
+    ['set aside', `${text(records['quarantined'] ?? 0)} by this worker since its start`],
+    ['connector', connector == null ? 'not known' : `${connector.name ?? '?'} ${connector.state ?? '?'}`],
+  ];
+  const cells = told.partitions.map(({partition, position, end, lagRecords}) =>
+    [String(partition), position ?? 'none', end ?? 'unknown', lagRecords ?? 'unknown'].map(printable),
+  );
+  return [
+    ...pairs.map(([name, value]) => `${name.padEnd(10)} ${printable(value)}`),
+    '',
+    ...(cells.length === 0
+      ? ['no partitions are given to this worker']
+      : table(['partition', 'position', 'end', 'lag'], cells)),
+    ...(errors.length === 0 ? [] : ['', 'last errors, the newest first']),
+    ...errors.map(({at = '', kind = '', detail = ''}) => printable(`${at}  ${kind}: ${detail}`)),
+  ];
 }
 
-/** Requests /status and resolves with its JSON. Rejects with `worker-unreachable` on any failure. */
-export async function fetchStatus(base: string, timeoutMs = TIMEOUT_MS): Promise<unknown> {
-  try {
-    const response = await fetch(`${base}/status`, {signal: AbortSignal.timeout(timeoutMs)});
-    if (!response.ok) throw new Error(`it answers with ${response.status}`);
-    return await response.json();
-  } catch (error) {
-    throw new ProjectorError(
-      'worker-unreachable',
-      `no worker answers at ${base}/status: ${connectionReason(error)}`,
-      {
-        cause: error,
-      },
-    );
-  }
+function lagText({lagRecords, lagSeconds, topic = 'its topic'}: ToldStatus): string {
+  if (lagRecords == null) return 'not known yet';
+  const time = lagSeconds == null ? '' : `, ${seconds(lagSeconds)}`;
+  return `${lagRecords} records${time} behind on ${topic}`;
+}
+
+function recordsText(records: Readonly<Record<string, unknown>>): string {
+  const names = ['consumed', 'applied', 'duplicate', 'ignored', 'quarantined'];
+  return names.map((name) => `${text(records[name] ?? 0)} ${name}`).join(', ');
+}
+
+function uptimeOf({now = '', started = ''}: ToldStatus): string {
+  const ms = Date.parse(now) - Date.parse(started);
+  return Number.isNaN(ms) ? 'up for an unknown time' : `up for ${seconds(ms / 1_000)}`;
+}
+
+/** Formats a duration: `3.2 s`, `4 min 10 s`, `2 h 5 min`. */
+function seconds(count: number): string {
+  if (count < 60) return `${Math.round(count * 10) / 10} s`;
+  const whole = Math.round(count);
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60
+    ? `${minutes} min ${whole % 60} s`
+    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '?';
 }

@@ -1,88 +1,89 @@
-/** `projector verify`: compares Redis with MySQL while both change. With `--repair` it repairs the differences. */
-import {KafkaTopic} from '../../clients/kafka/admin.js';
-import {MysqlClient} from '../../clients/mysql.js';
-import {RedisClient} from '../../clients/redis/client.js';
-import {kafkaSettings, mysqlSettings, redisSettings} from '../../config/clientOptions.js';
-import type {ConfigWith} from '../../config/config.js';
-import {sourceSchema} from '../../config/readConfig.js';
-import {MysqlSide} from '../../operations/verify/mysqlSide.js';
-import {patientMysql} from '../../operations/verify/retry.js';
-import type {Verdict} from '../../operations/verify/verify.js';
-import {compared, newPatience, tellVerdict, type PrintOptions} from './comparison.js';
-import {interruptible} from '../terminal/interruption.js';
-import type {Output} from '../terminal/output.js';
-import {newProgressLine} from '../terminal/progressLine.js';
-import {newReadModel, reachTopic} from '../preflight.js';
-import {newUpstreamCheck, withRepair} from './verifyRepair.js';
+/** `projector verify`: compares Redis with MySQL, or with a replay of the topic. */
+import {type Command, InvalidArgumentError, Option} from 'commander';
+import {ProjectorError} from '../../runtime/errors.js';
+import {settingsOf, type CommandContext} from '../context.js';
+import {verifyAgainstMysql, type VerifyOptions} from '../verification/againstMysql.js';
+import {verifyAgainstLog, type VerifyLogOptions} from '../verification/againstTopic.js';
 
-export interface VerifyOptions extends PrintOptions {
-  readonly repair: boolean;
-  /** Whether a repair may remove malformed keys. */
-  readonly removeMalformed: boolean;
-  /** The number of random orders to compare, without counters and other keys. If it is undefined, everything is compared. */
-  readonly sample: number | undefined;
-  /** The file of the connector that must be running for a repair. If it is undefined, connectors/orders.json is used. */
-  readonly connectorFile: string | undefined;
-}
+type Options = VerifyOptions & VerifyLogOptions & {readonly against: 'mysql' | 'log'};
 
-interface VerifyContext {
-  readonly config: ConfigWith<'brokers' | 'redisUrl' | 'mysqlUrl'>;
-  readonly output: Output;
-}
-
-export async function verifyAgainstMysql(
-  options: VerifyOptions,
-  {config, output}: VerifyContext,
-): Promise<number> {
-  const redis = new RedisClient(redisSettings(config));
-  const topic = new KafkaTopic(kafkaSettings(config), config.topic);
-  const mysql = new MysqlClient(mysqlSettings(config, config.mysqlUrl));
-  try {
-    const requireUpstream = newUpstreamCheck(options.connectorFile, config);
-    if (options.repair) await requireUpstream();
-    const partitions = await reachTopic(config, topic);
-    await redis.connect();
-    const model = newReadModel(config, redis, {partitions});
-    await model.requireLayout();
-    if (options.repair) await model.requireRights();
-    await mysql.connect();
-    const line = newProgressLine(output);
-    return await interruptible(line, async (signal) => {
-      if (options.repair && config.connectUrl === undefined)
-        line.note(
-          'CONNECT_URL is not set: make sure that the connector runs, or sums are mended to what is wrong later',
-        );
-      const servers = {config, redis, topic, mysql};
-      const compare = async (repair: ComparedWith['repair'], held: AbortSignal): Promise<Verdict> =>
-        await comparedWithMysql({...servers, line, repair, signal: held}, options);
-      const verdict = options.repair
-        ? await withRepair({...servers, model, partitions, requireUpstream, signal}, options, compare)
-        : await compare(null, signal);
-      return tellVerdict(verdict, 'MySQL', {options, output, line});
+export function addVerify(program: Command, command: CommandContext): void {
+  const {output, end} = command;
+  program
+    .command('verify')
+    .description(
+      'compare Redis with MySQL (MYSQL_URL), or with a replay of the log, while both change: every order, counter, report and key. ' +
+        'Exit 3 when they differ',
+    )
+    .addOption(
+      new Option(
+        '--against <source>',
+        'mysql; or log, which is replayed into the spare database (REDIS_SPARE_DATABASE) as by `rebuild`, and thrown away behind that',
+      )
+        .choices(['mysql', 'log'])
+        .default('mysql'),
+    )
+    .option(
+      '--repair',
+      'mend exactly what differs from MySQL, then compare again; workers stand still for moments. The connector must run: ' +
+        'with CONNECT_URL it is asked, else look yourself',
+      false,
+    )
+    .option(
+      '--remove-malformed',
+      'a repair may also remove keys such as `order:x`: nobody else uses these names',
+      false,
+    )
+    .option('--connector-file <path>', 'the connector of a repair (default: connectors/orders.json)')
+    .option('--sample <orders>', 'a quick look at so many orders', wholeNumber)
+    .option(
+      '--restart',
+      'against log: throw away what an unfinished rebuild has left in the spare database',
+      false,
+    )
+    .option('--limit <rows>', 'differences to print', wholeNumber, 100)
+    .option('--wait <seconds>', 'how long to wait for what is under way; at least 10', waitSeconds, 60)
+    .option('--json', 'print JSON', false)
+    .action(async (options: Options) => {
+      requireMeaning(options);
+      if (options.against === 'log') {
+        const config = settingsOf(command, ['brokers', 'redisUrl']);
+        end(await verifyAgainstLog(options, {config, output}));
+      } else {
+        const config = settingsOf(command, ['brokers', 'redisUrl', 'mysqlUrl']);
+        end(await verifyAgainstMysql(options, {config, output}));
+      }
     });
-  } finally {
-    redis.close();
-    mysql.close();
-    await topic.close();
+}
+
+/** Throws `usage` for options that cannot be combined. */
+function requireMeaning({against, repair, removeMalformed, sample, restart}: Options): void {
+  if (against === 'mysql') {
+    if (restart) throw new ProjectorError('usage', '--restart goes with --against log');
+    return;
   }
+  if (repair || removeMalformed) {
+    throw new ProjectorError(
+      'usage',
+      'a repair goes by the rows of MySQL: use --repair without --against log, or `projector rebuild`, which makes Redis anew from the log',
+    );
+  }
+  if (sample !== undefined)
+    throw new ProjectorError(
+      'usage',
+      '--against log replays the whole log, so --sample saves nothing: leave it out',
+    );
 }
 
-interface ComparedWith extends Pick<
-  Parameters<typeof compared>[0],
-  'redis' | 'topic' | 'line' | 'repair' | 'signal'
-> {
-  readonly config: VerifyContext['config'];
-  readonly mysql: MysqlClient;
+function wholeNumber(value: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(value))
+    throw new InvalidArgumentError('must be a whole number from 1 to 9999999.');
+  return Number(value);
 }
 
-async function comparedWithMysql(
-  {mysql, ...parts}: ComparedWith,
-  {sample: count, wait}: VerifyOptions,
-): Promise<Verdict> {
-  const patience = newPatience(parts.line, parts.signal);
-  const expected = new MysqlSide(patientMysql(mysql, patience), sourceSchema(parts.config));
-  const places = (orders: number): number[] => Array.from({length: orders}, () => Math.random());
-  const sample = count === undefined ? null : () => expected.sample(places(count));
-  const requireGoing = (): void => undefined;
-  return await compared({...parts, expected, follower: null, patience, sample, requireGoing}, wait);
+/** A difference is certain only after it has stood unchanged for 5 s. With less than 10 s, most differences would stay open. */
+function waitSeconds(value: string): number {
+  const seconds = wholeNumber(value);
+  if (seconds < 10) throw new InvalidArgumentError('must be at least 10.');
+  return seconds;
 }

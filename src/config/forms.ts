@@ -1,6 +1,6 @@
 /** Prints the table of settings in two formats for other programs: JSON Schema and an environment file. */
-import type {Setting} from '../../config/setting.js';
-import {SETTINGS, WORKER_SETTINGS} from '../../config/settings.js';
+import type {Setting} from './setting.js';
+import {SETTINGS, WORKER_SETTINGS} from './settings.js';
 
 const ALL: readonly Setting<unknown>[] = Object.values(SETTINGS);
 

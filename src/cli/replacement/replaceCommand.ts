@@ -1,4 +1,5 @@
-/** `projector rebuild` and `projector sync`: recreate the read model, from the topic or from MySQL. */
+/** Recreates the read model, for `projector rebuild` and `projector sync`: from the topic, or from MySQL. */
+import {InvalidArgumentError, type Command} from 'commander';
 import {randomUUID} from 'node:crypto';
 import type {ReadModel} from '../../apply/readModel.js';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
@@ -23,14 +24,33 @@ import {grouped} from '../../operations/rebuild/progress.js';
 import {Replacement, type Replaced, type ReplacementEvent} from '../../operations/rebuild/replacement.js';
 import {HANDOVER_RIGHTS_SCRIPT} from '../../operations/rebuild/scripts.js';
 import {requireNoForeignKeys, Spare} from '../../operations/rebuild/stagingDatabase.js';
-import {ordersHeld} from '../../operations/report/report.js';
 import {followLog} from '../../operations/rebuild/followTopic.js';
 import {interruptible} from '../terminal/interruption.js';
 import type {Output} from '../terminal/output.js';
 import {newProgressLine, type ProgressLine} from '../terminal/progressLine.js';
 import {layoutText, newReadModel, reachTopic} from '../preflight.js';
-import {fillModel, newLock, requireWholeLog, spareUrl} from './spareDatabase.js';
+import {fillModel, newLock, requireWholeLog, spareUrl} from './staging.js';
 import {untilReachable} from '../start.js';
+
+/** Where both commands build the read model, for their help. */
+export const SPARE =
+  'in the spare database of the same Redis (REDIS_SPARE_DATABASE), which then takes the place of the read model: readers go over ' +
+  'in one instant, running workers follow by themselves';
+
+/** Adds the options that both commands have. */
+export function withReplaceOptions(command: Command): Command {
+  return command
+    .option('--target <url>', 'fill this Redis instead, which nobody reads yet', redisUrl)
+    .option('--restart', 'throw away what an earlier run has left', false)
+    .option('--set-aside', 'set bad records aside as a worker does, instead of halting at the first', false)
+    .option('--dry-run', 'look whether it could be done, and do nothing', false)
+    .option('--json', 'print the result as JSON', false);
+}
+
+function redisUrl(value: string): string {
+  if (/^rediss?:\/\/[^/]/.test(value) && URL.canParse(value)) return value;
+  throw new InvalidArgumentError('must be a URL that begins with redis:// or rediss://.');
+}
 
 export interface ReplaceOptions {
   /**
@@ -51,33 +71,7 @@ export interface ReplaceContext {
   readonly output: Output;
 }
 
-export async function rebuild(options: ReplaceOptions, context: ReplaceContext): Promise<number> {
-  return await new ReplaceCommand('rebuild', options, context).run();
-}
-
-/** Runs `sync`. If Redis holds orders, it changes nothing unless `replace` is true. */
-export async function sync(
-  options: ReplaceOptions & {readonly replace: boolean},
-  context: ReplaceContext & {readonly config: ConfigWith<'brokers' | 'redisUrl' | 'mysqlUrl'>},
-): Promise<number> {
-  const {config, output} = context;
-  const url = options.target ?? config.redisUrl;
-  const redis = new RedisClient(redisSettings(config, url));
-  try {
-    await redis.connect();
-    const held = await ordersHeld(redis, config.keyPrefix);
-    output.note(`${redis.address} holds ${held} orders`);
-    if (held !== '0' && !options.replace) {
-      output.note('nothing was done: `projector sync --replace` makes the read model anew from MySQL');
-      return EXIT.ok;
-    }
-  } finally {
-    redis.close();
-  }
-  return await new ReplaceCommand('sync', options, context).run();
-}
-
-class ReplaceCommand {
+export class ReplaceCommand {
   readonly #kind: 'rebuild' | 'sync';
   readonly #options: ReplaceOptions;
   readonly #config: ReplaceContext['config'];

@@ -22,7 +22,7 @@ import {interruptible} from '../terminal/interruption.js';
 import type {Output} from '../terminal/output.js';
 import {newProgressLine, type ProgressLine} from '../terminal/progressLine.js';
 import {newReadModel, reachTopic} from '../preflight.js';
-import {fillModel, newLock, requireWholeLog, spareUrl} from './spareDatabase.js';
+import {fillModel, newLock, requireWholeLog, spareUrl} from '../replacement/staging.js';
 
 export interface VerifyLogOptions extends PrintOptions {
   /** Whether the data of an unfinished rebuild in the staging database may be discarded. */

@@ -14,8 +14,8 @@ import {requireSameTopic, whyNotRunning} from '../../upstream/connector.js';
 import {MysqlSide} from '../../operations/verify/mysqlSide.js';
 import {Repair} from '../../operations/verify/repair.js';
 import {Sides} from '../../operations/verify/sides.js';
-import {readConnectorFile} from './connector.js';
-import {newLock} from './spareDatabase.js';
+import {readConnectorFile} from '../connectorFile.js';
+import {newLock} from '../replacement/staging.js';
 
 /**
  * Returns a check that the connector and its task are running. Without CONNECT_URL it checks nothing.

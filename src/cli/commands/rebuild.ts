@@ -1,0 +1,20 @@
+/** `projector rebuild`: recreates the read model from the start of the topic. */
+import type {Command} from 'commander';
+import {settingsOf, type CommandContext} from '../context.js';
+import {
+  ReplaceCommand,
+  SPARE,
+  withReplaceOptions,
+  type ReplaceOptions,
+} from '../replacement/replaceCommand.js';
+
+export function addRebuild(program: Command, command: CommandContext): void {
+  const {output, end} = command;
+  const rebuild = program
+    .command('rebuild')
+    .description(`replay the log from its start ${SPARE}. Goes on where an earlier run has ended`);
+  withReplaceOptions(rebuild).action(async (options: ReplaceOptions) => {
+    const config = settingsOf(command, ['brokers', 'redisUrl']);
+    end(await new ReplaceCommand('rebuild', options, {config, output}).run());
+  });
+}

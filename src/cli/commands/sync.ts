@@ -1,0 +1,50 @@
+/** `projector sync`: recreates the read model from MySQL. */
+import type {Command} from 'commander';
+import {RedisClient} from '../../clients/redis/client.js';
+import {redisSettings} from '../../config/clientOptions.js';
+import type {ConfigWith} from '../../config/config.js';
+import {ordersHeld} from '../../operations/report/report.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import {settingsOf, type CommandContext} from '../context.js';
+import {
+  ReplaceCommand,
+  SPARE,
+  withReplaceOptions,
+  type ReplaceContext,
+  type ReplaceOptions,
+} from '../replacement/replaceCommand.js';
+
+export function addSync(program: Command, command: CommandContext): void {
+  const {output, end} = command;
+  withReplaceOptions(
+    program
+      .command('sync')
+      .description(`fill Redis from MySQL (MYSQL_URL) ${SPARE}. Does nothing where Redis holds orders`)
+      .option('--replace', 'also where Redis holds orders', false),
+  ).action(async (options: ReplaceOptions & {replace: boolean}) => {
+    const config = settingsOf(command, ['brokers', 'redisUrl', 'mysqlUrl']);
+    end(await sync(options, {config, output}));
+  });
+}
+
+/** Runs `sync`. If Redis holds orders, it changes nothing unless `replace` is true. */
+async function sync(
+  options: ReplaceOptions & {readonly replace: boolean},
+  context: ReplaceContext & {readonly config: ConfigWith<'brokers' | 'redisUrl' | 'mysqlUrl'>},
+): Promise<number> {
+  const {config, output} = context;
+  const url = options.target ?? config.redisUrl;
+  const redis = new RedisClient(redisSettings(config, url));
+  try {
+    await redis.connect();
+    const held = await ordersHeld(redis, config.keyPrefix);
+    output.note(`${redis.address} holds ${held} orders`);
+    if (held !== '0' && !options.replace) {
+      output.note('nothing was done: `projector sync --replace` makes the read model anew from MySQL');
+      return EXIT.ok;
+    }
+  } finally {
+    redis.close();
+  }
+  return await new ReplaceCommand('sync', options, context).run();
+}

@@ -1,0 +1,88 @@
+/** `projector verify`: compares Redis with MySQL while both change. With `--repair` it repairs the differences. */
+import {KafkaTopic} from '../../clients/kafka/admin.js';
+import {MysqlClient} from '../../clients/mysql.js';
+import {RedisClient} from '../../clients/redis/client.js';
+import {kafkaSettings, mysqlSettings, redisSettings} from '../../config/clientOptions.js';
+import type {ConfigWith} from '../../config/config.js';
+import {sourceSchema} from '../../config/readConfig.js';
+import {MysqlSide} from '../../operations/verify/mysqlSide.js';
+import {patientMysql} from '../../operations/verify/retry.js';
+import type {Verdict} from '../../operations/verify/verify.js';
+import {compared, newPatience, tellVerdict, type PrintOptions} from './comparison.js';
+import {interruptible} from '../terminal/interruption.js';
+import type {Output} from '../terminal/output.js';
+import {newProgressLine} from '../terminal/progressLine.js';
+import {newReadModel, reachTopic} from '../preflight.js';
+import {newUpstreamCheck, withRepair} from './repair.js';
+
+export interface VerifyOptions extends PrintOptions {
+  readonly repair: boolean;
+  /** Whether a repair may remove malformed keys. */
+  readonly removeMalformed: boolean;
+  /** The number of random orders to compare, without counters and other keys. If it is undefined, everything is compared. */
+  readonly sample: number | undefined;
+  /** The file of the connector that must be running for a repair. If it is undefined, connectors/orders.json is used. */
+  readonly connectorFile: string | undefined;
+}
+
+interface VerifyContext {
+  readonly config: ConfigWith<'brokers' | 'redisUrl' | 'mysqlUrl'>;
+  readonly output: Output;
+}
+
+export async function verifyAgainstMysql(
+  options: VerifyOptions,
+  {config, output}: VerifyContext,
+): Promise<number> {
+  const redis = new RedisClient(redisSettings(config));
+  const topic = new KafkaTopic(kafkaSettings(config), config.topic);
+  const mysql = new MysqlClient(mysqlSettings(config, config.mysqlUrl));
+  try {
+    const requireUpstream = newUpstreamCheck(options.connectorFile, config);
+    if (options.repair) await requireUpstream();
+    const partitions = await reachTopic(config, topic);
+    await redis.connect();
+    const model = newReadModel(config, redis, {partitions});
+    await model.requireLayout();
+    if (options.repair) await model.requireRights();
+    await mysql.connect();
+    const line = newProgressLine(output);
+    return await interruptible(line, async (signal) => {
+      if (options.repair && config.connectUrl === undefined)
+        line.note(
+          'CONNECT_URL is not set: make sure that the connector runs, or sums are mended to what is wrong later',
+        );
+      const servers = {config, redis, topic, mysql};
+      const compare = async (repair: ComparedWith['repair'], held: AbortSignal): Promise<Verdict> =>
+        await comparedWithMysql({...servers, line, repair, signal: held}, options);
+      const verdict = options.repair
+        ? await withRepair({...servers, model, partitions, requireUpstream, signal}, options, compare)
+        : await compare(null, signal);
+      return tellVerdict(verdict, 'MySQL', {options, output, line});
+    });
+  } finally {
+    redis.close();
+    mysql.close();
+    await topic.close();
+  }
+}
+
+interface ComparedWith extends Pick<
+  Parameters<typeof compared>[0],
+  'redis' | 'topic' | 'line' | 'repair' | 'signal'
+> {
+  readonly config: VerifyContext['config'];
+  readonly mysql: MysqlClient;
+}
+
+async function comparedWithMysql(
+  {mysql, ...parts}: ComparedWith,
+  {sample: count, wait}: VerifyOptions,
+): Promise<Verdict> {
+  const patience = newPatience(parts.line, parts.signal);
+  const expected = new MysqlSide(patientMysql(mysql, patience), sourceSchema(parts.config));
+  const places = (orders: number): number[] => Array.from({length: orders}, () => Math.random());
+  const sample = count === undefined ? null : () => expected.sample(places(count));
+  const requireGoing = (): void => undefined;
+  return await compared({...parts, expected, follower: null, patience, sample, requireGoing}, wait);
+}
