@@ -34,11 +34,11 @@ export interface Comparison {
 export async function compare(
   env: StackEnv,
   {plan, rounds, redisBenchmark}: Comparison,
-  tell: (line: string) => void,
+  notify: (line: string) => void,
 ): Promise<Result[]> {
   const topics = new Map<Form, FilledTopic>();
   for (const form of ['compact', 'envelope'] as const) {
-    tell(`filling a topic with ${plan.events} row events, ${form} ...`);
+    notify(`filling a topic with ${plan.events} row events, ${form} ...`);
     topics.set(form, await fillTopic(env.kafka.brokers, form, plan));
   }
   const redis = new Redis(env.redis.url);
@@ -58,7 +58,7 @@ export async function compare(
         const replay = {env, topic, ends: endsAfter({...plan, events: result.events})};
         const ran = await oneRound(redis, contender, replay);
         result.rounds.push(ran);
-        tell(`round ${round}: ${contender.name}, ${contender.form}: ${lineOf(ran)}`);
+        notify(`round ${round}: ${contender.name}, ${contender.form}: ${lineOf(ran)}`);
       }
     }
   } finally {

@@ -84,7 +84,7 @@ export function ourVariables({env, topic}: Replay): Record<string, string> {
     KAFKA_TOPIC: topic.name,
     KAFKA_GROUP_ID: newGroup(),
     REDIS_TIMEOUT_MS: '60000',
-    LOG_LEVEL: 'info',
+    PROJECTOR_LOG_LEVEL: 'info',
   };
 }
 

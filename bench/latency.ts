@@ -43,11 +43,15 @@ interface Probe {
   readonly seenMs: number;
 }
 
-export async function latency(env: StackEnv, plan: ShopPlan, tell: (line: string) => void): Promise<Latency> {
+export async function latency(
+  env: StackEnv,
+  plan: ShopPlan,
+  notify: (line: string) => void,
+): Promise<Latency> {
   const redis = new Redis(env.redis.url);
   await redis.flushall();
-  const rates = await live(env, redis, tell);
-  tell(`replaying ${plan.events} row events beside a client that reads ...`);
+  const rates = await live(env, redis, notify);
+  notify(`replaying ${plan.events} row events beside a client that reads ...`);
   const topic = await fillTopic(env.kafka.brokers, 'compact', plan);
   const ends = endsAfter(plan);
   await redis.flushall();
@@ -58,7 +62,7 @@ export async function latency(env: StackEnv, plan: ShopPlan, tell: (line: string
   return {rates, replayedEvents: plan.events, neighbour: percentiles(neighbour.samplesMs)};
 }
 
-async function live(env: StackEnv, redis: Redis, tell: (line: string) => void): Promise<RateLatency[]> {
+async function live(env: StackEnv, redis: Redis, notify: (line: string) => void): Promise<RateLatency[]> {
   const variables = workerVariables(env);
   const command = new WorkerProcess(variables, ['connector', 'apply']);
   if ((await command.exited).code !== 0)
@@ -72,7 +76,7 @@ async function live(env: StackEnv, redis: Redis, tell: (line: string) => void): 
     // The first orders wait for the worker's start.
     await load.run(RATES[0] ?? 0, 2_000);
     for (const rate of RATES) {
-      tell(`${rate} row events a second for ${RUN_MS / 1_000} s ...`);
+      notify(`${rate} row events a second for ${RUN_MS / 1_000} s ...`);
       const {probes, rows, seconds} = await load.run(rate, RUN_MS);
       const sentMs = await times.of([...probes.keys()]);
       const spans = [...probes].map(([id, probe]) => ({...probe, sentMs: sentMs.get(id) ?? NaN}));

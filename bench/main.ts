@@ -90,27 +90,27 @@ function wholeNumber(name: string, text: string, min: number): number {
 }
 
 async function onStack({what, events, rounds, mode, keep}: Options): Promise<number> {
-  const tell = (line: string): void => void process.stderr.write(`${line}\n`);
+  const notify = (line: string): void => void process.stderr.write(`${line}\n`);
   const stack = await startStack({
     name: 'bench',
     mode,
-    onProgress: tell,
+    onProgress: notify,
     ...(keep ? {} : {ownerPid: process.pid}),
   });
   try {
     const plan = {events, products: 1_000, users: 10_000, seed: 1};
     switch (what) {
       case 'latency': {
-        const found = await latency(stack.env, plan, tell);
+        const found = await latency(stack.env, plan, notify);
         return report(what, {plan, ...found}, latencyTable(found));
       }
       case 'scale': {
-        const rows = await scale(stack.env, plan, {eventsMax: events, tell});
+        const rows = await scale(stack.env, plan, {eventsMax: events, notify});
         return report(what, {rows}, scaleTable(rows));
       }
       case 'compare': {
-        const redisBenchmark = stack.mode === 'native' ? await findRedisBenchmark(tell) : undefined;
-        const results = await compare(stack.env, {plan, rounds, redisBenchmark}, tell);
+        const redisBenchmark = stack.mode === 'native' ? await findRedisBenchmark(notify) : undefined;
+        const results = await compare(stack.env, {plan, rounds, redisBenchmark}, notify);
         report(what, {plan, results}, tableOf(results));
         writeFileSync(
           'bench/results/compare.svg',

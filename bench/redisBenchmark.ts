@@ -18,8 +18,10 @@ const PIPELINE = 100;
 const CONNECTIONS = 4;
 
 /** The tool beside a native redis-server; undefined where there is none. */
-export async function findRedisBenchmark(tell: (line: string) => void): Promise<RedisBenchmark | undefined> {
-  const {redisServer, redisLibraryPath: libraryPath} = await fetchRedis({onProgress: tell});
+export async function findRedisBenchmark(
+  notify: (line: string) => void,
+): Promise<RedisBenchmark | undefined> {
+  const {redisServer, redisLibraryPath: libraryPath} = await fetchRedis({onProgress: notify});
   const program = join(dirname(redisServer), 'redis-benchmark');
   return existsSync(program) ? {program, libraryPath} : undefined;
 }

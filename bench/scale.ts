@@ -26,7 +26,7 @@ export interface ScaleRow {
 export async function scale(
   env: StackEnv,
   base: ShopPlan,
-  {eventsMax, tell}: {eventsMax: number; tell: (line: string) => void},
+  {eventsMax, notify}: {eventsMax: number; notify: (line: string) => void},
 ): Promise<ScaleRow[]> {
   const redis = new Redis(env.redis.url);
   const [, listpack = '1024'] = await redis.config('GET', 'hash-max-listpack-value');
@@ -44,7 +44,9 @@ export async function scale(
   try {
     for (const run of runs) {
       const {events, products} = run.plan;
-      tell(`${events} row events, ${products} products, hashes compact up to ${run.listpackBytes} bytes ...`);
+      notify(
+        `${events} row events, ${products} products, hashes compact up to ${run.listpackBytes} bytes ...`,
+      );
       await redis.config('SET', 'hash-max-listpack-value', run.listpackBytes);
       rows.push(await oneRow(env, redis, run));
     }

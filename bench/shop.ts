@@ -74,7 +74,7 @@ class Shop {
   );
   #seen = 0;
   #orderId = 0;
-  #lineId = 0;
+  #itemId = 0;
 
   constructor(plan: ShopPlan) {
     this.#plan = plan;
@@ -107,7 +107,7 @@ class Shop {
     const events: RowEvent[] = [{table: 'orders', op: 'c', before: null, after: row, orderId: id}];
     for (let lines = random.int(1, 4); lines > 0; lines--) {
       const line = {
-        id: ++this.#lineId,
+        id: ++this.#itemId,
         order_id: id,
         product_id: random.int(1, products),
         quantity: random.int(1, 9),

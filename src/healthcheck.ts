@@ -2,7 +2,7 @@
 /**
  * Requests a probe of a worker on this machine. It is meant for containers without a shell and without curl.
  *
- * Usage: node dist/healthcheck.js [/livez | /readyz | /startupz]    (HTTP_HOST and HTTP_PORT as the worker has them)
+ * Usage: node dist/healthcheck.js [/livez | /readyz | /startupz]    (PROJECTOR_HTTP_HOST and PROJECTOR_HTTP_PORT as the worker has them)
  *
  * It prints the response. It exits with 0 if the status code is 200, else with 1. Without an argument it requests /livez, which does
  * not fail while Kafka or Redis is unreachable. An orchestrator restarts unhealthy containers, and a restart fixes no other server.
@@ -11,11 +11,11 @@ import {get} from 'node:http';
 
 const TIMEOUT_MS = 4_000;
 
-const {HTTP_HOST: host = '127.0.0.1', HTTP_PORT: port = '9464'} = process.env;
+const {PROJECTOR_HTTP_HOST: host = '127.0.0.1', PROJECTOR_HTTP_PORT: port = '9464'} = process.env;
 const path = process.argv[2] ?? '/livez';
 
 if (!/^[1-9]\d*$/.test(port)) {
-  finish(1, `HTTP_PORT is ${port}: a health check needs a fixed port`);
+  finish(1, `PROJECTOR_HTTP_PORT is ${port}: a health check needs a fixed port`);
 } else {
   const everywhere: Record<string, string> = {'0.0.0.0': '127.0.0.1', '::': '::1'};
   const url = {host: everywhere[host] ?? host, port, path, timeout: TIMEOUT_MS};

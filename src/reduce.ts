@@ -8,7 +8,7 @@
  */
 import {unreachable} from './runtime/assert.js';
 import type {Change} from './domain/change.js';
-import type {OrderLine, OrderRow} from './domain/order.js';
+import type {LineItem, OrderRow} from './domain/order.js';
 import {composePatches, type OrderPatch, type Reduction} from './domain/patch.js';
 
 export function reduce(changes: readonly Change[]): Reduction {
@@ -35,7 +35,7 @@ export function composeReductions(first: Reduction, second: Reduction): Reductio
 interface GrowingPatch {
   reset: boolean;
   row: OrderRow | null;
-  lines: Map<string, OrderLine | null>;
+  items: Map<string, LineItem | null>;
 }
 
 /** Does the same as `reduce`, one change at a time. A caller can check the size after each change and end the chunk. */
@@ -62,15 +62,15 @@ export class Reducer {
         // The reset also removes the line items, because before MySQL 9.6 the binlog does not contain their cascaded deletes (S4).
         patch.reset = true;
         patch.row = null;
-        patch.lines.clear();
+        patch.items.clear();
         return;
-      case 'line-upserted':
-        patch.lines.set(change.lineId, change.line);
-        this.#products.add(change.line.productId);
+      case 'item-upserted':
+        patch.items.set(change.itemId, change.item);
+        this.#products.add(change.item.productId);
         return;
-      case 'line-deleted':
-        if (patch.reset) patch.lines.delete(change.lineId);
-        else patch.lines.set(change.lineId, null);
+      case 'item-deleted':
+        if (patch.reset) patch.items.delete(change.itemId);
+        else patch.items.set(change.itemId, null);
         return;
       default:
         unreachable(change);
@@ -85,7 +85,7 @@ export class Reducer {
   #patchOf(orderId: string): GrowingPatch {
     let patch = this.#patches.get(orderId);
     if (patch === undefined) {
-      patch = {reset: false, row: null, lines: new Map()};
+      patch = {reset: false, row: null, items: new Map()};
       this.#patches.set(orderId, patch);
     }
     return patch;

@@ -14,7 +14,7 @@ export interface Comparison {
 }
 
 export interface ComparisonOptions {
-  /** The worker's KEY_PREFIX. */
+  /** The worker's REDIS_KEY_PREFIX. */
   readonly prefix?: string;
 }
 

@@ -43,7 +43,7 @@ export function workerVariables(env: StackEnv): Record<string, string> {
     MYSQL_URL: `mysql://${login}@${host}:${port}/${encodeURIComponent(database)}`,
     CONNECT_URL: env.connect.url,
     // Many workers on one machine; the log of each tells its port.
-    HTTP_PORT: '0',
+    PROJECTOR_HTTP_PORT: '0',
   };
 }
 

@@ -27,7 +27,7 @@ interface Item {
 }
 
 /** Then the sender is not read any more, and TCP lets it wait, as on a slow line. */
-const QUEUE_BYTES_MAX = 1_048_576;
+const PROJECTOR_BUFFER_BYTES_MAX = 1_048_576;
 /** On a line of few bytes per second a large chunk arrives in parts, not at once at its end. */
 const PARTS_PER_SECOND = 20;
 
@@ -95,7 +95,7 @@ export class TcpPipe {
     this.#lastDueMs = Math.max(this.#lastDueMs, arrivalMs);
     this.#queue.push({what, dueMs: this.#lastDueMs});
     this.#queuedBytes += length;
-    if (this.#queuedBytes > QUEUE_BYTES_MAX) this.#ends.from.pause();
+    if (this.#queuedBytes > PROJECTOR_BUFFER_BYTES_MAX) this.#ends.from.pause();
   }
 
   #flow(): void {
@@ -138,7 +138,7 @@ export class TcpPipe {
 
   #written(): void {
     this.#isWriting = false;
-    if (this.#queuedBytes <= QUEUE_BYTES_MAX) this.#ends.from.resume();
+    if (this.#queuedBytes <= PROJECTOR_BUFFER_BYTES_MAX) this.#ends.from.resume();
     this.#flow();
   }
 }

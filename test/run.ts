@@ -101,7 +101,7 @@ function filesOfBothTiers(): string[] {
 }
 
 async function formatAndTypes(): Promise<void> {
-  await step('format', 'prettier', ['--check', '--log-level=warn', '.']);
+  await step('format', 'prettier', ['--check', '--projector-log-level=warn', '.']);
   await step('types', 'tsc', ['-p', 'tsconfig.json']);
   await step('types of the page', 'tsc', ['-p', 'src/page', '--noEmit']);
 }

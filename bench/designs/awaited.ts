@@ -1,7 +1,7 @@
 /** One command at a time, each awaited: how such a worker is first written. */
 import type {Redis} from 'ioredis';
 import type {LineImage, Op} from '../shop.js';
-import {itemFields, lineOf, linesKey, lineText, orderKey, soldKey, type Design} from './design.js';
+import {itemFields, lineOf, linesKey, itemText, orderKey, soldKey, type Design} from './design.js';
 
 export const awaited: Design = async (redis, events) => {
   for (const event of events) {
@@ -25,7 +25,7 @@ async function applyLine(redis: Redis, op: Op, line: LineImage): Promise<void> {
   }
   if (op === 'd') await redis.hdel(key, String(line.id));
   else {
-    await redis.hset(key, String(line.id), lineText(line));
+    await redis.hset(key, String(line.id), itemText(line));
     await redis.incrby(soldKey(line.product_id), line.quantity);
   }
   const lines = new Map(Object.entries(await redis.hgetall(key)).map(([id, text]) => [Number(id), text]));

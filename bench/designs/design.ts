@@ -47,7 +47,7 @@ export function soldKey(productId: number | string): string {
   return `product:${productId}:sold`;
 }
 
-export function lineText({product_id, quantity}: LineImage): string {
+export function itemText({product_id, quantity}: LineImage): string {
   return `${product_id}:${quantity}`;
 }
 

@@ -6,7 +6,7 @@ import {
   itemFields,
   lineOf,
   linesKey,
-  lineText,
+  itemText,
   orderKey,
   soldKey,
   type Design,
@@ -68,7 +68,7 @@ function merge(event: Event, {lines, orders, sold}: Sums): void {
     const {row, op} = event;
     sell(living.get(row.id), -1);
     if (op === 'd') living.delete(row.id);
-    else living.set(row.id, lineText(row));
+    else living.set(row.id, itemText(row));
     sell(living.get(row.id), 1);
     order.changedLines.add(row.id);
   } else if (event.op === 'd') {

@@ -2,7 +2,7 @@
  * The usual good practice: each batch of Kafka becomes one pipeline of Redis, after one that reads; offsets are committed
  * after it.
  */
-import {itemFields, lineOf, linesKey, lineText, orderKey, soldKey, type Design} from './design.js';
+import {itemFields, lineOf, linesKey, itemText, orderKey, soldKey, type Design} from './design.js';
 import {linesOfOrders} from './orderLines.js';
 
 export const pipelined: Design = async (redis, events) => {
@@ -35,8 +35,8 @@ export const pipelined: Design = async (redis, events) => {
       lines.delete(row.id);
       pipeline.hdel(linesKey(orderId), String(row.id));
     } else {
-      lines.set(row.id, lineText(row));
-      pipeline.hset(linesKey(orderId), String(row.id), lineText(row));
+      lines.set(row.id, itemText(row));
+      pipeline.hset(linesKey(orderId), String(row.id), itemText(row));
       pipeline.incrby(soldKey(row.product_id), row.quantity);
     }
     pipeline.hset(orderKey(orderId), itemFields(lines));

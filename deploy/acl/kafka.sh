@@ -27,7 +27,7 @@ allow() {
 allow --allow-principal "$WORKER" --operation Read --operation DescribeConfigs --topic "$TOPIC"
 allow --allow-principal "$WORKER" --operation Read --group "$GROUP"
 
-# Commands that replay (`rebuild`, `sync`, `verify --against log`, `dlq replay`), in groups of their own; `connector apply` also
+# Commands that replay (`rebuild`, `sync`, `verify --against topic`, `dlq replay`), in groups of their own; `connector apply` also
 # creates the topic. `lag` and `offsets` look at the worker's group.
 allow --allow-principal "$OPERATOR" --operation Read --operation Create --operation DescribeConfigs --topic "$TOPIC"
 allow --allow-principal "$OPERATOR" --operation Read --group "$GROUP-" --resource-pattern-type prefixed

@@ -39,9 +39,9 @@
   digits and amounts 12 (checked by decode/). So the sums of one chunk stay far below 2^53.
 
   Returns  {'applied', number of patches}
-           {'refused', stored position}          the write was rejected
+           {'rejected', stored position}          the write was rejected
            {'layout', stored layout}             the read model was built with other settings
-           {'spoiled', order id, what is wrong}  the order is corrupt: another program wrote to its keys
+           {'corrupt', order id, what is wrong}  the order is corrupt: another program wrote to its keys
            After the last three replies Redis is unchanged.
   Errors   'CORRUPT <key>: <what is wrong>'      nothing was written
            'NOPERM <command> on <key>'           this user has lost a right; nothing was written
@@ -50,7 +50,7 @@
 local KEYS, ARGV, call, pcall_ = KEYS, ARGV, redis.call, redis.pcall
 
 local stored = call('GET', KEYS[1]) or ''
-if stored ~= ARGV[1] then return {'refused', stored} end
+if stored ~= ARGV[1] then return {'rejected', stored} end
 
 local prefix = ARGV[3]
 local extra_names, products_named, created_spent, created_sums, created, quarantined, settled, patch_count, patches =

@@ -31,8 +31,8 @@ export interface Chunk {
 }
 
 export type Break =
-  | {readonly kind: 'refused'; readonly stored: string}
-  | {readonly kind: 'spoiled'; readonly orderId: string; readonly what: string; readonly chunkEnd: string}
+  | {readonly kind: 'rejected'; readonly stored: string}
+  | {readonly kind: 'corrupt'; readonly orderId: string; readonly what: string; readonly chunkEnd: string}
   | {readonly kind: 'closed'}
   | {readonly kind: 'failed'; readonly error: unknown};
 
@@ -127,7 +127,7 @@ export class ApplyChain {
         return;
       }
       chunk.onReturned();
-      this.#break(outcome.kind === 'spoiled' ? {...outcome, chunkEnd: chunk.next} : outcome);
+      this.#break(outcome.kind === 'corrupt' ? {...outcome, chunkEnd: chunk.next} : outcome);
     } catch (error) {
       this.#break({kind: 'failed', error});
     } finally {

@@ -11,16 +11,16 @@
  */
 import type {OrderRow} from '../domain/order.js';
 import type {OrderPatch, Reduction} from '../domain/patch.js';
-import {isIdBefore, lineText} from '../redis-model/storedItems.js';
+import {isIdBefore, itemText} from '../redis-model/storedItems.js';
 
 export interface CreatedOrder {
   readonly orderId: string;
   readonly row: OrderRow;
   readonly itemsCount: number;
-  /** `product_id:10,quantity:1;product_id:15,quantity:3`, by line id. */
+  /** `product_id:10,quantity:1;product_id:15,quantity:3`, by item id. */
   readonly items: string;
   /** The stored form of the line items (redis-model/storedItems.ts). */
-  readonly lines: string;
+  readonly storedItems: string;
 }
 
 export interface CreatedOrders {
@@ -44,11 +44,11 @@ export function createdOrders({patches, created}: Reduction): CreatedOrders {
     const order = createdOrder(orderId, patches.get(orderId));
     if (order === undefined) continue;
     orders.push(order);
-    for (const line of patches.get(orderId)?.lines.values() ?? []) {
-      if (line === null) continue;
-      const count = Number(line.quantity);
+    for (const item of patches.get(orderId)?.items.values() ?? []) {
+      if (item === null) continue;
+      const count = Number(item.quantity);
       units += count;
-      sold.set(line.productId, (sold.get(line.productId) ?? 0) + count);
+      sold.set(item.productId, (sold.get(item.productId) ?? 0) + count);
     }
     const cents = Number(order.row.totalAmount.replace('.', ''));
     revenue += cents;
@@ -61,22 +61,26 @@ function createdOrder(orderId: string, patch: OrderPatch | undefined): CreatedOr
   if (patch === undefined || patch.reset || patch.row === null) return undefined;
   let count = 0;
   let items = '';
-  let lines = '';
+  let storedItems = '';
   let last = '';
-  for (const [id, line] of patch.lines) {
-    if (line === null) return undefined;
+  for (const [id, item] of patch.items) {
+    if (item === null) return undefined;
     // The topic nearly always contains line items in the order of their ids, so that sorting is rarely needed.
-    if (count > 0 && !isIdBefore(last, id)) return sortedOrder(orderId, patch.row, patch.lines);
+    if (count > 0 && !isIdBefore(last, id)) return sortedOrder(orderId, patch.row, patch.items);
     const separator = count === 0 ? '' : ';';
-    items += `${separator}product_id:${line.productId},quantity:${line.quantity}`;
-    lines += separator + lineText(id, line);
+    items += `${separator}product_id:${item.productId},quantity:${item.quantity}`;
+    storedItems += separator + itemText(id, item);
     last = id;
     count++;
   }
-  return {orderId, row: patch.row, itemsCount: count, items, lines};
+  return {orderId, row: patch.row, itemsCount: count, items, storedItems};
 }
 
-function sortedOrder(orderId: string, row: OrderRow, lines: OrderPatch['lines']): CreatedOrder | undefined {
-  const sorted = [...lines].sort(([a], [b]) => (isIdBefore(a, b) ? -1 : 1));
-  return createdOrder(orderId, {reset: false, row, lines: new Map(sorted)});
+function sortedOrder(
+  orderId: string,
+  row: OrderRow,
+  itemsById: OrderPatch['items'],
+): CreatedOrder | undefined {
+  const sorted = [...itemsById].sort(([a], [b]) => (isIdBefore(a, b) ? -1 : 1));
+  return createdOrder(orderId, {reset: false, row, items: new Map(sorted)});
 }

@@ -103,7 +103,7 @@ end
 
 local writes = {}
 -- Foreign data in the keys of one order makes only that order corrupt. The caller quarantines the records of that order.
-local function spoiled(id, key, what) return {'spoiled', id, key .. ' ' .. what} end
+local function corrupt_order(id, key, what) return {'corrupt', id, key .. ' ' .. what} end
 local function is_wrong_type(reply) return reply.err and string.find(reply.err, 'WRONGTYPE', 1, true) end
 
 -- Reads one order, and plans the writes that apply one patch to it. If the patch has a row, the row begins at `row_at` in `row`.
@@ -111,11 +111,11 @@ local function is_wrong_type(reply) return reply.err and string.find(reply.err, 
 local function plan(id, mode, row, row_at, changes, from, to)
   local order_key, lines_key = prefix .. 'order:' .. id, prefix .. 'order_lines:' .. id
   local before = pcall_('HMGET', order_key, 'user_id', 'total_amount')
-  if is_wrong_type(before) then return spoiled(id, order_key, 'is no hash') end
+  if is_wrong_type(before) then return corrupt_order(id, order_key, 'is no hash') end
   if before.err then return before end
   local user_before, amount_before = before[1], before[2]
   local existed = user_before and amount_before
-  if not existed and (user_before or amount_before) then return spoiled(id, order_key, 'lacks user_id or total_amount') end
+  if not existed and (user_before or amount_before) then return corrupt_order(id, order_key, 'lacks user_id or total_amount') end
 
   local reset = mode == 'replace' or mode == 'clear'
   -- If no line item changes, the script does not read the line items, because the fields of the order already show them.
@@ -127,17 +127,17 @@ local function plan(id, mode, row, row_at, changes, from, to)
   if not keeps_lines then
     stored_lines = pcall_('GET', lines_key) or ''
     if type(stored_lines) == 'table' then
-      return is_wrong_type(stored_lines) and spoiled(id, lines_key, 'is no string') or stored_lines
+      return is_wrong_type(stored_lines) and corrupt_order(id, lines_key, 'is no string') or stored_lines
     end
     line_ids, lines = read_lines(stored_lines)
-    if not line_ids then return spoiled(id, lines_key, 'holds a line that cannot be read') end
+    if not line_ids then return corrupt_order(id, lines_key, 'holds a line that cannot be read') end
   end
   local exists = row_at or existed and not reset
   -- If the order existed and stays, only the line items that change are counted. Else all of its line items are counted.
   local stays = existed and exists and not reset
   if existed and not stays then count_lines(lines, -1) end
   if existed and not count_order(user_before, amount_before, -1) then
-    return spoiled(id, order_key, 'holds an amount that cannot be read')
+    return corrupt_order(id, order_key, 'holds an amount that cannot be read')
   end
 
   if reset then lines, line_ids = {}, {} end
@@ -187,7 +187,7 @@ local function plan(id, mode, row, row_at, changes, from, to)
     end
   end
   if exists then
-    if not count_order(user, amount, 1) then return spoiled(id, order_key, 'would hold an amount that cannot be read') end
+    if not count_order(user, amount, 1) then return corrupt_order(id, order_key, 'would hold an amount that cannot be read') end
     if #fields > 0 then write.fields = fields end
   end
   writes[#writes + 1] = write

@@ -65,19 +65,19 @@ export class ReadModel {
 
   /**
    * The position text at which the partition resumes, '' for none. It first replaces an expired fence by its position. Rejects with
-   * `rebuild-switching` while a fence has not expired (I15). Rejects with `rebuild-lost` if a read model that is being built has no
+   * `cutover-in-progress` while a fence has not expired (I15). Rejects with `rebuild-lost` if a read model that is being built has no
    * position.
    */
-  async anchor(partition: number): Promise<string> {
+  async positionToResume(partition: number): Promise<string> {
     const [text = ''] = await this.positions.read([partition]);
-    if (text === '' && this.#settings.isBeingMade === true) {
+    if (text === '' && this.#settings.isBeingBuilt === true) {
       throw new ProjectorError('rebuild-lost', 'what was being made has been thrown away meanwhile');
     }
     if (parseFence(text) === undefined) return text;
     const key = this.positions.key(partition);
     const stored = String(await this.#redis.run(RELEASE_SCRIPT, key, [text, '', this.positions.key(0)]));
     if (parseFence(stored) === undefined) return stored;
-    throw new ProjectorError('rebuild-switching', `a rebuild is about to switch Redis over (${key})`);
+    throw new ProjectorError('cutover-in-progress', `a rebuild is about to switch Redis over (${key})`);
   }
 
   /** Rejects with `redis-denied` if this user lacks a right that the apply script needs (I5). */

@@ -40,9 +40,9 @@ export const FENCE_SCRIPT: Script = {name: 'projectorFence', lua: textOf('fence.
 /** Every reply of the script. A test compares these words with the text of the script. */
 export const REPLY = {
   applied: 'applied',
-  refused: 'refused',
+  rejected: 'rejected',
   layout: 'layout',
-  spoiled: 'spoiled',
+  corrupt: 'corrupt',
 } as const;
 
 /** How a patch treats the row of the order. A test compares these words with the text of the script. */
@@ -51,8 +51,8 @@ export const ROW_MODE = {keep: 'keep', upsert: 'upsert', replace: 'replace', cle
 /** The result of a script to which Redis has replied. A missing reply is none of these: the result is unknown (I4). */
 export type ApplyOutcome =
   | {readonly kind: 'applied'}
-  | {readonly kind: 'refused'; readonly stored: string}
-  | {readonly kind: 'spoiled'; readonly orderId: string; readonly what: string};
+  | {readonly kind: 'rejected'; readonly stored: string}
+  | {readonly kind: 'corrupt'; readonly orderId: string; readonly what: string};
 
 export interface ApplyRequest {
   /** Position texts (redis-model/position.ts). */
@@ -71,7 +71,7 @@ export interface ScriptSettings {
   readonly layout: string;
   readonly extraColumns: readonly string[];
   /** True for a read model that is being built. If it has no position, it was discarded, and nothing may be written (C4). */
-  readonly isBeingMade?: boolean;
+  readonly isBeingBuilt?: boolean;
 }
 
 const NOTHING: ReadonlyMap<string, string> = new Map();
@@ -101,10 +101,10 @@ type Text = string | number;
 
 function createdTexts({orders}: CreatedOrders): Text[] {
   const texts: Text[] = [];
-  for (const {orderId, row, itemsCount, items, lines} of orders) {
+  for (const {orderId, row, itemsCount, items, storedItems} of orders) {
     texts.push(orderId);
     pushRow(texts, row);
-    texts.push(String(itemsCount), items, lines);
+    texts.push(String(itemsCount), items, storedItems);
   }
   return texts;
 }
@@ -115,7 +115,7 @@ function pushRow(texts: Text[], {userId, totalAmount, extra}: OrderRow): void {
 }
 
 function pushPatch(texts: Text[], orderId: string, patch: OrderPatch): void {
-  const {row, lines} = patch;
+  const {row, items} = patch;
   texts.push(orderId);
   if (row === null) {
     texts.push(patch.reset ? ROW_MODE.clear : ROW_MODE.keep);
@@ -123,9 +123,9 @@ function pushPatch(texts: Text[], orderId: string, patch: OrderPatch): void {
     texts.push(patch.reset ? ROW_MODE.replace : ROW_MODE.upsert);
     pushRow(texts, row);
   }
-  texts.push(2 * lines.size);
-  for (const [lineId, line] of lines) {
-    texts.push(lineId, line === null ? '' : `${line.productId}:${line.quantity}`);
+  texts.push(2 * items.size);
+  for (const [itemId, item] of items) {
+    texts.push(itemId, item === null ? '' : `${item.productId}:${item.quantity}`);
   }
 }
 
@@ -148,9 +148,9 @@ export function parseReply(reply: unknown, ours: string): ApplyOutcome {
   if (Array.isArray(reply)) {
     const [kind, detail, what] = reply as unknown[];
     if (kind === REPLY.applied) return {kind: 'applied'};
-    if (kind === REPLY.refused && typeof detail === 'string') return {kind: 'refused', stored: detail};
-    if (kind === REPLY.spoiled && typeof detail === 'string' && typeof what === 'string') {
-      return {kind: 'spoiled', orderId: detail, what};
+    if (kind === REPLY.rejected && typeof detail === 'string') return {kind: 'rejected', stored: detail};
+    if (kind === REPLY.corrupt && typeof detail === 'string' && typeof what === 'string') {
+      return {kind: 'corrupt', orderId: detail, what};
     }
     if (kind === REPLY.layout && typeof detail === 'string') {
       requireSameLayout(detail, ours);

@@ -16,7 +16,7 @@ export interface Reached {
  * Resolves with the number of partitions. Rejects with `topic-missing` if the topic does not exist, and with `topic-unsuitable`
  * if it is compacted (S1).
  */
-export async function reachTopic(config: ConfigWith<'brokers'>, topic: KafkaTopic): Promise<number> {
+export async function checkTopic(config: ConfigWith<'brokers'>, topic: KafkaTopic): Promise<number> {
   const partitions = await topic.partitionCount();
   if (partitions === undefined) {
     const where = `${config.topic} on ${config.brokers.join(',')}`;
@@ -35,23 +35,23 @@ export function layoutText(config: Config, partitions: number): string {
 export function newReadModel(
   config: Config,
   redis: RedisClient,
-  {partitions, isBeingMade = false}: {partitions: number; isBeingMade?: boolean},
+  {partitions, isBeingBuilt = false}: {partitions: number; isBeingBuilt?: boolean},
 ): ReadModel {
   const {topic, extraColumns = [], keyPrefix: prefix} = config;
   const names = extraColumns.map(({name}) => name);
   const layout = layoutText(config, partitions);
-  return new ReadModel(redis, topic, {prefix, layout, extraColumns: names, isBeingMade});
+  return new ReadModel(redis, topic, {prefix, layout, extraColumns: names, isBeingBuilt});
 }
 
 /**
  * Runs all preflight checks once, without a retry. Rejects if the topic, the server, the rights or the layout would not allow a
  * worker to keep Redis equal to MySQL.
  */
-export async function reachReadModel(
+export async function checkReadModel(
   config: ConfigWith<'brokers' | 'redisUrl'>,
   {redis, topic}: {redis: RedisClient; topic: KafkaTopic},
 ): Promise<Reached> {
-  const partitions = await reachTopic(config, topic);
+  const partitions = await checkTopic(config, topic);
   const model = newReadModel(config, redis, {partitions});
   await redis.connect();
   // This comes before the first script, because a cluster would redirect or reject the script (S6) with a less clear error.

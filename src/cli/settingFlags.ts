@@ -35,10 +35,10 @@ export const SETTING_FLAGS: readonly SettingFlag[] = Object.values<Setting<unkno
 export function addSettingFlags(program: Command, {showAll}: {readonly showAll: boolean}): void {
   for (const {flag, setting} of SETTING_FLAGS) {
     const {env, desc, basic = false, default: value = ''} = setting;
-    const told = value === '' ? '' : ` (default: ${value})`;
+    const notified = value === '' ? '' : ` (default: ${value})`;
     const option = new Option(
       `${flag} <${isGivenAsFile(setting) ? 'path' : 'value'}>`,
-      `${env}. ${desc}${told}`,
+      `${env}. ${desc}${notified}`,
     );
     program.addOption(option.hideHelp(!showAll && !basic).helpGroup('Settings:'));
   }

@@ -7,7 +7,7 @@ export interface StartOptions {
   readonly clock: Clock;
   readonly timeoutMs: number;
   /** Is called when an attempt fails with another kind of error than the attempt before. */
-  readonly tell: (error: ProjectorError) => void;
+  readonly notify: (error: ProjectorError) => void;
 }
 
 /**
@@ -15,18 +15,18 @@ export interface StartOptions {
  * temporary error after `timeoutMs`.
  */
 export async function untilReachable<T>(options: StartOptions, attempt: () => Promise<T>): Promise<T> {
-  const {clock, timeoutMs, tell} = options;
+  const {clock, timeoutMs, notify} = options;
   const deadlineMs = clock.nowMs() + timeoutMs;
   const backoff = new Backoff(100, 2_000);
-  let told: string | undefined;
+  let notified: string | undefined;
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
       const failure = asProjectorError(error);
       if (ERROR_POLICY[failure.kind].next === 'halt' || clock.nowMs() >= deadlineMs) throw failure;
-      if (told !== failure.kind) tell(failure);
-      told = failure.kind;
+      if (notified !== failure.kind) notify(failure);
+      notified = failure.kind;
       await clock.sleep(Math.min(backoff.nextMs(), Math.max(0, deadlineMs - clock.nowMs())));
     }
   }

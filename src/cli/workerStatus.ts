@@ -25,13 +25,16 @@ export async function fetchStatus(base: string, timeoutMs = TIMEOUT_MS): Promise
 }
 
 /**
- * Returns the address of a worker with these settings, as seen from the same machine. Throws `usage` if HTTP_PORT is `off` or 0,
+ * Returns the address of a worker with these settings, as seen from the same machine. Throws `usage` if PROJECTOR_HTTP_PORT is `off` or 0,
  * because then the port is unknown.
  */
 export function workerUrl(host: string, port: number | 'off'): string {
   if (port === 'off' || port === 0) {
     const why = port === 0 ? 'is 0, so that any port may be the one' : 'is off';
-    throw new ProjectorError('usage', `HTTP_PORT ${why}: give the address of the worker with --url`);
+    throw new ProjectorError(
+      'usage',
+      `PROJECTOR_HTTP_PORT ${why}: give the address of the worker with --url`,
+    );
   }
   // 0.0.0.0 and :: mean that the worker listens on every address. A client must connect to one, so it uses the loopback address.
   const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
@@ -39,13 +42,13 @@ export function workerUrl(host: string, port: number | 'off'): string {
 }
 
 /** Returns the status, or undefined if `body` is not the response of a worker. */
-export function readStatus(body: unknown): ToldStatus | undefined {
+export function readStatus(body: unknown): WorkerStatus | undefined {
   if (typeof body !== 'object' || body === null) return undefined;
-  const {state, partitions} = body as Partial<ToldStatus>;
-  return typeof state === 'string' && Array.isArray(partitions) ? (body as ToldStatus) : undefined;
+  const {state, partitions} = body as Partial<WorkerStatus>;
+  return typeof state === 'string' && Array.isArray(partitions) ? (body as WorkerStatus) : undefined;
 }
 
-export interface ToldPartition {
+export interface WorkerPartition {
   readonly partition: number;
   /** Offsets and counts are strings, because a JSON number would lose digits (I8). */
   readonly position: string | null;
@@ -53,7 +56,7 @@ export interface ToldPartition {
   readonly lagRecords: string | null;
 }
 
-export interface ToldStatus {
+export interface WorkerStatus {
   readonly state: string;
   readonly ready?: {readonly isWell?: boolean; readonly reasons?: readonly string[]};
   readonly version?: string;
@@ -67,6 +70,6 @@ export interface ToldStatus {
   readonly records?: Readonly<Record<string, unknown>>;
   readonly rebalances?: number;
   readonly connector?: {readonly name?: string; readonly state?: string} | null;
-  readonly partitions: readonly ToldPartition[];
+  readonly partitions: readonly WorkerPartition[];
   readonly errors?: readonly {readonly at?: string; readonly kind?: string; readonly detail?: string}[];
 }

@@ -91,11 +91,11 @@ export function tlsReason(error: unknown): string | undefined {
   return undefined;
 }
 
-/** A `tls-refused` error. `where` names the server. Undefined if TLS did not cause the error. */
+/** A `tls-failed` error. `where` names the server. Undefined if TLS did not cause the error. */
 export function tlsError(error: unknown, where: string): ProjectorError | undefined {
   const reason = tlsReason(error);
   if (reason === undefined) return undefined;
-  return new ProjectorError('tls-refused', `no TLS with ${where}: ${reason}${namesIn(error)}`, {
+  return new ProjectorError('tls-failed', `no TLS with ${where}: ${reason}${namesIn(error)}`, {
     cause: error,
   });
 }

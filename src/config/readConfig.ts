@@ -101,10 +101,10 @@ export function sourceSchema(config: Config): SourceSchema {
       userId: config.userIdColumn,
       totalAmount: config.totalAmountColumn,
     },
-    lines: {
-      table: config.linesTable,
-      id: config.lineIdColumn,
-      orderId: config.lineOrderIdColumn,
+    items: {
+      table: config.itemsTable,
+      id: config.itemIdColumn,
+      orderId: config.itemOrderIdColumn,
       productId: config.productIdColumn,
       quantity: config.quantityColumn,
     },

@@ -38,21 +38,21 @@ export const SOURCE_SETTINGS = {
     example: '2',
     desc: 'Decimals of that column; sums are kept in its smallest unit.',
   },
-  linesTable: {
+  itemsTable: {
     env: 'ORDER_ITEMS_TABLE',
     schema: columnName,
     default: 'order_items',
     example: 'order_items',
     desc: 'Table of the lines.',
   },
-  lineIdColumn: {
+  itemIdColumn: {
     env: 'ORDER_ITEM_ID_COLUMN',
     schema: columnName,
     default: 'id',
     example: 'id',
     desc: 'Its primary key.',
   },
-  lineOrderIdColumn: {
+  itemOrderIdColumn: {
     env: 'ORDER_ITEM_ORDER_ID_COLUMN',
     schema: columnName,
     default: 'order_id',
@@ -74,7 +74,7 @@ export const SOURCE_SETTINGS = {
     desc: 'The units of a line.',
   },
   heartbeatTable: {
-    env: 'HEARTBEAT_TABLE',
+    env: 'SOURCE_HEARTBEAT_TABLE',
     schema: columnName,
     default: 'heartbeat',
     example: 'heartbeat',

@@ -23,7 +23,7 @@ import {
   type JsonObject,
 } from './fields.js';
 import {orderIdOf, requireKey} from './recordKey.js';
-import {orderLine, orderRow} from './rows.js';
+import {lineItem, orderRow} from './rows.js';
 import {RowShapes} from './rowShapes.js';
 import type {SourceSchema} from '../domain/sourceSchema.js';
 
@@ -138,14 +138,14 @@ function rowEventOf(body: JsonObject): RowEvent | undefined {
 function interpretRow(event: RowEvent, key: Buffer | null, schema: SourceSchema): Decoded {
   const {table, sourceTimeMs} = event;
   if (table === schema.heartbeatTable) return {kind: 'heartbeat', sourceTimeMs};
-  if (table !== schema.orders.table && table !== schema.lines.table) {
+  if (table !== schema.orders.table && table !== schema.items.table) {
     return {kind: 'ignored', reason: 'a row of another table'};
   }
   if (event.op === 't') {
     throw new Undecodable(`table ${table} was truncated`, {kind: 'table-truncated'});
   }
   if (event.op === 'm') return {kind: 'ignored', reason: 'a logical message'};
-  const change = table === schema.orders.table ? orderChange(event, schema) : lineChange(event, schema);
+  const change = table === schema.orders.table ? orderChange(event, schema) : itemChange(event, schema);
   requireKey(key, change.orderId);
   return {kind: 'change', change, sourceTimeMs};
 }
@@ -196,15 +196,15 @@ function orderChange(event: RowEvent, schema: SourceSchema): Change {
   return event.op === 'c' || event.op === 'r' ? {...upserted, isCreate: true} : upserted;
 }
 
-function lineChange(event: RowEvent, schema: SourceSchema): Change {
-  const {lines} = schema;
+function itemChange(event: RowEvent, schema: SourceSchema): Change {
+  const {items} = schema;
   const {row, isDelete} = rowOf(event);
-  const lineId = wholeNumber(row, lines.id);
-  const orderId = wholeNumber(row, lines.orderId);
-  if (isDelete) return {kind: 'line-deleted', orderId, lineId};
-  requireSameId(event, lines.id, lineId);
-  requireSameId(event, lines.orderId, orderId);
-  return {kind: 'line-upserted', orderId, lineId, line: orderLine(row, schema)};
+  const itemId = wholeNumber(row, items.id);
+  const orderId = wholeNumber(row, items.orderId);
+  if (isDelete) return {kind: 'item-deleted', orderId, itemId};
+  requireSameId(event, items.id, itemId);
+  requireSameId(event, items.orderId, orderId);
+  return {kind: 'item-upserted', orderId, itemId, item: lineItem(row, schema)};
 }
 
 function rowOf(event: RowEvent): {row: JsonObject; isDelete: boolean} {

@@ -60,7 +60,7 @@ export class RowShapes {
     const isOrder = valueAt(parsed, places.table) === this.#schema.orders.table;
     this.#shapes.learn(text, parsed, {
       leaf: (path, value) => this.#leafOf(places, isOrder, {path, value}),
-      reader: (groupOf) => (isOrder ? this.#orderReader(places, groupOf) : this.#lineReader(places, groupOf)),
+      reader: (groupOf) => (isOrder ? this.#orderReader(places, groupOf) : this.#itemReader(places, groupOf)),
     });
   }
 
@@ -85,18 +85,18 @@ export class RowShapes {
     isDelete: boolean,
     {column, value}: {column: string; value: unknown},
   ): Leaf | undefined {
-    const {orders, lines, extraColumns, moneyDecimals} = this.#schema;
+    const {orders, items, extraColumns, moneyDecimals} = this.#schema;
     if (this.#ids(isOrder).includes(column)) return wholeNumberLeaf(value);
     if (isDelete) return undefined;
-    if (column === (isOrder ? orders.userId : lines.productId)) return wholeNumberLeaf(value);
-    if (!isOrder && column === lines.quantity) return wholeNumberLeaf(value, QUANTITY_DIGITS_MAX);
+    if (column === (isOrder ? orders.userId : items.productId)) return wholeNumberLeaf(value);
+    if (!isOrder && column === items.quantity) return wholeNumberLeaf(value, QUANTITY_DIGITS_MAX);
     if (isOrder && column === orders.totalAmount) return amountLeaf(moneyDecimals);
     return isOrder && extraColumns.some(({name}) => name === column) ? captured(`(${SCALAR})`) : undefined;
   }
 
   #ids(isOrder: boolean): readonly string[] {
-    const {orders, lines} = this.#schema;
-    return isOrder ? [orders.id] : [lines.id, lines.orderId];
+    const {orders, items} = this.#schema;
+    return isOrder ? [orders.id] : [items.id, items.orderId];
   }
 
   #orderReader(places: Places, groupOf: GroupOf): (texts: Captured) => RowChange | undefined {
@@ -122,23 +122,23 @@ export class RowShapes {
     };
   }
 
-  #lineReader(places: Places, groupOf: GroupOf): (texts: Captured) => RowChange | undefined {
-    const {lines} = this.#schema;
+  #itemReader(places: Places, groupOf: GroupOf): (texts: Captured) => RowChange | undefined {
+    const {items} = this.#schema;
     const inRow = (column: string): number => groupOf([...places.row, column]);
     const [id, order, product, count] = [
-      ...[inRow(lines.id), inRow(lines.orderId), inRow(lines.productId), inRow(lines.quantity)],
+      ...[inRow(items.id), inRow(items.orderId), inRow(items.productId), inRow(items.quantity)],
     ] as [number, number, number, number];
     const time = groupOf(places.time);
     const before = places.before ?? places.row;
-    const [idBefore, orderBefore] = [groupOf([...before, lines.id]), groupOf([...before, lines.orderId])];
+    const [idBefore, orderBefore] = [groupOf([...before, items.id]), groupOf([...before, items.orderId])];
     return (texts) => {
-      const [lineId = '', orderId = ''] = [texts[id], texts[order]];
+      const [itemId = '', orderId = ''] = [texts[id], texts[order]];
       const sourceTimeMs = time === 0 ? null : Number(texts[time]);
       if (places.isDelete)
-        return {kind: 'change', change: {kind: 'line-deleted', orderId, lineId}, sourceTimeMs};
-      if (texts[idBefore] !== lineId || texts[orderBefore] !== orderId) return undefined;
-      const line = {productId: texts[product] ?? '', quantity: texts[count] ?? ''};
-      return {kind: 'change', change: {kind: 'line-upserted', orderId, lineId, line}, sourceTimeMs};
+        return {kind: 'change', change: {kind: 'item-deleted', orderId, itemId}, sourceTimeMs};
+      if (texts[idBefore] !== itemId || texts[orderBefore] !== orderId) return undefined;
+      const item = {productId: texts[product] ?? '', quantity: texts[count] ?? ''};
+      return {kind: 'change', change: {kind: 'item-upserted', orderId, itemId, item}, sourceTimeMs};
     };
   }
 }

@@ -3,7 +3,7 @@
  *
  * Pure: no clock, no I/O.
  */
-import type {OrderLine, OrderRow} from '../domain/order.js';
+import type {LineItem, OrderRow} from '../domain/order.js';
 import {extraText, money, quantity, wholeNumber, type JsonObject} from './fields.js';
 import type {SourceSchema} from '../domain/sourceSchema.js';
 
@@ -17,6 +17,6 @@ export function orderRow(row: JsonObject, {orders, extraColumns, moneyDecimals}:
 }
 
 /** Reads a line item, without its ids. Throws Undecodable, which names the column and the rule that it breaks. */
-export function orderLine(row: JsonObject, {lines}: SourceSchema): OrderLine {
-  return {productId: wholeNumber(row, lines.productId), quantity: quantity(row, lines.quantity)};
+export function lineItem(row: JsonObject, {items}: SourceSchema): LineItem {
+  return {productId: wholeNumber(row, items.productId), quantity: quantity(row, items.quantity)};
 }

@@ -5,7 +5,7 @@
  *
  * Pure: no clock, no I/O.
  */
-import type {OrderLine, OrderRow} from './order.js';
+import type {LineItem, OrderRow} from './order.js';
 
 export type Change =
   | {
@@ -20,12 +20,12 @@ export type Change =
     }
   | {readonly kind: 'order-deleted'; readonly orderId: string}
   | {
-      readonly kind: 'line-upserted';
+      readonly kind: 'item-upserted';
       readonly orderId: string;
-      readonly lineId: string;
-      readonly line: OrderLine;
+      readonly itemId: string;
+      readonly item: LineItem;
     }
-  | {readonly kind: 'line-deleted'; readonly orderId: string; readonly lineId: string};
+  | {readonly kind: 'item-deleted'; readonly orderId: string; readonly itemId: string};
 
 /** Why a record cannot be applied. The reason names fields and rules, and never contains a value (I11). */
 export interface Rejection {

@@ -16,7 +16,7 @@ export interface OrderRow {
 }
 
 /** A line item: a row of `order_items`, without its own id and the id of its order. */
-export interface OrderLine {
+export interface LineItem {
   readonly productId: string;
   /** The quantity is a whole number and can be negative. */
   readonly quantity: string;

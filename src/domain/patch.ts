@@ -5,7 +5,7 @@
  *
  * Pure: no clock, no I/O.
  */
-import type {OrderLine, OrderRow} from './order.js';
+import type {LineItem, OrderRow} from './order.js';
 
 export interface OrderPatch {
   /** The run contains a delete of the order. So the script first removes the order and all its line items. */
@@ -13,7 +13,7 @@ export interface OrderPatch {
   /** The order has this row after the run. Null means that the run does not set it. After a reset, null means that no row exists. */
   readonly row: OrderRow | null;
   /** The key is the id of the line item. Null deletes it. A patch with a reset contains no null, because the reset deletes everything. */
-  readonly lines: ReadonlyMap<string, OrderLine | null>;
+  readonly items: ReadonlyMap<string, LineItem | null>;
 }
 
 /** The effect of a chunk of changes on all orders that it names. */
@@ -31,10 +31,10 @@ export interface Reduction {
 /** Returns the patch of `first` followed by `second`. */
 export function composePatches(first: OrderPatch, second: OrderPatch): OrderPatch {
   if (second.reset) return second;
-  const lines = new Map(first.lines);
-  for (const [lineId, line] of second.lines) {
-    if (line === null && first.reset) lines.delete(lineId);
-    else lines.set(lineId, line);
+  const items = new Map(first.items);
+  for (const [itemId, item] of second.items) {
+    if (item === null && first.reset) items.delete(itemId);
+    else items.set(itemId, item);
   }
-  return {reset: first.reset, row: second.row ?? first.row, lines};
+  return {reset: first.reset, row: second.row ?? first.row, items};
 }

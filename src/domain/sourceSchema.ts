@@ -16,7 +16,7 @@ export interface SourceSchema {
     readonly userId: string;
     readonly totalAmount: string;
   };
-  readonly lines: {
+  readonly items: {
     readonly table: string;
     readonly id: string;
     readonly orderId: string;

@@ -19,7 +19,7 @@ export interface ConnectorWatchDeps {
   readonly topic: string;
   readonly clock: Clock;
   readonly log: TroubleLog;
-  readonly tell: (connector: ConnectorView) => void;
+  readonly notify: (connector: ConnectorView) => void;
 }
 
 const LOOK_MS = 15_000;
@@ -27,7 +27,7 @@ const UNKNOWN = 'unknown';
 
 /** Reads the state until the signal aborts. It logs one line for each change of the state. */
 export async function watchConnector(deps: ConnectorWatchDeps, signal: AbortSignal): Promise<void> {
-  const {clock, log, tell} = deps;
+  const {clock, log, notify} = deps;
   let before: ConnectorView | undefined;
   while (!signal.aborted) {
     const {view, reason} = await look(deps, before?.name ?? UNKNOWN);
@@ -37,7 +37,7 @@ export async function watchConnector(deps: ConnectorWatchDeps, signal: AbortSign
       else log.warn(fields, `the connector is ${view.state}`);
     }
     before = view;
-    tell(view);
+    notify(view);
     await clock.sleep(LOOK_MS, signal);
   }
 }

@@ -34,7 +34,7 @@ export class History {
       atMs: view.nowMs,
       startedMs: view.startedMs,
       lagRecords: lagOf(view),
-      applied: view.tally.applied,
+      applied: view.counts.applied,
       isReady: readiness(view).isWell,
     });
     if (this.#points.length > HISTORY_POINTS_MAX) this.#points.shift();

@@ -5,7 +5,7 @@
  * For `offsets show`, the result also contains the offset that the group has committed in Kafka.
  */
 import type {LogRange} from '../clients/kafka/eventLog.js';
-import {positionBehind} from '../redis-model/fence.js';
+import {positionInFence} from '../redis-model/fence.js';
 import {NO_POSITION, parsePosition} from '../redis-model/position.js';
 import type {StoredPositions} from '../redis-model/storedPositions.js';
 
@@ -40,7 +40,7 @@ export async function readLag(
   const ranges = await log.ranges();
   return partitions.map((partition) => {
     const {low, high} = ranges.get(partition) ?? {low: 0n, high: 0n};
-    const text = positionBehind(texts[partition] ?? NO_POSITION);
+    const text = positionInFence(texts[partition] ?? NO_POSITION);
     const position = parsePosition(text)?.nextOffset ?? null;
     const lag = high - (position ?? low);
     return {

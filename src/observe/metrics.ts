@@ -46,13 +46,13 @@ export class Metrics implements WorkerObserver {
       registers,
     });
     this.#chunkRecords = new Histogram({
-      name: 'projector_batch_records',
+      name: 'projector_chunk_records',
       help: 'Records that one script applies.',
       buckets: CHUNK_RECORDS,
       registers,
     });
     this.#quarantined = new Counter({
-      name: 'projector_dlq_records_total',
+      name: 'projector_quarantined_records_total',
       help: 'Records that were set aside, by the reason.',
       labelNames: ['topic', 'reason'],
       registers,
@@ -90,9 +90,9 @@ export class Metrics implements WorkerObserver {
       labelNames: ['topic', 'outcome'],
       registers,
       collect() {
-        const {topic, tally} = view();
+        const {topic, counts} = view();
         this.reset();
-        for (const outcome of OUTCOMES) this.inc({topic, outcome}, tally[outcome]);
+        for (const outcome of OUTCOMES) this.inc({topic, outcome}, counts[outcome]);
       },
     });
     const total = (name: string, help: string, value: (now: WorkerView) => number): void => {
@@ -106,11 +106,15 @@ export class Metrics implements WorkerObserver {
         },
       });
     };
-    total('projector_rewinds_total', 'How often a position was read again.', ({tally}) => tally.rewinds);
     total(
-      'projector_fenced_writes_total',
+      'projector_position_resets_total',
+      'How often a position was read again.',
+      ({counts}) => counts.positionResets,
+    );
+    total(
+      'projector_rejected_writes_total',
       'Scripts that Redis refused because it held another position.',
-      ({tally}) => tally.refusals,
+      ({counts}) => counts.rejectedWrites,
     );
     total(
       'projector_rebalances_total',

@@ -2,7 +2,7 @@
  * The view of one worker from its start to its end. Metrics, probes and the status page read it.
  */
 import type {ProjectorError} from '../runtime/errors.js';
-import {emptyTally} from '../worker/outcomes.js';
+import {noCounts} from '../worker/outcomes.js';
 import {Troubles, type TroubleLog} from '../worker/troubles.js';
 import type {ConnectorView, RunningView, WorkerView} from '../worker/workerView.js';
 
@@ -32,12 +32,12 @@ export class Monitor {
 
   /** Reports that the start waits for a server. */
   waiting(error: ProjectorError): void {
-    this.#troubles.tell(START, error);
+    this.#troubles.notify(START, error);
   }
 
   /** Ends the start, because the worker has reached its servers. From now on the view comes from the worker. */
   watch(worker: {readonly view: RunningView}): void {
-    this.#troubles.tell(START, null);
+    this.#troubles.notify(START, null);
     this.#worker = worker;
   }
 
@@ -60,7 +60,7 @@ export class Monitor {
       hasJoined: false,
       isKafkaUp: false,
       partitions: [],
-      tally: emptyTally(),
+      counts: noCounts(),
       rebalances: 0,
       troubles: this.#troubles.now,
       errors: [],

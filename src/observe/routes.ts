@@ -31,7 +31,7 @@ export function routesOf({view, metrics, history, stuckMsMax}: RoutesOptions): R
 export function statusOf(view: WorkerView): StatusAnswer<bigint> {
   const {state, version, group, topic, nowMs, startedMs, isKafkaUp, isRedisUp, connector, rebalances} = view;
   const time = (ms: number): string => new Date(ms).toISOString();
-  const {newestSourceMs, ...records} = view.tally;
+  const {newestSourceMs, ...records} = view.counts;
   return {
     state,
     ready: readiness(view),

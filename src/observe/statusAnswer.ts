@@ -38,8 +38,8 @@ export interface RecordCounts {
   readonly duplicate: number;
   readonly ignored: number;
   readonly quarantined: number;
-  readonly rewinds: number;
-  readonly refusals: number;
+  readonly positionResets: number;
+  readonly rejectedWrites: number;
 }
 
 export interface PartitionStatus<Whole> {

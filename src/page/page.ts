@@ -151,11 +151,11 @@ function servers({kafkaUp, redisUp, connector}: Status): Pair[] {
 function records({records: sums, rebalances}: Status): Pair[] {
   return [
     ['Applied', count(sums.applied)],
-    ['Known already', count(sums.duplicate)],
-    ['No row of an order', count(sums.ignored)],
-    sums.quarantined > 0 ? ['Set aside', count(sums.quarantined), 'warn'] : ['Set aside', '0'],
-    ['Positions read again', count(sums.rewinds)],
-    ['Writes refused by Redis', count(sums.refusals)],
+    ['Duplicates', count(sums.duplicate)],
+    ['Ignored', count(sums.ignored)],
+    sums.quarantined > 0 ? ['Quarantined', count(sums.quarantined), 'warn'] : ['Quarantined', '0'],
+    ['Position resets', count(sums.positionResets)],
+    ['Rejected writes', count(sums.rejectedWrites)],
     ['Rebalances', count(rebalances)],
   ];
 }

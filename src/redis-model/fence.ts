@@ -32,6 +32,6 @@ export function parseFence(text: string): Fence | undefined {
 }
 
 /** Returns the position text that a fence replaced. It returns every other text unchanged. */
-export function positionBehind(text: string): string {
+export function positionInFence(text: string): string {
   return parseFence(text)?.position ?? text;
 }

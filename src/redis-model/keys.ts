@@ -35,7 +35,7 @@ export interface Keys {
   /** The string names the process that rebuilds this read model (operations/rebuild/lock.ts). */
   readonly rebuildLock: string;
   /** The string is the mark: it names the content of the staging database (operations/rebuild/stagingDatabase.ts). */
-  readonly spareMark: string;
+  readonly stagingMark: string;
   /** The string holds the position of a partition (position.ts), or the fence that replaces it (fence.ts). */
   position(topic: string, partition: number): string;
 }
@@ -43,14 +43,14 @@ export interface Keys {
 /** Returns the keys with `prefix` before each one. */
 export function keysWithPrefix(prefix: string): Keys {
   const orderBegin = `${prefix}order:`;
-  const idBehind = (begin: string, key: string): string | undefined => {
+  const idAfterPrefix = (begin: string, key: string): string | undefined => {
     const id = key.slice(begin.length);
     return key.startsWith(begin) && isWholeNumber(id) ? id : undefined;
   };
   return {
     orders: `${orderBegin}*`,
-    orderIdOf: (key) => idBehind(orderBegin, key),
-    orderIdOfLines: (key) => idBehind(`${prefix}order_lines:`, key),
+    orderIdOf: (key) => idAfterPrefix(orderBegin, key),
+    orderIdOfLines: (key) => idAfterPrefix(`${prefix}order_lines:`, key),
     order: (orderId) => `${prefix}order:${orderId}`,
     orderLines: (orderId) => `${prefix}order_lines:${orderId}`,
     productSold: (productId) => `${prefix}product:${productId}:sold`,
@@ -61,7 +61,7 @@ export function keysWithPrefix(prefix: string): Keys {
     chunks: `${prefix}projector:chunks`,
     layout: `${prefix}projector:layout`,
     rebuildLock: `${prefix}projector:rebuild`,
-    spareMark: `${prefix}projector:spare`,
+    stagingMark: `${prefix}projector:staging`,
     position: (topic, partition) => `${prefix}projector:position:${topic}:${partition}`,
   };
 }
@@ -69,7 +69,7 @@ export function keysWithPrefix(prefix: string): Keys {
 const ID = String.raw`-?\d+`;
 const OWN_KEY = new RegExp(
   `^(?:order:${ID}|order_lines:${ID}|product:${ID}:sold|report:(?:products|users|totals)` +
-    `|projector:(?:quarantine|chunks|layout|rebuild|spare|position:.+))$`,
+    `|projector:(?:quarantine|chunks|layout|rebuild|staging|position:.+))$`,
 );
 
 /** Returns true if a key of the database belongs to the read model with this prefix. */

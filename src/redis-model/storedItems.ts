@@ -8,39 +8,39 @@
  *
  * Pure: no clock, no I/O.
  */
-import type {OrderLine} from '../domain/order.js';
+import type {LineItem} from '../domain/order.js';
 
-export interface StoredLine {
+export interface StoredItem {
   readonly id: string;
   readonly productId: string;
   readonly quantity: string;
 }
 
 /** The caller passes the line items sorted by id. Returns '' if there are none, and then Redis holds no key for them. */
-export function formatLines(lines: Iterable<readonly [id: string, line: OrderLine]>): string {
+export function formatItems(items: Iterable<readonly [id: string, item: LineItem]>): string {
   let text = '';
-  for (const [id, line] of lines) text += `${text === '' ? '' : ';'}${lineText(id, line)}`;
+  for (const [id, item] of items) text += `${text === '' ? '' : ';'}${itemText(id, item)}`;
   return text;
 }
 
-export function lineText(id: string, {productId, quantity}: OrderLine): string {
+export function itemText(id: string, {productId, quantity}: LineItem): string {
   return `${id}:${productId}:${quantity}`;
 }
 
-const LINE = /^(-?\d+):(-?\d+):(-?\d+)$/;
+const ITEM = /^(-?\d+):(-?\d+):(-?\d+)$/;
 
 /** Returns undefined if the text is not one that the worker writes. */
-export function parseLines(text: string): StoredLine[] | undefined {
+export function parseItems(text: string): StoredItem[] | undefined {
   if (text === '') return [];
-  const lines: StoredLine[] = [];
+  const items: StoredItem[] = [];
   for (const part of text.split(';')) {
-    const [, id, productId, quantity] = LINE.exec(part) ?? [];
+    const [, id, productId, quantity] = ITEM.exec(part) ?? [];
     if (id === undefined || productId === undefined || quantity === undefined) return undefined;
-    const before = lines.at(-1);
+    const before = items.at(-1);
     if (before !== undefined && !isIdBefore(before.id, id)) return undefined;
-    lines.push({id, productId, quantity});
+    items.push({id, productId, quantity});
   }
-  return lines;
+  return items;
 }
 
 /** Compares two different ids as numbers. The texts can have any length. */

@@ -3,7 +3,7 @@
  *
  * docs/runbook.md has a section for each kind. A row has one of three consequences:
  *
- * - `wait`: A running worker waits and retries. At start, the command ends with the exit code of the row after `START_TIMEOUT_MS`.
+ * - `wait`: A running worker waits and retries. At start, the command ends with the exit code of the row after `PROJECTOR_START_TIMEOUT_MS`.
  *   Commands that only read do not wait.
  * - `quarantine`: The worker quarantines one record and continues, within the limits of worker/quarantineLimit.ts (L5).
  * - `halt`: The worker or the command stops. It does not retry, because the same input would fail in the same way.
@@ -37,7 +37,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'http-unavailable': {
     next: 'halt',
     exitCode: EXIT.usage,
-    advice: 'Set HTTP_PORT to a free port, to 0 for any, or to off.',
+    advice: 'Set PROJECTOR_HTTP_PORT to a free port, to 0 for any, or to off.',
   },
   'host-unknown': {
     next: 'halt',
@@ -47,7 +47,8 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'worker-unreachable': {
     next: 'halt',
     exitCode: EXIT.unreachable,
-    advice: 'Check that the worker runs, and that --url, or HTTP_HOST and HTTP_PORT, name it.',
+    advice:
+      'Check that the worker runs, and that --url, or PROJECTOR_HTTP_HOST and PROJECTOR_HTTP_PORT, name it.',
   },
   usage: {next: 'halt', exitCode: EXIT.usage, advice: 'See `projector --help`.'},
   'redis-unreachable': {
@@ -81,7 +82,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     exitCode: EXIT.halted,
     advice: 'Check KAFKA_SASL_*, KAFKA_SSL and the ACLs of topic and group, then start the worker again.',
   },
-  'tls-refused': {
+  'tls-failed': {
     next: 'wait',
     exitCode: EXIT.unreachable,
     advice:
@@ -134,7 +135,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     exitCode: EXIT.halted,
     advice: 'See `projector dlq show`, mend the cause, then `projector dlq replay`.',
   },
-  'order-spoiled': {
+  'order-corrupt': {
     next: 'quarantine',
     exitCode: EXIT.halted,
     advice: 'Something else writes to the keys of this order: stop it, then run `projector rebuild`.',
@@ -143,7 +144,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Nothing after this record was applied. Correct the setting or the connector that makes records unreadable, or raise QUARANTINE_MAX to set them aside, then start the worker again.',
+      'Nothing after this record was applied. Correct the setting or the connector that makes records unreadable, or raise PROJECTOR_QUARANTINE_MAX to set them aside, then start the worker again.',
   },
   'table-truncated': {
     next: 'halt',
@@ -161,12 +162,12 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     exitCode: EXIT.halted,
     advice: 'Something else wrote this key: run `projector rebuild`.',
   },
-  'log-start-lost': {
+  'topic-start-lost': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice: 'Set retention.ms=-1 on the topic, and fill Redis from MySQL with `projector sync --replace`.',
   },
-  'log-replaced': {
+  'topic-replaced': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
@@ -220,7 +221,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     advice:
       'Let the connector run (`projector connector status` shows it, `apply` starts it), wait until `projector lag` shows 0, and repair again.',
   },
-  'rebuild-switching': {
+  'cutover-in-progress': {
     next: 'wait',
     exitCode: EXIT.unreachable,
     advice: 'It takes a moment: a running worker goes on by itself; try a command again.',
@@ -234,7 +235,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'The read model is as it was. Mend the cause and start it again: it goes on at that record; or set bad records aside with --set-aside.',
+      'The read model is as it was. Mend the cause and start it again: it goes on at that record; or set bad records aside with --quarantine.',
   },
   'rebuild-lost': {
     next: 'halt',

@@ -1,13 +1,13 @@
 /**
  * Places where a test can kill, block or stop the worker, so that tests can reproduce a crash at each of them.
  *
- * The failpoints do nothing without the setting FAILPOINT:
+ * The failpoints do nothing without the setting PROJECTOR_FAILPOINT:
  *
  *   after-apply:kill       sends SIGKILL when the worker reaches the place for the first time
  *   after-apply:kill@3     sends SIGKILL at the third time
  *   after-fetch:block      blocks the event loop for 15 s
  *   before-apply:throw     throws an error that no code handles specially
- *   before-ack:uncaught    throws an exception outside of every promise
+ *   before-offset-commit:uncaught    throws an exception outside of every promise
  */
 
 /** The names are in the order in which a record reaches the places. */
@@ -17,9 +17,9 @@ export const FAILPOINT_NAMES = [
   'before-apply',
   'script-in-flight',
   'after-apply',
-  'before-ack',
-  'ack-in-flight',
-  'after-ack',
+  'before-offset-commit',
+  'offset-commit-in-flight',
+  'after-offset-commit',
 ] as const;
 export type FailpointName = (typeof FAILPOINT_NAMES)[number];
 

@@ -7,7 +7,7 @@
 import type {Change} from '../domain/change.js';
 import type {RowQuery, TextRow} from '../clients/mysql.js';
 import {Undecodable, wholeNumber} from '../decode/fields.js';
-import {orderLine, orderRow} from '../decode/rows.js';
+import {lineItem, orderRow} from '../decode/rows.js';
 import type {SourceSchema} from '../domain/sourceSchema.js';
 import {ProjectorError} from '../runtime/errors.js';
 
@@ -36,7 +36,7 @@ export async function readSourceOrders(
   orderIds: readonly string[],
   schema: SourceSchema,
 ): Promise<Map<string, SourceOrder>> {
-  const {orders, lines} = schema;
+  const {orders, items} = schema;
   const found = new Map(orderIds.map((id) => [id, new GrowingOrder()]));
   if (orderIds.length === 0) return found;
   // `SELECT *` is used because a missing extra column must not be an error. It is not an error in a record either.
@@ -47,8 +47,8 @@ export async function readSourceOrders(
   for (const [orderId, row] of await rowsOf(orders.table, orders.id)) {
     found.get(orderId)?.add(() => ({kind: 'order-upserted', orderId, row: orderRow(row, schema)}));
   }
-  for (const [orderId, row] of await rowsOf(lines.table, lines.orderId)) {
-    found.get(orderId)?.add(() => lineChange(row, orderId, schema));
+  for (const [orderId, row] of await rowsOf(items.table, items.orderId)) {
+    found.get(orderId)?.add(() => itemChange(row, orderId, schema));
   }
   return found;
 }
@@ -59,7 +59,7 @@ export interface SourcePage {
   readonly orders: ReadonlyMap<string, SourceOrder>;
   /** The next page begins after this id. Null after the last page. */
   readonly next: string | null;
-  readonly lineCount: number;
+  readonly itemCount: number;
 }
 
 /**
@@ -71,7 +71,7 @@ export async function readSourcePage(
   {after, limit}: {after: string | null; limit: number},
   schema: SourceSchema,
 ): Promise<SourcePage> {
-  const {orders, lines} = schema;
+  const {orders, items} = schema;
   // Ids consist of digits, which `orderIdIn` has checked. As numeric literals in the query MySQL compares them exactly at any size.
   const above = (column: string): string => (after === null ? '' : `${quoted(column)} > ${after}`);
   const where = (...conditions: string[]): string => {
@@ -100,21 +100,21 @@ export async function readSourcePage(
     last = orderId;
   }
   const next = rows.length < limit ? null : last;
-  const below = next === null ? '' : `${quoted(lines.orderId)} <= ${next}`;
-  const lineRows = await ask(
-    `SELECT * FROM ${quoted(lines.table)} ${where(above(lines.orderId), below)} ORDER BY ${quoted(lines.orderId)}, ${quoted(lines.id)}`,
+  const below = next === null ? '' : `${quoted(items.orderId)} <= ${next}`;
+  const itemRows = await ask(
+    `SELECT * FROM ${quoted(items.table)} ${where(above(items.orderId), below)} ORDER BY ${quoted(items.orderId)}, ${quoted(items.id)}`,
     [],
   );
-  for (const row of lineRows) {
-    const orderId = orderIdIn(row, lines.table, lines.orderId);
-    orderOf(orderId).add(() => lineChange(row, orderId, schema));
+  for (const row of itemRows) {
+    const orderId = orderIdIn(row, items.table, items.orderId);
+    orderOf(orderId).add(() => itemChange(row, orderId, schema));
   }
-  return {orders: found, next, lineCount: lineRows.length};
+  return {orders: found, next, itemCount: itemRows.length};
 }
 
-function lineChange(row: TextRow, orderId: string, schema: SourceSchema): Change {
-  const lineId = wholeNumber(row, schema.lines.id);
-  return {kind: 'line-upserted', orderId, lineId, line: orderLine(row, schema)};
+function itemChange(row: TextRow, orderId: string, schema: SourceSchema): Change {
+  const itemId = wholeNumber(row, schema.items.id);
+  return {kind: 'item-upserted', orderId, itemId, item: lineItem(row, schema)};
 }
 
 class GrowingOrder implements SourceOrder {

@@ -28,7 +28,7 @@ export interface ChunkRules {
   readonly decode: (record: LogRecord) => Decoded;
   readonly limit: QuarantineLimit;
   /** Why the order of a record is corrupt, if a script has found that; else undefined. */
-  readonly spoiled: (orderId: string, offset: bigint) => string | undefined;
+  readonly corrupt: (orderId: string, offset: bigint) => string | undefined;
 }
 
 /** What one script does, and the outcomes of its records. */
@@ -67,9 +67,9 @@ export class ChunkBuilder {
     switch (decoded.kind) {
       case 'change': {
         const {orderId} = decoded.change;
-        const what = this.#rules.spoiled(orderId, record.offset);
+        const what = this.#rules.corrupt(orderId, record.offset);
         if (what === undefined) this.#reducer.add(decoded.change);
-        else this.#setAside(record, {kind: 'order-spoiled', reason: what, orderId});
+        else this.#addToQuarantine(record, {kind: 'order-corrupt', reason: what, orderId});
         this.#outcomes[what === undefined ? 'applied' : 'quarantined']++;
         this.#seen(decoded.sourceTimeMs);
         break;
@@ -83,7 +83,7 @@ export class ChunkBuilder {
         this.#outcomes.ignored++;
         break;
       case 'rejected':
-        this.#setAside(record, decoded.rejection);
+        this.#addToQuarantine(record, decoded.rejection);
         this.#outcomes.quarantined++;
         break;
       default:
@@ -109,14 +109,17 @@ export class ChunkBuilder {
     if (sourceTimeMs !== null) this.#newestSourceMs = Math.max(this.#newestSourceMs ?? 0, sourceTimeMs);
   }
 
-  #setAside(record: LogRecord, why: {kind: ErrorKind; reason: string; orderId: string | null}): void {
+  #addToQuarantine(record: LogRecord, why: {kind: ErrorKind; reason: string; orderId: string | null}): void {
     const {topic, partition} = this.#place;
     const {offset, timestampMs, key, value} = record;
     const {kind, reason, orderId} = why;
     const detail = `${topic}[${partition}] offset ${offset}: ${reason}`;
     if (ERROR_POLICY[kind].next !== 'quarantine') throw new ProjectorError(kind, detail);
     if (!this.#rules.limit.admit(offset)) {
-      throw new ProjectorError('quarantine-flood', `${detail} (${kind}; QUARANTINE_MAX is reached)`);
+      throw new ProjectorError(
+        'quarantine-flood',
+        `${detail} (${kind}; PROJECTOR_QUARANTINE_MAX is reached)`,
+      );
     }
     this.#quarantinedKinds.push(kind);
     this.#quarantine.set(

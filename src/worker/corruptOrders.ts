@@ -7,7 +7,7 @@
  *
  * Pure: no clock, no I/O.
  */
-export class SpoiledOrders {
+export class CorruptOrders {
   readonly #found = new Map<string, {readonly what: string; readonly before: bigint}>();
 
   /** `before`: the first offset after the chunk that found it. */

@@ -5,19 +5,19 @@ import {messageOf} from '../runtime/errors.js';
 import type {EventLog} from '../clients/kafka/eventLog.js';
 import type {Failpoint} from '../runtime/failpoints.js';
 
-export interface AckDeps {
-  readonly log: Pick<EventLog, 'ack'>;
+export interface OffsetCommitDeps {
+  readonly log: Pick<EventLog, 'commitOffsets'>;
   readonly logger: {info(fields: object, message: string): void};
   readonly failpoint: Failpoint;
 }
 
-export class Acks {
-  readonly #deps: AckDeps;
+export class OffsetCommits {
+  readonly #deps: OffsetCommitDeps;
   #isOverdue = false;
   /** The offsets of the last successful commit. */
   #taken: ReadonlyMap<number, bigint> = new Map();
 
-  constructor(deps: AckDeps) {
+  constructor(deps: OffsetCommitDeps) {
     this.#deps = deps;
   }
 
@@ -27,20 +27,20 @@ export class Acks {
   }
 
   /** Commits the offsets if they have changed. It never rejects, because the next commit contains the same progress. */
-  async tell(offsets: ReadonlyMap<number, bigint>): Promise<void> {
+  async notify(offsets: ReadonlyMap<number, bigint>): Promise<void> {
     const {log, failpoint, logger} = this.#deps;
     try {
       if (!sameOffsets(offsets, this.#taken)) {
-        failpoint('before-ack');
-        const acked = log.ack(offsets);
-        failpoint('ack-in-flight');
-        await acked;
-        failpoint('after-ack');
+        failpoint('before-offset-commit');
+        const committing = log.commitOffsets(offsets);
+        failpoint('offset-commit-in-flight');
+        await committing;
+        failpoint('after-offset-commit');
         this.#taken = offsets;
       }
       this.#isOverdue = false;
     } catch (error) {
-      if (!this.#isOverdue) logger.info({reason: messageOf(error)}, 'Kafka did not take the ack');
+      if (!this.#isOverdue) logger.info({reason: messageOf(error)}, 'offset commit failed');
       this.#isOverdue = true;
     }
   }

@@ -6,7 +6,7 @@
  * - duplicate: it was applied before, and is only compared;
  * - ignored: heartbeats, tombstones, other tables;
  * - quarantined.
- * If the script of a record was not applied, the record is handed back instead, and the worker reads it again. The ledger also runs
+ * If the script of a record was not applied, the record is handed back instead, and the worker reads it again. The counts are also checked
  * in production. A worker whose sums do not match stops, so that no record can be skipped without a trace.
  */
 import {ProjectorError} from '../runtime/errors.js';
@@ -18,13 +18,13 @@ export interface Outcomes {
   quarantined: number;
 }
 
-export interface Tally extends Outcomes {
+export interface WorkerCounts extends Outcomes {
   /** Records that left the queue and were not handed back. */
   consumed: number;
   /** Resets to the stored position, for any reason: rejected writes, errors, corrupt orders, unexpected offsets, moved positions. */
-  rewinds: number;
+  positionResets: number;
   /** Resets because of a rejected write: another worker had moved the position, or Redis had lost writes. */
-  refusals: number;
+  rejectedWrites: number;
   /** Time of the newest applied change or heartbeat in its database, ms since 1970. */
   newestSourceMs: number | null;
 }
@@ -33,8 +33,8 @@ export function noOutcomes(): Outcomes {
   return {applied: 0, duplicate: 0, ignored: 0, quarantined: 0};
 }
 
-export function emptyTally(): Tally {
-  return {consumed: 0, ...noOutcomes(), rewinds: 0, refusals: 0, newestSourceMs: null};
+export function noCounts(): WorkerCounts {
+  return {consumed: 0, ...noOutcomes(), positionResets: 0, rejectedWrites: 0, newestSourceMs: null};
 }
 
 /** The number of records that have one of these outcomes. */
@@ -42,44 +42,45 @@ export function recordsOf({applied, duplicate, ignored, quarantined}: Outcomes):
   return applied + duplicate + ignored + quarantined;
 }
 
-/** The counts of one partition. Every entry is also added to the worker's tally. */
-export class Ledger {
-  readonly #tally: Tally;
-  readonly #own = emptyTally();
+/** The counts of one partition. Every entry is also added to the counts of the worker. */
+export class OutcomeCounter {
+  readonly #counts: WorkerCounts;
+  readonly #own = noCounts();
   /** Records that left the queue and have no outcome. */
   #pending = 0;
 
-  constructor(tally: Tally) {
-    this.#tally = tally;
+  constructor(counts: WorkerCounts) {
+    this.#counts = counts;
   }
 
   /** Counts one record that left the queue. */
   take(): void {
     this.#pending++;
-    for (const tally of [this.#own, this.#tally]) tally.consumed++;
+    for (const counts of [this.#own, this.#counts]) counts.consumed++;
   }
 
   /** Takes these records out of the counts, because the worker reads them again. */
   handBack(records: number): void {
     this.#pending -= records;
-    for (const tally of [this.#own, this.#tally]) tally.consumed -= records;
+    for (const counts of [this.#own, this.#counts]) counts.consumed -= records;
   }
 
   /** Counts the outcomes of a chunk. */
   enter(outcomes: Outcomes, newestSourceMs: number | null = null): void {
     this.#pending -= recordsOf(outcomes);
-    for (const tally of [this.#own, this.#tally]) {
-      tally.applied += outcomes.applied;
-      tally.duplicate += outcomes.duplicate;
-      tally.ignored += outcomes.ignored;
-      tally.quarantined += outcomes.quarantined;
-      if (newestSourceMs !== null) tally.newestSourceMs = Math.max(tally.newestSourceMs ?? 0, newestSourceMs);
+    for (const counts of [this.#own, this.#counts]) {
+      counts.applied += outcomes.applied;
+      counts.duplicate += outcomes.duplicate;
+      counts.ignored += outcomes.ignored;
+      counts.quarantined += outcomes.quarantined;
+      if (newestSourceMs !== null)
+        counts.newestSourceMs = Math.max(counts.newestSourceMs ?? 0, newestSourceMs);
     }
   }
 
-  rewound({isRefused}: {readonly isRefused: boolean}): void {
-    this.#tally.rewinds++;
-    if (isRefused) this.#tally.refusals++;
+  countReset({isRefused}: {readonly isRefused: boolean}): void {
+    this.#counts.positionResets++;
+    if (isRefused) this.#counts.rejectedWrites++;
   }
 
   /** Throws `counts-differ` if a record has no outcome, or more than one. `settled`: no record may be pending. */

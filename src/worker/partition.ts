@@ -1,9 +1,9 @@
 /**
  * One assigned partition: its records pass through decode, reduce and apply, from the stored position on.
  *
- *   anchor --> stream --> anchor ...      until the assignment ends or the worker stops
+ *   resume --> stream --> resume ...      until the assignment ends or the worker stops
  *
- * `anchor` resumes: it reads the stored position and the range of the topic, and decides where to start. `stream` applies chunks
+ * `resume` reads the stored position and the range of the topic, and decides where to start. `stream` applies chunks
  * until something unexpected happens: a rejected write, an error, a lost reply, a corrupt order, an unexpected offset, or a position
  * that another process has moved. The reaction is always the same: the partition waits until the scripts in flight have settled,
  * and resumes (I4).
@@ -13,7 +13,7 @@ import type {ReadModel} from '../apply/readModel.js';
 import type {ApplyOutcome, ApplyRequest} from '../apply/script.js';
 import {ChunkBuilder, type FinishedChunk} from './chunkBuilder.js';
 import type {TraceChunk} from './chunkTrace.js';
-import {Intake} from './partitionBuffer.js';
+import {PartitionBuffer} from './partitionBuffer.js';
 import {decideStart, requireSamePartitions} from './resume.js';
 import type {Decoded} from '../domain/change.js';
 import {ERROR_POLICY} from '../runtime/errorPolicy.js';
@@ -24,8 +24,8 @@ import {Backoff, type Clock} from '../runtime/lifecycle.js';
 import {formatPosition, NO_POSITION, parsePosition} from '../redis-model/position.js';
 import type {WorkerObserver} from './observer.js';
 import {QuarantineLimit, type QuarantineSettings} from './quarantineLimit.js';
-import {SpoiledOrders} from './corruptOrders.js';
-import {Ledger, noOutcomes, recordsOf, type Tally} from './outcomes.js';
+import {CorruptOrders} from './corruptOrders.js';
+import {OutcomeCounter, noOutcomes, recordsOf, type WorkerCounts} from './outcomes.js';
 
 export interface PartitionSettings extends QuarantineSettings {
   readonly topic: string;
@@ -43,10 +43,10 @@ export interface PartitionDeps {
   readonly model: ReadModel;
   readonly decode: (record: LogRecord) => Decoded;
   readonly clock: Clock;
-  readonly tally: Tally;
+  readonly counts: WorkerCounts;
   /** Called with the error of each failed attempt, and with null once a resume or a chunk has succeeded. */
   readonly dependency: (error: ProjectorError | null) => void;
-  readonly rewound: (partition: number, reason: string) => void;
+  readonly countReset: (partition: number, reason: string) => void;
   /** Called with the names of quarantined records. */
   readonly quarantined: (names: readonly string[]) => void;
   readonly failpoint: Failpoint;
@@ -58,19 +58,19 @@ export class Partition {
   readonly number: number;
   readonly #settings: PartitionSettings;
   readonly #deps: PartitionDeps;
-  readonly #intake: Intake;
+  readonly #buffer: PartitionBuffer;
   #chain: ApplyChain | undefined;
-  #reanchorReason: string | undefined;
+  #resetReason: string | undefined;
   readonly #end = new AbortController();
   #appliedNext: bigint | undefined;
   /** The last script failed, or was rejected before its stream had applied a chunk. No chunk was applied since. */
-  #isFruitless = false;
-  readonly #ledger: Ledger;
+  #isWithoutProgress = false;
+  readonly #outcomes: OutcomeCounter;
   readonly #limit: QuarantineLimit;
-  readonly #spoiled = new SpoiledOrders();
+  readonly #corruptOrders = new CorruptOrders();
   readonly #backoff = new Backoff(50, 1_000);
   /** True while the partition waits for Redis and Kafka to find out where it resumes. */
-  #isAnchoring = true;
+  #isResuming = true;
   /** Time of the last progress. */
   #movedMs = 0;
 
@@ -78,8 +78,8 @@ export class Partition {
     this.number = number;
     this.#settings = settings;
     this.#deps = deps;
-    this.#intake = new Intake(this.#where, deps.clock, settings.queueBytesMax);
-    this.#ledger = new Ledger(deps.tally);
+    this.#buffer = new PartitionBuffer(this.#where, deps.clock, settings.queueBytesMax);
+    this.#outcomes = new OutcomeCounter(deps.counts);
     this.#limit = new QuarantineLimit(settings);
   }
 
@@ -97,24 +97,24 @@ export class Partition {
 
   /** How long the partition has had records to apply without progress; 0 while it waits for something else. */
   stuckMs(nowMs: number): number {
-    return this.#isAnchoring || !this.#hasWork() ? 0 : Math.max(0, nowMs - this.#movedMs);
+    return this.#isResuming || !this.#hasWork() ? 0 : Math.max(0, nowMs - this.#movedMs);
   }
 
   /** Throws `counts-differ` if a record was skipped, or counted twice (I6). */
   audit(): void {
-    this.#ledger.requireBalance(this.#where, {settled: false});
+    this.#outcomes.requireBalance(this.#where, {settled: false});
   }
 
   /** Runs until `end`. Rejects with a halting ProjectorError. */
   async run(): Promise<void> {
     try {
       while (!this.#hasEnded()) {
-        const stored = await this.#anchor();
+        const stored = await this.#resume();
         if (stored === undefined) break;
         await this.#stream(stored);
         // The backoff (L3) keeps this loop from spinning. Redis may accept reads but no writes (a replica, out of memory), or another
         // worker may still write to this partition.
-        if (this.#isFruitless) await this.#deps.clock.sleep(this.#backoff.nextMs(), this.#end.signal);
+        if (this.#isWithoutProgress) await this.#deps.clock.sleep(this.#backoff.nextMs(), this.#end.signal);
       }
     } finally {
       // The result of chunks without a reply stays unknown here, so they are handed back. The next owner of the partition reads the
@@ -125,28 +125,28 @@ export class Partition {
 
   /** Adds a fetched batch. Resolves when there is room for more. */
   async deliver(batch: LogBatch, keepAlive: () => Promise<void>): Promise<void> {
-    if (!this.#intake.isOpen) return;
-    const doubt = this.#intake.doubtOf(batch);
+    if (!this.#buffer.isOpen) return;
+    const doubt = this.#buffer.whyUnexpected(batch);
     if (doubt !== undefined) {
-      this.reanchor(doubt);
+      this.resetToPosition(doubt);
       return;
     }
     this.#deps.failpoint('after-fetch');
     if (!this.#hasWork()) this.#moved();
-    await this.#intake.take(batch, keepAlive);
+    await this.#buffer.take(batch, keepAlive);
   }
 
   /** Resets to the stored position: drops every record that is not in flight, and resumes. */
-  reanchor(reason: string): void {
-    this.#reanchorReason ??= reason;
-    this.#intake.close();
+  resetToPosition(reason: string): void {
+    this.#resetReason ??= reason;
+    this.#buffer.close();
   }
 
   /** Ends the partition: it finishes the scripts in flight and sends nothing more. Then `run` resolves. */
   end(): void {
     this.#end.abort();
     this.#chain?.close();
-    this.#intake.close();
+    this.#buffer.close();
   }
 
   #hasEnded(): boolean {
@@ -158,17 +158,17 @@ export class Partition {
   }
 
   /** Resolves with the stored position text after it has requested the records from there; undefined if the partition ended. */
-  async #anchor(): Promise<string | undefined> {
+  async #resume(): Promise<string | undefined> {
     const {log, clock, dependency} = this.#deps;
-    this.#isAnchoring = true;
-    this.#reanchorReason = undefined;
-    this.#intake.clear();
+    this.#isResuming = true;
+    this.#resetReason = undefined;
+    this.#buffer.clear();
     if (!this.#hasEnded()) log.hold(this.number);
     while (!this.#hasEnded()) {
       try {
-        const anchored = await this.#tryAnchor();
-        if (anchored !== undefined && !this.#isFruitless) this.#wellAgain();
-        return anchored;
+        const resumed = await this.#tryResume();
+        if (resumed !== undefined && !this.#isWithoutProgress) this.#reportWorking();
+        return resumed;
       } catch (error) {
         const failure = asProjectorError(error);
         if (ERROR_POLICY[failure.kind].next === 'halt') throw failure;
@@ -179,12 +179,12 @@ export class Partition {
     return undefined;
   }
 
-  async #tryAnchor(): Promise<string | undefined> {
+  async #tryResume(): Promise<string | undefined> {
     const {log, model} = this.#deps;
     const {topic, partitions} = this.#settings;
-    const text = await model.anchor(this.number);
+    const text = await model.positionToResume(this.number);
     this.#settleChain(text);
-    this.#ledger.requireBalance(this.#where, {settled: true});
+    this.#outcomes.requireBalance(this.#where, {settled: true});
     this.#limit.reset(await model.quarantinedOffsets(this.number));
     const ranges = await log.ranges();
     if (this.#hasEnded()) return undefined;
@@ -194,11 +194,11 @@ export class Partition {
     const start = decideStart(stored, range, this.#where);
     const next = parsePosition(text)?.nextOffset ?? 0n;
     // Redis went back, or another worker has written. So corrupt orders may be correct again. If not, a script finds them again.
-    if (next !== this.#appliedNext) this.#spoiled.clear();
+    if (next !== this.#appliedNext) this.#corruptOrders.clear();
     this.#appliedNext = next;
     // Another worker has applied every record. So no chunk is left whose success would show that writes are possible again.
-    if (this.#appliedNext === range?.high) this.#isFruitless = false;
-    this.#intake.open(start);
+    if (this.#appliedNext === range?.high) this.#isWithoutProgress = false;
+    this.#buffer.open(start);
     log.readFrom(this.number, start.fromOffset);
     return text;
   }
@@ -219,12 +219,12 @@ export class Partition {
     };
     const chain = new ApplyChain({apply}, stored, () => this.#onBroken(chain));
     this.#chain = chain;
-    this.#isAnchoring = false;
+    this.#isResuming = false;
     this.#moved();
     const appliedBefore = this.#appliedNext;
     try {
-      while (!this.#hasEnded() && this.#reanchorReason === undefined && chain.broken === undefined) {
-        if (this.#intake.isEmpty) await this.#intake.arrival();
+      while (!this.#hasEnded() && this.#resetReason === undefined && chain.broken === undefined) {
+        if (this.#buffer.isEmpty) await this.#buffer.arrival();
         else await this.#applyNext(chain);
       }
     } finally {
@@ -234,7 +234,7 @@ export class Partition {
   }
 
   #hasWork(): boolean {
-    return !this.#intake.isEmpty || this.#chain?.isIdle === false;
+    return !this.#buffer.isEmpty || this.#chain?.isIdle === false;
   }
 
   #moved(): void {
@@ -253,7 +253,7 @@ export class Partition {
       const failure = asProjectorError(broken.error);
       if (ERROR_POLICY[failure.kind].next !== 'halt') this.#deps.dependency(failure);
     }
-    this.#intake.wake();
+    this.#buffer.wake();
   }
 
   /** Throws permanent errors, which halt the worker. For other causes it reports why the partition resumes. */
@@ -262,19 +262,19 @@ export class Partition {
     if (broken?.kind === 'failed') {
       const failure = asProjectorError(broken.error);
       if (ERROR_POLICY[failure.kind].next === 'halt') throw failure;
-      this.#isFruitless = true;
-    } else if (broken?.kind === 'refused') this.#isFruitless = !hasApplied;
-    else if (broken?.kind === 'spoiled') {
+      this.#isWithoutProgress = true;
+    } else if (broken?.kind === 'rejected') this.#isWithoutProgress = !hasApplied;
+    else if (broken?.kind === 'corrupt') {
       const before = parsePosition(broken.chunkEnd)?.nextOffset ?? 0n;
-      this.#spoiled.add(broken.orderId, broken.what, before);
+      this.#corruptOrders.add(broken.orderId, broken.what, before);
     }
     if (this.#hasEnded()) return;
-    this.#ledger.rewound({isRefused: broken?.kind === 'refused'});
+    this.#outcomes.countReset({isRefused: broken?.kind === 'rejected'});
     if (broken?.kind === 'failed') return;
-    const found = broken?.kind === 'spoiled' ? broken.what : 'Redis holds another position';
+    const found = broken?.kind === 'corrupt' ? broken.what : 'Redis holds another position';
     // A rejected write has priority over an unexpected offset of the same moment, because it shows that another process writes.
-    const reason = broken === undefined ? (this.#reanchorReason ?? found) : found;
-    this.#deps.rewound(this.number, reason);
+    const reason = broken === undefined ? (this.#resetReason ?? found) : found;
+    this.#deps.countReset(this.number, reason);
   }
 
   /** Takes a slot before it builds a chunk, so that the worker holds no more chunks than Redis can work on (L1). */
@@ -282,9 +282,9 @@ export class Partition {
     await chain.room();
     const release = await this.#deps.model.slots.take();
     // The state may have changed during both waits, so the conditions of the calling loop are checked again.
-    const isOver = this.#hasEnded() || this.#reanchorReason !== undefined || chain.broken !== undefined;
+    const isOver = this.#hasEnded() || this.#resetReason !== undefined || chain.broken !== undefined;
     try {
-      if (isOver || this.#intake.isEmpty) release();
+      if (isOver || this.#buffer.isEmpty) release();
       else await this.#applyChunk(chain, release);
     } catch (error) {
       release();
@@ -296,28 +296,28 @@ export class Partition {
   async #applyChunk(chain: ApplyChain, release: () => void): Promise<void> {
     const {chunkOrdersMax, chunkRecordsMax, topic} = this.#settings;
     const {decode, failpoint} = this.#deps;
-    const spoiled = (orderId: string, offset: bigint): string | undefined =>
-      this.#spoiled.reasonAt(orderId, offset);
-    const builder = new ChunkBuilder({topic, partition: this.number}, {decode, limit: this.#limit, spoiled});
-    if (this.#intake.takeKnown()) {
-      this.#ledger.take();
-      this.#ledger.enter({...noOutcomes(), duplicate: 1});
+    const corrupt = (orderId: string, offset: bigint): string | undefined =>
+      this.#corruptOrders.reasonAt(orderId, offset);
+    const builder = new ChunkBuilder({topic, partition: this.number}, {decode, limit: this.#limit, corrupt});
+    if (this.#buffer.takeLastApplied()) {
+      this.#outcomes.take();
+      this.#outcomes.enter({...noOutcomes(), duplicate: 1});
     }
     let halt: unknown;
     for (let taken = 0; taken < chunkRecordsMax && builder.orderCount < chunkOrdersMax; taken++) {
-      const record = this.#intake.shift();
+      const record = this.#buffer.shift();
       if (record === undefined) break;
-      this.#ledger.take();
+      this.#outcomes.take();
       try {
         builder.add(record);
       } catch (error) {
-        this.#ledger.handBack(1);
+        this.#outcomes.handBack(1);
         halt = error;
         break;
       }
     }
     failpoint('after-decode');
-    this.#intake.letMoreIn();
+    this.#buffer.resumeDelivery();
     const chunk = builder.finish();
     if (chunk === undefined) release();
     else await this.#sendChunk(chain, chunk, release);
@@ -348,24 +348,24 @@ export class Partition {
         trace.end('applied');
         this.#deps.failpoint('after-apply');
         this.#appliedNext = end.nextOffset;
-        this.#ledger.enter(outcomes, newestSourceMs);
+        this.#outcomes.enter(outcomes, newestSourceMs);
         this.#moved();
         observer.chunkApplied({durationMs: clock.nowMs() - sentMs, records});
         if (quarantine.size > 0) trace.within(() => this.#deps.quarantined([...quarantine.keys()]));
         for (const kind of chunk.quarantinedKinds) observer.recordQuarantined(kind);
-        this.#spoiled.forgetBefore(end.nextOffset);
-        this.#wellAgain();
+        this.#corruptOrders.forgetBefore(end.nextOffset);
+        this.#reportWorking();
       },
       onReturned: () => {
         trace.end('returned');
-        this.#ledger.handBack(records);
+        this.#outcomes.handBack(records);
       },
       onDone: release,
     });
   }
 
-  #wellAgain(): void {
-    this.#isFruitless = false;
+  #reportWorking(): void {
+    this.#isWithoutProgress = false;
     this.#backoff.reset();
     this.#deps.dependency(null);
   }

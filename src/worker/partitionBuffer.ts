@@ -7,12 +7,12 @@
 import type {LogBatch, LogRecord} from '../clients/kafka/eventLog.js';
 import {Signal, type Clock} from '../runtime/lifecycle.js';
 import {RecordQueue} from './recordQueue.js';
-import {requireSameLog, type Start} from './resume.js';
+import {requireSameRecord, type Start} from './resume.js';
 
 /** While the queue is full, the waiting batch calls `keepAlive` this often, so that the worker stays in the group. */
 const KEEP_ALIVE_MS = 1_000;
 
-export class Intake {
+export class PartitionBuffer {
   readonly #where: string;
   readonly #clock: Clock;
   readonly #queue: RecordQueue;
@@ -67,7 +67,7 @@ export class Intake {
   }
 
   /** Why this batch is not the expected one; undefined if it is. To be called only while the buffer is open. */
-  doubtOf({fetchOffset}: LogBatch): string | undefined {
+  whyUnexpected({fetchOffset}: LogBatch): string | undefined {
     if (fetchOffset === this.#expectedFetch) return undefined;
     return `the log was read at offset ${fetchOffset} instead of ${this.#expectedFetch}`;
   }
@@ -89,11 +89,11 @@ export class Intake {
    * Removes the record that was applied last, if the buffer expects it and it has arrived. It needs no further work. Throws as
    * `requireSameLog` does if another record has its offset.
    */
-  takeKnown(): boolean {
+  takeLastApplied(): boolean {
     if (this.#expectFirst === null) return false;
     const record = this.#queue.shift();
     if (record === undefined) return false;
-    requireSameLog(this.#expectFirst, record, this.#where);
+    requireSameRecord(this.#expectFirst, record, this.#where);
     this.#expectFirst = null;
     return true;
   }
@@ -104,7 +104,7 @@ export class Intake {
   }
 
   /** If there is room, resumes the batch that waits for it. */
-  letMoreIn(): void {
+  resumeDelivery(): void {
     if (!this.#queue.isFull) this.#room.wake();
   }
 }

@@ -6,7 +6,7 @@
  * 2. The new partition reads its position on the same connection.
  * 3. Redis runs the commands of one connection in their order (S6), so the position that it returns includes these scripts.
  */
-import {Acks} from './offsetCommits.js';
+import {OffsetCommits} from './offsetCommits.js';
 import type {ReadModel} from '../apply/readModel.js';
 import type {Decoded} from '../domain/change.js';
 import {ERROR_POLICY} from '../runtime/errorPolicy.js';
@@ -20,11 +20,11 @@ import {lagBetween, type PartitionView, type RunningView} from './workerView.js'
 import {untraced, type TraceChunk} from './chunkTrace.js';
 import {NO_OBSERVER, type WorkerObserver} from './observer.js';
 import {Partition, type PartitionSettings} from './partition.js';
-import {emptyTally, type Tally} from './outcomes.js';
+import {noCounts, type WorkerCounts} from './outcomes.js';
 
 export interface ProjectorSettings extends PartitionSettings {
   /** Interval of the offset commits. The position watch runs at least this often. */
-  readonly ackIntervalMs: number;
+  readonly commitIntervalMs: number;
   readonly summaryIntervalMs: number;
   /** If a stop takes longer, the worker ends without leaving the group. */
   readonly stopTimeoutMs: number;
@@ -56,14 +56,14 @@ const POSITION_WATCH = 'position watch';
 const WATCH_MS = 2_000;
 
 export class Projector {
-  readonly tally: Tally = emptyTally();
+  readonly counts: WorkerCounts = noCounts();
   readonly #settings: ProjectorSettings;
   readonly #deps: ProjectorDeps;
   readonly #stop = new AbortController();
   #partitions = new Map<number, Partition>();
   #running = new Set<Promise<void>>();
   #failure: ProjectorError | undefined;
-  readonly #acks: Acks;
+  readonly #offsetCommits: OffsetCommits;
   readonly #troubles: Troubles;
   /** Number of assignments that this worker has received. */
   #rebalances = 0;
@@ -74,7 +74,7 @@ export class Projector {
   constructor(settings: ProjectorSettings, deps: ProjectorDeps) {
     this.#settings = settings;
     this.#deps = deps;
-    this.#acks = new Acks(deps);
+    this.#offsetCommits = new OffsetCommits(deps);
     this.#troubles = new Troubles(deps.logger, () => deps.clock.nowMs());
   }
 
@@ -84,7 +84,7 @@ export class Projector {
     const started = log.start({
       assigned: (partitions) => this.#assigned(partitions),
       batch: async (batch, keepAlive) => await this.#batch(batch, keepAlive),
-      doubted: (partition, reason) => this.#partitions.get(partition)?.reanchor(reason),
+      recheck: (partition, reason) => this.#partitions.get(partition)?.resetToPosition(reason),
       connection: (state, reason) => {
         this.#isKafkaUp = state === 'up';
         logger[state === 'up' ? 'info' : 'warn']({reason}, `Kafka is ${state}`);
@@ -92,12 +92,12 @@ export class Projector {
       failed: (error) => this.#fail(error),
     });
     started.catch((error: unknown) => this.#fail(error));
-    const {ackIntervalMs} = this.#settings;
-    const watchMs = Math.min(ackIntervalMs, WATCH_MS);
+    const {commitIntervalMs} = this.#settings;
+    const watchMs = Math.min(commitIntervalMs, WATCH_MS);
     void this.#every(watchMs, async () => await this.#watch());
     // This loop is separate, because a look at the topic waits while Kafka is not reachable. The watch of Redis must not wait for it.
     void this.#every(watchMs, async () => await this.#lookAtLog());
-    void this.#every(ackIntervalMs, async () => await this.#acks.tell(this.#appliedOffsets()));
+    void this.#every(commitIntervalMs, async () => await this.#offsetCommits.notify(this.#appliedOffsets()));
     void this.#every(this.#settings.summaryIntervalMs, () => {
       this.#summarize();
       return Promise.resolve();
@@ -124,7 +124,7 @@ export class Projector {
       isKafkaUp: this.#isKafkaUp,
       partitions: [...this.#partitions.values()].map((partition) => this.#partitionView(partition, nowMs)),
       rebalances: this.#rebalances,
-      tally: this.tally,
+      counts: this.counts,
       troubles,
       errors: this.#troubles.errors,
     };
@@ -136,7 +136,7 @@ export class Projector {
     return {
       partition: partition.number,
       position,
-      committed: this.#acks.of(partition.number),
+      committed: this.#offsetCommits.of(partition.number),
       start: low,
       end: high,
       lagRecords: lagBetween(position, high),
@@ -169,13 +169,13 @@ export class Projector {
       model,
       decode,
       clock,
-      tally: this.tally,
-      dependency: (error) => this.#troubles.tell(`partition ${number}`, error),
+      counts: this.counts,
+      dependency: (error) => this.#troubles.notify(`partition ${number}`, error),
       failpoint,
       observer: observer ?? NO_OBSERVER,
       traceChunk: traceChunk ?? untraced,
       quarantined: (records) => logger.warn({records}, 'records set aside: see `projector dlq show`'),
-      rewound: (partition, reason) => logger.warn({partition, reason}, 'reading the position again'),
+      countReset: (partition, reason) => logger.warn({partition, reason}, 'reading the position again'),
     });
   }
 
@@ -195,18 +195,18 @@ export class Projector {
       const stored = await model.positions.read(resting.map(({partition}) => partition.number));
       resting.forEach(({partition, text}, index) => {
         if (text === undefined || partition.restingPosition !== text || stored[index] === text) return;
-        partition.reanchor('Redis holds another position although nothing was written');
+        partition.resetToPosition('Redis holds another position although nothing was written');
       });
       // The pause keeps the reports in order:
       // 1. Redis sends the error of a script and the positions together, so both arrive in the same bytes.
       // 2. The error passes through more promises than the positions, so it would be reported after them.
       // 3. The worker would then log a recovery just before it logs that error.
       await this.#deps.clock.sleep(0, this.#stop.signal);
-      this.#troubles.tell(POSITION_WATCH, null);
+      this.#troubles.notify(POSITION_WATCH, null);
     } catch (error) {
       const failure = asProjectorError(error);
       if (ERROR_POLICY[failure.kind].next === 'halt') this.#fail(failure);
-      else this.#troubles.tell(POSITION_WATCH, failure);
+      else this.#troubles.notify(POSITION_WATCH, failure);
     }
   }
 
@@ -231,7 +231,7 @@ export class Projector {
       const {low, high} = ranges.get(number) ?? {low: offset, high: offset};
       if (offset >= low && offset <= high) continue;
       const reason = `the log holds offsets from ${low} to before ${high}, and not ${offset}`;
-      this.#partitions.get(number)?.reanchor(reason);
+      this.#partitions.get(number)?.resetToPosition(reason);
     }
   }
 
@@ -253,7 +253,7 @@ export class Projector {
   }
 
   #summarize(): void {
-    const {newestSourceMs, ...counts} = this.tally;
+    const {newestSourceMs, ...counts} = this.counts;
     const freshnessMs = newestSourceMs === null ? undefined : this.#deps.clock.nowMs() - newestSourceMs;
     this.#deps.logger.info({...counts, freshnessMs}, 'summary');
   }
@@ -280,7 +280,7 @@ export class Projector {
     for (const partition of this.#partitions.values()) partition.end();
     const drained = async (): Promise<boolean> => {
       await Promise.all(this.#running);
-      await log.ack(this.#appliedOffsets()).catch(() => undefined);
+      await log.commitOffsets(this.#appliedOffsets()).catch(() => undefined);
       await log.stop();
       return true;
     };

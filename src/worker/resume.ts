@@ -33,7 +33,10 @@ export interface StoredPosition {
 /** Throws a halting ProjectorError if the topic does not continue at the stored position. */
 export function decideStart(stored: StoredPosition, range: LogRange | undefined, where: string): Start {
   if (range === undefined) {
-    throw new ProjectorError('log-replaced', `${where} is assigned to this worker but not part of the topic`);
+    throw new ProjectorError(
+      'topic-replaced',
+      `${where} is assigned to this worker but not part of the topic`,
+    );
   }
   const {low, high} = range;
   if (stored.text === NO_POSITION) {
@@ -47,7 +50,7 @@ export function decideStart(stored: StoredPosition, range: LogRange | undefined,
   }
   const position = parsePosition(stored.text);
   if (parseFence(stored.text) !== undefined) {
-    throw new ProjectorError('rebuild-switching', `${where}: a rebuild is about to switch Redis over`);
+    throw new ProjectorError('cutover-in-progress', `${where}: a rebuild is about to switch Redis over`);
   }
   if (position === undefined) {
     throw new ProjectorError(
@@ -58,13 +61,13 @@ export function decideStart(stored: StoredPosition, range: LogRange | undefined,
   const {nextOffset, last} = position;
   if (nextOffset < low) {
     throw new ProjectorError(
-      'log-start-lost',
+      'topic-start-lost',
       `${where}: offsets ${nextOffset} to ${low - 1n} are gone before they were applied`,
     );
   }
   if (nextOffset > high) {
     throw new ProjectorError(
-      'log-replaced',
+      'topic-replaced',
       `${where}: Redis stands at offset ${nextOffset}, but the log ends at ${high}`,
     );
   }
@@ -81,10 +84,10 @@ export function requireSamePartitions(expected: number, found: number, topic: st
 }
 
 /** Throws if the topic holds another record at the offset of the last applied one (I10). */
-export function requireSameLog(expected: Fingerprint, first: LogRecord, where: string): void {
+export function requireSameRecord(expected: Fingerprint, first: LogRecord, where: string): void {
   if (sameFingerprint(expected, fingerprintOf(first))) return;
   throw new ProjectorError(
-    'log-replaced',
+    'topic-replaced',
     `${where}: the record at offset ${expected.offset} is not the one that was applied (found offset ${first.offset})`,
   );
 }

@@ -42,7 +42,7 @@ export class Troubles {
   }
 
   /** Reports the trouble of `source`, or its recovery (null). */
-  tell(source: string, error: ProjectorError | null): void {
+  notify(source: string, error: ProjectorError | null): void {
     if (error === null) {
       if (this.#troubles.delete(source) && this.#troubles.size === 0) this.#log.info({}, 'going on');
       return;
@@ -60,6 +60,6 @@ export class Troubles {
 
   /** Removes the trouble of a source that no longer exists. */
   forget(source: string): void {
-    this.tell(source, null);
+    this.notify(source, null);
   }
 }

@@ -4,7 +4,7 @@
  * It consists of numbers that the worker keeps anyway, so that it needs no request to a server.
  */
 import type {ErrorKind} from '../runtime/errors.js';
-import type {Tally} from './outcomes.js';
+import type {WorkerCounts} from './outcomes.js';
 
 /**
  * starting: the worker waits for its dependencies, or for an assignment. waiting: a dependency has failed, and the worker retries.
@@ -60,7 +60,7 @@ export interface RunningView {
   readonly isKafkaUp: boolean;
   /** The partitions that are assigned to this worker. */
   readonly partitions: readonly PartitionView[];
-  readonly tally: Readonly<Tally>;
+  readonly counts: Readonly<WorkerCounts>;
   readonly rebalances: number;
   /** The current troubles: failures for which the worker waits. */
   readonly troubles: readonly Trouble[];
@@ -91,7 +91,7 @@ export function lagOf({partitions}: WorkerView): bigint | null {
 }
 
 /** Age of the newest applied change or heartbeat; null before the first one. */
-export function freshnessMs({nowMs, tally: {newestSourceMs}}: WorkerView): number | null {
+export function freshnessMs({nowMs, counts: {newestSourceMs}}: WorkerView): number | null {
   return newestSourceMs === null ? null : Math.max(0, nowMs - newestSourceMs);
 }
 

@@ -6,13 +6,13 @@ const LATE = 'stopped without leaving the group: no answer in time';
 
 export class Books {
   /** Over all workers that have ended, as far as their last summary tells. */
-  readonly totals: Record<(typeof OUTCOMES)[number] | 'consumed' | 'rewinds', number> = {
+  readonly totals: Record<(typeof OUTCOMES)[number] | 'consumed' | 'positionResets', number> = {
     consumed: 0,
     applied: 0,
     duplicate: 0,
     ignored: 0,
     quarantined: 0,
-    rewinds: 0,
+    positionResets: 0,
   };
 
   /**
@@ -23,7 +23,7 @@ export class Books {
     const summary = log.findLast(({msg}) => msg === 'summary');
     if (summary === undefined) return undefined;
     const count = (name: string): number => Number(summary[name] ?? NaN);
-    for (const name of [...OUTCOMES, 'consumed', 'rewinds'] as const) this.totals[name] += count(name);
+    for (const name of [...OUTCOMES, 'consumed', 'positionResets'] as const) this.totals[name] += count(name);
     const sum = OUTCOMES.reduce((total, name) => total + count(name), 0);
     const consumed = count('consumed');
     const isSettled = how === 'stopped' && !log.some(({msg}) => msg === LATE);

@@ -23,16 +23,16 @@ const SETTINGS = {
   KAFKA_REQUEST_TIMEOUT_MS: '8000',
   KAFKA_MAX_WAIT_MS: '100',
   REDIS_TIMEOUT_MS: '2500',
-  ACK_INTERVAL_MS: '500',
-  SUMMARY_INTERVAL_MS: '5000',
-  START_TIMEOUT_MS: '600000',
+  KAFKA_COMMIT_INTERVAL_MS: '500',
+  PROJECTOR_SUMMARY_INTERVAL_MS: '5000',
+  PROJECTOR_START_TIMEOUT_MS: '600000',
 } as const;
 
 /** Small chunks give many moments to die in; large ones are the everyday. */
 const CHUNKS = [
-  {CHUNK_ORDERS_MAX: '5', CHUNK_RECORDS_MAX: '20'},
-  {CHUNK_ORDERS_MAX: '40', CHUNK_RECORDS_MAX: '150'},
-  {CHUNK_ORDERS_MAX: '300', CHUNK_RECORDS_MAX: '2000'},
+  {PROJECTOR_CHUNK_ORDERS_MAX: '5', PROJECTOR_CHUNK_RECORDS_MAX: '20'},
+  {PROJECTOR_CHUNK_ORDERS_MAX: '40', PROJECTOR_CHUNK_RECORDS_MAX: '150'},
+  {PROJECTOR_CHUNK_ORDERS_MAX: '300', PROJECTOR_CHUNK_RECORDS_MAX: '2000'},
 ] as const;
 
 export interface Host {
@@ -60,7 +60,7 @@ export class Fleet {
   readonly #setup: FleetSetup;
   readonly #hosts: readonly Host[];
   /** How the worker was told to end. */
-  readonly #told = new WeakMap<WorkerProcess, NodeJS.Signals>();
+  readonly #notified = new WeakMap<WorkerProcess, NodeJS.Signals>();
   #started = 0;
   #killed = 0;
 
@@ -118,7 +118,7 @@ export class Fleet {
     host.worker = worker;
     const number = ++this.#started;
     // A failpoint kills the worker by itself.
-    if (extra['FAILPOINT'] !== undefined) this.#told.set(worker, 'SIGKILL');
+    if (extra['PROJECTOR_FAILPOINT'] !== undefined) this.#notified.set(worker, 'SIGKILL');
     void worker.exited.then((exit) => this.#ended(worker, exit, {number, host}));
     return worker;
   }
@@ -127,7 +127,7 @@ export class Fleet {
   async end(host: Host, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const {worker} = host;
     if (worker === undefined) return;
-    if (worker.isRunning) this.#told.set(worker, signal);
+    if (worker.isRunning) this.#notified.set(worker, signal);
     await worker.end(signal);
     if (host.worker === worker) host.worker = undefined;
   }
@@ -152,17 +152,18 @@ export class Fleet {
   #ended(worker: WorkerProcess, exit: WorkerExit, {number, host}: {number: number; host: Host}): void {
     const name = `worker ${number} on host ${host.number}`;
     writeFileSync(join(this.#setup.folder, `worker-${number}-host-${host.number}.log`), worker.output);
-    const told = this.#told.get(worker);
-    const isRight = told === 'SIGTERM' ? exit.code === 0 : told !== undefined && exit.signal === told;
+    const notified = this.#notified.get(worker);
+    const isRight =
+      notified === 'SIGTERM' ? exit.code === 0 : notified !== undefined && exit.signal === notified;
     if (!isRight) {
       const how = exit.signal ?? `exit code ${exit.code ?? '?'}`;
       const lines = worker.output.trimEnd().split('\n').slice(-8).join('\n    ');
       this.#setup.onFailure(
-        `${name} ended with ${how}${told ? ` after ${told}` : ', untold'}:\n    ${lines}`,
+        `${name} ended with ${how}${notified ? ` after ${notified}` : ', untold'}:\n    ${lines}`,
       );
     }
     if (exit.signal === 'SIGKILL') this.#killed++;
-    const fault = this.books.enter(worker.log, told === 'SIGTERM' ? 'stopped' : 'killed');
+    const fault = this.books.enter(worker.log, notified === 'SIGTERM' ? 'stopped' : 'killed');
     if (fault !== undefined) this.#setup.onFailure(`${name}: ${fault}`);
     worker.forget();
   }

@@ -72,7 +72,7 @@ const KINDS: readonly TroubleKind[] = [
   },
   LOST,
   {
-    name: 'refused',
+    name: 'rejected',
     family: 'cuts',
     weight: 2,
     draw: (random) => {

@@ -76,7 +76,7 @@ async function onStack(options: ChaosOptions, folder: string): Promise<number> {
     try {
       outcome = {options, journal, run, judgements: []};
       await rageAndJudge(outcome);
-      return interrupted.signal.aborted ? EXIT_CODE.interrupted : tell(outcome);
+      return interrupted.signal.aborted ? EXIT_CODE.interrupted : notify(outcome);
     } finally {
       await run.close();
     }
@@ -119,7 +119,7 @@ async function rageAndJudge({
   }
 }
 
-function tell(outcome: Outcome): number {
+function notify(outcome: Outcome): number {
   const {options} = outcome;
   for (const line of figures(outcome)) say(line);
   if (isGood(outcome)) {

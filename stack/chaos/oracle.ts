@@ -67,7 +67,7 @@ export class Oracle {
       ...workerVariables(this.#env),
       REDIS_URL: url.href,
       KAFKA_GROUP_ID: `chaos-rebuilt-${++this.#rebuilds}`,
-      SUMMARY_INTERVAL_MS: '1000',
+      PROJECTOR_SUMMARY_INTERVAL_MS: '1000',
     });
     try {
       const applied = (): number => {

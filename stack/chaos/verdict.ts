@@ -32,7 +32,7 @@ export function figures({options, journal, run, judgements}: Outcome): string[] 
     `shop: ${workload.committed} transactions in ${dataActions} runs, ${workload.rolledBack} rolled back, ${workload.conflicts} conflicts`,
     `log: ${last?.records ?? '?'} records, ${last?.badRecords ?? '?'} of them bad; ${last?.orders ?? '?'} orders and ${last?.keys ?? '?'} keys in Redis`,
     `workers: ${fleet.started} started, ${fleet.killed} ended by SIGKILL; they applied ${totals.applied} records, ` +
-      `compared ${totals.duplicate}, ignored ${totals.ignored}, set ${totals.quarantined} aside, and went back ${totals.rewinds} times`,
+      `compared ${totals.duplicate}, ignored ${totals.ignored}, set ${totals.quarantined} aside, and went back ${totals.positionResets} times`,
     `faults: ${journal.faults.length} (${journal.families()})`,
     'recovery, from the end of a fault that came alone until a change made then was in Redis:',
     `  ${'fault'.padEnd(28)} ${'times'.padStart(5)} ${'alone'.padStart(5)}  ${'median'.padStart(8)}  ${'worst'.padStart(8)}`,

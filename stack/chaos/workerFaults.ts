@@ -2,15 +2,15 @@
 import {seconds, type Fault, type Site} from './fault.js';
 import {HOSTS_MAX, SESSION_TIMEOUT_MS, type Host} from './fleet.js';
 
-/** Where the worker kills itself; before-ack and the others around acks are reached a few times a second. */
+/** Where the worker kills itself; before-offset-commit and the others around acks are reached a few times a second. */
 const FAILPOINTS = [
   'after-fetch',
   'after-decode',
   'before-apply',
   'script-in-flight',
   'after-apply',
-  'ack-in-flight',
-  'after-ack',
+  'offset-commit-in-flight',
+  'after-offset-commit',
 ] as const;
 const FAILPOINT_WAIT_MS = 20_000;
 
@@ -65,7 +65,7 @@ const WORKER_FAILPOINT: Fault = {
       needs: [nameOf(host)],
       run: async () => {
         await fleet.end(host, 'SIGKILL');
-        const {exited} = fleet.start(host, {FAILPOINT: failpoint});
+        const {exited} = fleet.start(host, {PROJECTOR_FAILPOINT: failpoint});
         // It may get no partition, and so never get there.
         await Promise.race([exited, site.wait(FAILPOINT_WAIT_MS)]);
         await fleet.end(host, 'SIGKILL');

@@ -11,7 +11,7 @@ export interface ShopCounts {
 
 interface KnownOrder {
   readonly id: number;
-  readonly lineIds: number[];
+  readonly itemIds: number[];
 }
 
 const PRODUCTS = 500;
@@ -89,8 +89,8 @@ export class Shop {
       'INSERT INTO order_items (order_id, product_id, quantity, unit_price) VALUES ?',
       [lines.map(({productId, quantity, cents}) => [inserted.insertId, productId, quantity, price(cents)])],
     );
-    const lineIds = lines.map((_, index) => insertedLines.insertId + index);
-    this.#recent.push({id: inserted.insertId, lineIds});
+    const itemIds = lines.map((_, index) => insertedLines.insertId + index);
+    this.#recent.push({id: inserted.insertId, itemIds});
     if (this.#recent.length > RECENT_ORDERS) this.#recent = this.#recent.slice(-RECENT_ORDERS / 2);
     return 1 + lines.length;
   }
@@ -100,12 +100,12 @@ export class Shop {
   }
 
   async #changeQuantity(connection: PoolConnection, order: KnownOrder): Promise<number> {
-    if (order.lineIds.length === 0) return 0;
-    const lineId = this.#random.pick(order.lineIds);
+    if (order.itemIds.length === 0) return 0;
+    const itemId = this.#random.pick(order.itemIds);
     const lines = await affected(
       connection,
       'UPDATE order_items SET quantity = quantity + 1 WHERE id = ? AND order_id = ?',
-      [lineId, order.id],
+      [itemId, order.id],
     );
     if (lines === 0) return 0;
     const amount = 'UPDATE orders SET total_amount = total_amount + 10.50 WHERE id = ?';
@@ -114,19 +114,19 @@ export class Shop {
 
   async #moveLine(connection: PoolConnection, from: KnownOrder): Promise<number> {
     const to = this.#random.pick(this.#recent);
-    const lineId = from.lineIds.pop();
-    if (to === from || lineId === undefined) return 0;
+    const itemId = from.itemIds.pop();
+    if (to === from || itemId === undefined) return 0;
     // The target may have been cancelled meanwhile; then nothing moves.
     const move =
       'UPDATE order_items SET order_id = ? WHERE id = ? AND EXISTS (SELECT 1 FROM orders WHERE id = ?)';
-    const rows = await affected(connection, move, [to.id, lineId, to.id]);
-    if (rows > 0) to.lineIds.push(lineId);
+    const rows = await affected(connection, move, [to.id, itemId, to.id]);
+    if (rows > 0) to.itemIds.push(itemId);
     return rows;
   }
 
   async #dropLine(connection: PoolConnection, order: KnownOrder): Promise<number> {
-    const lineId = order.lineIds.pop();
-    return await affected(connection, 'DELETE FROM order_items WHERE id = ?', [lineId ?? 0]);
+    const itemId = order.itemIds.pop();
+    return await affected(connection, 'DELETE FROM order_items WHERE id = ?', [itemId ?? 0]);
   }
 
   async #cancel(connection: PoolConnection, order: KnownOrder): Promise<number> {

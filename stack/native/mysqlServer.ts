@@ -64,7 +64,7 @@ export function mysqlRecipe(state: NativeState): Recipe {
       const connection = await connect();
       await connection.end();
     },
-    fill: async () => {
+    load: async () => {
       const connection = await connect();
       try {
         for (const file of SQL_FILES) await connection.query(readFileSync(join(ROOT, file), 'utf8'));

@@ -19,7 +19,7 @@ export interface Recipe {
   /** Resolves when the server answers; throws while it does not. */
   probe: () => Promise<void>;
   /** Once, after the first answer. */
-  fill?: () => Promise<void>;
+  load?: () => Promise<void>;
 }
 
 export function dataFolder(state: NativeState, name: ServerName): string {

@@ -78,8 +78,8 @@ export class ServerProcess {
   }
 
   /** After the first start, when it answers. */
-  async fill(): Promise<void> {
-    await this.#recipe.fill?.();
+  async load(): Promise<void> {
+    await this.#recipe.load?.();
   }
 
   /** Of the process that runs now: to be asked for after each start. */

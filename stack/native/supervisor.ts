@@ -77,9 +77,9 @@ class Supervisor {
     await Promise.all(after);
     this.#spawn(server);
     await server.whenReady();
-    await server.fill();
+    await server.load();
     const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
-    tell({
+    notify({
       kind: 'progress',
       line: `${name} ready on 127.0.0.1:${this.#state.ports[server.name]} after ${seconds} s`,
     });
@@ -171,16 +171,16 @@ async function main(): Promise<void> {
   } catch (error) {
     process.stdout.write(`${now()} ${messageOf(error)}\n`);
     await supervisor.stop({keepLogs: true});
-    tell({kind: 'failed', message: messageOf(error)}, () => process.exit(1));
+    notify({kind: 'failed', message: messageOf(error)}, () => process.exit(1));
     return;
   }
   process.removeListener('disconnect', launcherGone);
-  tell({kind: 'ready'}, () => process.disconnect());
+  notify({kind: 'ready'}, () => process.disconnect());
   // The servers do not hold this process, and without the channel nothing else does.
   setInterval(() => undefined, 2 ** 30);
 }
 
-function tell(message: SupervisorMessage, sent?: () => void): void {
+function notify(message: SupervisorMessage, sent?: () => void): void {
   if (!process.connected || process.send === undefined) sent?.();
   else process.send(message, undefined, undefined, () => sent?.());
 }

@@ -10,7 +10,7 @@ import {freePorts} from '../../stack/ports.js';
 import {alertRules, panelQueries} from '../support/promql.js';
 import {until} from '../support/until.js';
 
-const START_TIMEOUT_MS = 300_000;
+const CLIENT_START_TIMEOUT_MS = 300_000;
 const IMAGE_BYTES_MAX = 200_000_000;
 /** What has nothing to show while all is well: nothing was set aside. */
 const EMPTY_WHEN_WELL = ['Records that were set aside'];
@@ -52,10 +52,10 @@ interface Ports {
       .withBuild()
       .withDefaultWaitStrategy(Wait.forHealthCheck())
       .withWaitStrategy('connector-1', Wait.forOneShotStartup())
-      .withStartupTimeout(START_TIMEOUT_MS)
+      .withStartupTimeout(CLIENT_START_TIMEOUT_MS)
       // Of the profile `observability` without Grafana, of which nothing is asked here.
       .up(['worker', 'prometheus']);
-  }, START_TIMEOUT_MS);
+  }, CLIENT_START_TIMEOUT_MS);
 
   afterAll(async () => {
     await environment?.down({removeVolumes: true});
@@ -124,11 +124,11 @@ interface Ports {
     const tries = ['/app/x', '/tmp/x', '/x'].map(
       (file) => `try { fs.writeFileSync('${file}', ''); r.push('written') } catch (e) { r.push(e.code) }`,
     );
-    const told = await inWorker(
+    const notified = await inWorker(
       `const fs = require('fs'), r = []; ${tries.join(';')};
        r.push(fs.existsSync('/bin/sh') || fs.existsSync('/usr/bin/sh')); process.stdout.write(r.join(' '))`,
     );
-    expect(told).toBe('EROFS EROFS EROFS false');
+    expect(notified).toBe('EROFS EROFS EROFS false');
   });
 
   test('the image is small, and its health check needs nothing but Node', () => {

@@ -8,7 +8,7 @@ import {Redis} from 'ioredis';
 import type {Change} from '../../src/domain/change.js';
 import {FAILPOINT_NAMES, type FailpointName} from '../../src/runtime/failpoints.js';
 import type {WorkerProcess} from '../../stack/worker.js';
-import {line, order, orderGone} from '../support/changes.js';
+import {item, order, orderGone} from '../support/changes.js';
 import {createTopic, produce, type NewRecord} from '../support/kafka.js';
 import {OrderModel} from '../support/orderModel.js';
 import {startWorker} from '../support/pipeline.js';
@@ -26,7 +26,7 @@ interface Kind {
   readonly quarantined?: number;
 }
 
-const updated = line('5/71', {product: '11', quantity: '4'});
+const updated = item('5/71', {product: '11', quantity: '4'});
 const KINDS: readonly Kind[] = [
   {name: 'c', records: [recordOf(order('9'))], changes: [order('9')]},
   {name: 'u', records: [recordOf(updated, 'envelope', 'u')], changes: [updated]},
@@ -43,12 +43,12 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: 'a key change',
-    records: [recordOf(orderGone('5')), recordOf(order('6')), recordOf(line('6/71'))],
-    changes: [orderGone('5'), order('6'), line('6/71')],
+    records: [recordOf(orderGone('5')), recordOf(order('6')), recordOf(item('6/71'))],
+    changes: [orderGone('5'), order('6'), item('6/71')],
   },
   {name: 'poison', records: [encoded('{', '5')], changes: [], quarantined: 1},
 ];
-const BEFORE = [order('5'), line('5/71', {quantity: '3'}), order('8', {user: '9', total: '2.50'})];
+const BEFORE = [order('5'), item('5/71', {quantity: '3'}), order('8', {user: '9', total: '2.50'})];
 const CASES = KINDS.flatMap((kind) => FAILPOINT_NAMES.map((place) => ({kind, place})));
 /** Workers at a time: starting one is mostly waiting. */
 const AT_ONCE = 4;
@@ -104,9 +104,9 @@ function reachable(kind: Kind, place: FailpointName): {least: bigint; most: bigi
       return {least: end - 2n, most: end};
     case 'after-apply':
       return {least: end, most: end};
-    case 'before-ack':
-    case 'ack-in-flight':
-    case 'after-ack':
+    case 'before-offset-commit':
+    case 'offset-commit-in-flight':
+    case 'after-offset-commit':
       // All records are one chunk there, applied long before the first ack; on a busy machine it may come before.
       return {least: 0n, most: end};
   }
@@ -117,13 +117,13 @@ async function crashAndGoOn(kind: Kind, place: FailpointName): Promise<void> {
   const prefix = `${topic}-${place}:`;
   const settings = {
     KAFKA_TOPIC: topic,
-    KEY_PREFIX: prefix,
-    CHUNK_RECORDS_MAX: isAck(place) ? '100' : '1',
-    ACK_INTERVAL_MS: '1500',
+    REDIS_KEY_PREFIX: prefix,
+    PROJECTOR_CHUNK_RECORDS_MAX: isAck(place) ? '100' : '1',
+    KAFKA_COMMIT_INTERVAL_MS: '1500',
   };
   const dies = startWorker(`${prefix}dies`, {
     ...settings,
-    FAILPOINT: `${place}:kill@${timeOf(kind, place)}`,
+    PROJECTOR_FAILPOINT: `${place}:kill@${timeOf(kind, place)}`,
   });
   expect(await dies.exited).toEqual({code: null, signal: 'SIGKILL'});
   const reached = async (): Promise<bigint> => (await positions(redis, prefix)).get(0) ?? 0n;

@@ -29,7 +29,11 @@ test('a clock that jumps by an hour, back and forth: order and fences do not go 
     }
     await bench.expectExact();
     expect(await worker.stop()).toBeUndefined();
-    expect(worker.projector.tally).toMatchObject({applied: log.length, consumed: log.length, rewinds: 0});
+    expect(worker.projector.counts).toMatchObject({
+      applied: log.length,
+      consumed: log.length,
+      positionResets: 0,
+    });
   } finally {
     await bench.reset();
     await bench.close();
@@ -55,10 +59,10 @@ describe('a worker started by a shell', () => {
       NODE_ENV: 'production',
       ...variables(),
       ...QUICK,
-      KEY_PREFIX: bench.prefix,
+      REDIS_KEY_PREFIX: bench.prefix,
       KAFKA_GROUP_ID: bench.group,
       KAFKA_TOPIC: bench.topic,
-      SUMMARY_INTERVAL_MS: '1000',
+      PROJECTOR_SUMMARY_INTERVAL_MS: '1000',
       ...extra,
     };
     const args = ['-c', command, 'sh', process.execPath, 'dist/main.js', 'run'];

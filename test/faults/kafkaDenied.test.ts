@@ -29,7 +29,11 @@ test.each([
     words: /^Kafka does not answer for shop\.order-events on 127\.0\.0\.1:\d+: /,
   },
 ])('$name: one clear line without the secret, then the end (F25a)', async ({variables, kind, words}) => {
-  const given: Variables = {START_TIMEOUT_MS: '1500', KAFKA_CONNECTION_TIMEOUT_MS: '1000', ...variables};
+  const given: Variables = {
+    PROJECTOR_START_TIMEOUT_MS: '1500',
+    KAFKA_CONNECTION_TIMEOUT_MS: '1000',
+    ...variables,
+  };
   const worker = startWorker('faults-denied', given);
   try {
     const {code, line} = await halted(worker);

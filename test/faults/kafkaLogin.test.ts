@@ -83,8 +83,8 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
     KAFKA_SSL_CA_FILE: ca.cert,
     KAFKA_TOPIC: bench.topic,
     KAFKA_GROUP_ID: bench.group,
-    KEY_PREFIX: bench.prefix,
-    LOG_LEVEL: 'debug',
+    REDIS_KEY_PREFIX: bench.prefix,
+    PROJECTOR_LOG_LEVEL: 'debug',
     ...extra,
   });
   const login = (mechanism: string, user: string, password = SECRET): Variables =>
@@ -127,7 +127,7 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
     ['a user without rights', () => login('scram-sha-512', 'stranger')],
   ])('%s: one clear line without the secret, then the end (F25a)', async (name, variables) => {
     const progress = await bench.progress();
-    const worker = bench.start({START_TIMEOUT_MS: '1500', ...variables()});
+    const worker = bench.start({PROJECTOR_START_TIMEOUT_MS: '1500', ...variables()});
     const {code, line} = await halted(worker);
     const expected: Readonly<Record<string, readonly [number, string, RegExp]>> = {
       // Kafka does not tell a topic that one may not see from one that is not there.
@@ -146,12 +146,12 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
     await bench.applied();
     for (const args of [['lag'], ['offsets', 'show']])
       expect(await projector(args, login('scram-sha-512', 'reports'))).toMatchObject({status: 0});
-    expect(await projector(['verify', '--against', 'log'], login('scram-sha-512', 'operator'))).toMatchObject(
-      {
-        status: 0,
-      },
-    );
-    const refused = await projector(['verify', '--against', 'log'], login('scram-sha-512', 'reports'));
+    expect(
+      await projector(['verify', '--against', 'topic'], login('scram-sha-512', 'operator')),
+    ).toMatchObject({
+      status: 0,
+    });
+    const refused = await projector(['verify', '--against', 'topic'], login('scram-sha-512', 'reports'));
     expect(refused.status).not.toBe(0);
     expect(refused.stderr).toContain('kafka-denied');
   });

@@ -26,7 +26,7 @@ async function expectGoesOn(extra: Variables = {}): Promise<void> {
     () => `the ends committed: ${worker.output.slice(-1_500)}`,
   );
   await bench.expectExact();
-  expect(worker.log.findLast(({msg}) => msg === 'summary')).toMatchObject({applied: 40, rewinds: 0});
+  expect(worker.log.findLast(({msg}) => msg === 'summary')).toMatchObject({applied: 40, positionResets: 0});
 }
 
 async function committed(groupId = bench.group): Promise<Map<number, bigint>> {

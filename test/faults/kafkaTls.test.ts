@@ -89,15 +89,15 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Kafka. ${whyNot}
 
   test.each(CASES)('$name: one clear reason, at once and at the end (F25a)', async ({variables, reason}) => {
     const progress = await bench.progress();
-    const worker = bench.start({...variables(), START_TIMEOUT_MS: '4000'});
+    const worker = bench.start({...variables(), PROJECTOR_START_TIMEOUT_MS: '4000'});
     const {code, line} = await halted(worker);
     expect(code).toBe(4);
-    expect(line).toMatchObject({level: 60, kind: 'tls-refused', runbook: 'docs/runbook.md#tls-refused'});
+    expect(line).toMatchObject({level: 60, kind: 'tls-failed', runbook: 'docs/runbook.md#tls-failed'});
     expect(line['msg']).toMatch(/^no TLS with Kafka for kafka-tls-\w+ on 127\.0\.0\.1:\d+: /);
     expect(line['msg']).toMatch(reason);
     // It was told before, too, unless the machine was so slow that the first try was the last one.
-    const told = worker.log.filter(({level, kind}) => level !== 60 && kind === 'tls-refused');
-    for (const {msg} of told) expect(msg).toMatch(reason);
+    const notified = worker.log.filter(({level, kind}) => level !== 60 && kind === 'tls-failed');
+    for (const {msg} of notified) expect(msg).toMatch(reason);
     expect(await bench.progress()).toBe(progress);
   });
 });

@@ -75,7 +75,7 @@ describe('a log whose start is gone before it was applied', () => {
     await deleteRecordsBelow(45n);
     const where = `${bench.topic}\\[0\\]`;
     const detail = new RegExp(`^${where}: offsets 20 to 44 are gone before they were applied$`);
-    await expectHalt(bench.start(), 'log-start-lost', detail);
+    await expectHalt(bench.start(), 'topic-start-lost', detail);
   });
 
   test('halts a running worker, although the client would go on behind the gap (F18)', async () => {
@@ -90,7 +90,7 @@ describe('a log whose start is gone before it was applied', () => {
     worker.send('SIGCONT');
     await expectHalt(
       worker,
-      'log-start-lost',
+      'topic-start-lost',
       /\[0\]: offsets (?:20|21) to 44 are gone before they were applied$/,
     );
   });
@@ -106,7 +106,7 @@ describe('a log whose start is gone before it was applied', () => {
     worker.send('SIGCONT');
     await expectHalt(
       worker,
-      'log-start-lost',
+      'topic-start-lost',
       /\[0\]: offsets (?:20|21) to 50 are gone before they were applied$/,
     );
   });
@@ -128,7 +128,7 @@ describe('a topic that was deleted and made anew', () => {
     await bench.write(20);
     await (await applied()).end('SIGTERM');
     await makeAnew();
-    await expectHalt(bench.start(), 'log-replaced', /Redis stands at offset 20, but the log ends at 0$/);
+    await expectHalt(bench.start(), 'topic-replaced', /Redis stands at offset 20, but the log ends at 0$/);
   });
 
   test('is refused at a start when it has grown beyond the position (F19)', async () => {
@@ -138,7 +138,7 @@ describe('a topic that was deleted and made anew', () => {
     await makeAnew();
     await bench.writeOther(40);
     const detail = /\[0\]: the record at offset 19 is not the one that was applied \(found offset 19\)$/;
-    await expectHalt(bench.start(), 'log-replaced', detail);
+    await expectHalt(bench.start(), 'topic-replaced', detail);
   });
 
   test.each([
@@ -160,7 +160,7 @@ describe('a topic that was deleted and made anew', () => {
     );
     worker.send('SIGCONT');
     const detail = /but the log ends at \d+$|the record at offset 19 is not the one that was applied/;
-    await expectHalt(worker, 'log-replaced', detail);
+    await expectHalt(worker, 'topic-replaced', detail);
   });
 });
 

@@ -50,7 +50,7 @@ async function expectNoFalseAlarm(): Promise<void> {
   expect(reached).toBeLessThanOrEqual(end ?? 0n);
   await bench.expectExact({ends: false});
   expect(said(worker!, /^reading the position again/)).toBe(0);
-  expect(worker!.log.findLast(({msg}) => msg === 'summary')).toMatchObject({rewinds: 0});
+  expect(worker!.log.findLast(({msg}) => msg === 'summary')).toMatchObject({positionResets: 0});
 }
 
 /** Smaller than the aborted records, so that some fetches bring nothing else. */

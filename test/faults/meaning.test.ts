@@ -1,7 +1,7 @@
 /** What rows may mean and how a schema may change: the sections E and F of docs/faults.md that no other file has. */
 import {Redis} from 'ioredis';
 import type {Change} from '../../src/domain/change.js';
-import {line, lineGone, order, orderGone} from '../support/changes.js';
+import {item, itemGone, order, orderGone} from '../support/changes.js';
 import {HandMade, orderRecord} from '../support/handMade.js';
 import {kafka} from '../support/kafka.js';
 import {OrderModel} from '../support/orderModel.js';
@@ -89,12 +89,12 @@ test(`totals after 1,000,000 random changes are the sums, to the cent, seed ${se
   const anyChange = (): Change => {
     const kind = random.int(0, 9);
     const orderId = id();
-    const lineId = `${orderId}/${random.int(1, 5)}`;
+    const itemId = `${orderId}/${random.int(1, 5)}`;
     const product = String(random.int(1, 300));
     if (kind < 3)
       return order(orderId, {user: id(), total: `${random.int(-99_999, 9_999_999)}.${random.int(10, 99)}`});
-    if (kind < 8) return line(lineId, {product, quantity: String(random.int(-3, 2_000_000_000))});
-    return kind === 8 ? lineGone(lineId) : orderGone(orderId);
+    if (kind < 8) return item(itemId, {product, quantity: String(random.int(-3, 2_000_000_000))});
+    return kind === 8 ? itemGone(itemId) : orderGone(orderId);
   };
   let expected = '';
   for (let chunk = 0; chunk < 500; chunk++) {
@@ -122,7 +122,7 @@ test('an id or a prefix that would name other keys is refused (F72)', async () =
   const reports = ['report:totals', 'report:users'];
   expect(keys.sort()).toEqual([...own, ...reports].map((name) => `${log!.topic}:${name}`).sort());
   expect(await log.quarantine()).toHaveLength(ids.length);
-  const refused = startWorker('faults-names', {KEY_PREFIX: 'shop*:'});
+  const refused = startWorker('faults-names', {REDIS_KEY_PREFIX: 'shop*:'});
   expect(await refused.exited).toMatchObject({code: 2});
-  expect(refused.output).toMatch(/KEY_PREFIX/);
+  expect(refused.output).toMatch(/REDIS_KEY_PREFIX/);
 });

@@ -16,7 +16,11 @@ import type {WorkerProcess} from '../../stack/worker.js';
 const AWAY_S = inTier({test: 24, soak: 300});
 /** Longer than the worker's session, and than it waits for an answer. */
 const HUNG_S = 10;
-const SETTINGS = {REDIS_TIMEOUT_MS: '3500', KAFKA_SESSION_TIMEOUT_MS: '4000', CHUNK_RECORDS_MAX: '20'};
+const SETTINGS = {
+  REDIS_TIMEOUT_MS: '3500',
+  KAFKA_SESSION_TIMEOUT_MS: '4000',
+  PROJECTOR_CHUNK_RECORDS_MAX: '20',
+};
 
 let bench: FaultBench;
 let proxy: TcpProxy;

@@ -2,7 +2,7 @@
 import dns from 'node:dns';
 import {longRun} from '../support/arbitraries.js';
 import {order} from '../support/changes.js';
-import {expectBalance, OwnBench, report, told} from '../support/ownBench.js';
+import {expectBalance, OwnBench, report, notified} from '../support/ownBench.js';
 import {whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
 
@@ -33,7 +33,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout
     own.bench.write(longRun(101, 400));
     const worker = await own.worker({settings: BIG_CHUNKS, timeoutMs: 5_000});
     await own.expectSound(worker);
-    expect(worker.projector.tally.rewinds).toBe(0);
+    expect(worker.projector.counts.positionResets).toBe(0);
   });
 
   test('carries so little that a chunk takes longer than the worker waits: it arrives late, and counts once (F43) (C2)', async () => {
@@ -47,7 +47,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout
     await own.bench.caughtUp();
     own.proxy.slow({});
     await own.bench.expectExact();
-    expect(worker.projector.tally.rewinds).toBeGreaterThan(0);
+    expect(worker.projector.counts.positionResets).toBeGreaterThan(0);
     await worker.stop();
     expectBalance(worker);
   });
@@ -57,7 +57,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout
     own.bench.write(longRun(102, 300));
     const worker = await own.worker();
     await own.expectSound(worker);
-    expect(worker.projector.tally.rewinds).toBe(0);
+    expect(worker.projector.counts.positionResets).toBe(0);
   });
 
   test('takes 500 ms there and back, 200 more or less: slower, and nothing else (F42)', async () => {
@@ -65,7 +65,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout
     own.bench.write(longRun(103, 300));
     const worker = await own.worker({settings: BIG_CHUNKS});
     await own.expectSound(worker);
-    expect(worker.projector.tally.rewinds).toBe(0);
+    expect(worker.projector.counts.positionResets).toBe(0);
   });
 
   test('cuts connections in the middle of requests, at any byte (F45)', async () => {
@@ -93,7 +93,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout
     for (let time = 1; time <= 2; time++) {
       await own.bench.midway(BigInt(time) * 200n);
       own.proxy.hold();
-      await told(worker, /^waiting:/, time);
+      await notified(worker, /^waiting:/, time);
       // New connections are swallowed, too.
       const before = own.proxy.connections;
       await until(
@@ -102,7 +102,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout
       );
       await own.bench.expectExactSoFar();
       own.proxy.release();
-      await recovered('F46: going on', async () => await told(worker, /^going on/, time));
+      await recovered('F46: going on', async () => await notified(worker, /^going on/, time));
     }
     await own.expectSound(worker, {waiting: [SILENT, SILENT]});
   });
@@ -116,7 +116,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout
     const worker = await own.worker();
     await own.bench.midway(200n);
     await own.proxy.goAway();
-    await told(worker, /^waiting:/);
+    await notified(worker, /^waiting:/);
     await other.promote();
     await own.redis.kill();
     await own.leadTo(other);
@@ -144,7 +144,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout
     await own.bench.midway(200n);
     isKnown = false;
     own.proxy.cutAll();
-    await told(worker, /^waiting: Redis at redis:\/\/redis\.shop\.test:\d+\/0 does not answer: \S/);
+    await notified(worker, /^waiting: Redis at redis:\/\/redis\.shop\.test:\d+\/0 does not answer: \S/);
     await until(
       () => jest.mocked(dns.lookup).mock.calls.filter(([name]) => name === NAME).length > 3,
       () => 'a name that is asked for again and again',

@@ -100,7 +100,7 @@ const WRONG = 'Zq7Wrong';
       try {
         await faults.write([order('5')]);
         await setUp();
-        const worker = faults.start({REDIS_URL: url(), KEY_PREFIX: ''});
+        const worker = faults.start({REDIS_URL: url(), REDIS_KEY_PREFIX: ''});
         const {code, line} = await halted(worker);
         expect(code).toBe(5);
         expect(line).toMatchObject({level: 60, kind, exitCode: 5, runbook: `docs/runbook.md#${kind}`});

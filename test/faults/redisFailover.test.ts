@@ -3,7 +3,7 @@
  * this normal: an acknowledged write may be lost in a failover. The position is lost with it, so the worker replays.
  */
 import {longRun} from '../support/arbitraries.js';
-import {expectBalance, OwnBench, report, told} from '../support/ownBench.js';
+import {expectBalance, OwnBench, report, notified} from '../support/ownBench.js';
 import {TcpProxy} from '../../stack/tcpProxy.js';
 import {whyNoOwnRedis, type OwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
@@ -38,7 +38,7 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 does not answer: 
 
   async function failOver(worker: Worker): Promise<void> {
     await own.proxy.goAway();
-    await told(worker, /^waiting:/);
+    await notified(worker, /^waiting:/);
     await replica.promote();
     await own.leadTo(replica);
   }
@@ -76,7 +76,7 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 does not answer: 
     await own.redis.kill();
     await failOver(worker);
     await own.expectSound(worker, {waiting: [AWAY]});
-    expect(worker.projector.tally.applied).toBeGreaterThan(log.length);
+    expect(worker.projector.counts.applied).toBeGreaterThan(log.length);
   });
 
   async function lagOfReplica(): Promise<number> {
@@ -104,7 +104,7 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 does not answer: 
     // The old one follows the new one, forgets what it took alone, and leads again one day.
     await own.redis.replicaOf(replica);
     await own.proxy.goAway();
-    await told(worker, /^waiting:/, 2);
+    await notified(worker, /^waiting:/, 2);
     await own.redis.promote();
     await own.leadTo(own.redis);
     own.bench.write(longRun(34, 100));
@@ -128,12 +128,12 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 does not answer: 
 
     // The one that stayed behind finds its way to the new primary, and still believes that the partitions are its own.
     await left.close();
-    await told(behind, /^waiting:/);
+    await notified(behind, /^waiting:/);
     const back = await TcpProxy.open(replica.url, {port: left.port});
     try {
       own.bench.write(longRun(36, 200));
       await own.bench.expectExact();
-      await told(behind, /^going on/);
+      await notified(behind, /^going on/);
       await expect(behind.stop()).resolves.toBeUndefined();
       expectBalance(behind);
       await own.expectSound(successor);

@@ -8,7 +8,7 @@ import {join} from 'node:path';
 import {RedisClient} from '../../src/clients/redis/client.js';
 import {TcpProxy} from '../../stack/tcpProxy.js';
 import {longRun} from '../support/arbitraries.js';
-import {OwnBench, report, told} from '../support/ownBench.js';
+import {OwnBench, report, notified} from '../support/ownBench.js';
 import {clusterArgs, whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
 import type {Worker} from '../support/workerBench.js';
@@ -46,7 +46,7 @@ function refusal(text: string): RegExp {
     await own.bench.midway(100n);
     await refuse();
     own.bench.write(longRun(47, 100));
-    await told(worker, refusal(text));
+    await notified(worker, refusal(text));
     await own.bench.expectExactSoFar();
     expect(await own.bench.positions()).not.toEqual(own.bench.ends);
     await allow();
@@ -128,7 +128,7 @@ function refusal(text: string): RegExp {
       await own.bench.midway(100n);
       endless = other.eval('while true do end', 0).catch((error: unknown) => error);
       own.bench.write(longRun(47, 100));
-      await told(worker, refusal('BUSY Redis is busy running a script'));
+      await notified(worker, refusal('BUSY Redis is busy running a script'));
       await own.call('SCRIPT', 'KILL');
       // It dies at its next step, after the answer.
       await endless;
@@ -152,7 +152,7 @@ function refusal(text: string): RegExp {
       own.proxy.leadTo(primary.url);
       await own.redis.replicaOf(primary);
       own.bench.write(longRun(47, 100));
-      await told(worker, refusal("READONLY You can't write against a read only replica"));
+      await notified(worker, refusal("READONLY You can't write against a read only replica"));
       // The test's own connection is led to the new one too.
       own.bench.redis.redis.disconnect(true);
       await goesOn(worker, "READONLY You can't write against a read only replica");
@@ -184,7 +184,7 @@ function refusal(text: string): RegExp {
         await own.redis.replicaOf(link);
         await config('replica-serve-stale-data', 'no');
         await link.goAway();
-        await told(
+        await notified(
           worker,
           refusal("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'"),
         );
@@ -209,7 +209,7 @@ function refusal(text: string): RegExp {
       await config('loading-process-events-interval-bytes', '1024');
       await config('key-load-delay', '20000');
       await own.call('REPLICAOF', '127.0.0.1', String(primary.port));
-      await told(worker, refusal(text));
+      await notified(worker, refusal(text));
       // So does a client that comes in the meantime.
       const client = new RedisClient({url: own.workerUrl, timeoutMs: 1_000});
       await expect(client.connect()).rejects.toMatchObject({
@@ -239,7 +239,7 @@ function refusal(text: string): RegExp {
     // Without a moment in which nobody answers.
     own.proxy.leadTo(cluster.url);
     own.proxy.cutAll();
-    await told(worker, /^waiting:/);
+    await notified(worker, /^waiting:/);
     await own.leadTo(own.redis);
     await own.expectSound(worker, {
       waiting: [/^waiting: Redis at \S+ (?:cannot work now: CLUSTERDOWN|does not answer)/],

@@ -2,8 +2,8 @@
 import {readdirSync, statSync, truncateSync} from 'node:fs';
 import {join} from 'node:path';
 import {longRun} from '../support/arbitraries.js';
-import {line, order} from '../support/changes.js';
-import {OwnBench, report, told} from '../support/ownBench.js';
+import {item, order} from '../support/changes.js';
+import {OwnBench, report, notified} from '../support/ownBench.js';
 import {whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
 import type {Worker} from '../support/workerBench.js';
@@ -45,11 +45,11 @@ const AWAY =
     for (const [time, at] of [60n, 180n, 300n].entries()) {
       await own.bench.midway(at);
       await own.redis.kill();
-      await told(worker, /^waiting:/, time + 1);
+      await notified(worker, /^waiting:/, time + 1);
       await own.restart();
       // Whatever the crash tore in the file must not be there at the next one.
       await rewritten();
-      await told(worker, /^going on/, time + 1);
+      await notified(worker, /^going on/, time + 1);
     }
     own.bench.write(log.slice(400));
     await recovery('F26', log);
@@ -74,7 +74,7 @@ const AWAY =
       own.bench.write(longRun(22, 300));
       const worker = await own.worker();
       await own.bench.caughtUp();
-      own.bench.write([order('3', {extra: ['new']}), line('3/1', {product: '11', quantity: '5'})]);
+      own.bench.write([order('3', {extra: ['new']}), item('3/1', {product: '11', quantity: '5'})]);
       await own.bench.expectExact();
       return worker;
     }
@@ -84,7 +84,7 @@ const AWAY =
       async (bytes) => {
         const worker = await lastChunkCounts();
         await tear(bytes);
-        await told(worker, /^waiting:/);
+        await notified(worker, /^waiting:/);
         await recovery('F26 (torn file)', own.bench.ends);
         await own.expectSound(worker, {waiting: [AWAY]});
       },
@@ -94,16 +94,16 @@ const AWAY =
       const worker = await lastChunkCounts();
       for (let time = 1; time <= 2; time++) {
         await tear(40);
-        await told(worker, /^waiting:/, time);
+        await notified(worker, /^waiting:/, time);
         await rewritten();
         await own.bench.expectExact();
-        own.bench.write([line(`3/${time}`, {product: '12', quantity: '7'})]);
+        own.bench.write([item(`3/${time}`, {product: '12', quantity: '7'})]);
         await own.bench.expectExact();
       }
       await own.redis.kill();
-      await told(worker, /^waiting:/, 3);
+      await notified(worker, /^waiting:/, 3);
       await own.restart();
-      own.bench.write([line('3/9')]);
+      own.bench.write([item('3/9')]);
       await own.expectSound(worker, {waiting: [AWAY, AWAY, AWAY]});
     });
 
@@ -113,13 +113,13 @@ const AWAY =
         const worker = await lastChunkCounts();
         await tear(bytes);
         await own.bench.expectExact();
-        own.bench.write([line('3/2', {product: '12', quantity: '7'})]);
+        own.bench.write([item('3/2', {product: '12', quantity: '7'})]);
         await own.bench.expectExact();
         await own.redis.kill();
-        await told(worker, /^waiting:/, 2);
+        await notified(worker, /^waiting:/, 2);
         await own.restart();
         const isWhole = await contentIs(() => own.bench.expectExact());
-        own.bench.write([line('3/3', {product: '10', quantity: '2'})]);
+        own.bench.write([item('3/3', {product: '10', quantity: '2'})]);
         // Redis 7.0 keeps the open transaction in its file; one that drops it has nothing to repeat.
         if (isWhole) {
           await own.expectSound(worker, {waiting: [AWAY, AWAY]});
@@ -149,14 +149,14 @@ const AWAY =
     const worker = await own.worker();
     await own.bench.midway(300n);
     await own.redis.kill();
-    await told(worker, /^waiting:/);
+    await notified(worker, /^waiting:/);
     await own.restart({args: settings});
     await recovery('F27 in mid-stream', log);
     await own.bench.expectExact();
 
     // And when nothing is to be done.
     await own.redis.kill();
-    await told(worker, /^waiting:/, 2);
+    await notified(worker, /^waiting:/, 2);
     await own.restart({args: settings});
     await recovery('F27 while idle', log);
     await own.expectSound(worker, {waiting: [AWAY, AWAY]});
@@ -175,13 +175,13 @@ const AWAY =
     own.bench.write(log.slice(at));
     await own.bench.midway(400n);
     await own.redis.kill();
-    await told(worker, /^waiting:/);
+    await notified(worker, /^waiting:/);
     await own.restart({dump});
     await recovery('F28 in mid-stream', log);
     await own.bench.expectExact();
 
     await own.redis.kill();
-    await told(worker, /^waiting:/, 2);
+    await notified(worker, /^waiting:/, 2);
     await own.restart({dump});
     await recovery('F28 while idle', log);
     await own.expectSound(worker, {waiting: [AWAY, AWAY]});
@@ -199,7 +199,7 @@ const AWAY =
     own.bench.write(log.slice(200));
     await own.bench.midway(500n);
     await own.redis.kill();
-    await told(worker, /^waiting:/);
+    await notified(worker, /^waiting:/);
     await own.restart({args: settings});
     await recovery('F28 (dumps only)', log);
     await own.expectSound(worker, {waiting: [AWAY]});
@@ -214,7 +214,7 @@ const AWAY =
     }
     await own.bench.expectExact();
     await own.call('FLUSHALL');
-    await told(worker, /reading the position again .*although nothing was written/);
+    await notified(worker, /reading the position again .*although nothing was written/);
     await own.expectSound(worker);
   });
 });

@@ -37,7 +37,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels. ${whyNot}\n`
   const settings = (): Record<string, string> => ({
     REDIS_URL: `redis://${MASTER}/0`,
     REDIS_SENTINELS: sentinels.places,
-    START_TIMEOUT_MS: '60000',
+    PROJECTOR_START_TIMEOUT_MS: '60000',
   });
 
   test('a failover while a worker runs: it goes on at the new master, and the final state is exact (F29)', async () => {
@@ -55,7 +55,9 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels. ${whyNot}\n`
       await bench.advanced(50n);
     });
     await bench.applied();
-    expect(await projector(['orders', 'count'], {...settings(), KEY_PREFIX: bench.prefix})).toMatchObject({
+    expect(
+      await projector(['orders', 'count'], {...settings(), REDIS_KEY_PREFIX: bench.prefix}),
+    ).toMatchObject({
       status: 0,
     });
     await bench.expectExact();
@@ -89,7 +91,11 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels. ${whyNot}\n`
   });
 
   test('Sentinels that are away: one clear reason', async () => {
-    const worker = bench.start({...settings(), REDIS_SENTINELS: '127.0.0.1:1', START_TIMEOUT_MS: '1000'});
+    const worker = bench.start({
+      ...settings(),
+      REDIS_SENTINELS: '127.0.0.1:1',
+      PROJECTOR_START_TIMEOUT_MS: '1000',
+    });
     const {code, line} = await halted(worker);
     expect(code).toBe(4);
     expect(line).toMatchObject({

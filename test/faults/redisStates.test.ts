@@ -1,7 +1,7 @@
 /** States of Redis that no worker leaves behind: keys that went without others, positions that were moved, late answers. */
-import {OwnBench, report, told} from '../support/ownBench.js';
+import {OwnBench, report, notified} from '../support/ownBench.js';
 import {longRun} from '../support/arbitraries.js';
-import {line, order} from '../support/changes.js';
+import {item, order} from '../support/changes.js';
 import {recordOf} from '../support/records.js';
 import {redisRules} from '../support/redisRights.js';
 import {whyNoOwnRedis} from '../support/redisServer.js';
@@ -72,7 +72,7 @@ const POSITION = 'projector:position:test.events:';
     own.bench.write(longRun(76, 300));
     await own.bench.expectExact();
     await own.call('SET', `${POSITION}2`, old);
-    await told(worker, /reading the position again .*although nothing was written/);
+    await notified(worker, /reading the position again .*although nothing was written/);
     await own.expectSound(worker);
   });
 
@@ -81,7 +81,7 @@ const POSITION = 'projector:position:test.events:';
     const worker = await own.worker();
     await own.bench.expectExact();
     await own.call('SET', `${POSITION}0`, 'v1 7');
-    await told(worker, /reading the position again .*although nothing was written/);
+    await notified(worker, /reading the position again .*although nothing was written/);
     await own.expectSound(worker);
   });
 
@@ -92,13 +92,13 @@ const POSITION = 'projector:position:test.events:';
     const before = await own.bench.redis.snapshot();
     const {low, high} = own.bench.topic.range(0);
     const others = Array.from({length: Number(high - low) + 5}, (_, i) =>
-      recordOf(i === 0 ? order('3', {user: '8', extra: ['new']}) : line('3/1', {quantity: String(i)})),
+      recordOf(i === 0 ? order('3', {user: '8', extra: ['new']}) : item('3/1', {quantity: String(i)})),
     );
     own.bench.topic.replace(0, ...others);
     const worker = await own.worker();
     await own.expectHalt(
       worker,
-      'log-replaced',
+      'topic-replaced',
       /test\.events\[0\]: the record at offset \d+ is not the one/,
     );
     expect(await own.bench.redis.snapshot()).toEqual(before);
@@ -131,7 +131,7 @@ const POSITION = 'projector:position:test.events:';
     for (let time = 1; time <= 3; time++) {
       await own.bench.midway(BigInt(time) * 130n);
       own.proxy.hold(['replies']);
-      await told(worker, /^waiting:/, time);
+      await notified(worker, /^waiting:/, time);
       // Redis has done the work; its answers arrive now, and end on connections that nobody has any more.
       await until(
         () => own.proxy.connections > 1,
@@ -139,7 +139,7 @@ const POSITION = 'projector:position:test.events:';
       );
       const backMs = performance.now();
       own.proxy.release();
-      await told(worker, /^going on/, time);
+      await notified(worker, /^going on/, time);
       report(`late answers: going on ${((performance.now() - backMs) / 1_000).toFixed(1)} s after they came`);
     }
     const late = /^waiting: Redis at \S+ does not answer: Socket timeout\b/;

@@ -58,9 +58,9 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}
     await bench.write(40);
     await bench.expectExact();
     const command = (args: readonly string[]): CommandResult =>
-      projectorProcess(args, {KAFKA_TOPIC: bench.topic, KEY_PREFIX: bench.prefix, ...settings()});
+      projectorProcess(args, {KAFKA_TOPIC: bench.topic, REDIS_KEY_PREFIX: bench.prefix, ...settings()});
     expect(command(['orders', 'count'])).toMatchObject({status: 0});
-    expect(command(['verify', '--against', 'log', '--json']).stdout).toContain('"differences":0');
+    expect(command(['verify', '--against', 'topic', '--json']).stdout).toContain('"differences":0');
     expect(command(['rebuild'])).toMatchObject({status: 0});
     await bench.expectExact({ends: false});
   });
@@ -118,15 +118,15 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}
     async ({setUp, extra, reason}) => {
       await setUp?.();
       const progress = await bench.progress();
-      const worker = bench.start(settings({START_TIMEOUT_MS: '4000', ...extra?.()}));
+      const worker = bench.start(settings({PROJECTOR_START_TIMEOUT_MS: '4000', ...extra?.()}));
       const {code, line} = await halted(worker);
       expect(code).toBe(4);
-      expect(line).toMatchObject({level: 60, kind: 'tls-refused', runbook: 'docs/runbook.md#tls-refused'});
+      expect(line).toMatchObject({level: 60, kind: 'tls-failed', runbook: 'docs/runbook.md#tls-failed'});
       expect(line['msg']).toMatch(/^no TLS with Redis at rediss:\/\/127\.0\.0\.1:\d+\/0: /);
       expect(line['msg']).toMatch(reason);
       // It was told before, too, unless the machine was so slow that the first try was the last one.
-      const told = worker.log.filter(({level, kind}) => level !== 60 && kind === 'tls-refused');
-      for (const {msg} of told) expect(msg).toMatch(reason);
+      const notified = worker.log.filter(({level, kind}) => level !== 60 && kind === 'tls-failed');
+      for (const {msg} of notified) expect(msg).toMatch(reason);
       expect(await bench.progress()).toBe(progress);
     },
   );

@@ -42,7 +42,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels with TLS. ${w
     bench.start(settings(ca.cert));
     await bench.applied();
     expect(
-      await projector(['orders', 'count'], {...settings(ca.cert), KEY_PREFIX: bench.prefix}),
+      await projector(['orders', 'count'], {...settings(ca.cert), REDIS_KEY_PREFIX: bench.prefix}),
     ).toMatchObject({
       status: 0,
     });
@@ -51,9 +51,9 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels with TLS. ${w
 
   test('with another CA the worker says so, and ends', async () => {
     using stranger = new TestCa();
-    const worker = bench.start({...settings(stranger.cert), START_TIMEOUT_MS: '3000'});
+    const worker = bench.start({...settings(stranger.cert), PROJECTOR_START_TIMEOUT_MS: '3000'});
     const {code, line} = await halted(worker);
-    expect({code, kind: line['kind']}).toEqual({code: 4, kind: 'tls-refused'});
+    expect({code, kind: line['kind']}).toEqual({code: 4, kind: 'tls-failed'});
     expect(line['msg']).toMatch(/its certificate is signed by no CA that is trusted here$/);
   });
 });

@@ -10,7 +10,11 @@ let bench: FaultBench;
 beforeEach(async () => (bench = await FaultBench.open('faults-failure', {partitions: 2})));
 afterEach(async () => await bench.close());
 
-const SMALL_CHUNKS = {CHUNK_ORDERS_MAX: '3', CHUNK_RECORDS_MAX: '5', KAFKA_FETCH_PARTITION_BYTES: '16384'};
+const SMALL_CHUNKS = {
+  PROJECTOR_CHUNK_ORDERS_MAX: '3',
+  PROJECTOR_CHUNK_RECORDS_MAX: '5',
+  KAFKA_FETCH_PARTITION_BYTES: '16384',
+};
 /** The next worker waits for the session of the dead one. */
 const SHORT_SESSION = {KAFKA_SESSION_TIMEOUT_MS: '2000', KAFKA_HEARTBEAT_INTERVAL_MS: '300'};
 
@@ -18,7 +22,11 @@ describe.each(['throw', 'uncaught'])('an error that nobody expects, by %s', (act
   test.each(['after-fetch', 'after-decode', 'before-apply', 'script-in-flight', 'after-apply'])(
     '%s: fatal line, exit 1, whole chunks only; the next worker goes on (F12)',
     async (place) => {
-      const worker = bench.start({...SMALL_CHUNKS, ...SHORT_SESSION, FAILPOINT: `${place}:${action}`});
+      const worker = bench.start({
+        ...SMALL_CHUNKS,
+        ...SHORT_SESSION,
+        PROJECTOR_FAILPOINT: `${place}:${action}`,
+      });
       await hasSaid(worker, /^partitions assigned/);
       await bench.write(400);
       const {code, line} = await halted(worker);
@@ -90,7 +98,7 @@ test('a Kafka client that stops for good ends the worker, with the client’s re
 
 describe('a read model that was filled with other settings', () => {
   test.each([
-    {variables: {EXTRA_COLUMNS: 'status'}, words: 'columns is "status:text", and was ""'},
+    {variables: {ORDER_EXTRA_COLUMNS: 'status'}, words: 'columns is "status:text", and was ""'},
     {variables: {MONEY_DECIMALS: '3'}, words: 'decimals is "3", and was "2"'},
   ])('is refused, naming $variables (F13)', async ({variables, words}) => {
     const filler = bench.start();

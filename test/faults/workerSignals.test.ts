@@ -6,7 +6,7 @@ import {until} from '../support/until.js';
 import {halted, hasSaid, membersAre} from '../support/workerLog.js';
 
 /** Many moments to stop in. */
-const SMALL_CHUNKS = {CHUNK_ORDERS_MAX: '2', CHUNK_RECORDS_MAX: '2'};
+const SMALL_CHUNKS = {PROJECTOR_CHUNK_ORDERS_MAX: '2', PROJECTOR_CHUNK_RECORDS_MAX: '2'};
 
 let bench: FaultBench;
 beforeEach(async () => (bench = await FaultBench.open('faults-signals', {partitions: 2})));
@@ -28,7 +28,7 @@ test('killed by SIGKILL while idle: the next one goes on at the stored position 
   report(`SIGKILL: the next one has applied after ${Math.round(performance.now() - begin)} ms`);
   await bench.expectExact();
   // Only what came new, and the last record of each partition to compare with.
-  expect(second.log.findLast(({msg}) => msg === 'summary')).toMatchObject({applied: 50, rewinds: 0});
+  expect(second.log.findLast(({msg}) => msg === 'summary')).toMatchObject({applied: 50, positionResets: 0});
 });
 
 test('SIGTERM in a batch: exit 0, acked up to the position, and the other one takes over (F05)', async () => {
@@ -65,10 +65,10 @@ function sizeOf(list: unknown): number {
 
 /** What lag tools see. */
 async function expectAckedToTheEnd(): Promise<void> {
-  const acked = await withAdmin(
+  const committing = await withAdmin(
     async (admin) => await admin.fetchOffsets({groupId: bench.group, topics: [bench.topic]}),
   );
-  const partitions = acked[0]?.partitions ?? [];
+  const partitions = committing[0]?.partitions ?? [];
   expect(new Map(partitions.map(({partition, offset}) => [partition, BigInt(offset)]))).toEqual(
     await bench.positions(),
   );
@@ -78,7 +78,11 @@ test.each([
   ['SIGTERM' as const, 143],
   ['SIGINT' as const, 130],
 ])('a second %s ends at once with %d, and nothing is lost (F06)', async (signal, code) => {
-  const worker = bench.start({...SMALL_CHUNKS, STOP_TIMEOUT_MS: '60000', REDIS_TIMEOUT_MS: '60000'});
+  const worker = bench.start({
+    ...SMALL_CHUNKS,
+    PROJECTOR_STOP_TIMEOUT_MS: '60000',
+    REDIS_TIMEOUT_MS: '60000',
+  });
   await bench.whileWriting(async () => {
     await bench.advanced(50n);
     await whileRedisIsFrozen(async () => {

@@ -6,8 +6,8 @@ import {assignedTo, hasSaid, membersAre, said} from '../support/workerLog.js';
 
 /** The queue is full of records when the worker is stopped, and every one is a script of its own. */
 const SETTINGS = {
-  CHUNK_ORDERS_MAX: '1',
-  CHUNK_RECORDS_MAX: '1',
+  PROJECTOR_CHUNK_ORDERS_MAX: '1',
+  PROJECTOR_CHUNK_RECORDS_MAX: '1',
   // Else the first thing that it finds is a connection that it takes for dead, and it never comes to write.
   REDIS_TIMEOUT_MS: '60000',
 };
@@ -52,7 +52,7 @@ test('stopped by SIGSTOP, its successor works, SIGCONT: none of its writes is le
 describe('an event loop that stands still for 15 s', () => {
   /** Two members with a partition each, when the first one stands still. */
   async function whileOneStandsStill(failpoint: string): Promise<WorkerProcess> {
-    const zombie = bench.start({...SETTINGS, FAILPOINT: failpoint});
+    const zombie = bench.start({...SETTINGS, PROJECTOR_FAILPOINT: failpoint});
     const successor = bench.start();
     await membersAre(bench.group, 2);
     for (const worker of [zombie, successor]) {

@@ -53,7 +53,7 @@ class Member implements EventLogHandlers {
     }
   }
 
-  doubted(): void {}
+  recheck(): void {}
 
   connection(state: 'up' | 'down'): void {
     this.states.push(state);
@@ -187,8 +187,8 @@ describe.each(Object.entries(LOGS))('%s', (_, open) => {
         [1, {low: 0n, high: 7n}],
       ]),
     );
-    await member.log.ack(new Map([[1, 5n]]));
-    expect((await under.acked()).get(1)).toBe(5n);
+    await member.log.commitOffsets(new Map([[1, 5n]]));
+    expect((await under.committing()).get(1)).toBe(5n);
   });
 
   test('a new assignment ends handlers at their next sign of life, and its partitions wait to be read (C1)', async () => {

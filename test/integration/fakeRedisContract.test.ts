@@ -7,7 +7,7 @@ import {ProjectorError} from '../../src/runtime/errors.js';
 import {reduce} from '../../src/reduce.js';
 import {DirectHost, FakeRedis} from '../simulation/fakeRedis.js';
 import type {StoredValue} from '../simulation/keyspace.js';
-import {changes, EXTRA_COLUMNS} from '../support/arbitraries.js';
+import {changes, ORDER_EXTRA_COLUMNS} from '../support/arbitraries.js';
 import {RedisBench, TOPIC} from '../support/redisBench.js';
 import {inTier} from '../support/tier.js';
 import {fc} from '../support/seededChecks.js';
@@ -162,7 +162,7 @@ class Pair {
       next: `v1 ${++this.#applied}`,
       quarantine: new Map(quarantine.map((name) => [name, `{"entry":"${this.#applied}"}`])),
     };
-    const settings = {prefix: PREFIX, layout: LAYOUTS[layout] ?? '', extraColumns: EXTRA_COLUMNS};
+    const settings = {prefix: PREFIX, layout: LAYOUTS[layout] ?? '', extraColumns: ORDER_EXTRA_COLUMNS};
     const [real, fake] = [bench.client, new DirectHost(this.#fake)].map(
       (host) => new ReadModel(host, TOPIC, settings),
     );

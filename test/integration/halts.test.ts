@@ -1,6 +1,6 @@
 /** What stops a worker: the right kind, the position right before it, nothing behind it applied. */
 import type {ErrorKind} from '../../src/runtime/errors.js';
-import {line, order} from '../support/changes.js';
+import {item, order} from '../support/changes.js';
 import {encoded, recordOf, rowRecord} from '../support/records.js';
 import {WorkerBench, type Worker} from '../support/workerBench.js';
 
@@ -10,8 +10,8 @@ afterEach(async () => await bench.reset());
 afterAll(async () => await bench.close());
 
 /** All of partition 0. */
-const BEFORE = [order('3', {extra: ['new']}), line('3/1'), line('3/2', {product: '11'})];
-const BEHIND = [order('6', {extra: ['new']}), line('3/9', {product: '12'})];
+const BEFORE = [order('3', {extra: ['new']}), item('3/1'), item('3/2', {product: '11'})];
+const BEHIND = [order('6', {extra: ['new']}), item('3/9', {product: '12'})];
 const SECRET = 'Zq7Secret';
 
 async function expectHalt(worker: Worker, kind: ErrorKind, detail: RegExp): Promise<void> {
@@ -42,7 +42,8 @@ describe('a record that must not be passed over (F62)', () => {
       name: 'a bad record when none may be set aside',
       record: bad,
       kind: 'quarantine-flood' as const,
-      detail: /\[0\] offset 3: the value .* is not JSON \(record-undecodable; QUARANTINE_MAX is reached\)/,
+      detail:
+        /\[0\] offset 3: the value .* is not JSON \(record-undecodable; PROJECTOR_QUARANTINE_MAX is reached\)/,
     },
   ])('$name halts right before itself (I6, I11)', async ({record, kind, detail}) => {
     const settings = {quarantineMax: 0};
@@ -53,7 +54,7 @@ describe('a record that must not be passed over (F62)', () => {
     await expectHalt(worker, kind, detail);
     await expect(bench.position(0)).resolves.toBe(3n);
     await bench.expectFold(BEFORE);
-    expect(worker.projector.tally).toMatchObject({consumed: 3, applied: 3, ignored: 0, quarantined: 0});
+    expect(worker.projector.counts).toMatchObject({consumed: 3, applied: 3, ignored: 0, quarantined: 0});
     // It is found again, not skipped.
     await expectHalt(await bench.soleWorker({settings}), kind, detail);
     await expect(bench.position(0)).resolves.toBe(3n);
@@ -71,7 +72,7 @@ describe('a record that must not be passed over (F62)', () => {
     await bench.caughtUp();
     bench.topic.append(0, truncate);
     await expectHalt(worker, 'table-truncated', /\[0\] offset 0/);
-    expect([...worker.log.acked].sort()).toEqual([
+    expect([...worker.log.committing].sort()).toEqual([
       [0, 0n],
       [1, 1n],
       [2, 1n],
@@ -84,7 +85,7 @@ describe('another log than the one that Redis was built from (I10)', () => {
     bench.write(BEFORE);
     await applied();
     bench.topic.replace(0, ...[...BEHIND, ...BEHIND].map((change) => recordOf(change)));
-    await expectHalt(await bench.soleWorker(), 'log-replaced', /the record at offset 2 is not the one/);
+    await expectHalt(await bench.soleWorker(), 'topic-replaced', /the record at offset 2 is not the one/);
     await bench.expectFold(BEFORE);
   });
 
@@ -93,7 +94,7 @@ describe('another log than the one that Redis was built from (I10)', () => {
     await applied();
     const records = BEFORE.map((change) => recordOf(change));
     bench.topic.replace(0, ...records.slice(1), ...records);
-    await expectHalt(await bench.soleWorker(), 'log-replaced', /the record at offset 2 is not the one/);
+    await expectHalt(await bench.soleWorker(), 'topic-replaced', /the record at offset 2 is not the one/);
   });
 
   test('that is shorter', async () => {
@@ -102,7 +103,7 @@ describe('another log than the one that Redis was built from (I10)', () => {
     bench.topic.replace(0, recordOf(BEFORE[0]!));
     await expectHalt(
       await bench.soleWorker(),
-      'log-replaced',
+      'topic-replaced',
       /Redis stands at offset 3, but the log ends at 1/,
     );
   });
@@ -113,7 +114,7 @@ describe('another log than the one that Redis was built from (I10)', () => {
     await bench.caughtUp();
     bench.topic.replace(0, ...[...BEHIND, ...BEHIND].map((change) => recordOf(change)));
     worker.log.assign(bench.topic.partitions);
-    await expectHalt(worker, 'log-replaced', /offset 2/);
+    await expectHalt(worker, 'topic-replaced', /offset 2/);
   });
 });
 
@@ -132,7 +133,7 @@ describe('a log that has lost its start (S1, I6)', () => {
     await applied();
     bench.write([...BEHIND, ...BEHIND]);
     bench.topic.cutBelow(0, 5n);
-    await expectHalt(await bench.soleWorker(), 'log-start-lost', /offsets 3 to 4 are gone/);
+    await expectHalt(await bench.soleWorker(), 'topic-start-lost', /offsets 3 to 4 are gone/);
     await bench.expectFold(BEFORE);
   });
 
@@ -142,7 +143,7 @@ describe('a log that has lost its start (S1, I6)', () => {
     await bench.caughtUp();
     bench.topic.append(0, ...BEHIND.map((change) => recordOf(change)));
     bench.topic.cutBelow(0, 4n);
-    await expectHalt(worker, 'log-start-lost', /\[0\]: offsets 3 to 3 are gone before they were applied/);
+    await expectHalt(worker, 'topic-start-lost', /\[0\]: offsets 3 to 3 are gone before they were applied/);
     await bench.expectFold(BEFORE);
   });
 

@@ -27,11 +27,11 @@ if (!isNative)
 
 const PARTITIONS = 3;
 /** The worker's default: so many records go into one script. */
-const CHUNK_RECORDS_MAX = 2_000;
+const RECORDS_MAX = 2_000;
 
 /** By partition: `projector lag --json`. */
 async function shown({topic, group, prefix}: FaultBench): Promise<Map<number, Reading>> {
-  const settings = {KAFKA_TOPIC: topic, KAFKA_GROUP_ID: group, KEY_PREFIX: prefix};
+  const settings = {KAFKA_TOPIC: topic, KAFKA_GROUP_ID: group, REDIS_KEY_PREFIX: prefix};
   const {stdout, stderr} = await projector(['lag', '--json'], settings);
   if (stdout === '') throw new Error(`projector lag: ${stderr}`);
   const {partitions} = JSON.parse(stdout) as {partitions: Shown[]};
@@ -113,6 +113,6 @@ async function independent({topic, group}: FaultBench): Promise<Map<number, Read
       }
     });
     process.stdout.write(`figure: what was shown is at most ${furthest} records ahead of what was acked\n`);
-    expect(furthest).toBeLessThanOrEqual(CHUNK_RECORDS_MAX);
+    expect(furthest).toBeLessThanOrEqual(RECORDS_MAX);
   }, 180_000);
 });

@@ -33,7 +33,7 @@ afterAll(async () => await bench.close());
 async function show(args: readonly string[] = [], extra: Record<string, string> = {}): Promise<Printed> {
   const [lines, notes]: [string[], string[]] = [[], []];
   const output = {line: (text: string) => lines.push(text), note: (text: string) => notes.push(text)};
-  const own = {KAFKA_TOPIC: TOPIC, KAFKA_GROUP_ID: GROUP, KEY_PREFIX: PREFIX, REDIS_URL: bench.url};
+  const own = {KAFKA_TOPIC: TOPIC, KAFKA_GROUP_ID: GROUP, REDIS_KEY_PREFIX: PREFIX, REDIS_URL: bench.url};
   const argv = ['node', 'projector', 'offsets', 'show', ...args];
   return {exitCode: await main(argv, {...variables(), ...own, ...extra}, output), lines, notes};
 }

@@ -1,7 +1,7 @@
 /** `projector orders` and `projector report LIST` on a real Redis, beside keys of others. */
 import type {Change} from '../../src/domain/change.js';
 import {main} from '../../src/cli/program.js';
-import {line, order, orderGone} from '../support/changes.js';
+import {item, order, orderGone} from '../support/changes.js';
 import {RedisBench} from '../support/redisBench.js';
 
 const DATABASE = 4;
@@ -31,7 +31,7 @@ afterEach(async () => await bench.close());
 async function projector(...args: string[]): Promise<Printed> {
   const [lines, notes]: [string[], string[]] = [[], []];
   const output = {line: (text: string) => lines.push(text), note: (text: string) => notes.push(text)};
-  const environment = {REDIS_URL: bench.url, KEY_PREFIX: PREFIX};
+  const environment = {REDIS_URL: bench.url, REDIS_KEY_PREFIX: PREFIX};
   return {exitCode: await main(['node', 'projector', ...args], environment, output), lines, notes};
 }
 
@@ -46,7 +46,7 @@ describe('2,500 orders, and keys that are none', () => {
   beforeEach(async () => {
     const changes = [...Array.from({length: MANY}, (_, i) => String(i + 1)), ...BEYOND].map((id, i) => {
       const [user, total] = [String(i % 10), `${i}.50`];
-      const lines = Array.from({length: i % 3}, (_, j) => line(`${id}/${i * 10 + j}`, {product: `${i % 7}`}));
+      const lines = Array.from({length: i % 3}, (_, j) => item(`${id}/${i * 10 + j}`, {product: `${i % 7}`}));
       wanted.set(id, {id, user_id: user, total_amount: total, items_count: String(lines.length)});
       return [order(id, {user, total}), ...lines];
     });
@@ -118,8 +118,8 @@ describe('one order', () => {
     await bench.applyAll([
       [
         order(id, {user: '9007199254740995', total: '45.99'}),
-        line(`${id}/100`, {product: '15', quantity: '3'}),
-        line(`${id}/20`, {product: '10'}),
+        item(`${id}/100`, {product: '15', quantity: '3'}),
+        item(`${id}/20`, {product: '10'}),
       ],
     ]);
     const row = {
@@ -169,7 +169,7 @@ describe('one order', () => {
   });
 
   test('whose row has not come yet: its lines are kept', async () => {
-    await bench.applyAll([[line('7/71', {product: '10', quantity: '2'})]]);
+    await bench.applyAll([[item('7/71', {product: '10', quantity: '2'})]]);
     const found = await projector('orders', 'show', '7');
     expect(found).toMatchObject({
       exitCode: 3,
@@ -200,7 +200,7 @@ describe('one order', () => {
 test('report: each list alone is that part of the whole', async () => {
   const changes = Array.from({length: 5}, (_, i) => [
     order(String(i), {user: String(i), total: `${i + 1}.00`}),
-    line(`${i}/${i}`, {product: String(i), quantity: String(i + 1)}),
+    item(`${i}/${i}`, {product: String(i), quantity: String(i + 1)}),
   ]);
   await bench.applyAll([changes.flat()]);
   const [whole] = parsed<Record<string, unknown>>(await projector('report', '--limit', '2', '--json'));
@@ -223,7 +223,7 @@ test('report: each list alone is that part of the whole', async () => {
 test('a Redis that is not there: one line, exit 4', async () => {
   const notes: string[] = [];
   const output = {line: () => undefined, note: (text: string) => notes.push(text)};
-  const environment = {REDIS_URL: 'redis://127.0.0.1:1', KEY_PREFIX: PREFIX};
+  const environment = {REDIS_URL: 'redis://127.0.0.1:1', REDIS_KEY_PREFIX: PREFIX};
   for (const args of [['count', '--scan'], ['list'], ['show', '7']])
     expect(await main(['node', 'projector', 'orders', ...args], environment, output)).toBe(4);
   expect(notes).toEqual(Array(3).fill(expect.stringMatching(/^projector: redis-unreachable: /)));

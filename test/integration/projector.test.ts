@@ -25,11 +25,11 @@ test('a log is applied as it comes, every record with one outcome (I6)', async (
   bench.topic.append(0, ...others);
   bench.write(b);
   await bench.expectExact();
-  expect(worker.projector.tally).toMatchObject({
+  expect(worker.projector.counts).toMatchObject({
     applied: first.length,
     ignored: 4,
     quarantined: 0,
-    rewinds: 0,
+    positionResets: 0,
   });
   await expect(worker.stop()).resolves.toBeUndefined();
 });
@@ -67,7 +67,7 @@ describe('a rebalance', () => {
       worker.log.assign(bench.topic.partitions);
     }
     await bench.expectExact();
-    expect(worker.projector.tally.applied).toBe(log.length);
+    expect(worker.projector.counts.applied).toBe(log.length);
   });
 
   test('that hands partitions from one worker to another and back', async () => {
@@ -93,7 +93,7 @@ describe('a rebalance', () => {
     const [a, b] = [await bench.soleWorker(), await bench.soleWorker()];
     bench.write(log.slice(300));
     await bench.expectExact();
-    expect(a.projector.tally.applied + b.projector.tally.applied).toBe(log.length);
+    expect(a.projector.counts.applied + b.projector.counts.applied).toBe(log.length);
   });
 });
 
@@ -136,7 +136,9 @@ describe('a stop', () => {
     await bench.midway(100n);
     await expect(worker.stop()).resolves.toBeUndefined();
     const positions = await bench.positions();
-    expect(bench.topic.partitions.map((partition) => worker.log.acked.get(partition))).toEqual(positions);
+    expect(bench.topic.partitions.map((partition) => worker.log.committing.get(partition))).toEqual(
+      positions,
+    );
     expect(worker.log.stopped).toBe(true);
     const seen = positions.map(() => 0n);
     await bench.expectFold(
@@ -145,7 +147,7 @@ describe('a stop', () => {
         return seen[partition]!++ < positions[partition]!;
       }),
     );
-    expect(BigInt(worker.projector.tally.applied)).toBe(positions.reduce((a, b) => a + b, 0n));
+    expect(BigInt(worker.projector.counts.applied)).toBe(positions.reduce((a, b) => a + b, 0n));
     await bench.soleWorker();
     await bench.expectExact();
   });

@@ -2,7 +2,7 @@
 import {parseEntry, type QuarantineEntry} from '../../src/redis-model/quarantineEntry.js';
 import type {Change} from '../../src/domain/change.js';
 import {longRun} from '../support/arbitraries.js';
-import {line, order} from '../support/changes.js';
+import {item, order} from '../support/changes.js';
 import {encoded, orderRow, recordOf, rowRecord} from '../support/records.js';
 import {until} from '../support/until.js';
 import {WorkerBench} from '../support/workerBench.js';
@@ -16,8 +16,8 @@ afterEach(async () => await bench.reset());
 afterAll(async () => await bench.close());
 
 /** All of partition 0. */
-const BEFORE = [order('3', {extra: ['new']}), line('3/1'), line('3/2', {product: '11'})];
-const BEHIND = [order('6', {extra: ['new']}), line('3/9', {product: '12'})];
+const BEFORE = [order('3', {extra: ['new']}), item('3/1'), item('3/2', {product: '11'})];
+const BEHIND = [order('6', {extra: ['new']}), item('3/9', {product: '12'})];
 
 function append(...changes: readonly Change[]): void {
   bench.topic.append(0, ...changes.map((change) => recordOf(change)));
@@ -81,7 +81,7 @@ describe('a record that cannot be applied (I14)', () => {
       },
     ]);
     await worker.stop();
-    expect(worker.projector.tally).toMatchObject({consumed: 6, applied: 5, duplicate: 0, quarantined: 1});
+    expect(worker.projector.counts).toMatchObject({consumed: 6, applied: 5, duplicate: 0, quarantined: 1});
     expect(worker.messages.join()).not.toContain(SECRET);
     expect(worker.messages.join()).toContain('test.events:0:3');
   });
@@ -160,16 +160,16 @@ describe('an order whose keys hold something foreign (F38) (I5, I14)', () => {
     await bench.caughtUp();
     await bench.redis.redis.del(key);
     await bench.redis.redis.lpush(key, 'foreign');
-    append(line('3/4'), order('6', {extra: ['new']}), line('9/1'), line('6/1', {product: '12'}));
+    append(item('3/4'), order('6', {extra: ['new']}), item('9/1'), item('6/1', {product: '12'}));
     await bench.caughtUp();
     expect(await entries()).toMatchObject([
-      {offset: 4n, kind: 'order-spoiled', orderId: '3', reason: `${key} is no ${type}`},
+      {offset: 4n, kind: 'order-corrupt', orderId: '3', reason: `${key} is no ${type}`},
     ]);
     expect(await bench.redis.redis.hget('order:9', 'items_count')).toBe('1');
     expect(await bench.redis.redis.hget('order:6', 'items_count')).toBe('1');
     expect(await bench.redis.redis.lrange(key, 0, -1)).toEqual(['foreign']);
     await worker.stop();
-    expect(worker.projector.tally).toMatchObject({
+    expect(worker.projector.counts).toMatchObject({
       consumed: 9,
       applied: 7,
       quarantined: 1,
@@ -183,10 +183,10 @@ describe('an order whose keys hold something foreign (F38) (I5, I14)', () => {
     await bench.soleWorker();
     await bench.caughtUp();
     await bench.redis.redis.hset('order:3', 'total_amount', 'foreign');
-    append(line('3/1'));
+    append(item('3/1'));
     await bench.caughtUp();
     await bench.redis.redis.hset('order:3', 'total_amount', '1.00');
-    append(line('3/2', {product: '11'}));
+    append(item('3/2', {product: '11'}));
     await bench.caughtUp();
     expect(await entries()).toHaveLength(1);
     expect(await bench.redis.redis.hget('order:3', 'items')).toBe('product_id:11,quantity:1');

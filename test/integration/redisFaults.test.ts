@@ -21,7 +21,7 @@ afterAll(async () => {
   await proxy.close();
 });
 
-async function told(worker: Worker, text: string): Promise<void> {
+async function notified(worker: Worker, text: string): Promise<void> {
   await until(
     () => worker.messages.some((message) => message.includes(text)),
     () => `${text} in ${worker.messages.join('\n')}`,
@@ -40,7 +40,7 @@ describe('a reply that is lost after the script ran (I4, C2)', () => {
     const worker = await bench.soleWorker({redisUrl: proxy.url(bench.redis.url), settings});
     await bench.expectExact();
     expect(proxy.lost).toBeGreaterThan(3);
-    expect(worker.projector.tally.rewinds).toBeGreaterThan(3);
+    expect(worker.projector.counts.positionResets).toBeGreaterThan(3);
     proxy.lost = 0;
   });
 
@@ -53,11 +53,11 @@ describe('a reply that is lost after the script ran (I4, C2)', () => {
     proxy.loseReplies(() => false);
     await bench.expectExact();
     await until(
-      () => worker.projector.tally.applied === log.length,
-      () => `applied ${worker.projector.tally.applied} of ${log.length}`,
+      () => worker.projector.counts.applied === log.length,
+      () => `applied ${worker.projector.counts.applied} of ${log.length}`,
     );
     await worker.stop();
-    expect(worker.projector.tally.applied).toBe(log.length);
+    expect(worker.projector.counts.applied).toBe(log.length);
   });
 });
 
@@ -66,10 +66,10 @@ test('a Redis that is away for a while is waited for, then the worker goes on', 
   const worker = await bench.soleWorker({redisUrl: proxy.url(bench.redis.url)});
   await bench.midway(60n);
   await proxy.goAway();
-  await told(worker, 'waiting: Redis at redis://127.0.0.1');
+  await notified(worker, 'waiting: Redis at redis://127.0.0.1');
   await proxy.comeBack();
   await bench.expectExact();
-  await told(worker, 'going on');
+  await notified(worker, 'going on');
   await expect(worker.stop()).resolves.toBeUndefined();
 });
 
@@ -78,9 +78,9 @@ test('a Redis that went away while nothing was to be done is told, and told when
   const worker = await bench.soleWorker({redisUrl: proxy.url(bench.redis.url)});
   await bench.caughtUp();
   await proxy.goAway();
-  await told(worker, 'waiting: Redis at');
+  await notified(worker, 'waiting: Redis at');
   await proxy.comeBack();
-  await told(worker, 'going on');
+  await notified(worker, 'going on');
   await expect(worker.stop()).resolves.toBeUndefined();
 });
 
@@ -89,7 +89,7 @@ test('a stop while Redis is away ends the worker (I12)', async () => {
   const worker = await bench.soleWorker({redisUrl: proxy.url(bench.redis.url)});
   await bench.midway(60n);
   await proxy.goAway();
-  await told(worker, 'waiting: Redis at');
+  await notified(worker, 'waiting: Redis at');
   await expect(worker.stop()).resolves.toBeUndefined();
   await proxy.comeBack();
   await bench.soleWorker();
@@ -111,7 +111,7 @@ describe('waiting (L3)', () => {
   test('for Kafka: pauses grow from 50 ms to 1 s, and start anew once it answers', async () => {
     bench.write([order('1', {extra: ['new']})]);
     const slept: number[] = [];
-    const settings = {ackIntervalMs: 1_777, summaryIntervalMs: 1_777, stopTimeoutMs: 100_000};
+    const settings = {commitIntervalMs: 1_777, summaryIntervalMs: 1_777, stopTimeoutMs: 100_000};
     const worker = await bench.worker({clock: quickClock(slept), settings});
     // A sleep of 0 is one turn of the event loop, and no pause.
     const pauses = (): number[] => slept.filter((ms) => ![0, 1_777, 100_000].includes(ms));
@@ -153,7 +153,7 @@ describe('a Redis that went back (I1, I3)', () => {
     await bench.expectExact();
     await bench.redis.redis.flushdb();
     await bench.expectExact();
-    await told(worker, 'Redis holds another position although nothing was written');
+    await notified(worker, 'Redis holds another position although nothing was written');
   });
 
   test('an older backup is caught up from where it stands (F28)', async () => {
@@ -179,7 +179,7 @@ describe('a Redis that went back (I1, I3)', () => {
     }
     await bench.expectExact();
     expect(worker.messages.filter((message) => !message.startsWith('partitions assigned'))).toEqual([]);
-    expect(worker.projector.tally.rewinds).toBe(0);
+    expect(worker.projector.counts.positionResets).toBe(0);
   });
 });
 

@@ -2,7 +2,7 @@
 import type {Change, Decoded} from '../../src/domain/change.js';
 import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
 import {QuarantineEntries} from '../../src/operations/replay/entries.js';
-import {line, lineGone, order, orderGone} from '../support/changes.js';
+import {item, itemGone, order, orderGone} from '../support/changes.js';
 import {encoded, recordOf} from '../support/records.js';
 import {
   BAD,
@@ -40,16 +40,16 @@ async function appliedBy(decode: (record: LogRecord) => Decoded = right): Promis
 
 describe('from MySQL', () => {
   test('the order is as MySQL has it, its entries are settled, and other orders are not touched (F60)', async () => {
-    append(order3('1.00'), line('3/1'));
+    append(order3('1.00'), item('3/1'));
     bench.topic.append(0, BAD);
-    append(order('6', {extra: ['new']}), line('6/1', {product: '12'}));
+    append(order('6', {extra: ['new']}), item('6/1', {product: '12'}));
     bench.topic.append(0, BAD, encoded('not JSON', '6'));
     await appliedBy();
     mysql.committed.push(
       order3('2.00'),
-      line('3/2', {product: '11', quantity: '4'}),
+      item('3/2', {product: '11', quantity: '4'}),
       order('6'),
-      line('6/1'),
+      item('6/1'),
     );
     const other = await bench.redis.redis.hgetall('order:6');
     expect(await replay(bench, {source: mysql.source, names: ['test.events:0:2']})).toEqual(
@@ -75,19 +75,19 @@ describe('from MySQL', () => {
   });
 
   test('an order that MySQL no longer has leaves nothing but its counters', async () => {
-    append(order3(), line('3/1'));
+    append(order3(), item('3/1'));
     bench.topic.append(0, BAD);
     await appliedBy();
-    mysql.committed.push(order3(), line('3/1'), orderGone('3'));
+    mysql.committed.push(order3(), item('3/1'), orderGone('3'));
     await replay(bench, {source: mysql.source});
     expect(await bench.redis.content()).toEqual(fold(mysql.committed));
     expect(await names()).toEqual([]);
   });
 
   test('a product that only a settled record names gets its counter (I7)', async () => {
-    append(order3(), line('3/1', {product: '77'}), line('3/1', {product: '10'}));
+    append(order3(), item('3/1', {product: '77'}), item('3/1', {product: '10'}));
     await appliedBy(wrongAt((offset) => offset === 1n));
-    mysql.committed.push(order3(), line('3/1'));
+    mysql.committed.push(order3(), item('3/1'));
     expect(await bench.redis.redis.get('product:77:sold')).toBeNull();
     await replay(bench, {source: mysql.source});
     expect(await bench.redis.redis.get('product:77:sold')).toBe('0');
@@ -139,10 +139,10 @@ describe('from the log', () => {
   test('the order is the fold of its records with the present settings', async () => {
     append(
       order3('1.00'),
-      line('3/1'),
+      item('3/1'),
       order('6', {extra: ['new']}),
-      line('3/2', {product: '11'}),
-      lineGone('3/1'),
+      item('3/2', {product: '11'}),
+      itemGone('3/1'),
     );
     await appliedBy(wrongAt((offset) => offset === 0n || offset === 4n));
     expect(await bench.redis.redis.exists('order:3')).toBe(0);
@@ -150,8 +150,8 @@ describe('from the log', () => {
     expect(results).toHaveLength(2);
     expect(results.every(({replayed}) => replayed)).toBe(true);
     await bench.expectFold([
-      ...[order3('1.00'), line('3/1'), order('6', {extra: ['new']})],
-      ...[line('3/2', {product: '11'}), lineGone('3/1')],
+      ...[order3('1.00'), item('3/1'), order('6', {extra: ['new']})],
+      ...[item('3/2', {product: '11'}), itemGone('3/1')],
     ]);
     expect(await names()).toEqual([]);
   });
@@ -189,13 +189,13 @@ describe('from the log', () => {
 
   test('more orders than one script takes', async () => {
     const ids = Array.from({length: 230}, (_, i) => String(3 * (i + 1)));
-    append(...ids.map((id) => order(id, {extra: ['new']})), ...ids.map((id) => line(`${id}/${id}1`)));
+    append(...ids.map((id) => order(id, {extra: ['new']})), ...ids.map((id) => item(`${id}/${id}1`)));
     await appliedBy(wrongAt((offset) => offset >= 230n));
     expect(await names()).toHaveLength(230);
     expect((await replay(bench)).filter(({replayed}) => replayed)).toHaveLength(230);
     await bench.expectFold([
       ...ids.map((id) => order(id, {extra: ['new']})),
-      ...ids.map((id) => line(`${id}/${id}1`)),
+      ...ids.map((id) => item(`${id}/${id}1`)),
     ]);
   });
 });
@@ -210,14 +210,14 @@ describe('an entry whose order is not known', () => {
   };
 
   test('is decoded with the present settings, and then its order is', async () => {
-    append(order3(), line('3/1'), order('6', {extra: ['new']}));
+    append(order3(), item('3/1'), order('6', {extra: ['new']}));
     await appliedBy(withoutOrder);
     const results = await replay(bench);
     expect(results.map(({orderId, replayed}) => [orderId, replayed])).toEqual([
       ['3', true],
       ['3', true],
     ]);
-    await bench.expectFold([order3(), line('3/1'), order('6', {extra: ['new']})]);
+    await bench.expectFold([order3(), item('3/1'), order('6', {extra: ['new']})]);
   });
 
   test('is fetched from the log when only its beginning was kept', async () => {
@@ -259,9 +259,9 @@ test('a spoiled order is not replayed, whether or not the foreign value is still
   await appliedBy();
   await bench.redis.redis.del('order:3');
   await bench.redis.redis.lpush('order:3', 'foreign');
-  append(line('3/1'));
+  append(item('3/1'));
   await bench.caughtUp();
-  mysql.committed.push(order3(), line('3/1'));
+  mysql.committed.push(order3(), item('3/1'));
   const impossible = [
     {replayed: false, reason: expect.stringMatching(/^order:3 is no hash: .*rebuild/) as string},
   ];

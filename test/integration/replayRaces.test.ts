@@ -2,7 +2,7 @@
 import type {Change, Decoded} from '../../src/domain/change.js';
 import type {EventLogHandlers, LogRecord} from '../../src/clients/kafka/eventLog.js';
 import {changes, longRun} from '../support/arbitraries.js';
-import {line} from '../support/changes.js';
+import {item} from '../support/changes.js';
 import {MemoryLog} from '../support/memoryLog.js';
 import {FORMS, recordOf} from '../support/records.js';
 import {
@@ -53,41 +53,43 @@ describe('while the position moves (I1, C1, L7)', () => {
   test.each(['mysql', 'log'])(
     'the script is refused many times, and is exact in the end: from %s',
     async (kind) => {
-      const written = [order3('1.00'), line('3/1')];
+      const written = [order3('1.00'), item('3/1')];
       append(...written);
       await appliedBy(wrongAt((offset) => offset === 1n));
       mysql.committed.push(...written);
-      let refusals = 0;
+      let rejectedWrites = 0;
       const results = await replay(bench, {
         ...(kind === 'mysql' ? {source: mysql.source} : {}),
         model: (real) =>
           withApply(real, async (apply) => {
-            if (refusals < 70) {
+            if (rejectedWrites < 70) {
               const next =
-                refusals % 3 === 0 ? order3(`${refusals}.00`) : line(`3/${refusals % 7}`, {product: '11'});
+                rejectedWrites % 3 === 0
+                  ? order3(`${rejectedWrites}.00`)
+                  : item(`3/${rejectedWrites % 7}`, {product: '11'});
               written.push(next);
               mysql.committed.push(next);
               await appliedOneMore(next);
             }
             const outcome = await apply();
-            if (outcome.kind === 'refused') refusals++;
+            if (outcome.kind === 'rejected') rejectedWrites++;
             return outcome;
           }),
       });
-      expect(refusals).toBe(70);
+      expect(rejectedWrites).toBe(70);
       expect(results).toEqual([{name: 'test.events:0:1', orderId: '3', replayed: true, reason: null}]);
       await bench.expectFold(written);
     },
   );
 
   test.each(['mysql', 'log'])('a Redis that goes back in the middle: read anew, from %s', async (kind) => {
-    append(order3('1.00'), line('3/1'));
+    append(order3('1.00'), item('3/1'));
     const first = await appliedBy(wrongAt((offset) => offset === 1n));
     const backup = await bench.redis.snapshot();
-    append(line('3/2', {product: '11'}), order3('2.00'));
+    append(item('3/2', {product: '11'}), order3('2.00'));
     await bench.caughtUp();
     await first.stop();
-    mysql.committed.push(order3('1.00'), line('3/1'), line('3/2', {product: '11'}), order3('2.00'));
+    mysql.committed.push(order3('1.00'), item('3/1'), item('3/2', {product: '11'}), order3('2.00'));
     let isFirst = true;
     await replay(bench, {
       ...(kind === 'mysql' ? {source: mysql.source} : {}),
@@ -100,7 +102,7 @@ describe('while the position moves (I1, C1, L7)', () => {
     });
     await expect(bench.position(0)).resolves.toBe(2n);
     expect(await names()).toEqual([]);
-    if (kind === 'log') await bench.expectFold([order3('1.00'), line('3/1')]);
+    if (kind === 'log') await bench.expectFold([order3('1.00'), item('3/1')]);
     await appliedBy();
     await bench.expectFold(mysql.committed);
   });
@@ -122,15 +124,15 @@ describe('while the position moves (I1, C1, L7)', () => {
     await expect(asleep).rejects.toThrow('asleep');
     await appliedOneMore(order3('9.00'));
     const before = await bench.redis.snapshot();
-    await expect(late?.()).resolves.toMatchObject({kind: 'refused'});
+    await expect(late?.()).resolves.toMatchObject({kind: 'rejected'});
     expect(await bench.redis.snapshot()).toEqual(before);
   });
 
   test('twice at the same position is once', async () => {
-    append(order3('1.00'), line('3/1'));
+    append(order3('1.00'), item('3/1'));
     bench.topic.append(0, BAD);
     await appliedBy();
-    mysql.committed.push(order3('2.00'), line('3/1'));
+    mysql.committed.push(order3('2.00'), item('3/1'));
     const contents: unknown[] = [];
     await replay(bench, {
       source: mysql.source,
@@ -152,9 +154,9 @@ describe('while the position moves (I1, C1, L7)', () => {
     bench.topic.append(0, BAD);
     await appliedBy();
     const before = await bench.redis.content();
-    const refused = async (): Promise<{kind: 'refused'; stored: string}> => {
+    const refused = async (): Promise<{kind: 'rejected'; stored: string}> => {
       return {
-        kind: 'refused',
+        kind: 'rejected',
         stored: (await bench.redis.redis.get('projector:position:test.events:0')) ?? '',
       };
     };
@@ -271,7 +273,7 @@ class DoubtingLog extends MemoryLog {
   }
 
   doubt(partition: number): void {
-    this.#handlers?.doubted(partition, 'nothing was heard of the log for long');
+    this.#handlers?.recheck(partition, 'nothing was heard of the log for long');
   }
 }
 
@@ -313,7 +315,7 @@ describe('the log cursor (L6)', () => {
     expect(offsets).toEqual(Array.from({length: 200}, (_, i) => BigInt(i)));
     bench.topic.replace(0, ...longRun(10, 500).map((change) => recordOf(change)));
     log.doubt(0);
-    await expect(cursor.readTo(250n, () => undefined)).rejects.toMatchObject({kind: 'log-replaced'});
+    await expect(cursor.readTo(250n, () => undefined)).rejects.toMatchObject({kind: 'topic-replaced'});
     await cursor.close();
   });
 
@@ -326,7 +328,7 @@ describe('the log cursor (L6)', () => {
     log.assign([0]);
     await opening;
     cursor.seek(0, 5n);
-    await expect(cursor.readTo(40n, () => undefined)).rejects.toMatchObject({kind: 'log-start-lost'});
+    await expect(cursor.readTo(40n, () => undefined)).rejects.toMatchObject({kind: 'topic-start-lost'});
     await cursor.close();
   });
 

@@ -3,7 +3,7 @@ import {main} from '../../src/cli/program.js';
 import {MysqlClient} from '../../src/clients/mysql.js';
 import {RedisClient} from '../../src/clients/redis/client.js';
 import {reduce} from '../../src/reduce.js';
-import {line, order} from '../support/changes.js';
+import {item, order} from '../support/changes.js';
 import {RedisBench} from '../support/redisBench.js';
 import {redisRules} from '../support/redisRights.js';
 import {testStack} from '../support/stack.js';
@@ -34,7 +34,7 @@ test('the rights of deploy/acl are enough for a worker and for reports', async (
     await model.requireRights();
     const reduction = reduce([
       order('5', {user: '7', total: '1.50'}),
-      line('5/71', {product: '10', quantity: '2'}),
+      item('5/71', {product: '10', quantity: '2'}),
     ]);
     await expect(model.apply(0, {expected: '', next: 'v1 1', reduction})).resolves.toEqual({kind: 'applied'});
     await expect(model.positions.read([0])).resolves.toEqual(['v1 1']);
@@ -53,7 +53,7 @@ test.each([
   [['dlq', 'list']],
 ])('the rights of deploy/acl are enough for %j', async (args) => {
   await bench.redis.flushdb();
-  await bench.applyAll([[order('5'), line('5/71')]]);
+  await bench.applyAll([[order('5'), item('5/71')]]);
   await bench.redis.call('ACL', 'LOG', 'RESET');
   (await clientWith(...redisRules(PASSWORD))).close();
   const [lines, notes]: [string[], string[]] = [[], []];
@@ -68,7 +68,7 @@ test.each([
 
 test('the user for reports reads all of it, is refused nothing that it needs, and writes nothing', async () => {
   await bench.redis.flushdb();
-  await bench.applyAll([[order('5'), line('5/71')]]);
+  await bench.applyAll([[order('5'), item('5/71')]]);
   await bench.redis.call('ACL', 'LOG', 'RESET');
   const client = await clientWith(...redisRules(PASSWORD, 'reports'));
   const url = new URL(bench.url);

@@ -1,7 +1,7 @@
 /** Pages of keys on a real Redis: all of them, or an error; never a part because the connection was made anew in between. */
 import {Redis} from 'ioredis';
 import {RedisClient} from '../../src/clients/redis/client.js';
-import {Patience, patientRedis} from '../../src/operations/verify/retry.js';
+import {ReadRetry, retryingRedis} from '../../src/operations/verify/retry.js';
 import {systemClock} from '../../src/runtime/lifecycle.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
@@ -67,12 +67,12 @@ const KEYS = 5_000;
 
   test('with patience they begin anew, and all of them come (L11)', async () => {
     const {signal} = new AbortController();
-    const told: string[] = [];
-    const patience = new Patience({
+    const notified: string[] = [];
+    const retry = new ReadRetry({
       clock: systemClock,
       silentMs: 30_000,
       signal,
-      tell: (text) => told.push(text),
+      notify: (text) => notified.push(text),
     });
     let seen = new Set<string>();
     let beginnings = 1;
@@ -80,11 +80,11 @@ const KEYS = 5_000;
       beginnings++;
       seen = new Set();
     };
-    for await (const page of patientRedis(redis, patience).keys(again)) {
+    for await (const page of retryingRedis(redis, retry).keys(again)) {
       for (const key of page) seen.add(key);
       if (beginnings === 1) await startedAnew();
     }
     expect([seen.size, beginnings]).toEqual([KEYS + 1, 2]);
-    expect(told).toEqual([expect.stringMatching(/^waiting: /), 'it answers again; going on']);
+    expect(notified).toEqual([expect.stringMatching(/^waiting: /), 'it answers again; going on']);
   });
 });

@@ -1,6 +1,6 @@
 /** What the apply script makes of changes, on a real Redis, against the naive fold. */
 import type {Change} from '../../src/domain/change.js';
-import {line, lineGone, order, orderGone} from '../support/changes.js';
+import {item, itemGone, order, orderGone} from '../support/changes.js';
 import {OrderModel} from '../support/orderModel.js';
 import {RedisBench} from '../support/redisBench.js';
 
@@ -18,8 +18,8 @@ test('an order and its lines are exactly what the reader’s contract says', asy
   await bench.applyAll([
     [
       order('5', {user: '7', total: '45.99'}),
-      line('5/71', {product: '10'}),
-      line('5/72', {product: '15', quantity: '3'}),
+      item('5/71', {product: '10'}),
+      item('5/72', {product: '15', quantity: '3'}),
     ],
   ]);
   expect(await bench.content()).toEqual({
@@ -46,11 +46,11 @@ test('the position is written in the same step, byte for byte (I1)', async () =>
 });
 
 test('a chunk that expects another position is refused and changes nothing (C1, C2)', async () => {
-  await bench.applyAll([[order('5'), line('5/71')]]);
+  await bench.applyAll([[order('5'), item('5/71')]]);
   const before = await bench.snapshot();
-  const changes = [order('5', {total: '1.00'}), line('5/71', {quantity: '9'}), order('6')];
+  const changes = [order('5', {total: '1.00'}), item('5/71', {quantity: '9'}), order('6')];
   for (const expected of ['', 'v1 0', 'v1 2', 'v1 1 ', 'v1 1.0', 'v1 01']) {
-    await expect(bench.apply(changes, expected, 'v1 9')).resolves.toEqual({kind: 'refused', stored: 'v1 1'});
+    await expect(bench.apply(changes, expected, 'v1 9')).resolves.toEqual({kind: 'rejected', stored: 'v1 1'});
   }
   expect(await bench.snapshot()).toEqual(before);
 });
@@ -58,7 +58,7 @@ test('a chunk that expects another position is refused and changes nothing (C1, 
 test('one connection keeps its order: two scripts and a read, sent at once (S6)', async () => {
   const answers = await Promise.all([
     bench.apply([order('5')], '', 'v1 1'),
-    bench.apply([line('5/71')], 'v1 1', 'v1 2'),
+    bench.apply([item('5/71')], 'v1 1', 'v1 2'),
     bench.model.positions.read([0]),
   ]);
   expect(answers).toEqual([{kind: 'applied'}, {kind: 'applied'}, ['v1 2']]);
@@ -87,46 +87,46 @@ test('a chunk without changes moves the position alone, and the totals exist', a
 describe('lines', () => {
   test('stand in the order of their ids as numbers, whatever their length (I8)', async () => {
     const ids = ['9', '10', '100', '9007199254740992', '9007199254740993', '18446744073709551615', '2'];
-    await afterChunks([order('5'), ...ids.map((id, index) => line(`5/${id}`, {product: String(index + 1)}))]);
+    await afterChunks([order('5'), ...ids.map((id, index) => item(`5/${id}`, {product: String(index + 1)}))]);
     await expect(bench.redis.hget('order:5', 'items')).resolves.toBe(
       [7, 1, 2, 3, 4, 5, 6].map((product) => `product_id:${product},quantity:1`).join(';'),
     );
   });
 
   test('a line before its order is kept and not counted', async () => {
-    await afterChunks([line('5/71', {product: '10'})]);
+    await afterChunks([item('5/71', {product: '10'})]);
     await expect(bench.redis.exists('order:5', 'order_lines:5')).resolves.toBe(1);
     await expect(bench.redis.get('order_lines:5')).resolves.toBe('71:10:1');
     await expect(bench.redis.get('product:10:sold')).resolves.toBe('0');
   });
 
   test('and is counted as soon as the order is there', async () => {
-    await afterChunks([line('5/71', {product: '10', quantity: '4'})], [order('5')]);
+    await afterChunks([item('5/71', {product: '10', quantity: '4'})], [order('5')]);
     await expect(bench.redis.get('product:10:sold')).resolves.toBe('4');
   });
 
   test('change product and quantity', async () => {
     await afterChunks(
-      [order('5'), line('5/71', {product: '10', quantity: '4'})],
-      [line('5/71', {product: '11', quantity: '2'})],
-      [line('5/71', {product: '11', quantity: '3'})],
+      [order('5'), item('5/71', {product: '10', quantity: '4'})],
+      [item('5/71', {product: '11', quantity: '2'})],
+      [item('5/71', {product: '11', quantity: '3'})],
     );
   });
 
   test('move between orders, whichever half comes first', async () => {
-    const both = [order('5'), order('6'), line('5/71', {product: '10'})];
-    await afterChunks(both, [lineGone('5/71')], [line('6/71', {product: '10'})]);
+    const both = [order('5'), order('6'), item('5/71', {product: '10'})];
+    await afterChunks(both, [itemGone('5/71')], [item('6/71', {product: '10'})]);
     await bench.redis.flushdb();
-    await afterChunks(both, [line('6/71', {product: '10'})], [lineGone('5/71')]);
+    await afterChunks(both, [item('6/71', {product: '10'})], [itemGone('5/71')]);
   });
 
   test('that were never there can be deleted', async () => {
-    await afterChunks([order('5'), lineGone('5/71')], [lineGone('6/1')]);
+    await afterChunks([order('5'), itemGone('5/71')], [itemGone('6/1')]);
     expect(await bench.redis.exists('order_lines:5', 'order_lines:6', 'order:6')).toBe(0);
   });
 
   test('an order whose last line goes keeps its hash, with 0 lines', async () => {
-    await afterChunks([order('5'), line('5/71')], [lineGone('5/71')]);
+    await afterChunks([order('5'), item('5/71')], [itemGone('5/71')]);
     await expect(bench.redis.hmget('order:5', 'items_count', 'items')).resolves.toEqual(['0', '']);
     expect(await bench.redis.exists('order_lines:5')).toBe(0);
   });
@@ -135,14 +135,14 @@ describe('lines', () => {
 describe('orders', () => {
   const full = [
     order('5', {user: '7', total: '45.99'}),
-    line('5/71'),
-    line('5/72', {product: '15', quantity: '3'}),
+    item('5/71'),
+    item('5/72', {product: '15', quantity: '3'}),
   ];
 
   test.each([
     ['alone', [orderGone('5')]],
-    ['children first', [lineGone('5/71'), lineGone('5/72'), orderGone('5')]],
-    ['children after', [orderGone('5'), lineGone('5/71'), lineGone('5/72')]],
+    ['children first', [itemGone('5/71'), itemGone('5/72'), orderGone('5')]],
+    ['children after', [orderGone('5'), itemGone('5/71'), itemGone('5/72')]],
   ])('deleted %s: nothing is left but counters at 0 (S4)', async (_name, deletes) => {
     await afterChunks(full, deletes);
     expect(await bench.content()).toEqual({
@@ -159,7 +159,7 @@ describe('orders', () => {
   });
 
   test('created again with the same id, in one chunk or in several', async () => {
-    const again = [orderGone('5'), order('5', {user: '8', total: '1.00'}), line('5/90', {product: '10'})];
+    const again = [orderGone('5'), order('5', {user: '8', total: '1.00'}), item('5/90', {product: '10'})];
     await afterChunks(full, again);
     const inOne = await bench.content();
     await bench.redis.flushdb();
@@ -181,9 +181,9 @@ describe('orders', () => {
       order('5', {user: '7', total: '-9999999999.99'}),
       order('6', {user: '8', total: '9999999999.99'}),
       order('7', {user: '9', total: '0.00'}),
-      line('5/1', {product: '10', quantity: '-9999999999'}),
-      line('6/2', {product: '11', quantity: '9999999999'}),
-      line('6/3', {product: '12', quantity: '0'}),
+      item('5/1', {product: '10', quantity: '-9999999999'}),
+      item('6/2', {product: '11', quantity: '9999999999'}),
+      item('6/3', {product: '12', quantity: '0'}),
     ]);
   });
 
@@ -192,8 +192,8 @@ describe('orders', () => {
     await afterChunks([
       order(a, {user: a}),
       order(b, {user: b}),
-      line(`${a}/${a}`, {product: a}),
-      line(`${b}/${b}`, {product: b, quantity: '2'}),
+      item(`${a}/${a}`, {product: a}),
+      item(`${b}/${b}`, {product: b, quantity: '2'}),
     ]);
   });
 });
@@ -201,10 +201,10 @@ describe('orders', () => {
 test('3,000 lines are set, changed, moved away and deleted in one chunk each', async () => {
   const ids = Array.from({length: 3_000}, (_, index) => String(1_000_000 + index * 7));
   const set = (quantity: string): Change[] =>
-    ids.map((id, index) => line(`5/${id}`, {product: String(index % 1_500), quantity}));
+    ids.map((id, index) => item(`5/${id}`, {product: String(index % 1_500), quantity}));
   await afterChunks([order('5'), ...set('1')], set('2'));
   const most = ids.slice(0, 2_500);
-  await bench.applyAll([most.map((id) => lineGone(`5/${id}`))]);
+  await bench.applyAll([most.map((id) => itemGone(`5/${id}`))]);
   expect((await bench.redis.get('order_lines:5'))?.split(';')).toHaveLength(500);
   await bench.applyAll([[orderGone('5'), ...set('3')], [orderGone('5')]]);
   expect(await bench.redis.exists('order:5', 'order_lines:5')).toBe(0);
@@ -213,10 +213,10 @@ test('3,000 lines are set, changed, moved away and deleted in one chunk each', a
 
 test('a prefix stands before every key', async () => {
   const shop = await RedisBench.open(5, {prefix: 'shop:'});
-  await shop.applyAll([[order('5'), line('5/71')]]);
+  await shop.applyAll([[order('5'), item('5/71')]]);
   const keys = await shop.redis.keys('*');
   expect(keys.filter((key) => !key.startsWith('shop:'))).toEqual([]);
-  expect(await shop.content()).toEqual(OrderModel.of([order('5'), line('5/71')]).content('shop:'));
+  expect(await shop.content()).toEqual(OrderModel.of([order('5'), item('5/71')]).content('shop:'));
   await shop.close();
 });
 

@@ -2,7 +2,7 @@
 import {ReadModel} from '../../src/apply/readModel.js';
 import {RedisClient} from '../../src/clients/redis/client.js';
 import {reduce} from '../../src/reduce.js';
-import {line, order, orderGone} from '../support/changes.js';
+import {item, order, orderGone} from '../support/changes.js';
 import {OrderModel} from '../support/orderModel.js';
 import {LAYOUT, RedisBench, TOPIC} from '../support/redisBench.js';
 
@@ -12,10 +12,10 @@ afterAll(async () => await bench.close());
 
 const BEFORE = [
   order('5', {user: '7', total: '45.99'}),
-  line('5/71', {product: '10', quantity: '2'}),
+  item('5/71', {product: '10', quantity: '2'}),
   order('6', {user: '8', total: '1.00'}),
-  line('6/80', {product: '11'}),
-  line('6/81', {product: '12'}),
+  item('6/80', {product: '11'}),
+  item('6/81', {product: '12'}),
 ];
 beforeEach(async () => {
   await bench.redis.flushdb();
@@ -26,8 +26,8 @@ beforeEach(async () => {
 const CHUNK = [
   orderGone('6'),
   order('5', {user: '9', total: '2.00'}),
-  line('5/71', {product: '12', quantity: '5'}),
-  ...Array.from({length: 20}, (_, index) => line(`5/${100 + index}`, {product: String(20 + index)})),
+  item('5/71', {product: '12', quantity: '5'}),
+  ...Array.from({length: 20}, (_, index) => item(`5/${100 + index}`, {product: String(20 + index)})),
   order('7'),
 ];
 
@@ -44,7 +44,7 @@ async function expectCorrupt(message: RegExp): Promise<void> {
 /** Something foreign under a key of one order: that order is named, nothing is written. */
 async function expectSpoiled(orderId: string, what: string): Promise<void> {
   const before = await bench.snapshot();
-  await expect(bench.apply(CHUNK, 'v1 1', 'v1 2')).resolves.toEqual({kind: 'spoiled', orderId, what});
+  await expect(bench.apply(CHUNK, 'v1 1', 'v1 2')).resolves.toEqual({kind: 'corrupt', orderId, what});
   expect(await bench.snapshot()).toEqual(before);
 }
 
@@ -166,8 +166,8 @@ describe('a foreign value in a hash (I5)', () => {
   test('a line whose order is not there yet, even where it goes', async () => {
     await bench.redis.set('order_lines:8', '90:10:9999999999999999');
     const before = await bench.snapshot();
-    await expect(bench.apply([line('8/90', {product: '10'})], 'v1 1', 'v1 2')).resolves.toEqual({
-      kind: 'spoiled',
+    await expect(bench.apply([item('8/90', {product: '10'})], 'v1 1', 'v1 2')).resolves.toEqual({
+      kind: 'corrupt',
       orderId: '8',
       what: 'order_lines:8 holds a line that cannot be read',
     });

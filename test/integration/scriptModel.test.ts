@@ -3,14 +3,14 @@
  * changes before it. After every command Redis must equal the fold of the log up to the stored position, field by field.
  */
 import type {Change} from '../../src/domain/change.js';
-import {changes, EXTRA_COLUMNS} from '../support/arbitraries.js';
+import {changes, ORDER_EXTRA_COLUMNS} from '../support/arbitraries.js';
 import {OrderModel} from '../support/orderModel.js';
 import {RedisBench, type Snapshot} from '../support/redisBench.js';
 import {inTier} from '../support/tier.js';
 import {fc} from '../support/seededChecks.js';
 
 let bench: RedisBench;
-beforeAll(async () => (bench = await RedisBench.open(7, {extraColumns: EXTRA_COLUMNS})));
+beforeAll(async () => (bench = await RedisBench.open(7, {extraColumns: ORDER_EXTRA_COLUMNS})));
 afterAll(async () => await bench.close());
 
 type Command =
@@ -56,7 +56,7 @@ class Run {
       case 'replay':
       case 'stale writer': {
         const from = Math.max(0, this.#position - step.back);
-        if (from !== this.#position) await this.#apply(from, step.length, 'refused');
+        if (from !== this.#position) await this.#apply(from, step.length, 'rejected');
         return;
       }
       case 'backup':
@@ -66,15 +66,15 @@ class Run {
         await bench.restore(this.#backup);
         // The worker does not know; its next chunk is refused, and it reads the position again.
         if (countOf(textOf(await this.#stored())) !== this.#position)
-          await this.#apply(this.#position, 3, 'refused');
+          await this.#apply(this.#position, 3, 'rejected');
         this.#position = await this.#stored();
     }
   }
 
-  async #apply(from: number, count: number, outcome: 'applied' | 'refused'): Promise<void> {
+  async #apply(from: number, count: number, outcome: 'applied' | 'rejected'): Promise<void> {
     const to = Math.min(this.#log.length, from + count);
     if (to === from) return;
-    const before = outcome === 'refused' ? await bench.snapshot() : [];
+    const before = outcome === 'rejected' ? await bench.snapshot() : [];
     const result = await bench.apply(this.#log.slice(from, to), textOf(from), textOf(to));
     expect(result.kind).toBe(outcome);
     if (outcome === 'applied') this.#position = to;
@@ -90,7 +90,7 @@ class Run {
     expect(this.#position).toBe(stored);
     if (stored === 0) return;
     const expected = OrderModel.of(this.#log.slice(0, stored));
-    expect(await bench.content()).toEqual(expected.content('', EXTRA_COLUMNS));
+    expect(await bench.content()).toEqual(expected.content('', ORDER_EXTRA_COLUMNS));
   }
 }
 
@@ -119,7 +119,7 @@ test('where the log is cut into chunks leaves no trace (I2, I7)', async () => {
       await bench.redis.flushdb();
       await bench.applyAll([log]);
       expect(await bench.content()).toEqual(cut);
-      expect(cut).toEqual(OrderModel.of(log).content('', EXTRA_COLUMNS));
+      expect(cut).toEqual(OrderModel.of(log).content('', ORDER_EXTRA_COLUMNS));
     }),
     {numRuns: inTier({test: 100, soak: 2_000})},
   );
@@ -148,7 +148,7 @@ test('partitions may be applied in any order (I7) (F67)', async () => {
       for (const orderId of orders)
         await bench.applyAll([log.filter((change) => change.orderId === orderId)]);
       if (log.length === 0) return;
-      expect(await bench.content()).toEqual(OrderModel.of(log).content('', EXTRA_COLUMNS));
+      expect(await bench.content()).toEqual(OrderModel.of(log).content('', ORDER_EXTRA_COLUMNS));
     }),
     {numRuns: inTier({test: 60, soak: 1_000})},
   );

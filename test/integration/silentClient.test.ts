@@ -26,15 +26,15 @@ test('a client of which nothing is heard is replaced, and what was written is re
   await createTopic(topic);
   await produce(topic, [{key: '1', value: 'one'}]);
   const settings = {...kafkaLogSettings(topic), rebalanceTimeoutMs: 1_000, requestTimeoutMs: 1_000};
-  const told: string[] = [];
-  const log = new FirstMute(settings, ({message}) => told.push(message), systemClock);
+  const notified: string[] = [];
+  const log = new FirstMute(settings, ({message}) => notified.push(message), systemClock);
   const records: LogRecord[] = [];
   const states: string[] = [];
   try {
     await log.start({
       assigned: (partitions) => partitions.forEach((partition) => log.readFrom(partition, 0n)),
       batch: (batch) => Promise.resolve(void records.push(...batch.records)),
-      doubted: () => undefined,
+      recheck: () => undefined,
       connection: (state, reason) => states.push(`${state}: ${reason}`),
       failed: (error) => states.push(`failed: ${error.message}`),
     });
@@ -46,7 +46,7 @@ test('a client of which nothing is heard is replaced, and what was written is re
     await log.stop();
   }
   expect(log.clients).toBe(2);
-  expect(told.filter((line) => line.startsWith('nothing was heard of Kafka'))).toHaveLength(1);
+  expect(notified.filter((line) => line.startsWith('nothing was heard of Kafka'))).toHaveLength(1);
   expect(states).toEqual([
     expect.stringMatching(/^down: nothing was heard of Kafka for \d+ ms/),
     'up: joined the group',

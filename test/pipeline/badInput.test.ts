@@ -26,7 +26,11 @@ interface Ended {
 
 /** Runs a worker that cannot start, to its end. */
 async function runToEnd(variables: Variables): Promise<Ended> {
-  const worker = startWorker('bad-input', {START_TIMEOUT_MS: '1500', REDIS_TIMEOUT_MS: '1000', ...variables});
+  const worker = startWorker('bad-input', {
+    PROJECTOR_START_TIMEOUT_MS: '1500',
+    REDIS_TIMEOUT_MS: '1000',
+    ...variables,
+  });
   try {
     const {code} = await worker.exited;
     expect(worker.output).not.toContain(SECRET);
@@ -52,8 +56,8 @@ test('every wrong setting is named at once, with what is allowed and an example,
   const {status, stdout, stderr} = await projector(['run'], {
     KAFKA_BROKERS: 'kafka',
     REDIS_URL: `http://:${SECRET}@redis`,
-    CHUNK_ORDERS_MAX: '501',
-    LOG_LEVEL: 'loud',
+    PROJECTOR_CHUNK_ORDERS_MAX: '501',
+    PROJECTOR_LOG_LEVEL: 'loud',
     KAFKA_SASL_MECHANISM: 'rot13',
   });
 
@@ -61,8 +65,8 @@ test('every wrong setting is named at once, with what is allowed and an example,
   for (const name of [
     'KAFKA_BROKERS',
     'REDIS_URL',
-    'CHUNK_ORDERS_MAX',
-    'LOG_LEVEL',
+    'PROJECTOR_CHUNK_ORDERS_MAX',
+    'PROJECTOR_LOG_LEVEL',
     'KAFKA_SASL_MECHANISM',
   ]) {
     expect(stderr).toMatch(new RegExp(`${name}.* must be .*example ${name}=`));
@@ -92,7 +96,7 @@ test('a missing setting is named', async () => {
 });
 
 test('a worker that is told to stop while it still waits for its servers stops as asked (I12)', async () => {
-  const worker = startWorker('bad-input', {KAFKA_BROKERS: NOWHERE, START_TIMEOUT_MS: '120000'});
+  const worker = startWorker('bad-input', {KAFKA_BROKERS: NOWHERE, PROJECTOR_START_TIMEOUT_MS: '120000'});
   await until(
     () => worker.log.some(({kind}) => kind === 'kafka-unreachable'),
     () => worker.output,
@@ -140,7 +144,7 @@ test('a topic that is compacted forgets records, so it is refused (S1)', async (
 test('a Connect that does not answer', async () => {
   const {status, stdout, stderr} = await projector(['connector', 'status'], {
     CONNECT_URL: `http://${NOWHERE}`,
-    START_TIMEOUT_MS: '1500',
+    PROJECTOR_START_TIMEOUT_MS: '1500',
   });
 
   expect(status).toBe(4);
@@ -180,7 +184,7 @@ async function withConnector(
 test('a connector that Connect refuses, here for a wrong password: the setting and the reason', async () => {
   await withConnector({'database.password': SECRET}, async (file) => {
     const {status, stdout, stderr} = await projector(['connector', 'apply', '--file', file], {
-      START_TIMEOUT_MS: '1500',
+      PROJECTOR_START_TIMEOUT_MS: '1500',
     });
     expect(status).toBe(2);
     expect(stderr).toContain('Access denied for user');

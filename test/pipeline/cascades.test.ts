@@ -19,20 +19,20 @@ test.each(['', '.flat'])(
     const bystander = fixtureRecords(`snapshot${form}`);
     const created = fixtureRecords(`mysql-9.7-order-created${form}`);
     const untold = fixtureRecords(`order-deleted${form}`);
-    const told = fixtureRecords(`mysql-9.7-order-deleted${form}`);
-    expect([untold.length, told.length]).toEqual([1, 3]);
+    const notified = fixtureRecords(`mysql-9.7-order-deleted${form}`);
+    expect([untold.length, notified.length]).toEqual([1, 3]);
 
     const before = await modelAfter('cascade-before', [...bystander, ...created]);
     expect(before).toMatchObject({'product:10:sold': '2', 'product:16:sold': '3'});
     const without = await modelAfter('cascade-untold', [...bystander, ...created, ...untold]);
-    const withLines = await modelAfter('cascade-told', [...bystander, ...created, ...told]);
+    const withLines = await modelAfter('cascade-told', [...bystander, ...created, ...notified]);
     // At least once: the whole cascade again, and again from its middle.
     const again = await modelAfter('cascade-again', [
       ...bystander,
       ...created,
-      ...told,
-      ...told,
-      ...told.slice(1),
+      ...notified,
+      ...notified,
+      ...notified.slice(1),
     ]);
 
     expect(withLines).toEqual(without);

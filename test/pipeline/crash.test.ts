@@ -23,8 +23,8 @@ const BASE = 9_000_000;
 const SETTINGS = {
   KAFKA_SESSION_TIMEOUT_MS: '2000',
   KAFKA_HEARTBEAT_INTERVAL_MS: '300',
-  CHUNK_ORDERS_MAX: '5',
-  CHUNK_RECORDS_MAX: '20',
+  PROJECTOR_CHUNK_ORDERS_MAX: '5',
+  PROJECTOR_CHUNK_RECORDS_MAX: '20',
 };
 const seed = chosenSeed();
 
@@ -148,7 +148,10 @@ describe(`a random shop, seed ${seed}`, () => {
   });
 
   test('a rebuild from the start of the log, cut into other chunks, has the same content byte by byte (G7, I7)', async () => {
-    const rebuilt = startWorker('crash-rebuilt', {CHUNK_ORDERS_MAX: '300', CHUNK_RECORDS_MAX: '2000'});
+    const rebuilt = startWorker('crash-rebuilt', {
+      PROJECTOR_CHUNK_ORDERS_MAX: '300',
+      PROJECTOR_CHUNK_RECORDS_MAX: '2000',
+    });
     try {
       await shop.applied(60_000);
       await whenApplied(shop, [shop.prefix, 'crash-rebuilt:'], {timeoutMs: 60_000});

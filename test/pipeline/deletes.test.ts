@@ -169,15 +169,15 @@ test('a line before its order is kept, and counted when the order comes (F67)', 
 
 test('an order without lines changes its primary key (F63)', async () => {
   const order = await shop.placeOrder('2.00', []);
-  const spare = await shop.placeOrder('1.00', []);
-  await shop.sql('DELETE FROM orders WHERE id = ?', [spare.id]);
+  const staging = await shop.placeOrder('1.00', []);
+  await shop.sql('DELETE FROM orders WHERE id = ?', [staging.id]);
   await shop.applied();
-  await shop.sql('UPDATE orders SET id = ? WHERE id = ?', [spare.id, order.id]);
+  await shop.sql('UPDATE orders SET id = ? WHERE id = ?', [staging.id, order.id]);
   await shop.applied();
 
   expect(await shop.order(order.id)).toEqual({});
-  expect(await shop.order(spare.id)).toEqual({
-    id: spare.id,
+  expect(await shop.order(staging.id)).toEqual({
+    id: staging.id,
     user_id: order.user,
     total_amount: '2.00',
     items_count: '0',
@@ -192,21 +192,21 @@ test('an order with lines changes its primary key, and the lines follow in the s
     [tea, 1],
     [cup, 2],
   ]);
-  const spare = await shop.placeOrder('1.00', []);
-  await shop.sql('DELETE FROM orders WHERE id = ?', [spare.id]);
+  const staging = await shop.placeOrder('1.00', []);
+  await shop.sql('DELETE FROM orders WHERE id = ?', [staging.id]);
   await shop.applied();
   await withoutForeignKeys(async () => {
     await inTransaction(shop.mysql, async () => {
-      await shop.sql('UPDATE orders SET id = ? WHERE id = ?', [spare.id, order.id]);
-      await shop.sql('UPDATE order_items SET order_id = ? WHERE order_id = ?', [spare.id, order.id]);
+      await shop.sql('UPDATE orders SET id = ? WHERE id = ?', [staging.id, order.id]);
+      await shop.sql('UPDATE order_items SET order_id = ? WHERE order_id = ?', [staging.id, order.id]);
     });
   });
   await shop.applied();
 
   expect(await shop.order(order.id)).toEqual({});
   expect(await shop.lines(order.id)).toEqual({});
-  expect(await shop.order(spare.id)).toEqual({
-    id: spare.id,
+  expect(await shop.order(staging.id)).toEqual({
+    id: staging.id,
     user_id: order.user,
     total_amount: '2.00',
     items_count: '2',
@@ -218,13 +218,13 @@ test('an order with lines changes its primary key, and the lines follow in the s
 test('a line changes its primary key (F63)', async () => {
   const tea = freshId();
   const {id, lines} = await shop.placeOrder('2.00', [[tea, 3]]);
-  const spare = await shop.addLine(id, tea, 1);
-  await shop.sql('DELETE FROM order_items WHERE id = ?', [spare]);
+  const staging = await shop.addLine(id, tea, 1);
+  await shop.sql('DELETE FROM order_items WHERE id = ?', [staging]);
   await shop.applied();
-  await shop.sql('UPDATE order_items SET id = ? WHERE id = ?', [spare, lines[0]]);
+  await shop.sql('UPDATE order_items SET id = ? WHERE id = ?', [staging, lines[0]]);
   await shop.applied();
 
-  expect(await shop.lines(id)).toEqual({[spare]: `${tea}:3`});
+  expect(await shop.lines(id)).toEqual({[staging]: `${tea}:3`});
   expect(await shop.order(id)).toMatchObject({items_count: '1', items: `product_id:${tea},quantity:3`});
   expect(await shop.sold(tea)).toBe('3');
 });

@@ -47,10 +47,10 @@ beforeAll(async () => {
   ({topic} = await shopOfFile());
   right = {
     KAFKA_TOPIC: topic,
-    KEY_PREFIX: 'dlq:',
+    REDIS_KEY_PREFIX: 'dlq:',
     KAFKA_GROUP_ID: 'dlq',
-    EXTRA_COLUMNS: EXTRA.join(','),
-    QUARANTINE_MAX: '1000',
+    ORDER_EXTRA_COLUMNS: EXTRA.join(','),
+    PROJECTOR_QUARANTINE_MAX: '1000',
   };
   fromLog = {...right, MYSQL_URL: ''};
   wrong = {...right, ORDER_TOTAL_AMOUNT_COLUMN: 'a_null'};

@@ -50,7 +50,11 @@ test('for people, too', async () => {
 
 describe('the topic', () => {
   /** Without the stack's connector, which writes to another topic. */
-  const on = (topic: string): Variables => ({KAFKA_TOPIC: topic, CONNECT_URL: '', KEY_PREFIX: `${topic}:`});
+  const on = (topic: string): Variables => ({
+    KAFKA_TOPIC: topic,
+    CONNECT_URL: '',
+    REDIS_KEY_PREFIX: `${topic}:`,
+  });
 
   test('is not there', async () => {
     expectFail(await doctor(on(`${SHOP}.none`)), /^topic: there is no topic/, 4);
@@ -75,9 +79,9 @@ describe('the topic', () => {
       source: {table: 'orders', ts_ms: 1},
     };
     await produce(`${SHOP}.precise`, [{key: '5', value: JSON.stringify(value)}]);
-    const told = await doctor(on(`${SHOP}.precise`));
-    expectFail(told, /^records: .*decimal\.handling\.mode=string/, 5);
-    expect(JSON.stringify(told)).not.toContain('EaM=');
+    const notified = await doctor(on(`${SHOP}.precise`));
+    expectFail(notified, /^records: .*decimal\.handling\.mode=string/, 5);
+    expect(JSON.stringify(notified)).not.toContain('EaM=');
   });
 });
 
@@ -86,7 +90,7 @@ describe('the read model', () => {
   afterAll(() => redis.disconnect());
 
   test('was filled with other settings', async () => {
-    expectFail(await doctor({EXTRA_COLUMNS: 'status'}), /^layout: .*columns/, 5);
+    expectFail(await doctor({ORDER_EXTRA_COLUMNS: 'status'}), /^layout: .*columns/, 5);
   });
 
   test('has a position beyond the end of the log', async () => {
@@ -94,7 +98,7 @@ describe('the read model', () => {
     await createTopic(topic);
     await redis.set(`${topic}:projector:position:${topic}:0`, 'v1 5');
     expectFail(
-      await doctor({KAFKA_TOPIC: topic, CONNECT_URL: '', KEY_PREFIX: `${topic}:`}),
+      await doctor({KAFKA_TOPIC: topic, CONNECT_URL: '', REDIS_KEY_PREFIX: `${topic}:`}),
       /^positions: partition 0 stands at 5, and the log ends at 0/,
       5,
     );
@@ -119,8 +123,8 @@ describe('MySQL', () => {
 
   test('stands still', async () => {
     await whileFrozen('mysql', async () => {
-      const told = await doctor({}, {timeoutS: 5});
-      expect(told.fail).toContainEqual(expect.stringMatching(/^mysql: MySQL has not answered within/));
+      const notified = await doctor({}, {timeoutS: 5});
+      expect(notified.fail).toContainEqual(expect.stringMatching(/^mysql: MySQL has not answered within/));
       await Promise.resolve();
     });
   });
@@ -131,8 +135,8 @@ describe('MySQL', () => {
     try {
       await root.query(`CREATE USER IF NOT EXISTS 'reader'@'%' IDENTIFIED BY '${SECRET}'`);
       await root.query(`GRANT SELECT ON ${database}.orders TO 'reader'@'%'`);
-      const told = await doctor({MYSQL_URL: `mysql://reader:${SECRET}@${host}:${port}/${database}`});
-      expectFail(told, /^tables: .*refuses.*order_items/, 5);
+      const notified = await doctor({MYSQL_URL: `mysql://reader:${SECRET}@${host}:${port}/${database}`});
+      expectFail(notified, /^tables: .*refuses.*order_items/, 5);
     } finally {
       await root.query("DROP USER IF EXISTS 'reader'@'%'");
       await root.end();
@@ -140,11 +144,11 @@ describe('MySQL', () => {
   });
 
   test('has other decimals than the settings', async () => {
-    const told = await doctor({MONEY_DECIMALS: '3'});
-    expect(told.fail.filter((text) => text.startsWith('tables: '))).toEqual([
+    const notified = await doctor({MONEY_DECIMALS: '3'});
+    expect(notified.fail.filter((text) => text.startsWith('tables: '))).toEqual([
       expect.stringMatching(/with 2 decimals, and MONEY_DECIMALS is 3/),
     ]);
-    expect(told.status).toBe(5);
+    expect(notified.status).toBe(5);
   });
 });
 
@@ -187,7 +191,7 @@ describe('the connector', () => {
         async () => (await fetch(`${connect.url}/connectors/${name}/status`)).ok,
         () => `${name} among the connectors`,
       );
-      const {fail} = await doctor({KAFKA_TOPIC: topic, KEY_PREFIX: `${topic}:`});
+      const {fail} = await doctor({KAFKA_TOPIC: topic, REDIS_KEY_PREFIX: `${topic}:`});
       expect(fail).toContainEqual(
         expect.stringMatching(/^connector-settings: .*decimal\.handling\.mode=precise/),
       );
@@ -229,7 +233,7 @@ describe('the port of a worker', () => {
 
   test('is taken by something else', async () => {
     const port = String((server.address() as AddressInfo).port);
-    const child = new WorkerProcess({...variables(), ...BASE, HTTP_PORT: port}, [
+    const child = new WorkerProcess({...variables(), ...BASE, PROJECTOR_HTTP_PORT: port}, [
       'doctor',
       '--timeout',
       String(PATIENT_S),
@@ -244,8 +248,8 @@ describe('the port of a worker', () => {
 
   test('is where a worker answers, and `status` asks it', async () => {
     const line = await listening(pipeline.worker);
-    expect((await doctor({HTTP_PORT: line})).skipped).toEqual([]);
-    const {status, stdout} = await projector(['status'], {HTTP_PORT: line});
+    expect((await doctor({PROJECTOR_HTTP_PORT: line})).skipped).toEqual([]);
+    const {status, stdout} = await projector(['status'], {PROJECTOR_HTTP_PORT: line});
     expect([status, stdout]).toEqual([0, expect.stringMatching(/^state +running\nready +yes$/m)]);
   });
 });

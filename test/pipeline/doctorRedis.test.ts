@@ -29,7 +29,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${why
   const user = (password = SECRET): Variables => ({
     REDIS_URL: `redis://projector:${password}@127.0.0.1:${own.port}/0`,
     // The rights of the README are for keys without a prefix.
-    KEY_PREFIX: '',
+    REDIS_KEY_PREFIX: '',
   });
 
   test('with the rights of the README: nothing fails, and nothing is refused', async () => {
@@ -60,7 +60,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${why
   });
 
   test('has no such spare database: a warning', async () => {
-    const {status, warn} = await doctor({...user(), REDIS_SPARE_DATABASE: '99'});
+    const {status, warn} = await doctor({...user(), REDIS_STAGING_DATABASE: '99'});
     expect([status, warn]).toEqual([0, [expect.stringMatching(/^spare-database: .*index/)]]);
   });
 
@@ -80,10 +80,10 @@ if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${why
 
   test('stands still', async () => {
     own.pause();
-    const told = await doctor(user(), {timeoutS: 5});
+    const notified = await doctor(user(), {timeoutS: 5});
     own.resume();
-    expect(told.fail).toContainEqual(expect.stringMatching(/^redis: /));
-    expect(told.status).toBe(4);
+    expect(notified.fail).toContainEqual(expect.stringMatching(/^redis: /));
+    expect(notified.status).toBe(4);
   });
 
   test('is away', async () => {

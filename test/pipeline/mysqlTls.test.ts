@@ -53,7 +53,7 @@ const PASSWORD = 'Zq7Secret';
     if (isNew) await server.prepare();
     server.start();
     await server.whenReady();
-    if (isNew) await server.fill();
+    if (isNew) await server.load();
   }
 
   async function asRoot(work: (root: Connection) => Promise<void>): Promise<void> {
@@ -148,10 +148,10 @@ const PASSWORD = 'Zq7Secret';
 
   test.each(CASES)('$name: one clear reason', async ({variables, shown, reason}) => {
     if (shown !== undefined) await start(ca.issue(shown));
-    const {stderr, status} = projectorProcess(['verify'], {START_TIMEOUT_MS: '0', ...variables()});
+    const {stderr, status} = projectorProcess(['verify'], {PROJECTOR_START_TIMEOUT_MS: '0', ...variables()});
     expect(status).toBe(4);
     expect(stderr).toMatch(
-      /^projector: tls-refused: no TLS with MySQL at mysql:\/\/127\.0\.0\.1:\d+\/shop: /m,
+      /^projector: tls-failed: no TLS with MySQL at mysql:\/\/127\.0\.0\.1:\d+\/shop: /m,
     );
     expect(stderr).toMatch(reason);
     expect(stderr).not.toContain(PASSWORD);

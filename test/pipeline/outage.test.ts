@@ -8,7 +8,7 @@ import {Workload} from '../support/workload.js';
 const seed = chosenSeed();
 
 test(`the worker waits with one line, keeps its partitions, and goes on by itself (I4, G5), seed ${seed}`, async () => {
-  const shop = await Pipeline.open('outage', {REDIS_TIMEOUT_MS: '1000', CHUNK_RECORDS_MAX: '20'});
+  const shop = await Pipeline.open('outage', {REDIS_TIMEOUT_MS: '1000', PROJECTOR_CHUNK_RECORDS_MAX: '20'});
   const connections = await Promise.all([connectMysql(), connectMysql()]);
   const workload = new Workload(connections, seed, {base: 8_400_000});
   const said = (msg: RegExp): number =>

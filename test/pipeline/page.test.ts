@@ -66,7 +66,7 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
   beforeAll(async () => {
     const [port] = await freePorts(1);
     url = `http://127.0.0.1:${String(port)}/`;
-    const settings = {HTTP_PORT: String(port), KAFKA_GROUP_ID: GROUP};
+    const settings = {PROJECTOR_HTTP_PORT: String(port), KAFKA_GROUP_ID: GROUP};
     const browserOpens = openBrowser();
     shop = await OwnShop.open('page', {base: 9_700_000, seed: chosenSeed(), settings});
     browser = await browserOpens;
@@ -78,10 +78,10 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
 
   test('shows the numbers of /status under load; asks no other host, and nothing is refused or complained about', async () => {
     const open = await opened();
-    let told: StatusAnswer<string> | undefined;
+    let notified: StatusAnswer<string> | undefined;
     open.page.on('response', (response) => {
       if (!response.url().endsWith('/status')) return;
-      void response.json().then((status: StatusAnswer<string>) => (told = status));
+      void response.json().then((status: StatusAnswer<string>) => (notified = status));
     });
     await seen(open, 'verdict-title', 'Ready');
     await shop.whileTrading(async () => {
@@ -91,14 +91,14 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
       await until(
         async () => {
           const shown = JSON.stringify(await numbersOf(open));
-          const wanted = told === undefined ? '' : JSON.stringify(numbersIn(told));
+          const wanted = notified === undefined ? '' : JSON.stringify(numbersIn(notified));
           differ = `${shown}\nfor ${wanted}`;
-          return shown === wanted && told?.partitions.length === 6;
+          return shown === wanted && notified?.partitions.length === 6;
         },
         () => `the numbers of /status on the page, which shows ${differ}`,
       );
     });
-    expect(told?.records.applied).toBeGreaterThan(100);
+    expect(notified?.records.applied).toBeGreaterThan(100);
     expect(await open.page.getAttribute('#lag-curve .line', 'd')).toMatch(/^M\d/);
     expect(await open.page.getAttribute('#rate-curve svg', 'aria-label')).toMatch(/^a curve between \d/);
     expect([...open.origins]).toEqual([new URL(url).origin]);

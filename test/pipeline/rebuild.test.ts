@@ -88,7 +88,7 @@ class Reader {
     own.url.replace('//', `//${user}:${PASSWORD}@`).replace(/0$/, String(database));
   const settings = (): Record<string, string> => ({
     REDIS_URL: urlOf('projector'),
-    KEY_PREFIX: PREFIX,
+    REDIS_KEY_PREFIX: PREFIX,
     KAFKA_GROUP_ID: 'replaced',
   });
   const command = (...args: string[]): WorkerProcess =>
@@ -125,7 +125,7 @@ class Reader {
     await whenApplied({mysql, redis}, [PREFIX], {timeoutMs: 90_000});
     return (await compare(mysql, redis, {prefix: PREFIX})).differences;
   };
-  const spareKeys = async (): Promise<string[]> => {
+  const stagingKeys = async (): Promise<string[]> => {
     const other = redis.duplicate({db: 15});
     try {
       return await other.keys('*');
@@ -175,7 +175,7 @@ class Reader {
       const first = command('rebuild');
       const other = redis.duplicate({db: 15});
       await until(
-        async () => (await other.get(`${PREFIX}projector:spare`)) === 'rebuild' || !first.isRunning,
+        async () => (await other.get(`${PREFIX}projector:staging`)) === 'rebuild' || !first.isRunning,
         () => `a rebuild that has begun: ${first.output}`,
         60_000,
       );
@@ -197,7 +197,7 @@ class Reader {
     expect(output).toMatch(/switched: readers see the new content/);
     expectUnnoticed(reader);
     expect(await differences()).toEqual([]);
-    expect(await spareKeys()).toEqual([]);
+    expect(await stagingKeys()).toEqual([]);
     expect(await redis.exists(`${PREFIX}projector:rebuild`)).toBe(0);
     process.stderr.write(
       `figure: rebuild under traffic: ${/workers stood still for \d+ ms/.exec(output)?.[0] ?? ''}\n`,
@@ -241,7 +241,7 @@ class Reader {
     await reader.stop();
     expectUnnoticed(reader);
     expect(await differences()).toEqual([]);
-    expect(await spareKeys()).toEqual([]);
+    expect(await stagingKeys()).toEqual([]);
   }, 300_000);
 
   test('an empty Redis is filled from MySQL, and then followed by workers (I15)', async () => {
@@ -252,15 +252,15 @@ class Reader {
     ];
     expect(first).toMatchObject({code: 0});
     expect(again).toMatchObject({code: 0, output: expect.stringContaining('nothing was done') as string});
-    const filled = redis.duplicate({db: 7});
-    const follower = startWorker('filled', {REDIS_URL: urlOf('projector', 7), KEY_PREFIX: PREFIX});
+    const loaded = redis.duplicate({db: 7});
+    const follower = startWorker('filled', {REDIS_URL: urlOf('projector', 7), REDIS_KEY_PREFIX: PREFIX});
     try {
       await workload.transact(50);
-      await whenApplied({mysql, redis: filled}, [PREFIX], {timeoutMs: 60_000});
-      expect((await compare(mysql, filled, {prefix: PREFIX})).differences).toEqual([]);
+      await whenApplied({mysql, redis: loaded}, [PREFIX], {timeoutMs: 60_000});
+      expect((await compare(mysql, loaded, {prefix: PREFIX})).differences).toEqual([]);
     } finally {
       await follower.end('SIGTERM');
-      filled.disconnect();
+      loaded.disconnect();
     }
   }, 120_000);
 
@@ -285,7 +285,7 @@ class Reader {
     other.disconnect();
     await refused(['rebuild', '--dry-run'], /nothing was done \(--dry-run\)/, 0);
     await refused(['rebuild', '--target', 'http://x'], /must be a URL that begins with redis:/, 2);
-    expect(await spareKeys()).toEqual([]);
+    expect(await stagingKeys()).toEqual([]);
     expect(await differences()).toEqual([]);
   }, 120_000);
 
@@ -321,12 +321,12 @@ class Reader {
     await redis.hincrby('report:totals', 'revenue', 1);
     await redis.hset(`order:${rising}`, 'items', 'x');
     expect(await ended(command('verify'))).toMatchObject({code: 3});
-    expect(await ended(command('verify', '--against', 'log'))).toMatchObject({code: 3});
+    expect(await ended(command('verify', '--against', 'topic'))).toMatchObject({code: 3});
     const {connectorFile} = await shopOfFile();
     expect(await ended(command('verify', '--repair', '--connector-file', connectorFile))).toMatchObject({
       code: 0,
     });
-    expect(await ended(command('verify', '--against', 'log'))).toMatchObject({code: 0});
+    expect(await ended(command('verify', '--against', 'topic'))).toMatchObject({code: 0});
     expect(await differences()).toEqual([]);
     expect(await redis.call('ACL', 'LOG')).toEqual([]);
     expect(workers.map(({output}) => output.includes(PASSWORD))).toEqual([false, false]);

@@ -120,7 +120,7 @@ test('the events of a compressed transaction share one position in the binlog, a
 
 test('events beyond 2^53 keep every digit of ids, products and users (I8) (F68)', async () => {
   await opened('records-beyond');
-  const [id, user, product, lineId] = [
+  const [id, user, product, itemId] = [
     9007199254740993n,
     9223372036854775807n,
     9007199254740995n,
@@ -128,8 +128,8 @@ test('events beyond 2^53 keep every digit of ids, products and users (I8) (F68)'
   ];
   await log.write(
     orderRecord({id, user_id: user}),
-    lineRecord({order_id: id, id: lineId, product_id: product}),
-    lineRecord({order_id: id, id: lineId + 1n, product_id: product, quantity: 1}),
+    lineRecord({order_id: id, id: itemId, product_id: product}),
+    lineRecord({order_id: id, id: itemId + 1n, product_id: product, quantity: 1}),
   );
   await log.applied();
 

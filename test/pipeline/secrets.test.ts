@@ -97,10 +97,20 @@ function wrong(): Readonly<Record<(typeof WRONG)[number], Variables>> {
   };
 }
 
-const LOUD = {LOG_LEVEL: 'debug', START_TIMEOUT_MS: '500', KAFKA_CONNECTION_TIMEOUT_MS: '500'};
+const LOUD = {
+  PROJECTOR_LOG_LEVEL: 'debug',
+  PROJECTOR_START_TIMEOUT_MS: '500',
+  KAFKA_CONNECTION_TIMEOUT_MS: '500',
+};
 
 test('a worker that runs: its log and every HTTP answer', async () => {
-  const worker = new WorkerProcess({...variables(), ...QUICK, ...LOUD, START_TIMEOUT_MS: '30000', ...good()});
+  const worker = new WorkerProcess({
+    ...variables(),
+    ...QUICK,
+    ...LOUD,
+    PROJECTOR_START_TIMEOUT_MS: '30000',
+    ...good(),
+  });
   try {
     await until(
       () => worker.log.some(({msg}) => msg === 'partitions assigned'),
@@ -121,7 +131,7 @@ test('a worker that runs: its log and every HTTP answer', async () => {
 
 test('commands with settings that work', async () => {
   const all = [...COMMANDS, connectorStatus];
-  const results = await projectorBatch(all, {...LOUD, START_TIMEOUT_MS: '30000', ...good()});
+  const results = await projectorBatch(all, {...LOUD, PROJECTOR_START_TIMEOUT_MS: '30000', ...good()});
   expect(results.map(({args, code}) => [args, code])).toEqual(all.map((args) => [args, 0]));
   for (const {args, output} of results)
     expect({args, output}).toMatchObject({output: expect.not.stringContaining(SECRET) as string});
@@ -132,7 +142,7 @@ test.each(WRONG)('what does not work: %s', async (name) => {
   const commands = [['config'], ['lag'], ['report'], connectorStatus, ['verify', '--sample', '1']];
   // A worker for which these settings are good would not end.
   const all = works ? commands : [['run'], ...commands];
-  const results = await projectorBatch(all, {...LOUD, HTTP_PORT: 'off', ...wrong()[name]});
+  const results = await projectorBatch(all, {...LOUD, PROJECTOR_HTTP_PORT: 'off', ...wrong()[name]});
   expect(results.map(({args}) => args)).toEqual(all);
   for (const {args, output} of results) {
     expect({args, output}).toMatchObject({output: expect.not.stringContaining(SECRET) as string});

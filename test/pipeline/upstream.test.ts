@@ -159,7 +159,7 @@ test('a connector that reads the tables first gives the same state, and keeps it
 });
 
 test('heartbeats arrive while nobody buys: they are counted as ignored and move the position (I6)', async () => {
-  shop = await Pipeline.open('heartbeats', {SUMMARY_INTERVAL_MS: '1000'});
+  shop = await Pipeline.open('heartbeats', {PROJECTOR_SUMMARY_INTERVAL_MS: '1000'});
   await shop.applied();
   /** The first one that is written from now on. */
   const nextSummary = async (): Promise<{applied: number; ignored: number}> => {

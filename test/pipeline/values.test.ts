@@ -8,7 +8,7 @@ const random = new Random(seed);
 let shop: Pipeline;
 
 beforeAll(async () => {
-  shop = await Pipeline.open('values', {EXTRA_COLUMNS: 'status,created_at:time,note'});
+  shop = await Pipeline.open('values', {ORDER_EXTRA_COLUMNS: 'status,created_at:time,note'});
 });
 
 /** The comparison knows the five fields only; the tests here look at the others themselves. */
@@ -128,17 +128,17 @@ test('a column that is added while the worker runs: its default, NULL, and rows 
 
 test('ids beyond 2^53, from AUTO_INCREMENT too, keep every digit through MySQL, Debezium and Redis (I8)', async () => {
   const insertOrder = 'INSERT INTO orders (id, user_id, total_amount) VALUES (?, ?, 4.20)';
-  const [orderId, lineId, product] = ['9007199254740993', '9007199254740995', '9223372036854775807'];
+  const [orderId, itemId, product] = ['9007199254740993', '9007199254740995', '9223372036854775807'];
   const user = '9223372036854775806';
   try {
     await shop.sql(insertOrder, [orderId, user]);
     await shop.sql(
       'INSERT INTO order_items (id, order_id, product_id, quantity, unit_price) VALUES (?, ?, ?, 2, 1)',
-      [lineId, orderId, product],
+      [itemId, orderId, product],
     );
     const next = await shop.placeOrder('1.00', [[product, 5]]);
     expect(next.id).toBe('9007199254740994');
-    await shop.sql('UPDATE order_items SET quantity = 3 WHERE id = ?', [lineId]);
+    await shop.sql('UPDATE order_items SET quantity = 3 WHERE id = ?', [itemId]);
     await shop.applied();
 
     expect(await shop.order(orderId)).toMatchObject({
@@ -146,7 +146,7 @@ test('ids beyond 2^53, from AUTO_INCREMENT too, keep every digit through MySQL, 
       user_id: user,
       items: `product_id:${product},quantity:3`,
     });
-    expect(await shop.lines(orderId)).toEqual({[lineId]: `${product}:3`});
+    expect(await shop.lines(orderId)).toEqual({[itemId]: `${product}:3`});
     expect(await shop.lines(next.id)).toEqual({'9007199254740996': `${product}:5`});
     expect(await shop.sold(product)).toBe('8');
     expect(await shop.reported('users', user)).toBe('420');

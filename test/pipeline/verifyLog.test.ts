@@ -1,4 +1,4 @@
-/** `projector verify --against log`: Redis proved by a replay of the log, while the shop is at work, and nothing of that is left. */
+/** `projector verify --against topic`: Redis proved by a replay of the log, while the shop is at work, and nothing of that is left. */
 import type {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
 import {AGAINST_LOG, LogVerification} from '../support/logVerification.js';
@@ -114,7 +114,7 @@ const seed = chosenSeed();
     await redis.incr(log.key('product:1:sold'));
     for (const text of ['caught up with the log', 'places to look at again']) {
       const running = log.begin();
-      await log.told(running, text);
+      await log.notified(running, text);
       const {code} = await running.end('SIGTERM');
       expect([text, code]).toEqual([text, 143]);
       expect(running.output).toContain('stopped; start it again');
@@ -123,7 +123,7 @@ const seed = chosenSeed();
     const running = log.begin();
     await until(
       async () =>
-        (await log.spare.get(log.key('projector:spare')))?.startsWith('verify ') === true ||
+        (await log.staging.get(log.key('projector:staging')))?.startsWith('verify ') === true ||
         !running.isRunning,
       () => `a replay that has begun: ${running.output}`,
       60_000,

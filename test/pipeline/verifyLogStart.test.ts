@@ -1,4 +1,4 @@
-/** What `projector verify --against log` finds when it starts: leftovers of other runs, foreign keys, bad records, a silent Redis. */
+/** What `projector verify --against topic` finds when it starts: leftovers of other runs, foreign keys, bad records, a silent Redis. */
 import type {Redis} from 'ioredis';
 import type {WorkerProcess} from '../../stack/worker.js';
 import {createTopic, produce} from '../support/kafka.js';
@@ -33,11 +33,11 @@ const seed = chosenSeed();
     test("what a killed one has left is no beginning of a rebuild, and in nobody's way (C4)", async () => {
       const begun = async (): Promise<void> => {
         const killed = log.begin();
-        await log.told(killed, 'caught up with the log');
+        await log.notified(killed, 'caught up with the log');
         expect(await killed.end('SIGKILL')).toEqual({code: null, signal: 'SIGKILL'});
         // Not even by accident: what is there now was changed by somebody.
-        expect(await log.spare.get(log.key('projector:spare'))).toMatch(/^verify /);
-        await log.spare.hset(log.key('report:totals'), 'orders', '1');
+        expect(await log.staging.get(log.key('projector:staging'))).toMatch(/^verify /);
+        await log.staging.hset(log.key('report:totals'), 'orders', '1');
         expect(await ended(log.begin())).toMatchObject({
           code: 5,
           output: expect.stringMatching(/rebuild-refused: another one runs \(\S+ verify on /) as string,
@@ -59,7 +59,7 @@ const seed = chosenSeed();
     test('what an unfinished rebuild would go on with is kept, unless told otherwise', async () => {
       const first = shop.command(['rebuild']);
       await until(
-        async () => (await log.spare.get(log.key('projector:spare'))) === 'rebuild' || !first.isRunning,
+        async () => (await log.staging.get(log.key('projector:staging'))) === 'rebuild' || !first.isRunning,
         () => `a rebuild that has begun: ${first.output}`,
         60_000,
       );
@@ -71,7 +71,7 @@ const seed = chosenSeed();
           /rebuild-refused: .*an unfinished `rebuild` would go on with/,
         ) as string,
       });
-      expect(await log.spare.get(log.key('projector:spare'))).toBe('rebuild');
+      expect(await log.staging.get(log.key('projector:staging'))).toBe('rebuild');
       expect(await redis.exists(log.key('projector:rebuild'))).toBe(0);
       expect((await log.verified('--restart')).verdict).toMatchObject({differences: 0});
       await log.expectNothingLeft();
@@ -81,11 +81,11 @@ const seed = chosenSeed();
       const refused = async (process: WorkerProcess, code: number, text: RegExp): Promise<void> => {
         expect(await ended(process)).toMatchObject({code, output: expect.stringMatching(text) as string});
       };
-      await log.spare.set('note', 'x');
+      await log.staging.set('note', 'x');
       await refused(log.begin(), 5, /rebuild-refused: .*must be empty, and holds 1 keys \("note"\)/);
-      expect(await log.spare.keys('*')).toEqual(['note']);
-      await log.spare.del('note');
-      await refused(log.begin({REDIS_SPARE_DATABASE: '0'}), 2, /REDIS_SPARE_DATABASE is 0/);
+      expect(await log.staging.keys('*')).toEqual(['note']);
+      await log.staging.del('note');
+      await refused(log.begin({REDIS_STAGING_DATABASE: '0'}), 2, /REDIS_STAGING_DATABASE is 0/);
       await log.expectNothingLeft();
     }, 60_000);
 
@@ -93,7 +93,7 @@ const seed = chosenSeed();
       const topic = `told-${Date.now().toString(36)}`;
       await createTopic(topic);
       await produce(topic, [{key: '5', value: 'no JSON, a-customer-secret'}]);
-      const {code, output} = await ended(log.begin({KAFKA_TOPIC: topic, KEY_PREFIX: `${topic}:`}));
+      const {code, output} = await ended(log.begin({KAFKA_TOPIC: topic, REDIS_KEY_PREFIX: `${topic}:`}));
       expect([code, output]).toEqual([
         5,
         expect.stringMatching(
@@ -101,15 +101,15 @@ const seed = chosenSeed();
         ),
       ]);
       expect(output).not.toContain('a-customer-secret');
-      expect(await log.spare.keys('*')).toEqual([]);
+      expect(await log.staging.keys('*')).toEqual([]);
     }, 60_000);
 
     test('a Redis that is silent for a moment is waited for (L11)', async () => {
       await redis.incr(log.key('product:1:sold'));
       const running = log.begin({REDIS_TIMEOUT_MS: '1000'});
-      await log.told(running, 'places to look at again');
+      await log.notified(running, 'places to look at again');
       shop.own.pause();
-      await log.told(running, 'waiting: ').finally(() => shop.own.resume());
+      await log.notified(running, 'waiting: ').finally(() => shop.own.resume());
       expect(await ended(running)).toMatchObject({
         code: 3,
         output: expect.stringMatching(

@@ -65,16 +65,16 @@ const seed = chosenSeed();
     await redis.incr(`${PREFIX}product:1:sold`);
     const others = new Set(await connectionsOf());
     const command = await verification(shop, [], {REDIS_TIMEOUT_MS: '1000'});
-    const told = async (text: string): Promise<void> => {
+    const notified = async (text: string): Promise<void> => {
       await until(
         () => command.output.includes(text) || !command.isRunning,
         () => `"${text}" in ${command.output}`,
       );
     };
-    await told('places to look at again');
+    await notified('places to look at again');
     shop.own.pause();
     try {
-      await told('waiting: Redis');
+      await notified('waiting: Redis');
       const its = (await connectionsOf()).filter((id) => !others.has(id));
       expect(its).toHaveLength(1);
       await mysql.query(`KILL ${its.join('')}`);

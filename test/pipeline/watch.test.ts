@@ -41,7 +41,7 @@ async function metrics(worker: WorkerProcess): Promise<Map<string, number>> {
 const PARTITIONS = 6;
 let shop: Pipeline;
 beforeAll(async () => {
-  shop = await Pipeline.open('watch', {METRICS_KAFKA_EXPORTER: 'true'});
+  shop = await Pipeline.open('watch', {PROJECTOR_KAFKA_EXPORTER_METRICS: 'true'});
   await shop.applied();
 }, 60_000);
 afterAll(async () => await shop.close());
@@ -65,13 +65,15 @@ test('in quiet: lag is 0, the position is the end of the log, and kafka_exporter
       wrong = partitions.flatMap((partition) => {
         const labels = `topic="${topic}",partition="${partition}"`;
         const position = Number(positions[partition]?.split(' ')[1]);
-        const told = [
+        const notified = [
           now.get(lagSeries(topic, partition)),
           now.get(`kafka_consumergroup_lag{consumergroup="watch",${labels}}`),
           now.get(`projector_position_offset{${labels}}`),
           now.get(`projector_log_end_offset{${labels}}`),
         ];
-        return JSON.stringify(told) === JSON.stringify([0, 0, position, position]) ? [] : [{position, told}];
+        return JSON.stringify(notified) === JSON.stringify([0, 0, position, position])
+          ? []
+          : [{position, notified}];
       });
       return (wrong as unknown[]).length === 0 && now;
     },
@@ -153,7 +155,7 @@ test('Redis away: alive all the time, not ready with the reason, ready again by 
 });
 
 test('a process that stands still answers no probe', async () => {
-  const worker = startWorker('watch-block', {FAILPOINT: 'after-fetch:block'});
+  const worker = startWorker('watch-block', {PROJECTOR_FAILPOINT: 'after-fetch:block'});
   try {
     const url = await urlOf(worker);
     await until(
@@ -174,14 +176,14 @@ test('a port that is taken: one line, exit 2 (F79)', async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const {port} = other.address() as {port: number};
-  const worker = startWorker('watch-port', {HTTP_PORT: String(port)});
+  const worker = startWorker('watch-port', {PROJECTOR_HTTP_PORT: String(port)});
   expect(await worker.exited).toMatchObject({code: 2});
   expect(worker.log.at(-1)).toMatchObject({kind: 'http-unavailable', level: 60, exitCode: 2});
   other.close();
 });
 
 test('off: nothing is listened on', async () => {
-  const worker = startWorker('watch-off', {HTTP_PORT: 'off'});
+  const worker = startWorker('watch-off', {PROJECTOR_HTTP_PORT: 'off'});
   try {
     await until(
       () => worker.log.some(({msg}) => msg === 'partitions assigned'),

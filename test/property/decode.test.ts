@@ -20,12 +20,12 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   }),
   fc.record({kind: fc.constant('order-deleted' as const), orderId: id}),
   fc.record({
-    kind: fc.constant('line-upserted' as const),
+    kind: fc.constant('item-upserted' as const),
     orderId: id,
-    lineId: id,
-    line: fc.record({productId: id, quantity}),
+    itemId: id,
+    item: fc.record({productId: id, quantity}),
   }),
-  fc.record({kind: fc.constant('line-deleted' as const), orderId: id, lineId: id}),
+  fc.record({kind: fc.constant('item-deleted' as const), orderId: id, itemId: id}),
 );
 const op = fc.constantFrom('c' as const, 'u' as const, 'r' as const);
 

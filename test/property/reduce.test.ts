@@ -1,6 +1,6 @@
 /** The laws of the fold. */
 import type {Change} from '../../src/domain/change.js';
-import type {OrderLine, OrderRow} from '../../src/domain/order.js';
+import type {LineItem, OrderRow} from '../../src/domain/order.js';
 import type {Reduction} from '../../src/domain/patch.js';
 import {composeReductions, reduce, Reducer} from '../../src/reduce.js';
 import {changes} from '../support/arbitraries.js';
@@ -10,7 +10,7 @@ import {fc, propertyTest as test} from '../support/seededChecks.js';
 interface State {
   readonly rows: Map<string, OrderRow>;
   /** `order/line` to line. */
-  readonly lines: Map<string, OrderLine>;
+  readonly lines: Map<string, LineItem>;
 }
 
 /** What a patch means, on plain maps. */
@@ -23,9 +23,9 @@ function apply(state: State, {patches}: Reduction): State {
       for (const key of lines.keys()) if (key.startsWith(`${orderId}/`)) lines.delete(key);
     }
     if (patch.row !== null) rows.set(orderId, patch.row);
-    for (const [lineId, line] of patch.lines) {
-      if (line === null) lines.delete(`${orderId}/${lineId}`);
-      else lines.set(`${orderId}/${lineId}`, line);
+    for (const [itemId, line] of patch.items) {
+      if (line === null) lines.delete(`${orderId}/${itemId}`);
+      else lines.set(`${orderId}/${itemId}`, line);
     }
   }
   return {rows, lines};
@@ -38,8 +38,8 @@ function fold(state: State, run: readonly Change[]): State {
   for (const change of run) {
     const {orderId} = change;
     if (change.kind === 'order-upserted') rows.set(orderId, change.row);
-    else if (change.kind === 'line-upserted') lines.set(`${orderId}/${change.lineId}`, change.line);
-    else if (change.kind === 'line-deleted') lines.delete(`${orderId}/${change.lineId}`);
+    else if (change.kind === 'item-upserted') lines.set(`${orderId}/${change.itemId}`, change.item);
+    else if (change.kind === 'item-deleted') lines.delete(`${orderId}/${change.itemId}`);
     else {
       rows.delete(orderId);
       for (const key of [...lines.keys()]) if (key.startsWith(`${orderId}/`)) lines.delete(key);
@@ -90,7 +90,7 @@ test.prop([changes()])('an order deleted with its lines ends like one deleted al
   const alone: Change[] = [{kind: 'order-deleted', orderId: '1'}];
   const cascaded: Change[] = [...state.lines.keys()]
     .filter((key) => key.startsWith('1/'))
-    .map((key) => ({kind: 'line-deleted', orderId: '1', lineId: key.slice(2)}));
+    .map((key) => ({kind: 'item-deleted', orderId: '1', itemId: key.slice(2)}));
   for (const deletes of [alone, [...cascaded, ...alone], [...alone, ...cascaded]]) {
     expect(apply(state, reduce(deletes))).toEqual(fold(state, alone));
   }
@@ -99,7 +99,7 @@ test.prop([changes()])('an order deleted with its lines ends like one deleted al
 test.prop([changes()])(
   'the counters that must exist are those of all lines that were ever set (I7)',
   (run) => {
-    const named = run.flatMap((change) => (change.kind === 'line-upserted' ? [change.line.productId] : []));
+    const named = run.flatMap((change) => (change.kind === 'item-upserted' ? [change.item.productId] : []));
     expect(reduce(run).products).toEqual(new Set(named));
   },
 );

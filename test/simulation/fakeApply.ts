@@ -33,14 +33,14 @@ class Spoiled extends Error {
 
   constructor(orderId: string, what: string) {
     super(what);
-    this.reply = ['spoiled', orderId, what];
+    this.reply = ['corrupt', orderId, what];
   }
 }
 
 /** Runs the script; returns its reply, throws its errors. */
 export function applyChunk(keys: Keyspace, positionKey: string, args: readonly string[]): string[] {
   const stored = keys.string(positionKey) ?? '';
-  if (stored !== args[0]) return ['refused', stored];
+  if (stored !== args[0]) return ['rejected', stored];
   const input = readArguments(args);
   const layoutKey = `${input.prefix}projector:layout`;
   const layout = keys.string(layoutKey);
@@ -153,10 +153,10 @@ function planPatch(
 ): OrderWrite {
   const orderKey = `${input.prefix}order:${patch.id}`;
   const linesKey = `${input.prefix}order_lines:${patch.id}`;
-  const spoiled = (key: string, what: string): Spoiled => new Spoiled(patch.id, `${key} ${what}`);
-  if ((keys.get(orderKey)?.type ?? 'hash') !== 'hash') throw spoiled(orderKey, 'is no hash');
+  const corrupt = (key: string, what: string): Spoiled => new Spoiled(patch.id, `${key} ${what}`);
+  if ((keys.get(orderKey)?.type ?? 'hash') !== 'hash') throw corrupt(orderKey, 'is no hash');
   const before = keys.hash(orderKey);
-  requireWholeOrder(before, () => spoiled(orderKey, 'lacks user_id or total_amount'));
+  requireWholeOrder(before, () => corrupt(orderKey, 'lacks user_id or total_amount'));
   const userBefore = before.get('user_id');
   const amountBefore = before.get('total_amount');
   const existed = userBefore !== undefined && amountBefore !== undefined;
@@ -167,15 +167,15 @@ function planPatch(
     return {orderKey, linesKey, reset, lines: undefined, fields: undefined, deleteFields: []};
   }
   if (!keepsLines && (keys.get(linesKey)?.type ?? 'string') !== 'string') {
-    throw spoiled(linesKey, 'is no string');
+    throw corrupt(linesKey, 'is no string');
   }
   const linesBefore = keepsLines ? '' : (keys.string(linesKey) ?? '');
   const lines = linesOf(linesBefore);
-  if (lines === undefined) throw spoiled(linesKey, 'holds a line that cannot be read');
+  if (lines === undefined) throw corrupt(linesKey, 'holds a line that cannot be read');
   if (existed) {
     countLines(sums, lines, -1n);
     if (!countOrder(sums, {user: userBefore, amount: amountBefore}, -1n)) {
-      throw spoiled(orderKey, 'holds an amount that cannot be read');
+      throw corrupt(orderKey, 'holds an amount that cannot be read');
     }
   }
   if (reset) lines.clear();
@@ -189,7 +189,7 @@ function planPatch(
   const row = patch.row ?? (existed && !reset ? {user: userBefore, amount: amountBefore} : undefined);
   if (row !== undefined) {
     countLines(sums, lines, 1n);
-    if (!countOrder(sums, row, 1n)) throw spoiled(orderKey, 'would hold an amount that cannot be read');
+    if (!countOrder(sums, row, 1n)) throw corrupt(orderKey, 'would hold an amount that cannot be read');
   }
   const fields =
     row === undefined

@@ -36,7 +36,7 @@ async function many(): Promise<number> {
   const runs = minutes === undefined ? numberOf(seeds ?? '1000') : Infinity;
   const startedMs = performance.now();
   const sums = {seeds: 0, actions: 0, faults: new Map<Fault, number>()};
-  let toldMs = startedMs;
+  let notifiedMs = startedMs;
   for (let seed = from; seed < from + runs && performance.now() < endMs; seed++) {
     const outcome = await simulate(seed);
     if (outcome.failure !== undefined) return failed(outcome);
@@ -44,8 +44,8 @@ async function many(): Promise<number> {
     sums.actions += outcome.actions.length;
     for (const [fault, count] of outcome.faults)
       sums.faults.set(fault, (sums.faults.get(fault) ?? 0) + count);
-    if (performance.now() - toldMs < PROGRESS_MS) continue;
-    toldMs = performance.now();
+    if (performance.now() - notifiedMs < PROGRESS_MS) continue;
+    notifiedMs = performance.now();
     print(`${sums.seeds} seeds, ${sums.actions} actions`);
   }
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);

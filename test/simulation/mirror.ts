@@ -116,7 +116,7 @@ export class Mirror {
     const {kind, orderId, value} = JSON.parse(entry) as Record<'kind' | 'orderId' | 'value', string | null>;
     const isSpoiled =
       outcome.kind === 'change' &&
-      kind === 'order-spoiled' &&
+      kind === 'order-corrupt' &&
       outcome.change.orderId === orderId &&
       this.#settings.everSpoiled.has(orderId);
     if (!isSpoiled && !(outcome.kind === 'bad' && outcome.error === kind)) {

@@ -10,7 +10,7 @@ export const MUTANTS: Readonly<Record<string, ApplyFunction>> = {
 
   'counters are moved before the position is compared': (keys, key, args) => {
     const reply = applyChunk(keys, key, args);
-    if (reply[0] !== 'refused') return reply;
+    if (reply[0] !== 'rejected') return reply;
     const {prefix, patches} = readArguments(args);
     for (const [, line] of patches.flatMap(({lines}) => lines)) {
       const [product, quantity] = line.split(':');

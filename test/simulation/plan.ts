@@ -114,14 +114,14 @@ export function drawSettings(
     chunkOrdersMax: random.int(1, 4),
     chunkRecordsMax: random.pick([1, 3, 7, 20]),
     queueBytesMax: random.pick([1, 2_000, 100_000]),
-    ackIntervalMs: 5_000,
+    commitIntervalMs: 5_000,
     summaryIntervalMs: 60_000,
     stopTimeoutMs: 10_000,
   };
 }
 
 /** Places where an error, unlike a death, would leave a promise that nobody waits for; no real error comes from there. */
-const NO_THROW: readonly FailpointName[] = ['script-in-flight', 'ack-in-flight'];
+const NO_THROW: readonly FailpointName[] = ['script-in-flight', 'offset-commit-in-flight'];
 
 export function drawFailpoint(random: Random): FailpointPlan {
   const name = random.pick(FAILPOINT_NAMES);

@@ -5,7 +5,7 @@
 import type {Change} from '../../src/domain/change.js';
 import type {EncodedRecord} from '../../src/decode/decode.js';
 import type {ErrorKind} from '../../src/runtime/errors.js';
-import {line, lineGone, order, orderGone} from '../support/changes.js';
+import {item, itemGone, order, orderGone} from '../support/changes.js';
 import type {Random} from '../support/random.js';
 import {encoded, FORMS, orderRow, recordOf, rowRecord} from '../support/records.js';
 
@@ -72,19 +72,19 @@ export class Shop {
   #changes(kind: number): Change[] {
     const random = this.#random;
     const orderId = random.pick(ORDER_IDS);
-    const lineId = `${orderId}/${random.pick(LINE_IDS)}`;
+    const itemId = `${orderId}/${random.pick(LINE_IDS)}`;
     if (kind < 5) return [this.#order(orderId)];
     if (kind < 8) return [this.#order(orderId), ...this.#lines(orderId)];
-    if (kind < 12) return [this.#line(lineId)];
-    if (kind < 14) return [lineGone(lineId)];
+    if (kind < 12) return [this.#line(itemId)];
+    if (kind < 14) return [itemGone(itemId)];
     if (kind < 16) {
       // MySQL 9.6 and later write the cascade, children first; earlier ones do not.
-      const cascade = random.chance(0.5) ? LINE_IDS.map((id) => lineGone(`${orderId}/${id}`)) : [];
+      const cascade = random.chance(0.5) ? LINE_IDS.map((id) => itemGone(`${orderId}/${id}`)) : [];
       return [...cascade.slice(random.int(0, cascade.length)), orderGone(orderId)];
     }
     if (kind < 17) return [orderGone(orderId), this.#order(orderId), ...this.#lines(orderId)];
-    const [, id = ''] = lineId.split('/');
-    const moved = [lineGone(lineId), this.#line(`${random.pick(ORDER_IDS)}/${id}`)];
+    const [, id = ''] = itemId.split('/');
+    const moved = [itemGone(itemId), this.#line(`${random.pick(ORDER_IDS)}/${id}`)];
     return random.chance(0.5) ? moved : moved.reverse();
   }
 
@@ -96,7 +96,7 @@ export class Shop {
 
   #line(id: string): Change {
     const random = this.#random;
-    return line(id, {product: random.pick(PRODUCTS), quantity: random.pick(QUANTITIES)});
+    return item(id, {product: random.pick(PRODUCTS), quantity: random.pick(QUANTITIES)});
   }
 
   #lines(orderId: string): Change[] {

@@ -26,7 +26,7 @@ export interface Delivery {
 
 export class SimLog implements EventLog {
   readonly name: string;
-  readonly acked = new Map<number, bigint>();
+  readonly committing = new Map<number, bigint>();
   readonly calls: KafkaCall[] = [];
   /** An assignment that the member has not heard of yet. */
   pending: readonly number[] | undefined;
@@ -102,8 +102,8 @@ export class SimLog implements EventLog {
       if (generation !== this.#generation) throw new Error('the assignment has changed');
       await Promise.resolve();
     };
-    const told = this.#topic.hidesJumps ? (cursor ?? asked) : asked;
-    void this.#handlers?.batch({partition, fetchOffset: told, nextOffset, records}, keepAlive).then(
+    const notified = this.#topic.hidesJumps ? (cursor ?? asked) : asked;
+    void this.#handlers?.batch({partition, fetchOffset: notified, nextOffset, records}, keepAlive).then(
       () => busy.delete(partition),
       (error: unknown) => {
         busy.delete(partition);
@@ -128,9 +128,9 @@ export class SimLog implements EventLog {
     });
   }
 
-  async ack(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
+  async commitOffsets(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
     await this.#call('ack', () => {
-      for (const [partition, offset] of nextOffsets) this.acked.set(partition, offset);
+      for (const [partition, offset] of nextOffsets) this.committing.set(partition, offset);
     });
   }
 

@@ -4,7 +4,7 @@ import {Decoder} from '../../src/decode/decode.js';
 import {asProjectorError, type ProjectorError} from '../../src/runtime/errors.js';
 import type {Failpoint} from '../../src/runtime/failpoints.js';
 import {Projector, type ProjectorSettings} from '../../src/worker/projector.js';
-import {EXTRA_COLUMNS} from '../support/arbitraries.js';
+import {ORDER_EXTRA_COLUMNS} from '../support/arbitraries.js';
 import {SHOP} from '../support/records.js';
 import type {SimGroup} from './group.js';
 import {Killed, type Life} from './life.js';
@@ -29,7 +29,7 @@ export interface WorkerOptions {
   readonly onFailpoint: (worker: SimWorker, plan: FailpointPlan) => boolean;
 }
 
-const SCHEMA = {...SHOP, extraColumns: EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}))};
+const SCHEMA = {...SHOP, extraColumns: ORDER_EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}))};
 /** Shared, because shapes take time to learn; what it gives does not depend on what it has met. */
 const DECODER = new Decoder(SCHEMA);
 
@@ -53,16 +53,16 @@ export class SimWorker {
     this.clock = new SimClock(this.life);
     this.redis = new SimRedis(this.life);
     this.log = new SimLog(this.life, topic, group);
-    const tell = (_fields: object, message: string): void => {
+    const notify = (_fields: object, message: string): void => {
       this.messages.push(message);
       if (this.messages.length > 5) this.messages.shift();
     };
     this.projector = new Projector(options.settings, {
       log: this.log,
-      model: new ReadModel(this.redis, topic.name, {prefix, layout, extraColumns: EXTRA_COLUMNS}),
+      model: new ReadModel(this.redis, topic.name, {prefix, layout, extraColumns: ORDER_EXTRA_COLUMNS}),
       decode: (record) => DECODER.decode(record),
       clock: this.clock,
-      logger: {info: tell, warn: tell, error: tell},
+      logger: {info: notify, warn: notify, error: notify},
       failpoint: this.#failpoint(options),
     });
   }

@@ -92,9 +92,11 @@ async function stopAll(world: World, actions: string[]): Promise<void> {
   world.server.check();
   for (const {worker, partitions} of stopped) {
     for (const partition of partitions) {
-      const [acked, position] = [worker.log.acked.get(partition), world.server.position(partition)];
-      if (acked !== position) {
-        throw new Violation(`${worker.name} acked ${acked} of ${partition}, applied is ${position} (I12)`);
+      const [committing, position] = [worker.log.committing.get(partition), world.server.position(partition)];
+      if (committing !== position) {
+        throw new Violation(
+          `${worker.name} acked ${committing} of ${partition}, applied is ${position} (I12)`,
+        );
       }
     }
   }
@@ -104,8 +106,8 @@ async function stopAll(world: World, actions: string[]): Promise<void> {
 /** Where no outcome can have got lost, all workers together count every record once; in fair weather none reads twice. */
 function requireCount(world: World): void {
   if (world.mayMiscount) return;
-  const tallies = world.workers.map(({projector}) => projector.tally);
-  if (world.plan.isFair && tallies.some(({rewinds}) => rewinds > 0)) {
+  const tallies = world.workers.map(({projector}) => projector.counts);
+  if (world.plan.isFair && tallies.some(({positionResets}) => positionResets > 0)) {
     throw new Violation('a position was read again without a reason');
   }
   const counted = tallies.reduce(

@@ -8,7 +8,7 @@ const SEEDS = inTier({test: 10_000, soak: 100_000});
 /** Far beyond the minute that it takes: machines are slow when they have other things to do. */
 const SEEDS_TIMEOUT_MS = inTier({test: 600_000, soak: 7_200_000});
 
-function told({seed, failure, actions}: Outcome): string {
+function notified({seed, failure, actions}: Outcome): string {
   return [
     ...actions.slice(-200),
     `seed ${seed}: ${failure ?? 'as it must be'}; run it again: npm run simulate -- --seed ${seed}`,
@@ -21,7 +21,7 @@ test(
     const faults = new Map<Fault, number>();
     for (let seed = 1; seed <= SEEDS; seed++) {
       const outcome = await simulate(seed);
-      if (outcome.failure !== undefined) throw new Error(told(outcome));
+      if (outcome.failure !== undefined) throw new Error(notified(outcome));
       for (const [fault, count] of outcome.faults) faults.set(fault, (faults.get(fault) ?? 0) + count);
     }
     expect(FAULT_NAMES.filter((fault) => (faults.get(fault) ?? 0) < SEEDS / 20)).toEqual([]);

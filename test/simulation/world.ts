@@ -1,6 +1,6 @@
 /** The simulated world: servers, workers, what is on its way between them, and what everyone may expect of it. */
 import {formatLayout} from '../../src/redis-model/layout.js';
-import {EXTRA_COLUMNS} from '../support/arbitraries.js';
+import {ORDER_EXTRA_COLUMNS} from '../support/arbitraries.js';
 import {Random} from '../support/random.js';
 import type {ApplyFunction} from './fakeRedis.js';
 import {SimGroup} from './group.js';
@@ -59,7 +59,7 @@ export class World {
     this.topic = new SimTopic(partitions);
     this.shop = new Shop(this.random, partitions);
     this.group = new SimGroup(this.topic.partitions);
-    const columns = EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}));
+    const columns = ORDER_EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}));
     this.#layout = formatLayout({
       topic: this.topic.name,
       partitions,
@@ -67,7 +67,14 @@ export class World {
       extraColumns: columns,
     });
     const {topic, everSpoiled} = this;
-    const settings = {topic, everSpoiled, prefix, apply, layout: this.#layout, extraColumns: EXTRA_COLUMNS};
+    const settings = {
+      topic,
+      everSpoiled,
+      prefix,
+      apply,
+      layout: this.#layout,
+      extraColumns: ORDER_EXTRA_COLUMNS,
+    };
     this.server = new SimServer('redis1', settings);
   }
 
@@ -159,7 +166,7 @@ export class World {
 
   #onEnd(worker: SimWorker): void {
     const {ended, hasThrown, isStopping, name} = worker;
-    const {consumed, applied, duplicate, ignored, quarantined} = worker.projector.tally;
+    const {consumed, applied, duplicate, ignored, quarantined} = worker.projector.counts;
     const failure = ended?.failure;
     const unfinished = worker.redis.wire?.sent.length ?? 0;
     this.cut(worker);

@@ -1,17 +1,17 @@
 /** Random changes over few ids, so that they meet: moves, resets, re-creations, lines without an order. */
 import fc from 'fast-check';
 import type {Change} from '../../src/domain/change.js';
-import {line, lineGone, order, orderGone} from './changes.js';
+import {item, itemGone, order, orderGone} from './changes.js';
 
 const orderId = fc.constantFrom('1', '2', '9007199254740993');
-const lineId = fc.constantFrom('3', '20', '100', '9007199254740992', '9007199254740993');
+const itemId = fc.constantFrom('3', '20', '100', '9007199254740992', '9007199254740993');
 const user = fc.constantFrom('7', '8');
 const product = fc.constantFrom('10', '11', '12');
 const total = fc.constantFrom('0.00', '45.99', '-3.50', '9999999999.99');
 const quantity = fc.constantFrom('1', '3', '0', '-2', '2147483647');
 const extra = fc.constantFrom(null, '', 'paid');
 
-const anyLine = fc.tuple(orderId, lineId).map(([a, b]) => `${a}/${b}`);
+const anyLine = fc.tuple(orderId, itemId).map(([a, b]) => `${a}/${b}`);
 const upsert = fc
   .tuple(orderId, user, total, extra, fc.boolean())
   // The hint may be wrong.
@@ -20,10 +20,10 @@ const upsert = fc
   ]);
 const setLine = fc
   .tuple(anyLine, product, quantity)
-  .map(([id, of, count]) => [line(id, {product: of, quantity: count})]);
+  .map(([id, of, count]) => [item(id, {product: of, quantity: count})]);
 /** The line leaves one order and enters another, seen in either sequence. */
-const move = fc.tuple(orderId, orderId, lineId, product, fc.boolean()).map(([from, to, id, of, isLate]) => {
-  const steps = [lineGone(`${from}/${id}`), line(`${to}/${id}`, {product: of})];
+const move = fc.tuple(orderId, orderId, itemId, product, fc.boolean()).map(([from, to, id, of, isLate]) => {
+  const steps = [itemGone(`${from}/${id}`), item(`${to}/${id}`, {product: of})];
   return isLate ? steps.reverse() : steps;
 });
 const recreate = orderId.map((id) => [orderGone(id), order(id, {user: '8', total: '1.00', extra: [null]})]);
@@ -35,7 +35,7 @@ export const changes = (maxSteps = 30): fc.Arbitrary<Change[]> =>
       fc.oneof(
         {weight: 4, arbitrary: upsert},
         {weight: 6, arbitrary: setLine},
-        {weight: 3, arbitrary: anyLine.map((id) => [lineGone(id)])},
+        {weight: 3, arbitrary: anyLine.map((id) => [itemGone(id)])},
         {weight: 2, arbitrary: orderId.map((id) => [orderGone(id)])},
         {weight: 1, arbitrary: recreate},
         {weight: 2, arbitrary: move},
@@ -45,7 +45,7 @@ export const changes = (maxSteps = 30): fc.Arbitrary<Change[]> =>
     .map((steps) => steps.flat());
 
 /** Column names of `extra`. */
-export const EXTRA_COLUMNS = ['status'] as const;
+export const ORDER_EXTRA_COLUMNS = ['status'] as const;
 
 /** A long run of the log, the same each time for the same seed. */
 export function longRun(seed: number, least = 600): Change[] {

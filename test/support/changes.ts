@@ -24,19 +24,19 @@ export function orderGone(orderId: string): Change {
   return {kind: 'order-deleted', orderId};
 }
 
-/** A row of `order_items`. `id` is `order/line`. */
-export function line(id: string, {product = '10', quantity = '1'}: LineFields = {}): Change {
-  const [orderId, lineId] = idsOf(id);
-  return {kind: 'line-upserted', orderId, lineId, line: {productId: product, quantity}};
+/** A row of `order_items`. `id` is `order/item`. */
+export function item(id: string, {product = '10', quantity = '1'}: LineFields = {}): Change {
+  const [orderId, itemId] = idsOf(id);
+  return {kind: 'item-upserted', orderId, itemId, item: {productId: product, quantity}};
 }
 
-export function lineGone(id: string): Change {
-  const [orderId, lineId] = idsOf(id);
-  return {kind: 'line-deleted', orderId, lineId};
+export function itemGone(id: string): Change {
+  const [orderId, itemId] = idsOf(id);
+  return {kind: 'item-deleted', orderId, itemId};
 }
 
 function idsOf(id: string): [string, string] {
-  const [orderId, lineId] = id.split('/');
-  if (orderId === undefined || lineId === undefined) throw new Error(`not order/line: ${id}`);
-  return [orderId, lineId];
+  const [orderId, itemId] = id.split('/');
+  if (orderId === undefined || itemId === undefined) throw new Error(`not order/item: ${id}`);
+  return [orderId, itemId];
 }

@@ -18,7 +18,7 @@ export interface Told {
 /** Group and key prefix of the worker that is looked at. */
 export const SHOP = `doctor-${Date.now().toString(36)}`;
 /** Settings of the worker and of every command. */
-export const BASE: Variables = {KEY_PREFIX: `${SHOP}:`, KAFKA_GROUP_ID: SHOP};
+export const BASE: Variables = {REDIS_KEY_PREFIX: `${SHOP}:`, KAFKA_GROUP_ID: SHOP};
 
 /** A machine that is overloaded by other tests is no silent server. */
 export const PATIENT_S = 60;
@@ -43,11 +43,11 @@ export async function doctor(extra: Variables = {}, {timeoutS = PATIENT_S} = {})
   const those = (verdict: string): string[] =>
     checks.filter((check) => check.verdict === verdict).map(({name, detail}) => `${name}: ${detail}`);
   for (const {verdict, fix} of checks) expect(fix !== null).toBe(verdict === 'fail' || verdict === 'warn');
-  const told = {fail: those('fail'), warn: those('warn'), skipped: those('skipped')};
+  const notified = {fail: those('fail'), warn: those('warn'), skipped: those('skipped')};
   process.stderr.write(
-    `figure: doctor took ${tookMs} ms, ${wholeMs} ms with its start: ${told.fail.join(' | ').slice(0, 150) || 'nothing fails'}\n`,
+    `figure: doctor took ${tookMs} ms, ${wholeMs} ms with its start: ${notified.fail.join(' | ').slice(0, 150) || 'nothing fails'}\n`,
   );
-  return {status, tookMs, ...told, names: checks.map(({name}) => name)};
+  return {status, tookMs, ...notified, names: checks.map(({name}) => name)};
 }
 
 export async function connectorOption(): Promise<string[]> {
@@ -55,6 +55,6 @@ export async function connectorOption(): Promise<string[]> {
 }
 
 /** Exactly this check fails, in these words, with this exit code. */
-export function expectFail(told: Told, wanted: RegExp, exitCode: number): void {
-  expect([told.fail, told.status]).toEqual([[expect.stringMatching(wanted)], exitCode]);
+export function expectFail(notified: Told, wanted: RegExp, exitCode: number): void {
+  expect([notified.fail, notified.status]).toEqual([[expect.stringMatching(wanted)], exitCode]);
 }

@@ -8,7 +8,7 @@ import {Redis} from 'ioredis';
 import kafkajs, {type Producer} from 'kafkajs';
 import type {Change} from '../../src/domain/change.js';
 import type {WorkerProcess} from '../../stack/worker.js';
-import {line, lineGone, order, orderGone} from './changes.js';
+import {item, itemGone, order, orderGone} from './changes.js';
 import {createTopic, endOffsets, kafka, partitionOf, type NewRecord, type TopicOptions} from './kafka.js';
 import {OrderModel, type Content} from './orderModel.js';
 import {startWorker, type Variables} from './pipeline.js';
@@ -75,7 +75,7 @@ export class FaultBench {
     const worker = startWorker(this.topic, {
       KAFKA_TOPIC: this.topic,
       KAFKA_BROKERS: this.#brokers.join(','),
-      SUMMARY_INTERVAL_MS: '1000',
+      PROJECTOR_SUMMARY_INTERVAL_MS: '1000',
       ...extra,
     });
     this.workers.push(worker);
@@ -274,9 +274,9 @@ export class FaultBench {
       return order(id, {user: USER, total, extra: [SECRET]});
     }
     if (kind === 5) return orderGone(id);
-    const item = `${id}/${id}${random.int(1, 4)}`;
-    if (kind === 6) return lineGone(item);
-    return line(item, {product: String(random.int(1, 9)), quantity: String(random.int(1, 9))});
+    const itemId = `${id}/${id}${random.int(1, 4)}`;
+    if (kind === 6) return itemGone(itemId);
+    return item(itemId, {product: String(random.int(1, 9)), quantity: String(random.int(1, 9))});
   }
 }
 

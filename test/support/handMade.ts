@@ -55,7 +55,7 @@ export class HandMade {
     await createTopic(topic, {partitions});
     return new HandMade(
       topic,
-      startWorker(topic, {KAFKA_TOPIC: topic, SUMMARY_INTERVAL_MS: '1000', ...extra}),
+      startWorker(topic, {KAFKA_TOPIC: topic, PROJECTOR_SUMMARY_INTERVAL_MS: '1000', ...extra}),
     );
   }
 

@@ -144,14 +144,14 @@ export class TopicReader {
   /** Resolves when everything that the topic holds now is among the records. */
   async caughtUp(): Promise<readonly TopicRecord[]> {
     const ends = await endOffsets(this.#topic);
-    const isThere = (): boolean => {
+    const isPresent = (): boolean => {
       if (this.#failure !== undefined) throw this.#failure;
       return [...ends].every(([partition, end]) => end <= (this.#next.get(partition) ?? 0n));
     };
     // At the end of a test run the topic is long, and the machine may be slow: as long as records come, they are waited for.
-    for (let before = -1; !isThere(); before = this.records.length) {
+    for (let before = -1; !isPresent(); before = this.records.length) {
       await until(
-        () => isThere() || this.records.length > before,
+        () => isPresent() || this.records.length > before,
         () => `the end of ${this.#topic}, ${this.records.length} records so far`,
       );
     }

@@ -22,7 +22,7 @@ export interface LogUnderTest {
   /** The client reads on from offset 0, although nobody asked for that. */
   jump(member: EventLog, partition: number): void;
   /** The next offsets that the group has acked. */
-  acked(): Promise<ReadonlyMap<number, bigint>>;
+  committing(): Promise<ReadonlyMap<number, bigint>>;
   close(): void;
 }
 
@@ -64,7 +64,7 @@ async function openKafka(partitions: number): Promise<LogUnderTest> {
     newMember: () => new KafkaLog(kafkaLogSettings(topic), () => undefined, systemClock),
     // Out of range: kafkajs goes to the start of the log, without a word.
     jump: (member, partition) => member.readFrom(partition, 1_000_000n),
-    acked: async () =>
+    committing: async () =>
       await withAdmin(async (admin) => {
         const [offsets] = await admin.fetchOffsets({groupId: topic, topics: [topic]});
         return new Map(offsets?.partitions.map(({partition, offset}) => [partition, BigInt(offset)]));
@@ -76,7 +76,7 @@ async function openKafka(partitions: number): Promise<LogUnderTest> {
 class Memory implements LogUnderTest {
   readonly #topic: MemoryTopic;
   readonly #members = new Set<MemoryLog>();
-  readonly #acked = new Map<number, bigint>();
+  readonly #committing = new Map<number, bigint>();
 
   constructor(partitions: number) {
     this.#topic = new MemoryTopic(partitions);
@@ -88,7 +88,7 @@ class Memory implements LogUnderTest {
   }
 
   newMember(): EventLog {
-    const [members, acked] = [this.#members, this.#acked];
+    const [members, committing] = [this.#members, this.#committing];
     const deal = (): void => this.#deal();
     class Member extends MemoryLog {
       override async start(handlers: EventLogHandlers): Promise<void> {
@@ -96,9 +96,9 @@ class Memory implements LogUnderTest {
         members.add(this);
         deal();
       }
-      override async ack(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
-        await super.ack(nextOffsets);
-        for (const [partition, next] of nextOffsets) acked.set(partition, next);
+      override async commitOffsets(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
+        await super.commitOffsets(nextOffsets);
+        for (const [partition, next] of nextOffsets) committing.set(partition, next);
       }
       override async stop(): Promise<void> {
         await super.stop();
@@ -113,8 +113,8 @@ class Memory implements LogUnderTest {
     member.readFrom(partition, 1_000_000n);
   }
 
-  acked(): Promise<ReadonlyMap<number, bigint>> {
-    return Promise.resolve(this.#acked);
+  committing(): Promise<ReadonlyMap<number, bigint>> {
+    return Promise.resolve(this.#committing);
   }
 
   close(): void {
@@ -162,8 +162,8 @@ class Simulated implements LogUnderTest {
     this.#jumps.set(member, partition);
   }
 
-  acked(): Promise<ReadonlyMap<number, bigint>> {
-    return Promise.resolve(new Map(this.#members.flatMap(({acked}) => [...acked])));
+  committing(): Promise<ReadonlyMap<number, bigint>> {
+    return Promise.resolve(new Map(this.#members.flatMap(({committing}) => [...committing])));
   }
 
   close(): void {

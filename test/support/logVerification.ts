@@ -1,4 +1,4 @@
-/** `projector verify --against log` on a shop at work, and what its tests ask afterwards. */
+/** `projector verify --against topic` on a shop at work, and what its tests ask afterwards. */
 import type {Redis} from 'ioredis';
 import type {WorkerProcess} from '../../stack/worker.js';
 import {endedWithJson, OwnShop, type Ended} from './ownShop.js';
@@ -12,16 +12,16 @@ export interface LogVerdict {
   readonly findings: readonly {kind: string; key: string; field: string | null}[];
 }
 
-export const AGAINST_LOG = ['verify', '--against', 'log', '--wait', '20'];
+export const AGAINST_LOG = ['verify', '--against', 'topic', '--wait', '20'];
 
 export class LogVerification {
   readonly shop: OwnShop;
   /** The staging database, where the log is replayed. */
-  readonly spare: Redis;
+  readonly staging: Redis;
 
   private constructor(shop: OwnShop) {
     this.shop = shop;
-    this.spare = shop.redis.duplicate({db: 15});
+    this.staging = shop.redis.duplicate({db: 15});
   }
 
   static async open(
@@ -47,7 +47,7 @@ export class LogVerification {
   }
 
   /** Resolves when a command has printed this, or has ended. */
-  async told(process: WorkerProcess, text: string): Promise<void> {
+  async notified(process: WorkerProcess, text: string): Promise<void> {
     await until(
       () => process.output.includes(text) || !process.isRunning,
       () => `"${text}" in ${process.output}`,
@@ -56,12 +56,12 @@ export class LogVerification {
   }
 
   async expectNothingLeft(): Promise<void> {
-    expect(await this.spare.keys('*')).toEqual([]);
+    expect(await this.staging.keys('*')).toEqual([]);
     expect(await this.shop.redis.exists(this.key('projector:rebuild'))).toBe(0);
   }
 
   async close(): Promise<void> {
-    this.spare.disconnect();
+    this.staging.disconnect();
     await this.shop.close();
   }
 }

@@ -65,7 +65,7 @@ export class MemoryTopic {
 export class MemoryLog implements EventLog {
   /** While false, ranges and acks fail as they do when no broker answers. */
   reachable = true;
-  readonly acked = new Map<number, bigint>();
+  readonly committing = new Map<number, bigint>();
   stopped = false;
   readonly #topic: MemoryTopic;
   readonly #batchRecords: number;
@@ -120,9 +120,9 @@ export class MemoryLog implements EventLog {
     return new Map(this.#topic.partitions.map((partition) => [partition, this.#topic.range(partition)]));
   }
 
-  async ack(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
+  async commitOffsets(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
     await this.#answer();
-    for (const [partition, offset] of nextOffsets) this.acked.set(partition, offset);
+    for (const [partition, offset] of nextOffsets) this.committing.set(partition, offset);
   }
 
   stop(): Promise<void> {

@@ -39,15 +39,15 @@ export class OrderModel {
     } else if (change.kind === 'order-deleted') {
       this.#rows.delete(orderId);
       this.#lines.delete(orderId);
-    } else if (change.kind === 'line-upserted') {
-      const {productId: product, quantity} = change.line;
+    } else if (change.kind === 'item-upserted') {
+      const {productId: product, quantity} = change.item;
       const lines = this.#lines.get(orderId) ?? new Map<string, Line>();
-      lines.set(change.lineId, {product, quantity});
+      lines.set(change.itemId, {product, quantity});
       this.#lines.set(orderId, lines);
       this.#products.add(product);
     } else {
       const lines = this.#lines.get(orderId);
-      lines?.delete(change.lineId);
+      lines?.delete(change.itemId);
       if (lines?.size === 0) this.#lines.delete(orderId);
     }
   }

@@ -77,7 +77,7 @@ export class OwnBench {
    */
   async expectSound(worker: Worker, {waiting = []}: {waiting?: readonly RegExp[]} = {}): Promise<void> {
     await this.bench.expectExact();
-    await told(worker, /^going on/, waiting.length);
+    await notified(worker, /^going on/, waiting.length);
     await expect(worker.stop()).resolves.toBeUndefined();
     expectBalance(worker);
     expect(worker.messages.filter((line) => line.startsWith('partitions assigned'))).toHaveLength(1);
@@ -119,7 +119,7 @@ export interface OpenOptions {
 }
 
 /** Resolves when the worker has told this so many times. */
-export async function told(worker: Worker, pattern: RegExp, times = 1): Promise<void> {
+export async function notified(worker: Worker, pattern: RegExp, times = 1): Promise<void> {
   await until(
     () => worker.messages.filter((line) => pattern.test(line)).length >= times,
     () => `${pattern} ${times} times in:\n${worker.messages.slice(-20).join('\n')}`,
@@ -128,7 +128,7 @@ export async function told(worker: Worker, pattern: RegExp, times = 1): Promise<
 
 /** Every consumed record has one outcome (I6). */
 export function expectBalance({projector}: Worker): void {
-  const {consumed, applied, duplicate, ignored, quarantined} = projector.tally;
+  const {consumed, applied, duplicate, ignored, quarantined} = projector.counts;
   expect(consumed).toBe(applied + duplicate + ignored + quarantined);
 }
 

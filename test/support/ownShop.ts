@@ -49,7 +49,7 @@ export class OwnShop {
     this.workload = new Workload(traders, options.seed, {base: options.base});
     this.#settings = {
       REDIS_URL: own.url,
-      KEY_PREFIX: this.prefix,
+      REDIS_KEY_PREFIX: this.prefix,
       KAFKA_GROUP_ID: name,
       ...options.settings,
     };

@@ -14,7 +14,7 @@ export const QUICK = {
   KAFKA_SESSION_TIMEOUT_MS: '6000',
   KAFKA_HEARTBEAT_INTERVAL_MS: '500',
   KAFKA_MAX_WAIT_MS: '100',
-  ACK_INTERVAL_MS: '500',
+  KAFKA_COMMIT_INTERVAL_MS: '500',
 } as const;
 
 export type Variables = Readonly<Record<string, string>>;
@@ -24,7 +24,7 @@ export function startWorker(name: string, extra: Variables = {}): WorkerProcess 
   return new WorkerProcess({
     ...variables(),
     ...QUICK,
-    KEY_PREFIX: `${name}:`,
+    REDIS_KEY_PREFIX: `${name}:`,
     KAFKA_GROUP_ID: name,
     ...extra,
   });

@@ -19,7 +19,7 @@ export const FORMS: readonly Form[] = ['envelope', 'with schema', 'flat'];
 
 export const SHOP: SourceSchema = {
   orders: {table: 'orders', id: 'id', userId: 'user_id', totalAmount: 'total_amount'},
-  lines: {
+  items: {
     table: 'order_items',
     id: 'id',
     orderId: 'order_id',
@@ -80,13 +80,13 @@ export function recordOf(change: Change, form: Form = 'envelope', op: 'c' | 'u' 
     }
     case 'order-deleted':
       return gone('orders', orderRow({id}));
-    case 'line-upserted': {
-      const {productId, quantity} = change.line;
-      const row = {id: BigInt(change.lineId), product_id: BigInt(productId), quantity: BigInt(quantity)};
+    case 'item-upserted': {
+      const {productId, quantity} = change.item;
+      const row = {id: BigInt(change.itemId), product_id: BigInt(productId), quantity: BigInt(quantity)};
       return upsert('order_items', lineRow({...row, order_id: id}));
     }
-    case 'line-deleted':
-      return gone('order_items', lineRow({id: BigInt(change.lineId), order_id: id}));
+    case 'item-deleted':
+      return gone('order_items', lineRow({id: BigInt(change.itemId), order_id: id}));
   }
 }
 

@@ -14,7 +14,7 @@ import {
   type SnapshotHost,
 } from '../../src/operations/replay/source.js';
 import type {TextRow} from '../../src/clients/mysql.js';
-import {EXTRA_COLUMNS} from './arbitraries.js';
+import {ORDER_EXTRA_COLUMNS} from './arbitraries.js';
 import {order} from './changes.js';
 import {MemoryLog} from './memoryLog.js';
 import {OrderModel, type Content} from './orderModel.js';
@@ -25,7 +25,7 @@ import {BENCH_SCHEMA, type WorkerBench} from './workerBench.js';
 /** Enough for every test. */
 export const MANY = {quarantineMax: 100_000, quarantineWindow: 10};
 
-export const fold = (of: readonly Change[]): Content => OrderModel.of(of).content('', EXTRA_COLUMNS);
+export const fold = (of: readonly Change[]): Content => OrderModel.of(of).content('', ORDER_EXTRA_COLUMNS);
 
 /** Present settings. */
 export const right = (record: EncodedRecord): Decoded => decodeRecord(record, BENCH_SCHEMA);
@@ -67,7 +67,7 @@ export class PlayedMysql implements SnapshotHost {
     return await work(async (sql, [ids = []]) => {
       await new Promise((resolve) => setImmediate(resolve));
       return (typeof ids === 'string' ? [ids] : ids).flatMap((id) =>
-        sql.includes('`orders`') ? orderRows(content, id) : lineRows(content, id),
+        sql.includes('`orders`') ? orderRows(content, id) : itemRows(content, id),
       );
     });
   }
@@ -80,7 +80,7 @@ function orderRows(content: Content, id: string): TextRow[] {
   return [{id, user_id, total_amount, status}];
 }
 
-function lineRows(content: Content, orderId: string): TextRow[] {
+function itemRows(content: Content, orderId: string): TextRow[] {
   const text = content[`order_lines:${orderId}`] ?? '';
   if (typeof text !== 'string' || text === '') return [];
   return text.split(';').map((line) => {

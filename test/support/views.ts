@@ -1,6 +1,6 @@
 /** Views of a worker (worker/workerView.ts) for tests. */
 import type {PartitionView, WorkerView} from '../../src/worker/workerView.js';
-import {emptyTally} from '../../src/worker/outcomes.js';
+import {noCounts} from '../../src/worker/outcomes.js';
 
 export function partitionView(known: Partial<PartitionView> = {}): PartitionView {
   const nothing = {position: null, committed: null, start: null, end: null, lagRecords: null};
@@ -21,7 +21,7 @@ export function workerView(known: Partial<WorkerView> = {}): WorkerView {
     isRedisUp: true,
     connector: null,
     partitions: [],
-    tally: emptyTally(),
+    counts: noCounts(),
     rebalances: 1,
     troubles: [],
     errors: [],

@@ -9,7 +9,7 @@ import {noFailpoint} from '../../src/runtime/failpoints.js';
 import {systemClock, type Clock} from '../../src/runtime/lifecycle.js';
 import {parsePosition} from '../../src/redis-model/position.js';
 import {Projector, type ProjectorSettings} from '../../src/worker/projector.js';
-import {EXTRA_COLUMNS} from './arbitraries.js';
+import {ORDER_EXTRA_COLUMNS} from './arbitraries.js';
 import {MemoryLog, MemoryTopic} from './memoryLog.js';
 import {OrderModel} from './orderModel.js';
 import {FORMS, recordOf, SHOP} from './records.js';
@@ -25,14 +25,14 @@ const SETTINGS: ProjectorSettings = {
   chunkOrdersMax: 2,
   chunkRecordsMax: 7,
   queueBytesMax: 4_096,
-  ackIntervalMs: 50,
+  commitIntervalMs: 50,
   summaryIntervalMs: 60_000,
   stopTimeoutMs: 10_000,
 };
 
 export const BENCH_SCHEMA: SourceSchema = {
   ...SHOP,
-  extraColumns: EXTRA_COLUMNS.map((name) => ({name, type: 'text'})),
+  extraColumns: ORDER_EXTRA_COLUMNS.map((name) => ({name, type: 'text'})),
 };
 
 export interface WorkerOptions {
@@ -67,7 +67,7 @@ export class WorkerBench {
 
   /** `url`: of another Redis than the stack's. */
   static async open(database: number, url?: string): Promise<WorkerBench> {
-    const options = {extraColumns: EXTRA_COLUMNS, ...(url === undefined ? {} : {url})};
+    const options = {extraColumns: ORDER_EXTRA_COLUMNS, ...(url === undefined ? {} : {url})};
     return new WorkerBench(await RedisBench.open(database, options));
   }
 
@@ -103,7 +103,7 @@ export class WorkerBench {
     await client.connect();
     const log = new MemoryLog(this.topic, 20);
     const messages: string[] = [];
-    const tell = (fields: object, message: string): void =>
+    const notify = (fields: object, message: string): void =>
       void messages.push(
         `${message} ${JSON.stringify(fields, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}`,
       );
@@ -114,7 +114,7 @@ export class WorkerBench {
         model: this.redis.modelOn(client),
         decode: options.decode ?? ((record) => decodeRecord(record, BENCH_SCHEMA)),
         clock: options.clock ?? systemClock,
-        logger: {info: tell, warn: tell, error: tell},
+        logger: {info: notify, warn: notify, error: notify},
         failpoint: noFailpoint,
       },
     );
@@ -184,7 +184,7 @@ export class WorkerBench {
   }
 
   async expectFold(changes: readonly Change[]): Promise<void> {
-    expect(await this.redis.content()).toEqual(OrderModel.of(changes).content('', EXTRA_COLUMNS));
+    expect(await this.redis.content()).toEqual(OrderModel.of(changes).content('', ORDER_EXTRA_COLUMNS));
   }
 
   async #stopWorkers(): Promise<void> {

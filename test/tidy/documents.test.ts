@@ -24,9 +24,9 @@ describe('docs/runbook.md', () => {
 
   test('sends nobody to a section that is not there', () => {
     const targets = [...read('README.md').matchAll(/docs\/runbook\.md#([a-z-]+)/g)].map(
-      ([, anchor]) => anchor ?? '',
+      ([, positionToResume]) => positionToResume ?? '',
     );
-    expect(targets.filter((anchor) => !headings.includes(anchor))).toEqual([]);
+    expect(targets.filter((positionToResume) => !headings.includes(positionToResume))).toEqual([]);
   });
 });
 

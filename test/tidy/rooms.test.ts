@@ -66,6 +66,16 @@ test('an operation imports no other operation', () => {
   expect(wrong).toEqual([]);
 });
 
+test('a command imports no other command, except those of its own name: dlq imports dlqReplay', () => {
+  const commandOf = (file: string): string | undefined => /^src\/cli\/commands\/(\w+)\.ts$/.exec(file)?.[1];
+  const wrong = FILES.flatMap((file) => {
+    const own = commandOf(file);
+    const others = importsOf(file).filter((other) => !(commandOf(other) ?? '').startsWith(own ?? ''));
+    return own === undefined ? [] : others.filter((other) => commandOf(other) !== undefined);
+  });
+  expect(wrong).toEqual([]);
+});
+
 test('no files import each other in a circle', () => {
   const circles: string[] = [];
   const done = new Set<string>();

@@ -9,9 +9,9 @@ const CASES = [
   'order-created',
   'order-updated',
   'order-deleted',
-  'line-updated',
-  'line-deleted',
-  'line-moved',
+  'item-updated',
+  'item-deleted',
+  'item-moved',
 ];
 const META = ['__deleted', '__op', '__table', '__source_ts_ms', '__source_gtid'];
 

@@ -14,7 +14,7 @@ const certText = readFileSync(ca.issue().cert, 'utf8');
 const expiredText = readFileSync(ca.issue({isExpired: true}).cert, 'utf8');
 const days = (count: number): number => Date.now() + count * DAY_MS;
 
-function told(material: TlsMaterial, nowMs: number): string {
+function notified(material: TlsMaterial, nowMs: number): string {
   const {verdict, detail, fix, exitCode} = judgeCertificates([['REDIS_TLS', material]], nowMs);
   expect(fix !== null).toBe(verdict === 'warn' || verdict === 'fail');
   expect(exitCode).toBe(verdict === 'fail' ? 2 : 0);
@@ -42,7 +42,7 @@ const CASES: readonly (readonly [name: string, material: TlsMaterial, nowMs: num
 ];
 
 test.each(CASES)('%s', (...[, material, nowMs, wanted]) => {
-  expect(told(material, nowMs)).toMatch(wanted);
+  expect(notified(material, nowMs)).toMatch(wanted);
 });
 
 test('each server by its own name', () => {

@@ -87,15 +87,15 @@ test('a refusal breaks the chain once; nothing is sent again (I4)', async () => 
   await send('p1');
   await send('p2');
   const third = send('p3');
-  sink.requests[0]!.answer({kind: 'refused', stored: 'p9'});
-  sink.requests[1]!.answer({kind: 'refused', stored: 'p9'});
+  sink.requests[0]!.answer({kind: 'rejected', stored: 'p9'});
+  sink.requests[1]!.answer({kind: 'rejected', stored: 'p9'});
   await third;
   await send('p4');
   await chain.settle();
   expect(returned.sort()).toEqual(['p1', 'p2', 'p3', 'p4']);
   expect(done.sort()).toEqual(['p1', 'p2', 'p3', 'p4']);
-  expect([sink.requests.length, applied, breaks]).toEqual([2, [], ['refused']]);
-  expect(chain.broken).toEqual({kind: 'refused', stored: 'p9'});
+  expect([sink.requests.length, applied, breaks]).toEqual([2, [], ['rejected']]);
+  expect(chain.broken).toEqual({kind: 'rejected', stored: 'p9'});
 });
 
 test('an error breaks the chain and does not count as "not applied" (I4)', async () => {
@@ -149,22 +149,22 @@ test('a chunk that another worker applied first is not counted here, the one aft
   const {sink, chain, applied, returned, breaks, send} = bench();
   await send('p1');
   await send('p2');
-  sink.requests[0]!.answer({kind: 'refused', stored: 'p1'});
+  sink.requests[0]!.answer({kind: 'rejected', stored: 'p1'});
   sink.requests[1]!.answer(APPLIED);
   await chain.settle();
   chain.reconcile('p2');
-  expect([applied, returned, breaks]).toEqual([['p2'], ['p1'], ['refused']]);
+  expect([applied, returned, breaks]).toEqual([['p2'], ['p1'], ['rejected']]);
 });
 
 test('a chunk that meets a spoiled order breaks the chain, naming the order and how far that is known', async () => {
   const {sink, chain, applied, returned, send} = bench();
   await send('p1');
   await send('p2');
-  sink.requests[0]!.answer({kind: 'spoiled', orderId: '7', what: 'order:7 is no hash'});
-  sink.requests[1]!.answer({kind: 'refused', stored: 'p0'});
+  sink.requests[0]!.answer({kind: 'corrupt', orderId: '7', what: 'order:7 is no hash'});
+  sink.requests[1]!.answer({kind: 'rejected', stored: 'p0'});
   await chain.settle();
   expect(chain.broken).toEqual({
-    kind: 'spoiled',
+    kind: 'corrupt',
     orderId: '7',
     what: 'order:7 is no hash',
     chunkEnd: 'p1',

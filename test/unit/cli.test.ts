@@ -53,19 +53,19 @@ test.each([[['run']], [['lag']], [['report']], [['connector', 'apply']]])(
 
 test.each([
   [
-    ['--against', 'log', '--repair'],
+    ['--against', 'topic', '--repair'],
     /^projector: usage: a repair goes by the rows of MySQL: .*`projector rebuild`/,
   ],
-  [['--against', 'log', '--remove-malformed'], /^projector: usage: a repair goes by the rows of MySQL/],
-  [['--against', 'log', '--sample', '5'], /^projector: usage: --against log replays the whole log/],
-  [['--restart'], /^projector: usage: --restart goes with --against log/],
+  [['--against', 'topic', '--remove-malformed'], /^projector: usage: a repair goes by the rows of MySQL/],
+  [['--against', 'topic', '--sample', '5'], /^projector: usage: --against topic replays the whole log/],
+  [['--restart'], /^projector: usage: --restart goes with --against topic/],
 ])('verify %j: what means nothing together is refused, exit code 2', async (args, message) => {
   const {exitCode, lines, notes} = await projector(['verify', ...args], {});
   expect([exitCode, lines, notes]).toEqual([2, [], [expect.stringMatching(message)]]);
 });
 
 test('verify against the log needs no MySQL', async () => {
-  const {exitCode, notes} = await projector(['verify', '--against', 'log'], {});
+  const {exitCode, notes} = await projector(['verify', '--against', 'topic'], {});
   expect([exitCode, notes]).toEqual([2, [expect.stringMatching(/KAFKA_BROKERS is not set/)]]);
   expect(notes[0]).not.toContain('MYSQL_URL');
   expect((await projector(['verify'], {})).notes[0]).toContain('MYSQL_URL');

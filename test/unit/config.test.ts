@@ -68,13 +68,13 @@ test('all faults are told at once', () => {
   const environment = {
     KAFKA_BROKERS: 'kafka',
     REDIS_URL: 'http://127.0.0.1',
-    LOG_LEVEL: 'loud',
+    PROJECTOR_LOG_LEVEL: 'loud',
     KAFKA_SSL: 'yes',
-    CHUNK_ORDERS_MAX: '501',
-    QUEUE_BYTES_MAX: '1e9',
+    PROJECTOR_CHUNK_ORDERS_MAX: '501',
+    PROJECTOR_BUFFER_BYTES_MAX: '1e9',
     ORDERS_TABLE: 'shop.orders',
-    EXTRA_COLUMNS: 'status,,x',
-    KEY_PREFIX: 'a*',
+    ORDER_EXTRA_COLUMNS: 'status,,x',
+    REDIS_KEY_PREFIX: 'a*',
     MYSQL_URL: '127.0.0.1',
   };
   const found = faults(environment);
@@ -157,7 +157,7 @@ describe('settings that must fit each other', () => {
 });
 
 test('extra columns: names, types, blanks around commas', () => {
-  const config = readConfig({EXTRA_COLUMNS: 'status, created_at:time,note:text'}, []);
+  const config = readConfig({ORDER_EXTRA_COLUMNS: 'status, created_at:time,note:text'}, []);
   expect(sourceSchema(config).extraColumns).toEqual([
     {name: 'status', type: 'text'},
     {name: 'created_at', type: 'time'},
@@ -175,13 +175,13 @@ test('an extra column may not stand for a field of the reader’s contract, nor 
     'user_id',
     'status,status',
   ]) {
-    expect(faults({EXTRA_COLUMNS: columns})).toHaveLength(1);
+    expect(faults({ORDER_EXTRA_COLUMNS: columns})).toHaveLength(1);
   }
 });
 
 test('mapped tables and columns reach the decoder', () => {
   const schema = sourceSchema(readConfig({ORDERS_TABLE: 'sales', ORDER_ITEM_QUANTITY_COLUMN: 'qty'}, []));
-  expect([schema.orders.table, schema.lines.quantity, schema.lines.table]).toEqual([
+  expect([schema.orders.table, schema.items.quantity, schema.items.table]).toEqual([
     'sales',
     'qty',
     'order_items',

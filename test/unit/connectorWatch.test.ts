@@ -43,7 +43,7 @@ async function watched(
         },
       },
       log: {warn: line, info: line},
-      tell: (view) => views.push(view),
+      notify: (view) => views.push(view),
     },
     end.signal,
   );

@@ -2,7 +2,7 @@
 import {createdOrders} from '../../src/apply/createdOrders.js';
 import type {Change} from '../../src/domain/change.js';
 import {reduce} from '../../src/reduce.js';
-import {line, lineGone, order, orderGone} from '../support/changes.js';
+import {item, itemGone, order, orderGone} from '../support/changes.js';
 import {OrderModel} from '../support/orderModel.js';
 import {fc} from '../support/seededChecks.js';
 
@@ -12,7 +12,7 @@ test('only orders whose first change in the chunk is their creation, and that no
   const reduction = reduce([
     created('1', '7', '1.00'),
     order('2', {total: '2.00'}),
-    line('3/31'),
+    item('3/31'),
     created('3', '7', '3.00'),
     created('4', '7', '4.00'),
     orderGone('4'),
@@ -20,9 +20,9 @@ test('only orders whose first change in the chunk is their creation, and that no
     orderGone('5'),
     created('5', '7', '5.50'),
     created('6', '7', '6.00'),
-    lineGone('6/61'),
+    itemGone('6/61'),
     created('7', '7', '7.00'),
-    line('7/71'),
+    item('7/71'),
     order('7', {user: '8', total: '7.50'}),
   ]);
   const {orders, spent, revenue} = createdOrders(reduction);
@@ -38,7 +38,7 @@ test('only orders whose first change in the chunk is their creation, and that no
 });
 
 test('an update or a delete that comes first is no creation, whatever follows (I2)', () => {
-  for (const first of [order('1'), orderGone('1'), line('1/11'), lineGone('1/11')]) {
+  for (const first of [order('1'), orderGone('1'), item('1/11'), itemGone('1/11')]) {
     expect([...reduce([first, created('1', '7', '1.00')]).created]).toEqual([]);
   }
   expect([...reduce([created('1', '7', '1.00'), order('1')]).created]).toEqual(['1']);
@@ -60,12 +60,12 @@ test('items come in the order of their line ids, by number, whatever their lengt
   ];
   fc.assert(
     fc.property(fc.shuffledSubarray(ids, {minLength: 1}), (chosen) => {
-      const lines = chosen.map((id) => line(`1/${id}`, {product: '5', quantity: String(ids.indexOf(id))}));
+      const lines = chosen.map((id) => item(`1/${id}`, {product: '5', quantity: String(ids.indexOf(id))}));
       const [found] = createdOrders(reduce([created('1', '7', '1.00'), ...lines])).orders;
       const sorted = ids.filter((id) => chosen.includes(id));
       const items = sorted.map((id) => `product_id:5,quantity:${ids.indexOf(id)}`);
       expect([found?.itemsCount, found?.items]).toEqual([chosen.length, items.join(';')]);
-      expect(found?.lines).toBe(sorted.map((id) => `${id}:5:${ids.indexOf(id)}`).join(';'));
+      expect(found?.storedItems).toBe(sorted.map((id) => `${id}:5:${ids.indexOf(id)}`).join(';'));
     }),
   );
 });
@@ -81,7 +81,7 @@ const creation = fc
   })
   .map(({id, user, total, lines, product, quantity}) => [
     created(id, user, total),
-    ...lines.map((one) => line(`${id}/${one}`, {product, quantity})),
+    ...lines.map((one) => item(`${id}/${one}`, {product, quantity})),
   ]);
 
 test('sums and items are those that the log makes of these orders (I7)', () => {
@@ -99,7 +99,7 @@ test('sums and items are those that the log makes of these orders (I7)', () => {
         .filter(([, amount]) => amount !== 0)
         .map(([user, amount]) => [user, String(amount)]);
       expect(Object.fromEntries(living)).toEqual(content['report:users'] ?? {});
-      for (const {orderId, itemsCount, items, lines} of orders) {
+      for (const {orderId, itemsCount, items, storedItems: lines} of orders) {
         expect(content[`order:${orderId}`]).toMatchObject({items_count: String(itemsCount), items});
         expect(content[`order_lines:${orderId}`] ?? '').toBe(lines);
       }

@@ -36,10 +36,10 @@ describe.each(FORMS)('a row event as %s', (form) => {
     expect(decodeRecord(rowRecord(event, '5', form), SHOP)).toEqual({
       kind: 'change',
       change: {
-        kind: 'line-upserted',
+        kind: 'item-upserted',
         orderId: '5',
-        lineId: '71',
-        line: {productId: '10', quantity: '3'},
+        itemId: '71',
+        item: {productId: '10', quantity: '3'},
       },
       sourceTimeMs: SOURCE_TIME_MS,
     });
@@ -50,7 +50,7 @@ describe.each(FORMS)('a row event as %s', (form) => {
     expect(decodeRecord(orderDelete, SHOP)).toMatchObject({change: {kind: 'order-deleted', orderId: '5'}});
     const lineDelete = rowRecord({op: 'd', table: 'order_items', before: {id: 71n, order_id: 5n}}, '5', form);
     expect(decodeRecord(lineDelete, SHOP)).toMatchObject({
-      change: {kind: 'line-deleted', orderId: '5', lineId: '71'},
+      change: {kind: 'item-deleted', orderId: '5', itemId: '71'},
     });
   });
 

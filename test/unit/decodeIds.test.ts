@@ -19,7 +19,7 @@ describe.each(FORMS)('as %s', (form) => {
     });
     const line = {op: 'd', table: 'order_items', before: lineRow({id: id - 2n, order_id: id})};
     expect(decodeRecord(rowRecord(line, String(id), form), SHOP)).toMatchObject({
-      change: {orderId: String(id), lineId: String(id - 2n)},
+      change: {orderId: String(id), itemId: String(id - 2n)},
     });
   });
 
@@ -34,7 +34,7 @@ test('ids may come as text', () => {
   const row = lineRow({id: '71', order_id: String(BIG), product_id: '-3', quantity: '-2'});
   const record = rowRecord({op: 'c', table: 'order_items', after: row}, String(BIG));
   expect(decodeRecord(record, SHOP)).toMatchObject({
-    change: {lineId: '71', line: {productId: '-3', quantity: '-2'}},
+    change: {itemId: '71', item: {productId: '-3', quantity: '-2'}},
   });
 });
 

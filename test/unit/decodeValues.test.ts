@@ -54,7 +54,7 @@ describe('amounts are text with a fixed scale (S5) (F69)', () => {
 
 describe('quantities (F68)', () => {
   test.each([0, -2, 2_147_483_647, '9999999999'])('%s passes', (quantity) => {
-    expect(decodeLine({quantity})).toMatchObject({change: {line: {quantity: String(quantity)}}});
+    expect(decodeLine({quantity})).toMatchObject({change: {item: {quantity: String(quantity)}}});
   });
 
   test.each([

@@ -33,8 +33,8 @@ import {
   judgePersistence,
   judgePositions,
   judgeServer,
-  judgeSetAside,
-  judgeSpare,
+  judgeQuarantine,
+  judgeStaging,
 } from '../../src/operations/doctor/redisChecks.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
 
@@ -43,7 +43,7 @@ const map = (entries: Record<string, string>): ReadonlyMap<string, string> =>
   new Map(Object.entries(entries));
 
 /** Each check in one line: verdict, detail; every one but ok and skipped says what to do. */
-function told(check: Check): string {
+function notified(check: Check): string {
   expect(check.fix !== null).toBe(check.verdict === 'warn' || check.verdict === 'fail');
   expect(check.exitCode > 0).toBe(check.verdict === 'fail');
   return `${check.verdict}: ${check.detail}`;
@@ -160,17 +160,17 @@ const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegEx
   ['memory that is full', () => judgeMemory(map({used_memory: '10485000', maxmemory: '10485760'})), /^warn/],
   [
     'an empty spare',
-    () => judgeSpare(map({db0: 'keys=5,expires=0'}), null, config),
+    () => judgeStaging(map({db0: 'keys=5,expires=0'}), null, config),
     /^ok: database 15 is empty/,
   ],
   [
     'a spare of a rebuild',
-    () => judgeSpare(map({db15: 'keys=5,expires=0'}), 'x', config),
+    () => judgeStaging(map({db15: 'keys=5,expires=0'}), 'x', config),
     /^warn: .*rebuild/,
   ],
   [
     'a spare of others',
-    () => judgeSpare(map({db15: 'keys=5,expires=0'}), null, config),
+    () => judgeStaging(map({db15: 'keys=5,expires=0'}), null, config),
     /^warn: .*5 keys of others/,
   ],
   ['no layout', () => judgeLayout(null, 6, config), /^ok/],
@@ -189,8 +189,8 @@ const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegEx
     () => judgeLayout('v2 topic=shop.order-events partitions=6 decimals=3 columns=', 6, config),
     /^fail: .*decimals is "2", and was "3"/,
   ],
-  ['nothing set aside', () => judgeSetAside(0), /^ok/],
-  ['a record set aside', () => judgeSetAside(1), /^warn: 1 record is set aside/],
+  ['nothing set aside', () => judgeQuarantine(0), /^ok/],
+  ['a record set aside', () => judgeQuarantine(1), /^warn: 1 record is set aside/],
   [
     'a binlog',
     () =>
@@ -255,7 +255,7 @@ const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegEx
 ];
 
 test.each(CASES)('%s', (_name, check, wanted) => {
-  expect(told(check())).toMatch(wanted);
+  expect(notified(check())).toMatch(wanted);
 });
 
 describe('positions', () => {
@@ -274,7 +274,7 @@ describe('positions', () => {
     [['words', 'v1 7'], /^fail: partition 0 has something else/],
     [['v1 10', fence], /^warn: fences stand/],
   ])('%j', (texts, wanted) => {
-    expect(told(judgePositions(texts, ranges))).toMatch(wanted);
+    expect(notified(judgePositions(texts, ranges))).toMatch(wanted);
   });
 });
 
@@ -296,20 +296,20 @@ describe('the last records', () => {
   const schema = sourceSchema(config);
 
   test('are such as a worker reads', () => {
-    expect(told(judgeRecords([record('45.99')], schema))).toBe(
+    expect(notified(judgeRecords([record('45.99')], schema))).toBe(
       'ok: the last 1 records are such as a worker reads',
     );
   });
 
   test.each([['Zq7S'], [45.99], ['45.9']])('%j: the decimal mode is named, and no value (I11)', (amount) => {
-    const text = told(judgeRecords([record('45.99'), record(amount)], schema));
+    const text = notified(judgeRecords([record('45.99'), record(amount)], schema));
     expect(text).toMatch(
       /^fail: 1 of the last 2 records cannot be read, such as offset 7 of partition 3: .*decimal\.handling\.mode=string/,
     );
     expect(text).not.toMatch(/Zq7S|45\.9/);
   });
 
-  test('none yet', () => expect(told(judgeRecords([], schema))).toMatch(/^warn/));
+  test('none yet', () => expect(notified(judgeRecords([], schema))).toMatch(/^warn/));
 });
 
 describe('answers', () => {
@@ -317,9 +317,9 @@ describe('answers', () => {
 
   test('what has none fails by its kind; checks behind it are skipped', () => {
     const first = judged('redis', away, () => ok('redis', ''));
-    expect([told(first), first.exitCode]).toEqual(['fail: Redis is away', 4]);
-    expect(told(judged('x', again(away), () => ok('x', '')))).toBe('skipped: Redis is away');
-    expect(told(judged('x', both({kind: 'answer', value: 1}, away), () => ok('x', '')))).toBe(
+    expect([notified(first), first.exitCode]).toEqual(['fail: Redis is away', 4]);
+    expect(notified(judged('x', again(away), () => ok('x', '')))).toBe('skipped: Redis is away');
+    expect(notified(judged('x', both({kind: 'answer', value: 1}, away), () => ok('x', '')))).toBe(
       'skipped: Redis is away',
     );
   });

@@ -9,14 +9,14 @@ const orders = shipped('orders.json');
 const compact = shipped('orders-compact.json');
 
 /** Each check in one line: verdict, detail; every one but ok and skipped says what to do. */
-function told(check: Check): string {
+function notified(check: Check): string {
   expect(check.fix !== null).toBe(check.verdict === 'warn' || check.verdict === 'fail');
   expect(check.exitCode > 0).toBe(check.verdict === 'fail');
   return `${check.verdict}: ${check.detail}`;
 }
 
 describe('the connector', () => {
-  const wishes = {topic: 'shop.order-events', name: 'shop-orders'};
+  const expectations = {topic: 'shop.order-events', name: 'shop-orders'};
   const running = {state: 'RUNNING', trace: undefined, tasks: [{id: 0, state: 'RUNNING', trace: undefined}]};
   const listed = (change: Record<string, string | undefined> = {}, file: {config: object} = orders) => {
     const all = Object.entries({...file.config, ...change}).filter(
@@ -26,7 +26,7 @@ describe('the connector', () => {
   };
 
   test.each([[orders], [compact]])('shipped files have the settings that matter', (file) => {
-    expect(told(judgeSettings(listed({}, file), wishes))).toMatch(/^ok/);
+    expect(notified(judgeSettings(listed({}, file), expectations))).toMatch(/^ok/);
   });
 
   test.each([
@@ -41,7 +41,7 @@ describe('the connector', () => {
     ['message.key.columns', undefined],
     ['transforms.route.replacement', 'another'],
   ])('%s=%s is named', (name, value) => {
-    expect(told(judgeSettings(listed({[name]: value}), wishes))).toMatch(
+    expect(notified(judgeSettings(listed({[name]: value}), expectations))).toMatch(
       new RegExp(`^fail: .*${name.replaceAll('.', '\\.')}`),
     );
   });
@@ -49,7 +49,7 @@ describe('the connector', () => {
   test('no other setting is told: it may be a secret (I11)', () => {
     const check = judgeSettings(
       listed({'database.password': 'Zq7Secret', 'decimal.handling.mode': 'precise'}),
-      wishes,
+      expectations,
     );
     expect(JSON.stringify(check)).not.toContain('Zq7Secret');
   });
@@ -59,19 +59,23 @@ describe('the connector', () => {
     ['producer.override.enable.idempotence', undefined],
     ['heartbeat.interval.ms', '0'],
   ])('%s=%s is a warning', (name, value) => {
-    expect(told(judgeSettings(listed({[name]: value}), wishes))).toMatch(new RegExp(`^warn: .*${name}`));
+    expect(notified(judgeSettings(listed({[name]: value}), expectations))).toMatch(
+      new RegExp(`^warn: .*${name}`),
+    );
   });
 
   test('state: runs, paused, failed, away', () => {
     const state = (status: object) =>
-      told(judgeState({...listed(), status: {...running, ...status}}, wishes));
+      notified(judgeState({...listed(), status: {...running, ...status}}, expectations));
     expect(state({})).toBe('ok: shop-orders and its task run');
     expect(state({state: 'PAUSED'})).toMatch(/^fail: shop-orders is PAUSED/);
     expect(state({tasks: [{id: 0, state: 'FAILED', trace: 'Zq7Secret'}]})).toBe(
       'fail: shop-orders is RUNNING, task 0 FAILED',
     );
     expect(state({tasks: []})).toMatch(/without a task/);
-    expect(told(judgeState(undefined, wishes))).toMatch(/^fail: no connector writes to shop\.order-events/);
+    expect(notified(judgeState(undefined, expectations))).toMatch(
+      /^fail: no connector writes to shop\.order-events/,
+    );
   });
 
   test('is the one that writes to the topic, whatever it is called', () => {
@@ -81,13 +85,13 @@ describe('the connector', () => {
     ];
     const checks = connectChecks(
       {version: {kind: 'answer', value: '4'}, connectors: {kind: 'answer', value}},
-      wishes,
+      expectations,
     );
     expect(checks.map(({verdict}) => verdict)).toEqual(['ok', 'ok', 'ok']);
     expect(checks[1]?.detail).toContain('mine');
     const none = connectChecks(
       {version: {kind: 'answer', value: '4'}, connectors: {kind: 'answer', value: []}},
-      wishes,
+      expectations,
     );
     expect(none.map(({verdict}) => verdict)).toEqual(['ok', 'fail', 'skipped']);
   });

@@ -15,11 +15,11 @@ test('exactly what may pass by itself is waited for', () => {
   const waits = POLICIES.filter(([, {next}]) => next === 'wait').map(([kind]) => kind);
   expect(waits.sort()).toEqual([
     'connect-unreachable',
+    'cutover-in-progress',
     'kafka-unreachable',
     'mysql-unreachable',
-    'rebuild-switching',
     'redis-unreachable',
-    'tls-refused',
+    'tls-failed',
     'topic-missing',
   ]);
   expect(waits.map((kind) => ERROR_POLICY[kind].exitCode)).toEqual(waits.map(() => EXIT.unreachable));

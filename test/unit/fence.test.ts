@@ -1,4 +1,4 @@
-import {parseFence, positionBehind} from '../../src/redis-model/fence.js';
+import {parseFence, positionInFence} from '../../src/redis-model/fence.js';
 import {parsePosition} from '../../src/redis-model/position.js';
 
 const POSITION = 'v1 124 123 1795426801749 8b1a2c3d 5f3c9a10';
@@ -14,12 +14,12 @@ test.each(['', POSITION, 'fence', 'fence 12', 'fence x y v1 1', 'fence 179559004
   'no fence: %j',
   (text) => {
     expect(parseFence(text)).toBeUndefined();
-    expect(positionBehind(text)).toBe(text);
+    expect(positionInFence(text)).toBe(text);
   },
 );
 
 test('nothing takes a fence for a position', () => {
   const text = `fence 1795590040123 5f3c9a10 ${POSITION}`;
   expect(parsePosition(text)).toBeUndefined();
-  expect(positionBehind(text)).toBe(POSITION);
+  expect(positionInFence(text)).toBe(POSITION);
 });

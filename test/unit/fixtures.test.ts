@@ -13,10 +13,10 @@ function updated(orderId: string, [userId, totalAmount]: [string, string], creat
 function order(orderId: string, row: [string, string], createdAt = CREATED): Change {
   return {...updated(orderId, row, createdAt), isCreate: true} as Change;
 }
-function line(orderId: string, lineId: string, [productId, quantity]: [string, string]): Change {
-  return {kind: 'line-upserted', orderId, lineId, line: {productId, quantity}};
+function line(orderId: string, itemId: string, [productId, quantity]: [string, string]): Change {
+  return {kind: 'item-upserted', orderId, itemId, item: {productId, quantity}};
 }
-const lineGone = (orderId: string, lineId: string): Change => ({kind: 'line-deleted', orderId, lineId});
+const lineGone = (orderId: string, itemId: string): Change => ({kind: 'item-deleted', orderId, itemId});
 const orderGone = (orderId: string): Change => ({kind: 'order-deleted', orderId});
 
 const CREATED_WITH_LINES = [
@@ -30,9 +30,9 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
   snapshot: [order('1', ['7', '45.99']), line('1', '1', ['10', '1']), line('1', '2', ['15', '2'])],
   'order-created': CREATED_WITH_LINES,
   'order-updated': [updated('2', ['9', '121.00'])],
-  'line-updated': [line('2', '4', ['17', '4'])],
-  'line-moved': [lineGone('2', '3'), line('1', '3', ['10', '1'])],
-  'line-deleted': [lineGone('1', '3')],
+  'item-updated': [line('2', '4', ['17', '4'])],
+  'item-moved': [lineGone('2', '3'), line('1', '3', ['10', '1'])],
+  'item-deleted': [lineGone('1', '3')],
   'order-key-changed': [
     order('50', ['5', '1.00'], '2026-11-23 10:20:30'),
     orderGone('50'),
@@ -74,7 +74,7 @@ test('a recorded TRUNCATE is told from a record that cannot be read', () => {
 });
 
 test('a line that moves goes to two partitions, under the keys of its two orders (S2)', () => {
-  for (const name of ['line-moved', 'line-moved.flat']) {
+  for (const name of ['item-moved', 'item-moved.flat']) {
     const {records} = fixture(name);
     expect(records.map(({key}) => key)).toEqual(['2', '1']);
     expect(new Set(records.map(({partition}) => partition)).size).toBe(2);

@@ -31,15 +31,18 @@ beforeAll(async () => {
 afterAll(async () => await server.close());
 
 test('well: exit 0, and the answer is printed; /livez is asked unless it is told another one', async () => {
-  expect(await check({HTTP_PORT: port})).toEqual({code: 0, text: '{"ok":true}'});
+  expect(await check({PROJECTOR_HTTP_PORT: port})).toEqual({code: 0, text: '{"ok":true}'});
 });
 
 test('a worker that listens everywhere is asked on the loopback address', async () => {
-  expect(await check({HTTP_PORT: port, HTTP_HOST: '0.0.0.0'})).toEqual({code: 0, text: '{"ok":true}'});
+  expect(await check({PROJECTOR_HTTP_PORT: port, PROJECTOR_HTTP_HOST: '0.0.0.0'})).toEqual({
+    code: 0,
+    text: '{"ok":true}',
+  });
 });
 
 test('not ready: exit 1 with the reasons', async () => {
-  expect(await check({HTTP_PORT: port}, '/readyz')).toEqual({
+  expect(await check({PROJECTOR_HTTP_PORT: port}, '/readyz')).toEqual({
     code: 1,
     text: '{"ok":false,"reasons":["redis-unreachable"]}',
   });
@@ -50,23 +53,23 @@ test('nobody listens: exit 1', async () => {
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const {port: free} = other.address() as {port: number};
   await new Promise((resolve) => other.close(resolve));
-  const told = await check({HTTP_PORT: String(free)});
-  expect(told.code).toBe(1);
-  expect(told.text).toMatch(/^no answer on 127\.0\.0\.1:\d+: .*ECONNREFUSED/);
+  const notified = await check({PROJECTOR_HTTP_PORT: String(free)});
+  expect(notified.code).toBe(1);
+  expect(notified.text).toMatch(/^no answer on 127\.0\.0\.1:\d+: .*ECONNREFUSED/);
 });
 
 test('a worker that stands still: no answer, exit 1', async () => {
   const silent = createServer();
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   const {port: taken} = silent.address() as {port: number};
-  const told = await check({HTTP_PORT: String(taken)});
+  const notified = await check({PROJECTOR_HTTP_PORT: String(taken)});
   silent.close();
-  expect(told).toEqual({code: 1, text: 'no answer within 4000 ms'});
+  expect(notified).toEqual({code: 1, text: 'no answer within 4000 ms'});
 });
 
-test.each(['off', '0'])('HTTP_PORT %s cannot be asked: exit 1 and the reason', async (value) => {
-  expect(await check({HTTP_PORT: value})).toEqual({
+test.each(['off', '0'])('PROJECTOR_HTTP_PORT %s cannot be asked: exit 1 and the reason', async (value) => {
+  expect(await check({PROJECTOR_HTTP_PORT: value})).toEqual({
     code: 1,
-    text: `HTTP_PORT is ${value}: a health check needs a fixed port`,
+    text: `PROJECTOR_HTTP_PORT is ${value}: a health check needs a fixed port`,
   });
 });

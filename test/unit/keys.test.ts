@@ -52,7 +52,7 @@ test('own keys are told from foreign and malformed ones', () => {
   const own = [
     ...[keys.order('5'), keys.order('-9007199254740993'), keys.orderLines('5'), keys.productSold('7')],
     ...[keys.reportProducts, keys.reportUsers, keys.reportTotals, keys.quarantine, keys.chunks, keys.layout],
-    ...[keys.rebuildLock, keys.spareMark, keys.position('shop.order-events', 5)],
+    ...[keys.rebuildLock, keys.stagingMark, keys.position('shop.order-events', 5)],
   ];
   expect(own.filter((key) => !isOwnKey(key, 'shop:'))).toEqual([]);
   const foreign = [

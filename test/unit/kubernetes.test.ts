@@ -147,7 +147,7 @@ describe('probes', () => {
   );
 
   test('ask paths that the worker answers, on the port on which it listens', () => {
-    expect(worker.ports).toEqual([{name: 'http', containerPort: Number(configMap['HTTP_PORT'])}]);
+    expect(worker.ports).toEqual([{name: 'http', containerPort: Number(configMap['PROJECTOR_HTTP_PORT'])}]);
     const asked = [worker.startupProbe, worker.livenessProbe, worker.readinessProbe].map(
       ({httpGet}) => httpGet,
     );

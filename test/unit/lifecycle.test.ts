@@ -60,30 +60,30 @@ describe('waiting for servers at start', () => {
 
   test('goes on with growing pauses until it answers, and tells each kind of trouble once', async () => {
     const clock = fakeClock();
-    const told: string[] = [];
+    const notified: string[] = [];
     const attempt = failing([
       'kafka-unreachable',
       'kafka-unreachable',
       'kafka-unreachable',
       'redis-unreachable',
     ]);
-    const options = {clock, timeoutMs: 30_000, tell: (error: ProjectorError) => told.push(error.kind)};
+    const options = {clock, timeoutMs: 30_000, notify: (error: ProjectorError) => notified.push(error.kind)};
     await expect(untilReachable(options, attempt)).resolves.toBe('up');
-    expect(told).toEqual(['kafka-unreachable', 'redis-unreachable']);
+    expect(notified).toEqual(['kafka-unreachable', 'redis-unreachable']);
     expect(clock.slept).toEqual([100, 200, 400, 800]);
   });
 
   test('ends with the last failure when the time is over (L4)', async () => {
     const clock = fakeClock();
     const attempt = failing(Array.from({length: 100}, () => 'redis-unreachable'));
-    const options = {clock, timeoutMs: 5_000, tell: () => undefined};
+    const options = {clock, timeoutMs: 5_000, notify: () => undefined};
     await expect(untilReachable(options, attempt)).rejects.toMatchObject({kind: 'redis-unreachable'});
     expect(clock.nowMs()).toBe(5_000);
   });
 
   test('what cannot pass is not waited for', async () => {
     const clock = fakeClock();
-    const options = {clock, timeoutMs: 5_000, tell: () => undefined};
+    const options = {clock, timeoutMs: 5_000, notify: () => undefined};
     await expect(untilReachable(options, failing(['redis-denied']))).rejects.toMatchObject({
       kind: 'redis-denied',
     });

@@ -1,12 +1,19 @@
 import {readFileSync} from 'node:fs';
 import {Metrics} from '../../src/observe/metrics.js';
 import {freshnessMs, lagMs, lagOf} from '../../src/worker/workerView.js';
-import {emptyTally} from '../../src/worker/outcomes.js';
+import {noCounts} from '../../src/worker/outcomes.js';
 import {partitionView, workerView} from '../support/views.js';
 
 const view = workerView({
   nowMs: 100_000,
-  tally: {...emptyTally(), applied: 7, quarantined: 2, rewinds: 3, refusals: 1, newestSourceMs: 97_500},
+  counts: {
+    ...noCounts(),
+    applied: 7,
+    quarantined: 2,
+    positionResets: 3,
+    rejectedWrites: 1,
+    newestSourceMs: 97_500,
+  },
   rebalances: 2,
   partitions: [
     partitionView({partition: 0, position: 5n, committed: 4n, end: 9n, lagRecords: 4n, stuckMs: 1_500}),
@@ -31,8 +38,8 @@ test('counts and gauges are those of the worker at the moment of the scrape, how
       'projector_records_total{topic="shop.order-events",outcome="applied"} 7',
       'projector_records_total{topic="shop.order-events",outcome="duplicate"} 0',
       'projector_records_total{topic="shop.order-events",outcome="quarantined"} 2',
-      'projector_rewinds_total 3',
-      'projector_fenced_writes_total 1',
+      'projector_position_resets_total 3',
+      'projector_rejected_writes_total 1',
       'projector_rebalances_total 2',
       'projector_lag_records{topic="shop.order-events",partition="0"} 4',
       'projector_position_offset{topic="shop.order-events",partition="0"} 5',
@@ -45,10 +52,10 @@ test('counts and gauges are those of the worker at the moment of the scrape, how
       'projector_state{state="running"} 1',
       'projector_state{state="halted"} 0',
       'projector_connector_up{connector="shop-orders"} 0',
-      'projector_dlq_records_total{topic="t",reason="record-undecodable"} 1',
+      'projector_quarantined_records_total{topic="t",reason="record-undecodable"} 1',
       'projector_apply_duration_seconds_bucket{le="0.002",topic="t"} 0',
       'projector_apply_duration_seconds_bucket{le="0.005",topic="t"} 1',
-      'projector_batch_records_bucket{le="500"} 1',
+      'projector_chunk_records_bucket{le="500"} 1',
     ]),
   );
   expect(lines.filter((line) => line.startsWith('kafka_'))).toEqual([]);
@@ -88,8 +95,8 @@ test('with the switch: names and labels of kafka_exporter', async () => {
 test('docs/metrics.md names every series, and no other', async () => {
   const text = await new Metrics({view: () => view, topic: 't', hasExporterSeries: true}).text();
   const series = [...text.matchAll(/^# TYPE ((?:projector|kafka)_\S+)/gm)].map(([, name]) => name);
-  const told = [...readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `((?:projector|kafka)_\w+)/gm)];
-  expect(told.map(([, name]) => name).sort()).toEqual(series.sort());
+  const notified = [...readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `((?:projector|kafka)_\w+)/gm)];
+  expect(notified.map(([, name]) => name).sort()).toEqual(series.sort());
 });
 
 test('lag in records and in time', () => {
@@ -97,7 +104,7 @@ test('lag in records and in time', () => {
   expect([lagOf(known), freshnessMs(known), lagMs(known)]).toEqual([4n, 2_500, 2_500]);
   expect(lagMs({...known, partitions: [partitionView({lagRecords: 0n})]})).toBe(0);
   expect([lagOf(view), lagMs(view)]).toEqual([null, null]);
-  expect(freshnessMs({...view, tally: emptyTally()})).toBeNull();
+  expect(freshnessMs({...view, counts: noCounts()})).toBeNull();
   // A clock of the database that runs ahead makes nothing fresher than now.
   expect(freshnessMs({...view, nowMs: 97_000})).toBe(0);
 });

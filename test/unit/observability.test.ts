@@ -2,7 +2,7 @@
 import {readFileSync} from 'node:fs';
 import {parse} from 'yaml';
 import {Metrics} from '../../src/observe/metrics.js';
-import {emptyTally} from '../../src/worker/outcomes.js';
+import {noCounts} from '../../src/worker/outcomes.js';
 import {alertRules, dashboard, panelQueries, parseQuery} from '../support/promql.js';
 import {partitionView, workerView} from '../support/views.js';
 
@@ -12,7 +12,7 @@ let series: Map<string, Set<string>>;
 beforeAll(async () => {
   const known = partitionView({position: 5n, committed: 4n, start: 0n, end: 9n, lagRecords: 4n});
   const view = workerView({
-    tally: {...emptyTally(), newestSourceMs: 1},
+    counts: {...noCounts(), newestSourceMs: 1},
     partitions: [known],
     connector: {name: 'shop-orders', state: 'RUNNING'},
   });
@@ -73,8 +73,8 @@ describe('alerts', () => {
   test.each(rules.map(({alert, annotations}) => [alert, annotations['runbook_url']]))(
     '%s: its section is in the runbook',
     (alert, url = '') => {
-      const [file = '', anchor] = url.split('#');
-      expect(anchor).toBe(alert.toLowerCase());
+      const [file = '', positionToResume] = url.split('#');
+      expect(positionToResume).toBe(alert.toLowerCase());
       expect(readFileSync(file, 'utf8')).toMatch(new RegExp(`^### ${alert}$`, 'm'));
     },
   );

@@ -165,7 +165,7 @@ describe('orders show', () => {
       'items         x',
       'note          two\\nlines\\t\\u001b[31m',
       '',
-      'line  product_id  quantity',
+      'item  product_id  quantity',
       '  99          10        -1',
       ' 101          15         3',
     ]);
@@ -179,7 +179,7 @@ describe('orders show', () => {
         found: true,
         id: '7',
         order: {id: '7', user_id: '12', total_amount: '45.99', items_count: '2', items: 'x'},
-        lines: [
+        items: [
           {id: '99', product_id: '10', quantity: '-1'},
           {id: '101', product_id: '15', quantity: '3'},
         ],
@@ -207,16 +207,16 @@ describe('orders show', () => {
     const found = await show([NOTHING, ['string', '71:10:2']], {prefix: 'shop:'});
     expect(found).toMatchObject({
       exitCode: 3,
-      lines: ['line  product_id  quantity', '  71          10         2'],
+      lines: ['item  product_id  quantity', '  71          10         2'],
       notes: [
-        'order 7: not found in Redis; shop:order_lines:7 holds 1 line: lines are kept for an order whose row has not come yet',
+        'order 7: not found in Redis; shop:order_lines:7 holds 1 line item, which are kept until the row of the order arrives',
       ],
     });
     const json = await show([NOTHING, ['string', '71:10:2']], {json: true});
     expect(json).toMatchObject({
       exitCode: 3,
       notes: [],
-      lines: ['{"found":false,"id":"7","lines":[{"id":"71","product_id":"10","quantity":"2"}]}'],
+      lines: ['{"found":false,"id":"7","items":[{"id":"71","product_id":"10","quantity":"2"}]}'],
     });
   });
 
@@ -226,7 +226,7 @@ describe('orders show', () => {
       ['string', '-5:3:1;71:10:1;9007199254740993:1:1'],
     ]);
     expect(found.lines.slice(-4)).toEqual([
-      'line              product_id  quantity',
+      'item              product_id  quantity',
       '              -5           3         1',
       '              71          10         1',
       '9007199254740993           1         1',
@@ -234,7 +234,7 @@ describe('orders show', () => {
     expect([found.exitCode, found.notes]).toEqual([
       0,
       [
-        'order 7: items_count is 2, but order_lines:7 holds 3 lines: something else has written one of the two',
+        'order 7: items_count is 2, but order_lines:7 holds 3 line items: something else has written one of the two',
       ],
     ]);
   });

@@ -12,7 +12,7 @@ import {
   type Point,
 } from '../../src/page/curve.js';
 import {count, headline, rate, span, stateText, tabTitle, type Status} from '../../src/page/wording.js';
-import {emptyTally} from '../../src/worker/outcomes.js';
+import {noCounts} from '../../src/worker/outcomes.js';
 import {partitionView, workerView} from '../support/views.js';
 
 const SECOND = 1_000;
@@ -138,7 +138,7 @@ test('the worker keeps a fixed number of points, the newest', async () => {
     workerView({
       nowMs,
       startedMs: 7,
-      tally: {...emptyTally(), applied: nowMs / SECOND},
+      counts: {...noCounts(), applied: nowMs / SECOND},
       isRedisUp: true,
       partitions: [partitionView({lagRecords: 2n ** 60n})],
     }),

@@ -45,7 +45,7 @@ test('a Redis that is well again between a failed script and a look is one troub
   const topic = new MemoryTopic(1);
   const log = new MemoryLog(topic, 20);
   const messages: string[] = [];
-  const tell = (_: object, message: string): void => void messages.push(message);
+  const notify = (_: object, message: string): void => void messages.push(message);
   const said = (text: string): number => messages.filter((message) => message.startsWith(text)).length;
   const projector = new Projector(
     {
@@ -56,7 +56,7 @@ test('a Redis that is well again between a failed script and a look is one troub
       queueBytesMax: 1_000_000,
       quarantineMax: 10,
       quarantineWindow: 1_000,
-      ackIntervalMs: 5,
+      commitIntervalMs: 5,
       summaryIntervalMs: 60_000,
       stopTimeoutMs: 5_000,
     },
@@ -65,7 +65,7 @@ test('a Redis that is well again between a failed script and a look is one troub
       model: new ReadModel(redis, 't', {prefix: '', layout: 'l', extraColumns: []}),
       decode: (record) => decodeRecord(record, SHOP),
       clock: systemClock,
-      logger: {info: tell, warn: tell, error: tell},
+      logger: {info: notify, warn: notify, error: notify},
       failpoint: noFailpoint,
     },
   );
@@ -95,7 +95,7 @@ test('a Redis that is well again between a failed script and a look is one troub
   redis.answerRead?.();
   redis.reads = 'answered';
   await until(
-    () => projector.tally.applied === 1 && said('going on') > 0,
+    () => projector.counts.applied === 1 && said('going on') > 0,
     () => messages.join('\n'),
   );
   projector.stop();

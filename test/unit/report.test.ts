@@ -116,11 +116,11 @@ describe('projector report', () => {
     [['products', '--top', '0'], /must be a whole number from 1 to 999999/],
     [['--limit', '5.5'], /must be a whole number from 1 to 999999/],
     [['--top', '5', '--limit', '5'], /'--limit <rows>' cannot be used with option '--top <rows>'/],
-  ])('%j is a wrong usage', async (args, told) => {
+  ])('%j is a wrong usage', async (args, notified) => {
     const notes: string[] = [];
     const output = {line: () => undefined, note: (text: string) => notes.push(text)};
     expect(await main(['node', 'projector', 'report', ...args], {}, output)).toBe(2);
-    expect(notes.join('\n')).toMatch(told);
+    expect(notes.join('\n')).toMatch(notified);
   });
 
   test.each([[['--limit', '5']], [['users', '--top', '5']]])('%j is understood', async (args) => {

@@ -10,7 +10,7 @@ import {
   scriptArguments,
 } from '../../src/apply/script.js';
 import {reduce} from '../../src/reduce.js';
-import {line, lineGone, order, orderGone} from '../support/changes.js';
+import {item, itemGone, order, orderGone} from '../support/changes.js';
 
 const code = APPLY_SCRIPT.lua;
 const literals = (pattern: RegExp): string[] => [
@@ -56,11 +56,11 @@ test('the header of the script names every reply and mode', () => {
 
 test('arguments come in the order that the header gives', () => {
   const reduction = reduce([
-    line('1/11', {product: '20', quantity: '3'}),
-    lineGone('1/12'),
+    item('1/11', {product: '20', quantity: '3'}),
+    itemGone('1/12'),
     order('2', {user: '8', total: '1.50', extra: ['paid', null], isCreate: true}),
-    line('2/31', {product: '21', quantity: '1'}),
-    line('2/30', {product: '21', quantity: '4'}),
+    item('2/31', {product: '21', quantity: '1'}),
+    item('2/30', {product: '21', quantity: '4'}),
     orderGone('3'),
     orderGone('4'),
     order('4', {user: '9', total: '2.00', extra: ['', '+x']}),
@@ -103,10 +103,10 @@ test('replies are read; unknown ones are a defect, not a success', () => {
   const ours = 'v1 topic=t partitions=6 decimals=2 columns=';
   const read = (reply: unknown): unknown => parseReply(reply, ours);
   expect(read(['applied', 3])).toEqual({kind: 'applied'});
-  expect(read(['refused', ''])).toEqual({kind: 'refused', stored: ''});
-  expect(read(['refused', 'v1 5'])).toEqual({kind: 'refused', stored: 'v1 5'});
-  expect(read(['spoiled', '7', 'order:7 is no hash'])).toEqual({
-    kind: 'spoiled',
+  expect(read(['rejected', ''])).toEqual({kind: 'rejected', stored: ''});
+  expect(read(['rejected', 'v1 5'])).toEqual({kind: 'rejected', stored: 'v1 5'});
+  expect(read(['corrupt', '7', 'order:7 is no hash'])).toEqual({
+    kind: 'corrupt',
     orderId: '7',
     what: 'order:7 is no hash',
   });
@@ -114,9 +114,9 @@ test('replies are read; unknown ones are a defect, not a success', () => {
     null,
     'applied',
     [],
-    ['refused'],
-    ['refused', 5],
-    ['spoiled', '7'],
+    ['rejected'],
+    ['rejected', 5],
+    ['corrupt', '7'],
     ['layout'],
     ['new'],
     {},

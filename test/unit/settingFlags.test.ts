@@ -122,13 +122,13 @@ describe('flags', () => {
 
 describe('config check', () => {
   test('tells every fault at once, exit code 2, and no value', async () => {
-    const environment = {KAFKA_BROKERS: 'Zq7Secret', LOG_LEVEL: 'Zq7Secret'};
+    const environment = {KAFKA_BROKERS: 'Zq7Secret', PROJECTOR_LOG_LEVEL: 'Zq7Secret'};
     const {exitCode, text, notes} = await projector(['config', 'check'], environment);
     expect([exitCode, notes]).toEqual([2, []]);
     expect(text.split('\n').map((line) => line.split(' ', 1)[0])).toEqual([
       'KAFKA_BROKERS',
       'REDIS_URL',
-      'LOG_LEVEL',
+      'PROJECTOR_LOG_LEVEL',
     ]);
     expect(text).not.toContain('Zq7Secret');
     const {text: json} = await projector(['config', 'check', '--json'], environment);
@@ -184,7 +184,7 @@ describe('the table of settings in other forms', () => {
       return type !== 'string' || description !== desc || !samples.every(fits);
     });
     expect(misfits).toEqual([]);
-    expect(properties['LOG_LEVEL']?.enum).toContain('silent');
-    expect(properties['CHUNK_ORDERS_MAX']?.pattern).toBeDefined();
+    expect(properties['PROJECTOR_LOG_LEVEL']?.enum).toContain('silent');
+    expect(properties['PROJECTOR_CHUNK_ORDERS_MAX']?.pattern).toBeDefined();
   });
 });

@@ -15,7 +15,7 @@ interface World {
   /** Position of the one partition at each look; the log ends at 100. */
   readonly position?: (look: number) => string;
   /** The same of the expected side, where it follows the log. */
-  readonly spare?: (look: number) => string;
+  readonly staging?: (look: number) => string;
   /** How long a look takes. */
   readonly lookMs?: number;
 }
@@ -23,7 +23,7 @@ interface World {
 async function settled({
   looks,
   position = () => 'v1 100',
-  spare = () => 'v1 100',
+  staging = () => 'v1 100',
   lookMs = 0,
 }: World): Promise<Settled & {tookMs: number}> {
   let nowMs = 0;
@@ -32,7 +32,7 @@ async function settled({
     compare: async () =>
       await Promise.resolve(new Map([['7', looks[Math.min(look++, looks.length - 1)] ?? []]])),
     ranges: async () => await Promise.resolve(new Map([[0, {low: 0n, high: 100n}]])),
-    positions: [position, spare].map(
+    positions: [position, staging].map(
       (at) => new StoredPositions({getAll: async () => await Promise.resolve([at(look)])}, 't', ''),
     ),
     clock: {
@@ -92,11 +92,11 @@ test('nothing is certain before Redis has passed the end of the log', async () =
 });
 
 test('nothing is certain before the expected side has passed the end of the log either', async () => {
-  const behind = await settled({looks: [[finding('4')]], spare: () => 'v1 99'});
+  const behind = await settled({looks: [[finding('4')]], staging: () => 'v1 99'});
   expect(behind).toMatchObject({certain: [], open: [{kind: 'product', id: '7'}], isBehind: true});
   const late = await settled({
     looks: [[finding('4')]],
-    spare: (look) => (look < 40 ? 'v1 99' : 'v1 100'),
+    staging: (look) => (look < 40 ? 'v1 99' : 'v1 100'),
   });
   expect(late).toMatchObject({open: [], isBehind: false, certain: [{findings: [finding('4')]}]});
   expect(late.tookMs).toBeGreaterThan(2 * STILL_MS - 1_000);

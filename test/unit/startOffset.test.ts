@@ -1,5 +1,5 @@
 /** Where a partition starts: every branch of decideStart, with what it says. */
-import {decideStart, requireSameLog} from '../../src/worker/resume.js';
+import {decideStart, requireSameRecord} from '../../src/worker/resume.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
 import {fingerprintOf, formatPosition, positionAfter} from '../../src/redis-model/position.js';
 
@@ -47,14 +47,14 @@ test('a position without a last record: from there', () => {
 
 test('the log begins after the position: halts, naming the range (S1, I6)', () => {
   expect(start(STORED, 130n, 500n)).toEqual([
-    'log-start-lost',
+    'topic-start-lost',
     't[3]: offsets 124 to 129 are gone before they were applied',
   ]);
 });
 
 test('the log ends before the position: it is another log (I10)', () => {
   expect(start(STORED, 0n, 123n)).toEqual([
-    'log-replaced',
+    'topic-replaced',
     't[3]: Redis stands at offset 124, but the log ends at 123',
   ]);
 });
@@ -68,14 +68,14 @@ test('a position that cannot be read halts, without repeating what was found (I1
 
 test('a partition that the topic does not have', () => {
   const attempt = (): unknown => decideStart({text: '', key: KEY}, undefined, 't[3]');
-  expect(attempt).toThrow(/^log-replaced: t\[3\] is assigned to this worker but not part of the topic$/);
+  expect(attempt).toThrow(/^topic-replaced: t\[3\] is assigned to this worker but not part of the topic$/);
 });
 
 test('the record at the position must be the one that was applied (I10)', () => {
   const expected = fingerprintOf(LAST);
-  expect(() => requireSameLog(expected, {...LAST}, 't[3]')).not.toThrow();
-  expect(() => requireSameLog(expected, {...LAST, value: Buffer.from('{"other":1}')}, 't[3]')).toThrow(
-    /^log-replaced: t\[3\]: the record at offset 123 is not the one that was applied \(found offset 123\)$/,
+  expect(() => requireSameRecord(expected, {...LAST}, 't[3]')).not.toThrow();
+  expect(() => requireSameRecord(expected, {...LAST, value: Buffer.from('{"other":1}')}, 't[3]')).toThrow(
+    /^topic-replaced: t\[3\]: the record at offset 123 is not the one that was applied \(found offset 123\)$/,
   );
-  expect(() => requireSameLog(expected, {...LAST, offset: 200n}, 't[3]')).toThrow(/found offset 200/);
+  expect(() => requireSameRecord(expected, {...LAST, offset: 200n}, 't[3]')).toThrow(/found offset 200/);
 });

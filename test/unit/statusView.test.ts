@@ -11,7 +11,7 @@ import {HttpServer, json} from '../../src/observe/http.js';
 import type {PartitionLag} from '../../src/observe/lag.js';
 import {statusOf} from '../../src/observe/routes.js';
 import type {WorkerView} from '../../src/worker/workerView.js';
-import {emptyTally} from '../../src/worker/outcomes.js';
+import {noCounts} from '../../src/worker/outcomes.js';
 
 const VIEW: WorkerView = {
   state: 'waiting',
@@ -25,7 +25,7 @@ const VIEW: WorkerView = {
   startedMs: 0,
   rebalances: 1,
   connector: {name: 'shop-orders', state: 'FAILED'},
-  tally: {...emptyTally(), consumed: 7n, applied: 6n, quarantined: 1n, newestSourceMs: 246_800},
+  counts: {...noCounts(), consumed: 7n, applied: 6n, quarantined: 1n, newestSourceMs: 246_800},
   partitions: [
     {partition: 0, position: 9n, committed: 9n, start: 0n, end: 12n, lagRecords: 3n, stuckMs: 0},
     {partition: 1, position: null, committed: null, start: null, end: null, lagRecords: null, stuckMs: 0},
@@ -46,9 +46,9 @@ async function projector(
 }
 
 test('everything that a worker tells is shown, one thing a line, and nothing steers the terminal', () => {
-  const told = readStatus(body());
-  expect(told).toBeDefined();
-  const text = statusLines(told!).join('\n');
+  const notified = readStatus(body());
+  expect(notified).toBeDefined();
+  const text = statusLines(notified!).join('\n');
   for (const part of [
     /^state +waiting$/m,
     /^ready +no$/m,
@@ -76,7 +76,7 @@ describe('projector status', () => {
     const server = new HttpServer({'/status': () => json(200, statusOf(VIEW))});
     const port = await server.listen('127.0.0.1', 0);
     try {
-      const {exitCode, lines} = await projector(['status', '--http-port', String(port)]);
+      const {exitCode, lines} = await projector(['status', '--projector-http-port', String(port)]);
       expect([exitCode, lines[0]]).toEqual([0, 'state      waiting']);
       const printed = await projector(['status', '--json', '--url', `http://127.0.0.1:${port}/`]);
       expect(JSON.parse(printed.lines.join('\n'))).toEqual(body());
@@ -107,8 +107,8 @@ describe('projector status', () => {
     }
   });
 
-  test.each([['off'], ['0']])('HTTP_PORT=%s: the address must be given', async (port) => {
-    const {exitCode, notes} = await projector(['status', '--http-port', port]);
+  test.each([['off'], ['0']])('PROJECTOR_HTTP_PORT=%s: the address must be given', async (port) => {
+    const {exitCode, notes} = await projector(['status', '--projector-http-port', port]);
     expect([exitCode, notes]).toEqual([2, [expect.stringContaining('--url')]]);
   });
 
@@ -221,9 +221,12 @@ describe('lag --watch', () => {
 
   test('--json: one object a line', async () => {
     const {lines} = await watched([[row(0, 3n)], [row(0, 1n)]], {isJson: true});
-    const told = lines.map((line) => JSON.parse(line) as {lagRecords: string; at: string});
-    expect(told.map(({lagRecords}) => lagRecords)).toEqual(['3', '1']);
-    expect(told[0]).toMatchObject({topic: 'events', partitions: [{partition: 0, position: '5', end: '8'}]});
+    const notified = lines.map((line) => JSON.parse(line) as {lagRecords: string; at: string});
+    expect(notified.map(({lagRecords}) => lagRecords)).toEqual(['3', '1']);
+    expect(notified[0]).toMatchObject({
+      topic: 'events',
+      partitions: [{partition: 0, position: '5', end: '8'}],
+    });
   });
 
   test('what is away at the first look, or cannot pass, is an error', async () => {

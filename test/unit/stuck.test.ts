@@ -1,4 +1,4 @@
-/** What counts as standing still (LIVE_TIMEOUT_MS): records to apply, and no way on. Waiting for records or servers does not. */
+/** What counts as standing still (PROJECTOR_LIVENESS_TIMEOUT_MS): records to apply, and no way on. Waiting for records or servers does not. */
 import {Slots} from '../../src/apply/slots.js';
 import type {ReadModel} from '../../src/apply/readModel.js';
 import {decodeRecord} from '../../src/decode/decode.js';
@@ -8,7 +8,7 @@ import {noFailpoint} from '../../src/runtime/failpoints.js';
 import {untraced} from '../../src/worker/chunkTrace.js';
 import {NO_OBSERVER} from '../../src/worker/observer.js';
 import {Partition} from '../../src/worker/partition.js';
-import {emptyTally} from '../../src/worker/outcomes.js';
+import {noCounts} from '../../src/worker/outcomes.js';
 import {order} from '../support/changes.js';
 import {recordOf, SHOP} from '../support/records.js';
 import {until} from '../support/until.js';
@@ -41,15 +41,15 @@ function partition(model: Partial<ReadModel>): Partition {
     model: {
       positions: {key: () => 'position'},
       slots: new Slots(3),
-      anchor: async () => await Promise.resolve(''),
+      positionToResume: async () => await Promise.resolve(''),
       quarantinedOffsets: async () => await Promise.resolve([]),
       ...model,
     } as unknown as ReadModel,
     decode: (record) => decodeRecord(record, SHOP),
     clock: {nowMs: () => nowMs, sleep: async () => await new Promise((resolve) => setImmediate(resolve))},
-    tally: emptyTally(),
+    counts: noCounts(),
     dependency: (error) => void dependency.push(error?.kind ?? null),
-    rewound: () => undefined,
+    countReset: () => undefined,
     quarantined: () => undefined,
     failpoint: noFailpoint,
     observer: NO_OBSERVER,
@@ -93,7 +93,7 @@ test('a script that is never answered', async () => {
 test('a server that is away is waited for, and that is no standing still', async () => {
   let tries = 0;
   const waiting = partition({
-    anchor: async () => {
+    positionToResume: async () => {
       nowMs += 30_000;
       tries++;
       await Promise.resolve();

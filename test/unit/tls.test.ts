@@ -135,7 +135,7 @@ describe('what went wrong', () => {
     const cert = ca.issue({altNames: 'DNS:redis.example.com'});
     const error = tlsError(await failure(server(cert), trusting()), 'Redis at rediss://127.0.0.1/0');
     expect(error).toMatchObject({
-      kind: 'tls-refused',
+      kind: 'tls-failed',
       detail: expect.stringMatching(
         /^no TLS with Redis at rediss:\/\/127\.0\.0\.1\/0: its certificate has another name \(/,
       ) as string,

@@ -4,7 +4,7 @@ import {Troubles} from '../../src/worker/troubles.js';
 
 let nowMs = 0;
 
-function told(): {troubles: Troubles; lines: string[]} {
+function notified(): {troubles: Troubles; lines: string[]} {
   const lines: string[] = [];
   const log = {
     warn: (_fields: object, message: string) => void lines.push(message),
@@ -17,58 +17,58 @@ const redis = new ProjectorError('redis-unreachable', 'Redis is away');
 const kafka = new ProjectorError('kafka-unreachable', 'Kafka is away');
 
 test('many sources with one trouble are one line, and one when the last is well', () => {
-  const {troubles, lines} = told();
-  for (const source of ['1', '2', '1', '2']) troubles.tell(source, redis);
-  troubles.tell('1', null);
+  const {troubles, lines} = notified();
+  for (const source of ['1', '2', '1', '2']) troubles.notify(source, redis);
+  troubles.notify('1', null);
   expect(lines).toEqual(['waiting: Redis is away']);
-  troubles.tell('2', null);
-  troubles.tell('2', null);
+  troubles.notify('2', null);
+  troubles.notify('2', null);
   expect(lines).toEqual(['waiting: Redis is away', 'going on']);
 });
 
 test('a second kind of trouble is a line of its own', () => {
-  const {troubles, lines} = told();
-  troubles.tell('1', redis);
-  troubles.tell('2', kafka);
+  const {troubles, lines} = notified();
+  troubles.notify('1', redis);
+  troubles.notify('2', kafka);
   expect(lines).toEqual(['waiting: Redis is away', 'waiting: Kafka is away']);
 });
 
 test('a source that is well never says so by itself', () => {
-  const {troubles, lines} = told();
-  troubles.tell('1', null);
+  const {troubles, lines} = notified();
+  troubles.notify('1', null);
   expect(lines).toEqual([]);
 });
 
 test('a source that is gone no longer holds the good news back', () => {
-  const {troubles, lines} = told();
-  troubles.tell('1', redis);
-  troubles.tell('2', redis);
+  const {troubles, lines} = notified();
+  troubles.notify('1', redis);
+  troubles.notify('2', redis);
   troubles.forget('1');
-  troubles.tell('2', null);
+  troubles.notify('2', null);
   expect(lines).toEqual(['waiting: Redis is away', 'going on']);
 });
 
 test('what is suffered from now, since when, and what was told before', () => {
-  const {troubles} = told();
+  const {troubles} = notified();
   nowMs = 5;
-  troubles.tell('1', redis);
+  troubles.notify('1', redis);
   nowMs = 7;
-  troubles.tell('2', redis);
-  troubles.tell('1', redis);
-  troubles.tell('3', kafka);
+  troubles.notify('2', redis);
+  troubles.notify('1', redis);
+  troubles.notify('3', kafka);
   expect(troubles.now).toEqual([
     {kind: 'redis-unreachable', detail: 'Redis is away', sinceMs: 5},
     {kind: 'kafka-unreachable', detail: 'Kafka is away', sinceMs: 7},
   ]);
-  for (const source of ['1', '2', '3']) troubles.tell(source, null);
+  for (const source of ['1', '2', '3']) troubles.notify(source, null);
   expect(troubles.now).toEqual([]);
   expect(troubles.errors.map(({atMs, kind}) => [atMs, kind])).toEqual([
     [7, 'kafka-unreachable'],
     [5, 'redis-unreachable'],
   ]);
   for (let i = 0; i < 20; i++) {
-    troubles.tell('1', redis);
-    troubles.tell('1', null);
+    troubles.notify('1', redis);
+    troubles.notify('1', null);
   }
   expect(troubles.errors).toHaveLength(10);
 });

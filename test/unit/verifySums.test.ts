@@ -114,8 +114,8 @@ test('users and totals', async () => {
 test('an order as the live path would write it, with its lines by number and its extra columns (I9)', async () => {
   const row = {userId: '5', totalAmount: '45.99', extra: ['paid', null]};
   const lines = [
-    {kind: 'line-upserted', orderId: '1', lineId: '10', line: {productId: '7', quantity: '1'}},
-    {kind: 'line-upserted', orderId: '1', lineId: '9', line: {productId: '8', quantity: '2'}},
+    {kind: 'item-upserted', orderId: '1', itemId: '10', item: {productId: '7', quantity: '1'}},
+    {kind: 'item-upserted', orderId: '1', itemId: '9', item: {productId: '8', quantity: '2'}},
   ] as const;
   const order = {kind: 'order-upserted', orderId: '1', row} as const;
   const source = new Map([

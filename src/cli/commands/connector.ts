@@ -59,7 +59,7 @@ export async function connector(
   const start = {
     clock: systemClock,
     timeoutMs: config.startTimeoutMs,
-    tell: (error: ProjectorError) => output.note(`waiting: ${error.detail}`),
+    notify: (error: ProjectorError) => output.note(`waiting: ${error.detail}`),
   };
   let before: ConnectorStatus | undefined;
   switch (action) {
@@ -120,8 +120,8 @@ async function applyConnector(
     );
   }
   requireSameTopic(file, topicName);
-  const tell = (error: ProjectorError): void => output.note(`waiting: ${error.detail}`);
-  const start = {clock: systemClock, timeoutMs: config.startTimeoutMs, tell};
+  const notify = (error: ProjectorError): void => output.note(`waiting: ${error.detail}`);
+  const start = {clock: systemClock, timeoutMs: config.startTimeoutMs, notify};
   const topic = new KafkaTopic(kafkaSettings({...config, brokers}), topicName);
   try {
     const wanted = {partitions: config.topicPartitions, replicationFactor: config.topicReplication};

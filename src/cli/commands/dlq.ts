@@ -1,7 +1,7 @@
 /** `projector dlq list|show|drop`: lists, shows and removes quarantined records. These commands connect to Redis only. */
 import type {Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
-import {addDlqReplay} from './dlqReplay.js';
+import {addDlqReplay, NOTHING} from './dlqReplay.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
@@ -58,8 +58,6 @@ export interface DlqContext {
   readonly config: ConfigWith<'redisUrl'>;
   readonly output: Output;
 }
-
-export const NOTHING = 'nothing is set aside';
 
 export async function dlqList(options: {readonly json: boolean}, context: DlqContext): Promise<number> {
   const {output} = context;

@@ -22,10 +22,9 @@ import {LogCursor} from '../../operations/replay/topicCursor.js';
 import {replayEntries, type EntryResult} from '../../operations/replay/replay.js';
 import {logSource, mysqlSource, type ReplaySource} from '../../operations/replay/source.js';
 import {printable} from '../../runtime/escapeControl.js';
-import {NOTHING} from './dlq.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import type {Output} from '../terminal/output.js';
-import {reachReadModel} from '../preflight.js';
+import {checkReadModel} from '../preflight.js';
 
 export function addDlqReplay(dlq: Command, command: CommandContext): void {
   const {output, end} = command;
@@ -52,6 +51,8 @@ export interface ReplayContext {
   readonly output: Output;
 }
 
+export const NOTHING = 'no record is quarantined';
+
 const PROGRESS_INTERVAL_MS = 5_000;
 /** This is well above the seconds that the group coordinator takes until a new member gets its partitions. */
 const IDLE_TIMEOUT_MS = 30_000;
@@ -70,7 +71,7 @@ export async function dlqReplay(options: ReplayOptions, context: ReplayContext):
       output.note(NOTHING);
       return EXIT.ok;
     }
-    const {model} = await reachReadModel(config, {redis, topic});
+    const {model} = await checkReadModel(config, {redis, topic});
     await mysql?.connect();
     const schema = sourceSchema(config);
     const source = mysql === undefined ? logSource() : mysqlSource(mysql, schema, {clock: systemClock});
@@ -92,7 +93,7 @@ export async function dlqReplay(options: ReplayOptions, context: ReplayContext):
 interface Prepared extends ReplayContext {
   readonly options: ReplayOptions;
   readonly entries: QuarantineEntries;
-  readonly model: Awaited<ReturnType<typeof reachReadModel>>['model'];
+  readonly model: Awaited<ReturnType<typeof checkReadModel>>['model'];
   readonly source: ReplaySource;
 }
 
@@ -122,15 +123,15 @@ async function replayChosen(
 function newCursor({config, output}: ReplayContext): LogCursor {
   const groupId = `${config.groupId}-replay-${randomUUID().slice(0, 8)}`;
   const log = new KafkaLog({...kafkaSettings(config), ...config, groupId}, () => undefined, systemClock);
-  let toldMs = systemClock.nowMs();
+  let notifiedMs = systemClock.nowMs();
   return new LogCursor(log, {
     clock: systemClock,
     topic: config.topic,
     queueBytesMax: config.queueBytesMax,
     idleTimeoutMs: IDLE_TIMEOUT_MS,
     progress: (partition, next, end) => {
-      if (systemClock.nowMs() - toldMs < PROGRESS_INTERVAL_MS) return;
-      toldMs = systemClock.nowMs();
+      if (systemClock.nowMs() - notifiedMs < PROGRESS_INTERVAL_MS) return;
+      notifiedMs = systemClock.nowMs();
       output.note(`reading ${config.topic}[${partition}]: offset ${next} of ${end}`);
     },
   });

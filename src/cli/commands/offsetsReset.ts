@@ -7,9 +7,9 @@ import {kafkaSettings, redisSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
-import {planRewind, rewind, type Rewound} from '../../operations/rebuild/positionReset.js';
+import {planReset, resetPosition, type PositionReset} from '../../operations/rebuild/positionReset.js';
 import {table, type Output} from '../terminal/output.js';
-import {reachReadModel} from '../preflight.js';
+import {checkReadModel} from '../preflight.js';
 import {standardTerminal, type Terminal} from '../terminal/terminal.js';
 
 export function addOffsetsReset(offsets: Command, command: CommandContext): void {
@@ -82,8 +82,8 @@ export async function offsetsReset(
   const redis = new RedisClient(redisSettings(config));
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
   try {
-    const {model} = await reachReadModel(config, {redis, topic});
-    const plan = await planRewind(
+    const {model} = await checkReadModel(config, {redis, topic});
+    const plan = await planReset(
       model,
       {offsets: await goalsOf(options, topic), mayStay: options.to.kind !== 'offset'},
       await topic.ranges(),
@@ -92,8 +92,8 @@ export async function offsetsReset(
       output.note('nothing was reset');
       return EXIT.ok;
     }
-    const done: Rewound[] = [];
-    for (const step of plan) done.push({...step, from: await rewind(model, step)});
+    const done: PositionReset[] = [];
+    for (const step of plan) done.push({...step, from: await resetPosition(model, step)});
     if (options.json) {
       const rows = done.map(({partition, from, to}) => ({partition, from: String(from), to: String(to)}));
       output.line(JSON.stringify({topic: config.topic, partitions: rows}));
@@ -122,7 +122,7 @@ async function goalsOf({to, partition}: ResetOptions, topic: KafkaTopic): Promis
 
 /** Explains the effect and asks for confirmation. Rejects with `usage` if there is no terminal. */
 async function isConfirmed(
-  plan: readonly Rewound[],
+  plan: readonly PositionReset[],
   {output, terminal}: {output: Output; terminal: Terminal},
 ): Promise<boolean> {
   for (const line of table(['partition', 'from', 'to'], plan.map(cellsOf))) output.note(line);
@@ -136,6 +136,6 @@ async function isConfirmed(
   return /^\s*y(?:es)?\s*$/i.test(await terminal.ask('Reset these positions? (y/N) '));
 }
 
-function cellsOf({partition, from, to}: Rewound): string[] {
+function cellsOf({partition, from, to}: PositionReset): string[] {
   return [String(partition), String(from), String(to)];
 }

@@ -17,7 +17,7 @@ import {
   type StoredOrder,
 } from '../../operations/report/orders.js';
 import {totals, type ReportSource} from '../../operations/report/report.js';
-import type {StoredLine} from '../../redis-model/storedItems.js';
+import type {StoredItem} from '../../redis-model/storedItems.js';
 import {withRedis} from '../servers.js';
 import {table, tableRow, type Output} from '../terminal/output.js';
 
@@ -137,37 +137,37 @@ export async function ordersShow(
   {redis, keys, output}: OrdersContext,
 ): Promise<number> {
   const order = await readOrder(redis, keys, id);
-  const {row, lines} = order;
+  const {row, items} = order;
   if (json) output.line(JSON.stringify(jsonOf(id, order)));
   else {
     if (row !== null) for (const text of fieldsOf(row)) output.line(text);
-    if (row !== null && lines.length > 0) output.line('');
-    if (lines.length > 0) for (const text of linesOf(lines)) output.line(text);
+    if (row !== null && items.length > 0) output.line('');
+    if (items.length > 0) for (const text of itemsOf(items)) output.line(text);
     const oddity = oddityOf(id, order, keys);
     if (oddity !== undefined) output.note(oddity);
   }
   return row === null ? EXIT.differences : EXIT.ok;
 }
 
-function jsonOf(id: string, {row, lines}: StoredOrder): object {
-  const found = lines.map((line) => ({id: line.id, product_id: line.productId, quantity: line.quantity}));
-  if (row !== null) return {found: true, id, order: row, lines: found};
-  return {found: false, id, ...(lines.length > 0 ? {lines: found} : {})};
+function jsonOf(id: string, {row, items}: StoredOrder): object {
+  const found = items.map((item) => ({id: item.id, product_id: item.productId, quantity: item.quantity}));
+  if (row !== null) return {found: true, id, order: row, items: found};
+  return {found: false, id, ...(items.length > 0 ? {items: found} : {})};
 }
 
 /**
  * Describes what is unusual about an order: its row is missing, or its `items_count` differs from its line items. Returns undefined
  * for a usual order.
  */
-function oddityOf(id: string, {row, lines}: StoredOrder, keys: Keys): string | undefined {
-  const kept = `${keys.orderLines(id)} holds ${lines.length} line${lines.length === 1 ? '' : 's'}`;
+function oddityOf(id: string, {row, items}: StoredOrder, keys: Keys): string | undefined {
+  const kept = `${keys.orderLines(id)} holds ${items.length} line item${items.length === 1 ? '' : 's'}`;
   if (row === null) {
     const sentence = `order ${id}: not found in Redis`;
-    if (lines.length === 0) return sentence;
-    return `${sentence}; ${kept}: lines are kept for an order whose row has not come yet`;
+    if (items.length === 0) return sentence;
+    return `${sentence}; ${kept}, which are kept until the row of the order arrives`;
   }
   const {items_count: count = 'none'} = row;
-  if (count === String(lines.length)) return undefined;
+  if (count === String(items.length)) return undefined;
   return `order ${id}: items_count is ${shown(count)}, but ${kept}: something else has written one of the two`;
 }
 
@@ -176,9 +176,9 @@ function fieldsOf(row: Readonly<Record<string, string>>): string[] {
   return Object.entries(row).map(([name, value]) => `${name.padEnd(width)}  ${shown(value)}`.trimEnd());
 }
 
-function linesOf(lines: readonly StoredLine[]): string[] {
-  const cells = lines.map(({id, productId, quantity}) => [id, productId, quantity]);
-  return table(['line', 'product_id', 'quantity'], cells);
+function itemsOf(items: readonly StoredItem[]): string[] {
+  const cells = items.map(({id, productId, quantity}) => [id, productId, quantity]);
+  return table(['item', 'product_id', 'quantity'], cells);
 }
 
 /** Escapes line breaks, tabs and control characters for a terminal, because extra columns can hold any text. */

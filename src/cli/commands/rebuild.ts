@@ -3,7 +3,7 @@ import type {Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
 import {
   ReplaceCommand,
-  SPARE,
+  STAGING,
   withReplaceOptions,
   type ReplaceOptions,
 } from '../replacement/replaceCommand.js';
@@ -12,7 +12,7 @@ export function addRebuild(program: Command, command: CommandContext): void {
   const {output, end} = command;
   const rebuild = program
     .command('rebuild')
-    .description(`replay the log from its start ${SPARE}. Goes on where an earlier run has ended`);
+    .description(`replay the log from its start ${STAGING}. Goes on where an earlier run has ended`);
   withReplaceOptions(rebuild).action(async (options: ReplaceOptions) => {
     const config = settingsOf(command, ['brokers', 'redisUrl']);
     end(await new ReplaceCommand('rebuild', options, {config, output}).run());

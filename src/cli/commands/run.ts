@@ -30,7 +30,7 @@ import type {ConnectorView, WorkerView} from '../../worker/workerView.js';
 import type {WorkerObserver} from '../../worker/observer.js';
 import {Projector} from '../../worker/projector.js';
 import {retentionWarning} from '../../upstream/connector.js';
-import {reachReadModel, type Reached} from '../preflight.js';
+import {checkReadModel, type Reached} from '../preflight.js';
 import {untilReachable} from '../start.js';
 import {version} from '../version.js';
 
@@ -62,10 +62,10 @@ export async function run(config: RunConfig): Promise<number> {
   try {
     http = await serve(config, {monitor, metrics, logger, signal: over.signal});
     if (http !== undefined) void watchUpstream(config, {monitor, logger, signal: over.signal});
-    const reached = reachEverything(config, {redis, logger, monitor});
-    const reachedModel = await Promise.race([reached, aborted(stopping.signal)]);
-    if (reachedModel === undefined || stopping.signal.aborted) return EXIT.ok;
-    const projector = newProjector(config, {...reachedModel, logger, observer: metrics});
+    const reached = checkEverything(config, {redis, logger, monitor});
+    const checked = await Promise.race([reached, aborted(stopping.signal)]);
+    if (checked === undefined || stopping.signal.aborted) return EXIT.ok;
+    const projector = newProjector(config, {...checked, logger, observer: metrics});
     monitor.watch(projector);
     stopping.signal.addEventListener('abort', () => projector.stop());
     logger.info({redis: redis.address, brokers: config.brokers}, 'worker starts');
@@ -115,26 +115,26 @@ async function watchUpstream(
   {monitor, logger: log, signal}: {monitor: Monitor; logger: Logger; signal: AbortSignal},
 ): Promise<void> {
   if (connectUrl === undefined) return;
-  const tell = (connector: ConnectorView): void => void (monitor.connector = connector);
+  const notify = (connector: ConnectorView): void => void (monitor.connector = connector);
   const connect = new ConnectClient(connectUrl);
-  await watchConnector({connect, topic, clock: systemClock, log, tell}, signal);
+  await watchConnector({connect, topic, clock: systemClock, log, notify}, signal);
 }
 
 /**
  * Runs the preflight checks, and retries them while Kafka or Redis is unreachable. Rejects if the topic or Redis would not allow a
  * worker to keep Redis equal to MySQL.
  */
-async function reachEverything(
+async function checkEverything(
   config: RunConfig,
   {redis, logger, monitor}: {redis: RedisClient; logger: Logger; monitor: Monitor},
 ): Promise<Reached> {
-  const tell = (error: ProjectorError): void => monitor.waiting(error);
+  const notify = (error: ProjectorError): void => monitor.waiting(error);
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
   try {
     const reached = await untilReachable(
-      {clock: systemClock, timeoutMs: config.startTimeoutMs, tell},
+      {clock: systemClock, timeoutMs: config.startTimeoutMs, notify},
       async () => {
-        const found = await reachReadModel(config, {redis, topic});
+        const found = await checkReadModel(config, {redis, topic});
         // This request is part of the attempt, so that it is retried as well if Kafka becomes unreachable after the checks.
         return {...found, warning: await retentionWarning(topic)};
       },

@@ -5,7 +5,7 @@ import {ProjectorError} from '../../runtime/errors.js';
 import {printable} from '../../runtime/escapeControl.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import {table, type Output} from '../terminal/output.js';
-import {fetchStatus, readStatus, workerUrl, type ToldStatus} from '../workerStatus.js';
+import {fetchStatus, readStatus, workerUrl, type WorkerStatus} from '../workerStatus.js';
 
 export function addStatus(program: Command, context: CommandContext): void {
   const {output, end} = context;
@@ -14,7 +14,7 @@ export function addStatus(program: Command, context: CommandContext): void {
     .description('what a running worker tells of itself (/status). Exit 4 when none answers')
     .option(
       '--url <address>',
-      'http://host:port of the worker (default: HTTP_HOST and HTTP_PORT)',
+      'http://host:port of the worker (default: PROJECTOR_HTTP_HOST and PROJECTOR_HTTP_PORT)',
       workerAddress,
     )
     .option('--json', 'print JSON as the worker tells it', false)
@@ -31,7 +31,7 @@ function workerAddress(value: string): string {
 }
 
 export interface StatusOptions {
-  /** `http://host:port` of the worker. If it is undefined, HTTP_HOST and HTTP_PORT are used. */
+  /** `http://host:port` of the worker. If it is undefined, PROJECTOR_HTTP_HOST and PROJECTOR_HTTP_PORT are used. */
   readonly url: string | undefined;
   readonly json: boolean;
 }
@@ -45,35 +45,38 @@ export async function status(
 ): Promise<number> {
   const base = url ?? workerUrl(httpHost, httpPort);
   const body = await fetchStatus(base);
-  const told = readStatus(body);
-  if (told === undefined) {
+  const notified = readStatus(body);
+  if (notified === undefined) {
     throw new ProjectorError(
       'worker-unreachable',
       `what answers at ${base}/status is no worker of this program`,
     );
   }
-  for (const line of json ? [JSON.stringify(body)] : statusLines(told)) output.line(line);
+  for (const line of json ? [JSON.stringify(body)] : statusLines(notified)) output.line(line);
   return EXIT.ok;
 }
 
-export function statusLines(told: ToldStatus): string[] {
-  const {ready, records = {}, connector, errors = []} = told;
+export function statusLines(notified: WorkerStatus): string[] {
+  const {ready, records = {}, connector, errors = []} = notified;
   const reasons = ready?.reasons ?? [];
   const pairs: [string, string][] = [
-    ['state', told.state],
+    ['state', notified.state],
     ['ready', ready?.isWell === true ? 'yes' : `no${reasons.length > 0 ? '' : ', and it does not say why'}`],
     ...reasons.map((reason): [string, string] => ['', reason]),
-    ['worker', `version ${told.version ?? 'unknown'}, group ${told.group ?? 'unknown'}, ${uptimeOf(told)}`],
-    ['lag', lagText(told)],
+    [
+      'worker',
+      `version ${notified.version ?? 'unknown'}, group ${notified.group ?? 'unknown'}, ${uptimeOf(notified)}`,
+    ],
+    ['lag', lagText(notified)],
     [
       'freshness',
-      told.freshnessSeconds == null ? 'nothing applied yet' : `${seconds(told.freshnessSeconds)} old`,
+      notified.freshnessSeconds == null ? 'nothing applied yet' : `${seconds(notified.freshnessSeconds)} old`,
     ],
     ['records', recordsText(records)],
     ['set aside', `${text(records['quarantined'] ?? 0)} by this worker since its start`],
     ['connector', connector == null ? 'not known' : `${connector.name ?? '?'} ${connector.state ?? '?'}`],
   ];
-  const cells = told.partitions.map(({partition, position, end, lagRecords}) =>
+  const cells = notified.partitions.map(({partition, position, end, lagRecords}) =>
     [String(partition), position ?? 'none', end ?? 'unknown', lagRecords ?? 'unknown'].map(printable),
   );
   return [
@@ -87,7 +90,7 @@ export function statusLines(told: ToldStatus): string[] {
   ];
 }
 
-function lagText({lagRecords, lagSeconds, topic = 'its topic'}: ToldStatus): string {
+function lagText({lagRecords, lagSeconds, topic = 'its topic'}: WorkerStatus): string {
   if (lagRecords == null) return 'not known yet';
   const time = lagSeconds == null ? '' : `, ${seconds(lagSeconds)}`;
   return `${lagRecords} records${time} behind on ${topic}`;
@@ -98,7 +101,7 @@ function recordsText(records: Readonly<Record<string, unknown>>): string {
   return names.map((name) => `${text(records[name] ?? 0)} ${name}`).join(', ');
 }
 
-function uptimeOf({now = '', started = ''}: ToldStatus): string {
+function uptimeOf({now = '', started = ''}: WorkerStatus): string {
   const ms = Date.parse(now) - Date.parse(started);
   return Number.isNaN(ms) ? 'up for an unknown time' : `up for ${seconds(ms / 1_000)}`;
 }

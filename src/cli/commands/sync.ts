@@ -8,7 +8,7 @@ import {EXIT} from '../../runtime/errorPolicy.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import {
   ReplaceCommand,
-  SPARE,
+  STAGING,
   withReplaceOptions,
   type ReplaceContext,
   type ReplaceOptions,
@@ -19,7 +19,7 @@ export function addSync(program: Command, command: CommandContext): void {
   withReplaceOptions(
     program
       .command('sync')
-      .description(`fill Redis from MySQL (MYSQL_URL) ${SPARE}. Does nothing where Redis holds orders`)
+      .description(`fill Redis from MySQL (MYSQL_URL) ${STAGING}. Does nothing where Redis holds orders`)
       .option('--replace', 'also where Redis holds orders', false),
   ).action(async (options: ReplaceOptions & {replace: boolean}) => {
     const config = settingsOf(command, ['brokers', 'redisUrl', 'mysqlUrl']);

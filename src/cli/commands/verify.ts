@@ -3,9 +3,9 @@ import {type Command, InvalidArgumentError, Option} from 'commander';
 import {ProjectorError} from '../../runtime/errors.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import {verifyAgainstMysql, type VerifyOptions} from '../verification/againstMysql.js';
-import {verifyAgainstLog, type VerifyLogOptions} from '../verification/againstTopic.js';
+import {verifyAgainstTopic, type VerifyTopicOptions} from '../verification/againstTopic.js';
 
-type Options = VerifyOptions & VerifyLogOptions & {readonly against: 'mysql' | 'log'};
+type Options = VerifyOptions & VerifyTopicOptions & {readonly against: 'mysql' | 'topic'};
 
 export function addVerify(program: Command, command: CommandContext): void {
   const {output, end} = command;
@@ -18,9 +18,9 @@ export function addVerify(program: Command, command: CommandContext): void {
     .addOption(
       new Option(
         '--against <source>',
-        'mysql; or log, which is replayed into the spare database (REDIS_SPARE_DATABASE) as by `rebuild`, and thrown away behind that',
+        'mysql; or log, which is replayed into the spare database (REDIS_STAGING_DATABASE) as by `rebuild`, and thrown away behind that',
       )
-        .choices(['mysql', 'log'])
+        .choices(['mysql', 'topic'])
         .default('mysql'),
     )
     .option(
@@ -46,9 +46,9 @@ export function addVerify(program: Command, command: CommandContext): void {
     .option('--json', 'print JSON', false)
     .action(async (options: Options) => {
       requireMeaning(options);
-      if (options.against === 'log') {
+      if (options.against === 'topic') {
         const config = settingsOf(command, ['brokers', 'redisUrl']);
-        end(await verifyAgainstLog(options, {config, output}));
+        end(await verifyAgainstTopic(options, {config, output}));
       } else {
         const config = settingsOf(command, ['brokers', 'redisUrl', 'mysqlUrl']);
         end(await verifyAgainstMysql(options, {config, output}));
@@ -59,19 +59,19 @@ export function addVerify(program: Command, command: CommandContext): void {
 /** Throws `usage` for options that cannot be combined. */
 function requireMeaning({against, repair, removeMalformed, sample, restart}: Options): void {
   if (against === 'mysql') {
-    if (restart) throw new ProjectorError('usage', '--restart goes with --against log');
+    if (restart) throw new ProjectorError('usage', '--restart goes with --against topic');
     return;
   }
   if (repair || removeMalformed) {
     throw new ProjectorError(
       'usage',
-      'a repair goes by the rows of MySQL: use --repair without --against log, or `projector rebuild`, which makes Redis anew from the log',
+      'a repair goes by the rows of MySQL: use --repair without --against topic, or `projector rebuild`, which makes Redis anew from the log',
     );
   }
   if (sample !== undefined)
     throw new ProjectorError(
       'usage',
-      '--against log replays the whole log, so --sample saves nothing: leave it out',
+      '--against topic replays the whole log, so --sample saves nothing: leave it out',
     );
 }
 

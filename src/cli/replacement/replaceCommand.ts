@@ -13,28 +13,28 @@ import type {ProjectorError} from '../../runtime/errors.js';
 import {keysWithPrefix} from '../../redis-model/keys.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {
-  fillFromMysql,
-  fillWithNothing,
+  loadFromMysql,
+  startEmpty,
   type BaseDeps,
-  type Filled,
+  type LoadedRows,
 } from '../../operations/rebuild/initialLoad.js';
 import type {Follower} from '../../operations/rebuild/follower.js';
-import {Handover} from '../../operations/rebuild/cutover.js';
+import {Cutover} from '../../operations/rebuild/cutover.js';
 import {grouped} from '../../operations/rebuild/progress.js';
 import {Replacement, type Replaced, type ReplacementEvent} from '../../operations/rebuild/replacement.js';
-import {HANDOVER_RIGHTS_SCRIPT} from '../../operations/rebuild/scripts.js';
-import {requireNoForeignKeys, Spare} from '../../operations/rebuild/stagingDatabase.js';
+import {CUTOVER_RIGHTS_SCRIPT} from '../../operations/rebuild/scripts.js';
+import {requireNoForeignKeys, StagingDatabase} from '../../operations/rebuild/stagingDatabase.js';
 import {followLog} from '../../operations/rebuild/followTopic.js';
 import {interruptible} from '../terminal/interruption.js';
 import type {Output} from '../terminal/output.js';
 import {newProgressLine, type ProgressLine} from '../terminal/progressLine.js';
-import {layoutText, newReadModel, reachTopic} from '../preflight.js';
-import {fillModel, newLock, requireWholeLog, spareUrl} from './staging.js';
+import {layoutText, newReadModel, checkTopic} from '../preflight.js';
+import {loadModel, newLock, requireWholeTopic, stagingUrl} from './staging.js';
 import {untilReachable} from '../start.js';
 
 /** Where both commands build the read model, for their help. */
-export const SPARE =
-  'in the spare database of the same Redis (REDIS_SPARE_DATABASE), which then takes the place of the read model: readers go over ' +
+export const STAGING =
+  'in the spare database of the same Redis (REDIS_STAGING_DATABASE), which then takes the place of the read model: readers go over ' +
   'in one instant, running workers follow by themselves';
 
 /** Adds the options that both commands have. */
@@ -42,7 +42,7 @@ export function withReplaceOptions(command: Command): Command {
   return command
     .option('--target <url>', 'fill this Redis instead, which nobody reads yet', redisUrl)
     .option('--restart', 'throw away what an earlier run has left', false)
-    .option('--set-aside', 'set bad records aside as a worker does, instead of halting at the first', false)
+    .option('--quarantine', 'set bad records aside as a worker does, instead of halting at the first', false)
     .option('--dry-run', 'look whether it could be done, and do nothing', false)
     .option('--json', 'print the result as JSON', false);
 }
@@ -62,7 +62,7 @@ export interface ReplaceOptions {
   /** Discard the data of an unfinished run instead of resuming it. */
   readonly restart: boolean;
   /** Quarantine bad records as a worker does, instead of halting at the first one. */
-  readonly setAside: boolean;
+  readonly quarantine: boolean;
   readonly json: boolean;
 }
 
@@ -80,7 +80,7 @@ export class ReplaceCommand {
   readonly #id = randomUUID().slice(0, 8);
   readonly #topic: KafkaTopic;
   /** The database that receives the new read model: the staging database, or that of `--target`. */
-  readonly #spare: RedisClient;
+  readonly #staging: RedisClient;
   /** The live database, which is replaced. It is null with `--target`. */
   readonly #live: RedisClient | null;
   readonly #mysql: MysqlClient | null;
@@ -95,7 +95,7 @@ export class ReplaceCommand {
     const {mysqlUrl} = config;
     this.#topic = new KafkaTopic(kafkaSettings(config), config.topic);
     this.#live = options.target === undefined ? new RedisClient(redisSettings(config)) : null;
-    this.#spare = new RedisClient(redisSettings(config, options.target ?? spareUrl(config)));
+    this.#staging = new RedisClient(redisSettings(config, options.target ?? stagingUrl(config)));
     this.#mysql =
       kind === 'sync' && mysqlUrl !== undefined ? new MysqlClient(mysqlSettings(config, mysqlUrl)) : null;
   }
@@ -105,7 +105,7 @@ export class ReplaceCommand {
       const partitions = await this.#whenReachable(async () => {
         const found = await this.#reach();
         if (this.#kind === 'rebuild')
-          await requireWholeLog(this.#topic, 'use `projector sync --replace`, which reads MySQL');
+          await requireWholeTopic(this.#topic, 'use `projector sync --replace`, which reads MySQL');
         return found;
       });
       await this.#whenReachable(async () => await this.#mysql?.connect());
@@ -113,47 +113,47 @@ export class ReplaceCommand {
       const startedMs = systemClock.nowMs();
       return await interruptible(this.#line, async (signal) => {
         const replaced = await this.#replacement(partitions).then(async (work) => await work.run(signal));
-        this.#tellEnd(replaced, systemClock.nowMs() - startedMs);
+        this.#printResult(replaced, systemClock.nowMs() - startedMs);
         return EXIT.ok;
       });
     } finally {
       this.#live?.close();
-      this.#spare.close();
+      this.#staging.close();
       this.#mysql?.close();
       await this.#topic.close();
     }
   }
 
-  /** Retries `attempt` while a server is unreachable, up to START_TIMEOUT_MS, as a worker does at its start. */
+  /** Retries `attempt` while a server is unreachable, up to PROJECTOR_START_TIMEOUT_MS, as a worker does at its start. */
   async #whenReachable<T>(attempt: () => Promise<T>): Promise<T> {
     const {startTimeoutMs: timeoutMs} = this.#config;
-    const tell = (error: ProjectorError): void => this.#line.note(`waiting: ${error.detail}`);
-    return await untilReachable({clock: systemClock, timeoutMs, tell}, attempt);
+    const notify = (error: ProjectorError): void => this.#line.note(`waiting: ${error.detail}`);
+    return await untilReachable({clock: systemClock, timeoutMs, notify}, attempt);
   }
 
   /** Runs the preflight checks of topic, databases and rights. Resolves with the number of partitions. */
   async #reach(): Promise<number> {
-    const partitions = await reachTopic(this.#config, this.#topic);
+    const partitions = await checkTopic(this.#config, this.#topic);
     const keys = keysWithPrefix(this.#config.keyPrefix);
-    for (const redis of [this.#spare, this.#live]) {
+    for (const redis of [this.#staging, this.#live]) {
       if (redis === null) continue;
       await redis.connect();
       await redis.requireSuitable();
     }
-    const databases = [databaseOf(this.#config.redisUrl), this.#config.spareDatabase].map(String);
-    await this.#live?.run(HANDOVER_RIGHTS_SCRIPT, keys.rebuildLock, databases);
-    await newReadModel(this.#config, this.#spare, {partitions, isBeingMade: true}).requireRights();
+    const databases = [databaseOf(this.#config.redisUrl), this.#config.stagingDatabase].map(String);
+    await this.#live?.run(CUTOVER_RIGHTS_SCRIPT, keys.rebuildLock, databases);
+    await newReadModel(this.#config, this.#staging, {partitions, isBeingBuilt: true}).requireRights();
     return partitions;
   }
 
   async #rehearse(): Promise<number> {
     const {keyPrefix} = this.#config;
     if (this.#live !== null) await requireNoForeignKeys(this.#live, keyPrefix);
-    const mark = await new Spare(this.#spare, keyPrefix).mark();
+    const mark = await new StagingDatabase(this.#staging, keyPrefix).mark();
     let records = 0n;
     for (const {low, high} of (await this.#topic.ranges()).values()) records += high - low;
     const found = mark === '' ? 'without a mark: it must be empty' : `marked as "${mark}"`;
-    this.#output.note(`${this.#spare.address} is ${found}; the log holds ${grouped(records)} records`);
+    this.#output.note(`${this.#staging.address} is ${found}; the log holds ${grouped(records)} records`);
     this.#output.note('nothing was done (--dry-run)');
     return EXIT.ok;
   }
@@ -161,43 +161,43 @@ export class ReplaceCommand {
   async #replacement(partitions: number): Promise<Replacement> {
     const {keyPrefix: prefix} = this.#config;
     const keys = keysWithPrefix(prefix);
-    const model = newReadModel(this.#config, this.#spare, {partitions, isBeingMade: true});
-    const [layout] = await this.#spare.getAll([keys.layout]);
-    const lock = newLock(this.#live ?? this.#spare, {id: this.#id, command: this.#kind}, prefix);
+    const model = newReadModel(this.#config, this.#staging, {partitions, isBeingBuilt: true});
+    const [layout] = await this.#staging.getAll([keys.layout]);
+    const lock = newLock(this.#live ?? this.#staging, {id: this.#id, command: this.#kind}, prefix);
     return new Replacement({
       lock,
       prefix,
       live: this.#live,
       id: this.#id,
       mark: this.#kind,
-      spare: new Spare(this.#spare, prefix),
+      staging: new StagingDatabase(this.#staging, prefix),
       // A run that began with another layout cannot be resumed, because its data has another form (I13).
       mayResume:
         !this.#options.restart && (layout === null || layout === layoutText(this.#config, partitions)),
-      fill: async (signal) => await this.#fill(model, signal),
+      load: async (signal) => await this.#load(model, signal),
       follow: async () => await Promise.resolve(this.#follow(model, partitions)),
-      handover: this.#handover(lock.text, model, partitions),
+      cutover: this.#cutover(lock.text, model, partitions),
       clock: systemClock,
-      tell: (event) => this.#tell(event),
+      notify: (event) => this.#notify(event),
     });
   }
 
-  async #fill(model: ReadModel, signal: AbortSignal): Promise<void> {
+  async #load(model: ReadModel, signal: AbortSignal): Promise<void> {
     const {chunkOrdersMax, keyPrefix} = this.#config;
     const base: BaseDeps = {
       ranges: async () => await this.#whenReachable(async () => await this.#topic.ranges()),
-      model: fillModel(model, this.#spare, keyPrefix),
+      model: loadModel(model, this.#staging, keyPrefix),
       clock: systemClock,
       id: this.#id,
     };
     if (this.#mysql === null) {
-      await fillWithNothing(base);
+      await startEmpty(base);
       return;
     }
     const deps = {...base, chunkOrdersMax, mysql: this.#mysql, schema: sourceSchema(this.#config)};
-    const progress = ({orders, lines}: Filled): void =>
+    const progress = ({orders, items: lines}: LoadedRows): void =>
       this.#line.show(`${grouped(BigInt(orders))} orders, ${grouped(BigInt(lines))} lines read from MySQL`);
-    const {orders, lines} = await fillFromMysql({...deps, progress}, signal);
+    const {orders, items: lines} = await loadFromMysql({...deps, progress}, signal);
     const {address} = this.#mysql;
     this.#line.note(
       `${grouped(BigInt(orders))} orders and ${grouped(BigInt(lines))} lines were read from ${address}`,
@@ -205,7 +205,7 @@ export class ReplaceCommand {
   }
 
   #follow(model: ReadModel, partitions: number): Follower {
-    const quarantineMax = this.#options.setAside ? this.#config.quarantineMax : 0;
+    const quarantineMax = this.#options.quarantine ? this.#config.quarantineMax : 0;
     return followLog({
       config: {...this.#config, quarantineMax},
       model,
@@ -220,35 +220,35 @@ export class ReplaceCommand {
     });
   }
 
-  #handover(lockText: string, model: ReadModel, partitions: number): Handover | null {
+  #cutover(lockText: string, model: ReadModel, partitions: number): Cutover | null {
     if (this.#live === null) return null;
-    const {keyPrefix, redisUrl, spareDatabase} = this.#config;
+    const {keyPrefix, redisUrl, stagingDatabase} = this.#config;
     const keys = keysWithPrefix(keyPrefix);
     const plan = {
       lockKey: keys.rebuildLock,
       lockText,
       holder: this.#id,
       liveDatabase: databaseOf(redisUrl),
-      spareDatabase,
-      markKey: keys.spareMark,
+      stagingDatabase,
+      markKey: keys.stagingMark,
       mark: this.#kind,
       discardMark: `discard ${this.#id}`,
       positionKeys: model.positions.keys(partitions),
       ranges: async () => await this.#topic.ranges(),
     };
-    return new Handover(this.#live, plan, systemClock);
+    return new Cutover(this.#live, plan, systemClock);
   }
 
-  #tell(event: ReplacementEvent): void {
+  #notify(event: ReplacementEvent): void {
     if (event.kind === 'switched') this.#isSwitched = true;
-    this.#line.note(eventLine(event, this.#spare.address));
+    this.#line.note(eventLine(event, this.#staging.address));
   }
 
-  #tellEnd({records, resumed}: Replaced, tookMs: number): void {
+  #printResult({records, resumed}: Replaced, tookMs: number): void {
     const seconds = tookMs / 1_000;
     this.#line.clear();
     if (this.#options.json) {
-      const {address} = this.#live ?? this.#spare;
+      const {address} = this.#live ?? this.#staging;
       this.#output.line(
         JSON.stringify({command: this.#kind, redis: address, records: String(records), resumed, seconds}),
       );
@@ -256,10 +256,10 @@ export class ReplaceCommand {
   }
 }
 
-function eventLine(event: ReplacementEvent, spareAddress: string): string {
+function eventLine(event: ReplacementEvent, stagingAddress: string): string {
   switch (event.kind) {
     case 'resumed':
-      return `going on with what is in ${spareAddress}`;
+      return `going on with what is in ${stagingAddress}`;
     case 'caught-up':
       return `caught up with the log: ${grouped(event.reached.doneRecords)} records`;
     case 'retried':

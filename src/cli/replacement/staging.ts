@@ -7,15 +7,15 @@ import type {ConfigWith} from '../../config/config.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {keysWithPrefix} from '../../redis-model/keys.js';
 import {systemClock} from '../../runtime/lifecycle.js';
-import type {FillModel} from '../../operations/rebuild/initialLoad.js';
+import type {LoadModel} from '../../operations/rebuild/initialLoad.js';
 import {lockTextOf, RebuildLock, type LockHolder} from '../../operations/rebuild/lock.js';
 
 /** Returns the URL of the staging database. Throws `config-invalid` if it is the live database. */
-export function spareUrl({redisUrl, spareDatabase}: ConfigWith<'redisUrl'>): string {
-  if (databaseOf(redisUrl) !== spareDatabase) return withDatabase(redisUrl, spareDatabase);
+export function stagingUrl({redisUrl, stagingDatabase}: ConfigWith<'redisUrl'>): string {
+  if (databaseOf(redisUrl) !== stagingDatabase) return withDatabase(redisUrl, stagingDatabase);
   throw new ProjectorError(
     'config-invalid',
-    `REDIS_SPARE_DATABASE is ${spareDatabase}, which is the database of REDIS_URL: name another one, which is empty`,
+    `REDIS_STAGING_DATABASE is ${stagingDatabase}, which is the database of REDIS_URL: name another one, which is empty`,
   );
 }
 
@@ -23,7 +23,7 @@ export function spareUrl({redisUrl, spareDatabase}: ConfigWith<'redisUrl'>): str
  * Rejects with `rebuild-refused` unless every partition begins at offset 0. A topic without its first records contains only a part
  * of the orders. `instead` is the advice in the error message.
  */
-export async function requireWholeLog(topic: KafkaTopic, instead: string): Promise<void> {
+export async function requireWholeTopic(topic: KafkaTopic, instead: string): Promise<void> {
   for (const [partition, {low}] of await topic.ranges()) {
     if (low === 0n) continue;
     throw new ProjectorError(
@@ -41,7 +41,7 @@ export function newLock(redis: RedisClient, holder: LockHolder, prefix: string):
 }
 
 /** Returns the part of an empty read model that the initial load uses. */
-export function fillModel(model: ReadModel, redis: RedisClient, prefix: string): FillModel {
+export function loadModel(model: ReadModel, redis: RedisClient, prefix: string): LoadModel {
   const {chunks} = keysWithPrefix(prefix);
   return {
     apply: async (partition, request) => await model.apply(partition, request),

@@ -18,7 +18,7 @@ export class ProgressLine {
   readonly #output: Output;
   readonly #clock: Clock;
   readonly #screen: Screen | null;
-  #toldMs: number;
+  #notifiedMs: number;
   #isOpen = false;
 
   /** `screen` is null if stderr is not a terminal, so that no line can change in place. */
@@ -26,7 +26,7 @@ export class ProgressLine {
     this.#output = output;
     this.#clock = clock;
     this.#screen = screen;
-    this.#toldMs = clock.nowMs();
+    this.#notifiedMs = clock.nowMs();
   }
 
   /**
@@ -39,8 +39,8 @@ export class ProgressLine {
       this.#isOpen = true;
       return;
     }
-    if (this.#clock.nowMs() - this.#toldMs < PLAIN_INTERVAL_MS) return;
-    this.#toldMs = this.#clock.nowMs();
+    if (this.#clock.nowMs() - this.#notifiedMs < PLAIN_INTERVAL_MS) return;
+    this.#notifiedMs = this.#clock.nowMs();
     this.#output.note(text);
   }
 

@@ -6,13 +6,13 @@ import {kafkaSettings, mysqlSettings, redisSettings} from '../../config/clientOp
 import type {ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
 import {MysqlSide} from '../../operations/verify/mysqlSide.js';
-import {patientMysql} from '../../operations/verify/retry.js';
+import {retryingMysql} from '../../operations/verify/retry.js';
 import type {Verdict} from '../../operations/verify/verify.js';
-import {compared, newPatience, tellVerdict, type PrintOptions} from './comparison.js';
+import {compared, newRetry, printVerdict, type PrintOptions} from './comparison.js';
 import {interruptible} from '../terminal/interruption.js';
 import type {Output} from '../terminal/output.js';
 import {newProgressLine} from '../terminal/progressLine.js';
-import {newReadModel, reachTopic} from '../preflight.js';
+import {newReadModel, checkTopic} from '../preflight.js';
 import {newUpstreamCheck, withRepair} from './repair.js';
 
 export interface VerifyOptions extends PrintOptions {
@@ -40,7 +40,7 @@ export async function verifyAgainstMysql(
   try {
     const requireUpstream = newUpstreamCheck(options.connectorFile, config);
     if (options.repair) await requireUpstream();
-    const partitions = await reachTopic(config, topic);
+    const partitions = await checkTopic(config, topic);
     await redis.connect();
     const model = newReadModel(config, redis, {partitions});
     await model.requireLayout();
@@ -58,7 +58,7 @@ export async function verifyAgainstMysql(
       const verdict = options.repair
         ? await withRepair({...servers, model, partitions, requireUpstream, signal}, options, compare)
         : await compare(null, signal);
-      return tellVerdict(verdict, 'MySQL', {options, output, line});
+      return printVerdict(verdict, 'MySQL', {options, output, line});
     });
   } finally {
     redis.close();
@@ -79,10 +79,10 @@ async function comparedWithMysql(
   {mysql, ...parts}: ComparedWith,
   {sample: count, wait}: VerifyOptions,
 ): Promise<Verdict> {
-  const patience = newPatience(parts.line, parts.signal);
-  const expected = new MysqlSide(patientMysql(mysql, patience), sourceSchema(parts.config));
+  const retry = newRetry(parts.line, parts.signal);
+  const expected = new MysqlSide(retryingMysql(mysql, retry), sourceSchema(parts.config));
   const places = (orders: number): number[] => Array.from({length: orders}, () => Math.random());
   const sample = count === undefined ? null : () => expected.sample(places(count));
-  const requireGoing = (): void => undefined;
-  return await compared({...parts, expected, follower: null, patience, sample, requireGoing}, wait);
+  const requireRunning = (): void => undefined;
+  return await compared({...parts, expected, follower: null, retry, sample, requireRunning}, wait);
 }

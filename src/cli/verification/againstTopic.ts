@@ -1,5 +1,5 @@
 /**
- * `projector verify --against log`: compares Redis with a replay of the topic in the staging database.
+ * `projector verify --against topic`: compares Redis with a replay of the topic in the staging database.
  *
  * It does not connect to MySQL.
  */
@@ -10,21 +10,21 @@ import {kafkaSettings, redisSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
 import {keysWithPrefix} from '../../redis-model/keys.js';
 import {systemClock} from '../../runtime/lifecycle.js';
-import {fillWithNothing} from '../../operations/rebuild/initialLoad.js';
+import {startEmpty} from '../../operations/rebuild/initialLoad.js';
 import {grouped} from '../../operations/rebuild/progress.js';
 import {withReference, type ReferenceEvent} from '../../operations/rebuild/reference.js';
-import {Spare} from '../../operations/rebuild/stagingDatabase.js';
+import {StagingDatabase} from '../../operations/rebuild/stagingDatabase.js';
 import {LogSide} from '../../operations/verify/logSide.js';
-import {patientRedis} from '../../operations/verify/retry.js';
-import {compared, newPatience, tellVerdict, type PrintOptions} from './comparison.js';
+import {retryingRedis} from '../../operations/verify/retry.js';
+import {compared, newRetry, printVerdict, type PrintOptions} from './comparison.js';
 import {followLog} from '../../operations/rebuild/followTopic.js';
 import {interruptible} from '../terminal/interruption.js';
 import type {Output} from '../terminal/output.js';
 import {newProgressLine, type ProgressLine} from '../terminal/progressLine.js';
-import {newReadModel, reachTopic} from '../preflight.js';
-import {fillModel, newLock, requireWholeLog, spareUrl} from '../replacement/staging.js';
+import {newReadModel, checkTopic} from '../preflight.js';
+import {loadModel, newLock, requireWholeTopic, stagingUrl} from '../replacement/staging.js';
 
-export interface VerifyLogOptions extends PrintOptions {
+export interface VerifyTopicOptions extends PrintOptions {
   /** Whether the data of an unfinished rebuild in the staging database may be discarded. */
   readonly restart: boolean;
 }
@@ -36,60 +36,60 @@ interface Context {
 
 interface Servers {
   readonly live: RedisClient;
-  readonly spare: RedisClient;
+  readonly staging: RedisClient;
   readonly topic: KafkaTopic;
 }
 
-export async function verifyAgainstLog(
-  options: VerifyLogOptions,
+export async function verifyAgainstTopic(
+  options: VerifyTopicOptions,
   {config, output}: Context,
 ): Promise<number> {
-  const spare = new RedisClient(redisSettings(config, spareUrl(config)));
+  const staging = new RedisClient(redisSettings(config, stagingUrl(config)));
   const live = new RedisClient(redisSettings(config));
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
-  const servers = {live, spare, topic};
+  const servers = {live, staging, topic};
   try {
     const partitions = await reached(servers, config);
     const line = newProgressLine(output);
     return await interruptible(line, async (signal) => {
       const parts = {...servers, config, partitions, line, signal};
-      return tellVerdict(await replayedAndCompared(parts, options), 'log', {options, output, line});
+      return printVerdict(await replayedAndCompared(parts, options), 'log', {options, output, line});
     });
   } finally {
     live.close();
-    spare.close();
+    staging.close();
     await topic.close();
   }
 }
 
 /** Runs the preflight checks of topic and both databases. Resolves with the number of partitions. */
-async function reached({live, spare, topic}: Servers, config: Context['config']): Promise<number> {
-  const partitions = await reachTopic(config, topic);
-  await requireWholeLog(topic, 'use `projector verify`, which compares with MySQL');
-  for (const redis of [live, spare]) {
+async function reached({live, staging, topic}: Servers, config: Context['config']): Promise<number> {
+  const partitions = await checkTopic(config, topic);
+  await requireWholeTopic(topic, 'use `projector verify`, which compares with MySQL');
+  for (const redis of [live, staging]) {
     await redis.connect();
     await redis.requireSuitable();
   }
   await newReadModel(config, live, {partitions}).requireLayout();
-  await newReadModel(config, spare, {partitions, isBeingMade: true}).requireRights();
+  await newReadModel(config, staging, {partitions, isBeingBuilt: true}).requireRights();
   return partitions;
 }
 
 async function replayedAndCompared(
   parts: Servers & {config: Context['config']; partitions: number; line: ProgressLine; signal: AbortSignal},
-  {wait, restart}: VerifyLogOptions,
+  {wait, restart}: VerifyTopicOptions,
 ): Promise<Awaited<ReturnType<typeof compared>>> {
-  const {live, spare, topic, config, partitions, line, signal} = parts;
+  const {live, staging, topic, config, partitions, line, signal} = parts;
   const {keyPrefix: prefix} = config;
   const id = randomUUID().slice(0, 8);
-  const model = newReadModel(config, spare, {partitions, isBeingMade: true});
-  const base = {model: fillModel(model, spare, prefix), clock: systemClock, id};
+  const model = newReadModel(config, staging, {partitions, isBeingBuilt: true});
+  const base = {model: loadModel(model, staging, prefix), clock: systemClock, id};
   const deps = {
     lock: newLock(live, {id, command: 'verify'}, prefix),
-    spare: new Spare(spare, prefix),
+    staging: new StagingDatabase(staging, prefix),
     id,
     mayDiscard: restart,
-    fill: async () => await fillWithNothing({...base, ranges: async () => await topic.ranges()}),
+    load: async () => await startEmpty({...base, ranges: async () => await topic.ranges()}),
     follow: () =>
       followLog({
         config: {...config, quarantineMax: 0},
@@ -100,14 +100,14 @@ async function replayedAndCompared(
         say: (text) => line.note(text),
         show: (text, head) => line.show(text, head),
       }),
-    tell: (event: ReferenceEvent) => line.note(eventLine(event, spare.address)),
+    notify: (event: ReferenceEvent) => line.note(eventLine(event, staging.address)),
   };
   return await withReference(deps, signal, async (follower, held) => {
-    const patience = newPatience(line, held);
-    const expected = new LogSide(patientRedis(spare, patience), keysWithPrefix(prefix));
-    const comparison = {config, redis: live, topic, expected, follower: spare, patience, line};
-    const requireGoing = (): void => follower.requireRunning();
-    return await compared({...comparison, sample: null, repair: null, signal: held, requireGoing}, wait);
+    const retry = newRetry(line, held);
+    const expected = new LogSide(retryingRedis(staging, retry), keysWithPrefix(prefix));
+    const comparison = {config, redis: live, topic, expected, follower: staging, retry, line};
+    const requireRunning = (): void => follower.requireRunning();
+    return await compared({...comparison, sample: null, repair: null, signal: held, requireRunning}, wait);
   });
 }
 

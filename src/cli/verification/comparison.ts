@@ -8,7 +8,7 @@ import {systemClock} from '../../runtime/lifecycle.js';
 import {StoredPositions} from '../../redis-model/storedPositions.js';
 import type {Expected, ExpectedOrders} from '../../operations/verify/expected.js';
 import type {Finding} from '../../operations/verify/finding.js';
-import {Patience, patientRedis} from '../../operations/verify/retry.js';
+import {ReadRetry, retryingRedis} from '../../operations/verify/retry.js';
 import type {Repair} from '../../operations/verify/repair.js';
 import {Sides} from '../../operations/verify/sides.js';
 import {verify, type Verdict, type VerifyEvent} from '../../operations/verify/verify.js';
@@ -33,11 +33,11 @@ export interface ComparisonParts {
   readonly follower: RedisClient | null;
   readonly sample: (() => AsyncIterable<ExpectedOrders>) | null;
   readonly repair: Repair | null;
-  readonly patience: Patience;
+  readonly retry: ReadRetry;
   readonly line: ProgressLine;
   readonly signal: AbortSignal;
   /** Throws if the comparison cannot succeed any more, for example because the worker of the expected side has halted. */
-  readonly requireGoing: () => void;
+  readonly requireRunning: () => void;
 }
 
 /** A difference is certain only if it has not changed for this time. */
@@ -46,20 +46,20 @@ const SUSPECTS_MAX = 20_000;
 /** A comparison fails if a server does not respond for longer than this time. */
 const SILENT_MS = 60_000;
 
-export function newPatience(line: ProgressLine, signal: AbortSignal): Patience {
-  return new Patience({clock: systemClock, silentMs: SILENT_MS, signal, tell: (text) => line.note(text)});
+export function newRetry(line: ProgressLine, signal: AbortSignal): ReadRetry {
+  return new ReadRetry({clock: systemClock, silentMs: SILENT_MS, signal, notify: (text) => line.note(text)});
 }
 
 /** Runs the comparison. `wait` is the number of seconds that differences may take to settle. */
 export async function compared(parts: ComparisonParts, wait: number): Promise<Verdict> {
-  const {config, redis, topic, expected, follower, patience, line, signal, sample, repair} = parts;
+  const {config, redis, topic, expected, follower, retry, line, signal, sample, repair} = parts;
   const show = (text: string): void => {
-    parts.requireGoing();
+    parts.requireRunning();
     line.show(text);
   };
   const databases = [redis, ...(follower === null ? [] : [follower])];
   return await verify({
-    sides: new Sides({expected, redis: patientRedis(redis, patience), prefix: config.keyPrefix}),
+    sides: new Sides({expected, redis: retryingRedis(redis, retry), prefix: config.keyPrefix}),
     survey: {
       suspectsMax: SUSPECTS_MAX,
       progress: ({orders, products, users, keys}) =>
@@ -67,11 +67,11 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
       signal,
     },
     settle: {
-      ranges: async () => await patience.ask(async () => await topic.ranges()),
+      ranges: async () => await retry.ask(async () => await topic.ranges()),
       positions: databases.map(
-        (database) => new StoredPositions(patientRedis(database, patience), config.topic, config.keyPrefix),
+        (database) => new StoredPositions(retryingRedis(database, retry), config.topic, config.keyPrefix),
       ),
-      clock: patience.clock,
+      clock: retry.clock,
       stillMs: STILL_MS,
       waitMs: wait * 1_000,
       progress: (open) => show(`${open} places differ and may be under way; waiting until they settle`),
@@ -79,7 +79,7 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
     },
     sample,
     repair,
-    tell: (event) => line.note(eventLine(event)),
+    notify: (event) => line.note(eventLine(event)),
   });
 }
 
@@ -91,7 +91,7 @@ function eventLine(event: VerifyEvent): string {
 }
 
 /** Prints the verdict. Returns the exit code, or throws `differences-found` or `verify-behind`. */
-export function tellVerdict(
+export function printVerdict(
   verdict: Verdict,
   source: Expected['name'],
   {options, output, line}: {options: PrintOptions; output: Output; line: ProgressLine},

@@ -37,7 +37,7 @@ export interface EventLogHandlers {
   /** Receives a batch. Resolves when there is room for another one. The handler must call `keepAlive` while it waits. */
   batch(batch: LogBatch, keepAlive: () => Promise<void>): Promise<void>;
   /** There was no fetch response for too long. The topic can have been deleted and recreated meanwhile, so I10 must be checked again. */
-  doubted(partition: number, reason: string): void;
+  recheck(partition: number, reason: string): void;
   /** The state of the connection. It is called only when the state changes. */
   connection(state: 'up' | 'down', reason: string): void;
   /** This process can no longer read the topic. */
@@ -53,7 +53,7 @@ export interface EventLog {
   /** The range of every partition of the topic. Rejects while Kafka is unreachable. */
   ranges(): Promise<ReadonlyMap<number, LogRange>>;
   /** Commits the next offset of each partition to Kafka, for lag tools only. */
-  ack(nextOffsets: ReadonlyMap<number, bigint>): Promise<void>;
+  commitOffsets(nextOffsets: ReadonlyMap<number, bigint>): Promise<void>;
   /** Leaves the group. It calls no handler afterwards. */
   stop(): Promise<void>;
 }

@@ -11,7 +11,7 @@
  *   for too long is doubted, and its last applied record is compared (I10, silence.ts).
  * - kafkajs can stop to fetch and to send heartbeats without an error. One known cause is a connection that breaks within a response;
  *   socket.ts fixes it. For other causes, this class replaces a client without a response for longer than any request may take.
- * - With `autoCommit`, a seek would commit an offset. So it is disabled, and `ack` commits offsets for lag tools. `commitOffsets` of the
+ * - With `autoCommit`, a seek would commit an offset. So it is disabled, and `commitOffsets` commits offsets for lag tools. `commitOffsets` of the
  *   consumer retries without a limit and could overwrite newer offsets after a rebalance. The commit function of a batch tries once.
  */
 import type {Consumer, EachBatchPayload, RetryOptions} from 'kafkajs';
@@ -50,13 +50,13 @@ export interface KafkaLogClock {
 /** Kinds of errors from which a new client can recover. */
 const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
   'kafka-unreachable',
-  'tls-refused',
+  'tls-failed',
   'topic-missing',
 ]);
 const RESTART_PAUSE_MS = 1_000;
 const WATCH_MS = 1_000;
 /** Timeout for a client to leave the group. A client that is stuck never does. */
-const GOODBYE_MS = 5_000;
+const CLOSE_TIMEOUT_MS = 5_000;
 /** Time without a response, in addition to the longest wait of a fetch, after which a partition is doubted (silence.ts). */
 const SILENCE_MS = 5_000;
 /** kafkajs never resets its retry counter, so any smaller limit would be reached at some time and stop the client. */
@@ -112,7 +112,7 @@ export class KafkaLog implements EventLog {
     return await this.#topic.ranges();
   }
 
-  async ack(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
+  async commitOffsets(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
     const {topic} = this.#settings;
     const partitions = [...nextOffsets].map(([partition, next]) => ({partition, offset: next.toString()}));
     if (partitions.length === 0) return;
@@ -192,8 +192,8 @@ export class KafkaLog implements EventLog {
     const before = this.#consumer;
     this.#consumer = undefined;
     await this.#clock.sleep(RESTART_PAUSE_MS);
-    const goodbye = before?.disconnect().catch(() => undefined);
-    await Promise.race([goodbye, this.#clock.sleep(GOODBYE_MS, this.#stop.signal)]);
+    const closing = before?.disconnect().catch(() => undefined);
+    await Promise.race([closing, this.#clock.sleep(CLOSE_TIMEOUT_MS, this.#stop.signal)]);
     if (!this.#isStopping()) await this.#open();
   }
 
@@ -250,7 +250,7 @@ export class KafkaLog implements EventLog {
   /** A fetch response has arrived. */
   #heard(): void {
     for (const {partition, silentMs} of this.#silence.heard(this.#clock.nowMs())) {
-      this.#handlers?.doubted(partition, `nothing was heard of the log for ${silentMs} ms`);
+      this.#handlers?.recheck(partition, `nothing was heard of the log for ${silentMs} ms`);
     }
   }
 

@@ -58,25 +58,25 @@ export class RedisConnection {
       ...sentinelOptions(settings),
     } satisfies RedisOptions;
     this.redis = new Redis(settings.url, options);
-    let isAstray = false;
+    let isInWrongDatabase = false;
     this.redis.on('connect', () => {
-      isAstray = false;
+      isInWrongDatabase = false;
       this.#sentinelTrouble = undefined;
       this.#isUnanswered = this.#hasTls;
       this.#made++;
     });
     this.redis.on('error', (error: Error) => {
       this.#lastConnectionError = this.#isUnanswered ? cutOff(error) : (this.#sentinelTrouble ?? error);
-      isAstray = isRefusedSelect(error);
+      isInWrongDatabase = isRefusedSelect(error);
       // If SELECT is rejected, ioredis continues and would write to database 0. So the connection is closed and opened again.
-      if (isAstray) this.redis.disconnect(true);
+      if (isInWrongDatabase) this.redis.disconnect(true);
     });
-    this.redis.on('end', () => this.#beginAnew());
+    this.redis.on('end', () => this.#beginAgain());
     this.redis.on('close', () => (this.#isUnanswered = false));
     this.redis.on('ready', () => {
       if (settings.sentinels !== undefined) void this.#requireMaster();
       // With TLS the server can reject the client certificate after the handshake. Then only the first reply proves the connection.
-      if (!isAstray && !this.#hasTls) this.#lastConnectionError = undefined;
+      if (!isInWrongDatabase && !this.#hasTls) this.#lastConnectionError = undefined;
     });
   }
 
@@ -91,7 +91,7 @@ export class RedisConnection {
   }
 
   /** With Sentinels, ioredis stops to reconnect if none of them responds, or if a failover occurs while it asks them. */
-  #beginAnew(): void {
+  #beginAgain(): void {
     if (this.#isClosed || this.#settings.sentinels === undefined) return;
     setTimeout(() => void this.#askSentinelsAgain(), SENTINEL_PAUSE_MS);
   }

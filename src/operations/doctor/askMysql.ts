@@ -60,7 +60,7 @@ export async function askMysql(config: ConfigWith<'mysqlUrl'>, questions: Questi
  * error of MySQL, which names it.
  */
 async function readTables(query: RowQuery, config: ConfigWith<'mysqlUrl'>): Promise<AmountColumn> {
-  const {orders, lines, extraColumns} = sourceSchema(config);
+  const {orders, items: lines, extraColumns} = sourceSchema(config);
   const select = async (table: string, columns: readonly string[]): Promise<void> => {
     const list = columns.map((column) => `\`${column}\``).join(', ');
     await query(`SELECT ${list} FROM \`${table}\` LIMIT 0`, []);

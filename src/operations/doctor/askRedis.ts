@@ -19,9 +19,9 @@ export interface RedisAnswers {
   /** The position text of each partition, by its number. It is '' if there is none. */
   readonly positions: Answer<readonly string[]>;
   /** How many records are in quarantine. */
-  readonly setAside: Answer<number>;
+  readonly quarantine: Answer<number>;
   /** The mark of the staging database, or null if there is none. An error if this user cannot read that database. */
-  readonly spare: Answer<string | null>;
+  readonly staging: Answer<string | null>;
 }
 
 const REDIS = {what: 'Redis', kind: 'redis-unreachable'} as const;
@@ -35,8 +35,8 @@ export async function askRedis(
   const {redisUrl: url, keyPrefix: prefix, topic} = config;
   const timeoutMs = Math.min(config.redisTimeoutMs, limitMs);
   const redis = new RedisClient({...redisSettings(config), timeoutMs});
-  const spareRedis = new RedisClient({
-    ...redisSettings(config, withDatabase(url, config.spareDatabase)),
+  const stagingRedis = new RedisClient({
+    ...redisSettings(config, withDatabase(url, config.stagingDatabase)),
     timeoutMs,
   });
   const keys = keysWithPrefix(prefix);
@@ -48,14 +48,14 @@ export async function askRedis(
     });
     const ask = async <T>(question: () => Promise<T>): Promise<Answer<T>> =>
       await questions.after(info, REDIS, question);
-    const [rights, dumps, layout, setAside, spare, stored] = await Promise.all([
+    const [rights, dumps, layout, quarantine, staging, stored] = await Promise.all([
       ask(async () => await redis.run(RIGHTS_SCRIPT, positions.key(0), [prefix])),
       ask(async () => await redis.setting('save', positions.key(0))),
       ask(async () => (await redis.getAll([keys.layout]))[0] ?? null),
       ask(async () => (await redis.hashFields(keys.quarantine)).length),
       ask(async () => {
-        await spareRedis.connect();
-        return (await spareRedis.getAll([keys.spareMark]))[0] ?? null;
+        await stagingRedis.connect();
+        return (await stagingRedis.getAll([keys.stagingMark]))[0] ?? null;
       }),
       partitions.then(
         async (count) =>
@@ -67,9 +67,9 @@ export async function askRedis(
           ),
       ),
     ]);
-    return {info, rights, dumps, layout, setAside, spare, positions: stored};
+    return {info, rights, dumps, layout, quarantine, staging, positions: stored};
   } finally {
     redis.close();
-    spareRedis.close();
+    stagingRedis.close();
   }
 }

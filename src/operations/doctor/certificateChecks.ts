@@ -37,8 +37,8 @@ export function judgeCertificates(materials: readonly NamedMaterial[], nowMs: nu
   const soon = ends.filter(({endMs}) => endMs - nowMs < SOON_DAYS * DAY_MS);
   if (soon.length > 0) {
     const left = (endMs: number): string => `in ${Math.floor((endMs - nowMs) / DAY_MS)} days`;
-    const told = soon.map(({name, endMs}) => `${name} expires ${left(endMs)} (${dayOf(endMs)})`);
-    return warn(NAME, told.join('; '), FIX);
+    const notified = soon.map(({name, endMs}) => `${name} expires ${left(endMs)} (${dayOf(endMs)})`);
+    return warn(NAME, notified.join('; '), FIX);
   }
   return ok(NAME, `the first to expire is ${first.name}, ${dayOf(first.endMs)}`);
 }

@@ -9,21 +9,24 @@ import {whyNotRunning} from '../../upstream/connector.js';
 import type {ConnectAnswers} from './askConnect.js';
 import {again, fail, judged, ok, skipped, warn, type Answer, type Check} from './check.js';
 
-export interface ConnectWishes {
+export interface ConnectExpectations {
   readonly topic: string;
   /** The name of the connector in the connector file. */
   readonly name: string;
 }
 
-export function connectChecks({version, connectors}: ConnectAnswers, wishes: ConnectWishes): Check[] {
-  const found = oursOf(connectors, wishes);
+export function connectChecks(
+  {version, connectors}: ConnectAnswers,
+  expectations: ConnectExpectations,
+): Check[] {
+  const found = oursOf(connectors, expectations);
   return [
     judged('connect', version, (text) => ok('connect', `version ${text}`)),
-    judged('connector', found, (connector) => judgeState(connector, wishes)),
+    judged('connector', found, (connector) => judgeState(connector, expectations)),
     judged('connector-settings', again(found), (connector) =>
       connector === undefined
         ? skipped('connector-settings', 'there is no connector')
-        : judgeSettings(connector, wishes),
+        : judgeSettings(connector, expectations),
     ),
   ];
 }
@@ -31,7 +34,7 @@ export function connectChecks({version, connectors}: ConnectAnswers, wishes: Con
 /** The connector that writes to the topic, preferably with this name. If none does, the connector with this name. */
 function oursOf(
   answer: Answer<readonly ListedConnector[]>,
-  {topic, name}: ConnectWishes,
+  {topic, name}: ConnectExpectations,
 ): Answer<ListedConnector | undefined> {
   if (answer.kind !== 'answer') return answer;
   const writes = answer.value.filter(({config}) => config[TARGET] === topic);
@@ -40,7 +43,10 @@ function oursOf(
   return {kind: 'answer', value};
 }
 
-export function judgeState(connector: ListedConnector | undefined, {topic, name}: ConnectWishes): Check {
+export function judgeState(
+  connector: ListedConnector | undefined,
+  {topic, name}: ConnectExpectations,
+): Check {
   const fix =
     'Mend the cause, then run `projector connector apply`; `projector connector status` shows the trace.';
   const away = {fix, exitCode: EXIT.unreachable};
@@ -130,14 +136,17 @@ const HINTS: readonly Rule[] = [
 ];
 
 /** The check prints values only of the settings that this file names, because those contain no secret (I11). */
-export function judgeSettings({name: connector, config}: ListedConnector, {topic}: ConnectWishes): Check {
+export function judgeSettings(
+  {name: connector, config}: ListedConnector,
+  {topic}: ConnectExpectations,
+): Check {
   const name = 'connector-settings';
   const isWrong = ({name: key, wanted, unset}: Rule): boolean => !wanted.includes(config[key] ?? unset);
-  const told = ({name: key, unset, why}: Rule): string => `${key}=${config[key] ?? unset}: ${why}`;
+  const notified = ({name: key, unset, why}: Rule): string => `${key}=${config[key] ?? unset}: ${why}`;
   const fixOf = (rules: readonly Rule[]): string =>
     `Set ${rules.map((rule) => `${rule.name}=${rule.wanted[0] ?? ''}`).join(', ')} (connectors/README.md), then \`projector connector apply\`.`;
   const faults = RULES.filter(isWrong);
-  const texts = faults.map(told);
+  const texts = faults.map(notified);
   const keys = config['message.key.columns'];
   if (keys === undefined) texts.push('message.key.columns is not set: lines do not lie beside their orders');
   if (config[TARGET] !== topic) texts.push(`${TARGET} is not ${topic}`);
@@ -148,7 +157,7 @@ export function judgeSettings({name: connector, config}: ListedConnector, {topic
     });
   }
   const hints = HINTS.filter(isWrong);
-  if (hints.length > 0) return warn(name, `${connector}: ${hints.map(told).join('; ')}`, fixOf(hints));
+  if (hints.length > 0) return warn(name, `${connector}: ${hints.map(notified).join('; ')}`, fixOf(hints));
   if ((config['heartbeat.interval.ms'] ?? '0') === '0') {
     const detail = `${connector}: heartbeat.interval.ms is not set: a quiet shop looks like a dead connector`;
     return warn(

@@ -17,13 +17,13 @@ import {mysqlChecks} from './mysqlChecks.js';
 import {judgeHosts, judgePort} from './networkChecks.js';
 import {redisChecks} from './redisChecks.js';
 
-export interface Surroundings {
+export interface DoctorContext {
   readonly clock: Clock;
   /** The deadline of all questions to all servers, in ms. */
   readonly limitMs: number;
   /** The name of the connector in the connector file. */
   readonly connectorName: string;
-  /** The address of a worker with these settings. Undefined if HTTP_PORT is off, or 0 for any free port. */
+  /** The address of a worker with these settings. Undefined if PROJECTOR_HTTP_PORT is off, or 0 for any free port. */
   readonly workerUrl: string | undefined;
   readonly fetchStatus: (base: string) => Promise<unknown>;
   readonly isWorker: (body: unknown) => boolean;
@@ -31,7 +31,7 @@ export interface Surroundings {
 
 type Settings = ConfigWith<'brokers' | 'redisUrl'>;
 
-export async function diagnose(config: Settings, around: Surroundings): Promise<Check[]> {
+export async function diagnose(config: Settings, around: DoctorContext): Promise<Check[]> {
   const questions = new Questions(around.clock, around.limitMs);
   try {
     const kafka = askKafka(config, questions, around.limitMs);
@@ -70,9 +70,9 @@ async function hostSide(config: Config, questions: Questions): Promise<Check[]> 
 
 async function portSide(
   questions: Questions,
-  {workerUrl, fetchStatus, isWorker}: Surroundings,
+  {workerUrl, fetchStatus, isWorker}: DoctorContext,
 ): Promise<Check[]> {
-  if (workerUrl === undefined) return [skipped('http', 'HTTP_PORT is off, or 0 for any free port')];
+  if (workerUrl === undefined) return [skipped('http', 'PROJECTOR_HTTP_PORT is off, or 0 for any free port')];
   const use = await askPort(questions, async () => await fetchStatus(workerUrl), isWorker);
   return [judged('http', use, (value) => judgePort(workerUrl, value))];
 }
@@ -87,7 +87,7 @@ async function mysqlSide(config: Config, questions: Questions): Promise<Check[]>
 async function connectSide(
   {connectUrl, topic}: Config,
   questions: Questions,
-  {connectorName: name}: Surroundings,
+  {connectorName: name}: DoctorContext,
 ): Promise<Check[]> {
   if (connectUrl !== undefined) return connectChecks(await askConnect(connectUrl, questions), {topic, name});
   const why = 'CONNECT_URL is not set';

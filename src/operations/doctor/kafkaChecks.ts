@@ -13,13 +13,13 @@ import {again, fail, judged, ok, warn, type Check} from './check.js';
 /** Kafka 2.1 introduced this version of the Fetch API. The projector has not been tested with older brokers. */
 const FETCH_VERSION_MIN = 10;
 
-export interface KafkaWishes {
+export interface KafkaExpectations {
   readonly topic: string;
   readonly groupId: string;
   readonly schema: SourceSchema;
 }
 
-export function kafkaChecks(answers: KafkaAnswers, {topic, groupId, schema}: KafkaWishes): Check[] {
+export function kafkaChecks(answers: KafkaAnswers, {topic, groupId, schema}: KafkaExpectations): Check[] {
   return [
     judged('kafka', answers.brokers, judgeBrokers),
     judged('topic', answers.topic, (facts) => judgeTopic(topic, facts)),

@@ -27,7 +27,7 @@ export function judgePort(place: string, use: PortUse): Check {
       return ok('http', `a worker answers at ${place}`);
     case 'other':
       return fail('http', `something else than a worker listens on ${place}: a worker here would not start`, {
-        fix: 'Set HTTP_PORT to a free port, to 0 for any, or to off.',
+        fix: 'Set PROJECTOR_HTTP_PORT to a free port, to 0 for any, or to off.',
         exitCode: EXIT.usage,
       });
   }

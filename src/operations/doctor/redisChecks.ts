@@ -7,7 +7,7 @@ import type {Config} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {asProjectorError} from '../../runtime/errors.js';
 import type {LogRange} from '../../clients/kafka/eventLog.js';
-import {parseFence, positionBehind} from '../../redis-model/fence.js';
+import {parseFence, positionInFence} from '../../redis-model/fence.js';
 import {formatLayout, requireSameLayout} from '../../redis-model/layout.js';
 import {NO_POSITION, parsePosition} from '../../redis-model/position.js';
 import type {RedisAnswers} from './askRedis.js';
@@ -34,16 +34,16 @@ export function redisChecks(
       judgePersistence(facts, dumps),
     ),
     judged('redis-memory', again(info), judgeMemory),
-    answers.spare.kind === 'error'
-      ? warn('spare-database', answers.spare.error.detail, SPARE_FIX)
-      : judged('spare-database', both(info, answers.spare), ([facts, mark]) =>
-          judgeSpare(facts, mark, config),
+    answers.staging.kind === 'error'
+      ? warn('spare-database', answers.staging.error.detail, STAGING_FIX)
+      : judged('spare-database', both(info, answers.staging), ([facts, mark]) =>
+          judgeStaging(facts, mark, config),
         ),
     judged('layout', both(answers.layout, partitions), ([stored, count]) =>
       judgeLayout(stored, count, config),
     ),
     judged('positions', both(answers.positions, ranges), ([texts, log]) => judgePositions(texts, log)),
-    judged('set-aside', answers.setAside, judgeSetAside),
+    judged('set-aside', answers.quarantine, judgeQuarantine),
   ];
 }
 
@@ -115,21 +115,21 @@ function megabytes(bytes: number): string {
   return `${(bytes / 1_048_576).toFixed(1)} MiB`;
 }
 
-const SPARE_FIX =
-  'Set REDIS_SPARE_DATABASE to an empty one that this user may use; until then there is no `rebuild` and no `sync`.';
+const STAGING_FIX =
+  'Set REDIS_STAGING_DATABASE to an empty one that this user may use; until then there is no `rebuild` and no `sync`.';
 
 /** The check only warns, because only `rebuild`, `sync` and `verify` against the topic use the staging database. */
-export function judgeSpare(info: Info, mark: string | null, {spareDatabase}: Config): Check {
+export function judgeStaging(info: Info, mark: string | null, {stagingDatabase}: Config): Check {
   const name = 'spare-database';
-  const keys = /keys=(\d+)/.exec(info.get(`db${spareDatabase}`) ?? '')?.[1] ?? '0';
-  if (keys === '0') return ok(name, `database ${spareDatabase} is empty`);
+  const keys = /keys=(\d+)/.exec(info.get(`db${stagingDatabase}`) ?? '')?.[1] ?? '0';
+  if (keys === '0') return ok(name, `database ${stagingDatabase} is empty`);
   if (mark !== null)
     return warn(
       name,
-      `database ${spareDatabase} holds what a rebuild has left, or makes now`,
+      `database ${stagingDatabase} holds what a rebuild has left, or makes now`,
       'Let it end, or run `projector rebuild`: it goes on where that one was.',
     );
-  return warn(name, `database ${spareDatabase} holds ${keys} keys of others`, SPARE_FIX);
+  return warn(name, `database ${stagingDatabase} holds ${keys} keys of others`, STAGING_FIX);
 }
 
 export function judgeLayout(stored: string | null, partitions: number, config: Config): Check {
@@ -151,7 +151,7 @@ export function judgePositions(texts: readonly string[], ranges: ReadonlyMap<num
     const {low, high} = ranges.get(partition) ?? {low: 0n, high: 0n};
     const fault = faultOf(text, {low, high});
     if (fault !== undefined) faults.push({...fault, text: `partition ${partition} ${fault.text}`});
-    const next = parsePosition(positionBehind(text))?.nextOffset ?? low;
+    const next = parsePosition(positionInFence(text))?.nextOffset ?? low;
     if (high > next) lag += high - next;
   }
   const [first] = faults;
@@ -163,7 +163,7 @@ export function judgePositions(texts: readonly string[], ranges: ReadonlyMap<num
 }
 
 function faultOf(text: string, {low, high}: LogRange): {text: string; fix: string} | undefined {
-  const bare = positionBehind(text);
+  const bare = positionInFence(text);
   const sync = 'fill Redis from MySQL with `projector sync --replace`.';
   if (bare === NO_POSITION) {
     if (low === 0n) return undefined;
@@ -187,7 +187,7 @@ function faultOf(text: string, {low, high}: LogRange): {text: string; fix: strin
   };
 }
 
-export function judgeSetAside(count: number): Check {
+export function judgeQuarantine(count: number): Check {
   if (count === 0) return ok('set-aside', 'no record is set aside');
   const detail = `${count} record${count === 1 ? ' is' : 's are'} set aside: their orders are not exact`;
   return warn(

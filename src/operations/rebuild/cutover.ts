@@ -16,9 +16,9 @@ import type {Clock} from '../../runtime/lifecycle.js';
 import {parsePosition} from '../../redis-model/position.js';
 import {SWAP_SCRIPT} from './scripts.js';
 
-export interface HandoverPlan extends FencePlan {
+export interface CutoverPlan extends FencePlan {
   readonly liveDatabase: number;
-  readonly spareDatabase: number;
+  readonly stagingDatabase: number;
   readonly markKey: string;
   readonly mark: string;
   /** Mark that the swap sets on the old content. */
@@ -33,14 +33,14 @@ const FENCE_MS = 10_000;
 const TRY_MS = 4_000;
 const ASK_AGAIN_MS = 5;
 
-export class Handover {
+export class Cutover {
   readonly #redis: FenceHost;
-  readonly #plan: HandoverPlan;
+  readonly #plan: CutoverPlan;
   readonly #clock: Clock;
   readonly #fences: Fences;
 
   /** `redis` has selected the live database. */
-  constructor(redis: FenceHost, plan: HandoverPlan, clock: Clock) {
+  constructor(redis: FenceHost, plan: CutoverPlan, clock: Clock) {
     this.#redis = redis;
     this.#plan = plan;
     this.#clock = clock;
@@ -82,9 +82,18 @@ export class Handover {
   }
 
   async #swap(goals: readonly bigint[]): Promise<[kind: string, detail: string]> {
-    const {lockKey, lockText, holder, liveDatabase, spareDatabase, markKey, mark, discardMark, positionKeys} =
-      this.#plan;
-    const databases = [String(liveDatabase), String(spareDatabase)];
+    const {
+      lockKey,
+      lockText,
+      holder,
+      liveDatabase,
+      stagingDatabase,
+      markKey,
+      mark,
+      discardMark,
+      positionKeys,
+    } = this.#plan;
+    const databases = [String(liveDatabase), String(stagingDatabase)];
     const places = positionKeys.flatMap((key, partition) => [key, String(goals[partition] ?? 0n)]);
     const args = [lockText, holder, ...databases, markKey, mark, discardMark, ...places];
     const [kind = '', detail = ''] = (await this.#redis.run(SWAP_SCRIPT, lockKey, args)) as string[];

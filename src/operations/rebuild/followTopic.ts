@@ -9,7 +9,7 @@ import {Decoder} from '../../decode/decode.js';
 import {noFailpoint} from '../../runtime/failpoints.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {Projector} from '../../worker/projector.js';
-import {Follower, UnackedLog} from './follower.js';
+import {Follower, UncommittedLog} from './follower.js';
 import {bar, Progress} from './progress.js';
 
 export interface FollowOptions {
@@ -32,13 +32,13 @@ export function followLog(options: FollowOptions): Follower {
   const {config, model, partitions, topic, id, say, show} = options;
   // No other process is in this consumer group, so it causes no rebalance of the live workers.
   const groupId = `${config.groupId}-rebuild-${id}`;
-  const log = new UnackedLog(
+  const log = new UncommittedLog(
     new KafkaLog({...kafkaSettings(config), ...config, groupId}, () => undefined, systemClock),
   );
   const decoder = new Decoder(sourceSchema(config));
   // Messages about one partition (such as a resume) are useful in the log of a worker. Here the progress line shows their
   // effect.
-  const tell = (fields: object, message: string): void => {
+  const notify = (fields: object, message: string): void => {
     if (!('partition' in fields)) say(`${message}${'reason' in fields ? `: ${String(fields.reason)}` : ''}`);
   };
   const worker = new Projector(
@@ -49,7 +49,7 @@ export function followLog(options: FollowOptions): Follower {
       clock: systemClock,
       failpoint: noFailpoint,
       decode: (record) => decoder.decode(record),
-      logger: {info: () => undefined, warn: tell, error: tell},
+      logger: {info: () => undefined, warn: notify, error: notify},
     },
   );
   const progress = new Progress();

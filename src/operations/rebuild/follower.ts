@@ -7,7 +7,7 @@
 import {ERROR_POLICY} from '../../runtime/errorPolicy.js';
 import {asProjectorError, ProjectorError} from '../../runtime/errors.js';
 import type {EventLog, EventLogHandlers, LogRange} from '../../clients/kafka/eventLog.js';
-import {positionBehind} from '../../redis-model/fence.js';
+import {positionInFence} from '../../redis-model/fence.js';
 import type {Clock} from '../../runtime/lifecycle.js';
 import {parsePosition} from '../../redis-model/position.js';
 import type {StoredPositions} from '../../redis-model/storedPositions.js';
@@ -61,9 +61,9 @@ export class Follower {
       this.requireRunning();
       try {
         if (ends !== undefined) {
-          const {reached, isThere} = await this.#look(ends);
+          const {reached, isPresent} = await this.#look(ends);
           progress(reached);
-          if (isThere) return reached;
+          if (isPresent) return reached;
         }
         ends = await ranges();
       } catch (error) {
@@ -85,25 +85,25 @@ export class Follower {
     await this.#running;
   }
 
-  async #look(ends: ReadonlyMap<number, LogRange>): Promise<{reached: Reached; isThere: boolean}> {
+  async #look(ends: ReadonlyMap<number, LogRange>): Promise<{reached: Reached; isPresent: boolean}> {
     const partitions = [...ends.keys()];
     const texts = await this.#deps.positions.read(partitions);
     let doneRecords = 0n;
     let totalRecords = 0n;
-    let isThere = true;
+    let isPresent = true;
     partitions.forEach((partition, index) => {
       const {low, high} = ends.get(partition) ?? {low: 0n, high: 0n};
-      const next = parsePosition(positionBehind(texts[index] ?? ''))?.nextOffset ?? low;
-      if (next < high) isThere = false;
+      const next = parsePosition(positionInFence(texts[index] ?? ''))?.nextOffset ?? low;
+      if (next < high) isPresent = false;
       totalRecords += high - low;
       doneRecords += (next > high ? high : next) - low;
     });
-    return {reached: {doneRecords, totalRecords}, isThere};
+    return {reached: {doneRecords, totalRecords}, isPresent};
   }
 }
 
 /** The topic as a rebuild reads it: without offset commits. The lag of this consumer group has no meaning for lag tools. */
-export class UnackedLog implements EventLog {
+export class UncommittedLog implements EventLog {
   readonly #log: EventLog;
 
   constructor(log: EventLog) {
@@ -126,7 +126,7 @@ export class UnackedLog implements EventLog {
     return await this.#log.ranges();
   }
 
-  async ack(): Promise<void> {
+  async commitOffsets(): Promise<void> {
     await Promise.resolve();
   }
 

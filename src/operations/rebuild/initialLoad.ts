@@ -23,34 +23,34 @@ import {formatPosition, NO_POSITION} from '../../redis-model/position.js';
 import {Reducer} from '../../reduce.js';
 import {readSourcePage, VISIBLE_AFTER_MS, type SourcePage} from '../../upstream/sourceRows.js';
 
-export interface FillDeps extends BaseDeps {
+export interface LoadDeps extends BaseDeps {
   /** MySQL (clients/mysql.ts). */
   readonly mysql: {consistentSnapshot<T>(work: (ask: RowQuery) => Promise<T>): Promise<T>};
   readonly schema: SourceSchema;
   /** Largest number of orders in one script. */
   readonly chunkOrdersMax: number;
   /** Called after each page, with the sums so far. */
-  readonly progress: (filled: Filled) => void;
+  readonly progress: (loaded: LoadedRows) => void;
 }
 
 export interface BaseDeps {
   readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
   /** The empty read model that receives the base. */
-  readonly model: FillModel;
+  readonly model: LoadModel;
   readonly clock: Clock;
   /** Names the run. It contains no blanks. */
   readonly id: string;
 }
 
-export interface FillModel {
+export interface LoadModel {
   apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome>;
   /** Number of chunks that were applied (`projector:chunks`). A chunk without changes counts too. */
   chunkCount(): Promise<number>;
 }
 
-export interface Filled {
+export interface LoadedRows {
   readonly orders: number;
-  readonly lines: number;
+  readonly items: number;
 }
 
 const PAGE_ORDERS = 2_000;
@@ -59,7 +59,7 @@ const NOTHING: Reduction = {patches: new Map(), products: new Set(), created: ne
 const TRIES_MAX = 65;
 
 /** Creates an empty read model whose positions are the first offsets of the partitions. */
-export async function fillWithNothing(deps: BaseDeps): Promise<void> {
+export async function startEmpty(deps: BaseDeps): Promise<void> {
   const {ranges} = deps;
   const writer = new BaseWriter(deps);
   for (const [partition, {low}] of await ranges()) await writer.place(partition, low);
@@ -70,13 +70,13 @@ export async function fillWithNothing(deps: BaseDeps): Promise<void> {
  * Runs the initial load. Rejects with `rebuild-halted` if a row cannot be used, or if Redis has lost a chunk. If `signal`
  * aborts, it rejects with the reason of `signal`.
  */
-export async function fillFromMysql(deps: FillDeps, signal: AbortSignal): Promise<Filled> {
+export async function loadFromMysql(deps: LoadDeps, signal: AbortSignal): Promise<LoadedRows> {
   const {ranges, mysql, schema, clock, chunkOrdersMax, progress} = deps;
   const writer = new BaseWriter(deps);
   for (const [partition, {high}] of await ranges()) await writer.place(partition, high);
   await clock.sleep(VISIBLE_AFTER_MS, signal);
-  const filled = await mysql.consistentSnapshot(async (ask) => {
-    let sum: Filled = {orders: 0, lines: 0};
+  const loaded = await mysql.consistentSnapshot(async (ask) => {
+    let sum: LoadedRows = {orders: 0, items: 0};
     let page: SourcePage | undefined;
     do {
       signal.throwIfAborted();
@@ -86,14 +86,14 @@ export async function fillFromMysql(deps: FillDeps, signal: AbortSignal): Promis
         page === undefined ? undefined : writer.write(page, chunkOrdersMax),
       ]);
       page = next;
-      sum = {orders: sum.orders + page.orders.size, lines: sum.lines + page.lineCount};
+      sum = {orders: sum.orders + page.orders.size, items: sum.items + page.itemCount};
       progress(sum);
     } while (page.next !== null);
     await writer.write(page, chunkOrdersMax);
     return sum;
   });
   await writer.requireAll();
-  return filled;
+  return loaded;
 }
 
 /**
@@ -106,7 +106,7 @@ export async function fillFromMysql(deps: FillDeps, signal: AbortSignal): Promis
  * follows restores the positions when it resumes.
  */
 class BaseWriter {
-  readonly #model: FillModel;
+  readonly #model: LoadModel;
   readonly #clock: Clock;
   readonly #id: string;
   #position = NO_POSITION;
@@ -150,7 +150,7 @@ class BaseWriter {
     const backoff = new Backoff(50, 1_000);
     for (let tries = 1; ; tries++) {
       try {
-        if (tries > 1 && (await this.#isThere())) break;
+        if (tries > 1 && (await this.#isPresent())) break;
         const {kind} = await this.#model.apply(partition, request);
         if (kind === 'applied') break;
         throw new ProjectorError(
@@ -169,7 +169,7 @@ class BaseWriter {
   /**
    * Returns whether Redis has applied the chunk whose reply was lost. Throws `rebuild-halted` if other chunks are missing.
    */
-  async #isThere(): Promise<boolean> {
+  async #isPresent(): Promise<boolean> {
     const count = await this.#model.chunkCount();
     if (count === this.#chunks + 1) return true;
     if (count === this.#chunks) return false;

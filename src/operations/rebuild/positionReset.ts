@@ -12,12 +12,12 @@ import type {LogRange} from '../../clients/kafka/eventLog.js';
 import {formatPosition, parsePosition} from '../../redis-model/position.js';
 
 /** The read model (apply/readModel.ts). */
-export interface RewindModel {
-  anchor(partition: number): Promise<string>;
+export interface ResetModel {
+  positionToResume(partition: number): Promise<string>;
   apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome>;
 }
 
-export interface Rewound {
+export interface PositionReset {
   readonly partition: number;
   readonly from: bigint;
   readonly to: bigint;
@@ -44,16 +44,16 @@ export interface Goals {
  * Plans the reset without a write: for each partition the present offset and the new one. Throws `usage` if the position
  * cannot be set to a goal.
  */
-export async function planRewind(
-  model: RewindModel,
+export async function planReset(
+  model: ResetModel,
   {offsets, mayStay}: Goals,
   ranges: ReadonlyMap<number, LogRange>,
-): Promise<Rewound[]> {
-  const plan: Rewound[] = [];
+): Promise<PositionReset[]> {
+  const plan: PositionReset[] = [];
   for (const [partition, to] of offsets) {
     const range = ranges.get(partition);
     if (range === undefined) throw new ProjectorError('usage', `the topic has no partition ${partition}`);
-    const from = parsePosition(await model.anchor(partition))?.nextOffset ?? range.low;
+    const from = parsePosition(await model.positionToResume(partition))?.nextOffset ?? range.low;
     if (mayStay && to >= from) continue;
     requirePlace({partition, from, to}, range);
     plan.push({partition, from, to});
@@ -61,7 +61,7 @@ export async function planRewind(
   return plan;
 }
 
-function requirePlace({partition, from, to}: Rewound, {low}: LogRange): void {
+function requirePlace({partition, from, to}: PositionReset, {low}: LogRange): void {
   if (to < low) {
     throw new ProjectorError('usage', `partition ${partition}: the log begins at offset ${low}, after ${to}`);
   }
@@ -76,12 +76,12 @@ function requirePlace({partition, from, to}: Rewound, {low}: LogRange): void {
  * Sets one partition back and resolves with the offset that it had. Throws `usage` if the position is before the goal now,
  * because it may have changed since the plan.
  */
-export async function rewind(model: RewindModel, {partition, to}: Rewound): Promise<bigint> {
+export async function resetPosition(model: ResetModel, {partition, to}: PositionReset): Promise<bigint> {
   const next = formatPosition({nextOffset: to, last: null});
   for (let tries = 0; tries < TRIES_MAX; tries++) {
-    // The reply to a rejected script can contain a fence, and only its owner may replace a fence (I15). `anchor` never
+    // The reply to a rejected script can contain a fence, and only its owner may replace a fence (I15). `positionToResume` never
     // returns a fence.
-    const stored = await model.anchor(partition);
+    const stored = await model.positionToResume(partition);
     const from = parsePosition(stored)?.nextOffset;
     if (from === undefined || from < to) {
       throw new ProjectorError(

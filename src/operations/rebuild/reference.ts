@@ -14,20 +14,20 @@ import {asProjectorError, ProjectorError} from '../../runtime/errors.js';
 import type {Follower} from './follower.js';
 import type {RebuildLock} from './lock.js';
 import type {Reached} from './progress.js';
-import type {Mark, Spare} from './stagingDatabase.js';
+import type {Mark, StagingDatabase} from './stagingDatabase.js';
 
 export interface ReferenceDeps {
   readonly lock: RebuildLock;
-  readonly spare: Spare;
+  readonly staging: StagingDatabase;
   /** Names this run. It contains no blanks. */
   readonly id: string;
   /** True: the run may remove what an unfinished rebuild has left. */
   readonly mayDiscard: boolean;
   /** Stores the first offsets of the partitions as positions in the empty staging database. */
-  readonly fill: () => Promise<void>;
+  readonly load: () => Promise<void>;
   /** Starts the worker on the staging database. */
   readonly follow: () => Follower;
-  readonly tell: (event: ReferenceEvent) => void;
+  readonly notify: (event: ReferenceEvent) => void;
 }
 
 export type ReferenceEvent =
@@ -53,17 +53,17 @@ export async function withReference<T>(
   signal: AbortSignal,
   work: (follower: Follower, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const {lock, spare, id, mayDiscard, fill, follow, tell} = deps;
+  const {lock, staging, id, mayDiscard, load, follow, notify} = deps;
   return await lock.during(signal, async (held) => {
-    if (!mayDiscard) await spare.requireNothingToGoOnWith();
+    if (!mayDiscard) await staging.requireNothingToResume();
     const mark: Mark = `verify ${id}`;
     try {
-      await spare.prepare(mark, id);
-      await fill();
+      await staging.prepare(mark, id);
+      await load();
       held.throwIfAborted();
       const follower = follow();
       try {
-        tell({kind: 'caught-up', reached: await follower.caughtUp(held)});
+        notify({kind: 'caught-up', reached: await follower.caughtUp(held)});
         const result = await work(follower, held);
         follower.requireRunning();
         return result;
@@ -73,7 +73,7 @@ export async function withReference<T>(
     } catch (error) {
       throw explained(error);
     } finally {
-      await throwAway(deps, mark);
+      await discardRun(deps, mark);
     }
   });
 }
@@ -81,12 +81,12 @@ export async function withReference<T>(
 /**
  * Removes the reference, in one attempt. If that fails, the next rebuild or comparison removes it, because its mark remains.
  */
-async function throwAway({spare, id, tell}: ReferenceDeps, mark: Mark): Promise<void> {
+async function discardRun({staging, id, notify}: ReferenceDeps, mark: Mark): Promise<void> {
   try {
-    if ((await spare.mark()) !== mark) return;
-    tell({kind: 'removed', keys: await spare.discard(mark, `discard ${id}`)});
+    if ((await staging.mark()) !== mark) return;
+    notify({kind: 'removed', keys: await staging.discard(mark, `discard ${id}`)});
   } catch (error) {
-    tell({kind: 'left', reason: asProjectorError(error).detail});
+    notify({kind: 'left', reason: asProjectorError(error).detail});
   }
 }
 

@@ -14,16 +14,16 @@ import {ERROR_POLICY} from '../../runtime/errorPolicy.js';
 import {asProjectorError, ProjectorError, type ErrorKind} from '../../runtime/errors.js';
 import type {Clock} from '../../runtime/lifecycle.js';
 import type {Follower} from './follower.js';
-import type {Handover} from './cutover.js';
+import type {Cutover} from './cutover.js';
 import type {RebuildLock} from './lock.js';
 import type {Reached} from './progress.js';
-import {requireNoForeignKeys, type Database, type Mark, type Spare} from './stagingDatabase.js';
+import {requireNoForeignKeys, type Database, type Mark, type StagingDatabase} from './stagingDatabase.js';
 
 export interface ReplacementDeps {
   readonly lock: RebuildLock;
   /** The database whose content the rebuild replaces; null if it replaces nothing. */
   readonly live: Database | null;
-  readonly spare: Spare;
+  readonly staging: StagingDatabase;
   readonly prefix: string;
   /** Names this run. It contains no blanks. */
   readonly id: string;
@@ -31,13 +31,13 @@ export interface ReplacementDeps {
   /** False: the run removes what an earlier run has left. */
   readonly mayResume: boolean;
   /** Writes a base and its positions to the empty staging database. Until it has finished, the mark is `filling`. */
-  readonly fill: (signal: AbortSignal) => Promise<void>;
+  readonly load: (signal: AbortSignal) => Promise<void>;
   /** Starts the worker on the staging database. */
   readonly follow: () => Promise<Follower>;
   /** The cutover; null if the rebuild replaces nothing. */
-  readonly handover: Handover | null;
+  readonly cutover: Cutover | null;
   readonly clock: Clock;
-  readonly tell: (event: ReplacementEvent) => void;
+  readonly notify: (event: ReplacementEvent) => void;
 }
 
 export type ReplacementEvent =
@@ -53,11 +53,11 @@ export interface Replaced {
 }
 
 /** Attempts of the cutover (L9). */
-const HANDOVERS_MAX = 30;
+const CUTOVERS_MAX = 30;
 const RETRY_MS = 1_000;
 const UNRESUMABLE: ReadonlySet<ErrorKind> = new Set([
-  'log-replaced',
-  'log-start-lost',
+  'topic-replaced',
+  'topic-start-lost',
   'position-unreadable',
   'read-model-corrupt',
   'layout-changed',
@@ -100,22 +100,22 @@ export class Replacement {
   }
 
   async #work(signal: AbortSignal): Promise<Replaced> {
-    const {live, spare, prefix, handover, follow, tell} = this.#deps;
+    const {live, staging, prefix, cutover, follow, notify} = this.#deps;
     if (live !== null) await requireNoForeignKeys(live, prefix);
     const resumed = await this.#prepare(signal);
     this.#hasResumed = resumed;
-    if (resumed) tell({kind: 'resumed'});
+    if (resumed) notify({kind: 'resumed'});
     signal.throwIfAborted();
     const follower = await follow();
     let reached: Reached;
     try {
       reached = await follower.caughtUp(signal);
-      tell({kind: 'caught-up', reached});
-      if (handover !== null) {
+      notify({kind: 'caught-up', reached});
+      if (cutover !== null) {
         // Foreign keys may have been written since the first check, and the swap would move them.
         if (live !== null) await requireNoForeignKeys(live, prefix);
-        await spare.requireNoForeignKeys();
-        await this.#handOver(handover, {follower, signal});
+        await staging.requireNoForeignKeys();
+        await this.#cutOver(cutover, {follower, signal});
       }
     } finally {
       await follower.stop();
@@ -129,27 +129,27 @@ export class Replacement {
    * snapshot of MySQL no longer exists.
    */
   async #prepare(signal: AbortSignal): Promise<boolean> {
-    const {spare, mark, mayResume, id, fill} = this.#deps;
-    if (mayResume && (await spare.mark()) === mark) return true;
+    const {staging, mark, mayResume, id, load} = this.#deps;
+    if (mayResume && (await staging.mark()) === mark) return true;
     const filling: Mark = `filling ${id}`;
-    await spare.prepare(filling, id);
-    await fill(signal);
-    await spare.exchange(filling, mark);
+    await staging.prepare(filling, id);
+    await load(signal);
+    await staging.exchange(filling, mark);
     return false;
   }
 
-  async #handOver(
-    handover: Handover,
+  async #cutOver(
+    cutover: Cutover,
     {follower, signal}: {follower: Follower; signal: AbortSignal},
   ): Promise<void> {
-    const {clock, tell} = this.#deps;
+    const {clock, notify} = this.#deps;
     let lastError: unknown;
-    for (let tries = 0; tries < HANDOVERS_MAX; tries++) {
+    for (let tries = 0; tries < CUTOVERS_MAX; tries++) {
       signal.throwIfAborted();
       const beginMs = clock.nowMs();
       try {
-        if (await handover.try()) {
-          tell({kind: 'switched', pauseMs: clock.nowMs() - beginMs});
+        if (await cutover.try()) {
+          notify({kind: 'switched', pauseMs: clock.nowMs() - beginMs});
           return;
         }
       } catch (error) {
@@ -161,23 +161,23 @@ export class Replacement {
         continue;
       }
       lastError = undefined;
-      tell({kind: 'retried'});
+      notify({kind: 'retried'});
       await follower.caughtUp(signal);
     }
     if (lastError !== undefined) throw asProjectorError(lastError);
     throw new ProjectorError(
       'rebuild-refused',
-      `the log grows faster than it is replayed: ${HANDOVERS_MAX} tries to switch were given up; try again at a quieter time`,
+      `the log grows faster than it is replayed: ${CUTOVERS_MAX} tries to switch were given up; try again at a quieter time`,
     );
   }
 
   async #tidyUp(): Promise<void> {
-    const {handover, spare, mark, id, tell} = this.#deps;
-    if (handover === null) {
-      await spare.exchange(mark, '');
+    const {cutover, staging, mark, id, notify} = this.#deps;
+    if (cutover === null) {
+      await staging.exchange(mark, '');
       return;
     }
     const discardMark: Mark = `discard ${id}`;
-    tell({kind: 'removed', keys: await spare.discard(discardMark, discardMark)});
+    notify({kind: 'removed', keys: await staging.discard(discardMark, discardMark)});
   }
 }

@@ -56,8 +56,8 @@ return ARGV[2]`,
  * Checks the rights for a rebuild with a cutover. Fails with NOPERM and the name of the first command that is not allowed.
  * KEYS[1] is the lock. ARGV contains the numbers of both databases.
  */
-export const HANDOVER_RIGHTS_SCRIPT: Script = {
-  name: 'projectorHandoverRights',
+export const CUTOVER_RIGHTS_SCRIPT: Script = {
+  name: 'projectorCutoverRights',
   lua: `
 if not redis.acl_check_cmd then return 'ok' end
 local needed = {

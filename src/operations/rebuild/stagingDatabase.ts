@@ -27,7 +27,7 @@ export type Mark = 'rebuild' | 'sync' | `filling ${string}` | `verify ${string}`
 const RESUMABLE: ReadonlySet<string> = new Set<Mark>(['rebuild', 'sync']);
 
 /** The number of keys in a database. */
-interface Census {
+interface KeyCounts {
   readonly own: number;
   readonly foreign: number;
   /** Names of at most EXAMPLES_MAX foreign keys. */
@@ -40,11 +40,11 @@ const EXAMPLES_MAX = 3;
  * Counts the keys of a database by their names, in constant memory. SCAN can return a key twice, so the counts can be too
  * high while other clients write.
  */
-async function census(
+async function countKeys(
   database: Database,
   prefix: string,
   isPassedOver: (key: string) => boolean = () => false,
-): Promise<Census> {
+): Promise<KeyCounts> {
   let own = 0;
   let foreign = 0;
   const examples: string[] = [];
@@ -63,7 +63,7 @@ async function census(
 
 /** Throws `rebuild-refused` if the database holds foreign keys, because the swap would move them to another database. */
 export async function requireNoForeignKeys(database: Database, prefix: string): Promise<void> {
-  const {foreign, examples} = await census(database, prefix);
+  const {foreign, examples} = await countKeys(database, prefix);
   if (foreign === 0) return;
   throw new ProjectorError(
     'rebuild-refused',
@@ -72,7 +72,7 @@ export async function requireNoForeignKeys(database: Database, prefix: string): 
   );
 }
 
-export class Spare {
+export class StagingDatabase {
   readonly #database: Database;
   readonly #prefix: string;
   readonly #markKey: string;
@@ -82,8 +82,8 @@ export class Spare {
   constructor(database: Database, prefix: string) {
     this.#database = database;
     this.#prefix = prefix;
-    const {spareMark, rebuildLock} = keysWithPrefix(prefix);
-    this.#markKey = spareMark;
+    const {stagingMark, rebuildLock} = keysWithPrefix(prefix);
+    this.#markKey = stagingMark;
     this.#lockKey = rebuildLock;
   }
 
@@ -101,7 +101,7 @@ export class Spare {
   }
 
   /** Throws `rebuild-refused` if an unfinished rebuild or sync has left content that its next run would resume. */
-  async requireNothingToGoOnWith(): Promise<void> {
+  async requireNothingToResume(): Promise<void> {
     const found = await this.mark();
     if (!RESUMABLE.has(found)) return;
     throw new ProjectorError(
@@ -157,7 +157,7 @@ export class Spare {
 
   async #requireEmpty(): Promise<void> {
     const isTool = (key: string): boolean => this.#isTool(key);
-    const {own, foreign, examples} = await census(this.#database, this.#prefix, isTool);
+    const {own, foreign, examples} = await countKeys(this.#database, this.#prefix, isTool);
     if (own + foreign === 0) return;
     const what = foreign === 0 ? 'a read model that no rebuild has begun' : examples.join(', ');
     throw new ProjectorError(

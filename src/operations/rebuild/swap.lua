@@ -19,9 +19,9 @@ local function compare(a, b) -- Compares offsets as texts, because a Lua number 
   return a < b and -1 or a > b and 1 or 0
 end
 local call = redis.call
-local live, spare, mark_key = ARGV[3], ARGV[4], ARGV[5]
+local live, staging, mark_key = ARGV[3], ARGV[4], ARGV[5]
 
-call('SELECT', spare)
+call('SELECT', staging)
 local mark = call('GET', mark_key)
 if mark == ARGV[7] then return {'swapped'} end
 call('SELECT', live)
@@ -36,19 +36,19 @@ for i = 8, #ARGV, 2 do
   if holder ~= ARGV[2] or now_ms >= tonumber(until_ms) then return {'unfenced', ARGV[i]} end
 end
 local left_ms = call('PTTL', KEYS[1])
-call('SELECT', spare)
+call('SELECT', staging)
 for i = 8, #ARGV, 2 do
   local built = string.match(call('GET', ARGV[i]) or '', '^v1 (%d+)') or '0'
   if compare(built, ARGV[i + 1]) < 0 then return {'behind', ARGV[i]} end
 end
 
 -- The lock must stay in the database that is live, so it moves first. The mark tells the next run what the staging database holds.
--- The old content loses its positions, so no worker can resume on it (ReadModel.anchor).
+-- The old content loses its positions, so no worker can resume on it (ReadModel.positionToResume).
 call('DEL', mark_key)
 call('SET', KEYS[1], lock, 'PX', math.max(left_ms, 1))
 call('SELECT', live)
 call('DEL', KEYS[1])
 for i = 8, #ARGV, 2 do call('DEL', ARGV[i]) end
 call('SET', mark_key, ARGV[7])
-call('SWAPDB', live, spare)
+call('SWAPDB', live, staging)
 return {'swapped'}

@@ -31,7 +31,7 @@ export interface PlanDeps {
 
 type EncodedEntry = Pick<LogRecord, 'key' | 'value'>;
 
-export const SPOILED_ADVICE =
+export const CORRUPT_ORDER_ADVICE =
   'what this order has added to the counters can no longer be worked out; stop what writes there, then rebuild Redis';
 
 /** Makes the plan. Several entries of one order become one target. */
@@ -55,11 +55,11 @@ export async function makePlan(chosen: readonly StoredEntry[], deps: PlanDeps): 
 }
 
 /** Returns why a corrupt order cannot be rebuilt. Returns undefined if no entry says that the order is corrupt. */
-export function spoiledReason(target: Target): string | undefined {
-  const spoiled = [...target.entries.values()].find(({entry}) => entry?.kind === 'order-spoiled');
+export function corruptReason(target: Target): string | undefined {
+  const corrupt = [...target.entries.values()].find(({entry}) => entry?.kind === 'order-corrupt');
   // This holds even if the keys look correct again. The counters contain the former value, which may have been deleted or
   // changed.
-  return spoiled?.entry === undefined ? undefined : `${spoiled.entry.reason}: ${SPOILED_ADVICE}`;
+  return corrupt?.entry === undefined ? undefined : `${corrupt.entry.reason}: ${CORRUPT_ORDER_ADVICE}`;
 }
 
 /**

@@ -33,7 +33,7 @@ import type {StoredPositions} from '../../redis-model/storedPositions.js';
 import type {QuarantineEntries} from './entries.js';
 import type {LogCursor} from './topicCursor.js';
 import {OrderFold} from './orderFold.js';
-import {recordOf, SPOILED_ADVICE, spoiledReason, type Target} from './plan.js';
+import {recordOf, CORRUPT_ORDER_ADVICE, corruptReason, type Target} from './plan.js';
 import type {ReplaySource} from './source.js';
 
 /** The part of the read model that a replay needs (apply/readModel.ts). */
@@ -126,7 +126,7 @@ export class RebuildRound {
     for (const target of this.#targets.values()) {
       const found = base.get(target.orderId);
       const reason =
-        spoiledReason(target) ?? (found === undefined ? 'the source gave no answer' : found.fault);
+        corruptReason(target) ?? (found === undefined ? 'the source gave no answer' : found.fault);
       if (reason !== undefined) this.#fail(target, reason);
       else this.#folds.set(target.orderId, new OrderFold(target.orderId, found?.changes ?? []));
     }
@@ -147,8 +147,8 @@ export class RebuildRound {
       for (const {entry} of entries.values()) {
         const record = entry === undefined ? undefined : await recordOf(entry, cursor);
         const decoded = record === undefined ? undefined : decode(record);
-        if (decoded?.kind !== 'change' || decoded.change.kind !== 'line-upserted') continue;
-        products.add(decoded.change.line.productId);
+        if (decoded?.kind !== 'change' || decoded.change.kind !== 'item-upserted') continue;
+        products.add(decoded.change.item.productId);
       }
     }
   }
@@ -179,8 +179,8 @@ export class RebuildRound {
         this.#succeed(position);
         return undefined;
       }
-      if (outcome.kind === 'spoiled') {
-        this.#failOrder(outcome.orderId, `${outcome.what}: ${SPOILED_ADVICE}`);
+      if (outcome.kind === 'corrupt') {
+        this.#failOrder(outcome.orderId, `${outcome.what}: ${CORRUPT_ORDER_ADVICE}`);
         if (this.#folds.size === 0) return undefined;
       } else {
         // The reply to a rejected script contains the position. So no further request is needed.

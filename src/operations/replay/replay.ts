@@ -24,18 +24,18 @@ const ROUNDS_MAX = 10;
 export async function replayEntries(
   chosen: readonly StoredEntry[],
   deps: RebuildDeps,
-  tell: (result: EntryResult) => void,
+  notify: (result: EntryResult) => void,
 ): Promise<void> {
   const {targets, refused, orderless} = await makePlan(chosen, deps);
   for (const {stored, reason} of refused) {
-    tell({name: stored.name, orderId: stored.entry?.orderId ?? null, replayed: false, reason});
+    notify({name: stored.name, orderId: stored.entry?.orderId ?? null, replayed: false, reason});
   }
   for (const name of await deps.entries.remove(orderless)) {
-    tell({name, orderId: null, replayed: true, reason: null});
+    notify({name, orderId: null, replayed: true, reason: null});
   }
   const wanted = new Set(chosen.map(({name}) => name));
   for (const some of inGroups(targets)) {
-    for (const result of await rebuild(some, deps)) tellResult(result, {wanted, tell});
+    for (const result of await rebuild(some, deps)) printResult(result, {wanted, notify});
   }
 }
 
@@ -73,17 +73,17 @@ async function rebuild(targets: readonly Target[], deps: RebuildDeps): Promise<R
   return results;
 }
 
-function tellResult(
+function printResult(
   result: RebuildResult,
-  {wanted, tell}: {wanted: ReadonlySet<string>; tell: (result: EntryResult) => void},
+  {wanted, notify}: {wanted: ReadonlySet<string>; notify: (result: EntryResult) => void},
 ): void {
   const {orderId, entries} = result.target;
   const settled = new Set(result.kind === 'rebuilt' ? result.settled : []);
   for (const name of entries.keys()) {
-    if (settled.has(name)) tell({name, orderId, replayed: true, reason: null});
+    if (settled.has(name)) notify({name, orderId, replayed: true, reason: null});
     else if (wanted.has(name)) {
       const reason = result.kind === 'rebuilt' ? 'Redis stands before this record' : result.reason;
-      tell({name, orderId, replayed: false, reason});
+      notify({name, orderId, replayed: false, reason});
     }
   }
 }

@@ -6,7 +6,7 @@
  * committed.
  */
 import {RecordQueue} from '../../worker/recordQueue.js';
-import {requireSameLog} from '../../worker/resume.js';
+import {requireSameRecord} from '../../worker/resume.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import type {EventLog, LogBatch, LogRange, LogRecord} from '../../clients/kafka/eventLog.js';
 import {Signal, type Clock} from '../../runtime/lifecycle.js';
@@ -44,7 +44,7 @@ export class LogCursor {
   #fetchNext = 0n;
   #isAssigned = false;
   /** True after a seek, an assignment or a jump: the fetches must be set to `#fetchNext`. */
-  #mustSteer = false;
+  #mustSeek = false;
   #seeks = 0;
   #jumps = 0;
   #trouble = 'nothing was delivered';
@@ -75,14 +75,14 @@ export class LogCursor {
     const handlers = {
       assigned: () => {
         this.#isAssigned = true;
-        this.#mustSteer = true;
+        this.#mustSeek = true;
         this.#signal.wake();
       },
       batch: async (batch: LogBatch, keepAlive: () => Promise<void>) => await this.#deliver(batch, keepAlive),
       connection: (state: 'up' | 'down', reason: string) => {
         if (state === 'down') this.#trouble = reason;
       },
-      doubted: (partition: number) => {
+      recheck: (partition: number) => {
         if (partition === this.#partition) this.#readLastAgain();
       },
       failed: fail,
@@ -106,7 +106,7 @@ export class LogCursor {
     this.#queue.clear();
     this.#seeks++;
     this.#jumps = 0;
-    this.#mustSteer = true;
+    this.#mustSeek = true;
     this.#room.wake();
   }
 
@@ -125,7 +125,7 @@ export class LogCursor {
         this.#ahead = record;
         this.#next = end;
       } else if (this.#expected !== undefined) {
-        requireSameLog(this.#expected, record, `${this.#options.topic}[${this.#partition ?? 0}]`);
+        requireSameRecord(this.#expected, record, `${this.#options.topic}[${this.#partition ?? 0}]`);
         this.#expected = undefined;
       } else {
         this.#next = record.offset + 1n;
@@ -151,7 +151,7 @@ export class LogCursor {
     this.#queue.clear();
     this.#fetchNext = this.#last?.offset ?? this.#next;
     this.#expected = this.#last === undefined ? undefined : fingerprintOf(this.#last);
-    this.#mustSteer = true;
+    this.#mustSeek = true;
     this.#room.wake();
     this.#signal.wake();
   }
@@ -160,11 +160,14 @@ export class LogCursor {
     const {topic, progress} = this.#options;
     const partition = this.#partition ?? 0;
     if (this.#jumps > JUMPS_MAX) {
-      throw new ProjectorError('log-start-lost', `${topic}[${partition}]: offset ${this.#fetchNext} is gone`);
+      throw new ProjectorError(
+        'topic-start-lost',
+        `${topic}[${partition}]: offset ${this.#fetchNext} is gone`,
+      );
     }
     progress(partition, this.#next, end);
-    if (this.#mustSteer) {
-      this.#mustSteer = false;
+    if (this.#mustSeek) {
+      this.#mustSeek = false;
       this.#log.readFrom(partition, this.#fetchNext);
     }
     await this.#changed();
@@ -191,10 +194,10 @@ export class LogCursor {
   }
 
   async #deliver(batch: LogBatch, keepAlive: () => Promise<void>): Promise<void> {
-    if (batch.partition !== this.#partition || this.#mustSteer) return;
+    if (batch.partition !== this.#partition || this.#mustSeek) return;
     if (batch.fetchOffset !== this.#fetchNext) {
       this.#jumps++;
-      this.#mustSteer = true;
+      this.#mustSeek = true;
       this.#signal.wake();
       return;
     }

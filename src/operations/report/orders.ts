@@ -6,7 +6,7 @@
 import type {Script} from '../../clients/redis/client.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import type {Keys} from '../../redis-model/keys.js';
-import {parseLines, type StoredLine} from '../../redis-model/storedItems.js';
+import {parseItems, type StoredItem} from '../../redis-model/storedItems.js';
 
 /** The part of Redis that these functions need (clients/redis/client.ts). */
 export interface OrderSource {
@@ -100,22 +100,22 @@ export interface StoredOrder {
   /** Field to value, in the order of Redis; null if there is no such order. */
   readonly row: Readonly<Record<string, string>> | null;
   /** Line items, ordered by id. They can arrive before the order. */
-  readonly lines: readonly StoredLine[];
+  readonly items: readonly StoredItem[];
 }
 
 /** Reads one order. Throws `read-model-corrupt` if one of its keys holds something that no worker writes. */
 export async function readOrder(redis: OrderSource, keys: Keys, id: string): Promise<StoredOrder> {
-  const [orderKey, linesKey] = [keys.order(id), keys.orderLines(id)];
-  const [[rowKind, flat], [linesKind, text]] = (await redis.run(READ_ORDER, orderKey, [linesKey])) as Reply;
+  const [orderKey, itemsKey] = [keys.order(id), keys.orderLines(id)];
+  const [[rowKind, flat], [itemsKind, text]] = (await redis.run(READ_ORDER, orderKey, [itemsKey])) as Reply;
   const corrupt = (what: string): ProjectorError => new ProjectorError('read-model-corrupt', what);
   if (rowKind !== 'hash' && rowKind !== 'none') throw corrupt(`${orderKey} is a ${rowKind}, not a hash`);
-  if (linesKind !== 'string' && linesKind !== 'none') {
-    throw corrupt(`${linesKey} is a ${linesKind}, not a string`);
+  if (itemsKind !== 'string' && itemsKind !== 'none') {
+    throw corrupt(`${itemsKey} is a ${itemsKind}, not a string`);
   }
-  const lines = parseLines(text);
-  if (lines === undefined) throw corrupt(`${linesKey} holds a line that cannot be read`);
+  const items = parseItems(text);
+  if (items === undefined) throw corrupt(`${itemsKey} holds a line that cannot be read`);
   const fields = flat.flatMap((field, index) => (index % 2 === 0 ? [[field, flat[index + 1] ?? '']] : []));
-  return {row: fields.length === 0 ? null : (Object.fromEntries(fields) as Record<string, string>), lines};
+  return {row: fields.length === 0 ? null : (Object.fromEntries(fields) as Record<string, string>), items};
 }
 
 /**
@@ -137,5 +137,5 @@ return {read(KEYS[1], 'hash', 'HGETALL', {}), read(ARGV[1], 'string', 'GET', '')
 
 type Reply = readonly [
   order: readonly [kind: string, flat: readonly string[]],
-  lines: readonly [kind: string, text: string],
+  items: readonly [kind: string, text: string],
 ];

@@ -9,7 +9,7 @@ export type Hash = Readonly<Record<string, string>>;
 export interface ExpectedOrder {
   readonly order: Hash;
   /** The line items in the format of redis-model/storedItems.ts. */
-  readonly lines: string;
+  readonly items: string;
   /** Why the expected content is unknown, with the name of the column. Undefined if it is known. */
   readonly fault: string | undefined;
 }

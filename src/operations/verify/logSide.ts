@@ -22,8 +22,8 @@ export class LogSide implements Expected {
     for await (const page of this.#redis.keys(again)) {
       const ids = page.flatMap((key) => this.#keys.orderIdOf(key) ?? []);
       // If the order exists, its own key already adds it. So line items add only orders that have no hash.
-      const lineIds = page.flatMap((key) => this.#keys.orderIdOfLines(key) ?? []);
-      yield await this.orders([...ids, ...(await this.#absent(lineIds, (id) => this.#keys.order(id)))]);
+      const itemIds = page.flatMap((key) => this.#keys.orderIdOfLines(key) ?? []);
+      yield await this.orders([...ids, ...(await this.#absent(itemIds, (id) => this.#keys.order(id)))]);
     }
   }
 
@@ -31,7 +31,7 @@ export class LogSide implements Expected {
     const hashes = await this.#redis.hashes(ids.map((id) => this.#keys.order(id)));
     const texts = await this.#redis.texts(ids.map((id) => this.#keys.orderLines(id)));
     return new Map(
-      ids.map((id, index) => [id, {order: hashes[index] ?? {}, lines: texts[index] ?? '', fault: undefined}]),
+      ids.map((id, index) => [id, {order: hashes[index] ?? {}, items: texts[index] ?? '', fault: undefined}]),
     );
   }
 

@@ -57,11 +57,11 @@ export class MysqlSide implements Expected {
 
   async knownOrders(ids: readonly string[]): Promise<ReadonlySet<string>> {
     if (ids.length === 0) return new Set();
-    const {orders, lines} = this.#schema;
+    const {orders, items} = this.#schema;
     const list = ids.join(', ');
     const question =
       `SELECT ${quoted(orders.id)} AS id FROM ${quoted(orders.table)} WHERE ${quoted(orders.id)} IN (${list}) ` +
-      `UNION SELECT ${quoted(lines.orderId)} AS id FROM ${quoted(lines.table)} WHERE ${quoted(lines.orderId)} IN (${list})`;
+      `UNION SELECT ${quoted(items.orderId)} AS id FROM ${quoted(items.table)} WHERE ${quoted(items.orderId)} IN (${list})`;
     const rows = await this.#mysql.consistentSnapshot(async (ask) => await ask(question, []));
     return new Set(rows.map(({id}) => id ?? ''));
   }

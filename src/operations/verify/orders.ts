@@ -9,7 +9,7 @@ import type {Change} from '../../domain/change.js';
 import type {Keys} from '../../redis-model/keys.js';
 import {reduce} from '../../reduce.js';
 import type {SourceOrder} from '../../upstream/sourceRows.js';
-import {formatLines, isIdBefore} from '../../redis-model/storedItems.js';
+import {formatItems, isIdBefore} from '../../redis-model/storedItems.js';
 import type {ExpectedOrder, ExpectedOrders, Hash} from './expected.js';
 import type {Comparison, Finding} from './finding.js';
 
@@ -29,16 +29,16 @@ export async function compareOrders(
 ): Promise<Comparison> {
   const ids = [...expected.keys()];
   const found = await redis.hashes(ids.map((id) => keys.order(id)));
-  const foundLines = await redis.texts(ids.map((id) => keys.orderLines(id)));
+  const foundItems = await redis.texts(ids.map((id) => keys.orderLines(id)));
   return new Map(
-    [...expected].map(([id, {order, lines, fault}], index) => {
+    [...expected].map(([id, {order, items, fault}], index) => {
       if (fault !== undefined)
         return [id, [differs(keys.order(id), {field: null, expected: fault, found: null})]];
       return [
         id,
         [
           ...compareHash(keys.order(id), order, found[index]),
-          ...compareLines(keys.orderLines(id), lines, foundLines[index]),
+          ...compareItems(keys.orderLines(id), items, foundItems[index]),
         ],
       ];
     }),
@@ -52,7 +52,7 @@ export function ordersOfRows(
 ): ExpectedOrders {
   return new Map(
     [...source].map(([id, {changes, fault}]) => {
-      const parts = fault === undefined ? partsOf(id, changes, extraColumns) : {order: {}, lines: ''};
+      const parts = fault === undefined ? partsOf(id, changes, extraColumns) : {order: {}, items: ''};
       return [id, {...parts, fault}];
     }),
   );
@@ -62,14 +62,14 @@ function partsOf(
   id: string,
   changes: readonly Change[],
   extraColumns: readonly string[],
-): Pick<ExpectedOrder, 'order' | 'lines'> {
+): Pick<ExpectedOrder, 'order' | 'items'> {
   const reduction = reduce(changes);
-  const rows = [...(reduction.patches.get(id)?.lines ?? [])].flatMap(([lineId, line]) =>
-    line === null ? [] : [[lineId, line] as const],
+  const rows = [...(reduction.patches.get(id)?.items ?? [])].flatMap(([itemId, item]) =>
+    item === null ? [] : [[itemId, item] as const],
   );
-  const lines = formatLines(rows.sort(([a], [b]) => (isIdBefore(a, b) ? -1 : 1)));
+  const storedItems = formatItems(rows.sort(([a], [b]) => (isIdBefore(a, b) ? -1 : 1)));
   const [order] = createdOrders({...reduction, created: new Set([id])}).orders;
-  if (order === undefined) return {order: {}, lines};
+  if (order === undefined) return {order: {}, items: storedItems};
   const {row, itemsCount, items} = order;
   const extra = extraColumns.flatMap((name, index) => {
     const value = row.extra[index] ?? null;
@@ -82,17 +82,17 @@ function partsOf(
     items_count: String(itemsCount),
     items,
   };
-  return {order: {...fields, ...Object.fromEntries(extra)}, lines};
+  return {order: {...fields, ...Object.fromEntries(extra)}, items: storedItems};
 }
 
 function compareHash(key: string, expected: Hash, found: Hash | undefined): Finding[] {
   if (found === undefined) return [differs(key, {field: null, expected: 'a hash', found: 'another type'})];
   const isWanted = Object.keys(expected).length > 0;
-  const isThere = Object.keys(found).length > 0;
-  if (isWanted && !isThere) {
+  const isPresent = Object.keys(found).length > 0;
+  if (isWanted && !isPresent) {
     return [{kind: 'order-missing', key, field: null, expected: 'a hash', found: null}];
   }
-  if (!isWanted && isThere) {
+  if (!isWanted && isPresent) {
     return [{kind: 'order-ghost', key, field: null, expected: null, found: 'a hash'}];
   }
   const fields = new Set([...Object.keys(expected), ...Object.keys(found)]);
@@ -101,7 +101,7 @@ function compareHash(key: string, expected: Hash, found: Hash | undefined): Find
     .map((field) => differs(key, {field, expected: expected[field] ?? null, found: found[field] ?? null}));
 }
 
-function compareLines(key: string, expected: string, found: string | null | undefined): Finding[] {
+function compareItems(key: string, expected: string, found: string | null | undefined): Finding[] {
   if (found === undefined) return [differs(key, {field: null, expected: 'a text', found: 'another type'})];
   if ((found ?? '') === expected) return [];
   if (found === null) return [{kind: 'order-missing', key, field: null, expected: 'a text', found: null}];

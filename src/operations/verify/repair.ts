@@ -148,13 +148,13 @@ export class Repair {
       await clock.sleep(VISIBLE_AFTER_MS);
       const source = await mysql.consistentSnapshot(async (ask) => await readSourceOrders(ask, ids, schema));
       let outcome = await this.#apply(source, text);
-      while (outcome.kind === 'spoiled') {
+      while (outcome.kind === 'corrupt') {
         const {orderId} = outcome;
         const keys = [sides.keys.order(orderId), sides.keys.orderLines(orderId)];
         await this.#deps.redis.run(DISCARD_SCRIPT, this.#fencedKey, [text, ...keys]);
         outcome = await this.#apply(source, text);
       }
-      if (outcome.kind === 'refused')
+      if (outcome.kind === 'rejected')
         throw new ProjectorError('rebuild-lost', 'the fence went before the repair was done');
     });
   }

@@ -15,24 +15,24 @@ import {Backoff, type Clock} from '../../runtime/lifecycle.js';
 import type {MysqlHost} from './mysqlSide.js';
 import type {RedisHost} from './sides.js';
 
-export interface PatienceSettings {
+export interface RetrySettings {
   readonly clock: Clock;
   /** The comparison fails if a server does not respond for this time, in ms. */
   readonly silentMs: number;
   readonly signal: AbortSignal;
   /** Receives one message when a server stops responding, and one when it responds again. */
-  readonly tell: (text: string) => void;
+  readonly notify: (text: string) => void;
 }
 
 /** How often pages may start from the first one. The limit ends a comparison whose connections break repeatedly. */
 const BEGINNINGS_MAX = 20;
 
-export class Patience {
-  readonly #settings: PatienceSettings;
+export class ReadRetry {
+  readonly #settings: RetrySettings;
   #isWaiting = false;
   #lostMs = 0;
 
-  constructor(settings: PatienceSettings) {
+  constructor(settings: RetrySettings) {
     this.#settings = settings;
   }
 
@@ -88,71 +88,71 @@ export class Patience {
 
   async #wait(silence: Silence, error: unknown): Promise<void> {
     await silence.pause(error, (failure) => {
-      if (!this.#isWaiting) this.#settings.tell(`waiting: ${failure.detail}`);
+      if (!this.#isWaiting) this.#settings.notify(`waiting: ${failure.detail}`);
       this.#isWaiting = true;
     });
   }
 
   #answered(): void {
-    if (this.#isWaiting) this.#settings.tell('it answers again; going on');
+    if (this.#isWaiting) this.#settings.notify('it answers again; going on');
     this.#isWaiting = false;
   }
 }
 
 /** The time since the first failed attempt. It ends the retries after `silentMs`. */
 class Silence {
-  readonly #settings: PatienceSettings;
+  readonly #settings: RetrySettings;
   readonly #backoff = new Backoff(100, 2_000);
   #sinceMs: number | undefined;
 
-  constructor(settings: PatienceSettings) {
+  constructor(settings: RetrySettings) {
     this.#settings = settings;
   }
 
   /** Resolves when the next attempt may start. Rejects if the error is permanent, the time has expired, or the signal aborts. */
-  async pause(error: unknown, tell: (failure: ProjectorError) => void): Promise<void> {
+  async pause(error: unknown, notify: (failure: ProjectorError) => void): Promise<void> {
     const {clock, silentMs, signal} = this.#settings;
     signal.throwIfAborted();
     const failure = asProjectorError(error);
     this.#sinceMs ??= clock.nowMs();
     const isOver = clock.nowMs() - this.#sinceMs >= silentMs;
     if (ERROR_POLICY[failure.kind].next !== 'wait' || isOver) throw failure;
-    tell(failure);
+    notify(failure);
     await clock.sleep(this.#backoff.nextMs(), signal);
     signal.throwIfAborted();
   }
 }
 
-export function patientRedis(redis: RedisHost, patience: Patience): RedisHost {
+export function retryingRedis(redis: RedisHost, retry: ReadRetry): RedisHost {
   const nothing = (): void => undefined;
   return {
-    hashes: async (keys) => await patience.ask(async () => await redis.hashes(keys)),
-    texts: async (keys) => await patience.ask(async () => await redis.texts(keys)),
-    getAll: async (keys) => await patience.ask(async () => await redis.getAll(keys)),
-    scores: async (key, members) => await patience.ask(async () => await redis.scores(key, members)),
-    hash: async (key) => await patience.ask(async () => await redis.hash(key)),
-    types: async (keys) => await patience.ask(async () => await redis.types(keys)),
-    keys: (again = nothing) => patience.pages(() => redis.keys(), again),
-    members: (key, again = nothing) => patience.pages(() => redis.members(key), again),
+    hashes: async (keys) => await retry.ask(async () => await redis.hashes(keys)),
+    texts: async (keys) => await retry.ask(async () => await redis.texts(keys)),
+    getAll: async (keys) => await retry.ask(async () => await redis.getAll(keys)),
+    scores: async (key, members) => await retry.ask(async () => await redis.scores(key, members)),
+    hash: async (key) => await retry.ask(async () => await redis.hash(key)),
+    types: async (keys) => await retry.ask(async () => await redis.types(keys)),
+    keys: (again = nothing) => retry.pages(() => redis.keys(), again),
+    members: (key, again = nothing) => retry.pages(() => redis.members(key), again),
   };
 }
 
 /** Connects before each attempt if necessary, because the MySQL client does not reconnect automatically. */
-export function patientMysql(
+export function retryingMysql(
   mysql: MysqlHost & {readonly isConnected: boolean; connect(): Promise<void>},
-  patience: Patience,
+  retry: ReadRetry,
 ): MysqlHost {
   const connected = async (): Promise<void> => {
     if (!mysql.isConnected) await mysql.connect();
   };
   return {
     consistentSnapshot: async (work) =>
-      await patience.ask(async () => {
+      await retry.ask(async () => {
         await connected();
         return await mysql.consistentSnapshot(work);
       }),
     stream: (sql, pageRows, again = () => undefined) =>
-      patience.pages(async function* () {
+      retry.pages(async function* () {
         await connected();
         yield* mysql.stream(sql, pageRows);
       }, again),

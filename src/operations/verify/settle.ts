@@ -13,7 +13,7 @@
  * `stillMs` stays open. It is reported as open, and does not count as a difference.
  */
 import type {LogRange} from '../../clients/kafka/eventLog.js';
-import {positionBehind} from '../../redis-model/fence.js';
+import {positionInFence} from '../../redis-model/fence.js';
 import type {Clock} from '../../runtime/lifecycle.js';
 import {parsePosition} from '../../redis-model/position.js';
 import type {StoredPositions} from '../../redis-model/storedPositions.js';
@@ -150,7 +150,7 @@ async function reachedOffsets({ranges, positions}: SettleDeps): Promise<Map<numb
   for (const follower of positions) {
     const texts = await follower.read(partitions);
     partitions.forEach((partition, index) => {
-      const next = parsePosition(positionBehind(texts[index] ?? ''))?.nextOffset ?? 0n;
+      const next = parsePosition(positionInFence(texts[index] ?? ''))?.nextOffset ?? 0n;
       const others = reached.get(partition) ?? next;
       reached.set(partition, next < others ? next : others);
     });

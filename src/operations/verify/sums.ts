@@ -27,10 +27,10 @@ export interface SumQuestions {
 
 /** The queries to MySQL. `ids` restricts them to these products or users. The ids go into the SQL text, so they must be digits. */
 export function sumQuestions(schema: SourceSchema, ids?: readonly string[]): SumQuestions {
-  const {orders, lines} = schema;
-  const [o, l] = [quoted(orders.table), quoted(lines.table)];
-  const [id, orderId] = [quoted(orders.id), quoted(lines.orderId)];
-  const [product, quantity] = [quoted(lines.productId), quoted(lines.quantity)];
+  const {orders, items} = schema;
+  const [o, l] = [quoted(orders.table), quoted(items.table)];
+  const [id, orderId] = [quoted(orders.id), quoted(items.orderId)];
+  const [product, quantity] = [quoted(items.productId), quoted(items.quantity)];
   const [user, amount] = [quoted(orders.userId), quoted(orders.totalAmount)];
   const among = (column: string): string =>
     ids === undefined ? '' : ` WHERE ${column} IN (${ids.join(', ')})`;

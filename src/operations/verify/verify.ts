@@ -19,7 +19,7 @@ export interface VerifyDeps {
   readonly sample: (() => AsyncIterable<ExpectedOrders>) | null;
   /** Null if differences are only reported. */
   readonly repair: Repair | null;
-  readonly tell: (event: VerifyEvent) => void;
+  readonly notify: (event: VerifyEvent) => void;
 }
 
 export type VerifyEvent =
@@ -62,7 +62,7 @@ export async function verify(deps: VerifyDeps): Promise<Verdict> {
     // Sums are repaired only if no order differs or is open. Otherwise the orders would change the sums again.
     const hasOrders = [...certain.map(({subject}) => subject), ...open].some(({kind}) => kind === 'order');
     const isPartial = hasOrders || unseen > 0 || isBehind;
-    deps.tell({kind: 'repairing', round, differences: findings.length});
+    deps.notify({kind: 'repairing', round, differences: findings.length});
     if (certain.some(({subject: {kind}}) => kind === 'order' || kind === 'key'))
       await deps.repair.orders(certain);
     if (!isPartial) await deps.repair.sums(certain);
@@ -70,11 +70,11 @@ export async function verify(deps: VerifyDeps): Promise<Verdict> {
 }
 
 async function lookAtEverything(deps: VerifyDeps): Promise<{survey: Survey; settled: Settled}> {
-  const {sides, sample, tell} = deps;
+  const {sides, sample, notify} = deps;
   const survey = new Survey(sides, deps.survey);
   if (sample === null) await survey.everything();
   else await survey.sample(sample());
-  tell({kind: 'surveyed', looked: survey.looked, suspects: survey.suspects.size + survey.overflow});
+  notify({kind: 'surveyed', looked: survey.looked, suspects: survey.suspects.size + survey.overflow});
   const settled = await settle([...survey.suspects.values()], {
     ...deps.settle,
     compare: async (kind, ids) => await sides.compare(kind, ids),

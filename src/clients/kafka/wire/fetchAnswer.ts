@@ -144,10 +144,10 @@ async function readRecordSet(
       aborted.add(next.producerId);
       toCome.shift();
     }
-    const isForNobody = header.isControl || (header.isTransactional && aborted.has(header.producerId));
+    const isNotDelivered = header.isControl || (header.isTransactional && aborted.has(header.producerId));
     if (header.isControl && isAbort(await unpacked(packed, header), header))
       aborted.delete(header.producerId);
-    if (isForNobody) batches.push(...passedOver(header, from));
+    if (isNotDelivered) batches.push(...passedOver(header, from));
     else {
       const all = readRecords(await unpacked(packed, header), header);
       const records = header.firstOffset < from ? all.filter(({offset}) => offset >= from) : all;

@@ -1,4 +1,4 @@
-import {formatLines, isIdBefore, parseLines} from '../../src/redis-model/storedItems.js';
+import {formatItems, isIdBefore, parseItems} from '../../src/redis-model/storedItems.js';
 import {fc} from '../support/seededChecks.js';
 
 const id = fc.bigInt().map(String);
@@ -10,8 +10,8 @@ const lines = fc
 test('what is written is read again, at any size (I8)', () => {
   fc.assert(
     fc.property(lines, (all) => {
-      const text = formatLines(all.map(([one, productId, quantity]) => [one, {productId, quantity}]));
-      expect(parseLines(text)).toEqual(
+      const text = formatItems(all.map(([one, productId, quantity]) => [one, {productId, quantity}]));
+      expect(parseItems(text)).toEqual(
         all.map(([one, productId, quantity]) => ({id: one, productId, quantity})),
       );
     }),
@@ -39,5 +39,5 @@ test.each([
   '1:2:x',
   ' 1:2:3',
 ])('%j is none of ours', (text) => {
-  expect(parseLines(text)).toBeUndefined();
+  expect(parseItems(text)).toBeUndefined();
 });

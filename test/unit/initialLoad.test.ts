@@ -1,7 +1,7 @@
 import type {ApplyOutcome, ApplyRequest} from '../../src/apply/script.js';
 import type {TextRow} from '../../src/clients/mysql.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
-import {fillFromMysql, fillWithNothing, type FillDeps} from '../../src/operations/rebuild/initialLoad.js';
+import {loadFromMysql, startEmpty, type LoadDeps} from '../../src/operations/rebuild/initialLoad.js';
 import {SHOP} from '../support/records.js';
 
 const RANGES = new Map([
@@ -9,7 +9,7 @@ const RANGES = new Map([
   [1, {low: 0n, high: 7n}],
 ]);
 
-interface World extends FillDeps {
+interface World extends LoadDeps {
   readonly sent: ApplyRequest[];
   readonly positions: Map<number, string>;
 }
@@ -59,7 +59,7 @@ const SIGNAL = new AbortController().signal;
 
 test('positions stand at the ends of the log, behind a fence of this run whose time is over (C4), and orders come with their lines, also those without a row', async () => {
   const shop = world();
-  expect(await fillFromMysql(shop, SIGNAL)).toEqual({orders: 4, lines: 3});
+  expect(await loadFromMysql(shop, SIGNAL)).toEqual({orders: 4, items: 3});
   expect([...shop.positions]).toEqual([
     [0, 'fence 0 run1 v1 40'],
     [1, 'fence 0 run1 v1 7'],
@@ -75,21 +75,21 @@ test('positions stand at the ends of the log, behind a fence of this run whose t
 
 test('without a base, positions stand at the start of the log', async () => {
   const shop = world();
-  await fillWithNothing(shop);
+  await startEmpty(shop);
   expect([...shop.positions.values()]).toEqual(['fence 0 run1 v1 0', 'fence 0 run1 v1 0']);
 });
 
 test('a chunk without an answer is sent again only where it was not applied (I3, I4)', async () => {
   const done = world({3: 'done'});
-  await fillFromMysql(done, SIGNAL);
+  await loadFromMysql(done, SIGNAL);
   expect(done.sent).toHaveLength(4);
   const lost = world({3: 'lost', 4: 'lost'});
-  await fillFromMysql(lost, SIGNAL);
+  await loadFromMysql(lost, SIGNAL);
   expect(lost.sent).toHaveLength(4);
 });
 
 test('a Redis that has lost chunks meanwhile is no base', async () => {
-  await expect(fillFromMysql(world({4: 'rolled-back'}), SIGNAL)).rejects.toMatchObject({
+  await expect(loadFromMysql(world({4: 'rolled-back'}), SIGNAL)).rejects.toMatchObject({
     kind: 'rebuild-halted',
     detail: 'Redis has lost writes while it was filled',
   });
@@ -98,11 +98,11 @@ test('a Redis that has lost chunks meanwhile is no base', async () => {
 test('a row that cannot be used halts, naming the order and the column, and no value', async () => {
   const shop = world();
   const rows = [{id: '1', user_id: 'Zq7Secret', total_amount: '1.50'}];
-  const mysql: FillDeps['mysql'] = {
+  const mysql: LoadDeps['mysql'] = {
     consistentSnapshot: async (work) =>
       await work(async (sql) => await Promise.resolve(sql.includes('`order_items`') ? [] : rows)),
   };
-  const filling = fillFromMysql({...shop, mysql}, SIGNAL);
+  const filling = loadFromMysql({...shop, mysql}, SIGNAL);
   await expect(filling).rejects.toMatchObject({
     kind: 'rebuild-halted',
     detail: expect.stringMatching(/^order 1: MySQL: .*user_id/) as string,

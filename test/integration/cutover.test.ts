@@ -4,11 +4,11 @@ import {Fences} from '../../src/apply/fences.js';
 import {ReadModel} from '../../src/apply/readModel.js';
 import {parseFence} from '../../src/redis-model/fence.js';
 import {systemClock} from '../../src/runtime/lifecycle.js';
-import {Handover} from '../../src/operations/rebuild/cutover.js';
+import {Cutover} from '../../src/operations/rebuild/cutover.js';
 import {RebuildLock} from '../../src/operations/rebuild/lock.js';
-import {Spare} from '../../src/operations/rebuild/stagingDatabase.js';
+import {StagingDatabase} from '../../src/operations/rebuild/stagingDatabase.js';
 import {longRun} from '../support/arbitraries.js';
-import {OwnBench, told} from '../support/ownBench.js';
+import {OwnBench, notified} from '../support/ownBench.js';
 import {LAYOUT, TOPIC} from '../support/redisBench.js';
 import {whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
@@ -19,12 +19,12 @@ if (whyNot !== undefined) process.stderr.write(`skipped: the switch of a rebuild
 
 const POSITIONS = [0, 1, 2].map((partition) => `projector:position:test.events:${partition}`);
 const LOCK = 'projector:rebuild';
-const MARK = 'projector:spare';
+const MARK = 'projector:staging';
 
 (whyNot === undefined ? describe : describe.skip)('a switch', () => {
   let own: OwnBench;
   let live: RedisClient;
-  let spare: RedisClient;
+  let staging: RedisClient;
   const client = async (database: number): Promise<RedisClient> => {
     const redis = new RedisClient({url: own.redis.url.replace(/0$/, String(database)), timeoutMs: 2_000});
     await redis.connect();
@@ -32,23 +32,23 @@ const MARK = 'projector:spare';
   };
   beforeEach(async () => {
     own = await OwnBench.open();
-    [live, spare] = [await client(0), await client(1)];
+    [live, staging] = [await client(0), await client(1)];
   });
   afterEach(async () => {
     live.close();
-    spare.close();
+    staging.close();
     await own.close();
   });
 
-  const handover = (lockText = 'lock'): Handover =>
-    new Handover(
+  const cutover = (lockText = 'lock'): Cutover =>
+    new Cutover(
       live,
       {
         lockKey: LOCK,
         lockText,
         holder: 'holder',
         liveDatabase: 0,
-        spareDatabase: 1,
+        stagingDatabase: 1,
         markKey: MARK,
         mark: 'rebuild',
         discardMark: 'discard 1',
@@ -62,12 +62,12 @@ const MARK = 'projector:spare';
     new Fences(live, {lockKey: LOCK, lockText, holder: 'holder', positionKeys: POSITIONS});
   const lock = (text = 'lock'): RebuildLock => new RebuildLock(live, {key: LOCK, text, clock: systemClock});
   const follower = async (): Promise<Worker> => {
-    await new Spare(spare, '').prepare('rebuild', '1');
+    await new StagingDatabase(staging, '').prepare('rebuild', '1');
     return await own.bench.soleWorker({redisUrl: own.redis.url.replace(/0$/, '1')});
   };
   const stored = async (redis: RedisClient): Promise<string[]> =>
     (await redis.getAll(POSITIONS)).map((text) => text ?? '');
-  const filled = async (redis: RedisClient): Promise<void> => {
+  const loaded = async (redis: RedisClient): Promise<void> => {
     await until(
       async () =>
         (await stored(redis)).map((text) => BigInt(text.split(' ')[1] ?? '0')).join() ===
@@ -84,7 +84,7 @@ const MARK = 'projector:spare';
     const before = await stored(live);
     await fences().set(2_000);
     own.bench.write(longRun(302, 60));
-    await told(worker, /^waiting: a rebuild is about to switch Redis over/);
+    await notified(worker, /^waiting: a rebuild is about to switch Redis over/);
     expect((await stored(live)).map((text) => parseFence(text)?.position)).toEqual(before);
     await own.expectSound(worker, {waiting: [/^waiting: a rebuild is about to switch/]});
   });
@@ -108,19 +108,19 @@ const MARK = 'projector:spare';
     own.bench.write(longRun(304));
     const worker = await own.worker();
     const second = await follower();
-    await filled(live);
-    await filled(spare);
-    await spare.run(
+    await loaded(live);
+    await loaded(staging);
+    await staging.run(
       {name: 'sign', lua: "return redis.call('HSET', KEYS[1], 'sign', '1')"},
       'report:totals',
       [],
     );
     await lock().take();
-    expect(await handover().try()).toBe(true);
+    expect(await cutover().try()).toBe(true);
     await second.stop();
     expect(await live.hash('report:totals')).toMatchObject({sign: '1'});
     expect(await live.getAll([LOCK, MARK])).toEqual(['lock', null]);
-    expect(await spare.getAll([LOCK, MARK, ...POSITIONS])).toEqual([null, 'discard 1', null, null, null]);
+    expect(await staging.getAll([LOCK, MARK, ...POSITIONS])).toEqual([null, 'discard 1', null, null, null]);
 
     own.bench.write(longRun(305, 100));
     await own.bench.caughtUp();
@@ -137,20 +137,20 @@ const MARK = 'projector:spare';
   test('a swap whose reply was lost is found to be done (I4, I15)', async () => {
     own.bench.write(longRun(307, 80));
     await follower().then(async (worker) => {
-      await filled(spare);
+      await loaded(staging);
       await worker.stop();
     });
     await lock().take();
-    expect(await handover().try()).toBe(true);
+    expect(await cutover().try()).toBe(true);
     const after = await own.bench.redis.snapshot();
-    expect(await handover().try()).toBe(true);
+    expect(await cutover().try()).toBe(true);
     expect(await own.bench.redis.snapshot()).toEqual(after);
   });
 
   test('a spare that is behind is not shown: the fence is taken back, and nothing has changed (I15)', async () => {
     own.bench.write(longRun(308, 80));
     const second = await follower();
-    await filled(spare);
+    await loaded(staging);
     await second.stop();
     own.bench.write(longRun(309, 80));
     const worker = await own.worker();
@@ -158,19 +158,19 @@ const MARK = 'projector:spare';
     await worker.stop();
     await lock().take();
     const before = await own.bench.redis.snapshot();
-    expect(await handover().try()).toBe(false);
+    expect(await cutover().try()).toBe(false);
     expect(await own.bench.redis.snapshot()).toEqual(before);
   });
 
   test('positions of another log, beyond the end of this one, are replaced (I15)', async () => {
     own.bench.write(longRun(312, 80));
     await follower().then(async (worker) => {
-      await filled(spare);
+      await loaded(staging);
       await worker.stop();
     });
     await live.run({name: 'put', lua: "return redis.call('SET', KEYS[1], 'v1 99999')"}, POSITIONS[1]!, []);
     await lock().take();
-    expect(await handover().try()).toBe(true);
+    expect(await cutover().try()).toBe(true);
     expect((await stored(live)).some((text) => text.startsWith('v1 99999'))).toBe(false);
   });
 
@@ -178,25 +178,25 @@ const MARK = 'projector:spare';
     own.bench.write(longRun(310, 80));
     const worker = await own.worker();
     const second = await follower();
-    await filled(live);
-    await filled(spare);
+    await loaded(live);
+    await loaded(staging);
     await worker.stop();
     await second.stop();
     await lock('another').take();
     await expect(lock('lock').take()).rejects.toMatchObject({kind: 'rebuild-refused'});
     const before = await own.bench.redis.snapshot();
-    await expect(handover('lock').try()).rejects.toMatchObject({kind: 'rebuild-lost'});
+    await expect(cutover('lock').try()).rejects.toMatchObject({kind: 'rebuild-lost'});
     // A fence of its own from before: the swap is refused by the lock all the same.
     await fences('another').set(60_000);
-    await expect(handover('lock').try()).rejects.toMatchObject({kind: 'rebuild-lost'});
+    await expect(cutover('lock').try()).rejects.toMatchObject({kind: 'rebuild-lost'});
     await fences('another').giveUp();
     expect(await own.bench.redis.snapshot()).toEqual(before);
   });
 
   test('one that wakes when its work has been thrown away does not begin it anew (C4)', async () => {
     const settings = {prefix: '', layout: LAYOUT, extraColumns: []};
-    const made = new ReadModel(spare, TOPIC, {...settings, isBeingMade: true});
-    await expect(made.anchor(0)).rejects.toMatchObject({kind: 'rebuild-lost'});
+    const made = new ReadModel(staging, TOPIC, {...settings, isBeingBuilt: true});
+    await expect(made.positionToResume(0)).rejects.toMatchObject({kind: 'rebuild-lost'});
     const clock = {...systemClock, sleep: async () => await Promise.resolve()};
     const late = new RebuildLock(live, {key: LOCK, text: 'late', clock});
     await expect(late.keep()).rejects.toMatchObject({
@@ -209,16 +209,16 @@ const MARK = 'projector:spare';
   test('old content is thrown away under its mark alone, and keys of others stay (C4)', async () => {
     own.bench.write(longRun(311, 80));
     await follower().then(async (worker) => {
-      await filled(spare);
+      await loaded(staging);
       await worker.stop();
     });
-    const content = new Spare(spare, '');
+    const content = new StagingDatabase(staging, '');
     await expect(content.discard('sync', 'discard 2')).rejects.toMatchObject({kind: 'rebuild-lost'});
-    await spare.run({name: 'put', lua: "return redis.call('SET', KEYS[1], 'x')"}, 'session:1', []);
+    await staging.run({name: 'put', lua: "return redis.call('SET', KEYS[1], 'x')"}, 'session:1', []);
     await expect(content.requireNoForeignKeys()).rejects.toMatchObject({kind: 'rebuild-refused'});
     expect(await content.discard('rebuild', 'discard 2')).toBeGreaterThan(10);
     const left: string[] = [];
-    for await (const page of spare.keys()) left.push(...page);
+    for await (const page of staging.keys()) left.push(...page);
     expect(left).toEqual(['session:1']);
     await expect(content.prepare('rebuild', '3')).rejects.toMatchObject({
       kind: 'rebuild-refused',

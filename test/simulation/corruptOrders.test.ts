@@ -1,5 +1,5 @@
 /** What a worker knows of spoiled orders, in a world without chance: every action is the test's own. */
-import {line, order} from '../support/changes.js';
+import {item, order} from '../support/changes.js';
 import {recordOf} from '../support/records.js';
 import type {Change} from '../../src/domain/change.js';
 import {applyChunk} from './fakeApply.js';
@@ -39,7 +39,7 @@ async function worldOf(changes: readonly Change[]) {
         chunkOrdersMax: 1,
         chunkRecordsMax: 10,
         queueBytesMax: 10_000,
-        ackIntervalMs: 5_000,
+        commitIntervalMs: 5_000,
         summaryIntervalMs: 60_000,
         stopTimeoutMs: 10_000,
       },
@@ -72,7 +72,7 @@ const status = (id: string, text: string): Change => order(id, {extra: [text]});
 test('are forgotten when Redis goes back: a flush heals what was spoiled, and nothing is set aside (I7)', async () => {
   const {server, worker, write, run, topic} = await worldOf([
     status('1', 'new'),
-    line('1/5'),
+    item('1/5'),
     status('2', 'new'),
   ]);
   expect(server.position(0)).toBe(3n);
@@ -94,10 +94,10 @@ test('are forgotten when Redis goes back: a flush heals what was spoiled, and no
 test('are remembered where Redis stands as it did: their records are set aside, and the rest goes on (I6)', async () => {
   const {server, worker, write, run} = await worldOf([status('1', 'new')]);
   server.touch('order:1', {type: 'string', text: 'foreign'});
-  for (const change of [status('1', 'paid'), line('1/5'), status('2', 'new')]) write(change);
+  for (const change of [status('1', 'paid'), item('1/5'), status('2', 'new')]) write(change);
   await run();
   expect(server.position(0)).toBe(4n);
   server.check();
   expect(server.view(QUARANTINE)).toMatchObject({fields: {size: 2}});
-  expect(worker.projector.tally).toMatchObject({applied: 2, quarantined: 2});
+  expect(worker.projector.counts).toMatchObject({applied: 2, quarantined: 2});
 });

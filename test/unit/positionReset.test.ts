@@ -1,22 +1,22 @@
 import type {ApplyOutcome, ApplyRequest} from '../../src/apply/script.js';
 import {parsePlace} from '../../src/cli/commands/offsetsReset.js';
-import {planRewind, rewind, type RewindModel} from '../../src/operations/rebuild/positionReset.js';
+import {planReset, resetPosition, type ResetModel} from '../../src/operations/rebuild/positionReset.js';
 
 /** A position that others move on before the first tries. */
 function model(
   stored: string,
   moves: readonly string[] = [],
-): RewindModel & {text: string; sent: ApplyRequest[]} {
+): ResetModel & {text: string; sent: ApplyRequest[]} {
   const waiting = [...moves];
   const world = {
     text: stored,
     sent: [] as ApplyRequest[],
-    anchor: async () => await Promise.resolve(world.text),
+    positionToResume: async () => await Promise.resolve(world.text),
     apply: async (_partition: number, request: ApplyRequest): Promise<ApplyOutcome> => {
       world.sent.push(request);
       world.text = waiting.shift() ?? world.text;
       await Promise.resolve();
-      if (request.expected !== world.text) return {kind: 'refused', stored: world.text};
+      if (request.expected !== world.text) return {kind: 'rejected', stored: world.text};
       world.text = request.next;
       return {kind: 'applied'};
     },
@@ -29,40 +29,42 @@ const goals = (offset: bigint, mayStay = false) => ({offsets: new Map([[0, offse
 
 test('a position goes back by the apply script, without changes (I1)', async () => {
   const world = model('v1 50 49 1 aaaaaaaa bbbbbbbb');
-  const [step] = await planRewind(world, goals(10n), RANGES);
+  const [step] = await planReset(world, goals(10n), RANGES);
   expect(step).toEqual({partition: 0, from: 50n, to: 10n});
-  expect(await rewind(world, step!)).toBe(50n);
+  expect(await resetPosition(world, step!)).toBe(50n);
   expect(world.text).toBe('v1 10');
   expect(world.sent.map(({reduction}) => reduction.patches.size)).toEqual([0]);
 });
 
 test('beside a worker that moves on, it is tried again from where that is', async () => {
   const world = model('v1 50', ['v1 60', 'v1 70']);
-  expect(await rewind(world, {partition: 0, from: 50n, to: 10n})).toBe(70n);
+  expect(await resetPosition(world, {partition: 0, from: 50n, to: 10n})).toBe(70n);
   expect(world.sent.map(({expected}) => expected)).toEqual(['v1 50', 'v1 60', 'v1 70']);
 });
 
 test('a position never goes forward, nor before the log, nor into a partition that is not there (I6)', async () => {
   const world = model('v1 50');
-  await expect(planRewind(world, goals(51n), RANGES)).rejects.toMatchObject({
+  await expect(planReset(world, goals(51n), RANGES)).rejects.toMatchObject({
     kind: 'usage',
     detail: expect.stringContaining('would skip records') as string,
   });
-  await expect(planRewind(world, goals(9n), RANGES)).rejects.toMatchObject({
+  await expect(planReset(world, goals(9n), RANGES)).rejects.toMatchObject({
     detail: expect.stringContaining('begins at offset 10') as string,
   });
   const elsewhere = {offsets: new Map([[7, 10n]]), mayStay: false};
-  await expect(planRewind(world, elsewhere, RANGES)).rejects.toMatchObject({
+  await expect(planReset(world, elsewhere, RANGES)).rejects.toMatchObject({
     detail: 'the topic has no partition 7',
   });
-  expect(await planRewind(world, goals(60n, true), RANGES)).toEqual([]);
+  expect(await planReset(world, goals(60n, true), RANGES)).toEqual([]);
   expect(world.sent).toEqual([]);
 });
 
 test('a position that has gone back meanwhile is left alone: it would go forward (I6)', async () => {
   for (const stored of ['v1 5', '']) {
     const world = model(stored);
-    await expect(rewind(world, {partition: 0, from: 50n, to: 10n})).rejects.toMatchObject({kind: 'usage'});
+    await expect(resetPosition(world, {partition: 0, from: 50n, to: 10n})).rejects.toMatchObject({
+      kind: 'usage',
+    });
     expect(world.sent).toEqual([]);
   }
 });

@@ -1,16 +1,16 @@
 /** A comparison asks again while a server is silent, and only then. */
 import {ProjectorError, type ErrorKind} from '../../src/runtime/errors.js';
 import type {MysqlHost} from '../../src/operations/verify/mysqlSide.js';
-import {Patience, patientMysql, patientRedis} from '../../src/operations/verify/retry.js';
+import {ReadRetry, retryingMysql, retryingRedis} from '../../src/operations/verify/retry.js';
 import type {RedisHost} from '../../src/operations/verify/sides.js';
 
 const SILENT_MS = 60_000;
 
 class World {
   nowMs = 0;
-  readonly told: string[] = [];
+  readonly notified: string[] = [];
   readonly end = new AbortController();
-  readonly patience = new Patience({
+  readonly retry = new ReadRetry({
     clock: {
       nowMs: () => this.nowMs,
       sleep: async (ms) => {
@@ -20,7 +20,7 @@ class World {
     },
     silentMs: SILENT_MS,
     signal: this.end.signal,
-    tell: (text) => this.told.push(text),
+    notify: (text) => this.notified.push(text),
   });
 }
 
@@ -39,21 +39,21 @@ function answerAfter(failures: number): () => Promise<string> {
 }
 
 test('a silence is ridden out, with one note when it begins and one when it is over', async () => {
-  const {patience, told} = new World();
-  expect(await patience.ask(answerAfter(5))).toBe('answer');
-  expect(told).toEqual(['waiting: Redis does not answer', 'it answers again; going on']);
-  expect(await patience.ask(answerAfter(1))).toBe('answer');
-  expect(told).toHaveLength(4);
+  const {retry, notified} = new World();
+  expect(await retry.ask(answerAfter(5))).toBe('answer');
+  expect(notified).toEqual(['waiting: Redis does not answer', 'it answers again; going on']);
+  expect(await retry.ask(answerAfter(1))).toBe('answer');
+  expect(notified).toHaveLength(4);
 });
 
 test('its clock stands still during a silence', async () => {
   const world = new World();
-  const {clock} = world.patience;
+  const {clock} = world.retry;
   await clock.sleep(1_000);
-  await world.patience.ask(answerAfter(5));
+  await world.retry.ask(answerAfter(5));
   expect(clock.nowMs()).toBe(1_000);
   expect(world.nowMs).toBeGreaterThan(3_000);
-  await world.patience.ask(async () => {
+  await world.retry.ask(async () => {
     await clock.sleep(2_000);
   });
   expect(clock.nowMs()).toBe(3_000);
@@ -61,10 +61,10 @@ test('its clock stands still during a silence', async () => {
 
 test('a silence that is too long ends with what was said last (L11)', async () => {
   const world = new World();
-  await expect(world.patience.ask(answerAfter(1_000))).rejects.toMatchObject({kind: 'redis-unreachable'});
+  await expect(world.retry.ask(answerAfter(1_000))).rejects.toMatchObject({kind: 'redis-unreachable'});
   expect(world.nowMs).toBeGreaterThanOrEqual(SILENT_MS);
   expect(world.nowMs).toBeLessThan(SILENT_MS + 5_000);
-  expect(world.told).toHaveLength(1);
+  expect(world.notified).toHaveLength(1);
 });
 
 test('what does not pass is not asked again, and a signal ends the waiting with its reason', async () => {
@@ -75,11 +75,11 @@ test('what does not pass is not asked again, and a signal ends the waiting with 
     await Promise.resolve();
     throw failure('redis-denied');
   };
-  await expect(world.patience.ask(refused)).rejects.toMatchObject({kind: 'redis-denied'});
-  expect([asked, world.told]).toEqual([1, []]);
+  await expect(world.retry.ask(refused)).rejects.toMatchObject({kind: 'redis-denied'});
+  expect([asked, world.notified]).toEqual([1, []]);
   const reason = new Error('stop');
   world.end.abort(reason);
-  await expect(world.patience.ask(answerAfter(1))).rejects.toBe(reason);
+  await expect(world.retry.ask(answerAfter(1))).rejects.toBe(reason);
 });
 
 describe('pages', () => {
@@ -95,7 +95,7 @@ describe('pages', () => {
 
   async function read(open: () => AsyncIterable<number>): Promise<(number | 'again')[]> {
     const seen: (number | 'again')[] = [];
-    for await (const page of new World().patience.pages(open, () => seen.push('again'))) seen.push(page);
+    for await (const page of new World().retry.pages(open, () => seen.push('again'))) seen.push(page);
     return seen;
   }
 
@@ -110,9 +110,9 @@ describe('pages', () => {
   });
 
   test('a failure of whoever reads them is his own', async () => {
-    const {patience} = new World();
+    const {retry} = new World();
     const readAll = async (): Promise<void> => {
-      for await (const page of patience.pages(breaking([]), () => undefined)) if (page === 2) throw failure();
+      for await (const page of retry.pages(breaking([]), () => undefined)) if (page === 2) throw failure();
     };
     await expect(readAll()).rejects.toMatchObject({detail: 'Redis does not answer'});
   });
@@ -142,7 +142,7 @@ test('every question to Redis is asked again', async () => {
     keys: pages,
     members: pages,
   };
-  const patient = patientRedis(redis, world.patience);
+  const patient = retryingRedis(redis, world.retry);
   expect(await patient.hashes(['k'])).toEqual([{}]);
   expect(await patient.texts(['k'])).toEqual(['4']);
   expect(await patient.getAll(['k'])).toEqual(['1']);
@@ -157,7 +157,7 @@ test('every question to Redis is asked again', async () => {
 });
 
 test('a broken connection to MySQL is made anew', async () => {
-  const {patience} = new World();
+  const {retry} = new World();
   let connections = 0;
   const mysql: MysqlHost & {isConnected: boolean; connect(): Promise<void>} = {
     isConnected: false,
@@ -179,7 +179,7 @@ test('a broken connection to MySQL is made anew', async () => {
       yield [{id: '2'}];
     },
   };
-  const patient = patientMysql(mysql, patience);
+  const patient = retryingMysql(mysql, retry);
   expect(await patient.consistentSnapshot(async (ask) => await ask('SELECT', []))).toEqual([{id: '1'}]);
   expect(connections).toBe(3);
   mysql.isConnected = false;

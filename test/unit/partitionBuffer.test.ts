@@ -1,4 +1,4 @@
-import {Intake} from '../../src/worker/partitionBuffer.js';
+import {PartitionBuffer} from '../../src/worker/partitionBuffer.js';
 import type {LogBatch, LogRecord} from '../../src/clients/kafka/eventLog.js';
 import {fingerprintOf} from '../../src/redis-model/position.js';
 import {order} from '../support/changes.js';
@@ -21,19 +21,19 @@ function batch(...offsets: bigint[]): LogBatch {
   return {partition: 0, fetchOffset: first, nextOffset: first + BigInt(offsets.length), records};
 }
 
-function opened(fromOffset: bigint, bytesMax = 1_000_000): Intake {
-  const intake = new Intake('t[0]', clock, bytesMax);
-  intake.open({fromOffset, expectFirst: null});
-  return intake;
+function opened(fromOffset: bigint, bytesMax = 1_000_000): PartitionBuffer {
+  const buffer = new PartitionBuffer('t[0]', clock, bytesMax);
+  buffer.open({fromOffset, expectFirst: null});
+  return buffer;
 }
 
 test('records come out as they went in, and only from the offset that was asked for (I4)', async () => {
-  const intake = opened(5n);
-  expect(intake.doubtOf(batch(6n))).toMatch(/read at offset 6 instead of 5/);
-  expect(intake.doubtOf(batch(5n, 6n))).toBeUndefined();
-  await intake.take(batch(5n, 6n), noKeepAlive);
-  expect(intake.doubtOf(batch(7n))).toBeUndefined();
-  expect([intake.shift(), intake.shift(), intake.shift()]).toMatchObject([
+  const buffer = opened(5n);
+  expect(buffer.whyUnexpected(batch(6n))).toMatch(/read at offset 6 instead of 5/);
+  expect(buffer.whyUnexpected(batch(5n, 6n))).toBeUndefined();
+  await buffer.take(batch(5n, 6n), noKeepAlive);
+  expect(buffer.whyUnexpected(batch(7n))).toBeUndefined();
+  expect([buffer.shift(), buffer.shift(), buffer.shift()]).toMatchObject([
     {offset: 5n},
     {offset: 6n},
     undefined,
@@ -41,23 +41,23 @@ test('records come out as they went in, and only from the offset that was asked 
 });
 
 test('the record that was applied last is compared and known; another one in its place halts', async () => {
-  const intake = new Intake('t[0]', clock, 1_000_000);
-  intake.open({fromOffset: 3n, expectFirst: fingerprintOf(record(3n))});
-  await intake.take(batch(3n, 4n), noKeepAlive);
-  expect(intake.takeKnown()).toBe(true);
-  expect(intake.takeKnown()).toBe(false);
-  expect(intake.shift()?.offset).toBe(4n);
+  const buffer = new PartitionBuffer('t[0]', clock, 1_000_000);
+  buffer.open({fromOffset: 3n, expectFirst: fingerprintOf(record(3n))});
+  await buffer.take(batch(3n, 4n), noKeepAlive);
+  expect(buffer.takeLastApplied()).toBe(true);
+  expect(buffer.takeLastApplied()).toBe(false);
+  expect(buffer.shift()?.offset).toBe(4n);
 
-  intake.open({fromOffset: 3n, expectFirst: fingerprintOf(record(3n, '99'))});
-  await intake.take(batch(3n), noKeepAlive);
-  expect(() => intake.takeKnown()).toThrow(expect.objectContaining({kind: 'log-replaced'}) as Error);
+  buffer.open({fromOffset: 3n, expectFirst: fingerprintOf(record(3n, '99'))});
+  await buffer.take(batch(3n), noKeepAlive);
+  expect(() => buffer.takeLastApplied()).toThrow(expect.objectContaining({kind: 'topic-replaced'}) as Error);
 });
 
 test('a full one keeps its batch waiting and the membership alive, until there is room (L2)', async () => {
-  const intake = opened(0n, 1);
+  const buffer = opened(0n, 1);
   let alive = 0;
   let isTaken = false;
-  const taking = intake
+  const taking = buffer
     .take(batch(0n, 1n), async () => {
       alive++;
       await Promise.resolve();
@@ -68,19 +68,19 @@ test('a full one keeps its batch waiting and the membership alive, until there i
     () => 'signs of life',
   );
   expect(isTaken).toBe(false);
-  intake.shift();
-  intake.shift();
-  intake.letMoreIn();
+  buffer.shift();
+  buffer.shift();
+  buffer.resumeDelivery();
   await taking;
   expect(isTaken).toBe(true);
 });
 
 test('closing lets a batch go that waits for room, and keeps the records; clearing forgets them', async () => {
-  const intake = opened(0n, 1);
-  const taking = intake.take(batch(0n, 1n), noKeepAlive);
-  intake.close();
+  const buffer = opened(0n, 1);
+  const taking = buffer.take(batch(0n, 1n), noKeepAlive);
+  buffer.close();
   await taking;
-  expect([intake.isOpen, intake.isEmpty]).toEqual([false, false]);
-  intake.clear();
-  expect(intake.isEmpty).toBe(true);
+  expect([buffer.isOpen, buffer.isEmpty]).toEqual([false, false]);
+  buffer.clear();
+  expect(buffer.isEmpty).toBe(true);
 });
