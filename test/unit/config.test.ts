@@ -6,6 +6,7 @@ import {kafkaSettings} from '../../src/config/clientOptions.js';
 import type {Environment, SettingName} from '../../src/config/config.js';
 import {readConfig, sourceSchema} from '../../src/config/readConfig.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
+import {unknownVariables} from '../../src/config/unknownVariables.js';
 import type {Setting} from '../../src/config/setting.js';
 import {SETTINGS} from '../../src/config/settings.js';
 
@@ -186,4 +187,39 @@ test('mapped tables and columns reach the decoder', () => {
     'qty',
     'order_items',
   ]);
+});
+
+describe('variables that look like settings and are none', () => {
+  test.each([
+    ['PROJECTOR_HTTP_PROT', '; did you mean PROJECTOR_HTTP_PORT?'],
+    ['KAFKA_PARTITIONS', '; did you mean KAFKA_TOPIC_PARTITIONS?'],
+    ['ORDER_TOTAL_AMOUNT', '; did you mean ORDER_TOTAL_AMOUNT_COLUMN?'],
+    ['REDIS_ULR_FILE', '; did you mean REDIS_URL?'],
+    ['MYSQL_ALLOW_EMPTY_PASSWORDS_FOR_EVERYBODY', ''],
+  ])('%s is named%s', (name, suggestion) => {
+    expect(unknownVariables({...MINIMAL, [name]: 'a secret'})).toEqual([
+      `${name} is not a setting of this program${suggestion}`,
+    ]);
+  });
+
+  test('every setting is known, also as a file, and so are foreign variables', () => {
+    const all = settings.flatMap(([, {env}]) => [env, `${env}_FILE`]);
+    const foreign = ['PATH', 'HOME', 'NODE_OPTIONS', 'OTEL_SERVICE_NAME', 'TZ'];
+    expect(unknownVariables(Object.fromEntries([...all, ...foreign].map((name) => [name, 'x'])))).toEqual([]);
+  });
+
+  test('what Kubernetes sets for a service is not reported, but a port of the user is', () => {
+    const service = {
+      REDIS_SERVICE_HOST: '10.0.0.1',
+      REDIS_SERVICE_PORT: '6379',
+      REDIS_SERVICE_PORT_MAIN: '6379',
+      REDIS_PORT: 'tcp://10.0.0.1:6379',
+      REDIS_PORT_6379_TCP: 'tcp://10.0.0.1:6379',
+      REDIS_PORT_6379_TCP_ADDR: '10.0.0.1',
+    };
+    expect(unknownVariables(service)).toEqual([]);
+    expect(unknownVariables({REDIS_PORT: '6379'})).toEqual([
+      expect.stringContaining('REDIS_PORT is not a setting'),
+    ]);
+  });
 });

@@ -7,6 +7,7 @@ import {configFaults, readConfig} from '../../config/readConfig.js';
 import {configExample, configSchema} from '../../config/forms.js';
 import type {Setting} from '../../config/setting.js';
 import {SETTINGS, WORKER_SETTINGS} from '../../config/settings.js';
+import {unknownVariables} from '../../config/unknownVariables.js';
 import {table, type Output} from '../terminal/output.js';
 
 export function addConfig(program: Command, {environment, output, end}: CommandContext): void {
@@ -70,9 +71,9 @@ export function configPrint({json}: {readonly json: boolean}, {environment, outp
   return EXIT.ok;
 }
 
-/** Checks the settings that a worker requires and all others that are set. Prints one line for each fault. */
+/** Checks the settings that a worker requires, all others that are set, and unknown variables. Prints one line for each fault. */
 export function configCheck({json}: {readonly json: boolean}, {environment, output}: Context): number {
-  const faults = configFaults(environment, WORKER_SETTINGS);
+  const faults = [...configFaults(environment, WORKER_SETTINGS), ...unknownVariables(environment)];
   if (json) output.line(JSON.stringify({ok: faults.length === 0, faults}));
   else if (faults.length === 0) output.line('ok');
   else for (const fault of faults) output.line(fault);

@@ -4,6 +4,7 @@ import type {CommandContext} from '../context.js';
 import {intervalSeconds} from '../optionValues.js';
 import type {Config, Environment} from '../../config/config.js';
 import {configFaults, readConfig} from '../../config/readConfig.js';
+import {unknownVariables} from '../../config/unknownVariables.js';
 import {diagnose} from '../../operations/doctor/diagnose.js';
 import {exitCodeOf, fail, skipped, type Check, type Verdict} from '../../operations/doctor/check.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
@@ -74,6 +75,7 @@ async function checksOf(environment: Environment, connectorName: string, limitMs
     clock: systemClock,
     limitMs,
     connectorName,
+    unknown: unknownVariables(environment),
     workerUrl: urlOf(config),
     fetchStatus,
     isWorker: (body) => readStatus(body) !== undefined,

@@ -9,6 +9,7 @@ import {RedisClient} from '../../clients/redis/client.js';
 import {kafkaSettings, redisSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
+import {unknownVariables} from '../../config/unknownVariables.js';
 import {Decoder} from '../../decode/decode.js';
 import {unreachable} from '../../runtime/assert.js';
 import {ERROR_POLICY, EXIT} from '../../runtime/errorPolicy.js';
@@ -38,7 +39,10 @@ export function addRun(program: Command, context: CommandContext): void {
   program
     .command('run')
     .description('work until stopped: Kafka in, Redis out')
-    .action(async () => context.end(await run(settingsOf(context, WORKER_SETTINGS))));
+    .action(async () => {
+      const config = settingsOf(context, WORKER_SETTINGS);
+      context.end(await run(config, unknownVariables(context.environment())));
+    });
 }
 
 /** How long the failpoint `block` blocks the event loop. */
@@ -46,10 +50,11 @@ const BLOCK_MS = 15_000;
 
 export type RunConfig = ConfigWith<'brokers' | 'redisUrl'>;
 
-/** Resolves with the exit code. */
-export async function run(config: RunConfig): Promise<number> {
+/** Resolves with the exit code. Logs a warning for each of `unknown`, the variables that look like settings and are none. */
+export async function run(config: RunConfig, unknown: readonly string[]): Promise<number> {
   limitHeapGrowth();
   const logger = createLogger(config.logLevel, {group: config.groupId, topic: config.topic});
+  for (const sentence of unknown) logger.warn({}, `unknown setting: ${sentence}`);
   const redis = new RedisClient(redisSettings(config));
   const stopping = new AbortController();
   const over = new AbortController();

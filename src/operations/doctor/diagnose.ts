@@ -10,7 +10,7 @@ import {askHosts, askPort, hostsOf} from './askNetwork.js';
 import {askRedis} from './askRedis.js';
 import {Questions} from './asking.js';
 import {judgeCertificates} from './certificateChecks.js';
-import {judged, ok, skipped, type Answer, type Check} from './check.js';
+import {judged, ok, skipped, warn, type Answer, type Check} from './check.js';
 import {connectChecks} from './connectChecks.js';
 import {kafkaChecks} from './kafkaChecks.js';
 import {mysqlChecks} from './mysqlChecks.js';
@@ -23,6 +23,8 @@ export interface DoctorContext {
   readonly limitMs: number;
   /** The name of the connector in the connector file. */
   readonly connectorName: string;
+  /** One sentence for each variable that looks like a setting and is none. */
+  readonly unknown: readonly string[];
   /** The address of a worker with these settings. Undefined if PROJECTOR_HTTP_PORT is off, or 0 for any free port. */
   readonly workerUrl: string | undefined;
   readonly fetchStatus: (base: string) => Promise<unknown>;
@@ -45,11 +47,20 @@ export async function diagnose(config: Settings, around: DoctorContext): Promise
     ]);
     const [hosts, port, mysql, connect] = rest;
     const certificates = judgeCertificates(tlsMaterials(config), around.clock.nowMs());
-    const own = [ok('settings', 'all are valid'), certificates];
+    const own = [judgeSettings(around.unknown), certificates];
     return [...own, ...hosts, ...port, ...log, ...redis, ...mysql, ...connect];
   } finally {
     questions.end();
   }
+}
+
+function judgeSettings(unknown: readonly string[]): Check {
+  if (unknown.length === 0) return ok('settings', 'all are valid');
+  return warn(
+    'settings',
+    unknown.join('; '),
+    'Correct the name, or remove the variable; `projector config` lists all settings.',
+  );
 }
 
 async function redisSide(
