@@ -6,7 +6,7 @@
 import type {ConnectorStatus, ListedConnector} from '../clients/connect.js';
 import {messageOf} from '../runtime/errors.js';
 import type {Clock} from '../runtime/lifecycle.js';
-import type {TroubleLog} from '../worker/troubles.js';
+import type {TroubleLogger} from '../worker/troubles.js';
 import type {ConnectorView} from '../worker/workerView.js';
 
 /** The part of the Kafka Connect client that is needed here (clients/connect.ts). */
@@ -18,7 +18,7 @@ export interface ConnectorWatchDeps {
   readonly connect: ConnectHost;
   readonly topic: string;
   readonly clock: Clock;
-  readonly log: TroubleLog;
+  readonly log: TroubleLogger;
   readonly notify: (connector: ConnectorView) => void;
 }
 

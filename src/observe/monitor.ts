@@ -3,7 +3,7 @@
  */
 import type {ProjectorError} from '../runtime/errors.js';
 import {noCounts} from '../worker/outcomes.js';
-import {Troubles, type TroubleLog} from '../worker/troubles.js';
+import {Troubles, type TroubleLogger} from '../worker/troubles.js';
 import type {ConnectorView, RunningView, WorkerView} from '../worker/workerView.js';
 
 export interface MonitorFacts {
@@ -23,11 +23,11 @@ export class Monitor {
   #worker: {readonly view: RunningView} | undefined;
   connector: ConnectorView | null = null;
 
-  constructor(facts: MonitorFacts, log: TroubleLog, nowMs: () => number) {
+  constructor(facts: MonitorFacts, logger: TroubleLogger, nowMs: () => number) {
     this.#facts = facts;
     this.#nowMs = nowMs;
     this.#startedMs = nowMs();
-    this.#troubles = new Troubles(log, nowMs);
+    this.#troubles = new Troubles(logger, nowMs);
   }
 
   /** Reports that the start waits for a server. */

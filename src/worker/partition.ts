@@ -46,7 +46,7 @@ export interface PartitionDeps {
   readonly counts: WorkerCounts;
   /** Called with the error of each failed attempt, and with null once a resume or a chunk has succeeded. */
   readonly dependency: (error: ProjectorError | null) => void;
-  readonly countReset: (partition: number, reason: string) => void;
+  readonly onReset: (partition: number, reason: string) => void;
   /** Called with the names of quarantined records. */
   readonly quarantined: (names: readonly string[]) => void;
   readonly failpoint: Failpoint;
@@ -274,7 +274,7 @@ export class Partition {
     const found = broken?.kind === 'corrupt' ? broken.what : 'Redis holds another position';
     // A rejected write has priority over an unexpected offset of the same moment, because it shows that another process writes.
     const reason = broken === undefined ? (this.#resetReason ?? found) : found;
-    this.#deps.countReset(this.number, reason);
+    this.#deps.onReset(this.number, reason);
   }
 
   /** Takes a slot before it builds a chunk, so that the worker holds no more chunks than Redis can work on (L1). */

@@ -174,8 +174,8 @@ export class Projector {
       failpoint,
       observer: observer ?? NO_OBSERVER,
       traceChunk: traceChunk ?? untraced,
-      quarantined: (records) => logger.warn({records}, 'records set aside: see `projector dlq show`'),
-      countReset: (partition, reason) => logger.warn({partition, reason}, 'reading the position again'),
+      quarantined: (records) => logger.warn({records}, 'records quarantined: see `projector dlq show`'),
+      onReset: (partition, reason) => logger.warn({partition, reason}, 'reset to the stored position'),
     });
   }
 

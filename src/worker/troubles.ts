@@ -1,12 +1,12 @@
 /**
- * Logs failures of dependencies: one line when a kind of trouble begins, and one line when no trouble is left.
+ * Logs failures of dependencies: one line when a kind of trouble begins, and one line when it has ended for every source.
  *
  * Many partitions report the same failure, each of them at every attempt. So the number of lines must not depend on them.
  */
 import type {ErrorKind, ProjectorError} from '../runtime/errors.js';
 import type {PastError, Trouble} from './workerView.js';
 
-export interface TroubleLog {
+export interface TroubleLogger {
   warn(fields: object, message: string): void;
   info(fields: object, message: string): void;
 }
@@ -15,14 +15,16 @@ export interface TroubleLog {
 const ERRORS_MAX = 10;
 
 export class Troubles {
-  readonly #log: TroubleLog;
+  readonly #logger: TroubleLogger;
   readonly #nowMs: () => number;
   /** The current trouble of each source. */
   readonly #troubles = new Map<string, Trouble>();
+  /** Kinds of trouble that were logged and have not ended, with the time at which they began. */
+  readonly #begunMs = new Map<ErrorKind, number>();
   readonly #errors: PastError[] = [];
 
-  constructor(log: TroubleLog, nowMs: () => number) {
-    this.#log = log;
+  constructor(logger: TroubleLogger, nowMs: () => number) {
+    this.#logger = logger;
     this.#nowMs = nowMs;
   }
 
@@ -43,23 +45,36 @@ export class Troubles {
 
   /** Reports the trouble of `source`, or its recovery (null). */
   notify(source: string, error: ProjectorError | null): void {
-    if (error === null) {
-      if (this.#troubles.delete(source) && this.#troubles.size === 0) this.#log.info({}, 'going on');
-      return;
-    }
-    const {kind, detail} = error;
-    const isKnown = [...this.#troubles.values()].some((trouble) => trouble.kind === kind);
     const before = this.#troubles.get(source);
-    const nowMs = this.#nowMs();
-    this.#troubles.set(source, {kind, detail, sinceMs: before?.kind === kind ? before.sinceMs : nowMs});
-    if (isKnown) return;
-    this.#log.warn({kind}, `waiting: ${detail}`);
-    this.#errors.push({atMs: nowMs, kind, detail});
-    if (this.#errors.length > ERRORS_MAX) this.#errors.shift();
+    if (error === null) this.#troubles.delete(source);
+    else {
+      const sinceMs = before?.kind === error.kind ? before.sinceMs : this.#nowMs();
+      this.#troubles.set(source, {kind: error.kind, detail: error.detail, sinceMs});
+    }
+    if (before !== undefined && before.kind !== error?.kind) this.#reportEnd(before.kind);
+    if (error !== null) this.#reportBegin(error);
   }
 
   /** Removes the trouble of a source that no longer exists. */
   forget(source: string): void {
     this.notify(source, null);
+  }
+
+  #reportBegin({kind, detail}: ProjectorError): void {
+    if (this.#begunMs.has(kind)) return;
+    const nowMs = this.#nowMs();
+    this.#begunMs.set(kind, nowMs);
+    this.#logger.warn({kind}, `waiting: ${detail}`);
+    this.#errors.push({atMs: nowMs, kind, detail});
+    if (this.#errors.length > ERRORS_MAX) this.#errors.shift();
+  }
+
+  #reportEnd(kind: ErrorKind): void {
+    const begunMs = this.#begunMs.get(kind);
+    if (begunMs === undefined || [...this.#troubles.values()].some((trouble) => trouble.kind === kind))
+      return;
+    this.#begunMs.delete(kind);
+    const durationMs = this.#nowMs() - begunMs;
+    this.#logger.info({kind, durationMs}, `recovered: ${kind} after ${(durationMs / 1_000).toFixed(1)} s`);
   }
 }

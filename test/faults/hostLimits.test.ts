@@ -116,7 +116,7 @@ describe('a worker started by a shell', () => {
           await hasSaid(worker, /^waiting: /, ++outages);
           await bench.write(100);
           limitDescriptors(worker.pid, 1_024);
-          await hasSaid(worker, /^going on/, outages);
+          await hasSaid(worker, /^recovered: /, outages);
           await bench.applied();
           expect(said(worker, /^waiting: /)).toBe(outages);
           // A question that was on its way when the line was cut is told first; then it was not the descriptors.

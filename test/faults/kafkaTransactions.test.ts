@@ -49,7 +49,7 @@ async function expectNoFalseAlarm(): Promise<void> {
   // Marks and aborted records may follow; the position stands behind the last record that was applied.
   expect(reached).toBeLessThanOrEqual(end ?? 0n);
   await bench.expectExact({ends: false});
-  expect(said(worker!, /^reading the position again/)).toBe(0);
+  expect(said(worker!, /^reset to the stored position/)).toBe(0);
   expect(worker!.log.findLast(({msg}) => msg === 'summary')).toMatchObject({positionResets: 0});
 }
 

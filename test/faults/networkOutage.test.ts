@@ -63,13 +63,13 @@ async function caughtUpMs(): Promise<number> {
 /** Exact, one assignment, one line for each outage and one that it is over. */
 async function expectRiddenOut(worker: WorkerProcess, waiting: readonly RegExp[]): Promise<void> {
   await bench.applied(180_000);
-  await hasSaid(worker, /^going on/, waiting.length);
+  await hasSaid(worker, /^recovered: /, waiting.length);
   await bench.expectExact();
   const texts = worker.log.map(({msg}) => String(msg));
   expect(texts.filter((text) => text.startsWith('waiting:'))).toEqual(
     waiting.map((pattern) => expect.stringMatching(pattern) as string),
   );
-  expect(said(worker, /^going on/)).toBe(waiting.length);
+  expect(said(worker, /^recovered: /)).toBe(waiting.length);
   expect(said(worker, /^partitions assigned/)).toBe(1);
   expect(said(worker, /^Kafka is down/)).toBe(0);
 }

@@ -102,7 +102,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout
       );
       await own.bench.expectExactSoFar();
       own.proxy.release();
-      await recovered('F46: going on', async () => await notified(worker, /^going on/, time));
+      await recovered('F46: recovered', async () => await notified(worker, /^recovered: /, time));
     }
     await own.expectSound(worker, {waiting: [SILENT, SILENT]});
   });

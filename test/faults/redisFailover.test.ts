@@ -133,7 +133,7 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 does not answer: 
     try {
       own.bench.write(longRun(36, 200));
       await own.bench.expectExact();
-      await notified(behind, /^going on/);
+      await notified(behind, /^recovered: /);
       await expect(behind.stop()).resolves.toBeUndefined();
       expectBalance(behind);
       await own.expectSound(successor);

@@ -49,7 +49,7 @@ const AWAY =
       await own.restart();
       // Whatever the crash tore in the file must not be there at the next one.
       await rewritten();
-      await notified(worker, /^going on/, time + 1);
+      await notified(worker, /^recovered: /, time + 1);
     }
     own.bench.write(log.slice(400));
     await recovery('F26', log);
@@ -214,7 +214,7 @@ const AWAY =
     }
     await own.bench.expectExact();
     await own.call('FLUSHALL');
-    await notified(worker, /reading the position again .*although nothing was written/);
+    await notified(worker, /reset to the stored position .*although nothing was written/);
     await own.expectSound(worker);
   });
 });

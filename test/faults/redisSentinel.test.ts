@@ -51,7 +51,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels. ${whyNot}\n`
         () => 'Sentinels that agree on the second Redis',
         60_000,
       );
-      await hasSaid(worker, /^going on$/);
+      await hasSaid(worker, /^recovered: /);
       await bench.advanced(50n);
     });
     await bench.applied();

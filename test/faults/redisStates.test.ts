@@ -72,7 +72,7 @@ const POSITION = 'projector:position:test.events:';
     own.bench.write(longRun(76, 300));
     await own.bench.expectExact();
     await own.call('SET', `${POSITION}2`, old);
-    await notified(worker, /reading the position again .*although nothing was written/);
+    await notified(worker, /reset to the stored position .*although nothing was written/);
     await own.expectSound(worker);
   });
 
@@ -81,7 +81,7 @@ const POSITION = 'projector:position:test.events:';
     const worker = await own.worker();
     await own.bench.expectExact();
     await own.call('SET', `${POSITION}0`, 'v1 7');
-    await notified(worker, /reading the position again .*although nothing was written/);
+    await notified(worker, /reset to the stored position .*although nothing was written/);
     await own.expectSound(worker);
   });
 
@@ -139,7 +139,7 @@ const POSITION = 'projector:position:test.events:';
       );
       const backMs = performance.now();
       own.proxy.release();
-      await notified(worker, /^going on/, time);
+      await notified(worker, /^recovered: /, time);
       report(`late answers: going on ${((performance.now() - backMs) / 1_000).toFixed(1)} s after they came`);
     }
     const late = /^waiting: Redis at \S+ does not answer: Socket timeout\b/;

@@ -144,7 +144,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}
     expect(await bench.progress()).toBe(progress);
     expect(worker.isRunning).toBe(true);
     await shows(good);
-    await hasSaid(worker, /^going on$/);
+    await hasSaid(worker, /^recovered: /);
     await bench.expectExact();
   });
 });

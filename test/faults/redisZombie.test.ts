@@ -103,7 +103,7 @@ interface Sent {
         // Now they arrive, also on connections that the worker has given up.
         line.release();
         await until(
-          () => cutOff.messages.some((message) => message.startsWith('going on')),
+          () => cutOff.messages.some((message) => message.startsWith('recovered: ')),
           () => 'a worker that has its answers',
         );
         await own.bench.expectExact();

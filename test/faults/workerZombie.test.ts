@@ -22,7 +22,7 @@ async function expectBack(zombie: WorkerProcess, reason: RegExp): Promise<void> 
   await until(
     () =>
       zombie.log.some(
-        (line) => line['msg'] === 'reading the position again' && reason.test(String(line['reason'])),
+        (line) => line['msg'] === 'reset to the stored position' && reason.test(String(line['reason'])),
       ),
     () => `${reason}: ${zombie.output.slice(-3_000)}`,
   );

@@ -69,7 +69,7 @@ test('a Redis that is away for a while is waited for, then the worker goes on', 
   await notified(worker, 'waiting: Redis at redis://127.0.0.1');
   await proxy.comeBack();
   await bench.expectExact();
-  await notified(worker, 'going on');
+  await notified(worker, 'recovered: redis-unreachable');
   await expect(worker.stop()).resolves.toBeUndefined();
 });
 
@@ -80,7 +80,7 @@ test('a Redis that went away while nothing was to be done is told, and told when
   await proxy.goAway();
   await notified(worker, 'waiting: Redis at');
   await proxy.comeBack();
-  await notified(worker, 'going on');
+  await notified(worker, 'recovered: redis-unreachable');
   await expect(worker.stop()).resolves.toBeUndefined();
 });
 

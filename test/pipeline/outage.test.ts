@@ -15,7 +15,7 @@ test(`the worker waits with one line, keeps its partitions, and goes on by itsel
     shop.worker.log.filter((line) => msg.test(String(line['msg']))).length;
   try {
     await shop.applied();
-    expect([said(/^waiting/), said(/^going on/)]).toEqual([0, 0]);
+    expect([said(/^waiting/), said(/^recovered: /)]).toEqual([0, 0]);
     for (const outage of [1, 2]) {
       const selling = workload.transact(150);
       await workload.reached(workload.committed + 20);
@@ -29,7 +29,7 @@ test(`the worker waits with one line, keeps its partitions, and goes on by itsel
       });
       await shop.applied();
       await until(
-        () => said(/^going on/) === outage,
+        () => said(/^recovered: /) === outage,
         () => `a line that it goes on: ${shop.worker.output.slice(-1_500)}`,
       );
       expect(said(/^waiting/)).toBe(outage);

@@ -79,7 +79,7 @@ test('a line of the log names the span in which it was written', async () => {
   await shop.redis.set(`${shop.prefix}order:${id}`, 'no hash');
   await shop.sql('UPDATE orders SET total_amount = 2.50 WHERE id = ?', [id]);
   const line = await until(
-    () => shop.worker.log.find(({msg}) => /^records set aside/.test(String(msg))),
+    () => shop.worker.log.find(({msg}) => /^records quarantined/.test(String(msg))),
     () => 'a record that was set aside',
   );
   expect(line['trace_id']).toMatch(/^[0-9a-f]{32}$/);

@@ -77,14 +77,14 @@ export class OwnBench {
    */
   async expectSound(worker: Worker, {waiting = []}: {waiting?: readonly RegExp[]} = {}): Promise<void> {
     await this.bench.expectExact();
-    await notified(worker, /^going on/, waiting.length);
+    await notified(worker, /^recovered: /, waiting.length);
     await expect(worker.stop()).resolves.toBeUndefined();
     expectBalance(worker);
     expect(worker.messages.filter((line) => line.startsWith('partitions assigned'))).toHaveLength(1);
     expect(worker.messages.filter((line) => line.startsWith('waiting:'))).toEqual(
       waiting.map((pattern) => expect.stringMatching(pattern) as string),
     );
-    expect(worker.messages.filter((line) => line.startsWith('going on'))).toHaveLength(waiting.length);
+    expect(worker.messages.filter((line) => line.startsWith('recovered: '))).toHaveLength(waiting.length);
     expectNoSecrets(worker);
     expect(await this.#denials()).toEqual([]);
   }

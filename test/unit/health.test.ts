@@ -59,7 +59,7 @@ describe('the monitor', () => {
     expect(view).toMatchObject({...facts, state: 'running', nowMs: 2_000, startedMs: 1_000, isRedisUp: true});
     expect(startup(view).isWell).toBe(true);
     expect(view.errors).toMatchObject([{kind: 'redis-unreachable', atMs: 1_000}]);
-    expect(lines).toEqual(['waiting: Redis is away', 'going on']);
+    expect(lines).toEqual(['waiting: Redis is away', 'recovered: redis-unreachable after 1.0 s']);
   });
 
   test('status is JSON, with offsets as text (I8)', () => {

@@ -95,13 +95,13 @@ test('a Redis that is well again between a failed script and a look is one troub
   redis.answerRead?.();
   redis.reads = 'answered';
   await until(
-    () => projector.counts.applied === 1 && said('going on') > 0,
+    () => projector.counts.applied === 1 && said('recovered') > 0,
     () => messages.join('\n'),
   );
   projector.stop();
   await ended;
-  expect(messages.filter((message) => /^(?:waiting|going on)/.test(message))).toEqual([
+  expect(messages.filter((message) => /^(?:waiting|recovered)/.test(message))).toEqual([
     'waiting: away',
-    'going on',
+    expect.stringMatching(/^recovered: redis-unreachable after /),
   ]);
 });

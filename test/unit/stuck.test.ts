@@ -49,7 +49,7 @@ function partition(model: Partial<ReadModel>): Partition {
     clock: {nowMs: () => nowMs, sleep: async () => await new Promise((resolve) => setImmediate(resolve))},
     counts: noCounts(),
     dependency: (error) => void dependency.push(error?.kind ?? null),
-    countReset: () => undefined,
+    onReset: () => undefined,
     quarantined: () => undefined,
     failpoint: noFailpoint,
     observer: NO_OBSERVER,

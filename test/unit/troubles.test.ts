@@ -23,7 +23,7 @@ test('many sources with one trouble are one line, and one when the last is well'
   expect(lines).toEqual(['waiting: Redis is away']);
   troubles.notify('2', null);
   troubles.notify('2', null);
-  expect(lines).toEqual(['waiting: Redis is away', 'going on']);
+  expect(lines).toEqual(['waiting: Redis is away', 'recovered: redis-unreachable after 0.0 s']);
 });
 
 test('a second kind of trouble is a line of its own', () => {
@@ -31,6 +31,19 @@ test('a second kind of trouble is a line of its own', () => {
   troubles.notify('1', redis);
   troubles.notify('2', kafka);
   expect(lines).toEqual(['waiting: Redis is away', 'waiting: Kafka is away']);
+});
+
+test('each kind has its own recovery line, with its duration', () => {
+  const {troubles, lines} = notified();
+  nowMs = 1_000;
+  troubles.notify('1', redis);
+  troubles.notify('2', kafka);
+  nowMs = 13_345;
+  troubles.notify('1', null);
+  expect(lines.slice(2)).toEqual(['recovered: redis-unreachable after 12.3 s']);
+  nowMs = 20_000;
+  troubles.notify('2', redis);
+  expect(lines.slice(3)).toEqual(['recovered: kafka-unreachable after 19.0 s', 'waiting: Redis is away']);
 });
 
 test('a source that is well never says so by itself', () => {
@@ -45,7 +58,7 @@ test('a source that is gone no longer holds the good news back', () => {
   troubles.notify('2', redis);
   troubles.forget('1');
   troubles.notify('2', null);
-  expect(lines).toEqual(['waiting: Redis is away', 'going on']);
+  expect(lines).toEqual(['waiting: Redis is away', 'recovered: redis-unreachable after 0.0 s']);
 });
 
 test('what is suffered from now, since when, and what was told before', () => {

@@ -10,7 +10,7 @@
  * A subject can then be compared twice. This is harmless, because a comparison changes nothing.
  */
 import {ERROR_POLICY} from '../../runtime/errorPolicy.js';
-import {asProjectorError, type ProjectorError} from '../../runtime/errors.js';
+import {asProjectorError, type ErrorKind, type ProjectorError} from '../../runtime/errors.js';
 import {Backoff, type Clock} from '../../runtime/lifecycle.js';
 import type {MysqlHost} from './mysqlSide.js';
 import type {RedisHost} from './sides.js';
@@ -29,7 +29,8 @@ const BEGINNINGS_MAX = 20;
 
 export class ReadRetry {
   readonly #settings: RetrySettings;
-  #isWaiting = false;
+  /** The failure that was reported, until a server responds again. */
+  #outage: {readonly kind: ErrorKind; readonly sinceMs: number} | undefined;
   #lostMs = 0;
 
   constructor(settings: RetrySettings) {
@@ -88,14 +89,18 @@ export class ReadRetry {
 
   async #wait(silence: Silence, error: unknown): Promise<void> {
     await silence.pause(error, (failure) => {
-      if (!this.#isWaiting) this.#settings.notify(`waiting: ${failure.detail}`);
-      this.#isWaiting = true;
+      if (this.#outage !== undefined) return;
+      this.#outage = {kind: failure.kind, sinceMs: this.#settings.clock.nowMs()};
+      this.#settings.notify(`waiting: ${failure.detail}`);
     });
   }
 
   #answered(): void {
-    if (this.#isWaiting) this.#settings.notify('it answers again; going on');
-    this.#isWaiting = false;
+    if (this.#outage === undefined) return;
+    const {kind, sinceMs} = this.#outage;
+    this.#outage = undefined;
+    const seconds = (this.#settings.clock.nowMs() - sinceMs) / 1_000;
+    this.#settings.notify(`recovered: ${kind} after ${seconds.toFixed(1)} s`);
   }
 }
 
