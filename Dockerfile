@@ -8,10 +8,10 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY stack/copy-scripts.mjs stack/
 COPY src src
 RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
-  # Types, maps and sources of packages are for programmers.
+  # The worker does not read type declarations and source maps, so they are removed to keep the image small.
   && find node_modules dist \( -name '*.d.ts' -o -name '*.d.cts' -o -name '*.d.mts' -o -name '*.map' \) -type f -delete
 
-# Node and the libraries that it is linked with, and nothing else: no shell, no package manager, no npm.
+# The runtime contains only Node and its shared libraries: no shell, no package manager, no npm.
 FROM ${NODE_IMAGE} AS runtime
 RUN mkdir -p /runtime/usr/local/bin /runtime/etc \
   && cp /usr/local/bin/node /runtime/usr/local/bin/ \
@@ -28,11 +28,11 @@ COPY package.json LICENSE ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY connectors connectors
-# By number: an orchestrator that refuses root cannot look names up.
+# The user is numeric, because Kubernetes can check runAsNonRoot only for a numeric user.
 USER 65532:65532
 EXPOSE 9464
-# Alive, not ready: whoever restarts unhealthy containers must not do so because Redis is away.
+# This checks liveness, not readiness: a tool that restarts unhealthy containers must not act while Redis is unreachable.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["node", "dist/healthcheck.js"]
-# Compose starts an init in front of it (init: true); elsewhere use docker run --init. The worker handles SIGTERM itself.
+# docker-compose.yml sets init: true; with docker run, use --init. The worker handles SIGTERM itself.
 STOPSIGNAL SIGTERM
 CMD ["node", "dist/main.js", "run"]

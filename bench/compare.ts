@@ -1,4 +1,4 @@
-/** Replays the same topic with every contender, in turns, for several rounds, and checks what each one leaves in Redis. */
+/** Replays the same topic with all contenders, alternating, for several rounds. Checks what each one leaves in Redis. */
 import {Redis} from 'ioredis';
 import type {StackEnv} from '../stack/environment.js';
 import {contenders, type Contender} from './contender.js';
@@ -12,9 +12,9 @@ import type {ShopPlan} from './shop.js';
 export interface Round extends Ran {
   readonly eventsPerSecond: number;
   readonly redisCpuSeconds: number;
-  /** How long one script blocked Redis; undefined where there was none. */
+  /** The 99th percentile of the time that one script blocked Redis. Undefined if the contender uses no script. */
   readonly scriptP99Ms: number | undefined;
-  /** Undefined for a ceiling, which writes nothing. */
+  /** The check of the final state. Undefined for a ceiling, which does not write the read model. */
   readonly verdict: Verdict | undefined;
 }
 
@@ -38,7 +38,7 @@ export async function compare(
 ): Promise<Result[]> {
   const topics = new Map<Form, FilledTopic>();
   for (const form of ['compact', 'envelope'] as const) {
-    notify(`filling a topic with ${plan.events} row events, ${form} ...`);
+    notify(`filling a topic with ${plan.events} row events in the form ${form} ...`);
     topics.set(form, await fillTopic(env.kafka.brokers, form, plan));
   }
   const redis = new Redis(env.redis.url);

@@ -1,4 +1,4 @@
-/** The contenders of `npm run bench`: what runs, on which form of the records, and how much of the topic. */
+/** The contenders of `npm run bench`: the program, the form of the records, and the share of the topic that it reads. */
 import {runConsumer, runWorkers, type Ran, type Replay} from './contenders.js';
 import type {Form} from './debezium.js';
 import type {Scope} from './expected.js';
@@ -7,9 +7,9 @@ import {runRedisBenchmark, type RedisBenchmark} from './redisBenchmark.js';
 export interface Contender {
   readonly name: string;
   readonly form: Form;
-  /** Share of the events that it reads: slow ones read the beginning only, so that a round ends. */
+  /** Share of the events to read. A slow contender reads only the first part of the topic, to limit its time. */
   readonly share: number;
-  /** What it leaves in Redis, if it writes. */
+  /** What it writes to Redis. Undefined if it writes no read model. */
   readonly writes: Scope | undefined;
   readonly run: (replay: Replay) => Promise<Ran>;
 }
@@ -22,7 +22,7 @@ function ours(workers: number, form: Form): Contender {
   return {name, form, share: 1, writes: EVERYTHING, run: async (replay) => await runWorkers(workers, replay)};
 }
 
-/** In the order of the table; without the last one where there is no redis-benchmark. */
+/** All contenders, in the order of the table. The last one requires redis-benchmark. */
 export function contenders(tool: RedisBenchmark | undefined): readonly Contender[] {
   if (tool === undefined) return CONTENDERS;
   const run = async (replay: Replay): Promise<Ran> => await runRedisBenchmark(tool, replay);

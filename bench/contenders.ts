@@ -1,5 +1,6 @@
-/** What is measured side by side, each in processes of its own, on the same topic and the same Redis. */
-import {spawn} from 'node:child_process';
+/** Runs the contenders, each in its own processes, on the same topic and the same Redis. */
+import {spawn, type ChildProcessByStdio} from 'node:child_process';
+import type {Readable} from 'node:stream';
 import {Redis} from 'ioredis';
 import {workerVariables, type StackEnv} from '../stack/environment.js';
 import {until} from '../stack/until.js';
@@ -11,9 +12,9 @@ import type {FilledTopic} from './topic.js';
 export interface Replay {
   readonly env: StackEnv;
   readonly topic: FilledTopic;
-  /** By partition: the first offset not to read. */
+  /** For each partition, the end offset, which is not read. */
   readonly ends: readonly number[];
-  /** By partition; a worker of ours knows itself where it stands. */
+  /** For each partition, the first offset to read. The worker ignores it, because it reads its position from Redis. */
   readonly starts?: readonly number[];
 }
 
@@ -25,32 +26,41 @@ export interface Ran extends ProcessCost {
 const REPLAY_TIMEOUT_MS = 1_800_000;
 let groups = 0;
 
-/** One of bench/designs, or a ceiling. */
-export async function runConsumer(name: ConsumerName, {env, topic, ends, starts}: Replay): Promise<Ran> {
+/** Runs one of bench/designs, or a ceiling. */
+export async function runConsumer(name: ConsumerName, replay: Replay): Promise<Ran> {
+  const child = startConsumer(name, replay, newGroup());
+  const meter = new ProcessMeter([child.pid ?? 0]);
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  if (code !== 0) throw new Error(`the design ${name} ended with exit code ${String(code)}`);
+  const {startedMs, endedMs, records} = JSON.parse(output) as JobResult;
+  return {seconds: (endedMs - startedMs) / 1_000, records, ...meter.end()};
+}
+
+/** Starts the process of one of bench/designs. It ends when it has read everything, and then prints a JobResult. */
+export function startConsumer(
+  name: ConsumerName,
+  {env, topic, ends, starts}: Replay,
+  groupId: string,
+): ChildProcessByStdio<null, Readable, null> {
   const job: Job = {
     name,
     topic: topic.name,
     brokers: env.kafka.brokers,
     redisUrl: env.redis.url,
     ends,
-    groupId: newGroup(),
+    groupId,
     starts: starts ?? ends.map(() => 0),
   };
   const script = new URL('designs/consumer.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(job)], {
+  return spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(job)], {
     env: {...process.env, KAFKAJS_NO_PARTITIONER_WARNING: '1', NODE_ENV: 'production'},
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const meter = new ProcessMeter([child.pid ?? 0]);
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const code = await new Promise((resolve) => child.once('close', resolve));
-  if (code !== 0) throw new Error(`the design ${name} ended with ${String(code)}`);
-  const {startedMs, endedMs, records} = JSON.parse(output) as JobResult;
-  return {seconds: (endedMs - startedMs) / 1_000, records, ...meter.end()};
 }
 
-/** Our worker as an operator starts it; `workers` of them share the partitions. */
+/** Runs the worker of this project as an operator does. The partitions are shared by `workers` processes. */
 export async function runWorkers(workers: number, replay: Replay): Promise<Ran> {
   const {env, ends} = replay;
   const redis = new Redis(env.redis.url);
@@ -59,15 +69,15 @@ export async function runWorkers(workers: number, replay: Replay): Promise<Ran> 
   const meter = new ProcessMeter(processes.map(({pid}) => pid));
   try {
     const startedMs = await assignedMs(processes, ends.length);
-    // Several workers join one after the other; what was applied until all had their share is not counted.
+    // Several workers join one after the other. Records that were applied before the last one joined are not counted.
     const before = workers === 1 ? 0 : sum(await positions(redis, replay));
     await until(
       () => {
         for (const {isRunning, output} of processes)
-          if (!isRunning) throw new Error(`a worker ended: ${output}`);
+          if (!isRunning) throw new Error(`a worker ended before the replay was complete: ${output}`);
         return atEnds(redis, replay);
       },
-      () => `positions at the end of ${replay.topic.name}`,
+      () => `the positions to reach the end of ${replay.topic.name}`,
       REPLAY_TIMEOUT_MS,
     );
     const seconds = (Date.now() - startedMs) / 1_000;
@@ -88,7 +98,7 @@ export function ourVariables({env, topic}: Replay): Record<string, string> {
   };
 }
 
-/** When the last worker got its share, so that every partition has one. */
+/** The time at which the last worker got its partitions, so that all partitions are assigned. */
 async function assignedMs(processes: readonly WorkerProcess[], partitions: number): Promise<number> {
   return await until(
     () => {
@@ -101,12 +111,12 @@ async function assignedMs(processes: readonly WorkerProcess[], partitions: numbe
         Math.max(...shares.map((line) => Date.parse(String(line?.['time']))))
       );
     },
-    () => 'an assignment of all partitions',
+    () => 'the assignment of all partitions',
     60_000,
   );
 }
 
-/** By partition: the offset up to which our worker has applied the topic. */
+/** For each partition, the next offset that the worker will apply. */
 export async function positions(redis: Redis, {topic, ends}: Replay): Promise<number[]> {
   const texts = await redis.mget(ends.map((_, partition) => `projector:position:${topic.name}:${partition}`));
   return texts.map((text) => Number(text?.split(' ')[1] ?? 0));

@@ -1,23 +1,23 @@
 /**
- * Row events as Debezium 3.6 writes them with connectors/orders.json and connectors/orders-compact.json. A test holds the
- * texts to recorded ones, byte by byte.
+ * Row events as Debezium 3.6 writes them with connectors/orders.json and connectors/orders-compact.json. A test compares
+ * these texts with recorded ones, byte by byte.
  */
 import type {RowEvent} from './shop.js';
 
 export type Form = 'envelope' | 'compact';
 
-/** Where and when MySQL logged an event. */
+/** The binlog position and the time of an event. */
 export interface BinlogPlace {
   readonly serverUuid: string;
   readonly transaction: number;
   readonly file: string;
   readonly pos: number;
-  /** Of its statement's rows. */
+  /** The index of the row within its statement. */
   readonly row: number;
   readonly thread: number;
   /** Microseconds since 1970. */
   readonly sourceUs: number;
-  /** When Debezium saw it, nanoseconds since 1970. */
+  /** The time at which Debezium read the event, in nanoseconds since 1970. */
   readonly seenNs: bigint;
 }
 

@@ -1,4 +1,4 @@
-/** What Redis must hold after the first events of a shop, and the comparison with what it does hold. */
+/** Computes what Redis must hold after the first events of a shop, and compares Redis with it. */
 import type {Redis} from 'ioredis';
 import {rowEvents, type LineImage, type OrderImage, type ShopPlan} from './shop.js';
 
@@ -9,10 +9,10 @@ export interface Verdict {
   readonly wrong: number;
 }
 
-/** How much of the read model a design keeps. */
+/** The part of the read model that a design maintains. */
 export interface Scope {
   readonly hasReports: boolean;
-  /** How it keeps the lines of an order. */
+  /** How it stores the line items of an order. */
   readonly lines: 'hash' | 'text';
 }
 
@@ -43,7 +43,7 @@ export class ExpectedShop {
     return expected;
   }
 
-  /** Compares every order, its lines, every counter, and where the design keeps them, the reports. */
+  /** Compares every order, its line items and every counter, and the reports if the design maintains them. */
   async compare(redis: Redis, {hasReports, lines}: Scope): Promise<Verdict> {
     let wrong = await this.#wrongOrders(redis, lines);
     wrong += await this.#wrongCounters(redis);

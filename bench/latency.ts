@@ -1,9 +1,9 @@
 /**
- * How long a row takes from MySQL's commit until Redis shows it, under a steady load, and what another client of that Redis
- * waits while a backlog is replayed.
+ * Measures the latency from MySQL's commit until the change is in Redis, under a constant load. Also measures the latency
+ * of another Redis client while a backlog is replayed.
  *
- * Two spans: MySQL to Kafka ends with the time that the producer, Kafka Connect, gave to the record; the rest is ours. All
- * clocks are one, its resolution is a millisecond.
+ * There are two spans. MySQL to Kafka ends at the timestamp that the producer, Kafka Connect, gave to the record. Kafka to
+ * Redis is the rest. All processes use the same clock, with a resolution of 1 ms.
  */
 import {Redis} from 'ioredis';
 import mysql, {type Connection, type ResultSetHeader} from 'mysql2/promise';
@@ -22,7 +22,7 @@ const TICK_MS = 50;
 const LINES = 4;
 
 export interface RateLatency {
-  /** Row events per second: wanted, and reached. */
+  /** Target rate in row events per second. `reached` is the achieved rate. */
   readonly rate: number;
   readonly reached: number;
   readonly mysqlToKafka: Percentiles;
@@ -32,12 +32,12 @@ export interface RateLatency {
 
 export interface Latency {
   readonly rates: readonly RateLatency[];
-  /** GETs of another client, during a replay of this many events. */
+  /** The number of events of the replay during which the GETs of another client are timed. */
   readonly replayedEvents: number;
   readonly neighbour: Percentiles;
 }
 
-/** An order whose way is timed. */
+/** An order whose latency is measured. */
 interface Probe {
   readonly committedMs: number;
   readonly seenMs: number;
@@ -51,7 +51,7 @@ export async function latency(
   const redis = new Redis(env.redis.url);
   await redis.flushall();
   const rates = await live(env, redis, notify);
-  notify(`replaying ${plan.events} row events beside a client that reads ...`);
+  notify(`replaying ${plan.events} row events while another client reads from Redis ...`);
   const topic = await fillTopic(env.kafka.brokers, 'compact', plan);
   const ends = endsAfter(plan);
   await redis.flushall();
@@ -65,18 +65,17 @@ export async function latency(
 async function live(env: StackEnv, redis: Redis, notify: (line: string) => void): Promise<RateLatency[]> {
   const variables = workerVariables(env);
   const command = new WorkerProcess(variables, ['connector', 'apply']);
-  if ((await command.exited).code !== 0)
-    throw new Error(`the connector does not run: ${command.output.trim()}`);
+  if ((await command.exited).code !== 0) throw new Error(`connector apply failed: ${command.output.trim()}`);
   const worker = new WorkerProcess(variables);
   const connection = await mysql.createConnection(env.mysql);
   const times = await RecordTimes.open(env);
   const load = new Load(connection, redis);
   const rates: RateLatency[] = [];
   try {
-    // The first orders wait for the worker's start.
+    // The first orders are not measured, because they wait for the start of the worker.
     await load.run(RATES[0] ?? 0, 2_000);
     for (const rate of RATES) {
-      notify(`${rate} row events a second for ${RUN_MS / 1_000} s ...`);
+      notify(`writing ${rate} row events per second for ${RUN_MS / 1_000} s ...`);
       const {probes, rows, seconds} = await load.run(rate, RUN_MS);
       const sentMs = await times.of([...probes.keys()]);
       const spans = [...probes].map(([id, probe]) => ({...probe, sentMs: sentMs.get(id) ?? NaN}));
@@ -102,7 +101,7 @@ interface LoadResult {
   readonly seconds: number;
 }
 
-/** Transactions at a steady rate; the last order of each is a probe. */
+/** Commits transactions at a constant rate. The last order of each transaction is a probe. */
 class Load {
   readonly #mysql: Connection;
   readonly #redis: Redis;
@@ -131,7 +130,7 @@ class Load {
     return {probes, rows, seconds};
   }
 
-  /** Returns the id of its last order. */
+  /** Commits one transaction and returns the id of its last order. */
   async #transaction(orders: number): Promise<string> {
     await this.#mysql.beginTransaction();
     const rows = Array.from({length: orders}, (_, index) => [1 + (index % 500), '45.99']);
@@ -152,14 +151,14 @@ class Load {
   async #seen(id: string): Promise<number> {
     const deadline = performance.now() + 60_000;
     while ((await this.#redis.exists(`order:${id}`)) === 0) {
-      if (performance.now() > deadline) throw new Error(`order ${id} did not come to Redis within 60 s`);
+      if (performance.now() > deadline) throw new Error(`order ${id} did not appear in Redis within 60 s`);
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     return Date.now();
   }
 }
 
-/** When the producer sent the first record of each order. */
+/** The timestamps of the first record of each order, which the producer sets. */
 class RecordTimes {
   readonly #sentMs = new Map<string, number>();
   readonly #consumer;
@@ -205,10 +204,10 @@ export function latencyTable({rates, replayedEvents, neighbour}: Latency): strin
     [rate, Math.round(reached), cell(mysqlToKafka), cell(kafkaToRedis), cell(total)].join(' | '),
   );
   return [
-    '| Row events/s wanted | reached | MySQL to Kafka, ms p50 / p99 / max | Kafka to Redis | in all |',
+    '| Target row events/s | achieved | MySQL to Kafka, ms p50 / p99 / max | Kafka to Redis | total |',
     `|${' --- |'.repeat(5)}`,
     ...rows.map((row) => `| ${row} |`),
     '',
-    `GET of another client while ${replayedEvents} row events are replayed, ms p50 / p99 / max: ${cell(neighbour)}`,
+    `Latency of GET for another client during a replay of ${replayedEvents} row events, ms p50 / p99 / max: ${cell(neighbour)}`,
   ].join('\n');
 }

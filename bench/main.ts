@@ -6,24 +6,30 @@ import {unreachable} from '../src/runtime/assert.js';
 import {startStack, type StackMode} from '../stack/stack.js';
 import {EXIT_CODE, messageOf, StackError} from '../stack/stackError.js';
 import {compare, type Result} from './compare.js';
+import {crash, crashTable} from './crash.js';
 import {latency, latencyTable} from './latency.js';
 import {barPlot, type Bar} from './plot.js';
 import {findRedisBenchmark} from './redisBenchmark.js';
 import {scale, scaleTable} from './scale.js';
 import {median, tableOf} from './table.js';
 
-const HELP = `Replays one topic with this worker and with what one would write instead, in turns, and checks each final state.
+const HELP = `Replays one topic with this worker and with alternative designs, alternating, and checks each final state in Redis.
 
 Usage: npm run bench -- [options]
-  --latency    instead: from MySQL's commit to Redis at three rates, and what another client of Redis waits during a replay
-  --scale      instead: what an event costs as events and products grow
-  --events N   row events in the topic (1000000); with --scale the most (5000000)
-  --rounds N   each runs so often; medians count (3)
-  --native     native servers; --docker: containers
-  --keep       leave the servers up, for a second run on the same topics
-  --help
-The table goes to stdout, everything to bench/results/, with a plot of the comparison. Load from anything else makes the figures worthless.
+  --latency    measure the latency from MySQL's commit to Redis at three rates, and that of another Redis client during a replay
+  --crash      kill each design five times during a replay, and count the wrong orders and counters at the end
+  --scale      measure the cost of an event with growing numbers of events and products
+  --events N   number of row events in the topic (default 1000000); with --scale the maximum (default 5000000)
+  --rounds N   rounds of each contender; the table shows medians (default 3)
+  --native     run the servers as native processes
+  --docker     run the servers in containers
+  --keep       keep the servers running, so that a second run reuses the topics
+  --help       print this help
+The table is printed to stdout. All figures and a plot of the comparison are written to bench/results/. The figures are valid
+only if nothing else loads the machine.
 `;
+
+const KILLS = 5;
 
 process.exitCode = await main();
 
@@ -49,7 +55,7 @@ async function main(): Promise<number> {
 }
 
 interface Options {
-  readonly what: 'compare' | 'latency' | 'scale';
+  readonly what: 'compare' | 'latency' | 'scale' | 'crash';
   readonly events: number;
   readonly rounds: number;
   readonly mode: StackMode | undefined;
@@ -62,6 +68,7 @@ function readOptions(args: string[]): Options | undefined {
     options: {
       latency: {type: 'boolean', default: false},
       scale: {type: 'boolean', default: false},
+      crash: {type: 'boolean', default: false},
       events: {type: 'string'},
       rounds: {type: 'string', default: '3'},
       native: {type: 'boolean'},
@@ -72,8 +79,8 @@ function readOptions(args: string[]): Options | undefined {
   });
   if (values.help === true) return undefined;
   const mode = values.native === true ? 'native' : values.docker === true ? 'docker' : undefined;
-  if (values.latency && values.scale) throw new Error('--latency and --scale exclude each other');
-  const what = values.latency ? 'latency' : values.scale ? 'scale' : 'compare';
+  const [what = 'compare', other] = (['latency', 'scale', 'crash'] as const).filter((name) => values[name]);
+  if (other !== undefined) throw new Error(`--${what} and --${other} cannot be combined`);
   return {
     what,
     events: wholeNumber('--events', values.events ?? (what === 'scale' ? '5000000' : '1000000'), 1_000),
@@ -86,7 +93,7 @@ function readOptions(args: string[]): Options | undefined {
 function wholeNumber(name: string, text: string, min: number): number {
   const number = Number(text);
   if (Number.isSafeInteger(number) && number >= min) return number;
-  throw new Error(`${name} must be a whole number from ${min}`);
+  throw new Error(`${name} must be an integer of at least ${min}`);
 }
 
 async function onStack({what, events, rounds, mode, keep}: Options): Promise<number> {
@@ -108,13 +115,17 @@ async function onStack({what, events, rounds, mode, keep}: Options): Promise<num
         const rows = await scale(stack.env, plan, {eventsMax: events, notify});
         return report(what, {rows}, scaleTable(rows));
       }
+      case 'crash': {
+        const rows = await crash(stack.env, {plan, kills: KILLS}, notify);
+        return report(what, {plan, rows}, crashTable(rows));
+      }
       case 'compare': {
         const redisBenchmark = stack.mode === 'native' ? await findRedisBenchmark(notify) : undefined;
         const results = await compare(stack.env, {plan, rounds, redisBenchmark}, notify);
         report(what, {plan, results}, tableOf(results));
         writeFileSync(
           'bench/results/compare.svg',
-          barPlot(`Row events a second, ${events} replayed`, barsOf(results)),
+          barPlot(`Row events per second, ${events} replayed`, barsOf(results)),
         );
         const isRight = results.every(({rounds: all}) =>
           all.every(({verdict}) => (verdict?.wrong ?? 0) === 0),
@@ -129,7 +140,7 @@ async function onStack({what, events, rounds, mode, keep}: Options): Promise<num
   }
 }
 
-/** Writes the table to stdout, and everything to bench/results/. */
+/** Prints the table to stdout and writes all figures to bench/results/. */
 function report(name: string, found: object, table: string): number {
   const machine = {
     cores: cpus().length,

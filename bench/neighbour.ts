@@ -1,4 +1,4 @@
-/** Another client of the same Redis: how long its GETs take while something else goes on. */
+/** Another client of the same Redis. It measures the latency of its GETs while a replay runs. */
 import {Redis} from 'ioredis';
 
 const PAUSE_MS = 1;
@@ -9,7 +9,7 @@ export class Neighbour {
   readonly #end = new AbortController();
   readonly #running: Promise<void>;
 
-  /** Asks on and on, with a pause of a millisecond, until `stop`. */
+  /** Sends GETs with pauses of 1 ms until `stop` is called. */
   constructor(url: string) {
     this.#redis = new Redis(url);
     this.#running = this.#run();

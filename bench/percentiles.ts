@@ -1,4 +1,4 @@
-/** Latencies as a few numbers. */
+/** Summarizes latencies as percentiles. */
 export interface Percentiles {
   readonly count: number;
   readonly p50Ms: number;
@@ -6,7 +6,7 @@ export interface Percentiles {
   readonly maxMs: number;
 }
 
-/** By the nearest rank: p99 of 100 samples is the second highest. NaN where there is no sample. */
+/** Computes percentiles by the nearest rank: p99 of 100 samples is the second highest one. NaN without samples. */
 export function percentiles(samplesMs: readonly number[]): Percentiles {
   const sorted = [...samplesMs].sort((a, b) => a - b);
   const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? NaN;

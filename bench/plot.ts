@@ -1,10 +1,10 @@
-/** Bars, as an SVG text. */
+/** Draws a bar chart as SVG text. */
 export interface Bar {
   readonly label: string;
   readonly value: number;
-  /** Ends of the thin line that shows a range. */
+  /** The lowest and the highest value, drawn as a thin line. */
   readonly range?: readonly [number, number];
-  /** Drawn in the stronger colour. */
+  /** Whether the bar has the stronger colour, which marks the worker of this project. */
   readonly isOurs?: boolean;
 }
 

@@ -1,10 +1,10 @@
-/** What processes cost: processor time and the most memory they held. Read from /proc; without it both are unknown. */
+/** Measures the CPU time and the maximum memory of processes. It reads /proc; on other systems both are unknown. */
 import {readFileSync} from 'node:fs';
 
 export interface ProcessCost {
-  /** Sum over the processes; null where the system does not tell. */
+  /** Sum over the processes. Null if the system has no /proc. */
   readonly cpuSeconds: number | null;
-  /** Of the largest process, in bytes. */
+  /** Maximum resident memory of the largest process, in bytes. */
   readonly memoryMaxBytes: number | null;
 }
 
@@ -22,7 +22,7 @@ export class ProcessMeter {
     this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
   }
 
-  /** Resident memory of the largest process now, in bytes. */
+  /** Current resident memory of the largest process, in bytes. */
   memoryBytes(): number | null {
     const sizes = this.#pids.flatMap((pid) => residentBytes(pid) ?? []);
     return sizes.length === 0 ? null : Math.max(...sizes);
@@ -52,7 +52,7 @@ function residentBytes(pid: number): number | undefined {
 }
 
 function cpuSeconds(pid: number): number | undefined {
-  // The second field is the program's name, in parentheses.
+  // The second field is the program name in parentheses, so the fields after it are counted from the parenthesis.
   const fields = procFile(pid, 'stat').split(') ')[1]?.split(' ');
   const [user, system] = [fields?.[11], fields?.[12]];
   return user === undefined || system === undefined

@@ -1,6 +1,6 @@
 /**
- * A ceiling: redis-benchmark with the writes that the events come to, in pipelines of 100 and without reading anything. Redis alone
- * is at work then: no Kafka, no decoding, no reports, no position.
+ * A ceiling: redis-benchmark executes the same writes in pipelines of 100, without any reads. Only Redis works then: there
+ * is no Kafka, no decoding, no reports and no position.
  */
 import {spawn} from 'node:child_process';
 import {existsSync} from 'node:fs';
@@ -17,7 +17,7 @@ export interface RedisBenchmark {
 const PIPELINE = 100;
 const CONNECTIONS = 4;
 
-/** The tool beside a native redis-server; undefined where there is none. */
+/** Finds redis-benchmark next to the native redis-server. Undefined if it is missing. */
 export async function findRedisBenchmark(
   notify: (line: string) => void,
 ): Promise<RedisBenchmark | undefined> {
@@ -27,9 +27,9 @@ export async function findRedisBenchmark(
 }
 
 interface Writes {
-  /** Orders that are created, or whose lines change: a hash and a text each. */
+  /** Orders that are created or whose line items change. Each one writes a hash and a string. */
   orders: number;
-  /** Lines that are created, changed or deleted: a counter each. */
+  /** Line items that are created, changed or deleted. Each one writes a counter. */
   lines: number;
 }
 
@@ -86,6 +86,6 @@ async function requestsPerSecond(
   const code = await new Promise((resolve) => child.once('close', resolve));
   const rate = [...output.matchAll(/([\d.]+) requests per second/g)].at(-1)?.[1];
   if (code !== 0 || rate === undefined)
-    throw new Error(`redis-benchmark ended with ${String(code)}: ${output}`);
+    throw new Error(`redis-benchmark ended with exit code ${String(code)}: ${output}`);
   return Number(rate);
 }

@@ -1,4 +1,4 @@
-/** What an event costs, and how much memory it takes, as the work grows: more events, more products, other forms of hashes. */
+/** Measures CPU time and memory per event with growing numbers of events and products, and two encodings of hashes. */
 import {Redis} from 'ioredis';
 import type {StackEnv} from '../stack/environment.js';
 import {runWorkers} from './contenders.js';
@@ -8,7 +8,7 @@ import {endsAfter, fillTopic} from './topic.js';
 const EVENTS = [10_000, 100_000, 1_000_000, 5_000_000];
 const PRODUCTS = [1_000, 10_000, 100_000, 1_000_000];
 const EVENTS_PER_PRODUCT_RUN = 200_000;
-/** What Redis has by itself, and what stack/ sets: the longest value of a hash in the compact form. */
+/** Values of hash-max-listpack-value: the default of Redis, and the setting of stack/. */
 const LISTPACK_BYTES = [64, 1_024];
 
 export interface ScaleRow {
@@ -22,7 +22,7 @@ export interface ScaleRow {
   readonly redisBytesPerOrder: number;
 }
 
-/** Leaves out what has more events than `eventsMax`. */
+/** Runs all measurements with at most `eventsMax` events. */
 export async function scale(
   env: StackEnv,
   base: ShopPlan,
@@ -44,9 +44,7 @@ export async function scale(
   try {
     for (const run of runs) {
       const {events, products} = run.plan;
-      notify(
-        `${events} row events, ${products} products, hashes compact up to ${run.listpackBytes} bytes ...`,
-      );
+      notify(`${events} row events, ${products} products, hash-max-listpack-value ${run.listpackBytes} ...`);
       await redis.config('SET', 'hash-max-listpack-value', run.listpackBytes);
       rows.push(await oneRow(env, redis, run));
     }
@@ -80,7 +78,7 @@ async function oneRow(
   };
 }
 
-/** Seconds of processor time, and bytes of data. */
+/** CPU time of Redis in seconds, and its used memory in bytes. */
 async function usage(redis: Redis): Promise<[number, number]> {
   const info = `${await redis.info('cpu')}\n${await redis.info('memory')}`;
   const of = (name: string): number => Number(new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1] ?? 0);

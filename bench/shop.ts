@@ -1,6 +1,6 @@
 /**
- * The row events of a busy shop, one after the other and the same for the same seed: orders with their lines, later some
- * changes, some deletes (the lines first, as MySQL 9.6 and later log a cascade).
+ * Generates the row events of a simulated shop from a seed. Orders are created with their line items. Some are changed or
+ * deleted later. Line items are deleted before their order, as MySQL 9.6 and later log a cascade.
  */
 import {Random} from '../stack/random.js';
 
@@ -39,7 +39,7 @@ export interface ShopPlan {
   readonly seed: number;
 }
 
-/** An order changes or goes within this many events. */
+/** An order is changed or deleted at most this many events after its creation. */
 const AFTERLIFE_EVENTS = 20_000;
 const CHANGED_SHARE = 0.5;
 const RECOUNTED_SHARE = 0.2;
@@ -67,7 +67,7 @@ export function* rowEvents(plan: ShopPlan): Generator<RowEvent, void, void> {
 class Shop {
   readonly #plan: ShopPlan;
   readonly #random: Random;
-  /** What happens later, by the number of the event before it. */
+  /** Planned changes. The key is the number of the event that they follow. */
   readonly #later: {order: LivingOrder; act: Later}[][] = Array.from(
     {length: AFTERLIFE_EVENTS + 1},
     () => [],
@@ -81,7 +81,7 @@ class Shop {
     this.#random = new Random(plan.seed);
   }
 
-  /** The events of one transaction or more, `made` events having been made. */
+  /** The events of at least one transaction. `made` is the number of events so far. */
   next(made: number): RowEvent[] {
     const due: RowEvent[] = [];
     for (; this.#seen < made; this.#seen++) {

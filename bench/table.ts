@@ -1,4 +1,4 @@
-/** Medians and ranges of a comparison, as a table in Markdown. */
+/** The results of a comparison as a Markdown table, with medians and ranges. */
 import type {Result, Round} from './compare.js';
 
 export function median(numbers: readonly number[]): number {
@@ -9,7 +9,7 @@ export function median(numbers: readonly number[]): number {
 }
 
 export function tableOf(results: readonly Result[]): string {
-  const head = ['What', 'Records', 'Row events/s', 'from to', 'Worker CPU, µs/event', 'Redis CPU, µs/event'];
+  const head = ['Design', 'Form', 'Row events/s', 'Range', 'Worker CPU, µs/event', 'Redis CPU, µs/event'];
   const rows = results.map(({name, form, rounds}) => {
     const rates = rounds.map(({eventsPerSecond}) => eventsPerSecond);
     const per = (seconds: (round: Round) => number | null): string => {
@@ -50,10 +50,10 @@ function block(rounds: readonly Round[]): string {
   return blocks.length === 0 ? '' : median(blocks).toFixed(1);
 }
 
-/** A design that ends wrong once is wrong. */
+/** The final state of a design is wrong if it was wrong in one round. */
 function state(rounds: readonly Round[]): string {
   const verdicts = rounds.flatMap(({verdict}) => verdict ?? []);
   if (verdicts.length === 0) return 'writes nothing';
   const wrong = Math.max(...verdicts.map((verdict) => verdict.wrong));
-  return wrong === 0 ? 'right' : `WRONG (${wrong} of ${verdicts[0]?.checked ?? 0})`;
+  return wrong === 0 ? 'correct' : `WRONG (${wrong} of ${verdicts[0]?.checked ?? 0})`;
 }

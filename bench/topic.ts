@@ -1,4 +1,4 @@
-/** A topic full of row events, in the shape and with the compression that the connectors give it. */
+/** Fills a topic with row events, in the form and with the compression that the connectors use. */
 import kafkajs, {type Admin, type Kafka, type Message} from 'kafkajs';
 import {debeziumValue, type Form} from './debezium.js';
 import {rowEvents, type RowEvent, type ShopPlan} from './shop.js';
@@ -22,7 +22,7 @@ export function partitionOf({orderId}: RowEvent): number {
   return orderId % PARTITIONS;
 }
 
-/** The topic of this plan; filled unless it is there already. */
+/** Returns the topic of this plan, and fills it if it does not exist. */
 export async function fillTopic(
   brokers: readonly string[],
   form: Form,
@@ -46,7 +46,7 @@ export async function fillTopic(
 
 export async function createTopic(admin: Admin, topic: string): Promise<void> {
   const configEntries = [{name: 'retention.ms', value: '-1'}];
-  // A topic that was deleted a moment ago may still be on its way out.
+  // Kafka deletes topics asynchronously, so the creation is retried while the old topic still exists.
   for (let tries = 0; ; tries++) {
     try {
       await admin.createTopics({
@@ -93,7 +93,7 @@ async function produceAll(
   }
 }
 
-/** The message of the event with this number. */
+/** The Kafka message of the event with this number. */
 export function messageOf(form: Form, event: RowEvent, number: number): Message {
   const sourceUs = FIRST_US + number * 97;
   const value = debeziumValue(form, event, {
@@ -109,7 +109,7 @@ export function messageOf(form: Form, event: RowEvent, number: number): Message 
   return {key: String(event.orderId), value, partition: partitionOf(event)};
 }
 
-/** How many of the first `events` events lie in each partition. */
+/** For each partition, how many of the first `events` events it contains. */
 export function endsAfter(plan: ShopPlan): number[] {
   const ends = new Array<number>(PARTITIONS).fill(0);
   for (const event of rowEvents(plan)) ends[partitionOf(event)]!++;

@@ -15,7 +15,7 @@ const {PROJECTOR_HTTP_HOST: host = '127.0.0.1', PROJECTOR_HTTP_PORT: port = '946
 const path = process.argv[2] ?? '/livez';
 
 if (!/^[1-9]\d*$/.test(port)) {
-  finish(1, `PROJECTOR_HTTP_PORT is ${port}: a health check needs a fixed port`);
+  finish(1, `a health check requires a fixed port, but PROJECTOR_HTTP_PORT is ${port}`);
 } else {
   const everywhere: Record<string, string> = {'0.0.0.0': '127.0.0.1', '::': '::1'};
   const url = {host: everywhere[host] ?? host, port, path, timeout: TIMEOUT_MS};
@@ -25,8 +25,8 @@ if (!/^[1-9]\d*$/.test(port)) {
     answer.on('data', (part: string) => (body += part));
     answer.on('end', () => finish(answer.statusCode === 200 ? 0 : 1, body.trim()));
   });
-  request.on('timeout', () => finish(1, `no answer within ${TIMEOUT_MS} ms`));
-  request.on('error', (error) => finish(1, `no answer on ${url.host}:${port}: ${error.message}`));
+  request.on('timeout', () => finish(1, `${url.host}:${port} did not respond within ${TIMEOUT_MS} ms`));
+  request.on('error', (error) => finish(1, `the request to ${url.host}:${port} failed: ${error.message}`));
 }
 
 function finish(code: number, text: string): never {

@@ -1,9 +1,9 @@
 /**
- * Runs a TypeScript entry of this repository on a machine where nothing was installed before:
- * installs the locked dependencies and builds `dist/` when they are missing or out of date, then starts the entry.
+ * Runs a TypeScript file of this repository on a machine where nothing was installed before. It installs the locked
+ * dependencies and builds `dist/` if they are missing or outdated, and then starts the file.
  *
  * Usage: node stack/bootstrap.mjs ENTRY.ts [arguments]
- * Plain JavaScript without dependencies, because it runs before any are there.
+ * It is plain JavaScript without dependencies, because it runs before any dependency is installed.
  */
 import {spawn, spawnSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
@@ -16,7 +16,7 @@ const stampFolder = join(root, 'node_modules', '.order-projector');
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
-  process.stderr.write(`Node ${process.versions.node} is too old: install Node 20.19 or later.\n`);
+  process.stderr.write(`Node ${process.versions.node} is not supported: install Node 20.19 or later.\n`);
   process.exit(2);
 }
 
@@ -36,7 +36,7 @@ if (entry === undefined) {
   process.exit(2);
 }
 const child = spawn(process.execPath, ['--import', 'tsx', entry, ...args], {cwd: root, stdio: 'inherit'});
-// A terminal sends Ctrl-C to the whole group; the child decides when it has ended, this process only waits for it.
+// A terminal sends Ctrl-C to the whole process group. The child handles it, and this process waits until the child exits.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     if (signal !== 'SIGINT') child.kill(signal);
@@ -44,7 +44,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
 }
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
 
-/** Runs the command unless it already succeeded for exactly these contents. */
+/** Runs the command. It is skipped if it succeeded before with the same contents. */
 function prepare(step, contents, command, commandArgs) {
   const hash = createHash('sha256').update(process.version);
   for (const content of contents) hash.update(content).update('\0');
@@ -53,11 +53,13 @@ function prepare(step, contents, command, commandArgs) {
   const product = join(root, step === 'build' ? 'dist/main.js' : 'node_modules/tsx');
   if (existsSync(product) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return;
 
-  process.stderr.write(step === 'build' ? 'Building dist ...\n' : 'Installing dependencies (npm ci) ...\n');
-  // stdout belongs to the entry (`stack env --json`), so what npm says goes to stderr.
+  process.stderr.write(
+    step === 'build' ? 'Building dist (npm run build) ...\n' : 'Installing dependencies (npm ci) ...\n',
+  );
+  // stdout is reserved for the output of the started file (`stack env --json`), so npm writes to stderr.
   const result = spawnSync(command, commandArgs, {cwd: root, stdio: ['ignore', 2, 2]});
   if (result.error !== undefined || result.status !== 0) {
-    process.stderr.write(`The step "${step}" failed: ${command} ${commandArgs.join(' ')}\n`);
+    process.stderr.write(`The step "${step}" failed. Its command: ${command} ${commandArgs.join(' ')}\n`);
     process.exit(1);
   }
   mkdirSync(stampFolder, {recursive: true});
@@ -68,7 +70,7 @@ function contentOf(file) {
   return `${file}\0${readFileSync(join(root, file), 'utf8')}`;
 }
 
-/** What package.json says of packages: another script or description needs no install. */
+/** The package lists of package.json. Other fields are left out, because a changed script requires no installation. */
 function wantedPackages() {
   const {dependencies, devDependencies, overrides} = JSON.parse(
     readFileSync(join(root, 'package.json'), 'utf8'),

@@ -5,7 +5,7 @@ import {delimiter, join} from 'node:path';
 export interface CommandResult {
   ok: boolean;
   stdout: string;
-  /** stdout and stderr as they came, for messages. */
+  /** stdout and stderr in the order of arrival, for error messages. */
   output: string;
 }
 
@@ -16,7 +16,7 @@ export interface CommandOptions {
   timeoutMs?: number | undefined;
 }
 
-/** Runs a program to its end. A program that fails, or is not there, is a result and not an exception. */
+/** Runs a program until it exits. If it fails or does not exist, the result has `ok: false`; nothing is thrown. */
 export function run(program: string, args: string[], options: CommandOptions = {}): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -41,7 +41,7 @@ export function run(program: string, args: string[], options: CommandOptions = {
   });
 }
 
-/** Where the program is on PATH. */
+/** The path of the program, searched in PATH. Undefined if it is not found. */
 export function which(program: string): string | undefined {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     const path = join(folder, program);
@@ -49,7 +49,7 @@ export function which(program: string): string | undefined {
       accessSync(path, constants.X_OK);
       if (folder !== '' && statSync(path).isFile()) return path;
     } catch {
-      // Not in this folder.
+      // This folder does not contain the program, so the next one is searched.
     }
   }
   return undefined;

@@ -1,6 +1,6 @@
 /**
- * Compares Redis with MySQL, for the demo and the tests. Shares no code with the worker, on purpose: it states the
- * reader's contract a second time, from the SQL side.
+ * Compares Redis with MySQL, for the demo and the tests. It shares no code with the worker, so that a bug in the worker
+ * cannot hide itself. It computes the documented keys a second time, from SQL rows.
  */
 import type {Redis} from 'ioredis';
 import type {Connection, RowDataPacket} from 'mysql2/promise';
@@ -35,14 +35,14 @@ type Hash = Record<string, string>;
 
 interface Expected {
   orders: Map<string, Hash>;
-  /** Order id -> `line id:product_id:quantity;...`. */
+  /** Order id -> `item id:product_id:quantity;...`. */
   lines: Map<string, string>;
   sold: Map<string, bigint>;
   spent: Map<string, bigint>;
   totals: Hash;
 }
 
-/** Reads both sides and lists every difference. The two reads are not at one instant: call it when nothing moves. */
+/** Reads both sides and lists every difference. The two reads are not one snapshot, so nothing may write meanwhile. */
 export async function compare(
   mysql: Connection,
   redis: Redis,
@@ -137,7 +137,10 @@ async function readHashes(redis: Redis, prefix: string): Promise<Map<string, Has
     for (const key of page) pipeline.hgetall(key);
     const replies = await pipeline.exec();
     page.forEach((key, index) => {
-      const [error, hash] = replies?.[index] ?? [new Error('no reply'), undefined];
+      const [error, hash] = replies?.[index] ?? [
+        new Error('the pipeline has no reply for this command'),
+        undefined,
+      ];
       if (error !== null) throw error;
       found.set(key.slice(prefix.length), hash as Hash);
     });
@@ -151,7 +154,7 @@ async function readTexts(redis: Redis, prefix: string): Promise<Map<string, stri
   for (let i = 0; i < keys.length; i += 1000) {
     const page = keys.slice(i, i + 1000);
     const texts = await redis.mget(page);
-    page.forEach((key, index) => found.set(key.slice(prefix.length), texts[index] ?? 'another type'));
+    page.forEach((key, index) => found.set(key.slice(prefix.length), texts[index] ?? '(not a string)'));
   }
   return found;
 }
@@ -195,7 +198,7 @@ function diffTexts(name: string, expected: Map<string, string>, found: Map<strin
     .map((id) => `${name}:${id}: MySQL ${expected.get(id) ?? '-'}, Redis ${found.get(id) ?? '-'}`);
 }
 
-/** Sums at 0 may be missing. */
+/** A counter with the value 0 may be missing in Redis. */
 function diffCounters(name: string, expected: Map<string, bigint>, found: Map<string, bigint>): string[] {
   const differences: string[] = [];
   for (const member of new Set([...expected.keys(), ...found.keys()])) {
@@ -206,10 +209,10 @@ function diffCounters(name: string, expected: Map<string, bigint>, found: Map<st
   return differences;
 }
 
-/** In a sorted set, sums at 0 must be missing. */
+/** A member with the score 0 must be missing in a sorted set. */
 function diffScores(name: string, expected: Map<string, bigint>, found: Map<string, bigint>): string[] {
   const zeros = [...found]
     .filter(([, score]) => score === 0n)
-    .map(([member]) => `${name} ${member}: a member at 0`);
+    .map(([member]) => `${name} ${member}: the member has the score 0 and must not exist`);
   return [...diffCounters(name, expected, found), ...zeros];
 }

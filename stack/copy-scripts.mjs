@@ -1,4 +1,4 @@
-/** Copies what is no TypeScript beside the compiled code, which reads it at start: the Lua scripts, the files of the page. */
+/** Copies the Lua scripts and the files of the page to dist/, because the compiled code reads them at start. */
 import {cpSync, readdirSync} from 'node:fs';
 
 for (const folder of ['apply', 'operations/rebuild', 'page']) {

@@ -1,4 +1,4 @@
-/** Where the servers of one stack are and how to log in: what the demo, the tests and the worker read. */
+/** Addresses and credentials of the servers of one stack, for the demo, the tests and the worker. */
 export interface StackEnv {
   mysql: {host: string; port: number; user: string; password: string; database: string};
   kafka: {brokers: string[]};
@@ -14,7 +14,7 @@ export interface ServerPorts {
   redis: number;
 }
 
-/** Development servers on the loopback address; the same values stand in .env and stack/mysql/02-users.sql. */
+/** Users of the development servers on the loopback address. .env and stack/mysql/02-users.sql hold the same values. */
 export const SHOP_USER = {user: 'shop', password: 'shop', database: 'shop'} as const;
 export const DEBEZIUM_USER = {user: 'debezium', password: 'debezium'} as const;
 
@@ -42,7 +42,7 @@ export function workerVariables(env: StackEnv): Record<string, string> {
     REDIS_URL: env.redis.url,
     MYSQL_URL: `mysql://${login}@${host}:${port}/${encodeURIComponent(database)}`,
     CONNECT_URL: env.connect.url,
-    // Many workers on one machine; the log of each tells its port.
+    // Several workers may run on one machine, so each one chooses a free port. Its log names the port.
     PROJECTOR_HTTP_PORT: '0',
   };
 }

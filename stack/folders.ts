@@ -3,10 +3,10 @@ import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {EXIT_CODE, StackError} from './stackError.js';
 
-/** The repository. */
+/** The root folder of the repository. */
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** Downloads and the data of stacks; outside the repository, so that a fresh clone downloads nothing again. */
+/** Holds downloads and the data of stacks. It is outside the repository, so that a new clone downloads nothing again. */
 export function cacheFolder(): string {
   const {ORDER_PROJECTOR_CACHE, XDG_CACHE_HOME} = process.env;
   if (ORDER_PROJECTOR_CACHE) return ORDER_PROJECTOR_CACHE;
@@ -24,7 +24,7 @@ export function stacksFolder(): string {
 export function stackFolder(name: string): string {
   if (!/^[a-z0-9][a-z0-9_-]{0,39}$/.test(name)) {
     throw new StackError(
-      `The stack name "${name}" is not allowed: use small letters, digits, - and _, at most 40.`,
+      `Invalid stack name "${name}": use 1 to 40 lower-case letters, digits, - and _, and start with a letter or digit.`,
       EXIT_CODE.usage,
     );
   }

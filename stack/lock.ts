@@ -5,10 +5,10 @@ import {setTimeout as sleep} from 'node:timers/promises';
 const POLL_MS = 200;
 
 /**
- * Runs the work while no other process does work of the same name.
+ * Runs the work under a lock, so that no other process does work of the same name at the same time.
  *
- * The lock is an abstract socket of Linux: the kernel gives it to one process and takes it back when that process
- * ends in any way, so there is no stale lock file to judge. Other systems run containers only and go without.
+ * The lock is an abstract Unix socket, which only Linux has. The kernel lets one process bind it, and releases it when
+ * that process ends in any way, so no stale lock file can remain. Other systems run only containers, without this lock.
  */
 export async function withLock<T>(
   name: string,

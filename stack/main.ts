@@ -1,6 +1,7 @@
-/** The command line of the stack. Data goes to stdout, everything said to a person goes to stderr. */
+/** The command line of the stack. Results go to stdout so that scripts can read them; progress and errors go to stderr. */
 import {existsSync, readFileSync} from 'node:fs';
 import {Command, CommanderError, Option} from 'commander';
+import {createConnection} from 'mysql2/promise';
 import {lastLines} from './command.js';
 import {composeLogs} from './docker/compose.js';
 import {logFile} from './native/recipe.js';
@@ -37,14 +38,14 @@ async function up(flags: Flags): Promise<void> {
   const mode = flags.native === true ? 'native' : flags.docker === true ? 'docker' : undefined;
   const stack = await startStack({name: flags.name, mode, onProgress: say, signal: abort.signal});
   say(
-    `the stack "${stack.name}" (${stack.mode}) is up after ${((Date.now() - startedMs) / 1000).toFixed(1)} s`,
+    `the stack "${stack.name}" (${stack.mode}) is ready after ${((Date.now() - startedMs) / 1000).toFixed(1)} s`,
   );
   print(flags.json === true ? JSON.stringify(stack.env) : shellExports(stack.env));
 }
 
 async function down(flags: Flags): Promise<void> {
   const stopped = await stopStack(flags.name);
-  say(stopped ? `the stack "${flags.name}" is down` : `there is no stack "${flags.name}"`);
+  say(stopped ? `the stack "${flags.name}" is stopped` : `there is no stack "${flags.name}"`);
 }
 
 async function env(flags: Flags): Promise<void> {
@@ -80,7 +81,21 @@ async function restart(server: string, flags: Flags): Promise<void> {
   await (flags.kill === true ? stack.killServer(server) : stack.stopServer(server));
   await stack.startServer(server);
   const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
-  say(`${server} was ${flags.kill === true ? 'killed' : 'stopped'} and answers again after ${seconds} s`);
+  say(`${server} was ${flags.kill === true ? 'killed' : 'stopped'} and is ready again after ${seconds} s`);
+}
+
+async function sql(statement: string, flags: Flags): Promise<void> {
+  const {env: addresses} = await runningStack(flags.name);
+  const connection = await createConnection(addresses.mysql);
+  try {
+    const [result] = await connection.query(statement);
+    if (flags.json === true) print(JSON.stringify(result));
+    else if (Array.isArray(result))
+      for (const row of result) print(Object.values(row).map(String).join('\t'));
+    else print(`${result.affectedRows} rows affected`);
+  } finally {
+    await connection.end();
+  }
 }
 
 async function logs(server: string | undefined, flags: Flags): Promise<void> {
@@ -108,13 +123,16 @@ async function runningStack(name: string): Promise<Stack> {
 function notRunning(name: string): StackError {
   const flag = name === DEFAULT_NAME ? '' : ` --name ${name}`;
   return new StackError(
-    `The stack "${name}" is not up: start it with "npm run stack -- up${flag}".`,
+    `The stack "${name}" is not running. Start it with "npm run stack -- up${flag}".`,
     EXIT_CODE.unavailable,
   );
 }
 
 function noServer(name: string): StackError {
-  return new StackError(`There is no server "${name}": ${SERVER_NAMES.join(', ')}.`, EXIT_CODE.usage);
+  return new StackError(
+    `Unknown server "${name}". Valid names: ${SERVER_NAMES.join(', ')}.`,
+    EXIT_CODE.usage,
+  );
 }
 
 function isServer(name: string): name is ServerName {
@@ -131,35 +149,42 @@ function print(line: string): void {
 
 function commandLine(): Command {
   const program = new Command('stack')
-    .description('The servers: MySQL, Kafka, Kafka Connect, Redis.')
+    .description('Starts and stops development servers: MySQL, Kafka, Kafka Connect and Redis.')
     .exitOverride();
   const command = (name: string, description: string): Command =>
     program
       .command(name)
       .description(description)
-      .option('--name <name>', 'which stack, when there are several', DEFAULT_NAME)
+      .option('--name <name>', 'name of the stack', DEFAULT_NAME)
       .option('--json', 'print JSON')
       .exitOverride();
   const modes = (target: Command): Command =>
     target
-      .addOption(new Option('--native', 'native processes, also where Docker answers').conflicts('docker'))
-      .addOption(new Option('--docker', 'containers of docker-compose.yml'));
+      .addOption(
+        new Option('--native', 'run native processes, even if Docker is available').conflicts('docker'),
+      )
+      .addOption(new Option('--docker', 'run the containers of docker-compose.yml'));
   modes(command('up', 'start the servers and wait until they are ready')).action(up);
   modes(command('down', 'stop the servers and remove their data')).action(down);
-  modes(command('status', 'each server: alive, port, process')).action(status);
+  modes(command('status', 'show for each server whether it runs, its port and its process id')).action(
+    status,
+  );
   modes(
     command(
       'restart <server>',
-      `stop one server and start it again, with its data, on its port (${SERVER_NAMES.join(', ')})`,
+      `restart one server; its data and port are kept (${SERVER_NAMES.join(', ')})`,
     ),
   )
-    .option('--kill', 'end it with SIGKILL, as a crash would; without it, in good order')
+    .option('--kill', 'end the server with SIGKILL, like a crash; default: shut it down with SIGTERM')
     .action(restart);
-  modes(command('env', 'addresses, as shell exports or as JSON'))
-    .option('--shell', 'print exports for the shell (the default)')
+  modes(command('env', 'print the addresses as shell exports or as JSON'))
+    .option('--shell', 'print shell exports (default)')
     .action(env);
-  modes(command('logs [server]', "the end of a server's log, or where the logs are"))
-    .option('--lines <n>', 'how many lines', '40')
+  command('sql <statement>', 'run one SQL statement in the shop database, as the user of the shop').action(
+    sql,
+  );
+  modes(command('logs [server]', "print the end of a server's log; without a server, where the logs are"))
+    .option('--lines <n>', 'number of lines', '40')
     .action(logs);
   return program;
 }

@@ -4,25 +4,25 @@ import {withLock} from './lock.js';
 import {StackError} from './stackError.js';
 import {portsOfStacks} from './stackState.js';
 
-/** Below the range that the kernel hands out to outgoing connections, so none of those takes a port meanwhile. */
+/** These ports are below the kernel's range for outgoing connections, so that no outgoing connection can use them. */
 const FIRST_PORT = 20_000;
 /**
- * A stopped server must get its port back. So each process of jest draws ports from a range of its own (JEST_WORKER_ID, from 1 on);
- * all other programs use the first range.
+ * A stopped server must be able to reuse its port. So each jest process draws ports from its own range, numbered by
+ * JEST_WORKER_ID (1, 2, ...). All other programs use range 0.
  */
 const RANGES = 10;
 const PORTS_PER_RANGE = 1_000;
 const TRIES_MAX = 200;
 
 /**
- * Free ports for a stack; `keep` writes them where `freePorts` looks for them. Launchers take turns, so that two that start
- * at the same time never draw the same port.
+ * Reserves free ports for a stack. `keep` stores them in the state of the stack, where `freePorts` sees them. A lock
+ * serializes the launchers, so that two launchers never reserve the same port.
  */
 export async function reservePorts(count: number, keep: (ports: number[]) => void): Promise<void> {
   await withLock('ports', async () => keep(await freePorts(count)));
 }
 
-/** Different free ports on the loopback address, none of which a stack will want back. */
+/** Distinct free ports on the loopback address. Ports of stopped servers are left out. */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   const taken = portsOfStacks();
@@ -32,7 +32,9 @@ export async function freePorts(count: number): Promise<number[]> {
     if (!found.has(port) && !taken.has(port) && (await isFree(port))) found.add(port);
   }
   if (found.size < count)
-    throw new StackError(`No free ports between ${first} and ${first + PORTS_PER_RANGE - 1}.`);
+    throw new StackError(
+      `Too few free ports on 127.0.0.1 between ${first} and ${first + PORTS_PER_RANGE - 1}.`,
+    );
   return [...found];
 }
 

@@ -1,6 +1,6 @@
 import {readFileSync} from 'node:fs';
 
-/** A process that stays the same process: numbers are used again, so on Linux the start time is part of it. */
+/** Identifies a process. The kernel reuses process ids, so on Linux the start time is part of the identity. */
 export interface ProcessIdentity {
   pid: number;
   startTicks?: string | undefined;
@@ -10,7 +10,7 @@ export function identityOf(pid: number): ProcessIdentity {
   return {pid, startTicks: processStat(pid)?.startTicks};
 }
 
-/** False for a zombie too: it runs no more, its parent has only not asked yet. */
+/** Whether the process runs. False for a zombie, because it has ended and only waits for its parent. */
 export function isAlive(process_: ProcessIdentity): boolean {
   try {
     process.kill(process_.pid, 0);
@@ -27,7 +27,7 @@ export function kill(process_: ProcessIdentity, signal: NodeJS.Signals): void {
   try {
     process.kill(process_.pid, signal);
   } catch {
-    // It ended between the two lines.
+    // The process ended between the check and the signal.
   }
 }
 
@@ -38,7 +38,7 @@ function processStat(pid: number): {state: string; startTicks: string} | undefin
   } catch {
     return undefined;
   }
-  // The command's name stands in parentheses and may hold spaces; everything behind the last one is plain fields.
+  // The command name is in parentheses and may contain spaces. After the last parenthesis all fields are plain.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state] = fields;
   const startTicks = fields[19];

@@ -1,4 +1,4 @@
-/** Random numbers from a seed, so that a run can be repeated; for the demo and the tests. */
+/** Random numbers from a seed, so that a run of the demo or of a test can be repeated. */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 up to, without, 1. Mulberry32. */
+  /** A number in [0, 1), by the algorithm Mulberry32. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -15,19 +15,19 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number, both ends included. */
+  /** An integer. Both bounds are included. */
   int(min: number, max: number): number {
     return min + Math.floor(this.next() * (max - min + 1));
   }
 
-  /** From 1 to `max`, small numbers more often: a few best sellers and a long tail. */
+  /** An integer from 1 to `max`. Small numbers are more frequent, like best sellers among products. */
   skewed(max: number): number {
     return 1 + Math.floor(max * this.next() ** 3);
   }
 
   pick<T>(items: readonly T[]): T {
     const item = items[this.int(0, items.length - 1)];
-    if (item === undefined) throw new Error('nothing to pick from');
+    if (item === undefined) throw new Error('cannot pick from an empty list');
     return item;
   }
 

@@ -1,6 +1,6 @@
 /**
  * The servers of the demo, the tests and the benchmarks: a real MySQL, Kafka, Kafka Connect with Debezium, and Redis.
- * Containers where a Docker engine answers, else native processes; the same servers, settings and endpoints.
+ * They run as containers if a Docker engine responds, else as native processes, with the same settings and endpoints.
  */
 import {composeAct, dockerAnswers, runningServices} from './docker/compose.js';
 import {startDocker, stopDocker} from './docker/launcher.js';
@@ -31,37 +31,38 @@ export interface Stack {
   name: string;
   mode: StackMode;
   env: StackEnv;
-  /** Native stacks only: the processes of the servers that run now, read anew each time. */
+  /** Native stacks only: the process ids of the servers that run now. Each access reads them again. */
   readonly pids?: Partial<Record<ServerName, number>>;
-  /** The path of redis-cli where there is one. */
+  /** The path of redis-cli. Undefined if the stack has none. */
   redisCli?: string;
   /**
-   * Native stacks only: a way to Kafka that leads through a proxy, although Kafka tells its clients where to connect.
-   * Open `TcpProxy.open({host: '127.0.0.1', port: target}, {port: listen})`, and give the client `127.0.0.1:listen`.
+   * Native stacks only: a listener of Kafka for clients behind a proxy. It is needed because clients connect to the
+   * advertised address of the listener. Open `TcpProxy.open({host: '127.0.0.1', port: target}, {port: listen})`, and
+   * configure the client with `127.0.0.1:listen`.
    */
   kafkaDetour?: {readonly listen: number; readonly target: number};
-  /** A crash: SIGKILL. */
+  /** Kills the server with SIGKILL, like a crash. */
   killServer(server: ServerName): Promise<void>;
-  /** In good order; a server that takes longer than 30 s is killed. */
+  /** Shuts the server down with SIGTERM, and kills it after 30 s. */
   stopServer(server: ServerName): Promise<void>;
   /**
-   * Resolves when the server answers again: on the same port, with the same data and settings. One that runs is only
-   * waited for, one that is paused goes on.
+   * Starts the server on the same port with the same data and settings, and resolves when it is ready. If it runs
+   * already, this only waits until it is ready. If it is paused, it is resumed.
    */
   startServer(server: ServerName): Promise<void>;
-  /** It stands still: connections stay open, and nothing is answered. */
+  /** Freezes the process: connections stay open, but the server does not respond. */
   pauseServer(server: ServerName): Promise<void>;
   resumeServer(server: ServerName): Promise<void>;
-  /** Native stacks only: where the server keeps its data, to look at or to swap while it is down. */
+  /** Native stacks only: the data folder of the server, which a test may read or replace while the server is stopped. */
   dataFolder(server: ServerName): string | undefined;
   down(): Promise<void>;
 }
 
 export interface StartOptions {
   name: string;
-  /** Default: containers when an engine answers, else native. */
+  /** Default: containers if a Docker engine responds, else native processes. */
   mode?: StackMode | undefined;
-  /** The stack is stopped, and its data removed, when this process is gone. */
+  /** When this process ends, the stack is stopped and its data is removed. */
   ownerPid?: number | undefined;
   onProgress?: ((line: string) => void) | undefined;
   signal?: AbortSignal | undefined;
@@ -74,7 +75,7 @@ export interface ServerStatus {
   alive: boolean;
 }
 
-/** Returns the running stack of that name, or starts one. */
+/** Returns the running stack of this name, or starts it. */
 export async function startStack(options: StartOptions): Promise<Stack> {
   const {name, mode, ownerPid, signal} = options;
   const onProgress = options.onProgress ?? ((): void => undefined);
@@ -84,7 +85,7 @@ export async function startStack(options: StartOptions): Promise<Stack> {
     if (found !== undefined && (await isUp(found))) {
       if (mode === undefined || mode === found.mode) return stackOf(found);
       throw new StackError(
-        `The stack "${name}" already runs in mode ${found.mode}: take it down first, or give another --name.`,
+        `The stack "${name}" already runs in the mode ${found.mode}. Stop it first, or use another --name.`,
         EXIT_CODE.usage,
       );
     }
@@ -92,7 +93,7 @@ export async function startStack(options: StartOptions): Promise<Stack> {
     const chosen = mode ?? ((await dockerAnswers()) ? 'docker' : 'native');
     if (chosen === 'docker' && mode === 'docker' && !(await dockerAnswers())) {
       throw new StackError(
-        'No Docker engine with Compose answers: start Docker, or use --native.',
+        'No Docker engine with Compose responded. Start Docker, or use --native.',
         EXIT_CODE.unavailable,
       );
     }
@@ -101,24 +102,24 @@ export async function startStack(options: StartOptions): Promise<Stack> {
   };
   return withLock(`stack ${stackFolder(name)}`, start, {
     signal,
-    onWait: () => onProgress(`waiting for another launcher of the stack "${name}" ...`),
+    onWait: () => onProgress(`waiting for another process that starts the stack "${name}" ...`),
   });
 }
 
-/** The stack of that name if all its servers run. */
+/** The stack of this name. Undefined unless all its servers run. */
 export async function findStack(name: string): Promise<Stack | undefined> {
   const state = readState(name);
   return state !== undefined && (await isUp(state)) ? stackOf(state) : undefined;
 }
 
-/** The stack of that name, also one of whose servers some are down. */
+/** The stack of this name, even if some of its servers are stopped. */
 export function openStack(name: string): Stack {
   const state = readState(name);
   if (state === undefined) throw new StackError(`There is no stack "${name}".`, EXIT_CODE.unavailable);
   return stackOf(state);
 }
 
-/** Stops what there is of that stack, also of a broken one. False if there was nothing. */
+/** Stops all parts of the stack, even if it is incomplete. Returns false if there is no such stack. */
 export async function stopStack(name: string): Promise<boolean> {
   const state = readState(name);
   if (state === undefined) return false;
@@ -172,7 +173,7 @@ function stackOf(state: StackState): Stack {
     },
   };
   if (native === undefined) return stack;
-  // A server that was started again is another process.
+  // A restarted server has another process id, so `pids` is a getter.
   return Object.defineProperty(stack, 'pids', {enumerable: true, get: () => pidsOf(name)});
 }
 

@@ -1,4 +1,4 @@
-/** Exit codes of the launcher; the same numbers as the worker's (docs: 2 usage, 4 dependency not there). */
+/** Exit codes of the stack commands. They equal those of the worker: 2 is wrong usage, 4 is a missing dependency. */
 export const EXIT_CODE = {
   unexpected: 1,
   usage: 2,
@@ -7,7 +7,7 @@ export const EXIT_CODE = {
   terminated: 143,
 } as const;
 
-/** A failure the user can act on: the message is a full sentence, printed without a stack trace. */
+/** A failure that the user can fix. The message is a full sentence and is printed without a stack trace. */
 export class StackError extends Error {
   readonly exitCode: number;
 

@@ -1,6 +1,6 @@
 /**
- * What is known about one stack, in `state.json` in its folder. Written by whoever owns the stack at that moment:
- * the launcher under the stack's lock, then the supervisor that keeps the servers.
+ * The state of one stack, in the file `state.json` in its folder. It has one writer at a time: first the launcher, which
+ * holds the stack's lock, then the supervisor, which runs the servers.
  */
 import {mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
@@ -10,7 +10,7 @@ import {stackFolder, stacksFolder} from './folders.js';
 export const SERVER_NAMES = ['mysql', 'kafka', 'connect', 'redis'] as const;
 export type ServerName = (typeof SERVER_NAMES)[number];
 
-/** What may be done to one server of a running stack; its data, port and settings stay. */
+/** Actions on one server of a running stack. They keep its data, port and settings. */
 export const SERVER_ACTIONS = ['kill', 'stop', 'start', 'pause', 'resume'] as const;
 export type ServerAction = (typeof SERVER_ACTIONS)[number];
 
@@ -22,7 +22,10 @@ const portsSchema = z.object({
   redis: z.number(),
 });
 
-/** The second way to Kafka: clients are sent to `listen`, where nobody is but who opens a proxy to `target`. */
+/**
+ * A second listener of Kafka for tests with a proxy. The broker listens on `target` but advertises `listen`, so a test
+ * must open a proxy from `listen` to `target`.
+ */
 const detourSchema = z.object({listen: z.number(), target: z.number()});
 
 const installSchema = z.object({
@@ -40,12 +43,12 @@ const nativeSchema = z.object({
   mode: z.literal('native'),
   name: z.string(),
   phase: z.enum(['starting', 'ready', 'failed']),
-  /** The supervisor; not yet there for a moment while the launcher starts it. */
+  /** The supervisor process. Undefined until the launcher has started it. */
   keeper: identitySchema.optional(),
   owner: identitySchema.optional(),
   ports: portsSchema,
   controllerPort: z.number(),
-  /** Not there in stacks that were started before there were detours. */
+  /** Undefined in stacks that were started by a version without the second listener. */
   kafkaDetour: detourSchema.optional(),
   install: installSchema,
   servers: z.partialRecord(z.enum(SERVER_NAMES), identitySchema),
@@ -81,7 +84,7 @@ export function writeState(state: StackState): void {
   const folder = stackFolder(state.name);
   mkdirSync(folder, {recursive: true});
   const file = join(folder, 'state.json');
-  // A reader sees the old state or the new one, never half of one.
+  // The rename is atomic, so a reader sees the old state or the new state, never a part of one.
   writeFileSync(`${file}.new`, `${JSON.stringify(state, null, 2)}\n`);
   renameSync(`${file}.new`, file);
 }
@@ -98,7 +101,7 @@ export function stackNames(): string[] {
   }
 }
 
-/** Every port of every stack, also where nobody listens now: a server that is down comes back to its port. */
+/** Every port of every stack. Ports of stopped servers count too, because a server restarts on the same port. */
 export function portsOfStacks(): Set<number> {
   const ports = new Set<number>();
   for (const name of stackNames()) {

@@ -1,20 +1,20 @@
 /**
- * One direction of a proxied connection: bytes go in, and leave in the same order, at once, later, or when the mode
- * allows it. The end of the connection stands in the same line, behind the bytes that came before it.
+ * One direction of a proxied connection. It forwards bytes in order: at once, delayed, or when the mode allows it.
+ * The end of the connection is an item of the same queue, so it never overtakes bytes.
  */
 import type {Socket} from 'node:net';
 import type {Random} from './random.js';
 
 export interface Slowness {
-  /** Of each direction: a request and its reply take twice as long. */
+  /** Delay of each direction. A request and its reply together are delayed twice as long. */
   readonly latencyMs?: number;
-  /** At most so much is added to the latency, evenly spread; order is kept. */
+  /** The maximum of a random, evenly distributed extra delay. The order of bytes is kept. */
   readonly jitterMs?: number;
-  /** Of each connection and direction. */
+  /** The bandwidth of each direction of each connection. */
   readonly bytesPerSecond?: number;
 }
 
-/** Shared by all pipes of a direction, and changed while they run. */
+/** All pipes of one direction share this object. Tests change it while the pipes run. */
 export interface PipeMode {
   isHeld: boolean;
   isSliced: boolean;
@@ -26,9 +26,9 @@ interface Item {
   dueMs: number;
 }
 
-/** Then the sender is not read any more, and TCP lets it wait, as on a slow line. */
-const PROJECTOR_BUFFER_BYTES_MAX = 1_048_576;
-/** On a line of few bytes per second a large chunk arrives in parts, not at once at its end. */
+/** Above this number of queued bytes the sender is not read, so that TCP slows it down as on a slow network. */
+const QUEUED_BYTES_MAX = 1_048_576;
+/** At a low bandwidth a large chunk is delivered in parts, not at once after its full delay. */
 const PARTS_PER_SECOND = 20;
 
 export interface PipeEnds {
@@ -42,7 +42,7 @@ export class TcpPipe {
   readonly #ends: PipeEnds;
   #queue: Item[] = [];
   #queuedBytes = 0;
-  /** When the line is free again, and when its last item is due. */
+  /** The time at which the link has sent all earlier bytes, and the time at which the last item is due. */
   #lineFreeMs = 0;
   #lastDueMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -63,13 +63,13 @@ export class TcpPipe {
     this.#flow();
   }
 
-  /** The sender will send no more; or is gone. */
+  /** The sender has closed its end, or has reset the connection. */
   finish(how: 'end' | 'reset'): void {
     this.#enqueue(how);
     this.#flow();
   }
 
-  /** After a change of the mode. What waits only because of an earlier slowness waits no longer. */
+  /** Call it after a change of the mode: items that waited only because of an earlier delay are sent now. */
   wake(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -91,11 +91,11 @@ export class TcpPipe {
     const nowMs = performance.now();
     this.#lineFreeMs = Math.max(nowMs, this.#lineFreeMs) + (length / bytesPerSecond) * 1_000;
     const arrivalMs = this.#lineFreeMs + latencyMs + jitterMs * this.#ends.random.next();
-    // Jitter must not let a later byte overtake.
+    // Jitter must not let a later byte overtake an earlier one.
     this.#lastDueMs = Math.max(this.#lastDueMs, arrivalMs);
     this.#queue.push({what, dueMs: this.#lastDueMs});
     this.#queuedBytes += length;
-    if (this.#queuedBytes > PROJECTOR_BUFFER_BYTES_MAX) this.#ends.from.pause();
+    if (this.#queuedBytes > QUEUED_BYTES_MAX) this.#ends.from.pause();
   }
 
   #flow(): void {
@@ -123,7 +123,7 @@ export class TcpPipe {
     else if (this.#ends.mode.isSliced) {
       const rest = item.what.subarray(1);
       if (rest.length > 0) this.#queue.unshift({what: rest, dueMs: item.dueMs});
-      // A turn of the event loop for each byte: the receiver may see it alone, and others get their turn too.
+      // Each byte takes one turn of the event loop, so that the receiver may read it alone and other work is not blocked.
       this.#write(item.what.subarray(0, 1), () => setImmediate(() => this.#written()));
     } else this.#write(item.what, () => this.#written());
   }
@@ -138,14 +138,14 @@ export class TcpPipe {
 
   #written(): void {
     this.#isWriting = false;
-    if (this.#queuedBytes <= PROJECTOR_BUFFER_BYTES_MAX) this.#ends.from.resume();
+    if (this.#queuedBytes <= QUEUED_BYTES_MAX) this.#ends.from.resume();
     this.#flow();
   }
 }
 
-/** Ends a socket as a crash of its owner would. */
+/** Resets a connection, as the crash of a process would. */
 export function reset(socket: Socket): void {
-  // Node 20 never gets over a reset while its own end is on the way: the handle stays, and the process cannot exit.
+  // If Node 20 resets a socket whose own FIN is in flight, the handle stays open and the process cannot exit.
   if (socket.writableEnded && !socket.writableFinished) socket.destroy();
   else socket.resetAndDestroy();
 }

@@ -1,6 +1,6 @@
 /**
- * A TCP proxy before a server, on a port of its own, as the network that fails: it cuts, refuses, holds, delays,
- * slices, and loses replies. What it does is changed at run time, for all connections.
+ * A TCP proxy in front of a server, which simulates network faults: it resets, refuses, holds or delays connections,
+ * splits replies into bytes, and loses replies. The faults are set at run time and apply to all connections.
  */
 import {createConnection, createServer, type Server, type Socket} from 'node:net';
 import {freePorts} from './ports.js';
@@ -15,13 +15,13 @@ export interface Address {
 }
 
 export interface TcpProxyOptions {
-  /** Where to listen on 127.0.0.1; default: a free port. */
+  /** The port to listen on at 127.0.0.1. Default: a free port. */
   readonly port?: number;
-  /** For the jitter. */
+  /** Source of the random jitter. */
   readonly random?: Random;
 }
 
-/** A client and its way to the server. */
+/** The two sockets of one proxied connection, and a pipe for each direction. */
 interface Link {
   readonly client: Socket;
   readonly server: Socket;
@@ -32,9 +32,9 @@ interface Link {
 export type Direction = 'requests' | 'replies';
 
 export class TcpProxy {
-  /** How many replies were lost. */
+  /** The number of replies that the proxy discarded. */
   lost = 0;
-  /** Where it listens. */
+  /** The port that the proxy listens on. */
   readonly port: number;
   #target: Address;
   readonly #random: Random;
@@ -53,9 +53,9 @@ export class TcpProxy {
     this.#server = this.#newServer();
   }
 
-  /** In front of an address, or of the host and port of a URL. */
+  /** Opens a proxy in front of an address, or in front of the host and port of a URL. */
   static async open(target: Address | string, options: TcpProxyOptions = {}): Promise<TcpProxy> {
-    // Not any free port: while the proxy is away, an outgoing connection could take one of the kernel's range.
+    // Port 0 would give a port of the kernel's range: an outgoing connection could use it while the proxy is closed.
     const port = options.port ?? (await freePorts(1))[0]!;
     const proxy = new TcpProxy(placeOf(target), port, options.random ?? new Random(1));
     await proxy.#listen();
@@ -66,7 +66,7 @@ export class TcpProxy {
     return {host: '127.0.0.1', port: this.port};
   }
 
-  /** The same URL, through the proxy. */
+  /** The same URL with the host and port of the proxy. */
   url(of: string): string {
     const url = new URL(of);
     url.hostname = '127.0.0.1';
@@ -74,7 +74,7 @@ export class TcpProxy {
     return url.href;
   }
 
-  /** How many clients are connected. */
+  /** The number of connected clients. */
   get connections(): number {
     return this.#links.size;
   }
@@ -83,7 +83,7 @@ export class TcpProxy {
     return this.#server.listening;
   }
 
-  /** Lets everything through again; not for a proxy that went away. */
+  /** Ends all faults. It does not reopen a proxy that was closed by `goAway`. */
   pass(): void {
     this.#losesWhen = () => false;
     for (const mode of Object.values(this.#modes)) {
@@ -92,12 +92,12 @@ export class TcpProxy {
     this.#wakeAll();
   }
 
-  /** Cuts the connection instead of delivering what these replies begin; the server has done the work by then. */
+  /** Resets the connection instead of delivering the selected replies. The server has executed the requests by then. */
   loseReplies(when: (reply: Buffer) => boolean): void {
     this.#losesWhen = when;
   }
 
-  /** Resets all connections; new ones are taken. */
+  /** Resets all connections. New ones are accepted. */
   cutAll(): void {
     for (const link of this.#links) cut(link);
   }
@@ -109,20 +109,20 @@ export class TcpProxy {
     await closed;
   }
 
-  /** New connections lead to this server; open ones stay with the old one. */
+  /** New connections go to this server. Open connections stay with the previous one. */
   leadTo(target: Address | string): void {
     this.#target = placeOf(target);
   }
 
-  /** Back on the same port. */
+  /** Listens on the same port again. */
   async comeBack(): Promise<void> {
     this.#server = this.#newServer();
     await this.#listen();
   }
 
   /**
-   * A black hole: connections stay and new ones are taken, but nothing arrives, not even the end of a connection. What
-   * was sent meanwhile arrives after `release`, also from clients that have left: as after a partition of the network.
+   * Simulates a network partition: connections stay open and new ones are accepted, but nothing is delivered, not even
+   * the end of a connection. `release` delivers everything that was sent meanwhile, also from clients that have left.
    */
   hold(directions: readonly Direction[] = ['requests', 'replies']): void {
     for (const direction of directions) this.#modes[direction].isHeld = true;
@@ -133,13 +133,13 @@ export class TcpProxy {
     this.#wakeAll();
   }
 
-  /** Both directions, from the next bytes on; `{}` makes the line quick again. */
+  /** Slows down both directions from the next bytes on. `{}` ends the slowness. */
   slow(slowness: Slowness): void {
     for (const mode of Object.values(this.#modes)) mode.slowness = slowness;
     this.#wakeAll();
   }
 
-  /** Delivers replies byte by byte. */
+  /** Delivers replies one byte at a time. */
   slice(isSliced = true): void {
     this.#modes.replies.isSliced = isSliced;
   }
@@ -164,7 +164,7 @@ export class TcpProxy {
   }
 
   #newServer(): Server {
-    // Half open: an end is passed on in its turn, not answered at once.
+    // allowHalfOpen: the end of one direction is forwarded in order, and does not close the other direction.
     return createServer({allowHalfOpen: true, noDelay: true}, (client) => {
       const server = createConnection({...this.#target, allowHalfOpen: true, noDelay: true});
       const random = this.#random;
@@ -179,7 +179,7 @@ export class TcpProxy {
       server.on('data', (reply: Buffer) => {
         if (this.#losesWhen(reply)) {
           this.lost++;
-          // Behind the replies that are still on their way.
+          // The end is queued after the replies that are still in flight.
           link.replies.finish('reset');
           server.destroy();
         } else link.replies.push(reply);
@@ -201,10 +201,10 @@ export class TcpProxy {
   }
 }
 
-/** Passes the end of a socket on to the other side, as the end that it was. */
+/** Forwards the end of a socket to the other side: a FIN as a FIN, a reset as a reset. */
 function passEnd(socket: Socket, pipe: TcpPipe): void {
   socket.on('end', () => pipe.finish('end'));
-  // Told once more by `close`; without a listener Node would throw.
+  // `close` follows and handles the error. Without this listener Node would throw.
   socket.on('error', () => undefined);
   socket.on('close', (hadError) => hadError && pipe.finish('reset'));
 }

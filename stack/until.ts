@@ -1,6 +1,6 @@
-/** Waits on a condition; tests never wait for a time. Also for the chaos run. */
+/** Waits until a condition holds, instead of sleeping for a fixed time. Used by the tests and the chaos run. */
 
-/** Resolves with the first value that is neither undefined nor false; rejects with `describe()` when the time is over. */
+/** Resolves with the first value that is neither undefined nor false. Rejects with `describe()` after `timeoutMs`. */
 export async function until<T>(
   attempt: () => Promise<T | undefined | false> | T | undefined | false,
   describe: () => string,
@@ -10,7 +10,8 @@ export async function until<T>(
   for (;;) {
     const value = await attempt();
     if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${describe()}`);
+    if (performance.now() > deadline)
+      throw new Error(`timed out after ${timeoutMs} ms, waiting for: ${describe()}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

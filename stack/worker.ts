@@ -1,4 +1,4 @@
-/** The worker as a process of its own, as an operator would start it; for the demo and the tests. */
+/** Runs the worker as a separate process, as an operator does. Used by the demo and the tests. */
 import {spawn, type ChildProcess} from 'node:child_process';
 import {fileURLToPath} from 'node:url';
 
@@ -7,7 +7,7 @@ export interface WorkerExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** One line of the worker's log. */
+/** One parsed line of the worker's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -15,13 +15,13 @@ const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly exited: Promise<WorkerExit>;
-  /** Everything that it wrote to stdout and stderr. */
+  /** The output on stdout and stderr. */
   output = '';
   readonly #lines: LogLine[] = [];
-  /** How much of the output is among the lines. */
+  /** The number of characters of the output that are parsed into lines. */
   #readTo = 0;
 
-  /** Starts `node dist/main.js run` with these variables on top of this process's own. */
+  /** Starts `node dist/main.js run` with the environment of this process plus these variables. */
   constructor(variables: Readonly<Record<string, string>>, args: readonly string[] = ['run']) {
     this.#child = spawn(process.execPath, [MAIN, ...args], {
       env: {...process.env, NODE_ENV: 'production', ...variables},
@@ -34,7 +34,7 @@ export class WorkerProcess {
     });
   }
 
-  /** Gives up what it has written so far, for runs that start many workers. */
+  /** Discards the output so far, to save memory in runs that start many workers. */
   forget(): void {
     this.output = '';
     this.#lines.length = 0;
@@ -43,7 +43,7 @@ export class WorkerProcess {
 
   get pid(): number {
     const {pid} = this.#child;
-    if (pid === undefined) throw new Error('the worker could not be started');
+    if (pid === undefined) throw new Error('the worker process could not be started');
     return pid;
   }
 
@@ -51,7 +51,7 @@ export class WorkerProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** The lines of its log so far. Tests ask often, so each line is parsed once. */
+  /** The log lines so far. Tests call this often, so each line is parsed only once. */
   get log(): readonly LogLine[] {
     const end = this.output.lastIndexOf('\n') + 1;
     for (const line of this.output.slice(this.#readTo, end).split('\n'))
@@ -60,13 +60,13 @@ export class WorkerProcess {
     return this.#lines;
   }
 
-  /** Sends a signal and waits for the end. */
+  /** Sends a signal and waits until the process has exited. */
   async end(signal: NodeJS.Signals): Promise<WorkerExit> {
     if (this.isRunning) this.#child.kill(signal);
     return await this.exited;
   }
 
-  /** Sends a signal that does not end it, such as SIGSTOP. */
+  /** Sends a signal that does not end the process, such as SIGSTOP. */
   send(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -1,13 +1,13 @@
 /**
- * A random shop: transactions of every kind, from several connections at once, on the same orders and products; for
- * the tests and the chaos run.
+ * A random shop for the tests and the chaos run. Several connections execute transactions of every kind at the same time
+ * on the same orders and products.
  *
- * The seed repeats what is tried; how the connections interleave is up to MySQL.
+ * The seed repeats the attempted statements. How the connections interleave depends on MySQL.
  */
 import type {Connection, ResultSetHeader} from 'mysql2/promise';
 import {Random} from './random.js';
 
-/** ER_DUP_ENTRY, ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_NO_REFERENCED_ROW and _2: the shop's everyday conflicts. */
+/** Expected conflicts: ER_DUP_ENTRY, ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_NO_REFERENCED_ROW and _2. */
 const CONFLICTS = new Set([1062, 1205, 1213, 1216, 1452]);
 const PRODUCTS = 40;
 const USERS = 30;
@@ -25,7 +25,7 @@ export class Workload {
   readonly #lanes: readonly Lane[];
   readonly #base: number;
   readonly #operations: readonly Operation[];
-  /** Ids of orders that may exist, shared by all connections. */
+  /** Ids of orders that may exist. All connections share them. */
   #orders: string[] = [];
   #deleted: string[] = [];
   #listeners: {count: number; reached: () => void}[] = [];
@@ -35,7 +35,7 @@ export class Workload {
 
   readonly #cascades: boolean;
 
-  /** Products and users are numbered from `base` on. Without cascades, lines are always deleted before their order. */
+  /** Product and user ids start at `base`. Without cascades, line items are always deleted before their order. */
   constructor(
     connections: readonly Connection[],
     seed: number,
@@ -130,7 +130,7 @@ export class Workload {
   }
 
   async #changeQuantity(lane: Lane): Promise<void> {
-    // Now and then all lines of an order in one statement.
+    // With a probability of 30 % one statement changes all line items of the order.
     const limit = lane.random.chance(0.3) ? 100 : 1;
     await lane.mysql.query('UPDATE order_items SET quantity = ? WHERE order_id = ? ORDER BY id LIMIT ?', [
       lane.random.int(1, 20),
@@ -169,7 +169,7 @@ export class Workload {
     ]);
   }
 
-  /** Half of the time its lines go by cascade. */
+  /** In half of the cases the foreign key's cascade deletes the line items. */
   async #deleteOrder(lane: Lane): Promise<void> {
     const id = this.#order(lane);
     if (!this.#cascades || lane.random.chance(0.5))
@@ -191,7 +191,7 @@ export class Workload {
   }
 }
 
-/** A transaction: committed when `work` resolves, else rolled back. */
+/** Runs a transaction. It is committed if `work` resolves, else rolled back. */
 export async function inTransaction<T>(mysql: Connection, work: () => Promise<T>): Promise<T> {
   await mysql.beginTransaction();
   try {

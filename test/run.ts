@@ -1,9 +1,10 @@
 /**
- * The gates: `check` (format, lint, types, unit and property tests; no servers), `all` (that, and everything on real
- * servers, in lanes) and `soak` (the long form of all tests that have one). Ends with one line: `N passed, N failed, N skipped`.
+ * Runs the checks and tests. Its modes are `check` (format, lint, types, unit and property tests, no servers), `all` (the
+ * same, and all tests on real servers) and `soak` (the long form of the tests that have one). The last line of the output
+ * is `N passed, N failed, N skipped`.
  *
- * Arguments go to jest. With paths of test files, or parts of them, only those files run. SEED repeats an order of files and what
- * tests draw at random.
+ * Arguments are passed to jest. If they contain paths of test files, or parts of paths, only those files run. SEED repeats
+ * the order of the files and the random data of the tests.
  */
 import {spawn} from 'node:child_process';
 import {mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs';
@@ -11,7 +12,7 @@ import {availableParallelism, tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {randomInt} from 'node:crypto';
 
-/** What the summary reporter leaves. */
+/** The content of the file that the summary reporter writes. */
 interface Summary {
   readonly passed: number;
   readonly failed: number;
@@ -26,20 +27,20 @@ interface FileResult {
   readonly hasFailed: boolean;
 }
 
-/** Several times what the longest run takes: one that hangs fails, and does not hold up everything. */
+/** Several times the duration of the longest run. A run that hangs is killed and counts as failed. */
 const HANGS_MS = 60 * 60_000;
 const SOAK_HANGS_MS = 8 * HANGS_MS;
 /**
- * Test files on servers run in three processes at a time, each with servers of its own. Two cores are enough for them: most tests
- * wait for a session, a timeout or a server that starts.
+ * Test files that use servers run in three jest processes, each with its own servers. That works with two cores, because
+ * most of these tests wait for a session, a timeout or the start of a server.
  */
 const IN_LANES = '--maxWorkers=3';
-/** Tests without servers only compute. */
+/** Tests without servers only compute, so one process per core is best. */
 const ON_CORES = `--maxWorkers=${availableParallelism()}`;
 const ALONE = '--maxWorkers=1';
-/** Heap limit of jest; its workers inherit it. Without a limit V8 collects garbage late, and a process grows to gigabytes. */
+/** Heap limit of jest and its workers. Without it V8 collects garbage so late that a process grows to gigabytes. */
 const HEAP_LIMIT_MEBIBYTES = {test: 450, soak: 2_000};
-/** For tests of the soak tier that name no limit of their own. */
+/** Timeout for tests of the soak tier that set no other timeout. */
 const SOAK_TEST_TIMEOUT_MS = 30 * 60_000;
 const SLOWEST = 20;
 const TOOLS = {
@@ -50,7 +51,7 @@ const TOOLS = {
 } as const;
 
 const [mode = 'all', ...jestArgs] = process.argv.slice(2);
-/** Files, or a name of tests after -t: a part of the tests, without format, lint and types. */
+/** With file names, or a test name after -t, only a part of the tests runs, without format, lint and type checks. */
 const isPart = jestArgs.some((arg) => !arg.startsWith('-'));
 const hasWorkers = jestArgs.some((arg) => /^(?:-w|-i|--runInBand|--maxWorkers)/.test(arg));
 const seed = process.env['SEED'] ?? String(randomInt(2 ** 31));
@@ -60,21 +61,21 @@ const files: FileResult[] = [];
 const started = performance.now();
 
 if (!/^\d{1,10}$/.test(seed)) {
-  process.stderr.write(`SEED is "${seed}": it must be a whole number of at most 10 digits.\n`);
+  process.stderr.write(`SEED is "${seed}", but it must be an integer of at most 10 digits.\n`);
   process.exit(2);
 }
-process.stderr.write(`seed ${seed}; repeat the order of files and the random data with SEED=${seed}\n`);
+process.stderr.write(`seed ${seed}: SEED=${seed} repeats the order of the files and the random data\n`);
 if (isPart) {
-  await jest('part of the tests', [ALONE]);
+  await jest('selected tests', [ALONE]);
 } else if (mode === 'soak') {
   await jest('soak', [IN_LANES, `--testTimeout=${SOAK_TEST_TIMEOUT_MS}`, ...filesOfBothTiers()]);
 } else {
-  // The linter needs a core for longer than all others together.
+  // The linter runs concurrently, because it takes longer than all other checks together.
   await Promise.all([step('lint', 'eslint', ['.']), formatAndTypes()]);
   if (mode === 'check') {
     await jest('fast', [ON_CORES, '--selectProjects', 'fast']);
   } else {
-    // The simulation is one long file. In one run with the others it could be drawn last, and one core would be idle.
+    // The simulation is one long file. In a common run it could start last, and the other core would be idle.
     await Promise.all([
       jest('simulation', [ALONE, '--selectProjects', 'simulation']),
       jest('fast', [ALONE, '--selectProjects', 'fast']),
@@ -86,12 +87,12 @@ if (isPart) {
 tellSlowest();
 const command = mode === 'soak' ? 'npm run soak' : 'npm test';
 for (const {file} of files.filter(({hasFailed}) => hasFailed))
-  process.stderr.write(`FAILED ${file}: repeat it with SEED=${seed} ${command} -- ${file}\n`);
-process.stderr.write(`${seconds(started)} s in all, seed ${seed}\n`);
+  process.stderr.write(`FAILED ${file}: to repeat it, run SEED=${seed} ${command} -- ${file}\n`);
+process.stderr.write(`total time ${seconds(started)} s, seed ${seed}\n`);
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
 
-/** Those that ask for the tier, and so have a long form. */
+/** Test files that import the tier, and therefore have a long form. */
 function filesOfBothTiers(): string[] {
   return readdirSync('test', {recursive: true, encoding: 'utf8'})
     .map((name) => join('test', name))
@@ -101,7 +102,7 @@ function filesOfBothTiers(): string[] {
 }
 
 async function formatAndTypes(): Promise<void> {
-  await step('format', 'prettier', ['--check', '--projector-log-level=warn', '.']);
+  await step('format', 'prettier', ['--check', '--log-level=warn', '.']);
   await step('types', 'tsc', ['-p', 'tsconfig.json']);
   await step('types of the page', 'tsc', ['-p', 'src/page', '--noEmit']);
 }
@@ -129,10 +130,10 @@ async function jest(name: string, options: readonly string[]): Promise<void> {
     counts.failed += summary.failed;
     counts.skipped += summary.skipped;
     files.push(...summary.files);
-    // A run that fails without a failed test (servers that did not start, a leak) must not pass.
+    // jest can fail without a failed test, for example if the servers did not start. That counts as a failure.
     if (!isGood && summary.failed === 0) counts.failed++;
     const peaks = summary.peaksMebibytes.join(', ');
-    process.stderr.write(`${name}: ${seconds(begin)} s, memory of jest's processes at most ${peaks} MiB\n`);
+    process.stderr.write(`${name}: ${seconds(begin)} s, peak memory of the jest processes ${peaks} MiB\n`);
   } catch {
     counts.failed++;
   }
@@ -141,7 +142,7 @@ async function jest(name: string, options: readonly string[]): Promise<void> {
 
 interface Ended {
   readonly isGood: boolean;
-  /** Of a tool; jest writes for itself. */
+  /** The output of a tool. Empty for jest, which writes to this terminal directly. */
   readonly output: string;
 }
 
@@ -168,7 +169,7 @@ async function run(
 
 function tellSlowest(): void {
   const slowest = [...files].sort((a, b) => b.seconds - a.seconds).slice(0, SLOWEST);
-  process.stderr.write('the slowest files, in seconds:\n');
+  process.stderr.write('slowest test files, in seconds:\n');
   for (const {file, seconds: took} of slowest)
     process.stderr.write(`${took.toFixed(1).padStart(7)}  ${file}\n`);
 }

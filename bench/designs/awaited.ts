@@ -1,4 +1,4 @@
-/** One command at a time, each awaited: how such a worker is first written. */
+/** Sends one command at a time and awaits it, as a first version of such a worker does. */
 import type {Redis} from 'ioredis';
 import type {LineImage, Op} from '../shop.js';
 import {itemFields, lineOf, linesKey, itemText, orderKey, soldKey, type Design} from './design.js';
@@ -10,7 +10,7 @@ export const awaited: Design = async (redis, events) => {
     else {
       const {id, user_id, total_amount} = event.row;
       await redis.hset(orderKey(id), {id, user_id, total_amount});
-      // A new order has no lines yet, and says so.
+      // The key of a new order is written without line items, so that its fields exist.
       if (event.op === 'c') await redis.hset(orderKey(id), itemFields(new Map()));
     }
   }

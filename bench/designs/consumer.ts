@@ -1,6 +1,6 @@
 /**
- * One of the other designs, or a ceiling, as a process of its own: reads the topic up to the given ends, and then writes one
- * line of JSON. Its one argument is a Job.
+ * Runs an alternative design or a ceiling as a separate process. It reads the topic up to the given end offsets and then
+ * prints one line of JSON. Its only argument is a Job as JSON.
  */
 import {Redis} from 'ioredis';
 import {kafkaOf} from '../topic.js';
@@ -18,13 +18,13 @@ export interface Job {
   readonly topic: string;
   readonly redisUrl: string;
   readonly groupId: string;
-  /** By partition: the first offset to read, and the first one not to read. */
+  /** For each partition, the first offset to read, and the end offset, which is not read. */
   readonly starts: readonly number[];
   readonly ends: readonly number[];
 }
 
 export interface JobResult {
-  /** Of Date.now(): the partitions were assigned; the last write was answered. */
+  /** Times of Date.now(): when the partitions were assigned, and when the last write was acknowledged. */
   readonly startedMs: number;
   readonly endedMs: number;
   readonly records: number;
@@ -53,7 +53,13 @@ function writing(design: Design): Handler {
 
 async function work({name, brokers, topic, redisUrl, groupId, starts, ends}: Job): Promise<JobResult> {
   const redis = new Redis(redisUrl);
-  const consumer = kafkaOf(brokers).consumer({groupId, maxWaitTimeInMs: 100});
+  const consumer = kafkaOf(brokers).consumer({
+    groupId,
+    maxWaitTimeInMs: 100,
+    // After a crash the next process waits this long for the session of the dead one (bench/crash.ts).
+    sessionTimeout: 6_000,
+    heartbeatInterval: 1_500,
+  });
   const next = [...starts];
   let records = 0;
   let startedMs = 0;

@@ -1,4 +1,4 @@
-/** What the other designs share: a batch of the log as row events, and a place to write them. */
+/** The interface of the alternative designs, and the decoding and keys that they share. */
 import type {Redis} from 'ioredis';
 import type {LineImage, Op, OrderImage} from '../shop.js';
 
@@ -10,7 +10,7 @@ export type Event =
       readonly row: LineImage;
     };
 
-/** Applies one batch of one partition; resolves when Redis has answered. */
+/** Applies one batch of one partition. Resolves when Redis has replied. */
 export type Design = (redis: Redis, events: readonly Event[]) => Promise<void>;
 
 interface FlatBody {
@@ -25,7 +25,7 @@ interface EnvelopeBody {
   readonly after: unknown;
 }
 
-/** As most consumers do it: the whole text is parsed. */
+/** Decodes a value. Like most consumers, it parses the whole JSON text. */
 export function eventOf(value: Buffer): Event {
   const body = JSON.parse(value.toString()) as FlatBody | EnvelopeBody;
   if ('source' in body) {
@@ -56,7 +56,7 @@ export function lineOf(text: string): {product: string; quantity: number} {
   return {product, quantity: Number(quantity)};
 }
 
-/** The fields of an order that follow from its lines, in the order of their ids. */
+/** The fields of an order that are computed from its line items, in the order of the item ids. */
 export function itemFields(lines: ReadonlyMap<number, string>): Record<string, string | number> {
   const items = [...lines]
     .sort(([a], [b]) => a - b)

@@ -1,6 +1,6 @@
 /**
- * The best at-least-once design without a script: what a batch does to one key is one command. Counters are summed, an order
- * gets one HSET, its lines another.
+ * The most efficient at-least-once design without a script. It merges all changes of a batch to one key into one command:
+ * counters are summed, each order gets one HSET, and its line items get another one.
  */
 import {
   itemFields,

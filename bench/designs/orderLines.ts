@@ -1,11 +1,11 @@
-/** The lines of the orders that a batch touches: read in one pipeline, then kept up to date while the batch is gone through. */
+/** The line items of the orders in a batch. They are read in one pipeline, and the batch then updates them in memory. */
 import type {Redis} from 'ioredis';
 import {linesKey, type Event} from './design.js';
 
-/** Line id -> `product:quantity`. */
+/** Item id -> `product:quantity`. */
 export type Lines = Map<number, string>;
 
-/** Orders that are created in the batch have no lines yet. */
+/** Reads the line items of all orders in the batch. An order that the batch creates has none, so it is not read. */
 export async function linesOfOrders(redis: Redis, events: readonly Event[]): Promise<Map<number, Lines>> {
   const orders = new Map<number, Lines>();
   const asked: Lines[] = [];

@@ -1,6 +1,6 @@
 /**
- * The usual good practice: each batch of Kafka becomes one pipeline of Redis, after one that reads; offsets are committed
- * after it.
+ * The common good practice: for each batch of Kafka, one Redis pipeline reads and one writes. Offsets are committed
+ * afterwards.
  */
 import {itemFields, lineOf, linesKey, itemText, orderKey, soldKey, type Design} from './design.js';
 import {linesOfOrders} from './orderLines.js';

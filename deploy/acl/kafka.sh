@@ -1,9 +1,9 @@
 #!/bin/sh
-# Rights in Kafka, and no more than that. Run by an administrator where the programs of Kafka are:
+# Grants the minimal rights in Kafka. An administrator runs it on a machine with the Kafka command line tools:
 #
 #   BOOTSTRAP=kafka:9093 COMMAND_CONFIG=admin.properties sh deploy/acl/kafka.sh
 #
-# Users as Kafka names them: of SASL `User:projector`, of a client certificate `User:CN=projector`.
+# Kafka's principals: `User:projector` for SASL, `User:CN=projector` for a client certificate.
 set -eu
 
 BOOTSTRAP=${BOOTSTRAP:-127.0.0.1:9092}
@@ -23,16 +23,16 @@ allow() {
   fi
 }
 
-# A worker (`projector run`): reads the topic, and its settings for a warning; joins its group.
+# The worker (`projector run`) reads the topic and joins its group. It reads the settings of the topic to warn about them.
 allow --allow-principal "$WORKER" --operation Read --operation DescribeConfigs --topic "$TOPIC"
 allow --allow-principal "$WORKER" --operation Read --group "$GROUP"
 
-# Commands that replay (`rebuild`, `sync`, `verify --against topic`, `dlq replay`), in groups of their own; `connector apply` also
-# creates the topic. `lag` and `offsets` look at the worker's group.
+# Commands that read the topic (`rebuild`, `sync`, `verify --against topic`, `dlq replay`) use their own groups.
+# `connector apply` also creates the topic. `lag` and `offsets` read the committed offsets of the worker's group.
 allow --allow-principal "$OPERATOR" --operation Read --operation Create --operation DescribeConfigs --topic "$TOPIC"
 allow --allow-principal "$OPERATOR" --operation Read --group "$GROUP-" --resource-pattern-type prefixed
 allow --allow-principal "$OPERATOR" --operation Describe --group "$GROUP"
 
-# `lag` and `offsets show` alone.
+# For users who run only `lag` and `offsets show`.
 allow --allow-principal "$REPORTS" --operation Describe --topic "$TOPIC"
 allow --allow-principal "$REPORTS" --operation Describe --group "$GROUP"

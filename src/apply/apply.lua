@@ -25,7 +25,7 @@
            3  users, each with the minor units that they spent on the created orders
            4  units, minor units and number of the created orders, which Redis probably does not hold
            5  these orders, each: order id, user id, total amount, per extra column '+text' or '-' (NULL), items_count, items,
-              line items in their stored form: 'line id:product_id:quantity;...', by line id
+              line items in their stored form: 'item id:product_id:quantity;...', by item id
            6  records to quarantine, each: name, entry
            7  names of quarantined records that these patches settle: their entries are removed
            8  number of other patches
@@ -34,7 +34,7 @@
               row: 'keep' | 'upsert' | 'replace' | 'clear'
                    (replace and clear delete the order and its line items first; clear leaves no row)
               for upsert and replace: user id, total amount, then per extra column '+text' or '-' (NULL)
-              number of texts that follow, then each line item: line id, 'product_id:quantity' or '' (deleted)
+              number of texts that follow, then each line item: item id, 'product_id:quantity' or '' (deleted)
   Ids, amounts and positions are text and stay text, because a Lua number rounds beyond 2^53 (I8). Quantities have at most 10
   digits and amounts 12 (checked by decode/). So the sums of one chunk stay far below 2^53.
 
@@ -44,7 +44,8 @@
            {'corrupt', order id, what is wrong}  the order is corrupt: another program wrote to its keys
            After the last three replies Redis is unchanged.
   Errors   'CORRUPT <key>: <what is wrong>'      nothing was written
-           'NOPERM <command> on <key>'           this user has lost a right; nothing was written
+           'NOPERM this user has no permission to run <command> on <key>'
+           (the right was removed from a running worker); nothing was written
            Redis' own errors (WRONGTYPE, OOM, READONLY, ...); nothing was written
 ]]
 local KEYS, ARGV, call, pcall_ = KEYS, ARGV, redis.call, redis.pcall
@@ -73,14 +74,14 @@ for key, want in pairs({[PRODUCTS] = 'zset', [USERS] = 'zset', [TOTALS] = 'hash'
 end
 local totals = call('HMGET', TOTALS, 'orders', 'units', 'revenue')
 -- Every chunk writes totals and layout together with its position. If one of them is missing, only a part of the data was restored.
-if stored ~= '' and not totals[1] then return corrupt(TOTALS, 'is missing beside a position') end
-if stored ~= '' and not layout then return corrupt(LAYOUT, 'is missing beside a position') end
+if stored ~= '' and not totals[1] then return corrupt(TOTALS, 'is missing, although Redis holds a position') end
+if stored ~= '' and not layout then return corrupt(LAYOUT, 'is missing, although Redis holds a position') end
 local function is_whole(number)
   return number == '0' or #number <= 17 and string.find(number, '^%-?[1-9]%d*$')
 end
 for _, total in ipairs(totals) do
-  if total and not is_whole(total) then return corrupt(TOTALS, 'holds a field that is no whole number') end
+  if total and not is_whole(total) then return corrupt(TOTALS, 'has a field that is not a whole number') end
 end
 local chunks = call('HMGET', CHUNKS, 'begun', 'finished')
-if chunks[1] ~= chunks[2] then return corrupt(CHUNKS, 'tells of a chunk that Redis repeated') end
-if chunks[1] and not is_whole(chunks[1]) then return corrupt(CHUNKS, 'holds a field that is no whole number') end
+if chunks[1] ~= chunks[2] then return corrupt(CHUNKS, 'shows that Redis has executed a chunk or a part of it twice') end
+if chunks[1] and not is_whole(chunks[1]) then return corrupt(CHUNKS, 'has a field that is not a whole number') end

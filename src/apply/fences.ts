@@ -42,7 +42,13 @@ export class Fences {
     const args = [lockText, holder, String(forMs), ...positionKeys];
     const [kind, ...texts] = (await this.#redis.run(FENCE_SCRIPT, lockKey, args)) as string[];
     if (kind === 'fenced') return texts;
-    throw new ProjectorError('rebuild-lost', `another one has begun (${texts[0] ?? ''})`);
+    const [holding = ''] = texts;
+    throw new ProjectorError(
+      'rebuild-lost',
+      holding === ''
+        ? `the lock ${lockKey} of this run no longer exists`
+        : `another run holds the lock ${lockKey} (${holding})`,
+    );
   }
 
   /** The text of this process's fence for partition 0. Throws `rebuild-lost` if another text is stored there, or none. */
@@ -50,7 +56,10 @@ export class Fences {
     const {holder, positionKeys} = this.#plan;
     const [text] = await this.#redis.getAll(positionKeys.slice(0, 1));
     if (text !== null && text !== undefined && parseFence(text)?.holder === holder) return text;
-    throw new ProjectorError('rebuild-lost', 'the fences went before the work behind them was done');
+    throw new ProjectorError(
+      'rebuild-lost',
+      'the fences of this run expired or were removed before its work was finished',
+    );
   }
 
   /** Removes the fences of this process that are still stored. If a removal fails, the fences expire. */

@@ -45,36 +45,36 @@ local function by_id(a, b)
   if #a ~= #b then return #a < #b end
   return a < b
 end
--- Parses the stored line items of an order: 'line id:product_id:quantity;...', by line id. Returns the ids, and
+-- Parses the stored line items of an order: 'item id:product_id:quantity;...', by item id. Returns the ids, and
 -- 'product_id:quantity' of each id. Returns nil if the text has another form.
-local function read_lines(stored)
-  local ids, lines, count, last_id = {}, {}, 0, nil
-  for id, line in string.gmatch(stored, '(%-?%d+):(%-?%d+:%-?%d+)') do
+local function read_items(stored)
+  local ids, items, count, last_id = {}, {}, 0, nil
+  for id, item in string.gmatch(stored, '(%-?%d+):(%-?%d+:%-?%d+)') do
     if last_id and not by_id(last_id, id) then return nil end
     -- A longer quantity could not be summed exactly, and the removal of its line item also needs that sum (I8).
-    if #line > DIGITS_MAX + 2 and #string.match(line, ':(.*)$') > DIGITS_MAX then return nil end
+    if #item > DIGITS_MAX + 2 and #string.match(item, ':(.*)$') > DIGITS_MAX then return nil end
     count = count + 1
     ids[count] = id
-    lines[id] = line
+    items[id] = item
     last_id = id
   end
   -- The text may contain only the line items, and one separator between two of them.
   if string.gsub(stored, '%-?%d+:%-?%d+:%-?%d+', '') ~= string.rep(';', count - 1) then return nil end
-  return ids, lines
+  return ids, items
 end
 -- Adds the units of one line item to the sums, or subtracts them (sign -1).
-local function count_line(line, sign)
-  local _, _, product, quantity = string.find(line, '^(%-?%d+):(%-?%d+)$')
+local function count_item(item, sign)
+  local _, _, product, quantity = string.find(item, '^(%-?%d+):(%-?%d+)$')
   local count = sign * tonumber(quantity)
   units[product] = (units[product] or 0) + count
   units_delta = units_delta + count
 end
-local function count_lines(lines, sign)
-  for _, line in pairs(lines) do count_line(line, sign) end
+local function count_items(items, sign)
+  for _, item in pairs(items) do count_item(item, sign) end
 end
 -- The field `items` of an order: its line items without their ids.
-local function items_of(lines_text)
-  return (string.gsub(lines_text, '%-?%d+:(%-?%d+):(%-?%d+)', 'product_id:%1,quantity:%2'))
+local function items_of(items_text)
+  return (string.gsub(items_text, '%-?%d+:(%-?%d+):(%-?%d+)', 'product_id:%1,quantity:%2'))
 end
 local function count_order(user, amount, sign)
   local cents = minor_units(amount)
@@ -109,9 +109,9 @@ local function is_wrong_type(reply) return reply.err and string.find(reply.err, 
 -- Reads one order, and plans the writes that apply one patch to it. If the patch has a row, the row begins at `row_at` in `row`.
 -- The changes of line items are in `changes`, from `from` to `to`.
 local function plan(id, mode, row, row_at, changes, from, to)
-  local order_key, lines_key = prefix .. 'order:' .. id, prefix .. 'order_lines:' .. id
+  local order_key, items_key = prefix .. 'order:' .. id, prefix .. 'order_lines:' .. id
   local before = pcall_('HMGET', order_key, 'user_id', 'total_amount')
-  if is_wrong_type(before) then return corrupt_order(id, order_key, 'is no hash') end
+  if is_wrong_type(before) then return corrupt_order(id, order_key, 'is not a hash') end
   if before.err then return before end
   local user_before, amount_before = before[1], before[2]
   local existed = user_before and amount_before
@@ -119,29 +119,29 @@ local function plan(id, mode, row, row_at, changes, from, to)
 
   local reset = mode == 'replace' or mode == 'clear'
   -- If no line item changes, the script does not read the line items, because the fields of the order already show them.
-  local keeps_lines = existed and not reset and from > to
-  if keeps_lines and row_at and #extra_names == 0 and user_before == row[row_at] and amount_before == row[row_at + 1] then
+  local keeps_items = existed and not reset and from > to
+  if keeps_items and row_at and #extra_names == 0 and user_before == row[row_at] and amount_before == row[row_at + 1] then
     return -- The change of this row concerns no column that the read model contains.
   end
-  local line_ids, lines, stored_lines = {}, {}, ''
-  if not keeps_lines then
-    stored_lines = pcall_('GET', lines_key) or ''
-    if type(stored_lines) == 'table' then
-      return is_wrong_type(stored_lines) and corrupt_order(id, lines_key, 'is no string') or stored_lines
+  local item_ids, items, stored_items = {}, {}, ''
+  if not keeps_items then
+    stored_items = pcall_('GET', items_key) or ''
+    if type(stored_items) == 'table' then
+      return is_wrong_type(stored_items) and corrupt_order(id, items_key, 'is not a string') or stored_items
     end
-    line_ids, lines = read_lines(stored_lines)
-    if not line_ids then return corrupt_order(id, lines_key, 'holds a line that cannot be read') end
+    item_ids, items = read_items(stored_items)
+    if not item_ids then return corrupt_order(id, items_key, 'holds a line item that cannot be read') end
   end
   local exists = row_at or existed and not reset
   -- If the order existed and stays, only the line items that change are counted. Else all of its line items are counted.
   local stays = existed and exists and not reset
-  if existed and not stays then count_lines(lines, -1) end
+  if existed and not stays then count_items(items, -1) end
   if existed and not count_order(user_before, amount_before, -1) then
-    return corrupt_order(id, order_key, 'holds an amount that cannot be read')
+    return corrupt_order(id, order_key, 'holds a total_amount that cannot be read')
   end
 
-  if reset then lines, line_ids = {}, {} end
-  local write = {order_key = order_key, lines_key = lines_key, reset = reset}
+  if reset then items, item_ids = {}, {} end
+  local write = {order_key = order_key, items_key = items_key, reset = reset}
   local user, amount = user_before, amount_before
   local fields = {}
   if row_at then
@@ -152,42 +152,44 @@ local function plan(id, mode, row, row_at, changes, from, to)
 
   local is_gap, is_unsorted = false, false
   for i = from, to, 2 do
-    local line_id, line = changes[i], changes[i + 1]
-    local before_line = lines[line_id]
-    if stays and before_line then count_line(before_line, -1) end
-    if line == '' then
-      is_gap = is_gap or before_line ~= nil
-      lines[line_id] = nil
+    local item_id, item = changes[i], changes[i + 1]
+    local before_item = items[item_id]
+    if stays and before_item then count_item(before_item, -1) end
+    if item == '' then
+      is_gap = is_gap or before_item ~= nil
+      items[item_id] = nil
     else
-      if stays then count_line(line, 1) end
-      if not before_line then
-        is_unsorted = is_unsorted or #line_ids > 0 and by_id(line_id, line_ids[#line_ids])
-        line_ids[#line_ids + 1] = line_id
+      if stays then count_item(item, 1) end
+      if not before_item then
+        is_unsorted = is_unsorted or #item_ids > 0 and by_id(item_id, item_ids[#item_ids])
+        item_ids[#item_ids + 1] = item_id
       end
-      lines[line_id] = line
+      items[item_id] = item
     end
   end
   if is_gap then
-    line_ids, is_unsorted = {}, true
-    for line_id in pairs(lines) do line_ids[#line_ids + 1] = line_id end
+    item_ids, is_unsorted = {}, true
+    for item_id in pairs(items) do item_ids[#item_ids + 1] = item_id end
   end
-  if is_unsorted then table.sort(line_ids, by_id) end
-  if not keeps_lines then
+  if is_unsorted then table.sort(item_ids, by_id) end
+  if not keeps_items then
     local texts = {}
-    for i = 1, #line_ids do texts[i] = line_ids[i] .. ':' .. lines[line_ids[i]] end
+    for i = 1, #item_ids do texts[i] = item_ids[i] .. ':' .. items[item_ids[i]] end
     local text = table.concat(texts, ';')
-    if text ~= stored_lines then write.lines = text end
+    if text ~= stored_items then write.items = text end
     if exists then
-      if not stays then count_lines(lines, 1) end
+      if not stays then count_items(items, 1) end
       local at_end = #fields
       fields[at_end + 1] = 'items_count'
-      fields[at_end + 2] = string.format('%d', #line_ids)
+      fields[at_end + 2] = string.format('%d', #item_ids)
       fields[at_end + 3] = 'items'
       fields[at_end + 4] = items_of(text)
     end
   end
   if exists then
-    if not count_order(user, amount, 1) then return corrupt_order(id, order_key, 'would hold an amount that cannot be read') end
+    if not count_order(user, amount, 1) then
+      return corrupt_order(id, order_key, 'would hold a total_amount that cannot be read')
+    end
     if #fields > 0 then write.fields = fields end
   end
   writes[#writes + 1] = write
@@ -209,11 +211,11 @@ if are_new then
 else
   for i = 1, created_count do
     local id_at = (i - 1) * CREATED_TEXTS + 1
-    local line_ids, lines = read_lines(created[id_at + CREATED_TEXTS - 1])
+    local item_ids, items = read_items(created[id_at + CREATED_TEXTS - 1])
     local changes = {}
-    for at = 1, #line_ids do
-      changes[2 * at - 1] = line_ids[at]
-      changes[2 * at] = lines[line_ids[at]]
+    for at = 1, #item_ids do
+      changes[2 * at - 1] = item_ids[at]
+      changes[2 * at] = items[item_ids[at]]
     end
     local failure = plan(created[id_at], 'upsert', created, id_at + 1, changes, 1, #changes)
     if failure then return failure end
@@ -229,9 +231,9 @@ do
       row_at = at
       at = at + 2 + #extra_names
     end
-    local lines_end = at + patches[at]
-    local failure = plan(id, mode, patches, row_at, patches, at + 1, lines_end)
+    local items_end = at + patches[at]
+    local failure = plan(id, mode, patches, row_at, patches, at + 1, items_end)
     if failure then return failure end
-    at = lines_end + 1
+    at = items_end + 1
   end
 end

@@ -71,13 +71,19 @@ export class ReadModel {
   async positionToResume(partition: number): Promise<string> {
     const [text = ''] = await this.positions.read([partition]);
     if (text === '' && this.#settings.isBeingBuilt === true) {
-      throw new ProjectorError('rebuild-lost', 'what was being made has been thrown away meanwhile');
+      throw new ProjectorError(
+        'rebuild-lost',
+        'the read model that this run was building has been discarded',
+      );
     }
     if (parseFence(text) === undefined) return text;
     const key = this.positions.key(partition);
     const stored = String(await this.#redis.run(RELEASE_SCRIPT, key, [text, '', this.positions.key(0)]));
     if (parseFence(stored) === undefined) return stored;
-    throw new ProjectorError('cutover-in-progress', `a rebuild is about to switch Redis over (${key})`);
+    throw new ProjectorError(
+      'cutover-in-progress',
+      `a cutover or a repair is in progress: a fence replaces the position (${key})`,
+    );
   }
 
   /** Rejects with `redis-denied` if this user lacks a right that the apply script needs (I5). */

@@ -9,11 +9,11 @@
   prefix       key prefix
   reads_too    also check the commands that read
 
-  Returns  nil, or 'NOPERM <command> on <key>'
+  Returns  nil, or 'NOPERM this user has no permission to run <command> on <key>'
 ]]
 local function missing_right(position, prefix, reads_too)
   if not redis.acl_check_cmd then return nil end
-  local order, lines, counter = prefix .. 'order:0', prefix .. 'order_lines:0', prefix .. 'product:0:sold'
+  local order, items, counter = prefix .. 'order:0', prefix .. 'order_lines:0', prefix .. 'product:0:sold'
   local products, users, totals = prefix .. 'report:products', prefix .. 'report:users', prefix .. 'report:totals'
   local quarantine, chunks = prefix .. 'projector:quarantine', prefix .. 'projector:chunks'
 
@@ -23,19 +23,21 @@ local function missing_right(position, prefix, reads_too)
     {'ZADD', products, '1', '0'}, {'ZREM', products, '0'}, {'ZADD', users, '1', '0'}, {'ZREM', users, '0'},
     {'HINCRBY', totals, 'orders', '1'},
     {'HSET', order, 'id', '0'}, {'HDEL', order, 'id'}, {'DEL', order},
-    {'MSET', lines, '0:0:0'}, {'DEL', lines},
+    {'MSET', items, '0:0:0'}, {'DEL', items},
     {'HSET', quarantine, '0', '0'}, {'HDEL', quarantine, '0'},
     {'SET', position, ''},
   }
   local reads = {
     {'GET', position}, {'MGET', position}, {'HMGET', chunks, 'begun'},
     {'TYPE', quarantine}, {'HKEYS', quarantine}, {'TYPE', products}, {'TYPE', users}, {'TYPE', totals},
-    {'HMGET', totals, 'orders'}, {'HMGET', order, 'id'}, {'GET', lines}, {'EXISTS', order}, {'EXISTS', lines}, {'EXISTS', counter},
+    {'HMGET', totals, 'orders'}, {'HMGET', order, 'id'}, {'GET', items}, {'EXISTS', order}, {'EXISTS', items}, {'EXISTS', counter},
     {'MGET', counter}, {'TYPE', counter}, {'ZMSCORE', users, '0'}, {'TIME'},
   }
   for _, commands in ipairs(reads_too and {writes, reads} or {writes}) do
     for _, command in ipairs(commands) do
-      if not redis.acl_check_cmd(unpack(command)) then return 'NOPERM ' .. command[1] .. ' on ' .. (command[2] or 'the server') end
+      if not redis.acl_check_cmd(unpack(command)) then
+        return 'NOPERM this user has no permission to run ' .. command[1] .. ' on ' .. (command[2] or 'the server')
+      end
     end
   end
   return nil

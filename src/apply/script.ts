@@ -156,5 +156,8 @@ export function parseReply(reply: unknown, ours: string): ApplyOutcome {
       requireSameLayout(detail, ours);
     }
   }
-  throw new ProjectorError('internal', 'the apply script gave a reply that this version does not know');
+  throw new ProjectorError(
+    'internal',
+    'the apply script returned a reply that this version does not support',
+  );
 }

@@ -39,7 +39,7 @@ local products, units_deltas = merged(products_named, units, true)
 local counters = {}
 for i, product in ipairs(products) do counters[i] = prefix .. 'product:' .. product .. ':sold' end
 local counts = read_slices('MGET', counters)
-local NO_COUNT = 'is no whole number that can be counted on'
+local NO_COUNT = 'is not a whole number, or exceeds 15 digits with this chunk'
 local absent, counter_sets, product_scores, products_gone = {}, {}, {}, {}
 local set_at, score_at = 0, 0
 for i = 1, #counters do
@@ -111,28 +111,28 @@ call('HINCRBY', TOTALS, 'units', text(units_delta))
 call('HINCRBY', TOTALS, 'revenue', text(revenue_delta))
 
 -- 3. Orders and their line items: first the deletes, then the line items, then the orders.
-local gone, line_sets = {}, {}
-local function set_lines(key, lines)
-  if lines == '' then
+local gone, item_sets = {}, {}
+local function set_items(key, items)
+  if items == '' then
     gone[#gone + 1] = key
   else
-    line_sets[#line_sets + 1] = key
-    line_sets[#line_sets + 1] = lines
+    item_sets[#item_sets + 1] = key
+    item_sets[#item_sets + 1] = items
   end
 end
 if are_new then
   for i = 1, created_count do
-    local lines = created[i * CREATED_TEXTS]
-    if lines ~= '' then set_lines(created_keys[2 * i], lines) end
+    local items = created[i * CREATED_TEXTS]
+    if items ~= '' then set_items(created_keys[2 * i], items) end
   end
 end
 for p = 1, #writes do
   local write = writes[p]
   if write.reset then gone[#gone + 1] = write.order_key end
-  if write.lines then set_lines(write.lines_key, write.lines) end
+  if write.items then set_items(write.items_key, write.items) end
 end
 for from, to in slices(gone) do call('DEL', unpack(gone, from, to)) end
-for from, to in slices(line_sets) do call('MSET', unpack(line_sets, from, to)) end
+for from, to in slices(item_sets) do call('MSET', unpack(item_sets, from, to)) end
 if are_new then
   for i = 1, created_count do
     local id_at, order_key = (i - 1) * CREATED_TEXTS + 1, created_keys[2 * i - 1]

@@ -9,6 +9,7 @@ export function rowLimit(value: string): number {
 
 export function intervalSeconds(value: string): number {
   const seconds = /^\d{1,4}(?:\.\d{1,3})?$/.test(value) ? Number(value) : 0;
-  if (seconds < 0.1 || seconds > 3_600) throw new InvalidArgumentError('must be a number from 0.1 to 3600.');
+  if (seconds < 0.1 || seconds > 3_600)
+    throw new InvalidArgumentError('must be a number of seconds from 0.1 to 3600.');
   return seconds;
 }

@@ -19,8 +19,11 @@ export interface Reached {
 export async function checkTopic(config: ConfigWith<'brokers'>, topic: KafkaTopic): Promise<number> {
   const partitions = await topic.partitionCount();
   if (partitions === undefined) {
-    const where = `${config.topic} on ${config.brokers.join(',')}`;
-    throw new ProjectorError('topic-missing', `there is no topic ${where}`);
+    const where = `${config.topic} does not exist on ${config.brokers.join(',')}`;
+    throw new ProjectorError(
+      'topic-missing',
+      `topic ${where}, or this Kafka user is not authorized to describe it`,
+    );
   }
   await requireSuitableTopic(topic);
   return partitions;

@@ -28,9 +28,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
 };
 
 const HELP = `
-Settings come from the environment, or as options of any command, which win. \`projector config\` lists them all,
-\`--help-all\` the options of all. A secret is never an option: give the file that holds it.
-Exit codes: 0 ok, 1 unexpected, 2 usage or settings, 3 differences found, or no such order, 4 a server is not reachable, 5 halted.`;
+Each setting is an environment variable and an option of every command. The option takes precedence.
+\`projector config\` lists all settings, and \`--help-all\` lists their options.
+A secret has no option for its value. Its option ends in \`-file\` and names a file that contains the value.
+Exit codes: 0 success, 1 unexpected error, 2 invalid usage or settings, 3 differences found or no such order,
+4 server not reachable, 5 halted.`;
 
 const HELP_ALL = '--help-all';
 
@@ -56,7 +58,7 @@ export async function main(
       const flag = /'(--[\w-]+)/.exec(error.message)?.[1];
       if (isSecretFlag(flag))
         output.note(
-          `every user of the machine sees what is an option: give ${flag}-file <path>, a file that holds it`,
+          `${flag} is a secret, and every user of this machine can read command lines: use ${flag}-file <path> to read it from a file`,
         );
       return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     }

@@ -35,8 +35,11 @@ export async function withLog<T>(
     try {
       const partitionCount = await topic.partitionCount();
       if (partitionCount === undefined) {
-        const where = `${config.topic} on ${config.brokers.join(',')}`;
-        throw new ProjectorError('topic-missing', `there is no topic ${where}`);
+        const where = `${config.topic} does not exist on ${config.brokers.join(',')}`;
+        throw new ProjectorError(
+          'topic-missing',
+          `topic ${where}, or this Kafka user is not authorized to describe it`,
+        );
       }
       const positions = new StoredPositions(redis, config.topic, config.keyPrefix);
       return await work({topic, positions, partitionCount});

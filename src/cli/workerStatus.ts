@@ -11,12 +11,12 @@ const TIMEOUT_MS = 5_000;
 export async function fetchStatus(base: string, timeoutMs = TIMEOUT_MS): Promise<unknown> {
   try {
     const response = await fetch(`${base}/status`, {signal: AbortSignal.timeout(timeoutMs)});
-    if (!response.ok) throw new Error(`it answers with ${response.status}`);
+    if (!response.ok) throw new Error(`the server responded with HTTP status ${response.status}`);
     return await response.json();
   } catch (error) {
     throw new ProjectorError(
       'worker-unreachable',
-      `no worker answers at ${base}/status: ${connectionReason(error)}`,
+      `cannot read the status of a worker from ${base}/status: ${connectionReason(error)}`,
       {
         cause: error,
       },
@@ -30,11 +30,9 @@ export async function fetchStatus(base: string, timeoutMs = TIMEOUT_MS): Promise
  */
 export function workerUrl(host: string, port: number | 'off'): string {
   if (port === 'off' || port === 0) {
-    const why = port === 0 ? 'is 0, so that any port may be the one' : 'is off';
-    throw new ProjectorError(
-      'usage',
-      `PROJECTOR_HTTP_PORT ${why}: give the address of the worker with --url`,
-    );
+    const why =
+      port === 0 ? 'is 0, so the port of the worker is unknown' : 'is off, so the worker has no HTTP server';
+    throw new ProjectorError('usage', `PROJECTOR_HTTP_PORT ${why}: set the address of a worker with --url`);
   }
   // 0.0.0.0 and :: mean that the worker listens on every address. A client must connect to one, so it uses the loopback address.
   const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;

@@ -54,7 +54,7 @@ export class ConnectClient {
       if (faults.length === 0) throw error;
       throw new ProjectorError(
         'connector-rejected',
-        `Kafka Connect at ${this.#url} refuses connector ${name}: ${faults.join('; ')}`,
+        `Kafka Connect at ${this.#url} rejected connector ${name}: ${faults.join('; ')}`,
         {cause: error},
       );
     }
@@ -70,7 +70,7 @@ export class ConnectClient {
   async version(): Promise<string> {
     const body = (await this.#request('GET', '/')) as {version?: unknown} | null | undefined;
     if (typeof body?.version === 'string') return body.version;
-    throw new ProjectorError('connect-unreachable', `what answers at ${this.#url} is no Kafka Connect`);
+    throw new ProjectorError('connect-unreachable', `the server at ${this.#url} is not Kafka Connect`);
   }
 
   /** All connectors of this Connect cluster. */
@@ -122,7 +122,7 @@ export class ConnectClient {
     } catch (error) {
       throw new ProjectorError(
         'connect-unreachable',
-        `${where} does not answer: ${connectionReason(error)}`,
+        `${where} did not respond: ${connectionReason(error)}`,
         {
           cause: error,
         },
@@ -134,7 +134,7 @@ export class ConnectClient {
     const passes = response.status === 409 || response.status >= 500;
     throw new ProjectorError(
       passes ? 'connect-unreachable' : 'connector-rejected',
-      `${where} answers ${method} ${path} with ${response.status}: ${errorText(text)}`,
+      `${where} responded to ${method} ${path} with status ${response.status}: ${errorText(text)}`,
     );
   }
 }

@@ -71,7 +71,7 @@ export class MysqlClient {
     if (this.#url.pathname.length < 2) {
       throw new ProjectorError(
         'config-invalid',
-        'MYSQL_URL must name a database: mysql://user@host:3306/shop',
+        'MYSQL_URL must name a database, for example mysql://user@host:3306/shop',
       );
     }
   }
@@ -183,19 +183,23 @@ export class MysqlClient {
       return refusal;
     }
     if (DENIED.test(code)) {
-      return new ProjectorError('mysql-denied', `${where} refuses (${code}): ${sqlMessage}`, {cause: error});
+      return new ProjectorError('mysql-denied', `${where} denied access (${code}): ${sqlMessage}`, {
+        cause: error,
+      });
     }
     if (MISNAMED.test(code)) {
-      const settings = 'MYSQL_URL, ORDERS_TABLE and ORDER_ITEMS_TABLE';
-      return new ProjectorError('config-invalid', `${where}: ${sqlMessage} (${settings})`, {cause: error});
+      const hint = 'check MYSQL_URL, ORDERS_TABLE and ORDER_ITEMS_TABLE';
+      return new ProjectorError('config-invalid', `${where} returned an error: ${sqlMessage} (${hint})`, {
+        cause: error,
+      });
     }
     if (PASSING.test(code) || !code.startsWith('ER_')) {
       // A query that timed out continues on the server and blocks later queries on this connection. So the connection is closed.
       if (!code.startsWith('ER_') || code === 'ER_SERVER_SHUTDOWN') this.close();
-      return new ProjectorError('mysql-unreachable', `${where} does not answer: ${code}`, {cause: error});
+      return new ProjectorError('mysql-unreachable', `${where} is not available: ${code}`, {cause: error});
     }
     // I11: the cause is omitted, because it contains the message of MySQL and the query.
-    return new ProjectorError('internal', `${where} answers ${code}`);
+    return new ProjectorError('internal', `${where} returned the unexpected error ${code}`);
   }
 }
 
@@ -240,25 +244,25 @@ function tlsOf(url: URL, {ca, cert, key, serverName}: TlsMaterial): MysqlTls | u
   if (ca !== undefined && verified?.rejectUnauthorized !== true) {
     throw new ProjectorError(
       'config-invalid',
-      `MYSQL_SSL_CA is set, but with ssl-mode=${mode} nothing is verified: let MYSQL_URL end in ?ssl-mode=VERIFY_IDENTITY`,
+      `MYSQL_SSL_CA is set, but ssl-mode=${mode} does not verify the certificate: set ?ssl-mode=VERIFY_IDENTITY in MYSQL_URL`,
     );
   }
   if (cert !== undefined && verified === undefined) {
     throw new ProjectorError(
       'config-invalid',
-      'MYSQL_SSL_CERT is set, but without TLS it is not shown: let MYSQL_URL end in ?ssl-mode=VERIFY_IDENTITY',
+      'MYSQL_SSL_CERT is set, but a client certificate is sent only with TLS: set ?ssl-mode=VERIFY_IDENTITY in MYSQL_URL',
     );
   }
   if (serverName !== undefined && !verifiesName) {
     throw new ProjectorError(
       'config-invalid',
-      `MYSQL_SSL_SERVER_NAME is set, but with ssl-mode=${mode} no name is verified: let MYSQL_URL end in ?ssl-mode=VERIFY_IDENTITY`,
+      `MYSQL_SSL_SERVER_NAME is set, but ssl-mode=${mode} does not verify the name: set ?ssl-mode=VERIFY_IDENTITY in MYSQL_URL`,
     );
   }
   if (verifiesName && serverName === undefined && isIP(hostOf(url.hostname)) !== 0) {
     throw new ProjectorError(
       'config-invalid',
-      'MYSQL_URL has an address, and ssl-mode=VERIFY_IDENTITY verifies a name: set MYSQL_SSL_SERVER_NAME to that of the certificate',
+      'the host in MYSQL_URL is an IP address, but ssl-mode=VERIFY_IDENTITY verifies a name: set MYSQL_SSL_SERVER_NAME to the name in the certificate',
     );
   }
   if (verified === undefined) return undefined;
@@ -272,6 +276,6 @@ function sslModeOf(url: URL): keyof typeof SSL_MODES {
   if (unknown.length === 0 && Object.hasOwn(SSL_MODES, mode)) return mode as keyof typeof SSL_MODES;
   throw new ProjectorError(
     'config-invalid',
-    `MYSQL_URL may have one option: ssl-mode=${Object.keys(SSL_MODES).join(', ')}`,
+    `MYSQL_URL accepts only the option ssl-mode, with one of these values: ${Object.keys(SSL_MODES).join(', ')}`,
   );
 }

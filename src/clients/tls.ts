@@ -42,28 +42,31 @@ export function tlsOptions({ca, cert, key, serverName}: TlsMaterial = {}): TlsOp
  * keep only the text. The first pattern that matches decides.
  */
 const REASONS: readonly (readonly [RegExp, string])[] = [
-  [/CERT_HAS_EXPIRED|certificate has expired/, 'its certificate has expired'],
-  [/CERT_NOT_YET_VALID|certificate is not yet valid/, 'its certificate is not valid yet'],
-  [/CERT_REVOKED|certificate revoked$/, 'its certificate was revoked'],
-  [/ERR_TLS_CERT_ALTNAME_INVALID|does not match certificate's altnames/, 'its certificate has another name'],
+  [/CERT_HAS_EXPIRED|certificate has expired/, 'the server certificate has expired'],
+  [/CERT_NOT_YET_VALID|certificate is not yet valid/, 'the server certificate is not valid yet'],
+  [/CERT_REVOKED|certificate revoked$/, 'the server certificate was revoked'],
+  [
+    /ERR_TLS_CERT_ALTNAME_INVALID|does not match certificate's altnames/,
+    'the server certificate was issued for another name',
+  ],
   [
     /SELF_SIGNED|UNABLE_TO_GET_ISSUER|UNABLE_TO_VERIFY|CERT_SIGNATURE_FAILURE|CERT_UNTRUSTED|INVALID_CA|self.signed certificate|unable to (?:get|verify).*certificate|certificate signature failure/,
-    'its certificate is signed by no CA that is trusted here',
+    'the server certificate is not signed by a trusted CA',
   ],
-  [/ALERT_CERTIFICATE_REQUIRED|alert certificate required/, 'it asks for a client certificate'],
+  [/ALERT_CERTIFICATE_REQUIRED|alert certificate required/, 'the server requires a client certificate'],
   [
     /ALERT_(?:BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_\w+|DECRYPT_ERROR|ACCESS_DENIED)|alert (?:bad certificate|unknown ca|certificate \w+|decrypt error|access denied)/,
-    'it refuses our client certificate, or the want of one',
+    'the server rejected the client certificate, or received none',
   ],
   [
     /HANDSHAKE_FAILURE|handshake failure|ALERT_PROTOCOL_VERSION|alert protocol version/,
-    'it refuses the handshake',
+    'the server rejected the TLS handshake',
   ],
   [
     /^TLS_CUT_OFF/,
-    'it ends the connection behind the handshake, as one does that wants a client certificate',
+    'the server closed the connection after the handshake, probably because it requires a client certificate',
   ],
-  [/ERR_SSL_WRONG_VERSION_NUMBER|wrong version number/, 'what answers there does not speak TLS'],
+  [/ERR_SSL_WRONG_VERSION_NUMBER|wrong version number/, 'the server does not use TLS on this port'],
 ];
 
 /**
@@ -77,9 +80,8 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
  */
 export function cutOff(error: Error): Error {
   if (tlsReason(error) !== undefined) return error;
-  return Object.assign(new Error(`cut off behind the handshake: ${error.message}`, {cause: error}), {
-    code: 'TLS_CUT_OFF',
-  });
+  const text = `the connection was closed after the TLS handshake: ${error.message}`;
+  return Object.assign(new Error(text, {cause: error}), {code: 'TLS_CUT_OFF'});
 }
 
 /** Why TLS failed, on either side, as the rest of a sentence. Undefined if TLS did not cause the error. */
@@ -95,7 +97,7 @@ export function tlsReason(error: unknown): string | undefined {
 export function tlsError(error: unknown, where: string): ProjectorError | undefined {
   const reason = tlsReason(error);
   if (reason === undefined) return undefined;
-  return new ProjectorError('tls-failed', `no TLS with ${where}: ${reason}${namesIn(error)}`, {
+  return new ProjectorError('tls-failed', `TLS connection to ${where} failed: ${reason}${namesIn(error)}`, {
     cause: error,
   });
 }

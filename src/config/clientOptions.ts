@@ -81,9 +81,11 @@ export function securityFaults(config: Config): string[] {
   const faults = saslFaults(config);
   for (const [name, material] of tlsMaterials(config)) faults.push(...pairFaults(name, material));
   if (!config.kafkaSsl && isGiven(kafkaTls(config)))
-    faults.push('KAFKA_SSL_* are set without KAFKA_SSL=true');
+    faults.push('KAFKA_SSL_* settings have no effect without KAFKA_SSL=true');
   if (config.redisUrl?.startsWith('redis:') === true && isGiven(redisTls(config))) {
-    faults.push('REDIS_TLS_* are set, but REDIS_URL begins with redis://: write rediss:// for TLS');
+    faults.push(
+      'REDIS_TLS_* settings have no effect, because REDIS_URL begins with redis:// (use rediss:// for TLS)',
+    );
   }
   faults.push(...sentinelFaults(config));
   return faults;
@@ -93,12 +95,12 @@ function sentinelFaults({redisUrl, redisSentinels, sentinelUsername, sentinelPas
   const hasLogin = sentinelUsername !== undefined || sentinelPassword !== undefined;
   if (redisSentinels === undefined) {
     return hasLogin
-      ? ['REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD are set without REDIS_SENTINELS']
+      ? ['REDIS_SENTINEL_USERNAME and REDIS_SENTINEL_PASSWORD have no effect without REDIS_SENTINELS']
       : [];
   }
   if (redisUrl === undefined || new URL(redisUrl).port === '') return [];
   return [
-    'REDIS_URL has a port, but with REDIS_SENTINELS its host is the name of the master: redis://user:password@mymaster/0',
+    'REDIS_URL must not contain a port if REDIS_SENTINELS is set, because its host is the name of the master, for example redis://user:password@mymaster/0',
   ];
 }
 
@@ -110,7 +112,7 @@ function pairFaults(name: string, {cert, key}: TlsMaterial): string[] {
   if (cert === undefined && key === undefined) return [];
   if (cert === undefined || key === undefined) return [`${name}_CERT and ${name}_KEY must be set together`];
   if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return [];
-  return [`${name}_KEY is not the key of ${name}_CERT (of its first certificate)`];
+  return [`${name}_KEY is not the private key of the first certificate in ${name}_CERT`];
 }
 
 function saslSettings(config: Config): SaslSettings | null {
@@ -139,12 +141,12 @@ function saslFaults(config: Config): string[] {
   if (saslMechanism === 'oauthbearer') {
     if (oauth.every(isIn) && !login.some(isIn)) return [];
     return [
-      'KAFKA_SASL_MECHANISM=oauthbearer needs KAFKA_OAUTH_TOKEN_URL, KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_CLIENT_SECRET, and neither user nor password',
+      'KAFKA_SASL_MECHANISM=oauthbearer requires KAFKA_OAUTH_TOKEN_URL, KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_CLIENT_SECRET, and allows neither KAFKA_SASL_USERNAME nor KAFKA_SASL_PASSWORD',
     ];
   }
   const faults: string[] = [];
   if ([...oauth, oauthScope].some(isIn))
-    faults.push('KAFKA_OAUTH_* are set without KAFKA_SASL_MECHANISM=oauthbearer');
+    faults.push('KAFKA_OAUTH_* settings have no effect without KAFKA_SASL_MECHANISM=oauthbearer');
   const given = [saslMechanism, ...login].filter(isIn).length;
   if (given !== 0 && given !== 3) {
     faults.push('KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD must be set together');

@@ -1,6 +1,15 @@
-/** Prints the table of settings in two formats for other programs: JSON Schema and an environment file. */
+/** Prints the table of settings in three forms: JSON Schema, an environment file, and docs/settings.md. */
 import type {Setting} from './setting.js';
 import {SETTINGS, WORKER_SETTINGS} from './settings.js';
+
+/** The sections of docs/settings.md after the basic settings. Every setting belongs to exactly one. */
+const FAMILIES: readonly (readonly [prefix: RegExp, title: string])[] = [
+  [/^PROJECTOR_/, 'Worker'],
+  [/^KAFKA_/, 'Kafka'],
+  [/^REDIS_/, 'Redis'],
+  [/^(?:MYSQL|CONNECT)_/, 'MySQL and Kafka Connect'],
+  [/^(?:SOURCE|ORDER|ORDERS|MONEY)_/, 'Tables and columns'],
+];
 
 const ALL: readonly Setting<unknown>[] = Object.values(SETTINGS);
 
@@ -23,7 +32,7 @@ export function configSchema(): object {
 }
 
 function fileOf({env, example, inFile = false}: Setting<unknown>): object {
-  const description = `A file that holds ${env}.`;
+  const description = `Path of a file that contains the value of ${env}.`;
   return {type: 'string', description, ...(inFile ? {examples: [example]} : {})};
 }
 
@@ -49,11 +58,42 @@ export function configExample(): string[] {
   const basic = ALL.filter(({basic: isBasic = false}) => isBasic);
   const others = ALL.filter(({basic: isBasic = false}) => !isBasic);
   return [
-    '# Settings of a worker, printed by `projector config example`. A copy of this file is given to a worker, for example by',
-    '# `docker run --env-file`. NAME_FILE instead of NAME reads a value from a file.',
+    '# Settings of a worker, printed by `projector config example`. Pass a copy of this file to a worker, for example with',
+    '# `docker run --env-file`. Set NAME_FILE instead of NAME to read a value from a file.',
     ...basic.flatMap(entry),
     '',
     '# More settings.',
     ...others.flatMap(entry),
   ];
+}
+
+/** Returns the text of docs/settings.md. */
+export function settingsPage(): string {
+  const row = ({env, default: value, desc}: Setting<unknown>): string =>
+    `| \`${env}\` | ${value === undefined ? '' : value === '' ? '(empty)' : `\`${value}\``} | ${desc} |`;
+  const table = (rows: readonly Setting<unknown>[]): string =>
+    ['| Setting | Default | Meaning |', '|---|---|---|', ...rows.map(row)].join('\n');
+  const families = FAMILIES.map(([prefix, title]) => {
+    const rows = ALL.filter(({env, basic = false}) => !basic && prefix.test(env));
+    return `## ${title}\n\n${table(rows)}\n`;
+  });
+  return `# Settings
+
+<!-- \`npm run settings\` writes this page from src/config/settings.ts. -->
+
+Settings are environment variables. \`NAME_FILE\` is the path of a file that contains the value of \`NAME\`; use it for secrets. Each setting is
+also an option of every command, which takes precedence: \`--kafka-topic x\` means \`KAFKA_TOPIC=x\`. A secret has only the form with a file,
+\`--redis-url-file path\`, because every user of a machine can see its command lines.
+
+\`projector config\` prints all settings with their values and redacts secrets. \`projector config check\` reports every fault at once, also
+unknown variables with one of the prefixes below. A worker that starts with an unknown variable logs a warning. \`projector config schema\`
+prints a JSON Schema, and \`projector config example\` an environment file ([.env.example](../.env.example)).
+
+## Basic settings
+
+A worker requires \`KAFKA_BROKERS\` and \`REDIS_URL\`.
+
+${table(ALL.filter(({basic = false}) => basic))}
+
+${families.join('\n')}`;
 }

@@ -69,13 +69,13 @@ function readVariable(environment: Environment, name: string, faults: string[]):
   if (file === undefined || file === '') return {given: value === '' ? undefined : value, place: name};
   const place = `${name}_FILE (${file})`;
   if (value !== undefined && value !== '') {
-    faults.push(`${name} and ${name}_FILE are both set; keep one`);
+    faults.push(`${name} and ${name}_FILE are both set: remove one of them`);
     return {given: undefined, place};
   }
   try {
     return {given: readFileSync(file, 'utf8').replace(/\r?\n$/, ''), place};
   } catch (error) {
-    faults.push(`${name}_FILE cannot be read: ${messageOf(error)}`);
+    faults.push(`${name}_FILE names a file that cannot be read: ${messageOf(error)}`);
     return {given: undefined, place};
   }
 }
@@ -84,11 +84,13 @@ function crossFaults(config: Config): string[] {
   const faults: string[] = [];
   if (config.heartbeatIntervalMs * 3 > config.sessionTimeoutMs) {
     faults.push(
-      'KAFKA_HEARTBEAT_INTERVAL_MS must be at most a third of KAFKA_SESSION_TIMEOUT_MS, or one lost heartbeat costs a rebalance',
+      'KAFKA_HEARTBEAT_INTERVAL_MS must be at most a third of KAFKA_SESSION_TIMEOUT_MS, because otherwise one lost heartbeat can cause a rebalance',
     );
   }
   if (config.maxWaitMs >= config.requestTimeoutMs) {
-    faults.push('KAFKA_MAX_WAIT_MS must be below KAFKA_REQUEST_TIMEOUT_MS');
+    faults.push(
+      'KAFKA_MAX_WAIT_MS must be less than KAFKA_REQUEST_TIMEOUT_MS, because otherwise a fetch can time out',
+    );
   }
   return faults;
 }

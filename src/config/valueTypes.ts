@@ -53,22 +53,27 @@ export const SASL_MECHANISMS: readonly [SaslMechanism, ...SaslMechanism[]] = [
 /** Every order hash has these fields. An extra column with such a name would overwrite or delete one of them. */
 const ORDER_FIELDS = ['id', 'user_id', 'total_amount', 'items_count', 'items'];
 
-export const text = kind((z) => z.string().min(1, 'a text that is not empty'));
+export const text = kind((z) => z.string().min(1, 'a text of at least one character'));
 
 const list = (z: Z): zod.ZodType<string[], string> =>
   z.string().transform((value, context) => {
     const items = value.split(',').map((item) => item.trim());
     if (items.includes(''))
-      context.addIssue({code: 'custom', message: 'a comma-separated list without empty places'});
+      context.addIssue({code: 'custom', message: 'a comma-separated list without empty elements'});
     return items;
   });
 
 export const columnName = kind((z) =>
-  z.string().regex(/^[A-Za-z_][A-Za-z0-9_$]*$/, 'a column or table name'),
+  z
+    .string()
+    .regex(
+      /^[A-Za-z_][A-Za-z0-9_$]*$/,
+      'a column or table name of letters, digits, _ and $, not starting with a digit or $',
+    ),
 );
 
 export const keyPrefix = kind((z) =>
-  z.string().regex(/^[^\s*?[\]\\]*$/, 'text without spaces and glob characters'),
+  z.string().regex(/^[^\s*?[\]\\]*$/, 'a text without white space and without the characters * ? [ ] \\'),
 );
 
 /** Accepts one of these values. `words` is the message for every other value. */
@@ -121,7 +126,10 @@ export const extraColumns = kind((z) =>
       items.map((item) => {
         const match = /^([A-Za-z_][A-Za-z0-9_$]*)(?::(text|time))?$/.exec(item);
         if (match === null)
-          context.addIssue({code: 'custom', message: 'a comma-separated list of column or column:time'});
+          context.addIssue({
+            code: 'custom',
+            message: 'a comma-separated list of column, column:text or column:time',
+          });
         return {name: match?.[1] ?? '', type: match?.[2] === 'time' ? 'time' : 'text'};
       }),
     )
@@ -130,7 +138,7 @@ export const extraColumns = kind((z) =>
         const names = [...ORDER_FIELDS, ...columns.map(({name}) => name)];
         return new Set(names).size === names.length;
       },
-      `a list of different columns other than ${ORDER_FIELDS.join(', ')}`,
+      `a list of distinct columns, without the reserved names ${ORDER_FIELDS.join(', ')}`,
     ),
 );
 
@@ -138,8 +146,8 @@ export const failpointPlan = kind((z) =>
   z.string().transform((value, context): FailpointPlan => {
     const plan = parseFailpoint(value);
     if (plan !== undefined) return plan;
-    const names = `${FAILPOINT_NAMES.join(', ')} with ${FAILPOINT_ACTIONS.join(', ')}`;
-    context.addIssue({code: 'custom', message: `name:action or name:action@time, of ${names}`});
+    const names = `names: ${FAILPOINT_NAMES.join(', ')}; actions: ${FAILPOINT_ACTIONS.join(', ')}`;
+    context.addIssue({code: 'custom', message: `name:action or name:action@time (${names})`});
     return z.NEVER;
   }),
 );
@@ -155,7 +163,7 @@ export const certificates = kind((z) =>
   z.string().refine((value) => {
     let count = 0;
     return succeeds(() => (count = certificatesIn(value).length)) && count > 0;
-  }, 'certificates in PEM form'),
+  }, 'certificates in PEM format'),
 );
 
 export const privateKey = kind((z) =>
@@ -163,12 +171,14 @@ export const privateKey = kind((z) =>
     .string()
     .refine(
       (value) => succeeds(() => createPrivateKey(value)),
-      'a private key in PEM form, without a passphrase',
+      'a private key in PEM format, without a passphrase',
     ),
 );
 
 export const hostName = kind((z) =>
-  z.string().regex(/^(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'a host name, not an address'),
+  z
+    .string()
+    .regex(/^(?=.*[A-Za-z])[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'a host name, not an IP address'),
 );
 
 function succeeds(work: () => unknown): boolean {

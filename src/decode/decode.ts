@@ -162,7 +162,9 @@ function readFlat(body: JsonObject): RowEvent | undefined {
   const {__op: op, __table: table, __deleted: deleted} = body;
   if (op === undefined && deleted === undefined) return undefined;
   if (typeof op !== 'string' || typeof table !== 'string') {
-    throw new Undecodable('a flat record without __op or __table (add.fields=op,table in the connector)');
+    throw new Undecodable(
+      'the flat record has no __op or no __table (set add.fields=op,table in the connector)',
+    );
   }
   const isDelete = op === 'd' || deleted === 'true' || deleted === true;
   return {
@@ -183,7 +185,9 @@ function interpretOther(body: JsonObject): Decoded {
   if (Object.keys(body).length === 1 && 'ts_ms' in body) {
     return {kind: 'heartbeat', sourceTimeMs: optionalTimeMs(body['ts_ms'])};
   }
-  throw new Undecodable("neither Debezium's envelope (op, source) nor its flat form (__op, __table)");
+  throw new Undecodable(
+    "the value has neither Debezium's envelope (op, source) nor its flat form (__op, __table)",
+  );
 }
 
 function orderChange(event: RowEvent, schema: SourceSchema): Change {
@@ -211,11 +215,11 @@ function rowOf(event: RowEvent): {row: JsonObject; isDelete: boolean} {
   const {op, before, after} = event;
   if (op === 'd') {
     if (!isJsonObject(before))
-      throw new Undecodable('a delete without the row before it (binlog_row_image=FULL)');
+      throw new Undecodable('the delete event has no row in before (set binlog_row_image=FULL in MySQL)');
     return {row: before, isDelete: true};
   }
-  if (op !== 'c' && op !== 'u' && op !== 'r') throw new Undecodable('an unknown op');
-  if (!isJsonObject(after)) throw new Undecodable(`op ${op} without the row after it`);
+  if (op !== 'c' && op !== 'u' && op !== 'r') throw new Undecodable('the event has an unknown op');
+  if (!isJsonObject(after)) throw new Undecodable(`the event with op ${op} has no row in after`);
   return {row: after, isDelete: false};
 }
 
@@ -227,7 +231,7 @@ function requireSameId(event: RowEvent, column: string, idAfter: string): void {
   if (event.op !== 'u' || !isJsonObject(event.before)) return;
   if (wholeNumber(event.before, column) !== idAfter) {
     throw new Undecodable(
-      `an update that changes ${column} (message.key.columns in the connector must hold it)`,
+      `the update changes ${column} (message.key.columns in the connector must contain this column)`,
       {isKeyTrusted: false},
     );
   }

@@ -72,7 +72,7 @@ export function money(row: JsonObject, column: string, decimals: number): string
       expected(
         row,
         column,
-        `a decimal string with ${decimals} decimals (decimal.handling.mode=string in the connector, MONEY_DECIMALS here)`,
+        `a decimal string with ${decimals} decimals (decimal.handling.mode=string in the connector, MONEY_DECIMALS in the worker)`,
       ),
     );
   }
@@ -93,7 +93,7 @@ export function extraText(row: JsonObject, column: ExtraColumn): string | null {
   if (value instanceof LosslessNumber) {
     return isWholeNumber(value.value) ? value.value : Number(value.value).toString();
   }
-  throw new Undecodable(expected(row, column.name, 'a text, a number or a boolean'));
+  throw new Undecodable(expected(row, column.name, 'a string, a number or a boolean'));
 }
 
 /** Reads a time in ms. The worker shows it and computes freshness from it, but never orders changes by it. */
@@ -104,7 +104,7 @@ export function optionalTimeMs(value: unknown): number | null {
 
 function requireDigits(text: string, column: string, digitsMax: number): void {
   if (digitCount(text) > digitsMax) {
-    throw new Undecodable(`column ${column} has more than ${digitsMax} digits; sums would not be exact`);
+    throw new Undecodable(`column ${column} has more than ${digitsMax} digits, so sums would not be exact`);
   }
 }
 
@@ -121,13 +121,14 @@ function hasDecimals(text: string, decimals: number): boolean {
 function expected(row: JsonObject, column: string, rule: string): string {
   const value = row[column];
   if (!(column in row)) return `column ${column} is missing; expected ${rule}`;
-  const got =
-    value === null
-      ? 'null'
-      : Array.isArray(value)
-        ? 'an array'
-        : value instanceof LosslessNumber
-          ? 'another number'
-          : typeof value;
-  return `column ${column} is ${got === 'string' ? 'another text' : got}; expected ${rule}`;
+  return `column ${column} is ${formOf(value)}; expected ${rule}`;
+}
+
+/** Names the JSON type of a value that breaks a rule, and never the value itself. */
+function formOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'string') return 'a string of another form';
+  if (typeof value === 'number' || value instanceof LosslessNumber) return 'a number of another form';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }

@@ -12,13 +12,13 @@ import {isJsonObject, Undecodable} from './fields.js';
 export function requireKey(key: Buffer | null, orderId: string): void {
   if (key === null) {
     throw new Undecodable(
-      'the record has no key; its key must be the order id (message.key.columns in the connector)',
+      'the record has no key; its key must be the order id (set message.key.columns in the connector)',
     );
   }
   const text = key.toString('latin1');
   if (text === orderId || scalarOf(text) === orderId) return;
   throw new Undecodable(
-    "the record's key is not the order id (message.key.columns and ExtractField$Key in the connector)",
+    "the record's key is not the order id (check message.key.columns and ExtractField$Key in the connector)",
     {isKeyTrusted: false},
   );
 }

@@ -33,8 +33,8 @@ export async function watchConnector(deps: ConnectorWatchDeps, signal: AbortSign
     const {view, reason} = await look(deps, before?.name ?? UNKNOWN);
     if (view.state !== (before?.state ?? 'RUNNING')) {
       const fields = {connector: view.name, reason};
-      if (view.state === 'RUNNING') log.info(fields, 'the connector runs');
-      else log.warn(fields, `the connector is ${view.state}`);
+      if (view.state === 'RUNNING') log.info(fields, 'connector is RUNNING');
+      else log.warn(fields, `connector is ${view.state}`);
     }
     before = view;
     notify(view);
@@ -50,7 +50,7 @@ async function look(
     const entries = await connect.list();
     const ours = entries.find(({config}) => config['transforms.route.replacement'] === topic);
     if (ours !== undefined) return {view: {name: ours.name, state: stateOf(ours.status)}};
-    return {view: {name, state: 'MISSING'}, reason: `no connector writes to ${topic}`};
+    return {view: {name, state: 'MISSING'}, reason: `no connector writes to topic ${topic}`};
   } catch (error) {
     return {view: {name, state: 'UNREACHABLE'}, reason: messageOf(error)};
   }

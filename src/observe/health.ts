@@ -17,8 +17,8 @@ export interface Health {
 export function readiness({state, troubles, isKafkaUp, hasJoined}: WorkerView): Health {
   const reasons = troubles.map(({kind, detail}) => `${kind}: ${detail}`);
   if (state === 'draining' || state === 'halted') reasons.push(`the worker is ${state}`);
-  if (!hasJoined) reasons.push('the worker has not joined its group yet');
-  else if (!isKafkaUp) reasons.push('Kafka does not answer');
+  if (!hasJoined) reasons.push('the worker has not joined its consumer group');
+  else if (!isKafkaUp) reasons.push('Kafka does not respond');
   return {isWell: reasons.length === 0, reasons};
 }
 
@@ -28,7 +28,7 @@ export function liveness({partitions}: WorkerView, stuckMsMax: number): Health {
     .filter(({stuckMs}) => stuckMs >= stuckMsMax)
     .map(
       ({partition, stuckMs}) =>
-        `partition ${partition} has got no further for ${Math.round(stuckMs / 1_000)} s`,
+        `partition ${partition} has made no progress for ${Math.round(stuckMs / 1_000)} s`,
     );
   return {isWell: reasons.length === 0, reasons};
 }

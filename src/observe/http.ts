@@ -80,10 +80,11 @@ export class HttpServer {
   }
 
   async #answerTo(method: string | undefined, url: string): Promise<Answer> {
-    if (method !== 'GET' && method !== 'HEAD') return plain(405, 'only GET and HEAD');
+    if (method !== 'GET' && method !== 'HEAD') return plain(405, 'only GET and HEAD are supported');
     const path = url.replace(/[?#].*$/s, '');
     const route = Object.hasOwn(this.#routes, path) ? this.#routes[path] : undefined;
-    if (route === undefined) return plain(404, `there is ${Object.keys(this.#routes).join(', ')}`);
+    if (route === undefined)
+      return plain(404, `not found; the paths are ${Object.keys(this.#routes).join(', ')}`);
     try {
       return await route();
     } catch (error) {

@@ -40,20 +40,20 @@ export class Metrics implements WorkerObserver {
     const registers = [this.#registry];
     this.#applySeconds = new Histogram({
       name: 'projector_apply_duration_seconds',
-      help: 'From a chunk that is ready to the answer of Redis.',
+      help: 'Time from a chunk that is ready to the reply of Redis, in seconds.',
       labelNames: ['topic'],
       buckets: APPLY_SECONDS,
       registers,
     });
     this.#chunkRecords = new Histogram({
       name: 'projector_chunk_records',
-      help: 'Records that one script applies.',
+      help: 'Number of records that one script applies.',
       buckets: CHUNK_RECORDS,
       registers,
     });
     this.#quarantined = new Counter({
       name: 'projector_quarantined_records_total',
-      help: 'Records that were set aside, by the reason.',
+      help: 'Total number of quarantined records, by the kind of error.',
       labelNames: ['topic', 'reason'],
       registers,
     });
@@ -86,7 +86,7 @@ export class Metrics implements WorkerObserver {
     const view = this.#view;
     new Counter({
       name: 'projector_records_total',
-      help: 'Records that left the log, by what became of them.',
+      help: 'Total number of consumed records, by outcome.',
       labelNames: ['topic', 'outcome'],
       registers,
       collect() {
@@ -108,17 +108,17 @@ export class Metrics implements WorkerObserver {
     };
     total(
       'projector_position_resets_total',
-      'How often a position was read again.',
+      'Total number of resets of a partition to its stored position.',
       ({counts}) => counts.positionResets,
     );
     total(
       'projector_rejected_writes_total',
-      'Scripts that Redis refused because it held another position.',
+      'Total number of writes that were rejected because Redis held another position than expected.',
       ({counts}) => counts.rejectedWrites,
     );
     total(
       'projector_rebalances_total',
-      'How often partitions were given or taken.',
+      'Total number of partition assignments that the worker received from its consumer group.',
       ({rebalances}) => rebalances,
     );
   }
@@ -127,7 +127,7 @@ export class Metrics implements WorkerObserver {
     const view = this.#view;
     new Gauge({
       name: 'projector_state',
-      help: '1 for the state that the worker is in.',
+      help: '1 for the current state of the worker, 0 for every other state.',
       labelNames: ['state'],
       registers,
       collect() {
@@ -137,7 +137,7 @@ export class Metrics implements WorkerObserver {
     });
     new Gauge({
       name: 'projector_build_info',
-      help: 'Always 1.',
+      help: 'Versions of the worker and of Node, as labels. The value is always 1.',
       labelNames: ['version', 'node'],
       registers,
       collect() {
@@ -146,7 +146,7 @@ export class Metrics implements WorkerObserver {
     });
     new Gauge({
       name: 'projector_connector_up',
-      help: '1 while the connector and its task run; only with CONNECT_URL.',
+      help: '1 while the connector and its task are RUNNING, else 0. Exported only with CONNECT_URL.',
       labelNames: ['connector'],
       registers,
       collect() {
@@ -175,41 +175,57 @@ export class Metrics implements WorkerObserver {
       });
     };
     const seconds = (ms: number | null): number | null => (ms === null ? null : ms / 1_000);
-    gauge('projector_kafka_up', '1 while Kafka answers.', ({isKafkaUp}) => (isKafkaUp ? 1 : 0));
-    gauge('projector_redis_up', '1 while nothing waits for Redis.', ({isRedisUp}) => (isRedisUp ? 1 : 0));
+    gauge('projector_kafka_up', '1 while Kafka responds, else 0.', ({isKafkaUp}) => (isKafkaUp ? 1 : 0));
+    gauge('projector_redis_up', '0 while the worker waits for Redis, else 1.', ({isRedisUp}) =>
+      isRedisUp ? 1 : 0,
+    );
     gauge(
       'projector_freshness_seconds',
-      'Age of the newest row change or heartbeat that was applied; grows when the connector is dead, too.',
+      'Age of the newest applied row change or heartbeat, in seconds. It also grows while the connector is down.',
       (now) => seconds(freshnessMs(now)),
     );
-    gauge('projector_lag_seconds', 'That age while something is left to apply, else 0.', (now) =>
-      seconds(lagMs(now)),
+    gauge(
+      'projector_lag_seconds',
+      'Age of the newest applied row change or heartbeat while there are records to apply, else 0, in seconds.',
+      (now) => seconds(lagMs(now)),
     );
     gauge(
       'projector_stuck_seconds',
-      'The longest time that a partition has got no further with records to apply.',
+      'Longest time that a partition with records to apply has made no progress, in seconds.',
       (now) => Math.max(0, ...now.partitions.map(({stuckMs}) => stuckMs)) / 1_000,
     );
   }
 
   #partitionGauges(registers: Registry[]): void {
     const gauge = this.#perPartition(registers, ({topic}) => ({topic}));
-    gauge('projector_lag_records', 'End of the log minus position.', ({lagRecords}) => lagRecords);
-    gauge('projector_position_offset', 'Next offset to apply, as Redis holds it.', ({position}) => position);
-    gauge('projector_committed_offset', 'What Kafka was told, for lag tools.', ({committed}) => committed);
-    gauge('projector_log_end_offset', 'Offset that the next record gets.', ({end}) => end);
+    gauge(
+      'projector_lag_records',
+      'Number of records to apply: log end offset minus position.',
+      ({lagRecords}) => lagRecords,
+    );
+    gauge('projector_position_offset', 'Next offset to apply, as stored in Redis.', ({position}) => position);
+    gauge(
+      'projector_committed_offset',
+      'Committed offset in Kafka, for lag tools.',
+      ({committed}) => committed,
+    );
+    gauge('projector_log_end_offset', 'Offset of the next record that Kafka appends.', ({end}) => end);
   }
 
   /** Creates series with the names and labels of kafka_exporter, so that existing dashboards and alerts work. */
   #exporterSeries(registers: Registry[]): void {
     const view = this.#view;
-    const help = 'As kafka_exporter has it.';
+    const source = 'The name and labels are those of kafka_exporter.';
     const gauge = this.#perPartition(registers, ({group: consumergroup, topic}) => ({consumergroup, topic}));
-    gauge('kafka_consumergroup_lag', help, ({lagRecords}) => lagRecords);
-    gauge('kafka_consumergroup_current_offset', help, ({committed}) => committed);
+    gauge(
+      'kafka_consumergroup_lag',
+      `Log end offset minus position. ${source}`,
+      ({lagRecords}) => lagRecords,
+    );
+    gauge('kafka_consumergroup_current_offset', `Committed offset. ${source}`, ({committed}) => committed);
     new Gauge({
       name: 'kafka_consumergroup_lag_sum',
-      help: `${help} Over the partitions of this worker.`,
+      help: `Sum of the consumer lag over the partitions of this worker. ${source}`,
       labelNames: ['consumergroup', 'topic'],
       registers,
       collect() {

@@ -10,7 +10,7 @@ import {context, SpanKind, SpanStatusCode, trace, type Attributes} from '@opente
 import type {TraceChunk, TracedChunk} from '../worker/chunkTrace.js';
 
 const TRACER = 'order-projector';
-const RETURNED = 'not applied by this worker: its records are read again, or another one has applied them';
+const RETURNED = 'not applied by this worker: it reads the records again, or another worker has applied them';
 
 export interface TracedWorker {
   readonly topic: string;

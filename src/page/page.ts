@@ -51,9 +51,9 @@ async function ask<T>(path: string): Promise<T> {
   try {
     const answer = await fetch(path, {signal: AbortSignal.timeout(ANSWER_MS), cache: 'no-store'});
     if (answer.ok) return (await answer.json()) as T;
-    throw new NoAnswer(`${path} answered ${answer.status}`);
+    throw new NoAnswer(`${path} returned HTTP status ${answer.status}`);
   } catch (cause) {
-    throw new NoAnswer(`${path} has no answer`, {cause});
+    throw new NoAnswer(`no valid response from ${path}`, {cause});
   }
 }
 
@@ -78,13 +78,13 @@ function showSilence(): void {
   document.body.toggleAttribute('data-silent', isSilent);
   if (!isSilent) return;
   say('silent-for', span(Math.max(1, Math.round((performance.now() - (answeredMs ?? openedMs)) / 1_000))));
-  say('verdict-title', 'The worker does not answer');
-  say('state', 'What the page shows is what it told last.');
-  const last = answeredMs === undefined ? '' : `What stands below was told at ${part('told').textContent}. `;
-  say('silence-says', `${last}The page asks on, once a second.`);
+  say('verdict-title', 'The worker does not respond');
+  say('state', 'The page shows the last status that it received.');
+  const last = answeredMs === undefined ? '' : `The values below are from ${part('told').textContent}. `;
+  say('silence-says', `${last}The page retries once a second.`);
   tone('verdict', 'bad');
   showList('reasons', []);
-  document.title = `No answer · ${part('group').textContent} · order projector`;
+  document.title = `No response · ${part('group').textContent} · order projector`;
 }
 
 function showStatus(status: Status): void {
@@ -120,30 +120,30 @@ function showStatus(status: Status): void {
 function showTiles(status: Status): void {
   const {lagRecords, lagSeconds, newestApplied, records: sums} = status;
   say('lag', count(lagRecords));
-  say('lag-time', lagSeconds === null ? 'not known yet' : `${span(lagSeconds)} behind`);
+  say('lag-time', lagSeconds === null ? 'lag in time: unknown' : `lag in time: ${span(lagSeconds)}`);
   say('freshness', span(status.freshnessSeconds));
   tone('freshness-tile', freshnessTone(status));
   const isOld = freshnessTone(status) === 'warn';
-  const changed = newestApplied === null ? 'none was applied yet' : `changed at ${when(newestApplied)}`;
-  say('freshness-says', isOld ? `${changed}; is the connector dead?` : changed);
+  const changed = newestApplied === null ? 'no change applied' : `newest change at ${when(newestApplied)}`;
+  say('freshness-says', isOld ? `${changed}; check the connector` : changed);
   say('applied-total', count(sums.applied));
   say('quarantined', count(sums.quarantined));
   tone('quarantine-tile', sums.quarantined > 0 ? 'warn' : 'good');
   say(
     'quarantine-says',
-    sums.quarantined > 0 ? 'since the start; see projector dlq list' : 'since the start',
+    sums.quarantined > 0 ? 'since the worker started; see projector dlq list' : 'since the worker started',
   );
 }
 
 function servers({kafkaUp, redisUp, connector}: Status): Pair[] {
   const up = (name: string, isUp: boolean): Pair => [
     name,
-    isUp ? 'answers' : 'does not answer',
+    isUp ? 'available' : 'not available',
     isUp ? 'good' : 'bad',
   ];
   const upstream: Pair =
     connector === null
-      ? ['Connector', 'not asked (CONNECT_URL)']
+      ? ['Connector', 'not checked: CONNECT_URL is not set']
       : [`Connector ${connector.name}`, connector.state, connector.state === 'RUNNING' ? 'good' : 'bad'];
   return [up('Kafka', kafkaUp), up('Redis', redisUp), upstream];
 }

@@ -155,16 +155,16 @@ export class Curve {
   #summary(top: Drawing['top']): string {
     const values = this.#samples.flatMap(({value}) => (value === null ? [] : [value]));
     const last = values.at(-1);
-    if (last === undefined) return 'a curve without a value yet';
+    if (last === undefined) return 'curve without values';
     const [least, most] = [Math.min(...values), Math.max(...values)].map(this.#words);
-    return `a curve between ${least} and ${most}, now ${this.#words(last)}; its upper edge is ${this.#words(top)}`;
+    return `curve from ${least} to ${most}, now ${this.#words(last)}; the upper edge is ${this.#words(top)}`;
   }
 
   #point(event: PointerEvent): void {
     const {left, width} = this.#plot.getBoundingClientRect();
     const sample = sampleAt(this.#samples, ((event.clientX - left) / width) * WIDTH, this.#frame);
     if (sample === undefined) return;
-    const value = sample.value === null ? 'not known' : this.#words(sample.value);
+    const value = sample.value === null ? 'unknown' : this.#words(sample.value);
     this.#read.textContent = `${clockTime(new Date(sample.atMs).toISOString())}: ${value}`;
   }
 }

@@ -66,13 +66,13 @@ export interface Headline {
 
 const STATES: Readonly<Record<string, string>> = {
   starting: 'starting',
-  running: 'applies what comes',
-  waiting: 'waits, and goes on by itself',
-  draining: 'finishes what it has begun, and stops',
-  halted: 'ends with an error',
+  running: 'applies new records',
+  waiting: 'retries, and resumes without a restart',
+  draining: 'finishes the work in progress, then stops',
+  halted: 'stops because of an error',
 };
 
-/** Returns for example `running: applies what comes`. It returns an unknown state of a newer worker without a meaning. */
+/** Returns for example `running: applies new records`. It returns an unknown state of a newer worker without a meaning. */
 export function stateText(state: string): string {
   const meaning = STATES[state];
   return meaning === undefined || meaning === state ? state : `${state}: ${meaning}`;

@@ -35,7 +35,7 @@ export function requireSameLayout(stored: string, ours: string): void {
     .map(([name, value]) => ({name, text: `${name} is "${value}", and was "${theirs.get(name) ?? ''}"`}));
   const kind = differences.some(({name}) => name === 'partitions') ? 'partitions-changed' : 'layout-changed';
   const texts = differences.map(({text}) => text).join('; ');
-  throw new ProjectorError(kind, `Redis was filled with other settings: ${texts}`);
+  throw new ProjectorError(kind, `the read model in Redis was built with other settings: ${texts}`);
 }
 
 function fieldOf(text: string): [name: string, value: string] {

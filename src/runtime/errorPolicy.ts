@@ -37,29 +37,32 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'http-unavailable': {
     next: 'halt',
     exitCode: EXIT.usage,
-    advice: 'Set PROJECTOR_HTTP_PORT to a free port, to 0 for any, or to off.',
+    advice: 'Set PROJECTOR_HTTP_PORT to a free port, to 0 for any free port, or to off.',
   },
   'host-unknown': {
     next: 'halt',
     exitCode: EXIT.unreachable,
-    advice: 'Correct the name in the settings, or let the name service of this machine know it.',
+    advice:
+      'Correct the host name in the settings, or add it to the DNS or the hosts file that this machine uses.',
   },
   'worker-unreachable': {
     next: 'halt',
     exitCode: EXIT.unreachable,
     advice:
-      'Check that the worker runs, and that --url, or PROJECTOR_HTTP_HOST and PROJECTOR_HTTP_PORT, name it.',
+      'Check that the worker runs, and that --url, or PROJECTOR_HTTP_HOST and PROJECTOR_HTTP_PORT, contain its address.',
   },
   usage: {next: 'halt', exitCode: EXIT.usage, advice: 'See `projector --help`.'},
   'redis-unreachable': {
     next: 'wait',
     exitCode: EXIT.unreachable,
-    advice: 'Check that Redis runs and that REDIS_URL names it; a running worker resumes by itself.',
+    advice:
+      'Check that Redis runs and that REDIS_URL contains its address. A running worker retries until Redis responds.',
   },
   'redis-denied': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Check the user, the password and the ACL of REDIS_URL, then start the worker again.',
+    advice:
+      'Check the user and the password in REDIS_URL and the ACL of that user, then start the worker again.',
   },
   'redis-evicts': {
     next: 'halt',
@@ -70,193 +73,202 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'redis-clustered': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Use a Redis without cluster mode: one script must reach all keys of the read model.',
+    advice:
+      'Use a Redis without cluster mode, because one script must access keys that a cluster distributes over nodes.',
   },
   'kafka-unreachable': {
     next: 'wait',
     exitCode: EXIT.unreachable,
-    advice: 'Check that Kafka runs and that KAFKA_BROKERS names it; a running worker resumes by itself.',
+    advice:
+      'Check that Kafka runs and that KAFKA_BROKERS lists its brokers. A running worker retries until Kafka responds.',
   },
   'kafka-denied': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Check KAFKA_SASL_*, KAFKA_SSL and the ACLs of topic and group, then start the worker again.',
+    advice:
+      'Check KAFKA_SASL_*, KAFKA_SSL and the ACLs of the topic and the group, then start the worker again.',
   },
   'tls-failed': {
     next: 'wait',
     exitCode: EXIT.unreachable,
     advice:
-      'Mend the certificate, or correct the CA, the name and the client certificate (KAFKA_SSL_*, REDIS_TLS_*, MYSQL_SSL_*; docs/security.md); a running worker resumes by itself when the server changes.',
+      'Renew the server certificate, or correct the CA, the server name or the client certificate (KAFKA_SSL_*, REDIS_TLS_*, MYSQL_SSL_*; docs/security.md). A running worker retries, but it reads changed settings only after a restart.',
   },
   'mysql-unreachable': {
     next: 'wait',
     exitCode: EXIT.unreachable,
-    advice: 'Check that MySQL runs and that MYSQL_URL names it.',
+    advice: 'Check that MySQL runs and that MYSQL_URL contains its address.',
   },
   'mysql-denied': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Check user, password and ssl-mode of MYSQL_URL; the user needs SELECT on both tables.',
+    advice:
+      'Check the user, the password and ssl-mode in MYSQL_URL. The user requires the SELECT privilege on both tables.',
   },
   'connect-unreachable': {
     next: 'wait',
     exitCode: EXIT.unreachable,
-    advice: 'Check that Kafka Connect runs and that CONNECT_URL names it.',
+    advice: 'Check that Kafka Connect runs and that CONNECT_URL contains its address.',
   },
   'connector-rejected': {
     next: 'halt',
     exitCode: EXIT.usage,
-    advice: 'Correct the connector file; every setting is explained in connectors/README.md.',
+    advice: 'Correct the connector file. Every setting is explained in connectors/README.md.',
   },
   'connector-failed': {
     next: 'halt',
     exitCode: EXIT.unreachable,
-    advice: 'Mend the cause, then run `projector connector apply`; it creates, changes and restarts.',
+    advice:
+      'Fix the cause, then run `projector connector apply`. It creates, updates and restarts the connector.',
   },
   'topic-missing': {
     next: 'wait',
     exitCode: EXIT.unreachable,
-    advice: 'Create it and start the connector with `projector connector apply`, or correct KAFKA_TOPIC.',
+    advice:
+      'Create the topic and start the connector with `projector connector apply`, or correct KAFKA_TOPIC.',
   },
   'topic-unsuitable': {
     next: 'halt',
     exitCode: EXIT.usage,
     advice:
-      'Make the topic with cleanup.policy=delete and retention.ms=-1 (connectors/README.md), then snapshot again.',
+      'Create the topic with cleanup.policy=delete and retention.ms=-1 (connectors/README.md), then take a new snapshot.',
   },
   'codec-missing': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Install the package that is named above beside the worker, or let the producer write gzip or no compression (producer.override.compression.type in the connector).',
+      'Install the package named above next to the worker. Alternatively configure the producer to use gzip or no compression (producer.override.compression.type in the connector).',
   },
   'record-undecodable': {
     next: 'quarantine',
     exitCode: EXIT.halted,
-    advice: 'See `projector dlq show`, mend the cause, then `projector dlq replay`.',
+    advice: 'Run `projector dlq show` to see the record, fix the cause, then run `projector dlq replay`.',
   },
   'order-corrupt': {
     next: 'quarantine',
     exitCode: EXIT.halted,
-    advice: 'Something else writes to the keys of this order: stop it, then run `projector rebuild`.',
+    advice: 'Stop any other program that writes to the keys of this order, then run `projector rebuild`.',
   },
   'quarantine-flood': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Nothing after this record was applied. Correct the setting or the connector that makes records unreadable, or raise PROJECTOR_QUARANTINE_MAX to set them aside, then start the worker again.',
+      'Correct the setting or the connector that makes records unreadable, or raise PROJECTOR_QUARANTINE_MAX to quarantine such records. Then start the worker again. No record after this one was applied.',
   },
   'table-truncated': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'A TRUNCATE has no row events: fill Redis from MySQL with `projector sync --replace`.',
+    advice:
+      'Load Redis from MySQL with `projector sync --replace`, because a TRUNCATE produces no row events.',
   },
   'position-missing': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'The log no longer begins at 0, so Redis cannot be rebuilt from it: fill it from MySQL with `projector sync --replace`.',
+      'Load Redis from MySQL with `projector sync --replace`. A rebuild is not possible, because the topic no longer begins at offset 0.',
   },
   'position-unreadable': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Something else wrote this key: run `projector rebuild`.',
+    advice: 'Stop any other program that writes this key, then run `projector rebuild`.',
   },
   'topic-start-lost': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Set retention.ms=-1 on the topic, and fill Redis from MySQL with `projector sync --replace`.',
+    advice: 'Set retention.ms=-1 on the topic, then load Redis from MySQL with `projector sync --replace`.',
   },
   'topic-replaced': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'This is not the log that Redis was built from: point KAFKA_TOPIC to the right one, or run `projector rebuild`.',
+      'Set KAFKA_TOPIC to the topic that Redis was built from, or run `projector rebuild` to build Redis from this topic.',
   },
   'layout-changed': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Take the changed setting back, or run `projector rebuild` with the new one.',
+    advice: 'Restore the previous value of the setting, or run `projector rebuild` with the new value.',
   },
   'partitions-changed': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Later events of an order may lie beside its earlier ones: fill Redis from MySQL with `projector sync --replace`.',
+      'Load Redis from MySQL with `projector sync --replace`, because later events of an order can be in another partition than earlier ones.',
   },
   'read-model-corrupt': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Something else writes to the keys of the read model: stop it, then run `projector rebuild`.',
+    advice: 'Stop any other program that writes to the keys of the read model, then run `projector rebuild`.',
   },
   'entry-unknown': {
     next: 'halt',
     exitCode: EXIT.usage,
-    advice: 'List what is there with `projector dlq list`.',
+    advice: 'Run `projector dlq list` to list the quarantined records.',
   },
   'replay-impossible': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'The reason stands with each entry above; what was not replayed is as it was.',
+    advice: 'See the reason next to each entry above. Orders whose entries were not replayed are unchanged.',
   },
   'differences-found': {
     next: 'halt',
     exitCode: EXIT.differences,
     advice:
-      'They stand above. `projector verify --repair` mends them from MySQL, `projector rebuild` from the log; find out who wrote to Redis.',
+      'See the differences above. Run `projector verify --repair` to repair them from MySQL, or `projector rebuild` to rebuild Redis from the topic. Find out which program wrote to Redis.',
   },
   'verify-behind': {
     next: 'halt',
     exitCode: EXIT.unreachable,
-    advice: 'Start the workers, wait until `projector lag` shows little, and verify again.',
+    advice: 'Start the workers, wait until `projector lag` shows few records, then run the command again.',
   },
   'verify-halted': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Redis is as it was. Compare with MySQL instead: `projector verify`.',
+    advice: 'Redis was not changed. Compare with MySQL instead: `projector verify`.',
   },
   'repair-refused': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Let the connector run (`projector connector status` shows it, `apply` starts it), wait until `projector lag` shows 0, and repair again.',
+      'Make sure that the connector runs (`projector connector status` shows its state, `projector connector apply` starts it). Wait until `projector lag` shows 0, then run the repair again.',
   },
   'cutover-in-progress': {
     next: 'wait',
     exitCode: EXIT.unreachable,
-    advice: 'It takes a moment: a running worker goes on by itself; try a command again.',
+    advice:
+      'Wait a moment until the cutover has ended, then run the command again. A running worker resumes without a command.',
   },
   'rebuild-refused': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'The read model is as it was; see `projector rebuild --help`.',
+    advice: 'The read model was not changed. See `projector rebuild --help`.',
   },
   'rebuild-halted': {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'The read model is as it was. Mend the cause and start it again: it goes on at that record; or set bad records aside with --quarantine.',
+      'The read model was not changed. Fix the cause and run the command again: it resumes at that record. Use --quarantine to quarantine records that cannot be applied.',
   },
   'rebuild-lost': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Let the other one finish, then look with `projector verify`, or start this one again.',
+    advice:
+      'Wait until the other run has ended, then check the result with `projector verify`, or run this command again.',
   },
   'consumer-crashed': {
     next: 'halt',
     exitCode: EXIT.unexpected,
-    advice: 'Start the worker again; it resumes at its position. Report it if it comes back.',
+    advice: 'Start the worker again; it resumes at the stored position. Report the error if it occurs again.',
   },
   'counts-differ': {
     next: 'halt',
     exitCode: EXIT.unexpected,
     advice:
-      'This is a defect of the projector: it stopped before it could pass over a record. Start it again and report it.',
+      'This is a defect of the projector. The worker stopped before it could skip a record. Start it again and report the error.',
   },
   internal: {
     next: 'halt',
     exitCode: EXIT.unexpected,
     advice:
-      'This is a defect of the projector: nothing is lost, the worker resumes at its position. Report it.',
+      'This is a defect of the projector. No data is lost, and the worker resumes at the stored position. Report the error.',
   },
 };

@@ -23,11 +23,11 @@ export function parseConnectorFile(text: string, path: string): ConnectorFile {
   }
   const {name, config} = (parsed ?? {}) as {name?: unknown; config?: unknown};
   if (typeof name !== 'string' || typeof config !== 'object' || config === null) {
-    throw new ProjectorError('connector-rejected', `${path} must hold {"name": "...", "config": {...}}`);
+    throw new ProjectorError('connector-rejected', `${path} must contain {"name": "...", "config": {...}}`);
   }
   const wrong = Object.entries(config).find(([, value]) => typeof value !== 'string');
   if (wrong !== undefined) {
-    throw new ProjectorError('connector-rejected', `${path}: config.${wrong[0]} must be a text`);
+    throw new ProjectorError('connector-rejected', `${path}: config.${wrong[0]} must be a string`);
   }
   return {name, config: config as Record<string, string>};
 }
@@ -61,7 +61,7 @@ export async function requireSuitableTopic(topic: KafkaTopic): Promise<void> {
   if (policy?.includes('compact') === true) {
     throw new ProjectorError(
       'topic-unsuitable',
-      `topic ${topic.name} has cleanup.policy=${policy}: its keys are not unique per row`,
+      `topic ${topic.name} has cleanup.policy=${policy}: its keys are not unique per row, so compaction would delete rows`,
     );
   }
 }
@@ -71,7 +71,7 @@ export async function retentionWarning(topic: KafkaTopic): Promise<string | unde
   for (const name of ['retention.ms', 'retention.bytes']) {
     const value = await topic.setting(name);
     if (value !== undefined && value !== '-1') {
-      return `topic ${topic.name} has ${name}=${value}: old records will be deleted, and Redis cannot be rebuilt from it then; set it to -1`;
+      return `topic ${topic.name} has ${name}=${value}: Kafka will delete old records, and Redis can then not be rebuilt from the topic; set ${name} to -1`;
     }
   }
   return undefined;
@@ -108,7 +108,7 @@ export async function waitUntilRunning(
       const reason = whyNotRunning(status) ?? '';
       throw new ProjectorError(
         'connector-failed',
-        `connector ${name} does not run after ${wait.timeoutMs} ms: it ${reason} (the log of Kafka Connect tells why)`,
+        `connector ${name} is not running after ${wait.timeoutMs} ms: it ${reason} (see the log of Kafka Connect for the cause)`,
       );
     }
     await clock.sleep(200);
@@ -129,7 +129,7 @@ export function throwIfFailed(name: string, status: ConnectorStatus): void {
 
 /** Why the connector does not run, as the end of a sentence about it. Undefined if the connector and all its tasks run. */
 export function whyNotRunning(status: ConnectorStatus | undefined): string | undefined {
-  if (status === undefined) return 'is not known to Connect';
+  if (status === undefined) return 'has no status in Kafka Connect';
   const {state, tasks} = status;
   const isRunning = [state, ...tasks.map((task) => task.state)].every((each) => each === 'RUNNING');
   if (isRunning && tasks.length > 0) return undefined;

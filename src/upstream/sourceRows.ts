@@ -137,7 +137,7 @@ function orderIdIn(row: TextRow, table: string, column: string): string {
     return wholeNumber(row, column);
   } catch (error) {
     if (!(error instanceof Undecodable)) throw error;
-    throw new ProjectorError('config-invalid', `MySQL, table ${table}: ${error.message}`, {cause: error});
+    throw new ProjectorError('config-invalid', `MySQL table ${table}: ${error.message}`, {cause: error});
   }
 }
 

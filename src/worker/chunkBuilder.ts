@@ -118,7 +118,7 @@ export class ChunkBuilder {
     if (!this.#rules.limit.admit(offset)) {
       throw new ProjectorError(
         'quarantine-flood',
-        `${detail} (${kind}; PROJECTOR_QUARANTINE_MAX is reached)`,
+        `${detail} (${kind}; the limit PROJECTOR_QUARANTINE_MAX is reached)`,
       );
     }
     this.#quarantinedKinds.push(kind);

@@ -90,7 +90,7 @@ export class OutcomeCounter {
     if (consumed === sum + this.#pending && this.#pending >= 0 && !(settled && this.#pending > 0)) return;
     throw new ProjectorError(
       'counts-differ',
-      `${where}: ${consumed} records consumed, ${sum} have an outcome, ${this.#pending} are on their way`,
+      `${where}: ${consumed} records consumed, ${sum} have an outcome, ${this.#pending} are in flight`,
     );
   }
 }

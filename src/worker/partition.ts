@@ -271,7 +271,10 @@ export class Partition {
     if (this.#hasEnded()) return;
     this.#outcomes.countReset({isRefused: broken?.kind === 'rejected'});
     if (broken?.kind === 'failed') return;
-    const found = broken?.kind === 'corrupt' ? broken.what : 'Redis holds another position';
+    const found =
+      broken?.kind === 'corrupt'
+        ? broken.what
+        : 'Redis rejected a write: the stored position is not the expected one';
     // A rejected write has priority over an unexpected offset of the same moment, because it shows that another process writes.
     const reason = broken === undefined ? (this.#resetReason ?? found) : found;
     this.#deps.onReset(this.number, reason);

@@ -69,7 +69,7 @@ export class PartitionBuffer {
   /** Why this batch is not the expected one; undefined if it is. To be called only while the buffer is open. */
   whyUnexpected({fetchOffset}: LogBatch): string | undefined {
     if (fetchOffset === this.#expectedFetch) return undefined;
-    return `the log was read at offset ${fetchOffset} instead of ${this.#expectedFetch}`;
+    return `records were fetched from offset ${fetchOffset} instead of ${this.#expectedFetch}`;
   }
 
   /** Adds the next batch. Resolves when there is room for another one, or when the buffer was closed. */
@@ -87,7 +87,7 @@ export class PartitionBuffer {
 
   /**
    * Removes the record that was applied last, if the buffer expects it and it has arrived. It needs no further work. Throws as
-   * `requireSameLog` does if another record has its offset.
+   * `requireSameRecord` does if another record has its offset.
    */
   takeLastApplied(): boolean {
     if (this.#expectFirst === null) return false;

@@ -195,7 +195,7 @@ export class Projector {
       const stored = await model.positions.read(resting.map(({partition}) => partition.number));
       resting.forEach(({partition, text}, index) => {
         if (text === undefined || partition.restingPosition !== text || stored[index] === text) return;
-        partition.resetToPosition('Redis holds another position although nothing was written');
+        partition.resetToPosition('the stored position has changed, although this worker wrote nothing');
       });
       // The pause keeps the reports in order:
       // 1. Redis sends the error of a script and the positions together, so both arrive in the same bytes.
@@ -230,7 +230,7 @@ export class Projector {
     for (const [number, offset] of offsets) {
       const {low, high} = ranges.get(number) ?? {low: offset, high: offset};
       if (offset >= low && offset <= high) continue;
-      const reason = `the log holds offsets from ${low} to before ${high}, and not ${offset}`;
+      const reason = `the partition starts at offset ${low} and ends at ${high}, but the position is ${offset}`;
       this.#partitions.get(number)?.resetToPosition(reason);
     }
   }
@@ -291,7 +291,7 @@ export class Projector {
     if (!isDrained) {
       logger.warn(
         {timeoutMs: this.#settings.stopTimeoutMs},
-        'stopped without leaving the group: no answer in time',
+        'stopped without leaving the group: the stop timeout expired',
       );
     }
     this.#summarize();

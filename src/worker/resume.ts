@@ -35,7 +35,7 @@ export function decideStart(stored: StoredPosition, range: LogRange | undefined,
   if (range === undefined) {
     throw new ProjectorError(
       'topic-replaced',
-      `${where} is assigned to this worker but not part of the topic`,
+      `${where} is assigned to this worker, but the topic has no such partition`,
     );
   }
   const {low, high} = range;
@@ -43,32 +43,35 @@ export function decideStart(stored: StoredPosition, range: LogRange | undefined,
     if (low > 0n) {
       throw new ProjectorError(
         'position-missing',
-        `${where}: Redis holds no position (${stored.key}) and offsets 0 to ${low - 1n} are gone`,
+        `${where}: Redis holds no position (${stored.key}), and the topic no longer has offsets 0 to ${low - 1n}`,
       );
     }
     return {fromOffset: 0n, expectFirst: null};
   }
   const position = parsePosition(stored.text);
   if (parseFence(stored.text) !== undefined) {
-    throw new ProjectorError('cutover-in-progress', `${where}: a rebuild is about to switch Redis over`);
+    throw new ProjectorError(
+      'cutover-in-progress',
+      `${where}: a cutover or a repair is in progress: a fence replaces the position`,
+    );
   }
   if (position === undefined) {
     throw new ProjectorError(
       'position-unreadable',
-      `${where}: the position under ${stored.key} is not in form v1`,
+      `${where}: the value of ${stored.key} is not a position in the form v1`,
     );
   }
   const {nextOffset, last} = position;
   if (nextOffset < low) {
     throw new ProjectorError(
       'topic-start-lost',
-      `${where}: offsets ${nextOffset} to ${low - 1n} are gone before they were applied`,
+      `${where}: offsets ${nextOffset} to ${low - 1n} were deleted from the topic before they were applied`,
     );
   }
   if (nextOffset > high) {
     throw new ProjectorError(
       'topic-replaced',
-      `${where}: Redis stands at offset ${nextOffset}, but the log ends at ${high}`,
+      `${where}: the stored position is offset ${nextOffset}, but the partition ends at offset ${high}`,
     );
   }
   // If the last applied record is the one just before the range, no record is missing. It cannot be compared, because Kafka
@@ -80,7 +83,10 @@ export function decideStart(stored: StoredPosition, range: LogRange | undefined,
 /** Throws if the number of partitions differs from the one for which the read model was laid out (S2). */
 export function requireSamePartitions(expected: number, found: number, topic: string): void {
   if (found === expected) return;
-  throw new ProjectorError('partitions-changed', `${topic} had ${expected} partitions and now has ${found}`);
+  throw new ProjectorError(
+    'partitions-changed',
+    `topic ${topic} has ${found} partitions, but the read model was built for ${expected}`,
+  );
 }
 
 /** Throws if the topic holds another record at the offset of the last applied one (I10). */
@@ -88,6 +94,6 @@ export function requireSameRecord(expected: Fingerprint, first: LogRecord, where
   if (sameFingerprint(expected, fingerprintOf(first))) return;
   throw new ProjectorError(
     'topic-replaced',
-    `${where}: the record at offset ${expected.offset} is not the one that was applied (found offset ${first.offset})`,
+    `${where}: the record at offset ${expected.offset} is not the record that was applied (the fetched record has offset ${first.offset})`,
   );
 }

@@ -1,8 +1,9 @@
 /**
- * Copies of Redis' data, taken in mid-stream, and the way back to one of them: what a restored dump, or a replica that was
- * behind and was promoted, is to the worker.
+ * Takes copies of Redis' data while the worker writes, and restores one of them. For the worker, that equals a restored
+ * backup, or the promotion of a replica that had not received the last writes.
  *
- * Redis with an append-only file never looks at a dump. But the base of an append-only file is a dump, so one is put there.
+ * With an append-only file Redis does not load dump.rdb. But the base file of an append-only file has the format of a
+ * dump, so the dump is restored as that base file.
  */
 import {cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -37,7 +38,7 @@ export class Backups {
     return this.#kept;
   }
 
-  /** While Redis works. Returns what was taken; undefined when the files moved meanwhile. */
+  /** Takes a copy while Redis runs. Returns undefined if the files changed during the copy. */
   async take(random: Random, nowMs: number): Promise<Backup | undefined> {
     const kind = random.pick(['dump', 'append-only file'] as const);
     const folder = join(this.#home, String(++this.#taken));
@@ -52,7 +53,7 @@ export class Backups {
     return backup;
   }
 
-  /** While Redis is down. */
+  /** Restores a copy. Redis must not be running. */
   putBack(backup: Backup): void {
     const target = join(this.#dataFolder, AOF_FOLDER);
     rmSync(target, {recursive: true, force: true});
@@ -69,7 +70,7 @@ export class Backups {
       /rdb_bgsave_in_progress:0\r\n/.test(await info()) && /aof_rewrite_in_progress:0\r\n/.test(await info());
     if (!(await isIdle())) return false;
     await this.#redis.bgsave();
-    await until(isIdle, () => 'a dump of Redis', 60_000);
+    await until(isIdle, () => 'the end of BGSAVE', 60_000);
     const dump = join(this.#dataFolder, 'dump.rdb');
     if (!existsSync(dump)) return false;
     mkdirSync(folder);
@@ -82,7 +83,7 @@ export class Backups {
     return true;
   }
 
-  /** As it stands, perhaps in the middle of a write: Redis drops what is not complete at its end. */
+  /** Copies the files, perhaps in the middle of a write. Redis ignores an incomplete command at the end of the file. */
   #copyAppendOnly(folder: string): boolean {
     const source = join(this.#dataFolder, AOF_FOLDER);
     const manifest = (): string => readFileSync(join(source, MANIFEST), 'utf8');
@@ -91,7 +92,7 @@ export class Backups {
       cpSync(source, folder, {recursive: true});
       if (manifest() === before) return true;
     } catch {
-      // A rewrite has removed a file meanwhile.
+      // A rewrite of the append-only file has removed a file during the copy.
     }
     rmSync(folder, {recursive: true, force: true});
     return false;

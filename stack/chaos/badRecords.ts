@@ -1,6 +1,6 @@
 /**
- * Records that nobody can apply, written into the topic now and then. They name orders that do not exist, so nothing is
- * missing in Redis when they are set aside; and they stay far below the limit at which a worker halts.
+ * Writes records that cannot be applied into the topic. They belong to orders that do not exist, so Redis lacks nothing
+ * when they are quarantined. Their number stays far below the limit at which a worker halts.
  */
 import kafkajs from 'kafkajs';
 import type {Random} from '../random.js';
@@ -8,9 +8,9 @@ import {PARTITIONS} from './markers.js';
 
 const {Kafka, logLevel, Partitioners} = kafkajs;
 
-/** By this key the fold of the log knows them. */
+/** The key prefix by which the fold of the topic recognizes bad records. */
 export const BAD_KEY_PREFIX = 'chaos-';
-/** The worker's limit is 10 within 1,000 offsets. */
+/** The worker halts at 10 quarantined records within 1,000 offsets. */
 const WINDOW_OFFSETS = 1_000;
 const IN_WINDOW_MAX = 5;
 
@@ -32,7 +32,7 @@ const VALUES: readonly string[] = [
 export class BadRecords {
   readonly #brokers: readonly string[];
   readonly #topic: string;
-  /** By partition: the end of the log when a record was sent; also of records that perhaps did not get there. */
+  /** For each partition, its end offset at each send. Failed sends count too, because the record may have been written. */
   readonly #sent = new Map<number, bigint[]>();
   #count = 0;
 
@@ -41,19 +41,19 @@ export class BadRecords {
     this.#topic = topic;
   }
 
-  /** One to three records for one partition; returns what is to be sent. */
+  /** Draws one to three records for one partition. */
   draw(random: Random): {partition: number; values: string[]} {
     const values = Array.from({length: random.int(1, 3)}, () => random.pick(VALUES));
     return {partition: random.int(0, PARTITIONS - 1), values};
   }
 
-  /** False when the partition has its share, or Kafka did not take them. */
+  /** Sends the records. Returns false if the partition has enough recent bad records or the send failed. */
   async send({partition, values}: {partition: number; values: readonly string[]}): Promise<boolean> {
     const kafka = new Kafka({
       clientId: 'chaos',
       brokers: [...this.#brokers],
       logLevel: logLevel.NOTHING,
-      // A record sent twice would count twice.
+      // A retry could write a record twice, and the limit counts it twice.
       retry: {retries: 0},
     });
     const admin = kafka.admin();

@@ -1,11 +1,11 @@
-/** What the workers say they did with the records (G6): each consumed record has one outcome. */
+/** Sums the counters of the workers' summaries and checks them (G6): each consumed record has exactly one outcome. */
 import type {LogLine} from '../worker.js';
 
 const OUTCOMES = ['applied', 'duplicate', 'ignored', 'quarantined'] as const;
-const LATE = 'stopped without leaving the group: no answer in time';
+const LATE = 'stopped without leaving the group: the stop timeout expired';
 
 export class Books {
-  /** Over all workers that have ended, as far as their last summary tells. */
+  /** Sums of the last summaries of all workers that have ended. */
   readonly totals: Record<(typeof OUTCOMES)[number] | 'consumed' | 'positionResets', number> = {
     consumed: 0,
     applied: 0,
@@ -16,8 +16,8 @@ export class Books {
   };
 
   /**
-   * Enters the last summary of a worker that has ended. Returns what is wrong with it. One that was killed may have had records on
-   * their way, and so has one that did not get an answer in time.
+   * Adds the last summary of a worker that has ended, and returns an error text if it does not balance. A worker that was
+   * killed, or that stopped without a response in time, may have had records in flight.
    */
   enter(log: readonly LogLine[], how: 'stopped' | 'killed'): string | undefined {
     const summary = log.findLast(({msg}) => msg === 'summary');
@@ -28,6 +28,6 @@ export class Books {
     const consumed = count('consumed');
     const isSettled = how === 'stopped' && !log.some(({msg}) => msg === LATE);
     if (isSettled ? consumed === sum : consumed >= sum) return undefined;
-    return `${consumed} records consumed, but ${sum} have an outcome: ${JSON.stringify(summary)}`;
+    return `${consumed} records were consumed, but ${sum} have an outcome: ${JSON.stringify(summary)}`;
   }
 }

@@ -1,8 +1,8 @@
 /**
- * One chaos run on a stack of its own: a shop trades, workers apply, and faults happen by the dice: one alone, several at
- * once, many kills in a row, and calm times in which state builds up. At quiet points everything is compared.
+ * One chaos run on its own stack. A simulated shop writes, workers apply, and random faults are injected: single faults,
+ * several at once, series of kills, and calm periods. At quiet points everything is compared.
  *
- * The seed repeats what is tried; what meets what is up to the machine.
+ * The seed repeats the sequence of faults and transactions, but not their timing.
  */
 import {setTimeout as sleep} from 'node:timers/promises';
 import {Random} from '../random.js';
@@ -15,17 +15,17 @@ import {Parts, type ChaosSetup} from './parts.js';
 import {WORKER_KILL} from './workerFaults.js';
 
 const TEMPOS_PER_SECOND = [5, 20, 40, 80, 200] as const;
-/** A flushed Redis is filled from the log's start, by workers with small chunks, while the shop trades. */
+/** Long enough for a replay of the whole topic into a flushed Redis, with small chunks and while the shop writes. */
 const RECOVERY_TIMEOUT_MS = 300_000;
 
 export class ChaosRun {
-  /** What went wrong, beside differences. The first one ends the run. */
+  /** Failures other than differences. The first one ends the run. */
   readonly failures: string[] = [];
   readonly notes: string[] = [];
   readonly #setup: ChaosSetup;
   readonly #random: Random;
   readonly #ending = new AbortController();
-  /** Aborted at a quiet point: then every fault ends early. */
+  /** Aborted at a quiet point, so that every fault ends early. */
   #calming = new AbortController();
   #opened: Parts | undefined;
 
@@ -35,7 +35,7 @@ export class ChaosRun {
     setup.signal.addEventListener('abort', () => this.#end(), {once: true});
   }
 
-  /** Opens everything, and starts the first two or three workers. */
+  /** Opens all parts and starts the first two or three workers. */
   static async open(setup: ChaosSetup): Promise<ChaosRun> {
     const run = new ChaosRun(setup);
     run.#opened = await Parts.open(setup, {
@@ -49,7 +49,7 @@ export class ChaosRun {
   }
 
   get #parts(): Parts {
-    if (this.#opened === undefined) throw new Error('the run is not open');
+    if (this.#opened === undefined) throw new Error('the parts of the chaos run are not open');
     return this.#opened;
   }
 
@@ -69,12 +69,12 @@ export class ChaosRun {
     return this.#parts.runner.active;
   }
 
-  /** Faults until the time is over, and until so many workers were killed. */
+  /** Injects faults until the time has passed and `killsMin` workers were killed. */
   async rage({untilMs, killsMin}: {untilMs: number; killsMin: number}): Promise<void> {
     const {trade, fleet} = this.#parts;
     const {journal} = this.#setup;
     this.#calming = new AbortController();
-    trade.begin((error) => this.#fail(`the shop failed: ${String(error)}`));
+    trade.begin((error) => this.#fail(`the simulated shop failed: ${String(error)}`));
     await this.#calm(this.#random.int(2, 5));
     if (fleet.killed === 0) await this.#tour();
     while (!this.#hasEnded && (journal.nowMs < untilMs || fleet.killed < killsMin)) {
@@ -87,24 +87,24 @@ export class ChaosRun {
     }
   }
 
-  /** All faults off, the shop at rest, everything applied; then compares. */
+  /** Ends all faults, stops the shop, waits until everything is applied, and compares. */
   async judge(): Promise<Judgement | undefined> {
     const {runner, trade, markers, fleet, connector, oracle} = this.#parts;
     const {journal} = this.#setup;
-    journal.note('quiet point: all faults end, the shop rests');
+    journal.note('quiet point: ending all faults and stopping the shop');
     this.#calming.abort();
     await runner.allOver();
     await trade.rest();
     if (this.#hasEnded) return undefined;
     const [empty] = fleet.empty;
     if (fleet.manned.length === 0 && empty !== undefined) fleet.start(empty);
-    await connector.mend((trace) => this.#noteConnector(trace));
+    await connector.repair((trace) => this.#noteConnector(trace));
     await markers.applied({check: () => this.#requireHealthy(), timeoutMs: RECOVERY_TIMEOUT_MS});
-    journal.note('everything is applied; comparing');
+    journal.note('quiet point: everything is applied, comparing');
     return await oracle.judge(() => this.#requireHealthy());
   }
 
-  /** The workers, in good order. */
+  /** Stops the workers with SIGTERM. */
   async stopWorkers(): Promise<void> {
     await this.#parts.fleet.stopAll();
   }
@@ -114,7 +114,7 @@ export class ChaosRun {
     await this.#opened?.close();
   }
 
-  /** The shop trades at some tempo, and what runs goes on; now and then a backup is taken. */
+  /** A period without new faults. The shop writes at a random rate, and sometimes a copy of Redis is taken. */
   async #calm(forSeconds: number, {isBackedUp = this.#random.chance(0.4)} = {}): Promise<void> {
     const {trade, runner, backups} = this.#parts;
     const {journal} = this.#setup;
@@ -122,13 +122,13 @@ export class ChaosRun {
     if (backups !== undefined && isBackedUp) {
       await runner.holding('redis', async () => {
         const backup = await backups.take(this.#random, journal.nowMs);
-        if (backup !== undefined) journal.note(`a copy of Redis is taken: ${backup.kind}`);
+        if (backup !== undefined) journal.note(`copied the data of Redis: ${backup.kind}`);
       });
     }
     await this.#wait(forSeconds * 1_000);
   }
 
-  /** What no run goes without: many kills in a row, and some faults that each stand for a guarantee. */
+  /** The mandatory part of each run: a series of kills, and one fault for each of several guarantees. */
   async #tour(): Promise<void> {
     await this.#burst();
     for (const fault of TOUR) {
@@ -153,7 +153,7 @@ export class ChaosRun {
     await this.#recover(all);
   }
 
-  /** SIGKILL after SIGKILL, faster than the group can settle. */
+  /** Kills workers one after the other, faster than the consumer group can complete its rebalances. */
   async #burst(): Promise<void> {
     const all: Running[] = [];
     for (let kills = this.#random.int(8, 14); kills > 0 && !this.#hasEnded; kills--) {
@@ -164,11 +164,11 @@ export class ChaosRun {
     await this.#recover(all);
   }
 
-  /** Until the faults are over and a change that is made then is in Redis. */
+  /** Waits until the faults have ended and a change made afterwards is in Redis. */
   async #recover(all: readonly Running[]): Promise<void> {
     const {markers, fleet, connector} = this.#parts;
     const entries = await Promise.all(all.map(async ({over}) => await over));
-    // The last workers may have been removed.
+    // The faults may have removed the last worker.
     const [empty] = fleet.empty;
     if (fleet.manned.length === 0 && empty !== undefined) fleet.start(empty);
     if (this.#hasEnded || this.#calming.signal.aborted) return;
@@ -178,13 +178,15 @@ export class ChaosRun {
       this.#setup.journal.recovered(entries, performance.now() - overMs);
     } catch (error) {
       const state = await connector.state();
-      this.#fail(`not recovered: ${String(error)}; the connector: ${JSON.stringify(state)}`);
+      this.#fail(
+        `no recovery after a fault: ${String(error)}; state of the connector: ${JSON.stringify(state)}`,
+      );
     }
   }
 
-  /** Not a failure of the worker, but something to know. */
+  /** Notes a failed connector. That is not a failure of the worker, but the user should see it. */
   #noteConnector(trace: string): void {
-    this.notes.push(`the connector had FAILED and was restarted: ${trace}`);
+    this.notes.push(`the connector was in the state FAILED and was restarted: ${trace}`);
     this.#setup.journal.note(this.notes.at(-1) ?? '');
   }
 
@@ -197,7 +199,7 @@ export class ChaosRun {
   }
 
   #requireHealthy(): void {
-    if (this.#hasEnded) throw new Error('the run has ended');
+    if (this.#hasEnded) throw new Error('the chaos run has ended');
   }
 
   #fail(what: string): void {

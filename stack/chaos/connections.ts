@@ -1,9 +1,9 @@
-/** The chaos run's own connections, past every proxy. */
+/** Direct connections of the chaos run to the servers, without a proxy. */
 import {Redis} from 'ioredis';
 import {createConnection, type Connection} from 'mysql2/promise';
 import type {StackEnv} from '../environment.js';
 
-/** Numbers and times come as the text that MySQL prints. */
+/** The connection returns numbers and times as MySQL's text. */
 export async function connectMysql({mysql}: StackEnv): Promise<Connection> {
   return await createConnection({
     ...mysql,
@@ -15,13 +15,13 @@ export async function connectMysql({mysql}: StackEnv): Promise<Connection> {
   });
 }
 
-/** Waits through every restart of Redis. */
+/** This client retries its commands until Redis has restarted. */
 export function connectRedis({redis: {url}}: StackEnv): Redis {
   const redis = new Redis(url, {
     maxRetriesPerRequest: null,
     retryStrategy: () => 50,
   });
-  // Whoever asks waits; without a listener ioredis would print it.
+  // Commands wait for the reconnection. Without this listener ioredis would print the error.
   redis.on('error', () => undefined);
   return redis;
 }

@@ -1,4 +1,4 @@
-/** The connector, as Kafka Connect's REST interface shows it. Shares no code with the worker. */
+/** Reads and restarts the connector through Kafka Connect's REST interface. It shares no code with the worker. */
 import {until} from '../until.js';
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -6,7 +6,7 @@ const RUNNING_TIMEOUT_MS = 120_000;
 
 export interface ConnectorState {
   readonly isRunning: boolean;
-  /** Of a part that has FAILED: the first line of its trace. */
+  /** The first line of the trace of the connector or task in the state FAILED. */
   readonly failure: string | undefined;
 }
 
@@ -17,7 +17,7 @@ export class ConnectorRest {
     this.#url = `${connectUrl}/connectors/${name}`;
   }
 
-  /** Undefined while Connect does not answer. */
+  /** The state of the connector. Undefined if Connect does not respond. */
   async state(): Promise<ConnectorState | undefined> {
     try {
       const response = await fetch(`${this.#url}/status`, {signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS)});
@@ -27,14 +27,14 @@ export class ConnectorRest {
       const failed = parts.find(({state}) => state === 'FAILED');
       return {
         isRunning: tasks.length > 0 && parts.every(({state}) => state === 'RUNNING'),
-        failure: failed === undefined ? undefined : (failed.trace?.split('\n')[0] ?? 'without a trace'),
+        failure: failed === undefined ? undefined : (failed.trace?.split('\n')[0] ?? '(no trace)'),
       };
     } catch {
       return undefined;
     }
   }
 
-  /** The connector and its task; resolves when Connect has taken the request. */
+  /** Restarts the connector and its task. Resolves when Connect has accepted the request. */
   async restart(): Promise<void> {
     await until(
       async () => {
@@ -48,13 +48,13 @@ export class ConnectorRest {
           return false;
         }
       },
-      () => 'a restart of the connector that Connect takes',
+      () => 'Kafka Connect to accept a restart of the connector',
       RUNNING_TIMEOUT_MS,
     );
   }
 
-  /** Restarts what has FAILED; resolves when all runs. Tells each failure. */
-  async mend(onFailure: (trace: string) => void): Promise<void> {
+  /** Restarts the connector or task if it is FAILED, and reports each failure. Resolves when both are RUNNING. */
+  async repair(onFailure: (trace: string) => void): Promise<void> {
     await until(
       async () => {
         const state = await this.state();
@@ -64,7 +64,7 @@ export class ConnectorRest {
         }
         return state?.isRunning;
       },
-      () => 'a connector that runs',
+      () => 'the state RUNNING of the connector and its task',
       RUNNING_TIMEOUT_MS,
     );
   }

@@ -1,4 +1,4 @@
-/** What a fault is: drawn by weight, if the present state allows it, and run from its first moment to its last. */
+/** The interface of a fault. It is drawn by weight if the current state allows it, and then injected and ended by `run`. */
 import type {Redis} from 'ioredis';
 import type {Random} from '../random.js';
 import type {Stack} from '../stack.js';
@@ -8,13 +8,13 @@ import type {Fleet} from './fleet.js';
 import type {BadRecords} from './badRecords.js';
 import type {ConnectorRest} from './connectorRest.js';
 
-/** For the verdict: what was done to the system, in few words. */
+/** The kinds of faults, for the counts in the verdict. */
 export const FAMILIES = [
   'kills',
   'stops',
   'pauses',
   'cuts',
-  'slow lines',
+  'slow links',
   'roll-backs',
   'refusals',
   'rebalances',
@@ -22,29 +22,29 @@ export const FAMILIES = [
 ] as const;
 export type Family = (typeof FAMILIES)[number];
 
-/** All that a fault may touch. */
+/** Everything that a fault may act on. */
 export interface Site {
   readonly random: Random;
   readonly stack: Stack;
   readonly fleet: Fleet;
-  /** Straight to Redis, past every proxy. */
+  /** A direct connection to Redis, without a proxy. */
   readonly redis: Redis;
-  /** The way of some workers to Kafka, where the stack has a detour. */
+  /** The proxy between some workers and Kafka. Undefined if the stack has no second Kafka listener. */
   readonly kafkaLine: TcpProxy | undefined;
   /** Native stacks only. */
   readonly backups: Backups | undefined;
   readonly badRecords: BadRecords;
   readonly connector: ConnectorRest;
-  /** How long a fault lasts; cut short when the faults are to end. */
+  /** Waits for the duration of a fault. Returns early when the faults must end. */
   readonly wait: (ms: number) => Promise<void>;
 }
 
-/** One fault with all its dice thrown. */
+/** One fault with all its random choices made. */
 export interface Injection {
   readonly what: string;
-  /** Held while it runs; faults that need the same thing do not overlap. */
+  /** Resources that the fault holds while it runs. Faults with a common resource never overlap. */
   readonly needs: readonly string[];
-  /** Resolves when the fault is over: everything is there again, though not yet caught up. */
+  /** Resolves when the fault has ended: all servers and workers run again, but may still have a backlog. */
   readonly run: () => Promise<void>;
 }
 
@@ -52,11 +52,11 @@ export interface Fault {
   readonly name: string;
   readonly family: Family;
   readonly weight: number;
-  /** Undefined when the present state does not allow it. Throws no dice after it has returned. */
+  /** Undefined if the current state does not allow the fault. All random choices are made before it returns. */
   readonly draw: (site: Site) => Injection | undefined;
 }
 
-/** In the text of a fault. */
+/** A duration for the description of a fault. */
 export function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(1)} s`;
 }

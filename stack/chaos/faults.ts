@@ -1,4 +1,4 @@
-/** The faults, and how one of them is chosen: by weight, among those that the present state allows. */
+/** The list of faults, and the runner that draws one by weight among those that the current state allows. */
 import type {Random} from '../random.js';
 import type {Fault, Injection, Site} from './fault.js';
 import type {FaultEntry, Journal} from './journal.js';
@@ -8,11 +8,11 @@ import {KAFKA_KILL, SERVER_FAULTS} from './serverFaults.js';
 import {WORKER_FAULTS, WORKER_ZOMBIE} from './workerFaults.js';
 
 export const FAULTS: readonly Fault[] = [...WORKER_FAULTS, ...LINE_FAULTS, ...REDIS_FAULTS, ...SERVER_FAULTS];
-/** What every run has at least once, however short it is. */
+/** Every run injects these faults at least once, even a short one. */
 export const TOUR: readonly Fault[] = [ROLL_BACK, WORKER_ZOMBIE, KAFKA_KILL, REPLIES_LOST, FLUSH];
 const TRIES_MAX = 50;
 
-/** A fault that runs; `over` resolves with its entry in the journal. */
+/** A running fault. `over` resolves with its journal entry when the fault has ended. */
 export interface Running {
   readonly entry: FaultEntry;
   readonly over: Promise<FaultEntry>;
@@ -22,7 +22,7 @@ export class FaultRunner {
   readonly #site: Site;
   readonly #journal: Journal;
   readonly #onFailure: (what: string) => void;
-  /** What the running faults hold. */
+  /** The resources that the running faults hold. */
   readonly #busy = new Set<string>();
   readonly #running = new Set<Promise<FaultEntry>>();
 
@@ -40,7 +40,7 @@ export class FaultRunner {
     return this.#running.size;
   }
 
-  /** Begins a fault by weight; undefined when none was possible. */
+  /** Draws a fault by weight and begins it. Undefined if no fault was possible. */
   beginAny(faults: readonly Fault[] = FAULTS): Running | undefined {
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const fault = byWeight(faults, this.#site.random);
@@ -57,7 +57,7 @@ export class FaultRunner {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
-  /** Holds a resource for something that is no fault. False when a fault holds it. */
+  /** Holds a resource during `work`, which is not a fault. Returns false if a fault holds it. */
   async holding(resource: string, work: () => Promise<void>): Promise<boolean> {
     if (!this.isFree(resource)) return false;
     this.#busy.add(resource);
@@ -75,7 +75,7 @@ export class FaultRunner {
     const over: Promise<FaultEntry> = run()
       .catch((error: unknown) => {
         this.#onFailure(
-          `the fault itself failed: ${what}: ${error instanceof Error ? error.message : String(error)}`,
+          `the fault could not be injected or ended: ${what}: ${error instanceof Error ? error.message : String(error)}`,
         );
       })
       .then(() => {

@@ -1,8 +1,8 @@
 /**
- * The workers of a chaos run, on up to four hosts: places with a line of their own to Redis. The next worker of a host uses
- * the same line, so that what the one before it has sent may still arrive.
+ * The workers of a chaos run, on up to four simulated hosts. Each host has its own proxy to Redis. The next worker of a
+ * host uses the same proxy, so that requests of the previous worker may still arrive.
  *
- * A worker that ends without being told to, or with an error, is a failure of the run.
+ * If a worker ends without a signal of the run, or with an error, the run fails.
  */
 import {writeFileSync} from 'node:fs';
 import {join} from 'node:path';
@@ -15,7 +15,7 @@ import {Books} from './books.js';
 export const HOSTS_MAX = 4;
 export const SESSION_TIMEOUT_MS = 5_000;
 
-/** Quick to miss a dead worker, quick to fetch; patient with servers that are away when it starts. */
+/** Short sessions, so that Kafka notices a dead worker soon; short fetches; a long start timeout for stopped servers. */
 const SETTINGS = {
   KAFKA_SESSION_TIMEOUT_MS: String(SESSION_TIMEOUT_MS),
   KAFKA_HEARTBEAT_INTERVAL_MS: '500',
@@ -28,7 +28,7 @@ const SETTINGS = {
   PROJECTOR_START_TIMEOUT_MS: '600000',
 } as const;
 
-/** Small chunks give many moments to die in; large ones are the everyday. */
+/** Small chunks give more points at which a worker can be killed. Large chunks are the normal case. */
 const CHUNKS = [
   {PROJECTOR_CHUNK_ORDERS_MAX: '5', PROJECTOR_CHUNK_RECORDS_MAX: '20'},
   {PROJECTOR_CHUNK_ORDERS_MAX: '40', PROJECTOR_CHUNK_RECORDS_MAX: '150'},
@@ -37,9 +37,9 @@ const CHUNKS = [
 
 export interface Host {
   readonly number: number;
-  /** To Redis. */
+  /** The proxy to Redis. */
   readonly line: TcpProxy;
-  /** host:port of Kafka, for this host. */
+  /** The bootstrap address of Kafka for this host, as host:port. */
   readonly brokers: string;
   worker: WorkerProcess | undefined;
 }
@@ -47,11 +47,11 @@ export interface Host {
 export interface FleetSetup {
   readonly env: StackEnv;
   readonly random: Random;
-  /** Where the logs go. */
+  /** The folder for the workers' logs. */
   readonly folder: string;
-  /** The way to Kafka for every second host. */
+  /** The proxy to Kafka for hosts 2 and 4. */
   readonly kafkaLine: TcpProxy | undefined;
-  /** Told once a worker has failed. */
+  /** Called when a worker has failed. */
   readonly onFailure: (what: string) => void;
 }
 
@@ -59,7 +59,7 @@ export class Fleet {
   readonly books = new Books();
   readonly #setup: FleetSetup;
   readonly #hosts: readonly Host[];
-  /** How the worker was told to end. */
+  /** The signal that was sent to each worker to end it. */
   readonly #notified = new WeakMap<WorkerProcess, NodeJS.Signals>();
   #started = 0;
   #killed = 0;
@@ -103,7 +103,7 @@ export class Fleet {
     return this.#killed;
   }
 
-  /** Starts a worker on an empty host, with chunks of a size that the dice choose. */
+  /** Starts a worker on an empty host, with a random chunk size. */
   start(host: Host, extra: Readonly<Record<string, string>> = {}): WorkerProcess {
     const {env, random} = this.#setup;
     const worker = new WorkerProcess({
@@ -117,13 +117,13 @@ export class Fleet {
     });
     host.worker = worker;
     const number = ++this.#started;
-    // A failpoint kills the worker by itself.
+    // A failpoint kills the worker with SIGKILL, so this end is expected.
     if (extra['PROJECTOR_FAILPOINT'] !== undefined) this.#notified.set(worker, 'SIGKILL');
     void worker.exited.then((exit) => this.#ended(worker, exit, {number, host}));
     return worker;
   }
 
-  /** Ends the worker of a host; resolves when it is gone. */
+  /** Ends the worker of a host. Resolves when the process has exited. */
   async end(host: Host, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const {worker} = host;
     if (worker === undefined) return;
@@ -132,19 +132,19 @@ export class Fleet {
     if (host.worker === worker) host.worker = undefined;
   }
 
-  /** Every worker, in good order; their books must then balance. */
+  /** Stops every worker with SIGTERM. Their counters must then balance. */
   async stopAll(): Promise<void> {
     await Promise.all(this.manned.map(async (host) => await this.end(host, 'SIGTERM')));
   }
 
-  /** Ends everything at once. */
+  /** Kills all workers and closes the proxies. */
   async close(): Promise<void> {
     process.off('exit', this.#killAll);
     await Promise.all(this.manned.map(async (host) => await this.end(host, 'SIGKILL')));
     await Promise.all(this.#hosts.map(async ({line}) => await line.close()));
   }
 
-  /** When this process ends without having closed the fleet. */
+  /** Runs if this process exits before `close`. */
   readonly #killAll = (): void => {
     for (const {worker} of this.manned) worker?.send('SIGKILL');
   };
@@ -159,7 +159,7 @@ export class Fleet {
       const how = exit.signal ?? `exit code ${exit.code ?? '?'}`;
       const lines = worker.output.trimEnd().split('\n').slice(-8).join('\n    ');
       this.#setup.onFailure(
-        `${name} ended with ${how}${notified ? ` after ${notified}` : ', untold'}:\n    ${lines}`,
+        `${name} ended with ${how}${notified ? ` after ${notified}` : ' without a signal of the chaos run'}:\n    ${lines}`,
       );
     }
     if (exit.signal === 'SIGKILL') this.#killed++;

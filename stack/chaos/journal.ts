@@ -1,4 +1,4 @@
-/** What was done and when: the list that a failed run prints, and the figures of the verdict. */
+/** Records the actions of a run with their times. A failed run prints them; the verdict prints the figures. */
 import {FAMILIES, type Fault, type Family} from './fault.js';
 
 export interface FaultEntry {
@@ -6,7 +6,7 @@ export interface FaultEntry {
   readonly atMs: number;
   readonly what: string;
   overMs: number | undefined;
-  /** From its end until a change made at its end was in Redis; only for a fault that came alone. */
+  /** Time from the end of the fault until a change made at that moment was in Redis. Only for single faults. */
   recoveryMs: number | undefined;
 }
 
@@ -45,7 +45,7 @@ export class Journal {
 
   over(entry: FaultEntry): void {
     entry.overMs = this.nowMs;
-    this.note(`  over after ${((entry.overMs - entry.atMs) / 1_000).toFixed(1)} s: ${entry.what}`);
+    this.note(`  ended after ${((entry.overMs - entry.atMs) / 1_000).toFixed(1)} s: ${entry.what}`);
   }
 
   recovered(entries: readonly FaultEntry[], recoveryMs: number): void {
@@ -54,12 +54,12 @@ export class Journal {
     this.note(`  recovered ${(recoveryMs / 1_000).toFixed(1)} s later`);
   }
 
-  /** How many faults of a family there were. */
+  /** The number of faults of one family. */
   count(family: Family): number {
     return this.faults.filter(({fault}) => fault.family === family).length;
   }
 
-  /** One line of the verdict: `kills 14, pauses 5`. */
+  /** The counts in the verdict, such as `kills 14, pauses 5`. */
   families(): string {
     return FAMILIES.map((family) => ({family, count: this.count(family)}))
       .filter(({count}) => count > 0)
@@ -85,7 +85,7 @@ export class Journal {
     });
   }
 
-  /** `  12.3 s  SIGKILL of the worker on host 2`. */
+  /** Lines such as `  12.3 s  SIGKILL of the worker on host 2`. */
   lines(): string[] {
     return this.#lines.map(({atMs, text}) => `${(atMs / 1_000).toFixed(1).padStart(7)} s  ${text}`);
   }

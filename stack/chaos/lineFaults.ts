@@ -1,4 +1,4 @@
-/** What happens to the network between a worker and Redis, and between some workers and Kafka. */
+/** Network faults between a worker and Redis, and between some workers and Kafka. */
 import {Random} from '../random.js';
 import type {TcpProxy} from '../tcpProxy.js';
 import {seconds, type Fault, type Family, type Injection, type Site} from './fault.js';
@@ -8,7 +8,7 @@ interface Line {
   readonly proxy: TcpProxy;
 }
 
-/** What is done to a line: told, begun, and ended after a while. */
+/** A network fault on one link: its description, its duration, and how it begins and ends. */
 interface Trouble {
   readonly what: string;
   readonly lastsMs: number;
@@ -32,10 +32,10 @@ const LOST: TroubleKind = {
   draw: (random) => {
     const share = random.pick([0.02, 0.1, 0.5]);
     const lastsMs = random.int(1_000, 6_000);
-    // Dice of its own: how many replies there are must not change what the run does next.
+    // This fault has its own random numbers. So the number of replies does not change the later choices of the run.
     const dice = new Random(random.int(0, 2 ** 31));
     return {
-      what: `${share * 100} % of the replies are lost for ${seconds(lastsMs)}`,
+      what: `loses ${share * 100} % of the replies for ${seconds(lastsMs)}`,
       lastsMs,
       begin: (proxy) => proxy.loseReplies(() => dice.chance(share)),
       end: pass,
@@ -49,7 +49,7 @@ const KINDS: readonly TroubleKind[] = [
     family: 'cuts',
     weight: 3,
     draw: () => ({
-      what: 'all connections are reset',
+      what: 'resets all connections',
       lastsMs: 0,
       begin: (proxy) => proxy.cutAll(),
       end: pass,
@@ -63,7 +63,7 @@ const KINDS: readonly TroubleKind[] = [
       const directions = random.pick([['requests', 'replies'], ['requests'], ['replies']] as const);
       const lastsMs = random.int(500, 12_000);
       return {
-        what: `${directions.join(' and ')} are held for ${seconds(lastsMs)}, then delivered`,
+        what: `holds ${directions.join(' and ')} for ${seconds(lastsMs)}, then delivers them`,
         lastsMs,
         begin: (proxy) => proxy.hold(directions),
         end: pass,
@@ -78,7 +78,7 @@ const KINDS: readonly TroubleKind[] = [
     draw: (random) => {
       const lastsMs = random.int(500, 8_000);
       return {
-        what: `connections are reset and refused for ${seconds(lastsMs)}`,
+        what: `resets and refuses connections for ${seconds(lastsMs)}`,
         lastsMs,
         begin: async (proxy) => await proxy.goAway(),
         end: async (proxy) => await proxy.comeBack(),
@@ -87,7 +87,7 @@ const KINDS: readonly TroubleKind[] = [
   },
   {
     name: 'slow',
-    family: 'slow lines',
+    family: 'slow links',
     weight: 2,
     draw: (random) => {
       const lastsMs = random.int(2_000, 10_000);
@@ -95,7 +95,7 @@ const KINDS: readonly TroubleKind[] = [
         ? {latencyMs: random.int(20, 300), jitterMs: random.int(0, 200)}
         : {bytesPerSecond: random.int(8, 64) * 1_024};
       return {
-        what: `slow for ${seconds(lastsMs)}: ${JSON.stringify(slowness)}`,
+        what: `is slow for ${seconds(lastsMs)}: ${JSON.stringify(slowness)}`,
         lastsMs,
         begin: (proxy) => proxy.slow(slowness),
         end: pass,
@@ -104,12 +104,12 @@ const KINDS: readonly TroubleKind[] = [
   },
   {
     name: 'byte by byte',
-    family: 'slow lines',
+    family: 'slow links',
     weight: 1,
     draw: (random) => {
       const lastsMs = random.int(1_000, 5_000);
       return {
-        what: `replies come byte by byte for ${seconds(lastsMs)}`,
+        what: `delivers replies byte by byte for ${seconds(lastsMs)}`,
         lastsMs,
         begin: (proxy) => proxy.slice(),
         end: pass,
@@ -121,14 +121,14 @@ const KINDS: readonly TroubleKind[] = [
 const redisLine = ({fleet, random}: Site): Line | undefined => {
   if (fleet.manned.length === 0) return undefined;
   const host = random.pick(fleet.manned);
-  return {name: `line of host ${host.number} to Redis`, proxy: host.line};
+  return {name: `link of host ${host.number} to Redis`, proxy: host.line};
 };
 
 const kafkaLine = ({kafkaLine: proxy}: Site): Line | undefined =>
-  proxy === undefined ? undefined : {name: 'line of hosts 2 and 4 to Kafka', proxy};
+  proxy === undefined ? undefined : {name: 'link of hosts 2 and 4 to Kafka', proxy};
 
 const onRedisLine = ({name, family, weight, draw}: TroubleKind): Fault => ({
-  name: `Redis line ${name}`,
+  name: `Redis link ${name}`,
   family,
   weight,
   draw: (site) => troubled(redisLine(site), draw, site),
@@ -138,13 +138,13 @@ export const REPLIES_LOST = onRedisLine(LOST);
 
 export const LINE_FAULTS: readonly Fault[] = KINDS.flatMap((kind): Fault[] => [
   onRedisLine(kind),
-  // A fetch is a large reply: byte by byte it would take minutes.
+  // A fetch response is large. It would take minutes byte by byte.
   ...(kind.name === 'byte by byte'
     ? []
     : [
         {
           ...kind,
-          name: `Kafka line ${kind.name}`,
+          name: `Kafka link ${kind.name}`,
           weight: kind.weight / 2,
           draw: (site: Site) => troubled(kafkaLine(site), kind.draw, site),
         },

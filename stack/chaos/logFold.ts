@@ -1,5 +1,5 @@
 /**
- * What the log says that Redis must hold: read from offset 0 and folded one record at a time. Knows nothing of chunks,
+ * Computes from the topic what Redis must hold. It reads from offset 0 and folds one record at a time. It has no chunks,
  * patches or scripts, and shares no code with the worker.
  */
 import kafkajs from 'kafkajs';
@@ -10,10 +10,10 @@ import {membersText} from './redisContent.js';
 const {Kafka, logLevel} = kafkajs;
 
 export interface LogFold {
-  /** Key -> content, as `readContent` gives it. */
+  /** Key -> content, in the form of `readContent`. */
   readonly content: ReadonlyMap<string, string>;
   readonly records: number;
-  /** Names of the records that must have been set aside. */
+  /** Names of the records that must be in quarantine. */
   readonly bad: readonly string[];
 }
 
@@ -40,7 +40,7 @@ interface RowEvent {
 export interface LogPlace {
   readonly brokers: readonly string[];
   readonly topic: string;
-  /** May throw, to end it early. */
+  /** Called while reading. It may throw to end the fold early. */
   readonly check: () => void;
 }
 
@@ -64,7 +64,7 @@ export async function foldLog({brokers, topic, check}: LogPlace): Promise<LogFol
     await consumer.run({
       autoCommit: false,
       eachMessage: async ({partition, message: {offset, key, value}}) => {
-        // What was written behind the ends is a heartbeat, for nobody trades now.
+        // The shop has stopped, so records after the captured end offsets can only be heartbeats. Folding them is harmless.
         records++;
         next.set(partition, BigInt(offset) + 1n);
         if (key?.toString().startsWith(BAD_KEY_PREFIX)) bad.push(`${topic}:${partition}:${offset}`);
@@ -77,7 +77,7 @@ export async function foldLog({brokers, topic, check}: LogPlace): Promise<LogFol
         check();
         return [...ends].every(([partition, end]) => end <= (next.get(partition) ?? 0n));
       },
-      () => `the end of the log, ${records} records so far`,
+      () => `the end of the topic ${topic} (${records} records read)`,
       300_000,
     );
   } finally {
@@ -89,7 +89,7 @@ export async function foldLog({brokers, topic, check}: LogPlace): Promise<LogFol
 class FoldedShop {
   readonly #orders = new Map<number, OrderRow>();
   readonly #lines = new Map<number, Map<number, LineRow>>();
-  /** Every product that a line ever named: its counter stays. */
+  /** Every product that a line item has named, because a product counter is never deleted. */
   readonly #products = new Set<number>();
 
   add({op, source, before, after}: RowEvent): void {

@@ -1,6 +1,6 @@
 /**
- * `npm run chaos`: see HELP in options.ts. A progress line every 5 s, or a living one on a terminal; at the end the
- * figures and one verdict.
+ * `npm run chaos`: see HELP in options.ts. It prints a progress line every 5 s, or updates one line on a terminal. At the
+ * end it prints the figures and one verdict.
  */
 import {cpSync, existsSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -16,7 +16,7 @@ import {failureLines, figures, goodLine, isGood, type Outcome} from './verdict.j
 
 const PROGRESS_MS = 5_000;
 const LIVING_MS = 500;
-/** Longer runs are judged in the middle, too. */
+/** Runs of at least this length have a second quiet point in the middle. */
 const LONG_RUN_MINUTES = 5;
 
 const interrupted = new AbortController();
@@ -48,12 +48,12 @@ async function main(): Promise<number> {
   }
   if (interrupted.signal.aborted) code = EXIT_CODE.interrupted;
   if (code === EXIT_CODE.unexpected || (options.keepLogs && code !== EXIT_CODE.interrupted))
-    say(`Logs: ${folder}`);
+    say(`The logs are in ${folder}`);
   else rmSync(folder, {recursive: true, force: true});
   return code;
 }
 
-/** The first signal takes everything down in order; with the second the servers notice by themselves that this process is gone. */
+/** The first signal stops everything in order. After the second one the supervisor stops the servers of the dead process. */
 function interrupt(): void {
   if (interrupted.signal.aborted) process.exit(EXIT_CODE.interrupted);
   say('stopping ...');
@@ -61,7 +61,7 @@ function interrupt(): void {
 }
 
 async function onStack(options: ChaosOptions, folder: string): Promise<number> {
-  say(`seed ${options.seed}: ${options.minutes} minutes of chaos`);
+  say(`Injecting faults for ${options.minutes} minutes, with the seed ${options.seed}`);
   const stack = await startStack({
     name: options.name,
     mode: options.mode,
@@ -86,7 +86,7 @@ async function onStack(options: ChaosOptions, folder: string): Promise<number> {
   }
 }
 
-/** Adds to the outcome as it comes. */
+/** Adds each judgement to the outcome as soon as it is known, so that it is kept if the run fails later. */
 async function rageAndJudge({
   options,
   journal,
@@ -127,11 +127,13 @@ function notify(outcome: Outcome): number {
     return 0;
   }
   for (const line of failureLines(outcome)) say(line);
-  say(`Repeat it: npm run chaos -- --seed ${options.seed} --minutes ${options.minutes} --${options.mode}`);
+  say(
+    `To repeat this run: npm run chaos -- --seed ${options.seed} --minutes ${options.minutes} --${options.mode}`,
+  );
   return EXIT_CODE.unexpected;
 }
 
-/** The list of actions and the servers' logs, beside the workers'. */
+/** Writes the list of actions and the servers' logs next to the workers' logs. */
 function keep({journal}: Outcome, {folder, stackName}: {folder: string; stackName: string}): void {
   writeFileSync(join(folder, 'actions.txt'), `${journal.lines().join('\n')}\n`);
   const logs = join(stackFolder(stackName), 'logs');
@@ -141,7 +143,7 @@ function keep({journal}: Outcome, {folder, stackName}: {folder: string; stackNam
 function tellProgress({workload, fleet, activeFaults}: ChaosRun, journal: Journal): void {
   const line =
     `${(journal.nowMs / 1_000).toFixed(0).padStart(5)} s  ${workload.committed} transactions, ` +
-    `${fleet.manned.length} workers (${fleet.killed} killed so far), ${journal.faults.length} faults, ${activeFaults} now: ` +
+    `${fleet.manned.length} workers (${fleet.killed} killed so far), ${journal.faults.length} faults (${activeFaults} active): ` +
     (journal.lines().at(-1)?.slice(11).trim() ?? '');
   if (process.stdout.isTTY)
     process.stdout.write(`\r\u001b[K${line.slice(0, (process.stdout.columns || 80) - 1)}`);

@@ -1,13 +1,13 @@
 /**
- * Marker orders, one in each partition: a change made now, behind everything else. When it is in Redis, so is all that
- * came before it: the connector writes in binlog order, the worker applies in log order.
+ * Writes marker orders, one for each partition. When a marker is in Redis, so are all earlier changes of its partition,
+ * because the connector writes in binlog order and the worker applies in offset order.
  */
 import type {Redis} from 'ioredis';
 import kafkajs from 'kafkajs';
 import type {Connection} from 'mysql2/promise';
 import {until} from '../until.js';
 
-/** As connectors/orders.json makes the topic. */
+/** The number of partitions in connectors/orders.json. */
 export const PARTITIONS = 6;
 /** ER_LOCK_WAIT_TIMEOUT and ER_LOCK_DEADLOCK. */
 const TRY_AGAIN = new Set([1205, 1213]);
@@ -24,7 +24,7 @@ export class Markers {
     this.#redis = redis;
   }
 
-  /** Writes the markers, and resolves when they are in Redis. `check` may throw. */
+  /** Writes the markers and resolves when they are in Redis. `check` may throw to end the wait. */
   async applied({check, timeoutMs}: {check: () => void; timeoutMs: number}): Promise<void> {
     const mark = await this.#place();
     let missing: number[] = [];
@@ -32,16 +32,16 @@ export class Markers {
       async () => {
         check();
         const found = await this.#read();
-        // A later marker says the same, and more.
+        // A later marker also proves that this one was applied.
         missing = this.#ids.filter((_, i) => !(Number(found[i]) >= mark));
         return missing.length === 0;
       },
-      () => `the marker orders ${missing.join(', ')} in Redis`,
+      () => `the marker orders ${missing.join(', ')} to appear in Redis`,
       timeoutMs,
     );
   }
 
-  /** Empty while Redis asks to come again later. */
+  /** The stored markers. Empty while Redis returns BUSY or LOADING. */
   async #read(): Promise<(string | null)[]> {
     try {
       return await Promise.all(this.#ids.map(async (id) => await this.#redis.hget(`order:${id}`, 'user_id')));
@@ -69,7 +69,7 @@ export class Markers {
   }
 }
 
-/** Negative ids, one for each partition: they leave AUTO_INCREMENT alone. */
+/** One id for each partition. They are negative, because explicit positive ids would change AUTO_INCREMENT. */
 function markerIds(): number[] {
   const partitionMetadata = Array.from({length: PARTITIONS}, (_, partitionId) => ({
     partitionId,

@@ -5,7 +5,7 @@ import type {StackMode} from '../stack.js';
 export interface ChaosOptions {
   readonly seed: number;
   readonly minutes: number;
-  /** The run goes on until so many workers were killed. */
+  /** The run continues until at least this many workers were killed. */
   readonly killsMin: number;
   readonly mode: StackMode;
   readonly name: string;
@@ -14,24 +14,29 @@ export interface ChaosOptions {
 
 export const HELP = `Usage: npm run chaos -- [options]
 
-Runs the whole pipeline on servers of its own, with two to four workers, while a shop trades and faults happen: workers
-killed, frozen, stopped, added and removed; networks cut, held, slowed down; Redis killed, flushed, rolled back to an older
-dump; Kafka and Kafka Connect killed and paused; bad records. At the end Redis is compared with MySQL, with a fold of the
-whole log, and with a rebuild by a fresh worker.
+Runs the whole pipeline on its own servers with two to four workers, while a simulated shop writes to MySQL, and injects
+faults:
+  workers            killed, frozen, stopped, added and removed
+  network            reset, blocked, slowed down, replies lost
+  Redis              killed, paused, flushed, restored from an older copy, rejecting writes
+  Kafka and Connect  killed and paused
+  records            that cannot be applied
+At the end it compares Redis with MySQL, with a fold of the whole topic, and with a rebuild by a new worker.
 
-  --seed N        repeats what is tried, though not its timing (default: a new one)
-  --minutes M     how long faults happen; 0.5 to 1440, default 3 (servers and comparisons take a minute more)
-  --kills N       go on until so many workers were killed (default 0)
-  --native        servers as processes (the default): all faults
-  --docker        servers in containers: without roll-backs and without faults between workers and Kafka
-  --name NAME     of the stack (default: chaos and the process id)
-  --keep-logs     keep the workers' logs also when all is well
-  --help
+  --seed N        repeat the sequence of faults, but not their timing (default: a new seed)
+  --minutes M     inject faults for M minutes, 0.5 to 1440 (default 3); start and comparisons take a minute more
+  --kills N       continue until at least N workers were killed (default 0)
+  --native        run the servers as processes (default), with all faults
+  --docker        run the servers in containers, without restored copies and without faults between workers and Kafka
+  --name NAME     name of the stack (default: chaos-PID)
+  --keep-logs     keep the logs even if the run succeeds
+  --help          print this help
 
-Exit codes: 0 no differences and no failed worker, 1 otherwise, 2 usage, 4 servers could not be started, 130 interrupted.
+Exit codes: 0 no differences and no failures, 1 differences or failures, 2 wrong usage, 4 the servers did not start,
+130 interrupted.
 `;
 
-/** Throws an Error with one sentence when the arguments are wrong; undefined when help is asked for. */
+/** Throws an Error with one sentence if the arguments are wrong. Returns undefined for --help. */
 export function readOptions(
   args: readonly string[],
   defaults: {seed: number; name: string},
@@ -50,13 +55,13 @@ export function readOptions(
     },
   });
   if (values.help) return undefined;
-  if (!/^\d{1,9}$/.test(values.seed)) throw new Error('--seed must be a whole number of at most 9 digits');
+  if (!/^\d{1,9}$/.test(values.seed)) throw new Error('--seed must be an integer of at most 9 digits');
   const minutes = Number(values.minutes);
   if (!/^\d+(\.\d+)?$/.test(values.minutes) || minutes < 0.5 || minutes > 1_440) {
     throw new Error('--minutes must be a number from 0.5 to 1440');
   }
-  if (!/^\d{1,4}$/.test(values.kills)) throw new Error('--kills must be a whole number of at most 4 digits');
-  if (values.native && values.docker) throw new Error('--native and --docker exclude each other');
+  if (!/^\d{1,4}$/.test(values.kills)) throw new Error('--kills must be an integer of at most 4 digits');
+  if (values.native && values.docker) throw new Error('--native and --docker cannot be combined');
   return {
     seed: Number(values.seed),
     minutes,

@@ -1,6 +1,6 @@
 /**
- * The judgement at a quiet point: Redis against MySQL, against the fold of the log, and against a rebuild by a fresh worker;
- * and the quarantine against the bad records in the log.
+ * The comparison at a quiet point. Redis is compared with MySQL, with the fold of the topic, and with a rebuild by a new
+ * worker. The quarantine is compared with the bad records in the topic.
  */
 import {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
@@ -11,7 +11,7 @@ import {WorkerProcess} from '../worker.js';
 import {foldLog, type LogFold} from './logFold.js';
 import {contentDifferences, quarantinedNames, readContent} from './redisContent.js';
 
-/** The rebuild has a database of its own. */
+/** The logical database of the rebuild. */
 const REBUILT_DB = 1;
 const REBUILD_TIMEOUT_MS = 240_000;
 
@@ -41,7 +41,7 @@ export class Oracle {
     this.#redis = redis;
   }
 
-  /** When nobody trades, and all that was traded is applied. `check` may throw, to end it early. */
+  /** Compares. The shop must have stopped and everything must be applied. `check` may throw to end this early. */
   async judge(check: () => void): Promise<Judgement> {
     const shop = await compare(this.#mysql, this.#redis);
     const live = await readContent(this.#redis);
@@ -49,7 +49,7 @@ export class Oracle {
     const fold = await foldLog({brokers: kafka.brokers, topic, check});
     const differences = [
       ...shop.differences,
-      ...contentDifferences(['fold of the log', fold.content], ['Redis', live]),
+      ...contentDifferences(['fold of the topic', fold.content], ['Redis', live]),
       ...named('quarantine of Redis', fold.bad, await quarantinedNames(this.#redis)),
       ...(await this.#rebuild({live, fold, check})),
     ];
@@ -77,15 +77,16 @@ export class Oracle {
       await until(
         () => {
           check();
-          if (!worker.isRunning) throw new Error(`the rebuild has ended: ${worker.output.slice(-2_000)}`);
+          if (!worker.isRunning)
+            throw new Error(`the worker of the rebuild ended early: ${worker.output.slice(-2_000)}`);
           return applied() >= fold.records;
         },
-        () => `the rebuild of ${fold.records} records, ${applied()} so far`,
+        () => `the rebuild of ${fold.records} records (${applied()} applied)`,
         REBUILD_TIMEOUT_MS,
       );
       const {code} = await worker.end('SIGTERM');
       return [
-        ...(code === 0 ? [] : [`the rebuild ended with code ${code ?? '?'}`]),
+        ...(code === 0 ? [] : [`the worker of the rebuild ended with exit code ${code ?? '?'}`]),
         ...contentDifferences(['rebuild', await readContent(redis)], ['Redis', live]),
         ...named('quarantine of the rebuild', fold.bad, await quarantinedNames(redis)),
       ];
@@ -100,6 +101,8 @@ export class Oracle {
 function named(where: string, expected: readonly string[], found: readonly string[]): string[] {
   return [
     ...expected.filter((name) => !found.includes(name)).map((name) => `${where}: ${name} is missing`),
-    ...found.filter((name) => !expected.includes(name)).map((name) => `${where}: ${name} was not bad`),
+    ...found
+      .filter((name) => !expected.includes(name))
+      .map((name) => `${where}: ${name} is not a bad record`),
   ];
 }

@@ -1,4 +1,4 @@
-/** What a chaos run is made of, opened in order and closed in the reverse one. */
+/** The parts of a chaos run. They are opened in order and closed in the reverse order. */
 import type {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
 import {workerVariables} from '../environment.js';
@@ -25,16 +25,16 @@ export interface ChaosSetup {
   readonly stack: Stack;
   readonly seed: number;
   readonly journal: Journal;
-  /** Where the workers' logs go. */
+  /** The folder for the workers' logs. */
   readonly folder: string;
   readonly signal: AbortSignal;
 }
 
-/** What the parts ask of the run. */
+/** What the parts require from the run. */
 export interface Owner {
   readonly random: Random;
   readonly onFailure: (what: string) => void;
-  /** How long a fault lasts. */
+  /** Waits for the duration of a fault. Returns early when the faults must end. */
   readonly wait: (ms: number) => Promise<void>;
 }
 
@@ -78,7 +78,7 @@ export class Parts {
     this.runner = new FaultRunner(site, {journal, onFailure});
   }
 
-  /** Makes the connector run, and connects to everything. */
+  /** Applies the connector and opens all connections. */
   static async open(setup: ChaosSetup, owner: Owner): Promise<Parts> {
     const {stack, seed, folder, signal} = setup;
     const {env} = stack;
@@ -131,7 +131,7 @@ async function applyConnector({env}: Stack, signal: AbortSignal): Promise<void> 
   signal.addEventListener('abort', stop, {once: true});
   const {code} = await command.exited;
   signal.removeEventListener('abort', stop);
-  if (code !== 0) throw new Error(`the connector does not run: ${command.output}`);
+  if (code !== 0) throw new Error(`connector apply ended with exit code ${code ?? '?'}: ${command.output}`);
 }
 
 async function openKafkaLine({kafkaDetour}: Stack, seed: number): Promise<TcpProxy | undefined> {

@@ -1,10 +1,10 @@
-/** All that Redis holds in one database, as comparable text. */
+/** Reads one logical database of Redis as text that can be compared. */
 import type {ChainableCommander, Redis} from 'ioredis';
 
 const PAGE = 1_000;
 const WORKERS_OWN = 'projector:';
 
-/** Key -> content, in one form for the members of hashes and sorted sets. Without the worker's own keys. */
+/** Key -> content. Members of hashes and sorted sets have the same form. The worker's own keys are left out. */
 export async function readContent(redis: Redis): Promise<Map<string, string>> {
   const content = new Map<string, string>();
   const keys = (await keysOf(redis)).filter((key) => !key.startsWith(WORKERS_OWN));
@@ -19,12 +19,12 @@ export async function readContent(redis: Redis): Promise<Map<string, string>> {
   return content;
 }
 
-/** Names of the records that were set aside. */
+/** Names of the quarantined records. */
 export async function quarantinedNames(redis: Redis): Promise<string[]> {
   return (await redis.hkeys(`${WORKERS_OWN}quarantine`)).sort();
 }
 
-/** Members and values as one text; also for content that comes from elsewhere. */
+/** Members and values as one text. logFold.ts uses the same form. */
 export function membersText(members: Iterable<readonly [string, string]>): string {
   return JSON.stringify([...members].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
@@ -54,7 +54,7 @@ function ask(pipeline: ChainableCommander, key: string, type: string): Chainable
   if (type === 'string') return pipeline.get(key);
   if (type === 'hash') return pipeline.hgetall(key);
   if (type === 'zset') return pipeline.zrange(key, '0', '-1', 'WITHSCORES');
-  throw new Error(`${key} is a ${type}`);
+  throw new Error(`${key} has the unexpected type ${type}`);
 }
 
 async function replies<T>(

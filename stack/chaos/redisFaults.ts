@@ -1,4 +1,4 @@
-/** What happens to Redis' data, and the times at which it takes no writes. */
+/** Faults of Redis: lost or old data, and periods in which it rejects writes. */
 import type {Redis} from 'ioredis';
 import {seconds, type Fault} from './fault.js';
 
@@ -11,7 +11,7 @@ export const ROLL_BACK: Fault = {
     const backup = random.pick(backups.kept);
     const how = random.pick(['killed', 'stopped'] as const);
     return {
-      what: `Redis is ${how}, and started with the ${backup.kind} of ${seconds(backup.takenMs)}`,
+      what: `Redis is ${how} and restarted with the ${backup.kind} that was taken at ${seconds(backup.takenMs)}`,
       needs: ['redis'],
       run: async () => {
         if (how === 'killed') await stack.killServer('redis');
@@ -49,20 +49,20 @@ const SCRIPT_FLUSH: Fault = {
   }),
 };
 
-/** A time without writes: OOM, READONLY, NOREPLICAS. */
+/** A period in which Redis rejects writes with the error OOM, READONLY or NOREPLICAS. */
 function refusal(
   name: string,
   begin: (redis: Redis) => Promise<unknown>,
   end: (redis: Redis) => Promise<unknown>,
 ): Fault {
   return {
-    name: `Redis answers ${name}`,
+    name: `Redis returns ${name}`,
     family: 'refusals',
     weight: 1,
     draw: ({random, redis, wait}) => {
       const lastsMs = random.int(500, 8_000);
       return {
-        what: `Redis answers ${name} for ${seconds(lastsMs)}`,
+        what: `Redis returns ${name} for ${seconds(lastsMs)}`,
         needs: ['redis'],
         run: async () => {
           await begin(redis);
@@ -88,7 +88,7 @@ export const REDIS_FAULTS: readonly Fault[] = [
     async (redis) => await redis.config('SET', 'min-replicas-to-write', '1'),
     async (redis) => await redis.config('SET', 'min-replicas-to-write', '0'),
   ),
-  // The replica of a port where nobody listens keeps its data, and takes no writes.
+  // Redis becomes the replica of a port without a listener. It then keeps its data and rejects writes.
   refusal(
     'READONLY',
     async (redis) => await redis.replicaof('127.0.0.1', 1),

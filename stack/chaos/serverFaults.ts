@@ -1,4 +1,4 @@
-/** What happens to Kafka, Kafka Connect and the processes of the servers in general. */
+/** Faults of the server processes, of the connector, and bad records. */
 import type {ServerName} from '../stack.js';
 import {seconds, type Fault} from './fault.js';
 
@@ -7,7 +7,7 @@ interface Range {
   readonly lastsMs: readonly [min: number, max: number];
 }
 
-/** SIGKILL, or a stop in good order, and the start of the same server some time later. */
+/** Kills or stops a server, and starts it again some time later. */
 function restart(server: ServerName, how: 'killed' | 'stopped', {weight, lastsMs}: Range): Fault {
   return {
     name: `${server} ${how}`,
@@ -16,7 +16,7 @@ function restart(server: ServerName, how: 'killed' | 'stopped', {weight, lastsMs
     draw: ({random, stack, wait}) => {
       const downMs = random.int(...lastsMs);
       return {
-        what: `${server} is ${how}, and started ${seconds(downMs)} later`,
+        what: `${server} is ${how} and restarted ${seconds(downMs)} later`,
         needs: [server],
         run: async () => {
           if (how === 'killed') await stack.killServer(server);
@@ -37,7 +37,7 @@ function pause(server: ServerName, {weight, lastsMs}: Range): Fault {
     draw: ({random, stack, wait}) => {
       const pauseMs = random.int(...lastsMs);
       return {
-        what: `${server} stands still for ${seconds(pauseMs)}`,
+        what: `SIGSTOP of ${server} for ${seconds(pauseMs)}`,
         needs: [server],
         run: async () => {
           await stack.pauseServer(server);
@@ -54,7 +54,7 @@ const CONNECTOR_RESTART: Fault = {
   family: 'stops',
   weight: 1,
   draw: ({connector}) => ({
-    what: 'the connector is restarted by REST',
+    what: 'the connector is restarted through the REST interface',
     needs: ['connect'],
     run: async () => await connector.restart(),
   }),
@@ -67,7 +67,7 @@ const BAD_RECORDS: Fault = {
   draw: ({random, badRecords}) => {
     const batch = badRecords.draw(random);
     return {
-      what: `${batch.values.length} bad records into partition ${batch.partition}`,
+      what: `${batch.values.length} bad records are written to partition ${batch.partition}`,
       needs: ['kafka', 'bad records'],
       run: async () => {
         await badRecords.send(batch);
@@ -83,10 +83,10 @@ export const SERVER_FAULTS: readonly Fault[] = [
   restart('redis', 'stopped', {weight: 2, lastsMs: [0, 2_000]}),
   pause('redis', {weight: 3, lastsMs: [200, 9_000]}),
   KAFKA_KILL,
-  // Kafka takes up to half a minute to stop.
+  // The weight is low, because Kafka takes up to 30 s to stop.
   restart('kafka', 'stopped', {weight: 1, lastsMs: [0, 3_000]}),
   pause('kafka', {weight: 3, lastsMs: [500, 12_000]}),
-  // A Java machine needs both cores to start.
+  // The weight is low, because the start of a JVM occupies both cores.
   restart('connect', 'killed', {weight: 2, lastsMs: [0, 3_000]}),
   pause('connect', {weight: 1, lastsMs: [500, 12_000]}),
   pause('mysql', {weight: 1, lastsMs: [500, 5_000]}),

@@ -1,4 +1,4 @@
-/** The shop's day: runs of transactions, at a tempo that changes, until a quiet point asks for a rest. */
+/** Writes series of transactions at a changing rate, until a quiet point stops it. */
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Random} from '../random.js';
 import type {Workload} from '../workload.js';
@@ -6,7 +6,7 @@ import type {Workload} from '../workload.js';
 const RUN_TRANSACTIONS_MAX = 20;
 
 export class Trade {
-  /** How many runs of transactions there were: the data actions. */
+  /** The number of series of transactions, which the verdict prints. */
   runs = 0;
   tempoPerSecond = 40;
   readonly #workload: Workload;
@@ -19,14 +19,14 @@ export class Trade {
     this.#random = random;
   }
 
-  /** Trades until `rest`. */
+  /** Writes until `rest` is called. */
   begin(onFailure: (error: unknown) => void): void {
     const resting = new AbortController();
     this.#resting = resting;
     this.#trading = this.#trade(resting.signal).catch(onFailure);
   }
 
-  /** Resolves when the last transaction is committed. */
+  /** Stops writing. Resolves when the last transaction is committed. */
   async rest(): Promise<void> {
     this.#resting?.abort();
     await this.#trading;

@@ -1,4 +1,4 @@
-/** The last lines of a run. */
+/** The last lines that a run prints. */
 import type {ChaosRun} from './chaosRun.js';
 import type {Journal} from './journal.js';
 import type {ChaosOptions} from './options.js';
@@ -29,13 +29,14 @@ export function figures({options, journal, run, judgements}: Outcome): string[] 
   const last = judgements.at(-1);
   return [
     `seed ${options.seed}, ${(journal.nowMs / 60_000).toFixed(1)} minutes, ${options.mode}`,
-    `shop: ${workload.committed} transactions in ${dataActions} runs, ${workload.rolledBack} rolled back, ${workload.conflicts} conflicts`,
-    `log: ${last?.records ?? '?'} records, ${last?.badRecords ?? '?'} of them bad; ${last?.orders ?? '?'} orders and ${last?.keys ?? '?'} keys in Redis`,
+    `shop: ${workload.committed} transactions in ${dataActions} series, ${workload.rolledBack} rolled back, ${workload.conflicts} conflicts`,
+    `topic: ${last?.records ?? '?'} records, ${last?.badRecords ?? '?'} of them bad; ${last?.orders ?? '?'} orders and ${last?.keys ?? '?'} keys in Redis`,
     `workers: ${fleet.started} started, ${fleet.killed} ended by SIGKILL; they applied ${totals.applied} records, ` +
-      `compared ${totals.duplicate}, ignored ${totals.ignored}, set ${totals.quarantined} aside, and went back ${totals.positionResets} times`,
+      `found ${totals.duplicate} duplicates, ignored ${totals.ignored}, quarantined ${totals.quarantined}, ` +
+      `and reset to the stored position ${totals.positionResets} times`,
     `faults: ${journal.faults.length} (${journal.families()})`,
-    'recovery, from the end of a fault that came alone until a change made then was in Redis:',
-    `  ${'fault'.padEnd(28)} ${'times'.padStart(5)} ${'alone'.padStart(5)}  ${'median'.padStart(8)}  ${'worst'.padStart(8)}`,
+    'recovery time of single faults, from the end of the fault until a change made at that moment was in Redis:',
+    `  ${'fault'.padEnd(28)} ${'count'.padStart(5)} ${'alone'.padStart(5)}  ${'median'.padStart(8)}  ${'max'.padStart(8)}`,
     ...journal
       .recoveries()
       .map(
@@ -51,8 +52,8 @@ export function failureLines({journal, run, judgements}: Outcome): string[] {
   const actions = journal.lines();
   const left = actions.length - ACTIONS_SHOWN;
   return [
-    'What was done:',
-    ...(left > 0 ? [`  (${left} earlier lines are in actions.txt)`] : []),
+    'Actions of this run:',
+    ...(left > 0 ? [`  (${left} earlier actions are in actions.txt)`] : []),
     ...actions.slice(-ACTIONS_SHOWN),
     ...run.failures.map((failure) => `FAILED: ${failure}`),
     ...differences.slice(0, DIFFERENCES_SHOWN).map((line) => `  ${line}`),
@@ -62,7 +63,7 @@ export function failureLines({journal, run, judgements}: Outcome): string[] {
 
 export function goodLine({judgements}: Outcome): string {
   const points = judgements.length === 1 ? 'one quiet point' : `${judgements.length} quiet points`;
-  return `0 differences at ${points}: Redis equals MySQL, the fold of the log, and a rebuild by a fresh worker; every record has one outcome.`;
+  return `0 differences at ${points}: Redis equals MySQL, the fold of the topic, and a rebuild by a new worker; every record has exactly one outcome.`;
 }
 
 function inSeconds(ms: number): string {

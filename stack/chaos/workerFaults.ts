@@ -1,8 +1,8 @@
-/** What happens to workers. */
+/** Faults of the worker processes. */
 import {seconds, type Fault, type Site} from './fault.js';
 import {HOSTS_MAX, SESSION_TIMEOUT_MS, type Host} from './fleet.js';
 
-/** Where the worker kills itself; before-offset-commit and the others around acks are reached a few times a second. */
+/** Points at which the worker kills itself. Those around the offset commit are reached a few times per second. */
 const FAILPOINTS = [
   'after-fetch',
   'after-decode',
@@ -23,7 +23,7 @@ export const WORKER_KILL: Fault = {
     if (host === undefined) return undefined;
     const pauseMs = site.random.chance(0.5) ? 0 : site.random.int(100, 3_000);
     return {
-      what: `SIGKILL of the worker on host ${host.number}, the next one starts after ${seconds(pauseMs)}`,
+      what: `SIGKILL of the worker on host ${host.number}; a new one starts after ${seconds(pauseMs)}`,
       needs: [nameOf(host)],
       run: async () => {
         await site.fleet.end(host, 'SIGKILL');
@@ -41,7 +41,7 @@ const WORKER_KILL_ALL: Fault = {
   draw: ({fleet}) => {
     const hosts = fleet.manned;
     return {
-      what: `SIGKILL of all ${hosts.length} workers, and new ones`,
+      what: `SIGKILL of all ${hosts.length} workers; new ones start at once`,
       needs: hosts.map(nameOf),
       run: async () => {
         await Promise.all(hosts.map(async (host) => await fleet.end(host, 'SIGKILL')));
@@ -52,7 +52,7 @@ const WORKER_KILL_ALL: Fault = {
 };
 
 const WORKER_FAILPOINT: Fault = {
-  name: 'worker dies at a failpoint',
+  name: 'worker killed at failpoint',
   family: 'kills',
   weight: 5,
   draw: (site) => {
@@ -61,12 +61,12 @@ const WORKER_FAILPOINT: Fault = {
     if (host === undefined) return undefined;
     const failpoint = `${random.pick(FAILPOINTS)}:kill@${random.int(1, 40)}`;
     return {
-      what: `a worker that dies at ${failpoint} replaces the one on host ${host.number}`,
+      what: `the worker on host ${host.number} is replaced by one with the failpoint ${failpoint}`,
       needs: [nameOf(host)],
       run: async () => {
         await fleet.end(host, 'SIGKILL');
         const {exited} = fleet.start(host, {PROJECTOR_FAILPOINT: failpoint});
-        // It may get no partition, and so never get there.
+        // A worker without partitions never reaches the failpoint, so the wait is limited.
         await Promise.race([exited, site.wait(FAILPOINT_WAIT_MS)]);
         await fleet.end(host, 'SIGKILL');
         fleet.start(host);
@@ -75,7 +75,7 @@ const WORKER_FAILPOINT: Fault = {
   },
 };
 
-/** Longer than its session, so that others take its partitions; or shorter. */
+/** Freezes a worker. If the freeze is longer than its session, other workers get its partitions. */
 const freeze = (name: string, weight: number, [minMs, maxMs]: readonly [number, number]): Fault => ({
   name,
   family: 'pauses',
@@ -117,7 +117,7 @@ const WORKER_STOP: Fault = {
     const host = someManned(site);
     if (host === undefined) return undefined;
     return {
-      what: `SIGTERM to the worker on host ${host.number}, and a new one`,
+      what: `SIGTERM to the worker on host ${host.number}; a new one starts afterwards`,
       needs: [nameOf(host)],
       run: async () => {
         await site.fleet.end(host, 'SIGTERM');
@@ -135,7 +135,7 @@ const WORKER_ADD: Fault = {
     if (fleet.empty.length === 0) return undefined;
     const host = random.pick(fleet.empty);
     return {
-      what: `one more worker, on host ${host.number}`,
+      what: `a worker is added on host ${host.number}`,
       needs: [nameOf(host)],
       run: () => {
         fleet.start(host);
@@ -151,14 +151,14 @@ const WORKER_REMOVE: Fault = {
   weight: 2,
   draw: (site) => {
     const {fleet, random} = site;
-    // One stays, whatever happens to the others meanwhile.
+    // At least one worker must stay.
     if (fleet.manned.length < 2) return undefined;
     const host = someManned(site);
     if (host === undefined) return undefined;
     const signal = random.pick(['SIGTERM', 'SIGKILL'] as const);
     return {
-      what: `one worker less: ${signal} to the one on host ${host.number}`,
-      // Two at once could remove the last two.
+      what: `the worker on host ${host.number} is removed with ${signal}`,
+      // Two concurrent removals could remove the last two workers, so both need this resource.
       needs: [nameOf(host), 'the number of workers'],
       run: async () => await fleet.end(host, signal),
     };
@@ -176,7 +176,7 @@ export const WORKER_FAULTS: readonly Fault[] = [
   WORKER_REMOVE,
 ];
 
-/** Of two to four workers one is not too few; of none there is nothing to choose. */
+/** A random host that has a worker. Undefined if no host has one. */
 function someManned({fleet, random}: Site): Host | undefined {
   const {manned} = fleet;
   return manned.length === 0 || manned.length > HOSTS_MAX ? undefined : random.pick(manned);

@@ -1,4 +1,4 @@
-/** `--keep`: a worker that stays, and how to look around. */
+/** `--keep`: the worker that stays running, and the commands that the demo suggests. */
 import {spawn} from 'node:child_process';
 import {openSync} from 'node:fs';
 import {join} from 'node:path';
@@ -11,7 +11,7 @@ export interface KeptWorker {
   readonly logFile: string;
 }
 
-/** Something that is there to be looked at. */
+/** An order and a product that exist in Redis, so that the suggested commands print something. */
 export interface Sample {
   readonly orderId: string;
   readonly productId: string;
@@ -31,7 +31,7 @@ export function keepWorker(stack: Stack): KeptWorker {
   return {pid: child.pid, logFile};
 }
 
-/** Lines that tell what to try next. */
+/** The lines with commands to try next. */
 export function lookAround(stack: Stack, worker: KeptWorker, sample: Sample): string[] {
   const {orderId, productId} = sample;
   const {host, port} = {host: '127.0.0.1', port: new URL(stack.env.redis.url).port};
@@ -39,16 +39,20 @@ export function lookAround(stack: Stack, worker: KeptWorker, sample: Sample): st
   const {user, password, port: mysqlPort, database} = stack.env.mysql;
   const name = stack.name === 'default' ? '' : ` --name ${stack.name}`;
   return [
-    'Everything is left running. Look around:',
+    'The servers and a worker keep running.',
+    'Read an order, a product counter and a report from Redis:',
     `  ${cli} HGETALL order:${orderId}`,
     `  ${cli} GET product:${productId}:sold`,
     `  ${cli} ZREVRANGE report:products 0 9 WITHSCORES`,
+    'Delete the order in MySQL, then read it from Redis again:',
     `  mysql -h ${host} -P ${mysqlPort} -u ${user} -p${password} ${database} -e 'DELETE FROM orders WHERE id = ${orderId}'`,
+    'Run the commands of the projector on these servers:',
     `  eval "$(npm run -s stack -- env --shell${name})"`,
     '  node dist/main.js report',
     '  node dist/main.js lag',
+    'Follow the log of the worker:',
     `  tail -f ${worker.logFile}`,
-    'Stop it:',
+    'Stop the worker and the servers, and remove their data:',
     `  kill ${worker.pid ?? ''}`,
     `  npm run stack -- down${name}`,
   ];

@@ -1,9 +1,9 @@
 /**
- * `npm run demo`: from nothing to a live show. Brings the servers up, registers the connector, lets a shop trade in MySQL,
- * runs the worker, kills it once in mid-stream, and compares everything at the end.
+ * `npm run demo`: the whole pipeline on one machine. It starts the servers, registers the connector, runs a simulated shop
+ * in MySQL and a worker, kills the worker once under load, and compares Redis with MySQL at the end.
  *
  * Options: --orders N (default 5000), --keep, --native | --docker, --name NAME, --seed N.
- * Exit codes: 0 no differences, 1 something failed, 2 usage, 3 differences, 130 interrupted.
+ * Exit codes: 0 no differences, 1 the demo failed, 2 wrong usage, 3 differences, 130 interrupted.
  */
 import {parseArgs} from 'node:util';
 import {startStack, workerVariables, type Stack} from '../stack.js';
@@ -14,7 +14,7 @@ import {View} from './view.js';
 
 const EXIT_DIFFERENCES = 3;
 const BEAT_MS = 2_000;
-/** The comparison is repeated until nothing differs, or until Redis has not moved for so long. */
+/** The comparison fails when differences remain and their number has not changed for this time. */
 const QUIET_MS = 20_000;
 
 interface DemoOptions {
@@ -38,7 +38,7 @@ async function main(): Promise<number> {
   let stack: Stack | undefined;
   let isKept = false;
   try {
-    say('1. The servers: MySQL, Kafka, Kafka Connect with Debezium, Redis');
+    say('1. Starting the servers: MySQL, Kafka, Kafka Connect with Debezium, and Redis');
     stack = await startStack({
       name: options.name,
       mode: options.mode,
@@ -65,11 +65,11 @@ async function show(stack: Stack, options: DemoOptions): Promise<number> {
     KAFKA_SESSION_TIMEOUT_MS: '6000',
     KAFKA_HEARTBEAT_INTERVAL_MS: '1000',
   };
-  say('2. The connector');
+  say('2. Creating the topic and starting the Debezium connector');
   await applyConnector(variables);
 
   say(
-    `3. The worker starts, and a shop trades: ${options.orders} orders, with changes, moved lines and cancellations`,
+    `3. Starting the worker and a simulated shop. It places ${options.orders} orders in MySQL, and changes or cancels some`,
   );
   const view = await View.open(stack.env);
   const shop = new Shop(variables['MYSQL_URL'] ?? '', options.seed);
@@ -78,25 +78,25 @@ async function show(stack: Stack, options: DemoOptions): Promise<number> {
   try {
     const trade = shop.trade(options.orders, interrupted.signal).finally(() => (trading.isOver = true));
     const beats = tellBeats(view, shop, () => trading.isOver);
-    // Awaited below; a failure in between must not end the process before the servers are stopped.
+    // Both promises are awaited below. Until then a rejection must not end this process, because its servers would stay.
     for (const running of [trade, beats]) running.catch(() => undefined);
     await untilHalf(shop, options.orders, trading);
     if (!trading.isOver) {
       await worker.end('SIGKILL');
-      say('4. kill -9 of the worker in mid-stream. A new one starts; it goes on where Redis stands');
+      say('4. Killing the worker under load (kill -9). A new worker resumes at the position stored in Redis');
       worker = new WorkerProcess(variables);
     }
     await trade;
     await beats;
     say(
-      `5. The shop is closed: ${shop.counts.transactions} transactions. Comparing every order and every counter ...`,
+      `5. The shop has stopped after ${shop.counts.transactions} transactions. Comparing Redis with MySQL ...`,
     );
     return await verdict(view, () => worker);
   } finally {
     const {code} = await worker.end('SIGTERM');
     if (code !== 0)
       say(
-        `   the worker ended with code ${code ?? 'none'}:\n${worker.output.trim().split('\n').slice(-3).join('\n')}`,
+        `   the worker ended with exit code ${code ?? 'none'}; its last lines:\n${worker.output.trim().split('\n').slice(-3).join('\n')}`,
       );
     await shop.close();
     await view.close();
@@ -114,7 +114,8 @@ async function applyConnector(variables: Record<string, string>): Promise<void> 
   const command = new WorkerProcess(variables, ['connector', 'apply']);
   const {code} = await command.exited;
   for (const line of command.output.trim().split('\n')) say(`   ${line}`);
-  if (code !== 0) throw new Error('the connector does not run');
+  if (code !== 0)
+    throw new Error(`connector apply ended with exit code ${code ?? 'none'}; its output is above`);
 }
 
 async function untilHalf(shop: Shop, orders: number, trading: {isOver: boolean}): Promise<void> {
@@ -131,15 +132,15 @@ async function tellBeats(view: View, shop: Shop, isOver: () => boolean): Promise
     const rowRate = Math.round((now.rows - before.rows) / seconds);
     const appliedRate = Math.round(Number(now.applied - before.applied) / seconds);
     say(
-      `   in: ${shop.counts.ordersInserted} orders, ${rowRate} rows/s | out: ${ordersInRedis} orders in Redis, ` +
-        `${appliedRate} records/s, ${lagRecords} behind | sold most: ${bestSellers}`,
+      `   MySQL: ${shop.counts.ordersInserted} orders placed, ${rowRate} rows/s | Redis: ${ordersInRedis} orders, ` +
+        `${appliedRate} records/s, lag ${lagRecords} records | best sellers: ${bestSellers}`,
     );
     if (beat % 3 === 1) for (const line of await view.sample()) say(` ${line}`);
     before = now;
   }
 }
 
-/** Compares until nothing differs, or until Redis rests and something still does. */
+/** Compares again and again, because the worker may still apply records. Ends at 0 differences or when they stay. */
 async function verdict(view: View, worker: () => WorkerProcess): Promise<number> {
   let lastCount = -1;
   let lastMoveMs = performance.now();
@@ -147,9 +148,9 @@ async function verdict(view: View, worker: () => WorkerProcess): Promise<number>
     const {orders, products, users, differences} = await view.compare();
     if (differences.length === 0) {
       for (const line of await view.sample()) say(` ${line}`);
-      say(`   sold most: ${(await view.flow()).bestSellers}`);
+      say(`   best sellers: ${(await view.flow()).bestSellers}`);
       say(
-        `0 differences: ${orders} orders, ${products} product counters and ${users} users in Redis equal MySQL.`,
+        `0 differences: Redis equals MySQL (${orders} orders, ${products} product counters, ${users} users).`,
       );
       return 0;
     }
@@ -158,7 +159,7 @@ async function verdict(view: View, worker: () => WorkerProcess): Promise<number>
     if (interrupted.signal.aborted) return 130;
     if (performance.now() - lastMoveMs > QUIET_MS || !worker().isRunning) {
       for (const line of differences.slice(0, 20)) say(`   ${line}`);
-      say(`${differences.length} differences between Redis and MySQL.`);
+      say(`${differences.length} differences between Redis and MySQL; at most 20 of them are listed above.`);
       return EXIT_DIFFERENCES;
     }
     await sleep(200);
@@ -178,9 +179,9 @@ function readOptions(): DemoOptions | undefined {
       },
     });
     if (!/^[1-9]\d{0,6}$/.test(values.orders))
-      throw new Error('--orders must be a whole number from 1 to 9999999');
-    if (!/^\d{1,9}$/.test(values.seed)) throw new Error('--seed must be a whole number');
-    if (values.native && values.docker) throw new Error('--native and --docker exclude each other');
+      throw new Error('--orders must be an integer from 1 to 9999999');
+    if (!/^\d{1,9}$/.test(values.seed)) throw new Error('--seed must be an integer from 0 to 999999999');
+    if (values.native && values.docker) throw new Error('--native and --docker cannot be combined');
     const mode = values.native ? 'native' : values.docker ? 'docker' : undefined;
     return {
       orders: Number(values.orders),

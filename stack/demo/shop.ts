@@ -1,4 +1,4 @@
-/** A shop at work: orders come in, change, lose and gain lines, are cancelled. Writes to MySQL only. */
+/** A simulated shop: it places, changes and cancels orders, and adds and removes line items. It writes to MySQL only. */
 import mysql from 'mysql2/promise';
 import type {Pool, PoolConnection, ResultSetHeader} from 'mysql2/promise';
 import {Random} from '../random.js';
@@ -16,7 +16,7 @@ interface KnownOrder {
 
 const PRODUCTS = 500;
 const USERS = 2_000;
-/** Orders that are still touched; older ones rest. */
+/** Only this many of the newest orders are changed later. Older orders stay as they are. */
 const RECENT_ORDERS = 400;
 const DEADLOCK = 'ER_LOCK_DEADLOCK';
 
@@ -31,7 +31,7 @@ export class Shop {
     this.#random = new Random(seed);
   }
 
-  /** Writes until `orders` have been inserted, with the changes in between. */
+  /** Writes until `orders` orders have been inserted. Changes to recent orders are mixed in. */
   async trade(orders: number, signal: AbortSignal): Promise<void> {
     const clerk = async (): Promise<void> => {
       while (this.counts.ordersInserted < orders && !signal.aborted) await this.#transact();
@@ -60,7 +60,7 @@ export class Shop {
     }
   }
 
-  /** One business event; returns how many rows it changed, as MySQL counts them. */
+  /** Performs one business event. Returns the number of affected rows that MySQL reports. */
   async #act(connection: PoolConnection, dice: number): Promise<number> {
     if (dice < 0.6 || this.#recent.length < 20) return await this.#order(connection);
     const order = this.#random.pick(this.#recent);
@@ -79,7 +79,7 @@ export class Shop {
       cents: random.int(199, 9_999),
     }));
     const total = lines.reduce((sum, line) => sum + line.quantity * line.cents, 0);
-    // Counted before the insert: of four clerks at the last order, at most three are one too many.
+    // The order is counted before the insert. So the four clerks insert at most three orders too many at the end.
     this.counts.ordersInserted++;
     const [inserted] = await connection.query<ResultSetHeader>(
       'INSERT INTO orders (user_id, total_amount) VALUES (?, ?)',
@@ -116,7 +116,7 @@ export class Shop {
     const to = this.#random.pick(this.#recent);
     const itemId = from.itemIds.pop();
     if (to === from || itemId === undefined) return 0;
-    // The target may have been cancelled meanwhile; then nothing moves.
+    // If another clerk has cancelled the target order in the meantime, the line item stays where it is.
     const move =
       'UPDATE order_items SET order_id = ? WHERE id = ? AND EXISTS (SELECT 1 FROM orders WHERE id = ?)';
     const rows = await affected(connection, move, [to.id, itemId, to.id]);

@@ -1,4 +1,4 @@
-/** What the demo shows: one line per beat, and an order on both sides. */
+/** Reads what the demo prints: the progress of MySQL, Kafka and Redis, and one order as both sides hold it. */
 import {Redis} from 'ioredis';
 import mysql, {type Connection, type RowDataPacket} from 'mysql2/promise';
 import {StoredPositions} from '../../src/redis-model/storedPositions.js';
@@ -13,14 +13,14 @@ import {workerVariables} from '../stack.js';
 const REPORT = {prefix: '', moneyDecimals: 2};
 
 export interface Flow {
-  /** Records in the log, and how many of them Redis holds. */
+  /** Records in the topic since its creation, and how many of them the worker has not applied. */
   readonly logged: bigint;
   readonly lagRecords: bigint;
   readonly ordersInRedis: string;
   readonly bestSellers: string;
 }
 
-/** Eyes on MySQL, Kafka and Redis. */
+/** Holds one connection to each of MySQL, Kafka and Redis. The Redis data is only read. */
 export class View {
   readonly #mysql: Connection;
   readonly #redis: Redis;
@@ -58,11 +58,13 @@ export class View {
       logged: rows.reduce((sum, row) => sum + row.end, 0n),
       lagRecords: rows.reduce((sum, row) => sum + row.lagRecords, 0n),
       ordersInRedis: (await this.#redis.hget('report:totals', 'orders')) ?? '0',
-      bestSellers: sellers.map(({productId, unitsSold}) => `product ${productId} (${unitsSold})`).join(', '),
+      bestSellers: sellers
+        .map(({productId, unitsSold}) => `product ${productId} (${unitsSold} sold)`)
+        .join(', '),
     };
   }
 
-  /** A recent order that has reached Redis, as MySQL and as Redis hold it. */
+  /** The rows of a recent order in MySQL and its hash in Redis. Older orders are tried when the newest are not applied. */
   async sample(): Promise<string[]> {
     for (const back of [0, 50, 500, 2_000, 5_000, 20_000]) {
       const [rows] = await this.#mysql.query<RowDataPacket[]>(
@@ -81,14 +83,14 @@ export class View {
         .join(', ');
       const {id, user_id: user = '', total_amount: amount = '', items: text = ''} = hash;
       return [
-        `  MySQL  orders ${id}: user ${String(order['user_id'])}, ${String(order['total_amount'])}; items ${items}`,
-        `  Redis  order:${id}: user ${user}, ${amount}; items ${text}`,
+        `  MySQL  order ${id}: user ${String(order['user_id'])}, total ${String(order['total_amount'])}, items ${items}`,
+        `  Redis  order:${id}: user ${user}, total ${amount}, items ${text}`,
       ];
     }
-    return ['  no order is in Redis yet'];
+    return ['  Redis holds none of the sampled orders: the worker has not applied them'];
   }
 
-  /** The newest order that has a line, and the product of that line; something to look at. */
+  /** The newest order that has a line item, and the product of that item. */
   async newest(): Promise<{orderId: string; productId: string}> {
     const [rows] = await this.#mysql.query<RowDataPacket[]>(
       'SELECT CAST(order_id AS CHAR) orderId, CAST(product_id AS CHAR) productId FROM order_items ORDER BY id DESC LIMIT 1',

@@ -5,11 +5,11 @@ import {ROOT} from '../folders.js';
 import {StackError} from '../stackError.js';
 import type {ServerAction} from '../stackState.js';
 
-/** The servers alone: the worker and the connector are started by whoever uses the stack. */
+/** The servers only. The users of the stack start the worker and the connector themselves. */
 const SERVICES = ['mysql', 'kafka', 'connect', 'redis'];
 const PROBE_TIMEOUT_MS = 5000;
 const WAIT_SECONDS = 240;
-/** As long as a native server has, when it is stopped to be started again. */
+/** The same shutdown time as that of a native server, see RESTART_TERM_TIMEOUT_MS. */
 const STOP_SECONDS = 30;
 const POLL_MS = 200;
 
@@ -18,7 +18,7 @@ export interface ComposeProject {
   ports: ServerPorts;
 }
 
-/** True when an engine answers and has Compose; quick also where an engine hangs. */
+/** Whether a Docker engine with Compose responds. The timeout keeps this short if the engine hangs. */
 export async function dockerAnswers(): Promise<boolean> {
   if (which('docker') === undefined) return false;
   const options = {timeoutMs: PROBE_TIMEOUT_MS};
@@ -35,8 +35,8 @@ export async function composeUp(project: ComposeProject, signal: AbortSignal | u
   if (result.ok) return;
   const logs = await compose(project, ['logs', '--no-color', '--tail', '8', ...SERVICES], undefined);
   throw new StackError(
-    `Docker Compose could not start the servers:\n${lastLines(result.output, 12)}\n` +
-      `The end of their logs:\n${lastLines(logs.stdout, 32)}`,
+    `Docker Compose failed to start the servers:\n${lastLines(result.output, 12)}\n` +
+      `The last lines of their logs:\n${lastLines(logs.stdout, 32)}`,
   );
 }
 
@@ -46,16 +46,17 @@ export async function composeDown(project: ComposeProject): Promise<void> {
     ['down', '--volumes', '--remove-orphans', '--timeout', '5'],
     undefined,
   );
-  if (!result.ok) throw new StackError(`Docker Compose could not stop:\n${lastLines(result.output, 12)}`);
+  if (!result.ok)
+    throw new StackError(`Docker Compose failed to stop the servers:\n${lastLines(result.output, 12)}`);
 }
 
-/** One service of the running project; its container stays, and its volume with it. */
+/** Acts on one service of the running project. The container and its volume are kept. */
 export async function composeAct(
   project: ComposeProject,
   service: string,
   action: ServerAction,
 ): Promise<void> {
-  // Neither a kill nor a start reaches the processes of a paused container on every engine.
+  // Some engines neither kill nor start the processes of a paused container, so it is unpaused first.
   const isPaused = action !== 'pause' && (await servicesThat(project, 'paused')).has(service);
   if (isPaused) await mustCompose(project, ['unpause', service]);
   const args: Record<ServerAction, string[]> = {
@@ -69,7 +70,7 @@ export async function composeAct(
   if (action === 'start') await whenHealthy(project, service);
 }
 
-/** Not by `up --wait`, which gives up at once on a container that was unhealthy because it had been paused. */
+/** Polls the health, because `up --wait` fails at once if a container is unhealthy after a pause. */
 async function whenHealthy(project: ComposeProject, service: string): Promise<void> {
   const container = (await mustCompose(project, ['ps', '--all', '--quiet', service])).trim();
   const deadlineMs = performance.now() + WAIT_SECONDS * 1_000;
@@ -81,17 +82,21 @@ async function whenHealthy(project: ComposeProject, service: string): Promise<vo
     if (!seen.startsWith('running') || performance.now() > deadlineMs) {
       const logs = await composeLogs(project, service, 12);
       const state = seen === '' ? output.trim() : seen;
-      throw new StackError(`${service} does not answer, its container is: ${state}\n${logs.trimEnd()}`);
+      throw new StackError(
+        `${service} is not healthy. The state of its container: ${state}. Its log:\n${logs.trimEnd()}`,
+      );
     }
     await sleep(POLL_MS);
   }
 }
 
-/** What it printed. */
+/** Runs a Compose command that must succeed, and returns its stdout. */
 async function mustCompose(project: ComposeProject, args: string[]): Promise<string> {
   const result = await compose(project, args, undefined);
   if (result.ok) return result.stdout;
-  throw new StackError(`Docker Compose could not ${args.join(' ')}:\n${lastLines(result.output, 12)}`);
+  throw new StackError(
+    `The command "docker compose ${args.join(' ')}" failed:\n${lastLines(result.output, 12)}`,
+  );
 }
 
 export async function composeLogs(project: ComposeProject, service: string, lines: number): Promise<string> {
@@ -104,7 +109,7 @@ export async function composeLogs(project: ComposeProject, service: string, line
   ).output;
 }
 
-/** The services whose containers run. */
+/** The names of the services whose containers run. */
 export async function runningServices(project: ComposeProject): Promise<Set<string>> {
   return await servicesThat(project, 'running');
 }

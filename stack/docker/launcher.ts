@@ -15,7 +15,7 @@ export interface DockerOptions {
 
 const WATCHER = join(ROOT, 'stack', 'docker', 'watcher.ts');
 
-/** Starts the containers and returns when all are healthy. The caller holds the stack's lock and found it down. */
+/** Starts the containers and resolves when all are healthy. The caller holds the stack's lock; the stack is stopped. */
 export async function startDocker(options: DockerOptions): Promise<DockerState> {
   const {name, ownerPid} = options;
   const state: DockerState = {
@@ -44,7 +44,7 @@ export async function startDocker(options: DockerOptions): Promise<DockerState> 
   }
   state.phase = 'ready';
   writeState(state);
-  options.onProgress(`containers healthy after ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
+  options.onProgress(`the containers are healthy after ${((Date.now() - startedMs) / 1000).toFixed(1)} s`);
   return state;
 }
 
@@ -54,7 +54,7 @@ export async function stopDocker(state: DockerState): Promise<void> {
   removeStackFolder(state.name);
 }
 
-/** Containers belong to the engine and outlive everything here, so someone has to look after the owner. */
+/** Containers outlive the process that started them. So a watcher process stops them when the owner has ended. */
 function startWatcher(name: string): DockerState['watcher'] {
   const child = spawn(process.execPath, ['--import', 'tsx', WATCHER, name], {
     cwd: ROOT,

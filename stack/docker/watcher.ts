@@ -1,5 +1,5 @@
 /**
- * Takes the containers of a stack down when its owner is gone.
+ * Removes the containers of a stack when the process that owns the stack has ended.
  *
  * Usage: node --import tsx stack/docker/watcher.ts STACK-NAME
  */

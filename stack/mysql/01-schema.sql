@@ -1,4 +1,4 @@
--- The shop's database. Read by the container of MySQL at its first start and by the native launcher.
+-- The shop's database. The MySQL container executes this file at its first start, and the native launcher does the same.
 
 CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4;
 
@@ -18,12 +18,12 @@ CREATE TABLE order_items (
   product_id BIGINT NOT NULL,
   quantity INT NOT NULL,
   unit_price DECIMAL(12, 2) NOT NULL,
-  -- The connector's incremental snapshots page by (order_id, id), so this index is theirs too.
+  -- Incremental snapshots of the connector page by (order_id, id), so they use this index too.
   KEY (order_id),
   FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE
 );
 
--- The connector writes one row here every few seconds; the change travels the whole way and proves that it is open.
+-- The connector updates this row every few seconds. If the change reaches the worker, the whole pipeline works.
 CREATE TABLE heartbeat (
   id INT PRIMARY KEY,
   ts TIMESTAMP(3) NOT NULL
@@ -31,7 +31,7 @@ CREATE TABLE heartbeat (
 
 INSERT INTO heartbeat (id, ts) VALUES (1, CURRENT_TIMESTAMP(3));
 
--- Commands to the connector (incremental snapshots), and its watermarks.
+-- Debezium's signal table: commands for incremental snapshots, and the watermarks of these snapshots.
 CREATE TABLE debezium_signal (
   id VARCHAR(42) PRIMARY KEY,
   type VARCHAR(32) NOT NULL,

@@ -1,10 +1,10 @@
--- Users of the development servers, which listen on 127.0.0.1 only. The passwords are those of .env.
+-- Users of the development servers, which listen only on 127.0.0.1. The passwords equal those in .env.
 
--- The application: everything on its own database; REPLICATION CLIENT lets it ask for the binlog's position.
+-- The application has all rights on its own database. It reads the binlog position, which requires REPLICATION CLIENT.
 CREATE USER IF NOT EXISTS 'shop'@'%' IDENTIFIED BY 'shop';
 GRANT ALL PRIVILEGES ON shop.* TO 'shop'@'%';
 GRANT REPLICATION CLIENT ON *.* TO 'shop'@'%';
 
--- Their rights follow, from deploy/acl/mysql.sql.
+-- deploy/acl/mysql.sql, which is executed next, grants the rights of these users.
 CREATE USER IF NOT EXISTS 'debezium'@'%' IDENTIFIED BY 'debezium';
 CREATE USER IF NOT EXISTS 'projector'@'%' IDENTIFIED BY 'projector';

@@ -1,6 +1,6 @@
 /**
- * A browser for the test of the worker's page: the one on the path, else Debian's, with the libraries that the machine lacks,
- * unpacked into the cache as Redis is (debian.ts). Nothing is installed.
+ * Finds a browser for the test of the worker's page: the one in PATH, else Debian's package and the libraries that the
+ * machine lacks. They are unpacked into the cache like Redis (debian.ts). Nothing is installed.
  */
 import {createHash} from 'node:crypto';
 import {existsSync, mkdirSync, writeFileSync} from 'node:fs';
@@ -12,7 +12,7 @@ import {installItem, type DownloadOptions} from './downloads.js';
 
 export interface Chromium {
   readonly program: string;
-  /** On top of this process's own. */
+  /** Variables to add to the environment of this process. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -20,12 +20,12 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-s
 const LIBRARIES = 'usr/lib/x86_64-linux-gnu';
 const SYSTEM_FONTS = '/etc/fonts/fonts.conf';
 
-/** Why there can be no browser on this machine; undefined where there is one, or one can be fetched. Downloads nothing. */
+/** Why this machine cannot have a browser. Undefined if it has one or can download one. This downloads nothing. */
 export function whyNoChromium(): string | undefined {
   if (onPath() !== undefined || existsSync(chromiumFolder())) return undefined;
   const isDebian = /^ID=debian$/m.test(osRelease()) && which('apt-get') !== undefined;
   if (isDebian && process.platform === 'linux' && process.arch === 'x64') return undefined;
-  return 'There is no chromium or google-chrome on the path, and only Debian on amd64 can fetch one.';
+  return 'PATH contains no chromium or google-chrome, and the download works only on Debian on amd64.';
 }
 
 export async function fetchChromium(options: DownloadOptions): Promise<Chromium> {
@@ -56,13 +56,13 @@ function onPath(): string | undefined {
   return NAMES.map(which).find((program) => program !== undefined);
 }
 
-/** Another distribution, or another release of it, needs other packages. */
+/** The key contains the distribution and its release, because they require different packages. */
 function chromiumFolder(): string {
   const key = createHash('sha256').update(osRelease()).digest('hex').slice(0, 12);
   return join(downloadsFolder(), `chromium-${key}`);
 }
 
-/** On a machine without fonts those that came along. */
+/** The configuration of the downloaded fonts, for a machine without fonts. */
 function ownFonts(folder: string): string {
   const file = join(folder, 'fonts.conf');
   const folders = [join(folder, 'unpacked', 'usr', 'share', 'fonts'), '/usr/share/fonts'];

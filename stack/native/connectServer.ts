@@ -23,7 +23,7 @@ export function connectRecipe(state: NativeState): Recipe {
     prepare: [],
     command: {...command, env: connectorVariables(state)},
     probe: async () => {
-      // Its REST port opens before the worker has joined its group; a list of connectors means that it has.
+      // The REST port opens before the Connect worker has joined its group. It returns a list of connectors only afterwards.
       const response = await fetch(`http://127.0.0.1:${state.ports.connect}/connectors`, {
         signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
       });
@@ -33,7 +33,7 @@ export function connectRecipe(state: NativeState): Recipe {
   };
 }
 
-/** What `${env:NAME}` in connectors/ stands for: addresses and secrets never travel through Connect's REST. */
+/** Values for `${env:NAME}` in connectors/. So addresses and secrets are never sent through Connect's REST interface. */
 function connectorVariables(state: NativeState): Record<string, string> {
   return {
     MYSQL_HOST: '127.0.0.1',

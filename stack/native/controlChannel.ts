@@ -1,10 +1,10 @@
 /**
- * The line between whoever uses a native stack and its supervisor, which alone can start the servers: they are its
- * children. One connection for each request; one line of JSON there, one back when it is done.
+ * The control channel between the users of a native stack and its supervisor. Only the supervisor can start servers,
+ * because they are its child processes. Each request uses one connection: one line of JSON, and one line as the response.
  *
- * An abstract socket of Linux, as in lock.ts: the path of a socket file may have 107 characters only, and the cache may
- * lie deeper; and no file is left when the supervisor is killed. Whoever may log in on this machine may use it, and the
- * servers too, which ask for no password that would not be known.
+ * It is an abstract Unix socket, as in lock.ts, for two reasons. The path of a socket file is limited to 107 characters,
+ * and a killed supervisor would leave the file. Every local user can use the channel. That gives no new rights, because
+ * the passwords of the servers are public too.
  */
 import {createHash} from 'node:crypto';
 import {createConnection, createServer, type Socket} from 'node:net';
@@ -21,7 +21,7 @@ const replySchema = z.object({error: z.string().optional()});
 export type ControlRequest = z.infer<typeof requestSchema>;
 type ControlReply = z.infer<typeof replySchema>;
 
-/** Answers requests from now on, each when `handle` is through with it. */
+/** Serves requests from now on. Each response is sent when `handle` has completed. */
 export function serveControl(
   stackName: string,
   handle: (request: ControlRequest) => Promise<void>,
@@ -41,7 +41,7 @@ export function serveControl(
   });
 }
 
-/** Resolves when the supervisor has done it, rejects with what it says. */
+/** Resolves when the supervisor has executed the request. Rejects with the supervisor's error message. */
 export async function requestControl(stackName: string, request: ControlRequest): Promise<void> {
   const socket = createConnection({path: socketName(stackName)});
   socket.write(`${JSON.stringify(request)}\n`);
@@ -50,7 +50,7 @@ export async function requestControl(stackName: string, request: ControlRequest)
     line = await firstLine(socket);
   } catch {
     throw new StackError(
-      `The supervisor of the stack "${stackName}" does not answer: it was taken down, or is an older one.`,
+      `The supervisor of the stack "${stackName}" did not respond. The stack was stopped, or an older version started it.`,
       EXIT_CODE.unavailable,
     );
   } finally {
@@ -75,8 +75,8 @@ function firstLine(socket: Socket): Promise<string> {
       if (end >= 0) resolve(text.slice(0, end));
       else if (text.length > LINE_CHARACTERS_MAX) socket.destroy();
     });
-    // Stays after the line has come: a peer that leaves before its reply must not end this process.
+    // This listener stays after the line has arrived: a peer that disconnects early must not end this process.
     socket.on('error', reject);
-    socket.on('close', () => reject(new Error('closed before a line came')));
+    socket.on('close', () => reject(new Error('the connection was closed before a complete line arrived')));
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Redis, and two libraries that MySQL needs, from Debian's packages: downloaded and unpacked into the cache, never
- * installed, so root is not needed and the machine stays as it was. What the machine has is not fetched.
+ * Downloads Debian packages of Redis and of two libraries that MySQL requires, and unpacks them into the cache. Nothing
+ * is installed, so no root rights are required. Programs and libraries of the machine are used if they exist.
  */
 import {createHash} from 'node:crypto';
 import {existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
@@ -9,16 +9,16 @@ import {type CommandResult, lastLines, run, which} from '../command.js';
 import {downloadsFolder} from '../folders.js';
 import {StackError} from '../stackError.js';
 
-/** To be changed with the shape of the folder, so that an older one is not taken for it. */
+/** Change this when the structure of the folder changes, so that older cache folders are not used. */
 const LAYOUT = '3';
 const LIBRARY_FOLDERS = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'];
-/** Debian renamed libaio1 when its time values became 64 bits wide. */
+/** Debian renamed libaio1 to libaio1t64 in the transition to 64-bit time values. */
 const MYSQL_LIBRARIES = [
   {file: 'libaio.so.1', packages: ['libaio1t64', 'libaio1']},
   {file: 'libnuma.so.1', packages: ['libnuma1']},
 ];
 
-/** Keyed by the distribution and by what it lacks: both decide what is fetched. */
+/** The folder name depends on the distribution and on the missing files, because both decide what is downloaded. */
 export function debianFolder(): string {
   const lacks = [
     LAYOUT,
@@ -36,7 +36,7 @@ export function debianLibraryPath(): string {
   return LIBRARY_FOLDERS.map((folder) => join(debianFolder(), 'unpacked', folder)).join(':');
 }
 
-/** Names for a message; empty when there is nothing to fetch. */
+/** Names of the missing packages, for messages. Empty if nothing has to be downloaded. */
 export function missingFromDebian(): string[] {
   const redis = which('redis-server') === undefined ? ['redis-server'] : [];
   return [...redis, ...missingLibraries().map(({packages}) => packages.at(-1)!)];
@@ -55,7 +55,7 @@ export async function fetchDebian(folder: string, signal: AbortSignal | undefine
   }
 }
 
-/** A command that finds its libraries by itself, so that it can be copied from a message into a shell. */
+/** Writes a redis-cli script that sets its own library path, so that a user can copy it from a message into a shell. */
 function writeRedisCli(folder: string): void {
   if (!existsSync(join(folder, 'unpacked', 'usr', 'bin', 'redis-cli'))) return;
   const libraries = LIBRARY_FOLDERS.map((path) => `$here/unpacked/${path}`).join(':');
@@ -80,7 +80,7 @@ async function neededPackages(apt: Apt): Promise<string[]> {
   return [...packages];
 }
 
-/** Packages downloaded into a folder of ours and unpacked there. */
+/** Runs apt to download packages into a folder, and unpacks them there. */
 export class Apt {
   readonly #folder: string;
   readonly #signal: AbortSignal | undefined;
@@ -91,12 +91,12 @@ export class Apt {
     this.#signal = signal;
   }
 
-  /** What `packages` names; it is asked once more when the package lists had to be read. */
+  /** Downloads the packages. If that fails, it updates the package lists, calls `packages` again and retries once. */
   async fetch(unpacked: string, packages: () => Promise<string[]>): Promise<void> {
     const download = async (): Promise<void> =>
       mustSucceed(await this.#run('apt-get', ['download', ...(await packages())]), 'apt-get download');
     await download().catch(async () => {
-      // No package lists yet, or lists that name files which the mirror no longer has.
+      // The package lists are missing, or they name files that the mirror has deleted.
       await this.#update();
       await download();
     });
@@ -104,12 +104,12 @@ export class Apt {
       if (!name.endsWith('.deb')) continue;
       const file = join(this.#folder, name);
       const result = await run('dpkg', ['-x', file, unpacked], {signal: this.#signal});
-      if (!result.ok) throw new StackError(`dpkg could not unpack ${name}:\n${lastLines(result.output, 5)}`);
+      if (!result.ok) throw new StackError(`dpkg failed to unpack ${name}:\n${lastLines(result.output, 5)}`);
       rmSync(file);
     }
   }
 
-  /** The package and all that it needs beyond what the machine has; nothing is installed. */
+  /** The package and those of its dependencies that the machine lacks. Nothing is installed. */
   async toInstall(name: string): Promise<string[]> {
     const args = ['--simulate', 'install', '--no-install-recommends', name];
     const result = await this.#run('apt-get', args);
@@ -126,7 +126,7 @@ export class Apt {
     mustSucceed(await this.#run('apt-get', ['update']), 'apt-get update');
   }
 
-  /** Libraries that the package needs and the machine has not; of alternatives the first. */
+  /** The libraries that the package requires and the machine lacks. Of alternatives it returns the first. */
   async missingDependencies(name: string): Promise<string[]> {
     const result = await this.#run('apt-cache', ['depends', '--important', name]);
     mustSucceed(result, 'apt-cache depends');
@@ -153,7 +153,7 @@ export class Apt {
     for (const name of names) {
       if ((await this.#run('apt-cache', ['show', name])).ok) return name;
     }
-    throw new StackError(`Debian's package lists know none of ${names.join(', ')}.`);
+    throw new StackError(`The package lists of apt contain none of these packages: ${names.join(', ')}.`);
   }
 
   #run(program: string, args: string[]): Promise<CommandResult> {

@@ -1,8 +1,8 @@
 /**
- * Everything the native servers are made of, fetched once into the cache.
+ * Downloads the programs of the native servers into the cache, once.
  *
- * An item is a folder. It is made under another name and renamed when complete, so an interrupted download is never
- * taken for a whole one; and under a lock, so two launchers at the same time fetch it once.
+ * Each item is a folder. It is created under a temporary name and renamed when it is complete, so that an interrupted
+ * download is never used. A lock makes sure that concurrent launchers download it only once.
  */
 import {createHash} from 'node:crypto';
 import {existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync} from 'node:fs';
@@ -29,7 +29,7 @@ const MAVEN_ITEMS = {
 } as const;
 type MavenItem = keyof typeof MAVEN_ITEMS;
 
-/** Keyed by the content of pom.xml: a changed pin is another folder. */
+/** The folder name contains a hash of pom.xml, so a changed version uses a new folder. */
 export function mavenFolder(item: MavenItem): string {
   const pins = createHash('sha256').update(readFileSync(POM)).digest('hex').slice(0, 12);
   return join(downloadsFolder(), `${item}-${pins}`);
@@ -41,7 +41,7 @@ export function mavenItemsPresent(): boolean {
 
 export async function fetchAll(java: string, options: DownloadOptions): Promise<Install> {
   const fromMaven = async (): Promise<void> => {
-    // Kafka first and alone: it brings Maven's own plugins, which two cold runs at once would both write.
+    // Kafka is downloaded first. This run also downloads Maven's plugins, which two concurrent runs would both write.
     await fetchMaven('kafka', options);
     await Promise.all([fetchMaven('debezium', options), fetchMaven('mysql', options)]);
   };
@@ -57,7 +57,7 @@ export async function fetchAll(java: string, options: DownloadOptions): Promise<
   };
 }
 
-/** Redis alone, with what comes along from Debian; for a test that runs one of its own. */
+/** Downloads Redis and the Debian libraries only, for tests that run their own Redis. */
 export async function fetchRedis(options: DownloadOptions): Promise<RedisInstall> {
   mkdirSync(downloadsFolder(), {recursive: true});
   await installItem(debianFolder(), 'Redis and libraries from Debian', {
@@ -82,7 +82,7 @@ function fetchMaven(item: MavenItem, options: DownloadOptions): Promise<void> {
         signal: options.signal,
       });
       if (!result.ok) {
-        throw new StackError(`Maven could not fetch ${title}:\n${lastLines(result.output, 12)}`);
+        throw new StackError(`Maven failed to download ${title}:\n${lastLines(result.output, 12)}`);
       }
       if (item === 'mysql') await unpackMysql(folder, options.signal);
     },
@@ -92,7 +92,7 @@ function fetchMaven(item: MavenItem, options: DownloadOptions): Promise<void> {
 async function unpackMysql(folder: string, signal: AbortSignal | undefined): Promise<void> {
   const archive = join(folder, 'mysql-Linux-amd64.tar.gz');
   const result = await run('tar', ['-xzf', archive, '-C', folder], {signal});
-  if (!result.ok) throw new StackError(`tar could not unpack MySQL:\n${lastLines(result.output, 5)}`);
+  if (!result.ok) throw new StackError(`tar failed to unpack MySQL:\n${lastLines(result.output, 5)}`);
   rmSync(archive);
 }
 
@@ -100,7 +100,7 @@ interface ItemOptions extends DownloadOptions {
   fetch: (folder: string) => Promise<void>;
 }
 
-/** Makes the folder by `fetch`, unless it is there. */
+/** Creates the folder with `fetch` if it does not exist. */
 export async function installItem(folder: string, title: string, options: ItemOptions): Promise<void> {
   if (existsSync(folder)) return;
   const {onProgress, signal} = options;
@@ -122,11 +122,11 @@ export async function installItem(folder: string, title: string, options: ItemOp
   };
   await withLock(`download ${folder}`, install, {
     signal,
-    onWait: () => onProgress(`waiting for another launcher that downloads ${title} ...`),
+    onWait: () => onProgress(`waiting for another process that downloads ${title} ...`),
   });
 }
 
-/** What an interrupted download left; no living one can be there, since the lock is ours. */
+/** Removes the folders of interrupted downloads. None of them is in use, because this process holds the lock. */
 function removeParts(folder: string): void {
   for (const name of readdirSync(dirname(folder))) {
     if (name.startsWith(`${basename(folder)}.part-`)) {

@@ -23,13 +23,13 @@ const SUPERVISOR = join(ROOT, 'stack', 'native', 'supervisor.ts');
 const DOWN_TIMEOUT_MS = 20_000;
 const POLL_MS = 50;
 
-/** Starts the servers and returns when all are ready. The caller holds the stack's lock and found it down. */
+/** Starts the servers and resolves when all are ready. The caller holds the stack's lock; the stack is stopped. */
 export async function startNative(options: NativeOptions): Promise<NativeState> {
   const java = await checkRequirements();
   const install = await fetchAll(java, options);
   if (!existsSync(install.redisServer)) {
     throw new StackError(
-      `The cache is damaged, ${install.redisServer} is missing: remove ${dirname(install.kafkaFolder)}.`,
+      `The download cache is damaged: ${install.redisServer} is missing. Remove the folder ${dirname(install.kafkaFolder)} and retry.`,
     );
   }
   const {name, ownerPid} = options;
@@ -48,18 +48,18 @@ export async function startNative(options: NativeOptions): Promise<NativeState> 
   );
   await supervise(options);
   const state = readState(name);
-  if (state?.mode !== 'native') throw new StackError(`The stack ${name} was taken down while it started.`);
+  if (state?.mode !== 'native') throw new StackError(`The stack "${name}" was stopped while it started.`);
   return state;
 }
 
-/** Stops the servers and removes their data, whatever state they are in. */
+/** Stops the servers, whatever state they are in, and removes their data. */
 export async function stopNative(state: NativeState): Promise<void> {
   const {keeper} = state;
   if (keeper !== undefined) {
     kill(keeper, 'SIGTERM');
     if (!(await isGone(keeper))) kill(keeper, 'SIGKILL');
   }
-  // Only where the supervisor was killed and the kernel could not take its children with it.
+  // Servers still run here only if the supervisor was killed and setpriv was missing, so the kernel did not kill them.
   const left = Object.values(readNative(state.name)?.servers ?? state.servers);
   for (const server of left) kill(server, 'SIGKILL');
   await Promise.all(left.map((server) => isGone(server)));
@@ -81,17 +81,17 @@ function supervise(options: NativeOptions): Promise<void> {
   const log = logFile(options.name, 'supervisor');
   mkdirSync(dirname(log), {recursive: true});
   const output = openSync(log, 'a');
-  // Detached: the stack outlives the launcher, and Ctrl-C in its terminal is not for the servers.
+  // The process is detached, because the stack outlives the launcher and Ctrl-C in the terminal must not stop the servers.
   const child = spawn(process.execPath, ['--import', 'tsx', SUPERVISOR, options.name], {
     cwd: ROOT,
     detached: true,
     stdio: ['ignore', output, output, 'ipc'],
-    // Options of a test runner or debugger are not for it.
+    // The supervisor must not inherit the Node options of a test runner or debugger.
     env: {...process.env, NODE_OPTIONS: ''},
   });
   closeSync(output);
   const state = readNative(options.name);
-  // Known from its first moment on, so that a launcher which dies now leaves no unknown process.
+  // The supervisor is stored at once. So if this launcher dies now, the next one finds the process and stops it.
   if (state !== undefined && child.pid !== undefined) writeState({...state, keeper: identityOf(child.pid)});
   const abort = (): void => void child.kill('SIGTERM');
   options.signal?.addEventListener('abort', abort, {once: true});
@@ -104,8 +104,8 @@ function supervise(options: NativeOptions): Promise<void> {
     });
     child.on('error', reject);
     child.on('exit', (code) => {
-      if (options.signal?.aborted === true) reject(new StackError('Stopped while starting.'));
-      else reject(new StackError(`The supervisor ended (exit code ${code ?? '?'}); its log: ${log}`));
+      if (options.signal?.aborted === true) reject(new StackError('The start of the stack was interrupted.'));
+      else reject(new StackError(`The supervisor ended with exit code ${code ?? '?'}. Its log: ${log}`));
     });
   }).finally(() => {
     options.signal?.removeEventListener('abort', abort);

@@ -5,10 +5,10 @@ import {ROOT} from '../folders.js';
 import type {NativeState} from '../stackState.js';
 import {dataFolder, type Recipe} from './recipe.js';
 
-/** In this order; as docker-compose.yml mounts them. */
+/** The initial SQL files, in the order in which docker-compose.yml mounts them. */
 const SQL_FILES = ['stack/mysql/01-schema.sql', 'stack/mysql/02-users.sql', 'deploy/acl/mysql.sql'];
 
-/** What Debezium needs (row images, GTIDs, UTC) and what a development server may do without (syncing to disk). */
+/** Debezium requires row images, GTIDs and UTC. Syncing to disk is off, because a development server may lose data. */
 const SETTINGS = [
   '--server-id=1',
   '--log-bin=binlog',
@@ -35,7 +35,7 @@ export function mysqlRecipe(state: NativeState): Recipe {
     `--datadir=${data}`,
     `--basedir=${install.mysqlFolder}`,
     `--lc-messages-dir=${join(install.mysqlFolder, 'share')}`,
-    // mysqld refuses to run as root unless told so; in containers and CI root is all there is.
+    // mysqld runs as root only with this option. Containers and CI machines often have only root.
     ...(process.getuid?.() === 0 ? ['--user=root'] : []),
   ];
   const program = join(install.mysqlFolder, 'bin', 'mysqld');
@@ -54,7 +54,7 @@ export function mysqlRecipe(state: NativeState): Recipe {
         `--port=${ports.mysql}`,
         '--bind-address=127.0.0.1',
         '--mysqlx=OFF',
-        // Relative to the data folder: a path of a socket may have 107 characters only.
+        // The path is relative to the data folder, because the path of a socket is limited to 107 characters.
         '--socket=mysql.sock',
         '--secure-file-priv=NULL',
       ],

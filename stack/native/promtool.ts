@@ -1,4 +1,4 @@
-/** promtool, which checks Prometheus' rules: the machine's own, else out of Debian's package, like Redis never installed. */
+/** Finds promtool, which checks Prometheus rules: in PATH, else in Debian's package, which is unpacked but not installed. */
 import {existsSync, mkdirSync, renameSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {which} from '../command.js';
@@ -6,14 +6,14 @@ import {downloadsFolder} from '../folders.js';
 import {Apt} from './debian.js';
 import {type DownloadOptions, installItem} from './downloads.js';
 
-/** Why it cannot be had on this machine; undefined where it can. Downloads nothing. */
+/** Why this machine cannot have promtool. Undefined if it has it or can download it. This downloads nothing. */
 export function whyNoPromtool(): string | undefined {
   if (which('promtool') !== undefined || existsSync(folder())) return undefined;
   if (which('apt-get') !== undefined && which('dpkg') !== undefined) return undefined;
-  return 'There is no promtool on the path, and only Debian and Ubuntu can fetch one.';
+  return 'PATH contains no promtool, and the download works only on Debian and Ubuntu.';
 }
 
-/** Its path. */
+/** Returns the path of promtool and downloads it if necessary. */
 export async function fetchPromtool(options: DownloadOptions): Promise<string> {
   const onPath = which('promtool');
   if (onPath !== undefined) return onPath;
@@ -24,7 +24,7 @@ export async function fetchPromtool(options: DownloadOptions): Promise<string> {
       const unpacked = join(part, 'unpacked');
       mkdirSync(unpacked);
       await new Apt(part, options.signal).fetch(unpacked, () => Promise.resolve(['prometheus']));
-      // The rest of the package is the server.
+      // The rest of the package is the Prometheus server, which is not used.
       renameSync(join(unpacked, 'usr', 'bin', 'promtool'), join(part, 'promtool'));
       rmSync(unpacked, {recursive: true});
     },

@@ -9,16 +9,16 @@ export interface ServerCommand {
   env?: Record<string, string>;
 }
 
-/** How one server is made from nothing and started. */
+/** How one server is initialized and started. */
 export interface Recipe {
   name: ServerName;
   port: number;
-  /** Commands that end, before the server: initialize, format. */
+  /** Commands to run once before the server starts, such as initializing or formatting its data folder. */
   prepare: ServerCommand[];
   command: ServerCommand;
-  /** Resolves when the server answers; throws while it does not. */
+  /** Resolves if the server responds, and throws if it does not. */
   probe: () => Promise<void>;
-  /** Once, after the first answer. */
+  /** Runs once, after the server has responded for the first time. */
   load?: () => Promise<void>;
 }
 

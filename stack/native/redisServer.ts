@@ -6,10 +6,10 @@ import {dataFolder, type Recipe} from './recipe.js';
 
 const PROBE_TIMEOUT_MS = 1000;
 
-/** The same as in docker-compose.yml. */
+/** The same settings as in docker-compose.yml. */
 export const REDIS_SETTINGS: readonly string[] = [
   ...['--appendonly', 'yes', '--save', ''],
-  // An order of a thousand lines still fits the compact form of a hash; nothing may ever be evicted.
+  // The hash of an order with a thousand line items still has the compact encoding. Redis must never evict a key.
   ...['--hash-max-listpack-value', '1024', '--maxmemory-policy', 'noeviction'],
 ];
 
@@ -24,7 +24,7 @@ export function redisRecipe(state: NativeState): Recipe {
   return redisRecipeAt(state.install, {port: state.ports.redis, folder, settings: REDIS_SETTINGS});
 }
 
-/** Also for a Redis that belongs to no stack. */
+/** The command of a Redis server. Tests also use it for their own Redis. */
 export function redisRecipeAt(install: RedisInstall, {port, folder, settings}: RedisPlace): Recipe {
   mkdirSync(folder, {recursive: true});
   const {redisServer, redisLibraryPath} = install;
@@ -53,7 +53,7 @@ function ping(port: number): Promise<void> {
       if (reply.toString().startsWith('+PONG')) resolve();
       else reject(new Error(reply.toString().trim()));
     });
-    socket.once('timeout', () => socket.destroy(new Error('no answer')));
+    socket.once('timeout', () => socket.destroy(new Error('Redis did not respond to PING in time')));
     socket.once('error', reject);
   });
 }

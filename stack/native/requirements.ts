@@ -13,11 +13,11 @@ interface Missing {
   dnf: string;
 }
 
-/** Says everything that is missing at once, in one sentence, before anything is downloaded. Returns the java to use. */
+/** Throws one error that names everything missing, before anything is downloaded. Returns the java program to use. */
 export async function checkRequirements(): Promise<string> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new StackError(
-      'The native servers need Linux on amd64: install Docker with Compose and use --docker.',
+      'The native servers require Linux on amd64. Install Docker with Compose and use --docker.',
       EXIT_CODE.unavailable,
     );
   }
@@ -40,12 +40,12 @@ export async function checkRequirements(): Promise<string> {
   return java!;
 }
 
-/** What a Redis of a test's own lacks on this machine; undefined when nothing does. Downloads nothing. */
+/** Why this machine cannot run a Redis for a test. Undefined if it can. This downloads nothing. */
 export function whyNoRedis(): string | undefined {
   if (which('redis-server') !== undefined || existsSync(debianFolder())) return undefined;
   const canFetch = which('apt-get') !== undefined && which('dpkg') !== undefined;
   if (process.platform === 'linux' && process.arch === 'x64' && canFetch) return undefined;
-  return 'There is no redis-server on the path, and only Debian and Ubuntu on amd64 can fetch one.';
+  return 'PATH contains no redis-server, and the download works only on Debian and Ubuntu on amd64.';
 }
 
 function sentence(missing: Missing[]): string {
@@ -55,7 +55,7 @@ function sentence(missing: Missing[]): string {
     which('dnf') !== undefined && which('apt-get') === undefined
       ? `${sudo}dnf install ${missing.map(({dnf}) => dnf).join(' ')}`
       : `${sudo}apt-get install ${missing.map(({apt}) => apt).join(' ')}`;
-  return `Missing on this machine: ${titles}; install with "${command}", or install Docker with Compose.`;
+  return `This machine lacks: ${titles}. Install it with "${command}", or install Docker with Compose.`;
 }
 
 function javaProgram(): string | undefined {

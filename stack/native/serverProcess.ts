@@ -11,18 +11,18 @@ import type {Recipe, ServerCommand} from './recipe.js';
 const PROBE_INTERVAL_MS = 100;
 const READY_TIMEOUT_MS = 120_000;
 const TERM_TIMEOUT_MS = 5000;
-/** A server that will be started again may take its time to close its files; one whose data is removed need not. */
+/** A server that restarts later gets more time to close its files than one whose data is removed. */
 const RESTART_TERM_TIMEOUT_MS = 30_000;
 const LOG_LINES = 12;
 
-/** One server of a stack, from its first command to its end, with restarts in between; a child of the supervisor. */
+/** One server of a stack, including its restarts. The process is a child of the supervisor. */
 export class ServerProcess {
   readonly name: ServerName;
   readonly #recipe: Recipe;
   readonly #logFile: string;
   readonly #prefix: string[];
   #child: ChildProcess | undefined;
-  /** Its end is ours: nobody needs to be told. */
+  /** Set when this class ends the process. The exit is then expected, so the listener is not called. */
   #isEnding = false;
   #isStopped = false;
 
@@ -46,12 +46,12 @@ export class ServerProcess {
     for (const command of this.#recipe.prepare) {
       const child = this.#spawn(command);
       await exited(child);
-      if (child.exitCode !== 0) throw this.#failure('could not be prepared');
+      if (child.exitCode !== 0) throw this.#failure('failed to initialize');
     }
   }
 
   start(): void {
-    // A stop that came while the server was prepared must not be followed by a start.
+    // If stop() was called during the preparation, the server must not start.
     if (this.#isStopped) throw new StackError(`${this.name} was stopped before it started.`);
     this.#isEnding = false;
     this.#spawn(this.#recipe.command);
@@ -69,33 +69,33 @@ export class ServerProcess {
         lastProblem = error instanceof Error ? error.message : String(error);
       }
       if (Date.now() > deadlineMs) {
-        throw this.#failure(`did not answer within ${READY_TIMEOUT_MS / 1000} s (${lastProblem})`);
+        throw this.#failure(`was not ready within ${READY_TIMEOUT_MS / 1000} s (${lastProblem})`);
       }
       await sleep(PROBE_INTERVAL_MS);
     }
-    // Another program may have taken the port in between, and answered in the server's place.
+    // Another program may have bound the port meanwhile and responded instead of this server, so the exit is checked again.
     if (hasExited(this.#child)) throw this.#failure('ended while starting');
   }
 
-  /** After the first start, when it answers. */
+  /** Loads the initial data. Call it after the first start, when the server is ready. */
   async load(): Promise<void> {
     await this.#recipe.load?.();
   }
 
-  /** Of the process that runs now: to be asked for after each start. */
+  /** Listens to the exit of the current process. Call it after each start. */
   onExit(listener: (reason: string) => void): void {
     this.#child?.once('exit', (code, signal) => {
       if (!this.#isEnding) listener(signal ?? `exit code ${code ?? '?'}`);
     });
   }
 
-  /** Ends it for good. */
+  /** Stops the server. It cannot be started again. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     await this.end('SIGTERM', TERM_TIMEOUT_MS);
   }
 
-  /** Ends it, as a crash or in good order; it may be started again. */
+  /** Ends the process with SIGKILL, like a crash, or with SIGTERM. It can be started again. */
   async end(signal: 'SIGKILL' | 'SIGTERM', timeoutMs = RESTART_TERM_TIMEOUT_MS): Promise<void> {
     this.#isEnding = true;
     const child = this.#child;
@@ -103,16 +103,16 @@ export class ServerProcess {
     const identity = identityOf(child.pid);
     const gone = exited(child);
     kill(identity, signal);
-    // A server that a test has stopped with SIGSTOP would not hear SIGTERM.
+    // A process that is stopped by SIGSTOP handles SIGTERM only after SIGCONT.
     kill(identity, 'SIGCONT');
     const timer = setTimeout(() => kill(identity, 'SIGKILL'), timeoutMs);
     await gone;
     clearTimeout(timer);
   }
 
-  /** Lets it stand still, or go on. */
+  /** Freezes or resumes the process. */
   send(signal: 'SIGSTOP' | 'SIGCONT'): void {
-    if (!this.isRunning) throw new StackError(`${this.name} does not run.`);
+    if (!this.isRunning) throw new StackError(`${this.name} is not running.`);
     kill(this.identity!, signal);
   }
 
@@ -126,7 +126,7 @@ export class ServerProcess {
     });
     closeSync(log);
     child.on('error', () => {
-      // Told by the exit check of whoever waits; without a listener Node would throw.
+      // whenReady() reports the failure, because it checks the exit. Without this listener Node would throw.
     });
     this.#child = child;
     return child;
@@ -135,18 +135,18 @@ export class ServerProcess {
   #failure(what: string): StackError {
     let log = '';
     try {
-      // Of a Java exception the message matters, and its stack trace would push it out of sight.
+      // Stack traces of Java are removed, because they would push the message out of the last lines.
       log = readFileSync(this.#logFile, 'utf8').replaceAll(/^\tat .*\n/gm, '');
     } catch {
-      // Not even the log could be opened.
+      // The log file does not exist, so the message has no log lines.
     }
     return new StackError(
-      `${this.name} ${what}. The end of its log:\n${lastLines(log, LOG_LINES)}\nThe whole log: ${this.#logFile}`,
+      `${this.name} ${what}. The last lines of its log:\n${lastLines(log, LOG_LINES)}\nThe whole log: ${this.#logFile}`,
     );
   }
 }
 
-/** Lets the kernel kill a server when the supervisor dies in any way, even by SIGKILL. Where it exists. */
+/** A command prefix that makes the kernel kill a server when the supervisor dies, even by SIGKILL. Empty without setpriv. */
 export async function parentDeathPrefix(): Promise<string[]> {
   const setpriv = which('setpriv');
   if (setpriv === undefined) return [];

@@ -1,8 +1,8 @@
 /**
- * The process that owns the servers of one native stack: starts them as its children, tells the launcher over the
- * IPC channel how far it is, and stops them all on SIGTERM, when its owner is gone, or when the launcher dies early.
- * Between start and end it kills, stops and starts single servers for whoever asks (controlChannel.ts). A server that
- * ends, on purpose or not, is not the end of the stack.
+ * The process that runs the servers of one native stack as its children. It reports its progress to the launcher over
+ * the IPC channel. It stops all servers on SIGTERM, when the owner process ends, or when the launcher dies early.
+ * It also executes the requests of controlChannel.ts to kill, stop, start or pause a single server. The stack keeps
+ * running when one of its servers ends.
  *
  * Usage: node --import tsx stack/native/supervisor.ts STACK-NAME
  */
@@ -35,7 +35,7 @@ const OWNER_POLL_MS = 500;
 class Supervisor {
   readonly #state: NativeState;
   #servers: ServerProcess[] = [];
-  /** The last request for each server; the next one for the same server waits for it. */
+  /** The last request for each server. The next request for the same server waits for it. */
   readonly #requests = new Map<ServerName, Promise<void>>();
   #stopped: Promise<void> | undefined;
 
@@ -64,7 +64,7 @@ class Supervisor {
     this.#save();
   }
 
-  /** Stops everything; removes the data, and after a failure leaves the logs. */
+  /** Stops all servers and removes their data. After a failure it keeps the logs. */
   stop(options: {keepLogs: boolean}): Promise<void> {
     this.#stopped ??= this.#stop(options.keepLogs);
     return this.#stopped;
@@ -96,10 +96,10 @@ class Supervisor {
     this.#save();
   }
 
-  /** A start that came before the kill ahead of it is through would find the server running. */
+  /** Requests for one server run one after the other: a start must not begin before an earlier kill has completed. */
   #inTurn({action, server: name}: ControlRequest): Promise<void> {
     const work = (this.#requests.get(name) ?? Promise.resolve()).then(async () => {
-      process.stdout.write(`${now()} ${name}: ${action}, as asked\n`);
+      process.stdout.write(`${now()} ${name}: ${action} requested\n`);
       await this.#act(this.#server(name), action);
     });
     this.#requests.set(
@@ -118,7 +118,7 @@ class Supervisor {
         await server.end('SIGTERM');
         break;
       case 'start':
-        // One that stands still would never answer.
+        // A frozen server never becomes ready, so it is resumed first.
         if (server.isRunning) server.send('SIGCONT');
         else this.#spawn(server);
         await server.whenReady();
@@ -161,10 +161,10 @@ async function main(): Promise<void> {
   const {owner} = state;
   if (owner !== undefined) {
     setInterval(() => {
-      if (!isAlive(owner)) void end(`the owner, process ${owner.pid}, is gone`);
+      if (!isAlive(owner)) void end(`the owner process ${owner.pid} has ended`);
     }, OWNER_POLL_MS);
   }
-  const launcherGone = (): void => void end('the launcher is gone');
+  const launcherGone = (): void => void end('the launcher has ended');
   process.once('disconnect', launcherGone);
   try {
     await supervisor.start();
@@ -176,7 +176,7 @@ async function main(): Promise<void> {
   }
   process.removeListener('disconnect', launcherGone);
   notify({kind: 'ready'}, () => process.disconnect());
-  // The servers do not hold this process, and without the channel nothing else does.
+  // This timer keeps the supervisor running, even if all servers have ended and the IPC channel is closed.
   setInterval(() => undefined, 2 ** 30);
 }
 

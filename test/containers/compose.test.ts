@@ -12,8 +12,8 @@ import {until} from '../support/until.js';
 
 const CLIENT_START_TIMEOUT_MS = 300_000;
 const IMAGE_BYTES_MAX = 200_000_000;
-/** What has nothing to show while all is well: nothing was set aside. */
-const EMPTY_WHEN_WELL = ['Records that were set aside'];
+/** Panels without data while no record was quarantined. */
+const EMPTY_WHEN_WELL = ['Quarantined records by reason'];
 
 const hasDocker = spawnSync('docker', ['compose', 'ls'], {timeout: 5_000}).status === 0;
 if (!hasDocker)

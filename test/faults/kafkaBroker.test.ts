@@ -121,7 +121,7 @@ test('hung for longer than a request and a session: the worker stays, joins agai
     report(`hung ${HUNG_MS} ms: applies again after ${Math.round(performance.now() - begin)} ms`);
   });
   expect(worker.log.find(({msg}) => msg === 'Kafka is down')).toMatchObject({
-    reason: expect.stringMatching(/does not answer in time|timed out/) as string,
+    reason: expect.stringMatching(/did not respond in time|timed out/) as string,
   });
   await bench.expectExact();
 });

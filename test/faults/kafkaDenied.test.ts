@@ -20,13 +20,13 @@ test.each([
       KAFKA_SASL_PASSWORD: SECRET,
     },
     kind: 'kafka-denied' as const,
-    words: /^Kafka refuses shop\.order-events on 127\.0\.0\.1:\d+: /,
+    words: /^Kafka denied access to shop\.order-events on 127\.0\.0\.1:\d+: /,
   },
   {
     name: 'TLS to a port without TLS',
     variables: {KAFKA_SSL: 'true'},
     kind: 'kafka-unreachable' as const,
-    words: /^Kafka does not answer for shop\.order-events on 127\.0\.0\.1:\d+: /,
+    words: /^request to Kafka for shop\.order-events on 127\.0\.0\.1:\d+ failed: /,
   },
 ])('$name: one clear line without the secret, then the end (F25a)', async ({variables, kind, words}) => {
   const given: Variables = {
@@ -76,7 +76,7 @@ test.each(MISSING)(
         exitCode: 5,
         msg: expect.stringMatching(
           new RegExp(
-            `^a record batch of ${bench.topic} on ${BROKER} is compressed with ${codec}, which needs the package \\S+: npm install `,
+            `^a record batch of ${bench.topic} on ${BROKER} is compressed with ${codec}, which requires the package \\S+: npm install `,
           ),
         ) as string,
         advice: ERROR_POLICY['codec-missing'].advice,

@@ -22,7 +22,7 @@ if (detour === undefined) {
     // Several fetches for what a test writes.
     KAFKA_FETCH_PARTITION_BYTES: '16384',
   };
-  const REPLACED = /^nothing was heard of Kafka for \d+ ms/;
+  const REPLACED = /^no response from Kafka for \d+ ms/;
   let proxy: TcpProxy;
   let bench: FaultBench;
   beforeEach(async () => {
@@ -98,7 +98,7 @@ if (detour === undefined) {
       await bench.advanced(50n);
     });
     expect(worker.log.find(({msg}) => msg === 'Kafka is down')).toMatchObject({
-      reason: expect.stringMatching(/does not answer in time|timed out|imeout/) as string,
+      reason: expect.stringMatching(/did not respond in time|timed out|imeout/) as string,
     });
     await bench.expectExact();
   });

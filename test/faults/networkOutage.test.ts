@@ -91,7 +91,7 @@ test(
       `Redis away for ${AWAY_S} s: ${said(worker, /^partitions assigned/) - 1} rebalances, ` +
         `caught up ${(tookMs / 1_000).toFixed(1)} s after it was back`,
     );
-    await expectRiddenOut(worker, [/^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 does not answer: \S/]);
+    await expectRiddenOut(worker, [/^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 did not respond: \S/]);
   },
   (AWAY_S + 180) * 1_000,
 );
@@ -106,7 +106,7 @@ test(`Redis stands still for ${HUNG_S} s: the outcome is unknown, asked for afte
   });
   const tookMs = await caughtUpMs();
   report(`F40: caught up ${(tookMs / 1_000).toFixed(1)} s after Redis went on`);
-  await expectRiddenOut(worker, [/^waiting: Redis at \S+ does not answer: Socket timeout\b/]);
+  await expectRiddenOut(worker, [/^waiting: Redis at \S+ did not respond: Socket timeout\b/]);
 });
 
 test(`the way to Redis is a black hole for ${HUNG_S} s, without an end of the connection (F46)`, async () => {
@@ -119,7 +119,7 @@ test(`the way to Redis is a black hole for ${HUNG_S} s, without an end of the co
   proxy.release();
   const tookMs = await caughtUpMs();
   report(`F46: caught up ${(tookMs / 1_000).toFixed(1)} s after the hole closed`);
-  await expectRiddenOut(worker, [/^waiting: Redis at \S+ does not answer: Socket timeout\b/]);
+  await expectRiddenOut(worker, [/^waiting: Redis at \S+ did not respond: Socket timeout\b/]);
 });
 
 test('Redis is 500 ms away, 200 more or less, for longer than a session: 0 rebalances (F42)', async () => {

@@ -11,7 +11,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: the network to Redis. $
 
 /** Larger than one script with its reply, so that a chunk is cut at any place. */
 const BIG_CHUNKS = {chunkOrdersMax: 3, chunkRecordsMax: 200, queueBytesMax: 1_000_000};
-const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout\b/;
+const SILENT = /^waiting: Redis at redis:\/\/\S+ did not respond: Socket timeout\b/;
 
 (whyNot === undefined ? describe : describe.skip)('the network to Redis', () => {
   let own: OwnBench;
@@ -83,7 +83,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout
     const lines = worker.messages.filter((line) => line.startsWith('waiting:')).length;
     expect(lines).toBeLessThanOrEqual(3);
     await own.expectSound(worker, {
-      waiting: Array<RegExp>(lines).fill(/^waiting: Redis at \S+ does not answer: \S/),
+      waiting: Array<RegExp>(lines).fill(/^waiting: Redis at \S+ did not respond: \S/),
     });
   });
 
@@ -121,7 +121,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout
     await own.redis.kill();
     await own.leadTo(other);
     await recovered('F47: caught up at the new address', async () => await own.bench.caughtUp());
-    await own.expectSound(worker, {waiting: [/^waiting: Redis at \S+ does not answer: \S/]});
+    await own.expectSound(worker, {waiting: [/^waiting: Redis at \S+ did not respond: \S/]});
   });
 
   test('has a name that no longer resolves, and then means another address (F47)', async () => {
@@ -144,7 +144,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ does not answer: Socket timeout
     await own.bench.midway(200n);
     isKnown = false;
     own.proxy.cutAll();
-    await notified(worker, /^waiting: Redis at redis:\/\/redis\.shop\.test:\d+\/0 does not answer: \S/);
+    await notified(worker, /^waiting: Redis at redis:\/\/redis\.shop\.test:\d+\/0 did not respond: \S/);
     await until(
       () => jest.mocked(dns.lookup).mock.calls.filter(([name]) => name === NAME).length > 3,
       () => 'a name that is asked for again and again',

@@ -43,35 +43,35 @@ const WRONG = 'Zq7Wrong';
         setUp: () => Promise.resolve(),
         url: () => urlOf('projector', WRONG),
         kind: 'redis-denied',
-        msg: /^Redis at \S+ refuses: WRONGPASS invalid username-password pair or user is disabled/,
+        msg: /^Redis at \S+ denied access: WRONGPASS invalid username-password pair or user is disabled/,
       },
       {
         name: 'NOAUTH (F39)',
         setUp: () => own.call('CONFIG', 'SET', 'requirepass', SECRET),
         url: () => urlOf('', ''),
         kind: 'redis-denied',
-        msg: /^Redis at \S+ refuses: NOAUTH /,
+        msg: /^Redis at \S+ denied access: NOAUTH /,
       },
       {
         name: 'NOPERM: a right that the script needs (F39)',
         setUp: () => own.call('ACL', 'SETUSER', 'projector', '-hincrby'),
         url: () => urlOf('projector', SECRET),
         kind: 'redis-denied',
-        msg: /^Redis at \S+ refuses: NOPERM HINCRBY on projector:chunks$/,
+        msg: /^Redis at \S+ denied access: NOPERM this user has no permission to run HINCRBY on projector:chunks$/,
       },
       {
         name: 'NOPERM: another database (F39)',
         setUp: () => own.call('ACL', 'SETUSER', 'projector', '-select'),
         url: () => urlOf('projector', SECRET, 3),
         kind: 'redis-denied',
-        msg: /^Redis at \S+\/3 refuses: NOPERM .*'select'/,
+        msg: /^Redis at \S+\/3 denied access: NOPERM .*'select'/,
       },
       {
         name: 'a Redis that may drop keys (F33) (S7)',
         setUp: () => own.call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru'),
         url: () => urlOf('projector', SECRET),
         kind: 'redis-evicts',
-        msg: /^Redis at \S+ has maxmemory-policy allkeys-lru: it may drop orders$/,
+        msg: /^Redis at \S+ has maxmemory-policy allkeys-lru, which can evict orders$/,
       },
       {
         name: 'cluster mode, without slots (F41) (S6)',
@@ -122,7 +122,7 @@ const WRONG = 'Zq7Wrong';
       await own.bench.midway(100n);
       await own.call('ACL', 'SETUSER', 'projector', 'resetpass', `>${WRONG}`);
       connectionsCut();
-      await own.expectHalt(worker, 'redis-denied', /^Redis at \S+ refuses: WRONGPASS /);
+      await own.expectHalt(worker, 'redis-denied', /^Redis at \S+ denied access: WRONGPASS /);
       await own.bench.expectExactSoFar();
       await own.call('ACL', 'SETUSER', 'projector', `>${SECRET}`);
       await own.call('ACL', 'LOG', 'RESET');
@@ -135,7 +135,7 @@ const WRONG = 'Zq7Wrong';
       await own.bench.expectExact();
       // Redis closes the connections of a user that is deleted.
       await own.call('ACL', 'DELUSER', 'projector');
-      await own.expectHalt(worker, 'redis-denied', /^Redis at \S+ refuses: WRONGPASS /);
+      await own.expectHalt(worker, 'redis-denied', /^Redis at \S+ denied access: WRONGPASS /);
       await own.call('ACL', 'SETUSER', 'projector', 'on', ...redisRules(SECRET));
       await own.call('ACL', 'LOG', 'RESET');
       await own.expectSound(await own.worker());
@@ -146,7 +146,7 @@ const WRONG = 'Zq7Wrong';
       const worker = await own.worker();
       await own.bench.expectExact();
       await own.call('ACL', 'SETUSER', 'projector', '-mget');
-      await own.expectHalt(worker, 'redis-denied', /^Redis at \S+ refuses: NOPERM .*'mget'/);
+      await own.expectHalt(worker, 'redis-denied', /^Redis at \S+ denied access: NOPERM .*'mget'/);
       await own.bench.expectExact();
     });
 
@@ -169,7 +169,7 @@ const WRONG = 'Zq7Wrong';
         );
         expect(answer).toMatchObject({
           kind: 'redis-denied',
-          detail: expect.stringMatching(/\/3 refuses: NOPERM .*'select'/) as string,
+          detail: expect.stringMatching(/\/3 denied access: NOPERM .*'select'/) as string,
         });
         expect(await own.bench.redis.snapshot()).toEqual([]);
       } finally {

@@ -12,7 +12,7 @@ import type {Worker} from '../support/workerBench.js';
 const whyNot = whyNoOwnRedis();
 if (whyNot !== undefined) process.stderr.write(`skipped: Redis failovers. ${whyNot}\n`);
 
-const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 does not answer: \S/;
+const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 did not respond: \S/;
 
 (whyNot === undefined ? describe : describe.skip)('a failover', () => {
   let own: OwnBench;

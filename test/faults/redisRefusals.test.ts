@@ -18,7 +18,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Redis that refuses. ${w
 
 /** The one line that tells of a refusal. */
 function refusal(text: string): RegExp {
-  const where = 'Redis at redis://127\\.0\\.0\\.1:\\d+/0 cannot work now';
+  const where = 'Redis at redis://127\\.0\\.0\\.1:\\d+/0 cannot process commands';
   return new RegExp(`^waiting: ${where}: ${text}.* \\{"kind":"redis-unreachable"\\}$`);
 }
 
@@ -214,7 +214,7 @@ function refusal(text: string): RegExp {
       const client = new RedisClient({url: own.workerUrl, timeoutMs: 1_000});
       await expect(client.connect()).rejects.toMatchObject({
         kind: 'redis-unreachable',
-        detail: expect.stringContaining(`cannot work now: ${text}`) as string,
+        detail: expect.stringContaining(`cannot process commands: ${text}`) as string,
       });
       client.close();
       await config('key-load-delay', '0');
@@ -242,7 +242,7 @@ function refusal(text: string): RegExp {
     await notified(worker, /^waiting:/);
     await own.leadTo(own.redis);
     await own.expectSound(worker, {
-      waiting: [/^waiting: Redis at \S+ (?:cannot work now: CLUSTERDOWN|does not answer)/],
+      waiting: [/^waiting: Redis at \S+ (?:cannot process commands: CLUSTERDOWN|did not respond)/],
     });
   });
 });

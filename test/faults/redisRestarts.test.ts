@@ -12,7 +12,7 @@ const whyNot = whyNoOwnRedis();
 if (whyNot !== undefined) process.stderr.write(`skipped: Redis restarts. ${whyNot}\n`);
 
 const AWAY =
-  /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 does not answer: \S.* \{"kind":"redis-unreachable"\}$/;
+  /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 did not respond: \S.* \{"kind":"redis-unreachable"\}$/;
 
 (whyNot === undefined ? describe : describe.skip)('a Redis', () => {
   let own: OwnBench;
@@ -125,7 +125,8 @@ const AWAY =
           await own.expectSound(worker, {waiting: [AWAY, AWAY]});
           return;
         }
-        const detail = /^Redis at \S+: CORRUPT projector:chunks: tells of a chunk that Redis repeated$/;
+        const detail =
+          /^Redis at \S+: CORRUPT projector:chunks: shows that Redis has executed a chunk or a part of it twice$/;
         await own.expectHalt(worker, 'read-model-corrupt', detail);
         await own.call('FLUSHALL');
         await own.expectSound(await own.worker());
@@ -214,7 +215,7 @@ const AWAY =
     }
     await own.bench.expectExact();
     await own.call('FLUSHALL');
-    await notified(worker, /reset to the stored position .*although nothing was written/);
+    await notified(worker, /reset to the stored position .*although this worker wrote nothing/);
     await own.expectSound(worker);
   });
 });

@@ -36,7 +36,9 @@ const POSITION = 'projector:position:test.events:';
       await remove(isLeft);
       const left = await own.bench.redis.snapshot();
       own.bench.write(longRun(72, 50));
-      const detail = new RegExp(`^Redis at \\S+: CORRUPT ${key}: is missing beside a position$`);
+      const detail = new RegExp(
+        `^Redis at \\S+: CORRUPT ${key}: is missing, although Redis holds a position$`,
+      );
       await own.expectHalt(worker, 'read-model-corrupt', detail);
       // Another start does not get further.
       await own.expectHalt(await own.worker(), 'read-model-corrupt', detail);
@@ -72,7 +74,7 @@ const POSITION = 'projector:position:test.events:';
     own.bench.write(longRun(76, 300));
     await own.bench.expectExact();
     await own.call('SET', `${POSITION}2`, old);
-    await notified(worker, /reset to the stored position .*although nothing was written/);
+    await notified(worker, /reset to the stored position .*although this worker wrote nothing/);
     await own.expectSound(worker);
   });
 
@@ -81,7 +83,7 @@ const POSITION = 'projector:position:test.events:';
     const worker = await own.worker();
     await own.bench.expectExact();
     await own.call('SET', `${POSITION}0`, 'v1 7');
-    await notified(worker, /reset to the stored position .*although nothing was written/);
+    await notified(worker, /reset to the stored position .*although this worker wrote nothing/);
     await own.expectSound(worker);
   });
 
@@ -115,7 +117,9 @@ const POSITION = 'projector:position:test.events:';
       await own.expectHalt(
         worker,
         'redis-denied',
-        new RegExp(`^Redis at \\S+ refuses: NOPERM ${command.toUpperCase()} on `),
+        new RegExp(
+          `^Redis at \\S+ denied access: NOPERM this user has no permission to run ${command.toUpperCase()} on `,
+        ),
       );
       await own.bench.expectExactSoFar();
       expect(await own.bench.positions()).not.toEqual(own.bench.ends);
@@ -142,7 +146,7 @@ const POSITION = 'projector:position:test.events:';
       await notified(worker, /^recovered: /, time);
       report(`late answers: going on ${((performance.now() - backMs) / 1_000).toFixed(1)} s after they came`);
     }
-    const late = /^waiting: Redis at \S+ does not answer: Socket timeout\b/;
+    const late = /^waiting: Redis at \S+ did not respond: Socket timeout\b/;
     await own.expectSound(worker, {waiting: [late, late, late]});
   });
 
@@ -161,7 +165,7 @@ const POSITION = 'projector:position:test.events:';
     const script = {name: 'refuses', lua: `return redis.error_reply(${JSON.stringify(text)})`};
     await expect(own.bench.redis.client.run(script, 'key', [])).rejects.toMatchObject({
       kind: 'redis-unreachable',
-      detail: `Redis at ${own.bench.redis.client.address} cannot work now: ${text}`,
+      detail: `Redis at ${own.bench.redis.client.address} cannot process commands: ${text}`,
     });
   });
 });

@@ -79,7 +79,7 @@ interface Sent {
       client.close();
     }
     report(`stale writer: ${JSON.stringify(Object.fromEntries(outcomes))} of ${TRIES} tries, seed ${seed}`);
-    expect(Object.fromEntries(outcomes)).toEqual({refused: TRIES});
+    expect(Object.fromEntries(outcomes)).toEqual({rejected: TRIES});
     await own.expectSound(successor);
   });
 

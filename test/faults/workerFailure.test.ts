@@ -84,7 +84,7 @@ test('a Kafka client that stops for good ends the worker, with the client’s re
       kind: 'consumer-crashed',
       exitCode: 1,
       msg: expect.stringMatching(
-        /^the Kafka client stopped for .* on 127\.0\.0\.1:\d+: .*protocol/,
+        /^the Kafka client for .* on 127\.0\.0\.1:\d+ stopped: .*protocol/,
       ) as string,
       advice: ERROR_POLICY['consumer-crashed'].advice,
     });
@@ -111,7 +111,7 @@ describe('a read model that was filled with other settings', () => {
       level: 60,
       kind: 'layout-changed',
       exitCode: 5,
-      msg: `Redis was filled with other settings: ${words}`,
+      msg: `the read model in Redis was built with other settings: ${words}`,
       advice: ERROR_POLICY['layout-changed'].advice,
     });
     await bench.expectExactUpToPositions();

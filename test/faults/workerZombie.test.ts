@@ -43,7 +43,10 @@ test('stopped by SIGSTOP, its successor works, SIGCONT: none of its writes is le
   await bench.applied();
   zombie.send('SIGCONT');
   // By which of the two it learns it is a matter of luck: by the first reply, or by the log.
-  await expectBack(zombie, /^Redis holds another position$|^nothing was heard of the log for \d+ ms$/);
+  await expectBack(
+    zombie,
+    /^Redis rejected a write: the stored position is not the expected one$|^no fetch response from Kafka for \d+ ms$/,
+  );
   await bench.whileWriting(async () => await bench.advanced(100n));
   await bench.expectExact();
   expect([said(zombie, /^worker stopped/), said(successor, /^worker stopped/)]).toEqual([1, 1]);
@@ -69,7 +72,7 @@ describe('an event loop that stands still for 15 s', () => {
   test('before a script: the script is refused (F08)', async () => {
     const zombie = await whileOneStandsStill('before-apply:block@20');
     // The script is sent in the instant in which it wakes.
-    await expectBack(zombie, /^Redis holds another position$/);
+    await expectBack(zombie, /^Redis rejected a write: the stored position is not the expected one$/);
     await bench.whileWriting(async () => await bench.advanced(100n));
     await bench.expectExact();
   });

@@ -84,9 +84,9 @@ const MARK = 'projector:staging';
     const before = await stored(live);
     await fences().set(2_000);
     own.bench.write(longRun(302, 60));
-    await notified(worker, /^waiting: a rebuild is about to switch Redis over/);
+    await notified(worker, /^waiting: a cutover or a repair is in progress: a fence replaces the position/);
     expect((await stored(live)).map((text) => parseFence(text)?.position)).toEqual(before);
-    await own.expectSound(worker, {waiting: [/^waiting: a rebuild is about to switch/]});
+    await own.expectSound(worker, {waiting: [/^waiting: a cutover or a repair is in progress/]});
   });
 
   test('a fence that is given up lets the workers go on at once, and leaves every position as it was (I15)', async () => {
@@ -201,7 +201,7 @@ const MARK = 'projector:staging';
     const late = new RebuildLock(live, {key: LOCK, text: 'late', clock});
     await expect(late.keep()).rejects.toMatchObject({
       kind: 'rebuild-lost',
-      detail: expect.stringContaining('nobody holds its lock') as string,
+      detail: expect.stringContaining('no other run holds it') as string,
     });
     expect(await own.bench.redis.snapshot()).toEqual([]);
   });
@@ -222,7 +222,7 @@ const MARK = 'projector:staging';
     expect(left).toEqual(['session:1']);
     await expect(content.prepare('rebuild', '3')).rejects.toMatchObject({
       kind: 'rebuild-refused',
-      detail: expect.stringContaining('must be empty, and holds 1 keys ("session:1")') as string,
+      detail: expect.stringContaining('must be empty, but holds 1 keys ("session:1")') as string,
     });
   });
 });

@@ -191,7 +191,8 @@ async function answerOf(call: () => Promise<unknown>): Promise<string> {
     );
   } catch (error) {
     if (!(error instanceof ProjectorError)) throw error;
-    const text = /(?:WRONGTYPE|CORRUPT|Redis was filled).*/.exec(error.detail)?.[0] ?? error.detail;
+    const text =
+      /(?:WRONGTYPE|CORRUPT|the read model in Redis was built).*/.exec(error.detail)?.[0] ?? error.detail;
     return `${error.kind}: ${text.replace(/product:\d+/, 'product:*').replace(/\S+: is a .*/, 'a wrong type')}`;
   }
 }
@@ -252,13 +253,13 @@ test('random commands give the same answers and leave the same bytes (I1, I4, I5
   );
   const kinds = [
     '"applied"',
-    '"refused"',
-    '"spoiled"',
-    'is missing beside',
-    'no whole number',
+    '"rejected"',
+    '"corrupt"',
+    'is missing, although',
+    'not a whole number',
     'a wrong type',
     'WRONGTYPE',
-    'filled with other',
+    'built with other',
   ];
   const met = [...seen.keys()].join();
   expect(kinds.filter((kind) => !met.includes(kind))).toEqual([]);

@@ -43,7 +43,7 @@ describe('a record that must not be passed over (F62)', () => {
       record: bad,
       kind: 'quarantine-flood' as const,
       detail:
-        /\[0\] offset 3: the value .* is not JSON \(record-undecodable; PROJECTOR_QUARANTINE_MAX is reached\)/,
+        /\[0\] offset 3: the value .* is not JSON \(record-undecodable; the limit PROJECTOR_QUARANTINE_MAX is reached\)/,
     },
   ])('$name halts right before itself (I6, I11)', async ({record, kind, detail}) => {
     const settings = {quarantineMax: 0};
@@ -104,7 +104,7 @@ describe('another log than the one that Redis was built from (I10)', () => {
     await expectHalt(
       await bench.soleWorker(),
       'topic-replaced',
-      /Redis stands at offset 3, but the log ends at 1/,
+      /the stored position is offset 3, but the partition ends at offset 1/,
     );
   });
 
@@ -133,7 +133,11 @@ describe('a log that has lost its start (S1, I6)', () => {
     await applied();
     bench.write([...BEHIND, ...BEHIND]);
     bench.topic.cutBelow(0, 5n);
-    await expectHalt(await bench.soleWorker(), 'topic-start-lost', /offsets 3 to 4 are gone/);
+    await expectHalt(
+      await bench.soleWorker(),
+      'topic-start-lost',
+      /offsets 3 to 4 were deleted from the topic/,
+    );
     await bench.expectFold(BEFORE);
   });
 
@@ -143,14 +147,18 @@ describe('a log that has lost its start (S1, I6)', () => {
     await bench.caughtUp();
     bench.topic.append(0, ...BEHIND.map((change) => recordOf(change)));
     bench.topic.cutBelow(0, 4n);
-    await expectHalt(worker, 'topic-start-lost', /\[0\]: offsets 3 to 3 are gone before they were applied/);
+    await expectHalt(
+      worker,
+      'topic-start-lost',
+      /\[0\]: offsets 3 to 3 were deleted from the topic before they were applied/,
+    );
     await bench.expectFold(BEFORE);
   });
 
   test('and a Redis without positions', async () => {
     bench.write([...BEFORE, ...BEHIND]);
     bench.topic.cutBelow(0, 2n);
-    await expectHalt(await bench.soleWorker(), 'position-missing', /offsets 0 to 1 are gone/);
+    await expectHalt(await bench.soleWorker(), 'position-missing', /the topic no longer has offsets 0 to 1/);
     expect(await bench.redis.content()).toEqual({});
   });
 });
@@ -199,7 +207,11 @@ describe('partitions that come or go (S2, I13)', () => {
     const ranges = new Map(Array.from({length: count}, (_, index) => [index, {low: 0n, high: 0n}]));
     jest.spyOn(worker.log, 'ranges').mockResolvedValue(ranges);
     worker.log.assign([0]);
-    await expectHalt(worker, 'partitions-changed', new RegExp(`had 3 partitions and now has ${count}`));
+    await expectHalt(
+      worker,
+      'partitions-changed',
+      new RegExp(`has ${count} partitions, but the read model was built for 3`),
+    );
     await bench.expectFold(BEFORE);
   });
 
@@ -209,6 +221,6 @@ describe('partitions that come or go (S2, I13)', () => {
     await bench.caughtUp();
     const ranges = await worker.log.ranges();
     jest.spyOn(worker.log, 'ranges').mockResolvedValue(new Map([...ranges, [3, {low: 0n, high: 0n}]]));
-    await expectHalt(worker, 'partitions-changed', /had 3 partitions and now has 4/);
+    await expectHalt(worker, 'partitions-changed', /has 4 partitions, but the read model was built for 3/);
   });
 });

@@ -87,7 +87,7 @@ describe('2,500 orders, and keys that are none', () => {
     const found = await projector('orders', 'count', '--scan', '--json');
     expect(parsed(found)).toEqual([{orders: count, scanned: String(wanted.size - 1)}]);
     expect(found.notes).toEqual([
-      expect.stringContaining(`says ${count} orders, SCAN found ${wanted.size - 1}`),
+      expect.stringContaining(`holds ${count} orders, but SCAN found ${wanted.size - 1}`),
     ]);
   });
 
@@ -138,7 +138,7 @@ describe('one order', () => {
           found: true,
           id,
           order: row,
-          lines: [
+          items: [
             {id: '20', product_id: '10', quantity: '1'},
             {id: '100', product_id: '15', quantity: '3'},
           ],
@@ -174,7 +174,9 @@ describe('one order', () => {
     expect(found).toMatchObject({
       exitCode: 3,
       notes: [
-        expect.stringMatching(/^order 7: not found .* shop:order_lines:7 holds 1 line: .* not come yet$/),
+        expect.stringMatching(
+          /^order 7: not found .* shop:order_lines:7 holds 1 line item, .* row of the order arrives$/,
+        ),
       ],
     });
     expect(await projector('orders', 'list')).toEqual({exitCode: 0, lines: [], notes: []});
@@ -192,7 +194,7 @@ describe('one order', () => {
       notes: [expect.stringMatching(/^projector: read-model-corrupt: shop:order:7 is a list, not a hash\./)],
     });
     const list = await projector('orders', 'list', '--json');
-    expect(list.notes).toEqual(['shop:order:7 is no hash: something else has written it']);
+    expect(list.notes).toEqual(['shop:order:7 is not a hash: another program has written it']);
     expect(parsed<Listed>(list).map(({id}) => id)).toEqual(['8']);
   });
 });

@@ -121,7 +121,7 @@ describe('a log that is read at another offset than asked (I6)', () => {
     await bench.caughtUp();
     worker.log.jump(1, 0n);
     await until(
-      () => worker.messages.some((message) => /read at offset 0 instead of \d+/.test(message)),
+      () => worker.messages.some((message) => /fetched from offset 0 instead of \d+/.test(message)),
       () => worker.messages.join('\n'),
     );
     await bench.expectExact();

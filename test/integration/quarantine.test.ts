@@ -163,7 +163,7 @@ describe('an order whose keys hold something foreign (F38) (I5, I14)', () => {
     append(item('3/4'), order('6', {extra: ['new']}), item('9/1'), item('6/1', {product: '12'}));
     await bench.caughtUp();
     expect(await entries()).toMatchObject([
-      {offset: 4n, kind: 'order-corrupt', orderId: '3', reason: `${key} is no ${type}`},
+      {offset: 4n, kind: 'order-corrupt', orderId: '3', reason: `${key} is not a ${type}`},
     ]);
     expect(await bench.redis.redis.hget('order:9', 'items_count')).toBe('1');
     expect(await bench.redis.redis.hget('order:6', 'items_count')).toBe('1');
@@ -210,7 +210,7 @@ test('while Redis takes no writes, nothing is set aside and nothing is passed ov
     bench.topic.append(0, encoded('x', '3'));
     append(...BEHIND);
     await until(
-      () => worker.messages.some((message) => message.includes('cannot work now: OOM')),
+      () => worker.messages.some((message) => message.includes('cannot process commands: OOM')),
       () => worker.messages.join('\n'),
     );
     await expect(bench.position(0)).resolves.toBe(3n);

@@ -153,7 +153,7 @@ describe('a Redis that went back (I1, I3)', () => {
     await bench.expectExact();
     await bench.redis.redis.flushdb();
     await bench.expectExact();
-    await notified(worker, 'Redis holds another position although nothing was written');
+    await notified(worker, 'the stored position has changed, although this worker wrote nothing');
   });
 
   test('an older backup is caught up from where it stands (F28)', async () => {

@@ -62,7 +62,7 @@ test.each([
   url.username = USER;
   url.password = PASSWORD;
   expect(await main(['node', 'projector', ...args], {REDIS_URL: url.href}, output)).toBe(0);
-  expect(notes).toEqual(args[0] === 'dlq' ? ['nothing is set aside'] : []);
+  expect(notes).toEqual(args[0] === 'dlq' ? ['no record is quarantined'] : []);
   expect(await bench.redis.call('ACL', 'LOG')).toEqual([]);
 });
 
@@ -151,7 +151,9 @@ test.each([
       .requireRights()
       .catch((error: unknown) => error);
     expect(failure).toMatchObject({kind: 'redis-denied'});
-    expect(String(failure)).toContain(`NOPERM ${command.toUpperCase()} on `);
+    expect(String(failure)).toContain(
+      `NOPERM this user has no permission to run ${command.toUpperCase()} on `,
+    );
   } finally {
     client.close();
   }

@@ -63,7 +63,7 @@ describe('a foreign type under a key: an error that names it, nothing written (F
   ])('%s', async (key, orderId, type) => {
     await bench.redis.del(key);
     await bench.redis.lpush(key, 'foreign');
-    await expectSpoiled(orderId, `${key} is no ${type}`);
+    await expectSpoiled(orderId, `${key} is not a ${type}`);
   });
 
   test.each(['projector:position:test.events:0', 'projector:layout', 'projector:chunks'])(
@@ -94,7 +94,7 @@ describe('a foreign value under a counter: nothing is written, to the byte (I5)'
   test.each(products)('product %s', async (product) => {
     const key = `product:${product}:sold`;
     await bench.redis.set(key, 'foreign');
-    await expectCorrupt(new RegExp(`CORRUPT ${key}: is no whole number`));
+    await expectCorrupt(new RegExp(`CORRUPT ${key}: is not a whole number`));
   });
 
   test.each([
@@ -114,7 +114,7 @@ describe('a foreign value under a counter: nothing is written, to the byte (I5)'
       for (const product of ['10', '11', '12']) {
         const key = `product:${product}:sold`;
         const before = await bench.redis.getset(key, text);
-        await expectCorrupt(new RegExp(`CORRUPT ${key}: is no whole number`));
+        await expectCorrupt(new RegExp(`CORRUPT ${key}: is not a whole number`));
         await bench.redis.set(key, before ?? '0');
       }
     },
@@ -125,7 +125,7 @@ describe('a foreign value in a hash (I5)', () => {
   test.each(['orders', 'units', 'revenue'])('total %s', async (field) => {
     for (const value of ['foreign', '1.5', '', '-', '007', '99999999999999999999']) {
       await bench.redis.hset('report:totals', field, value);
-      await expectCorrupt(/CORRUPT report:totals: holds a field/);
+      await expectCorrupt(/CORRUPT report:totals: has a field that is not a whole number/);
     }
   });
 
@@ -141,7 +141,7 @@ describe('a foreign value in a hash (I5)', () => {
     'the amount %j',
     async (amount) => {
       await bench.redis.hset('order:5', 'total_amount', amount);
-      await expectSpoiled('5', 'order:5 holds an amount that cannot be read');
+      await expectSpoiled('5', 'order:5 holds a total_amount that cannot be read');
     },
   );
 
@@ -160,7 +160,7 @@ describe('a foreign value in a hash (I5)', () => {
     ...['72:10:1;71:10:1', '71:10:1;71:10:1', '71:10:1;9:10:1', '-3:10:1;-20:10:1'],
   ])('the lines %j', async (text) => {
     await bench.redis.set('order_lines:5', text);
-    await expectSpoiled('5', 'order_lines:5 holds a line that cannot be read');
+    await expectSpoiled('5', 'order_lines:5 holds a line item that cannot be read');
   });
 
   test('a line whose order is not there yet, even where it goes', async () => {
@@ -169,7 +169,7 @@ describe('a foreign value in a hash (I5)', () => {
     await expect(bench.apply([item('8/90', {product: '10'})], 'v1 1', 'v1 2')).resolves.toEqual({
       kind: 'corrupt',
       orderId: '8',
-      what: 'order_lines:8 holds a line that cannot be read',
+      what: 'order_lines:8 holds a line item that cannot be read',
     });
     expect(await bench.snapshot()).toEqual(before);
   });
@@ -178,7 +178,9 @@ describe('a foreign value in a hash (I5)', () => {
 describe('the count of chunks (I5)', () => {
   test('tells of one that was repeated', async () => {
     await bench.redis.hincrby('projector:chunks', 'begun', 1);
-    await expectCorrupt(/CORRUPT projector:chunks: tells of a chunk that Redis repeated/);
+    await expectCorrupt(
+      /CORRUPT projector:chunks: shows that Redis has executed a chunk or a part of it twice/,
+    );
   });
 
   test('is gone: it begins anew', async () => {
@@ -189,14 +191,14 @@ describe('the count of chunks (I5)', () => {
 
   test('is foreign', async () => {
     await bench.redis.hset('projector:chunks', {begun: 'x', finished: 'x'});
-    await expectCorrupt(/CORRUPT projector:chunks: holds a field that is no whole number/);
+    await expectCorrupt(/CORRUPT projector:chunks: has a field that is not a whole number/);
   });
 });
 
 describe('a position that came back without its data (I1, I5)', () => {
   test.each(['report:totals', 'projector:layout'])('%s is missing', async (key) => {
     await bench.redis.del(key);
-    await expectCorrupt(new RegExp(`CORRUPT ${key}: is missing beside a position`));
+    await expectCorrupt(new RegExp(`CORRUPT ${key}: is missing, although Redis holds a position`));
   });
 });
 

@@ -46,9 +46,9 @@ test('a client of which nothing is heard is replaced, and what was written is re
     await log.stop();
   }
   expect(log.clients).toBe(2);
-  expect(notified.filter((line) => line.startsWith('nothing was heard of Kafka'))).toHaveLength(1);
+  expect(notified.filter((line) => line.startsWith('no response from Kafka'))).toHaveLength(1);
   expect(states).toEqual([
-    expect.stringMatching(/^down: nothing was heard of Kafka for \d+ ms/),
+    expect.stringMatching(/^down: no response from Kafka for \d+ ms/),
     'up: joined the group',
   ]);
 });

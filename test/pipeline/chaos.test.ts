@@ -62,7 +62,7 @@ describe(`npm run chaos, seed ${seed}`, () => {
         expect.stringMatching(/^0 differences at (?:one quiet point|\d+ quiet points): /m),
       ]);
       expect(Number(/(\d+) ended by SIGKILL/.exec(output)?.[1])).toBeGreaterThanOrEqual(KILLS_MIN);
-      const faults = ['worker frozen past session', 'kafka killed', 'Redis line lost replies', 'FLUSHALL'];
+      const faults = ['worker frozen past session', 'kafka killed', 'Redis link lost replies', 'FLUSHALL'];
       if (mode === 'native') faults.push('Redis rolled back');
       expect(faults.filter((fault) => !output.includes(`  ${fault} `))).toEqual([]);
       process.stderr.write(

@@ -132,8 +132,8 @@ async function changedUnderWrongSettings(): Promise<readonly [string, string]> {
 }
 
 test.each([
-  ['MySQL', () => right, /^orders are rebuilt from mysql:\/\/127\.0\.0\.1:\d+\/shop_\w+\n$/],
-  ['the log', () => fromLog, /^orders are rebuilt from the log/],
+  ['MySQL', () => right, /^rebuilding orders from mysql:\/\/127\.0\.0\.1:\d+\/shop_\w+\n$/],
+  ['the log', () => fromLog, /^rebuilding orders from the start of the topic/],
 ])(
   'a wrong setting, corrected: replay from %s beside the worker (I14)',
   async (_source, settingsOf, says) => {
@@ -147,7 +147,7 @@ test.each([
       kind: 'record-undecodable',
       orderId: expect.any(String) as string,
       reason:
-        'column a_null is null; expected a decimal string with 2 decimals (decimal.handling.mode=string in the connector, MONEY_DECIMALS here)',
+        'column a_null is null; expected a decimal string with 2 decimals (decimal.handling.mode=string in the connector, MONEY_DECIMALS in the worker)',
       time: expect.stringMatching(/^20\d\d-.*Z$/) as string,
     });
     await restarted(right);
@@ -247,7 +247,7 @@ test('show, drop, and what cannot be replayed: exit codes and texts', async () =
   for (const args of [['show'], ['drop', '--yes'], ['replay']]) {
     const missing = await projector(['dlq', ...args, `${topic}:0:999999999`], right);
     expect([missing.status, missing.stdout]).toEqual([2, '']);
-    expect(missing.stderr).toMatch(/^projector: entry-unknown: not set aside: .*:0:999999999\. List/);
+    expect(missing.stderr).toMatch(/^projector: entry-unknown: not in quarantine: .*:0:999999999\. List/);
   }
   expect((await projector(['dlq', '--help'])).stdout).toContain('this is customer data');
 
@@ -257,7 +257,7 @@ test('show, drop, and what cannot be replayed: exit codes and texts', async () =
     expect.objectContaining({name: unknown, orderId: null, replayed: false}),
     expect.objectContaining({name: known, orderId: id, replayed: false}),
   ]);
-  expect(impossible.stderr).toMatch(/projector: replay-impossible: 2 entries were not replayed/);
+  expect(impossible.stderr).toMatch(/projector: replay-impossible: 2 entries could not be replayed/);
   expect(impossible.stdout + impossible.stderr).not.toContain('a-customer-secret');
   const fromMysql = await projector(['dlq', 'replay', '--all'], right);
   expect([fromMysql.status, fromMysql.stdout.split('\n')]).toEqual([
@@ -272,7 +272,7 @@ test('show, drop, and what cannot be replayed: exit codes and texts', async () =
   expect([dropped.status, JSON.parse(dropped.stdout)]).toEqual([0, {dropped: [unknown], kept: []}]);
   for (const args of [['list'], ['replay', '--all'], ['drop', '--all']]) {
     const empty = await projector(['dlq', ...args], right);
-    expect([empty.status, empty.stdout, empty.stderr]).toEqual([0, '', 'nothing is set aside\n']);
+    expect([empty.status, empty.stdout, empty.stderr]).toEqual([0, '', 'no record is quarantined\n']);
   }
 });
 

@@ -44,7 +44,7 @@ test('for people, too', async () => {
     BASE,
   );
   expect(status).toBe(0);
-  expect(stdout).toMatch(/^ok {7}redis-rights +every right that a worker needs$/m);
+  expect(stdout).toMatch(/^ok {7}redis-rights +the user has every right that a worker needs$/m);
   expect(stdout).toMatch(/^\d+ ok, 0 warn, 0 fail, 1 skipped, in \d/m);
 });
 
@@ -57,7 +57,7 @@ describe('the topic', () => {
   });
 
   test('is not there', async () => {
-    expectFail(await doctor(on(`${SHOP}.none`)), /^topic: there is no topic/, 4);
+    expectFail(await doctor(on(`${SHOP}.none`)), /^topic: topic \S+ does not exist/, 4);
   });
 
   test('deletes old records', async () => {
@@ -99,16 +99,16 @@ describe('the read model', () => {
     await redis.set(`${topic}:projector:position:${topic}:0`, 'v1 5');
     expectFail(
       await doctor({KAFKA_TOPIC: topic, CONNECT_URL: '', REDIS_KEY_PREFIX: `${topic}:`}),
-      /^positions: partition 0 stands at 5, and the log ends at 0/,
+      /^positions: partition 0 is at offset 5, but the topic ends at offset 0/,
       5,
     );
   });
 
-  test('has a record set aside: a warning', async () => {
+  test('has a record in quarantine: a warning', async () => {
     await redis.hset(`${SHOP}:projector:quarantine`, 'x:0:1', '{}');
     const {status, warn} = await doctor();
     await redis.hdel(`${SHOP}:projector:quarantine`, 'x:0:1');
-    expect([status, warn]).toEqual([0, [expect.stringMatching(/^set-aside: 1 record is set aside/)]]);
+    expect([status, warn]).toEqual([0, [expect.stringMatching(/^quarantine: 1 record is quarantined/)]]);
   });
 });
 
@@ -124,7 +124,7 @@ describe('MySQL', () => {
   test('stands still', async () => {
     await whileFrozen('mysql', async () => {
       const notified = await doctor({}, {timeoutS: 5});
-      expect(notified.fail).toContainEqual(expect.stringMatching(/^mysql: MySQL has not answered within/));
+      expect(notified.fail).toContainEqual(expect.stringMatching(/^mysql: MySQL did not respond within/));
       await Promise.resolve();
     });
   });
@@ -136,7 +136,7 @@ describe('MySQL', () => {
       await root.query(`CREATE USER IF NOT EXISTS 'reader'@'%' IDENTIFIED BY '${SECRET}'`);
       await root.query(`GRANT SELECT ON ${database}.orders TO 'reader'@'%'`);
       const notified = await doctor({MYSQL_URL: `mysql://reader:${SECRET}@${host}:${port}/${database}`});
-      expectFail(notified, /^tables: .*refuses.*order_items/, 5);
+      expectFail(notified, /^tables: .*denied access.*order_items/, 5);
     } finally {
       await root.query("DROP USER IF EXISTS 'reader'@'%'");
       await root.end();
@@ -146,7 +146,7 @@ describe('MySQL', () => {
   test('has other decimals than the settings', async () => {
     const notified = await doctor({MONEY_DECIMALS: '3'});
     expect(notified.fail.filter((text) => text.startsWith('tables: '))).toEqual([
-      expect.stringMatching(/with 2 decimals, and MONEY_DECIMALS is 3/),
+      expect.stringMatching(/with 2 decimals, but MONEY_DECIMALS is 3/),
     ]);
     expect(notified.status).toBe(5);
   });
@@ -201,7 +201,7 @@ describe('the connector', () => {
   });
 
   test('Kafka Connect is away', async () => {
-    expectFail(await doctor({CONNECT_URL: 'http://127.0.0.1:1'}), /^connect: .*does not answer/, 4);
+    expectFail(await doctor({CONNECT_URL: 'http://127.0.0.1:1'}), /^connect: .*did not respond/, 4);
   });
 });
 
@@ -242,7 +242,7 @@ describe('the port of a worker', () => {
     const {code} = await child.exited;
     expect([code, child.output]).toEqual([
       2,
-      expect.stringMatching(/^fail +http +something else than a worker/m),
+      expect.stringMatching(/^fail +http +another program listens on/m),
     ]);
   });
 
@@ -274,7 +274,7 @@ test('lag --watch looks until SIGINT, exit code 130', async () => {
 async function listening(worker: WorkerProcess): Promise<string> {
   let port: unknown;
   await until(
-    () => (port = worker.log.find(({msg}) => msg === 'probes and metrics')?.['port']) !== undefined,
+    () => (port = worker.log.find(({msg}) => msg === 'http server listening')?.['port']) !== undefined,
     () => `the port of a worker: ${worker.output}`,
   );
   return String(port);

@@ -50,23 +50,26 @@ if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${why
     expect([status, warn]).toEqual([0, [expect.stringMatching(/^redis-persistence: neither/)]]);
   });
 
-  test('holds keys of others in the spare database: a warning', async () => {
+  test('holds foreign keys in the staging database: a warning', async () => {
     await admin.call('SELECT', '15');
     await admin.set('foreign', '1');
     const {status, warn} = await doctor(user());
     await admin.del('foreign');
     await admin.call('SELECT', '0');
-    expect([status, warn]).toEqual([0, [expect.stringMatching(/^spare-database: database 15 holds 1 keys/)]]);
+    expect([status, warn]).toEqual([
+      0,
+      [expect.stringMatching(/^staging-database: database 15 holds 1 keys/)],
+    ]);
   });
 
-  test('has no such spare database: a warning', async () => {
+  test('has no such staging database: a warning', async () => {
     const {status, warn} = await doctor({...user(), REDIS_STAGING_DATABASE: '99'});
-    expect([status, warn]).toEqual([0, [expect.stringMatching(/^spare-database: .*index/)]]);
+    expect([status, warn]).toEqual([0, [expect.stringMatching(/^staging-database: .*index/)]]);
   });
 
   test('refuses a right', async () => {
     await admin.call('ACL', 'SETUSER', 'projector', '-hincrby');
-    expectFail(await doctor(user()), /^redis-rights: .*NOPERM HINCRBY/, 5);
+    expectFail(await doctor(user()), /^redis-rights: .*NOPERM this user has no permission to run HINCRBY/, 5);
     await admin.call('ACL', 'SETUSER', 'projector', '+hincrby');
   });
 
@@ -88,7 +91,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${why
 
   test('is away', async () => {
     await own.kill();
-    expectFail(await doctor(user()), /^redis: Redis at .* does not answer: .*ECONNREFUSED/, 4);
+    expectFail(await doctor(user()), /^redis: Redis at .* did not respond: .*ECONNREFUSED/, 4);
     await own.start();
   });
 });

@@ -100,7 +100,7 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
     });
     expect(notified?.records.applied).toBeGreaterThan(100);
     expect(await open.page.getAttribute('#lag-curve .line', 'd')).toMatch(/^M\d/);
-    expect(await open.page.getAttribute('#rate-curve svg', 'aria-label')).toMatch(/^a curve between \d/);
+    expect(await open.page.getAttribute('#rate-curve svg', 'aria-label')).toMatch(/^curve from \d/);
     expect([...open.origins]).toEqual([new URL(url).origin]);
     expect(open.complaints).toEqual([]);
     await open.close();
@@ -147,7 +147,7 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
     try {
       await seen(open, 'verdict-title', 'Not ready');
       expect(await seen(open, 'reasons', /redis-/)).toContain('redis-unreachable');
-      expect(await seen(open, 'servers', /Redisdoes not answer/)).toContain('Kafkaanswers');
+      expect(await seen(open, 'servers', /Redisnot available/)).toContain('Kafkaavailable');
       expect(await open.text('troubles')).toContain('redis-unreachable');
       expect(await open.page.title()).toMatch(/^Not ready/);
       expect(await open.isShown('silence')).toBe(false);
@@ -166,10 +166,10 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
     await seen(open, 'verdict-title', 'Ready');
     const before = await open.text('started');
     await shop.worker.end('SIGKILL');
-    await seen(open, 'verdict-title', 'The worker does not answer');
+    await seen(open, 'verdict-title', 'The worker does not respond');
     await seen(open, 'silent-for', /^[2-9] s$|^\d\d s$/);
     expect(await open.isShown('silence')).toBe(true);
-    expect(await open.page.title()).toMatch(/^No answer/);
+    expect(await open.page.title()).toMatch(/^No response/);
     shop.startAgain();
     await seen(open, 'verdict-title', 'Ready');
     expect(await open.isShown('silence')).toBe(false);

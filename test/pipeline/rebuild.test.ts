@@ -185,7 +185,7 @@ class Reader {
       const early = await ended(command('rebuild'));
       expect(early).toMatchObject({
         code: 5,
-        output: expect.stringContaining('rebuild-refused: another one runs') as string,
+        output: expect.stringContaining('rebuild-refused: another run holds the rebuild lock') as string,
       });
       await redis.del(`${PREFIX}projector:rebuild`);
       const second = await ended(command('rebuild', '--json'));
@@ -193,14 +193,14 @@ class Reader {
       output = second.output;
     });
     await reader.stop();
-    expect(output).toContain('going on with what is in');
-    expect(output).toMatch(/switched: readers see the new content/);
+    expect(output).toContain('resuming the unfinished run with the data in');
+    expect(output).toMatch(/cutover done: readers see the new content/);
     expectUnnoticed(reader);
     expect(await differences()).toEqual([]);
     expect(await stagingKeys()).toEqual([]);
     expect(await redis.exists(`${PREFIX}projector:rebuild`)).toBe(0);
     process.stderr.write(
-      `figure: rebuild under traffic: ${/workers stood still for \d+ ms/.exec(output)?.[0] ?? ''}\n`,
+      `figure: rebuild under traffic: ${/workers paused for \d+ ms/.exec(output)?.[0] ?? ''}\n`,
     );
   }, 300_000);
 
@@ -233,7 +233,7 @@ class Reader {
       expect(await ended(command('sync', '--replace'))).toMatchObject({
         code: 0,
         output: expect.stringMatching(
-          /orders and [\d,]+ lines were read from mysql[\s\S]*switched: readers/,
+          /orders and [\d,]+ line items were read from mysql[\s\S]*cutover done: readers/,
         ) as string,
       });
       await workload.transact(50);
@@ -280,7 +280,8 @@ class Reader {
     await redis.del('session:1');
     const other = redis.duplicate({db: 15});
     await other.set('note', 'x');
-    await refused(['rebuild'], /must be empty, and holds 1 keys \("note"\)/);
+    await refused(['rebuild'], /must be empty, but holds 1 keys \("note"\)/);
+    await refused(['rebuild', '--dry-run'], /must be empty, but holds 1 keys \("note"\)/);
     await other.del('note');
     other.disconnect();
     await refused(['rebuild', '--dry-run'], /nothing was done \(--dry-run\)/, 0);

@@ -117,7 +117,7 @@ test('a worker that runs: its log and every HTTP answer', async () => {
       () => `a worker at work: ${worker.output.slice(-1_500)}`,
       60_000,
     );
-    const port = worker.log.find(({msg}) => msg === 'probes and metrics')?.['port'] as number;
+    const port = worker.log.find(({msg}) => msg === 'http server listening')?.['port'] as number;
     for (const path of ['/', '/livez', '/readyz', '/startupz', '/metrics', '/status']) {
       const answer = await fetch(`http://127.0.0.1:${port}${path}`);
       expect(await answer.text()).not.toContain(SECRET);

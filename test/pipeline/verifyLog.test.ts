@@ -36,7 +36,7 @@ const seed = chosenSeed();
         const {code, output, verdict} = await log.verified('--wait', '10');
         expect([run, code, verdict.findings, output.slice(-500)]).toEqual([run, 0, [], expect.any(String)]);
         expect(verdict.looked.orders).toBeGreaterThan(100);
-        expect(output).toMatch(/caught up with the log: [\d,]+ records in redis:\S+\/15/);
+        expect(output).toMatch(/caught up with the topic: [\d,]+ records in redis:\S+\/15/);
       }
     });
     await log.expectNothingLeft();
@@ -72,7 +72,7 @@ const seed = chosenSeed();
     const {code, output, verdict} = await log.verified();
     expect([code, output]).toEqual([
       3,
-      expect.stringMatching(/differences-found: 13 places in Redis differ from the log/),
+      expect.stringMatching(/differences-found: 13 differences between Redis and the topic/),
     ]);
     expect(
       verdict.findings.map(({kind, key: at, field}) => `${kind} ${at} ${field ?? ''}`.trim()).sort(),
@@ -112,12 +112,12 @@ const seed = chosenSeed();
 
   test('interrupted while it replays, and while it waits, it leaves nothing', async () => {
     await redis.incr(log.key('product:1:sold'));
-    for (const text of ['caught up with the log', 'places to look at again']) {
+    for (const text of ['caught up with the topic', 'possible differences to check again']) {
       const running = log.begin();
       await log.notified(running, text);
       const {code} = await running.end('SIGTERM');
       expect([text, code]).toEqual([text, 143]);
-      expect(running.output).toContain('stopped; start it again');
+      expect(running.output).toContain('stopped; run the command again');
       await log.expectNothingLeft();
     }
     const running = log.begin();

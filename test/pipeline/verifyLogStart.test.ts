@@ -33,14 +33,16 @@ const seed = chosenSeed();
     test("what a killed one has left is no beginning of a rebuild, and in nobody's way (C4)", async () => {
       const begun = async (): Promise<void> => {
         const killed = log.begin();
-        await log.notified(killed, 'caught up with the log');
+        await log.notified(killed, 'caught up with the topic');
         expect(await killed.end('SIGKILL')).toEqual({code: null, signal: 'SIGKILL'});
         // Not even by accident: what is there now was changed by somebody.
         expect(await log.staging.get(log.key('projector:staging'))).toMatch(/^verify /);
         await log.staging.hset(log.key('report:totals'), 'orders', '1');
         expect(await ended(log.begin())).toMatchObject({
           code: 5,
-          output: expect.stringMatching(/rebuild-refused: another one runs \(\S+ verify on /) as string,
+          output: expect.stringMatching(
+            /rebuild-refused: another run holds the rebuild lock \(\S+ verify on /,
+          ) as string,
         });
         await redis.del(log.key('projector:rebuild'));
       };
@@ -51,7 +53,7 @@ const seed = chosenSeed();
       await begun();
       const rebuilt = await ended(shop.command(['rebuild']));
       expect(rebuilt).toMatchObject({code: 0});
-      expect(rebuilt.output).not.toContain('going on with what is in');
+      expect(rebuilt.output).not.toContain('resuming the unfinished run with the data in');
       await log.expectNothingLeft();
       expect((await log.verified()).verdict).toMatchObject({differences: 0});
     }, 180_000);
@@ -68,7 +70,7 @@ const seed = chosenSeed();
       expect(await ended(log.begin())).toMatchObject({
         code: 5,
         output: expect.stringMatching(
-          /rebuild-refused: .*an unfinished `rebuild` would go on with/,
+          /rebuild-refused: .*holds the content of an unfinished `rebuild`/,
         ) as string,
       });
       expect(await log.staging.get(log.key('projector:staging'))).toBe('rebuild');
@@ -82,7 +84,7 @@ const seed = chosenSeed();
         expect(await ended(process)).toMatchObject({code, output: expect.stringMatching(text) as string});
       };
       await log.staging.set('note', 'x');
-      await refused(log.begin(), 5, /rebuild-refused: .*must be empty, and holds 1 keys \("note"\)/);
+      await refused(log.begin(), 5, /rebuild-refused: .*must be empty, but holds 1 keys \("note"\)/);
       expect(await log.staging.keys('*')).toEqual(['note']);
       await log.staging.del('note');
       await refused(log.begin({REDIS_STAGING_DATABASE: '0'}), 2, /REDIS_STAGING_DATABASE is 0/);
@@ -97,7 +99,7 @@ const seed = chosenSeed();
       expect([code, output]).toEqual([
         5,
         expect.stringMatching(
-          /verify-halted: the log cannot be replayed: .*offset 0.*Compare with MySQL instead: `projector verify`/,
+          /verify-halted: the topic cannot be replayed: .*offset 0.*Compare with MySQL instead: `projector verify`/,
         ),
       ]);
       expect(output).not.toContain('a-customer-secret');
@@ -107,7 +109,7 @@ const seed = chosenSeed();
     test('a Redis that is silent for a moment is waited for (L11)', async () => {
       await redis.incr(log.key('product:1:sold'));
       const running = log.begin({REDIS_TIMEOUT_MS: '1000'});
-      await log.notified(running, 'places to look at again');
+      await log.notified(running, 'possible differences to check again');
       shop.own.pause();
       await log.notified(running, 'waiting: ').finally(() => shop.own.resume());
       expect(await ended(running)).toMatchObject({

@@ -37,7 +37,7 @@ const seed = chosenSeed();
     const behind = await verify(['--wait', '10']);
     expect([behind.code, behind.output]).toEqual([
       4,
-      expect.stringContaining('Redis did not reach the end of the log'),
+      expect.stringContaining('Redis did not reach the end of the topic'),
     ]);
     shop.startAgain();
     await applied();
@@ -71,7 +71,7 @@ const seed = chosenSeed();
         () => `"${text}" in ${command.output}`,
       );
     };
-    await notified('places to look at again');
+    await notified('possible differences to check again');
     shop.own.pause();
     try {
       await notified('waiting: Redis');
@@ -84,7 +84,7 @@ const seed = chosenSeed();
     const {code} = await command.exited;
     expect([code, command.output]).toEqual([3, expect.stringMatching(/recovered: \S+ after \d/)]);
     expect(command.output).toMatch(/"differences":1,/);
-    expect(command.output).toMatch(/waiting: MySQL at \S+ does not answer: /);
+    expect(command.output).toMatch(/waiting: MySQL at \S+ is not available: /);
     await redis.decr(`${PREFIX}product:1:sold`);
   }, 60_000);
 
@@ -96,7 +96,7 @@ const seed = chosenSeed();
       expect(await verify(['--repair'])).toMatchObject({
         code: 5,
         output: expect.stringMatching(
-          /repair-refused: connector shop_\w+ is STOPPED, without a task: .* Let the connector run/,
+          /repair-refused: connector shop_\w+ is STOPPED, without a task: .* Make sure that the connector runs/,
         ) as string,
       });
     } finally {

@@ -16,7 +16,7 @@ interface Answer {
 
 async function urlOf(worker: WorkerProcess): Promise<string> {
   const port = await until(
-    () => worker.log.find(({msg}) => msg === 'probes and metrics')?.['port'],
+    () => worker.log.find(({msg}) => msg === 'http server listening')?.['port'],
     () => `a port in the log: ${worker.output.slice(-1_000)}`,
   );
   return `http://127.0.0.1:${String(port)}`;
@@ -189,7 +189,7 @@ test('off: nothing is listened on', async () => {
       () => worker.log.some(({msg}) => msg === 'partitions assigned'),
       () => 'a worker that runs',
     );
-    expect(worker.log.some(({msg}) => msg === 'probes and metrics')).toBe(false);
+    expect(worker.log.some(({msg}) => msg === 'http server listening')).toBe(false);
   } finally {
     await worker.end('SIGTERM');
   }

@@ -90,19 +90,22 @@ function requireSoundSharedKeys(
     if (type !== wanted) throw corrupt(key, `is a ${type}, not a ${wanted}`);
   }
   const totals = keys.hash(totalsKey);
-  if (hasPosition && !totals.has('orders')) throw corrupt(totalsKey, 'is missing beside a position');
-  if (hasPosition && !hasLayout) throw corrupt(`${prefix}projector:layout`, 'is missing beside a position');
+  if (hasPosition && !totals.has('orders'))
+    throw corrupt(totalsKey, 'is missing, although Redis holds a position');
+  if (hasPosition && !hasLayout)
+    throw corrupt(`${prefix}projector:layout`, 'is missing, although Redis holds a position');
   for (const field of ['orders', 'units', 'revenue']) {
     const total = totals.get(field) ?? '0';
     const isWhole = total === '0' || (total.length <= 17 && WHOLE_TOTAL.test(total));
-    if (!isWhole) throw corrupt(totalsKey, 'holds a field that is no whole number');
+    if (!isWhole) throw corrupt(totalsKey, 'has a field that is not a whole number');
   }
   const chunksKey = `${prefix}projector:chunks`;
   const chunks = keys.hash(chunksKey);
   const begun = chunks.get('begun');
-  if (begun !== chunks.get('finished')) throw corrupt(chunksKey, 'tells of a chunk that Redis repeated');
+  if (begun !== chunks.get('finished'))
+    throw corrupt(chunksKey, 'shows that Redis has executed a chunk or a part of it twice');
   if (begun !== undefined && begun !== '0' && !(begun.length <= 17 && WHOLE_TOTAL.test(begun))) {
-    throw corrupt(chunksKey, 'holds a field that is no whole number');
+    throw corrupt(chunksKey, 'has a field that is not a whole number');
   }
 }
 
@@ -154,7 +157,7 @@ function planPatch(
   const orderKey = `${input.prefix}order:${patch.id}`;
   const linesKey = `${input.prefix}order_lines:${patch.id}`;
   const corrupt = (key: string, what: string): Spoiled => new Spoiled(patch.id, `${key} ${what}`);
-  if ((keys.get(orderKey)?.type ?? 'hash') !== 'hash') throw corrupt(orderKey, 'is no hash');
+  if ((keys.get(orderKey)?.type ?? 'hash') !== 'hash') throw corrupt(orderKey, 'is not a hash');
   const before = keys.hash(orderKey);
   requireWholeOrder(before, () => corrupt(orderKey, 'lacks user_id or total_amount'));
   const userBefore = before.get('user_id');
@@ -167,15 +170,15 @@ function planPatch(
     return {orderKey, linesKey, reset, lines: undefined, fields: undefined, deleteFields: []};
   }
   if (!keepsLines && (keys.get(linesKey)?.type ?? 'string') !== 'string') {
-    throw corrupt(linesKey, 'is no string');
+    throw corrupt(linesKey, 'is not a string');
   }
   const linesBefore = keepsLines ? '' : (keys.string(linesKey) ?? '');
   const lines = linesOf(linesBefore);
-  if (lines === undefined) throw corrupt(linesKey, 'holds a line that cannot be read');
+  if (lines === undefined) throw corrupt(linesKey, 'holds a line item that cannot be read');
   if (existed) {
     countLines(sums, lines, -1n);
     if (!countOrder(sums, {user: userBefore, amount: amountBefore}, -1n)) {
-      throw corrupt(orderKey, 'holds an amount that cannot be read');
+      throw corrupt(orderKey, 'holds a total_amount that cannot be read');
     }
   }
   if (reset) lines.clear();
@@ -189,7 +192,7 @@ function planPatch(
   const row = patch.row ?? (existed && !reset ? {user: userBefore, amount: amountBefore} : undefined);
   if (row !== undefined) {
     countLines(sums, lines, 1n);
-    if (!countOrder(sums, row, 1n)) throw corrupt(orderKey, 'would hold an amount that cannot be read');
+    if (!countOrder(sums, row, 1n)) throw corrupt(orderKey, 'would hold a total_amount that cannot be read');
   }
   const fields =
     row === undefined

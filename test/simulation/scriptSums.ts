@@ -76,7 +76,7 @@ function countOf(keys: Keyspace, key: string): bigint {
 }
 
 function uncountable(key: string): ReplyError {
-  return corrupt(key, 'is no whole number that can be counted on');
+  return corrupt(key, 'is not a whole number, or exceeds 15 digits with this chunk');
 }
 
 export function moveReports(keys: Keyspace, prefix: string, sums: Sums): void {

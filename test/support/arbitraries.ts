@@ -1,4 +1,4 @@
-/** Random changes over few ids, so that they meet: moves, resets, re-creations, lines without an order. */
+/** Random changes of few ids, so that they affect the same orders: moves, deletes, re-creations, items without an order. */
 import fc from 'fast-check';
 import type {Change} from '../../src/domain/change.js';
 import {item, itemGone, order, orderGone} from './changes.js';
@@ -14,21 +14,21 @@ const extra = fc.constantFrom(null, '', 'paid');
 const anyLine = fc.tuple(orderId, itemId).map(([a, b]) => `${a}/${b}`);
 const upsert = fc
   .tuple(orderId, user, total, extra, fc.boolean())
-  // The hint may be wrong.
+  // The hint of the connector may be wrong.
   .map(([id, by, amount, status, isCreate]) => [
     order(id, {user: by, total: amount, extra: [status], isCreate}),
   ]);
 const setLine = fc
   .tuple(anyLine, product, quantity)
   .map(([id, of, count]) => [item(id, {product: of, quantity: count})]);
-/** The line leaves one order and enters another, seen in either sequence. */
+/** A line item moves from one order to another. The two changes may arrive in either order. */
 const move = fc.tuple(orderId, orderId, itemId, product, fc.boolean()).map(([from, to, id, of, isLate]) => {
   const steps = [itemGone(`${from}/${id}`), item(`${to}/${id}`, {product: of})];
   return isLate ? steps.reverse() : steps;
 });
 const recreate = orderId.map((id) => [orderGone(id), order(id, {user: '8', total: '1.00', extra: [null]})]);
 
-/** A run of the log. */
+/** A sequence of changes, as in the topic. */
 export const changes = (maxSteps = 30): fc.Arbitrary<Change[]> =>
   fc
     .array(
@@ -44,10 +44,10 @@ export const changes = (maxSteps = 30): fc.Arbitrary<Change[]> =>
     )
     .map((steps) => steps.flat());
 
-/** Column names of `extra`. */
+/** The column names of the values in `extra`. */
 export const ORDER_EXTRA_COLUMNS = ['status'] as const;
 
-/** A long run of the log, the same each time for the same seed. */
+/** A long sequence of changes. The same seed gives the same sequence. */
 export function longRun(seed: number, least = 600): Change[] {
   const found: Change[] = [];
   for (let part = seed * 1_000; found.length < least; part++) {

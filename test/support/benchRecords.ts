@@ -1,4 +1,4 @@
-/** The records of the benchmark's shop. */
+/** Records of the simulated shop of the benchmark. */
 import type {EncodedRecord} from '../../src/decode/decode.js';
 import {type Form} from '../../bench/debezium.js';
 import {rowEvents} from '../../bench/shop.js';

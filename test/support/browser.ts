@@ -1,8 +1,8 @@
-/** A real browser without a window, on the worker's page: what it shows, what it asked for, what it complained about. */
+/** A headless browser on the worker's page. It records the requests and the errors, and reads what the page shows. */
 import {chromium, type Browser, type BrowserContextOptions, type Page} from 'playwright-core';
 import {fetchChromium, whyNoChromium} from '../../stack/native/chromium.js';
 
-/** Why a test must be skipped on this machine; undefined where there is a browser. */
+/** Why a test must be skipped on this machine. Undefined if a browser is available. */
 export function whyNoBrowser(): string | undefined {
   return whyNoChromium();
 }
@@ -14,9 +14,9 @@ export async function openBrowser(): Promise<Browser> {
 
 export class OpenPage {
   readonly page: Page;
-  /** What the console and broken scripts said; breaches of the Content-Security-Policy are among it. */
+  /** Console messages and script errors, including violations of the Content-Security-Policy. */
   readonly complaints: string[] = [];
-  /** Addresses that were asked, without the path. */
+  /** The origins of all requests. */
   readonly origins = new Set<string>();
 
   private constructor(page: Page) {
@@ -39,7 +39,7 @@ export class OpenPage {
     return (await this.page.textContent(`#${id}`)) ?? '';
   }
 
-  /** Texts of the cells, row by row. */
+  /** The texts of the cells, row by row. */
   async rows(bodyId: string): Promise<string[][]> {
     const rows = await this.page.locator(`#${bodyId} tr`).all();
     return await Promise.all(rows.map(async (row) => await row.locator('th, td').allTextContents()));

@@ -1,31 +1,31 @@
-/** A private CA of a test's own, and certificates that it signs: good ones, expired ones, ones for another name. */
+/** A private CA for a test. It issues valid certificates, expired ones, and certificates for another name. */
 import {spawnSync} from 'node:child_process';
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 
-/** Paths of files in PEM form. */
+/** Paths of PEM files. */
 export interface Certificate {
   readonly cert: string;
-  /** PKCS#8, without a passphrase. */
+  /** The private key in PKCS#8 format, without a passphrase. */
   readonly key: string;
-  /** Key and certificate in one file, as Kafka takes them. */
+  /** Key and certificate in one file, as Kafka requires. */
   readonly both: string;
 }
 
 export interface CertificateOptions {
   readonly name?: string;
-  /** As OpenSSL writes them: `DNS:example.com`, `IP:127.0.0.1`. */
+  /** Subject alternative names in OpenSSL's notation, such as `DNS:example.com` or `IP:127.0.0.1`. */
   readonly altNames?: string;
   readonly isExpired?: boolean;
 }
 
-/** RSA: old builds of MySQL know no curves. */
+/** RSA keys, because old builds of MySQL support no elliptic curves. */
 const NEW_KEY = ['-newkey', 'rsa:2048', '-nodes'];
 
 export class TestCa implements Disposable {
   readonly folder: string;
-  /** Its own certificate. */
+  /** The certificate of the CA itself. */
   readonly cert: string;
   readonly #key: string;
   #issued = 0;
@@ -38,7 +38,7 @@ export class TestCa implements Disposable {
     openssl('req', '-x509', ...NEW_KEY, '-keyout', this.#key, '-out', this.cert, '-days', '30', ...subject);
   }
 
-  /** By default one for a server on 127.0.0.1. */
+  /** Issues a certificate, by default for a server on 127.0.0.1. */
   issue({
     name = 'server',
     altNames = 'IP:127.0.0.1,DNS:localhost',

@@ -1,4 +1,4 @@
-/** Changes as builders: a test names what matters to it, the rest is filled in. */
+/** Builders of changes. A test sets the fields that matter, and the builder sets the others. */
 import type {Change} from '../../src/domain/change.js';
 
 export interface OrderFields {
@@ -13,7 +13,7 @@ export interface LineFields {
   readonly quantity?: string;
 }
 
-/** A row of `orders` as the log shows it after an insert, an update or a snapshot. */
+/** A row of `orders`, as in a record of an insert, an update or a snapshot. */
 export function order(orderId: string, fields: OrderFields = {}): Change {
   const {user = '7', total = '45.99', extra = [], isCreate = false} = fields;
   const upserted = {kind: 'order-upserted', orderId, row: {userId: user, totalAmount: total, extra}} as const;
@@ -24,7 +24,7 @@ export function orderGone(orderId: string): Change {
   return {kind: 'order-deleted', orderId};
 }
 
-/** A row of `order_items`. `id` is `order/item`. */
+/** A row of `order_items`. The form of `id` is `order/item`. */
 export function item(id: string, {product = '10', quantity = '1'}: LineFields = {}): Change {
   const [orderId, itemId] = idsOf(id);
   return {kind: 'item-upserted', orderId, itemId, item: {productId: product, quantity}};
@@ -37,6 +37,7 @@ export function itemGone(id: string): Change {
 
 function idsOf(id: string): [string, string] {
   const [orderId, itemId] = id.split('/');
-  if (orderId === undefined || itemId === undefined) throw new Error(`not order/item: ${id}`);
+  if (orderId === undefined || itemId === undefined)
+    throw new Error(`the id must have the form order/item: ${id}`);
   return [orderId, itemId];
 }

@@ -1,4 +1,4 @@
-/** A connector as Kafka Connect's REST interface shows it. */
+/** A connector, controlled through Kafka Connect's REST interface. */
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -19,11 +19,11 @@ async function request(method: string, path: string, body?: unknown): Promise<un
 }
 
 export interface ConnectorNames {
-  /** Of the connector, and the prefix of the topics that it keeps for itself. */
+  /** The name of the connector, and the prefix of its internal topics. */
   readonly name: string;
   /** The database that it reads. */
   readonly database: string;
-  /** The topic that it writes to. */
+  /** The topic that it writes. */
   readonly topic: string;
 }
 
@@ -40,7 +40,7 @@ export class Connector {
     this.config = config;
   }
 
-  /** Resolves when a connector from a shipped file runs under these names. */
+  /** Applies a connector from a shipped file with these names. Resolves when it is running. */
   static async apply(file: 'orders.json' | 'orders-compact.json', names: ConnectorNames): Promise<Connector> {
     const config = renamed(file, names);
     const folder = mkdtempSync(join(tmpdir(), 'order-projector-'));
@@ -50,27 +50,27 @@ export class Connector {
       const {status, stderr} = await projector(['connector', 'apply', '--file', path], {
         KAFKA_TOPIC: names.topic,
       });
-      if (status !== 0) throw new Error(`connector apply: ${stderr}`);
+      if (status !== 0) throw new Error(`connector apply failed: ${stderr}`);
     } finally {
       rmSync(folder, {recursive: true, force: true});
     }
     return new Connector(names, config);
   }
 
-  /** Opaque: what Connect keeps as the place in the binlog. */
+  /** The binlog position that Connect stores. Its content is opaque to the tests. */
   async offsets(): Promise<unknown> {
     return await request('GET', `/${this.name}/offsets`);
   }
 
-  /** Stops the task; Connect then stores how far it came. */
+  /** Stops the task. Connect then stores its binlog position. */
   async stop(): Promise<void> {
     await request('PUT', `/${this.name}/stop`);
     await this.#untilState('STOPPED');
   }
 
-  /** Only while stopped. */
+  /** Sets the stored position. The connector must be stopped. */
   async setOffsets(offsets: unknown): Promise<void> {
-    // Right after the stop Connect may still be rebalancing, and refuses.
+    // Connect rejects the request while it still rebalances after the stop, so it is retried.
     await until(
       async () => {
         try {
@@ -80,7 +80,7 @@ export class Connector {
           return false;
         }
       },
-      () => `offsets of ${this.name} set`,
+      () => `the offsets of ${this.name} to be set`,
     );
   }
 
@@ -106,12 +106,12 @@ export class Connector {
           state === 'STOPPED' ? status.tasks.length === 0 : status.tasks.some((task) => task.state === state);
         return status.connector.state === state && tasksAreRight;
       },
-      () => `connector ${this.name} ${state}, not ${seen}`,
+      () => `the state ${state} of the connector ${this.name}, which is ${seen}`,
     );
   }
 }
 
-/** The settings of a shipped file, which are those of database `shop`, for other names. */
+/** The settings of a shipped file with other names. The shipped settings use the database `shop`. */
 function renamed(file: string, {name, database, topic}: ConnectorNames): Config {
   const shipped = JSON.parse(readFileSync(join('connectors', file), 'utf8')) as {config: Config};
   const config = Object.fromEntries(
@@ -125,7 +125,7 @@ function renamed(file: string, {name, database, topic}: ConnectorNames): Config 
   return {
     ...config,
     'database.include.list': database,
-    // Each connector that reads MySQL's binlog is a replica with a number of its own.
+    // MySQL treats each connector as a replica, so each one needs a unique server id.
     'database.server.id': String(1_000_000 + (Date.now() % 1_000_000_000)),
     'topic.prefix': name,
     'transforms.route.replacement': topic,
@@ -134,7 +134,7 @@ function renamed(file: string, {name, database, topic}: ConnectorNames): Config 
   };
 }
 
-/** Deletes every connector that earlier tests have left, so that none of them writes or reads any more. */
+/** Deletes the connectors of earlier tests, so that they neither read nor write. */
 export async function deleteConnectors(): Promise<void> {
   await until(
     async () => {
@@ -143,11 +143,11 @@ export async function deleteConnectors(): Promise<void> {
         for (const name of names) await request('DELETE', `/${name}`);
         return true;
       } catch {
-        // Connect may still be on its way back from a test that stopped it, or in a rebalance.
+        // Connect may still be restarting after an earlier test, or rebalancing.
         return false;
       }
     },
-    () => 'a Kafka Connect without connectors',
+    () => 'the deletion of all connectors',
     60_000,
   );
 }

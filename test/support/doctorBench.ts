@@ -1,4 +1,4 @@
-/** `projector doctor` as its tests run it, and what it told. */
+/** Runs `projector doctor` for its tests and parses the output. */
 import type {Variables} from './pipeline.js';
 import {projector} from './projector.js';
 import {shopOfFile} from './shop.js';
@@ -15,12 +15,12 @@ export interface Told {
   readonly names: readonly string[];
 }
 
-/** Group and key prefix of the worker that is looked at. */
+/** Group and key prefix of the worker that doctor checks. */
 export const SHOP = `doctor-${Date.now().toString(36)}`;
 /** Settings of the worker and of every command. */
 export const BASE: Variables = {REDIS_KEY_PREFIX: `${SHOP}:`, KAFKA_GROUP_ID: SHOP};
 
-/** A machine that is overloaded by other tests is no silent server. */
+/** A long timeout, because on a loaded machine a healthy server may respond late. */
 export const PATIENT_S = 60;
 
 /** Runs `projector doctor`. */
@@ -54,7 +54,7 @@ export async function connectorOption(): Promise<string[]> {
   return ['--connector-file', (await shopOfFile()).connectorFile];
 }
 
-/** Exactly this check fails, in these words, with this exit code. */
+/** Expects that exactly one check fails, with this text and this exit code. */
 export function expectFail(notified: Told, wanted: RegExp, exitCode: number): void {
   expect([notified.fail, notified.status]).toEqual([[expect.stringMatching(wanted)], exitCode]);
 }

@@ -1,4 +1,4 @@
-/** The order of test files: drawn from SEED, so that no file comes to depend on the ones before it. */
+/** Shuffles the test files by SEED, so that a file that depends on earlier ones is noticed. */
 import {createHash} from 'node:crypto';
 import {relative} from 'node:path';
 

@@ -1,7 +1,7 @@
 /**
- * A topic of a test's own, everything that was written to it, and as many workers on it as the test starts. What must hold
- * after every fault is asked here: Redis equals the fold of the log, positions stand at its ends, the books balance, and
- * nothing of a row is in a worker's log.
+ * A separate topic for a test, a list of everything written to it, and the workers that the test starts. It checks what must
+ * hold after every fault: Redis equals the fold of the topic, the positions are at its end, the counters of the workers
+ * balance, and no log contains row values.
  */
 import {isDeepStrictEqual} from 'node:util';
 import {Redis} from 'ioredis';
@@ -21,15 +21,15 @@ import {until} from './until.js';
 
 const {Partitioners} = kafkajs;
 
-/** Stand in every order's row, and nowhere else. */
+/** These values are in every row of `orders` and nowhere else. A log that contains one has leaked row values. */
 export const SECRET = 'Zq7Secret';
 const USER = '770123456789';
 const ORDERS = 60;
-/** Above the longest time that a test takes Kafka away. */
+/** Longer than the longest Kafka outage of a test. */
 const WRITE_TIMEOUT_MS = 400_000;
 
 export interface FaultBenchOptions extends TopicOptions {
-  /** Where the test looks, when the workers have another Redis than the stack's; closed by the bench. */
+  /** The Redis of the workers, if it is not that of the stack. The bench closes the connection. */
   readonly redis?: Redis;
 }
 
@@ -51,7 +51,7 @@ export class FaultBench {
     this.redis = redis ?? new Redis(testStack().env.redis.url);
   }
 
-  /** A new topic whose name begins with `name`. */
+  /** Creates a topic whose name begins with `name`. */
   static async open(name: string, options: FaultBenchOptions = {}): Promise<FaultBench> {
     const topic = `${name}-${Date.now().toString(36)}`;
     await createTopic(topic, options);
@@ -70,7 +70,7 @@ export class FaultBench {
     return this.#written.length;
   }
 
-  /** One more worker of this read model. */
+  /** Starts another worker of this read model. */
   start(extra: Variables = {}): WorkerProcess {
     const worker = startWorker(this.topic, {
       KAFKA_TOPIC: this.topic,
@@ -82,24 +82,24 @@ export class FaultBench {
     return worker;
   }
 
-  /** Random changes, the same for the same number of partitions. */
+  /** Random changes. The seed is the number of partitions. */
   changes(count: number): Change[] {
     return Array.from({length: count}, () => this.#change());
   }
 
-  /** Writes changes to the log, by default random ones, in all forms by turns. Goes on trying while Kafka is away. */
+  /** Writes changes to the topic, alternating between the record forms. Retries while Kafka is unreachable. */
   async write(changes: readonly Change[] | number): Promise<void> {
     const list = typeof changes === 'number' ? this.changes(changes) : changes;
     await this.writeRecords(list.map((change, i) => recordOf(change, FORMS[i % FORMS.length])));
     this.note(list);
   }
 
-  /** Records that are no part of the log that Redis was built from. */
+  /** Writes records that are not expected in Redis, for topics that Redis was not built from. */
   async writeOther(count: number): Promise<void> {
     await this.writeRecords(this.changes(count).map((change) => recordOf(change)));
   }
 
-  /** These changes were written by other means. */
+  /** Adds changes that the test wrote by other means to the expected ones. */
   note(changes: readonly Change[]): void {
     for (const change of changes) {
       this.#written.push({change, partition: partitionOf(change.orderId, this.#partitions)});
@@ -107,8 +107,8 @@ export class FaultBench {
   }
 
   /**
-   * Goes on trying while Kafka is away. What is sent again after a lost answer repeats a run of the log, which changes
-   * nothing (I3).
+   * Retries while Kafka is unreachable. If a response was lost, a retry repeats a sequence of records, which changes
+   * nothing in the read model (I3).
    */
   async writeRecords(records: readonly NewRecord[]): Promise<void> {
     const messages = records.map((record) => ({...record}));
@@ -123,12 +123,12 @@ export class FaultBench {
           return false;
         }
       },
-      () => `${messages.length} records written to ${this.topic}`,
+      () => `the write of ${messages.length} records to ${this.topic}`,
       WRITE_TIMEOUT_MS,
     );
   }
 
-  /** Writes on and on while `work` runs. */
+  /** Writes continuously while `work` runs. */
   async whileWriting(work: () => Promise<void>): Promise<void> {
     const end = new AbortController();
     const writing = (async (): Promise<void> => {
@@ -145,48 +145,48 @@ export class FaultBench {
     return await positions(this.redis, this.prefix);
   }
 
-  /** How many records are behind the positions. */
+  /** The number of applied records: the sum of the positions. */
   async progress(): Promise<bigint> {
     return [...(await this.positions()).values()].reduce((sum, next) => sum + next, 0n);
   }
 
-  /** Resolves when some more of the log is applied; something must go on writing meanwhile. */
+  /** Resolves when more records have been applied. The test must keep writing meanwhile. */
   async advanced(records = 1n): Promise<void> {
     await this.reached((await this.progress()) + records);
   }
 
-  /** Resolves when so many records are behind the positions. */
+  /** Resolves when this number of records has been applied. */
   async reached(records: bigint): Promise<void> {
     await until(
       async () => (await this.progress()) >= records,
-      () => `${records} records applied: ${this.#tails()}`,
+      () => `${records} applied records. The end of the workers' output: ${this.#tails()}`,
       90_000,
     );
   }
 
-  /** Resolves when the whole log is applied. */
+  /** Resolves when all records of the topic are applied. */
   async applied(timeoutMs = 90_000): Promise<void> {
     const ends = await endOffsets(this.topic, this.#brokers);
     await until(
       async () => {
         if (this.workers.length > 0 && !this.workers.some(({isRunning}) => isRunning))
-          throw new Error(`no worker is left: ${this.#tails()}`);
+          throw new Error(`all workers have ended. The end of their output: ${this.#tails()}`);
         const reached = await this.positions();
         return [...ends].every(([partition, end]) => end === (reached.get(partition) ?? 0n));
       },
-      () => `the ends of ${this.topic}: ${this.#tails()}`,
+      () => `the positions at the end of ${this.topic}. The end of the workers' output: ${this.#tails()}`,
       timeoutMs,
     );
   }
 
-  /** Everything that must hold when the workers are quiet; then ends them, and looks at their books and logs. */
+  /** Waits until everything is applied, compares Redis, stops the workers, and checks their counters and logs. */
   async expectExact({ends = true}: {ends?: boolean} = {}): Promise<void> {
     if (ends) await this.applied();
     await this.expectFold(this.#written.map(({change}) => change));
     await this.expectStopped();
   }
 
-  /** Redis holds exactly what stands before the positions. For workers that have halted. */
+  /** Expects that Redis holds exactly the records before the positions. For workers that have halted. */
   async expectExactUpToPositions(): Promise<void> {
     const reached = await this.positions();
     const next = new Map<number, bigint>();
@@ -203,19 +203,19 @@ export class FaultBench {
     expect(await contentUnder(this.redis, this.prefix)).toEqual(contentOf(changes));
   }
 
-  /** Whether Redis holds what was written. For logs whose last offsets hold no records. */
+  /** Whether Redis holds what was written. For topics whose last offsets contain no records. */
   async isFolded(): Promise<boolean> {
     const content = await contentUnder(this.redis, this.prefix);
     return isDeepStrictEqual(content, contentOf(this.#written.map(({change}) => change)));
   }
 
-  /** Ends all workers in good order. */
+  /** Stops all workers with SIGTERM and expects exit code 0. */
   async expectStopped(): Promise<void> {
     for (const worker of this.workers) {
-      // One that was started just now, and found nothing to do, may not listen to signals yet.
+      // A worker that was started just now may not have its signal handler, so SIGTERM would kill it.
       await until(
         () => !worker.isRunning || worker.log.some(({msg}) => msg === 'worker starts'),
-        () => `a worker that has started: ${worker.output.slice(-1_500)}`,
+        () => `the start of a worker. The end of its output: ${worker.output.slice(-1_500)}`,
         60_000,
       );
       if (!worker.isRunning) continue;
@@ -224,7 +224,7 @@ export class FaultBench {
     this.expectBooks();
   }
 
-  /** The last summary of every worker that was not killed balances, and no log says what is in a row. */
+  /** Expects that the last summary of every worker that was not killed balances, and that no log contains row values. */
   expectBooks(): void {
     for (const worker of this.workers) {
       expect(worker.output).not.toContain(SECRET);

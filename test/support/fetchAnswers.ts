@@ -1,4 +1,4 @@
-/** Answers to a fetch as a broker writes them, made by the encoders of kafkajs; and what kafkajs reads in them. */
+/** Fetch responses in the format of a broker, built with the encoders of kafkajs, and what kafkajs decodes from them. */
 import {createRequire} from 'node:module';
 import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
 
@@ -28,7 +28,7 @@ const BatchClass = load('kafkajs/src/consumer/batch') as new (
 
 type PartitionOfKafkajs = object & {readonly partition: number; readonly messages: readonly object[]};
 
-/** What kafkajs hands on of a partition. */
+/** The batch of one partition that kafkajs passes to the consumer. */
 export interface BatchOfKafkajs {
   readonly messages: readonly {
     readonly offset: string;
@@ -45,7 +45,7 @@ export interface BatchPlan {
   readonly firstOffset: bigint;
   readonly firstTimestampMs: number;
   readonly isGzip: boolean;
-  /** Of the producer of a transaction; null outside of one. */
+  /** The id of a transactional producer. Null for records without a transaction. */
   readonly producerId: bigint | null;
   readonly records: readonly {
     readonly offsetDelta: number;
@@ -54,7 +54,7 @@ export interface BatchPlan {
     readonly value: Buffer | null;
     readonly headers: Readonly<Record<string, string>>;
   }[];
-  /** Offsets that the batch takes beyond its last record. */
+  /** The number of offsets of the batch after its last record, which compaction has removed. */
   readonly offsetsGone: number;
 }
 
@@ -76,7 +76,7 @@ export async function batchBytes(plan: BatchPlan): Promise<Buffer> {
 const ATTRIBUTES_AT = 21;
 const CONTROL = 0x20;
 
-/** The mark at the end of a transaction. */
+/** The control record at the end of a transaction. */
 export async function markBytes(
   offset: bigint,
   producerId: bigint,
@@ -101,7 +101,7 @@ export interface Aborted {
   readonly firstOffset: bigint;
 }
 
-/** An answer of version 11 for partition 0 of `topic`. */
+/** A fetch response of version 11 for partition 0 of `topic`. */
 export function answerBytes(topic: string, recordSet: Buffer, aborted: readonly Aborted[] = []): Buffer {
   const encoder = new EncoderClass()
     .writeInt32(0)
@@ -122,7 +122,7 @@ export function answerBytes(topic: string, recordSet: Buffer, aborted: readonly 
   return encoder.writeInt32(-1).writeInt32(recordSet.length).writeBuffer(recordSet).buffer;
 }
 
-/** A batch of kafkajs over what was read of partition 0. */
+/** The kafkajs batch for the fetched data of partition 0. */
 export function batchOf(
   answer: {responses: readonly {partitions: readonly object[]}[]},
   from: bigint,
@@ -130,7 +130,7 @@ export function batchOf(
   return new BatchClass('t', from.toString(), answer.responses[0]!.partitions[0]!);
 }
 
-/** What kafkajs reads without us. */
+/** What the original decoder of kafkajs returns. */
 export async function readByKafkajs(answer: Buffer, from: bigint): Promise<BatchOfKafkajs> {
   return batchOf(await theirs.decode(answer), from);
 }

@@ -1,17 +1,17 @@
-/** Recorded messages of real servers: test/fixtures/debezium, one case per file. */
+/** Reads the recorded messages of real servers in test/fixtures/debezium. Each file contains one case. */
 import {readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 
 const FOLDER = join('test', 'fixtures', 'debezium');
 
 interface FixtureFile {
-  /** What it is, and which versions it was recorded from. */
+  /** A description of the case, with the versions of the recorded servers. */
   readonly comment: string;
   readonly sql: readonly string[];
   readonly records: readonly {
     readonly partition: number;
     readonly key: string | null;
-    /** The exact text: parsed and printed again, long numbers would be others. */
+    /** The exact text, because parsing and printing it again would change long numbers. */
     readonly value: string | null;
     readonly headers: Readonly<Record<string, string>>;
   }[];
@@ -32,7 +32,7 @@ export function fixture(name: string): FixtureFile {
   return JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8')) as FixtureFile;
 }
 
-/** In the order of the binlog. */
+/** The cases in binlog order. */
 export function fixtureRecords(name: string): FixtureRecord[] {
   return fixture(name).records.map(({key, value}) => ({
     key: key === null ? null : Buffer.from(key),

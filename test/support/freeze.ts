@@ -1,8 +1,8 @@
-/** A server that stands still: its connections stay open, and nothing is answered. */
+/** Freezes a server: its connections stay open, but it does not respond. */
 import {openStack, type ServerName} from '../../stack/stack.js';
 import {testStack} from './stack.js';
 
-/** Runs `work` while a server of the test stack stands still. */
+/** Runs `work` while a server of the test stack is frozen. */
 export async function whileFrozen(server: ServerName, work: () => Promise<void>): Promise<void> {
   const stack = openStack(testStack().name);
   await stack.pauseServer(server);
@@ -13,7 +13,7 @@ export async function whileFrozen(server: ServerName, work: () => Promise<void>)
   }
 }
 
-/** Runs `work` while Redis stands still. */
+/** Runs `work` while Redis is frozen. */
 export async function whileRedisIsFrozen(work: () => Promise<void>): Promise<void> {
   await whileFrozen('redis', work);
 }

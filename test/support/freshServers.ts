@@ -1,6 +1,6 @@
 /**
- * Before each test file on real servers: the servers of its lane run, Redis is empty, and no connector reads or writes,
- * even if the file before it failed in the middle.
+ * Runs before each test file on real servers. It makes sure that the servers of the lane run, that Redis is empty, and that
+ * no connector is running, even if the previous file failed halfway.
  */
 import {Redis} from 'ioredis';
 import {openStack, SERVER_NAMES} from '../../stack/stack.js';

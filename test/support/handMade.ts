@@ -1,4 +1,4 @@
-/** A worker on a small topic whose records the test writes itself. */
+/** A worker on a small topic. The test writes the records itself. */
 import {Redis} from 'ioredis';
 import type {LogLine, WorkerProcess} from '../../stack/worker.js';
 import {createTopic, endOffsets, produce, type NewRecord} from './kafka.js';
@@ -9,19 +9,19 @@ import {parseEntry, type QuarantineEntry} from '../../src/redis-model/quarantine
 import {testStack} from './stack.js';
 import {until} from './until.js';
 
-/** An order's row; id 5 unless the fields say otherwise. */
+/** A record of an `orders` row. The default id is 5. */
 export function orderRecord(fields: Row = {}, form: Form = 'envelope'): NewRecord {
   const after = orderRow(fields);
   return rowRecord({op: 'c', table: 'orders', after}, String(after['id']), form);
 }
 
-/** A line's row; line 71 of order 5 unless the fields say otherwise. */
+/** A record of an `order_items` row. The default is item 71 of order 5. */
 export function lineRecord(fields: Row = {}, form: Form = 'envelope'): NewRecord {
   const after = lineRow(fields);
   return rowRecord({op: 'c', table: 'order_items', after}, String(after['order_id']), form);
 }
 
-/** What Redis holds of these two. */
+/** What Redis holds after these two records. */
 export const ORDER_5 = {
   id: '5',
   user_id: '7',
@@ -32,7 +32,7 @@ export const ORDER_5 = {
 
 export interface Halt {
   readonly code: number | null;
-  /** The last line of the log. */
+  /** The last line of the worker's log. */
   readonly line: LogLine;
 }
 
@@ -49,7 +49,7 @@ export class HandMade {
     this.redis = new Redis(testStack().env.redis.url);
   }
 
-  /** A new topic whose name begins with `name`, and its worker. */
+  /** Creates a topic whose name begins with `name`, and starts its worker. */
   static async open(name: string, partitions = 1, extra: Variables = {}): Promise<HandMade> {
     const topic = `${name}-${Date.now().toString(36)}`;
     await createTopic(topic, {partitions});
@@ -63,24 +63,26 @@ export class HandMade {
     await produce(this.topic, records);
   }
 
-  /** Resolves when every record is behind the stored position. */
+  /** Resolves when the stored position is at the end of the topic. */
   async applied(): Promise<void> {
     const ends = await endOffsets(this.topic);
     await until(
       async () => {
-        if (!this.worker.isRunning) throw new Error(`the worker has ended: ${this.worker.output}`);
+        if (!this.worker.isRunning)
+          throw new Error(`the worker has ended. Its output: ${this.worker.output}`);
         const reached = await positions(this.redis, this.#prefix);
         return [...ends].every(([partition, end]) => end === (reached.get(partition) ?? 0n));
       },
-      () => `the end of ${this.topic}: ${this.worker.output.slice(-1_500)}`,
+      () =>
+        `the position at the end of ${this.topic}. The end of the worker's output: ${this.worker.output.slice(-1_500)}`,
     );
   }
 
-  /** Resolves when the worker has ended by itself. */
+  /** Resolves when the worker has halted. */
   async halted(): Promise<Halt> {
     await until(
       () => !this.worker.isRunning,
-      () => `a halt: ${this.worker.output.slice(-1_500)}`,
+      () => `a halt of the worker. The end of its output: ${this.worker.output.slice(-1_500)}`,
     );
     const {code} = await this.worker.exited;
     return {code, line: this.worker.log.at(-1) ?? {}};
@@ -90,7 +92,7 @@ export class HandMade {
     return await this.redis.hgetall(`${this.#prefix}order:${id}`);
   }
 
-  /** What was set aside, in the order of offsets. */
+  /** The quarantined records, in the order of their offsets. */
   async quarantine(): Promise<QuarantineEntry[]> {
     const hash = await this.redis.hgetall(`${this.#prefix}projector:quarantine`);
     return Object.entries(hash)

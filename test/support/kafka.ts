@@ -1,4 +1,4 @@
-/** Kafka beside the worker: topics made by hand, records written and read by hand. */
+/** Direct access to Kafka for tests: it creates topics, and writes and reads records without the worker. */
 import kafkajs, {type Admin, type Consumer, type IHeaders, type Kafka, type Message} from 'kafkajs';
 import {testStack} from './stack.js';
 import {until} from './until.js';
@@ -19,7 +19,7 @@ export interface NewRecord {
   readonly partition?: number;
 }
 
-/** By default on the stack's broker, here and below. */
+/** A client. Here and below, the default broker is that of the stack. */
 export function kafka(brokers: readonly string[] = testStack().env.kafka.brokers): Kafka {
   return new KafkaClient({
     clientId: 'tests',
@@ -28,7 +28,7 @@ export function kafka(brokers: readonly string[] = testStack().env.kafka.brokers
   });
 }
 
-/** The partition that Kafka's producers choose for this key. */
+/** The partition that Kafka's default partitioner chooses for this key. */
 export function partitionOf(key: string, partitions: number): number {
   const partitionMetadata = Array.from({length: partitions}, (_, partitionId) => ({
     partitionId,
@@ -40,7 +40,7 @@ export function partitionOf(key: string, partitions: number): number {
   return Partitioners.DefaultPartitioner()({topic: 'any', partitionMetadata, message: {key, value: null}});
 }
 
-/** Runs `work` with an administrator's connection. */
+/** Runs `work` with an admin client. */
 export async function withAdmin<T>(
   work: (admin: Admin) => Promise<T>,
   brokers?: readonly string[],
@@ -82,7 +82,7 @@ export async function createTopic(
   );
 }
 
-/** The offset after the last record, by partition. Waits while a partition has no leader, as it may have for a moment under load. */
+/** The end offset of each partition. Retries while a partition has no leader, which can happen briefly under load. */
 export async function endOffsets(topic: string, brokers?: readonly string[]): Promise<Map<number, bigint>> {
   let reason = '';
   const offsets = await until(
@@ -95,12 +95,12 @@ export async function endOffsets(topic: string, brokers?: readonly string[]): Pr
         return undefined;
       }
     },
-    () => `the end of ${topic}: ${reason}`,
+    () => `the end offsets of ${topic}. The last error: ${reason}`,
   );
   return new Map(offsets.map(({partition, high}) => [partition, BigInt(high)]));
 }
 
-/** Writes records, in this order within each partition. */
+/** Writes records. Within each partition the order is kept. */
 export async function produce(topic: string, records: readonly NewRecord[]): Promise<void> {
   const producer = kafka().producer({createPartitioner: Partitioners.DefaultPartitioner});
   await producer.connect();
@@ -111,7 +111,7 @@ export async function produce(topic: string, records: readonly NewRecord[]): Pro
   }
 }
 
-/** Reads a topic from its beginning, on and on. */
+/** Reads a topic continuously from its beginning. */
 export class TopicReader {
   readonly records: TopicRecord[] = [];
   readonly #topic: string;
@@ -121,10 +121,10 @@ export class TopicReader {
 
   private constructor(topic: string) {
     this.#topic = topic;
-    // A short wait: a consumer that disconnects sits out the fetch in flight.
+    // maxWaitTimeInMs is short, because a disconnecting consumer waits for the fetch in flight.
     this.#consumer = kafka().consumer({
       groupId: `reader-${process.pid}-${process.hrtime.bigint()}`,
-      // After a restart the coordinator answers that it is loading, for longer than the client tries by itself.
+      // After a restart the coordinator is loading for longer than the default number of retries lasts.
       retry: {retries: 30, initialRetryTime: 100, maxRetryTime: 1_000},
       maxWaitTimeInMs: 50,
     });
@@ -141,18 +141,18 @@ export class TopicReader {
     return reader;
   }
 
-  /** Resolves when everything that the topic holds now is among the records. */
+  /** Resolves when all records that the topic contains now have been read. */
   async caughtUp(): Promise<readonly TopicRecord[]> {
     const ends = await endOffsets(this.#topic);
     const isPresent = (): boolean => {
       if (this.#failure !== undefined) throw this.#failure;
       return [...ends].every(([partition, end]) => end <= (this.#next.get(partition) ?? 0n));
     };
-    // At the end of a test run the topic is long, and the machine may be slow: as long as records come, they are waited for.
+    // A long topic on a slow machine takes time, so the timeout applies to the next record and not to the whole topic.
     for (let before = -1; !isPresent(); before = this.records.length) {
       await until(
         () => isPresent() || this.records.length > before,
-        () => `the end of ${this.#topic}, ${this.records.length} records so far`,
+        () => `the end of ${this.#topic} (${this.records.length} records read)`,
       );
     }
     return this.records;
@@ -164,7 +164,7 @@ export class TopicReader {
 
   async #start(): Promise<void> {
     const consumer = this.#consumer;
-    // Joining tries once, whatever `retry` says: the client then crashes, and starts again by itself.
+    // kafkajs ignores `retry` when it joins the group. It then emits CRASH and restarts by itself.
     consumer.on(consumer.events.CRASH, ({payload}) => {
       if (!payload.restart) this.#failure = payload.error;
     });
@@ -172,10 +172,10 @@ export class TopicReader {
     await consumer.subscribe({topic: this.#topic, fromBeginning: true});
     await consumer.run({
       autoCommit: false,
-      // By batches: one message at a time would take half a minute for the topic at the end of a test run.
+      // eachBatch is used, because eachMessage would take half a minute for a long topic.
       eachBatch: async ({batch: {partition, messages}}) => {
         for (const {offset, key, value, headers = {}} of messages) {
-          // The fetch buffer is shared: keep copies.
+          // Keys and values are slices of a shared fetch buffer, so they are copied.
           this.records.push({
             partition,
             offset,
@@ -192,7 +192,7 @@ export class TopicReader {
   }
 }
 
-/** Everything that the topic holds now, in offset order within each partition. */
+/** All records that the topic contains now. Within each partition they are in offset order. */
 export async function readTopic(topic: string): Promise<readonly TopicRecord[]> {
   const reader = await TopicReader.open(topic);
   try {

@@ -1,6 +1,6 @@
 /**
- * The three logs that keep the rules of src/clients/kafka/eventLog.ts, brought to one form for a test that asks the same of each: kafkajs on the real
- * broker, the log in memory, and that of the simulation, which does nothing by itself and is kept going here.
+ * One interface for the three implementations of src/clients/kafka/eventLog.ts, so that one test checks them all: kafkajs on
+ * a real broker, the log in memory, and the log of the simulation. The last one does nothing by itself, so it is driven here.
  */
 import {randomUUID} from 'node:crypto';
 import {KafkaLog, type KafkaLogSettings} from '../../src/clients/kafka/topicLog.js';
@@ -17,11 +17,11 @@ import {testStack} from './stack.js';
 export interface LogUnderTest {
   /** Writes one record for each value. */
   append(partition: number, values: readonly string[]): Promise<void>;
-  /** One more client of the same group. */
+  /** Another client in the same group. */
   newMember(): EventLog;
-  /** The client reads on from offset 0, although nobody asked for that. */
+  /** Makes the client continue from offset 0 without a seek. */
   jump(member: EventLog, partition: number): void;
-  /** The next offsets that the group has acked. */
+  /** The committed offsets of the group. */
   committing(): Promise<ReadonlyMap<number, bigint>>;
   close(): void;
 }
@@ -32,7 +32,7 @@ export const LOGS: Readonly<Record<string, (partitions: number) => Promise<LogUn
   'the log of the simulation': (partitions) => Promise.resolve(new Simulated(partitions)),
 };
 
-/** For a topic and group of a test's own; quick to notice what happens. */
+/** Settings for the topic and group of a test. Short timeouts make changes visible soon. */
 export function kafkaLogSettings(topic: string, groupId = topic): KafkaLogSettings {
   return {
     brokers: testStack().env.kafka.brokers,
@@ -62,7 +62,7 @@ async function openKafka(partitions: number): Promise<LogUnderTest> {
         values.map((value) => ({partition, key: 'k', value})),
       ),
     newMember: () => new KafkaLog(kafkaLogSettings(topic), () => undefined, systemClock),
-    // Out of range: kafkajs goes to the start of the log, without a word.
+    // The offset is out of range, so kafkajs silently continues from the start of the partition.
     jump: (member, partition) => member.readFrom(partition, 1_000_000n),
     committing: async () =>
       await withAdmin(async (admin) => {
@@ -170,7 +170,7 @@ class Simulated implements LogUnderTest {
     clearInterval(this.#turns);
   }
 
-  /** Everything that may happen, happens. */
+  /** Executes every pending event of the simulation. */
   #turn(): void {
     if (this.#group.needsRebalance) this.#group.rebalance(this.#random);
     for (const member of this.#members) {

@@ -1,11 +1,11 @@
-/** `projector verify --against topic` on a shop at work, and what its tests ask afterwards. */
+/** Runs `projector verify --against topic` on an active shop, and reads the results for its tests. */
 import type {Redis} from 'ioredis';
 import type {WorkerProcess} from '../../stack/worker.js';
 import {endedWithJson, OwnShop, type Ended} from './ownShop.js';
 import type {Variables} from './pipeline.js';
 import {until} from './until.js';
 
-/** What `--json` prints, as far as tests look at it. */
+/** The fields of the `--json` output that the tests use. */
 export interface LogVerdict {
   readonly differences: number;
   readonly looked: {readonly orders: number; readonly keys: number};
@@ -16,7 +16,7 @@ export const AGAINST_LOG = ['verify', '--against', 'topic', '--wait', '20'];
 
 export class LogVerification {
   readonly shop: OwnShop;
-  /** The staging database, where the log is replayed. */
+  /** The staging database, in which the topic is replayed. */
   readonly staging: Redis;
 
   private constructor(shop: OwnShop) {
@@ -35,18 +35,18 @@ export class LogVerification {
     return `${this.shop.prefix}${name}`;
   }
 
-  /** Starts it. */
+  /** Starts the command. */
   begin(extra: Variables = {}): WorkerProcess {
     return this.shop.command(AGAINST_LOG, extra);
   }
 
-  /** Runs it to its end. */
+  /** Runs the command until it exits. */
   async verified(...args: string[]): Promise<Ended & {readonly verdict: LogVerdict}> {
     const {json, ...end} = await endedWithJson(this.shop.command([...AGAINST_LOG, '--json', ...args]));
     return {...end, verdict: json as LogVerdict};
   }
 
-  /** Resolves when a command has printed this, or has ended. */
+  /** Resolves when a command has printed the text, or has exited. */
   async notified(process: WorkerProcess, text: string): Promise<void> {
     await until(
       () => process.output.includes(text) || !process.isRunning,

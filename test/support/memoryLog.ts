@@ -1,14 +1,14 @@
 /**
- * A log in memory: the seam to Kafka as the worker sees it, with Kafka's unpleasant habits at the test's command. Keeps the
- * rules of src/clients/kafka/eventLog.ts, and like kafkajs it reads on from the start of the log, without a word, when an offset is out
- * of range.
+ * An EventLog in memory. Tests can trigger the difficult behaviour of Kafka. It follows the rules of
+ * src/clients/kafka/eventLog.ts. Like kafkajs, it silently continues from the start of a partition when an offset is out of
+ * range.
  */
 import type {EncodedRecord} from '../../src/decode/decode.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
 import type {EventLog, EventLogHandlers, LogRange, LogRecord} from '../../src/clients/kafka/eventLog.js';
 import {Signal} from '../../src/runtime/lifecycle.js';
 
-/** What the broker holds; several members may read it. */
+/** The data of the broker. Several members may read it. */
 export class MemoryTopic {
   readonly changed = new Set<() => void>();
   readonly #partitions: {low: bigint; records: LogRecord[]}[];
@@ -30,14 +30,14 @@ export class MemoryTopic {
     for (const wake of this.changed) wake();
   }
 
-  /** Retention: everything below this offset is gone. */
+  /** Simulates retention: deletes all records below this offset. */
   cutBelow(partition: number, offset: bigint): void {
     const held = this.#of(partition);
     held.records = held.records.slice(Number(offset - held.low));
     held.low = offset;
   }
 
-  /** The topic was deleted and made anew. */
+  /** Simulates that the topic was deleted and recreated. */
   replace(partition: number, ...records: readonly EncodedRecord[]): void {
     this.#partitions[partition] = {low: 0n, records: []};
     this.append(partition, ...records);
@@ -56,14 +56,14 @@ export class MemoryTopic {
 
   #of(partition: number): {low: bigint; records: LogRecord[]} {
     const found = this.#partitions[partition];
-    if (found === undefined) throw new Error(`no partition ${partition}`);
+    if (found === undefined) throw new Error(`there is no partition ${partition}`);
     return found;
   }
 }
 
-/** One member of the group. The test decides who gets which partition. */
+/** One member of the group. The test assigns the partitions. */
 export class MemoryLog implements EventLog {
-  /** While false, ranges and acks fail as they do when no broker answers. */
+  /** If false, reading offset ranges and committing offsets fail, as if no broker responded. */
   reachable = true;
   readonly committing = new Map<number, bigint>();
   stopped = false;
@@ -72,7 +72,7 @@ export class MemoryLog implements EventLog {
   readonly #signal = new Signal();
   #handlers: EventLogHandlers | undefined;
   #assignment = 0;
-  /** Where each partition is read next; undefined while it is held. */
+  /** The next offset to read of each partition. Undefined while the partition is paused. */
   #cursors = new Map<number, bigint | undefined>();
 
   constructor(topic: MemoryTopic, batchRecords: number) {
@@ -86,7 +86,7 @@ export class MemoryLog implements EventLog {
     return Promise.resolve();
   }
 
-  /** A rebalance: these partitions, anew. */
+  /** Simulates a rebalance that assigns these partitions. */
   assign(partitions: readonly number[]): void {
     if (this.stopped) return;
     const assignment = ++this.#assignment;
@@ -96,7 +96,7 @@ export class MemoryLog implements EventLog {
     this.#signal.wake();
   }
 
-  /** The client reads on from another offset that nobody asked for. */
+  /** Makes the client continue from another offset without a seek. */
   jump(partition: number, offset: bigint): void {
     if (this.#cursors.get(partition) !== undefined) this.#cursors.set(partition, offset);
     this.#signal.wake();
@@ -134,7 +134,7 @@ export class MemoryLog implements EventLog {
 
   async #answer(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
-    if (!this.reachable) throw new ProjectorError('kafka-unreachable', 'no broker answers');
+    if (!this.reachable) throw new ProjectorError('kafka-unreachable', 'no broker responded');
   }
 
   async #pump(partition: number, assignment: number): Promise<void> {
@@ -148,7 +148,7 @@ export class MemoryLog implements EventLog {
       const fetchOffset = asked < low || asked > high ? low : asked;
       const records = this.#topic.read(partition, fetchOffset, this.#batchRecords);
       await new Promise((resolve) => setImmediate(resolve));
-      // A seek or a pause while the answer was on its way: what was fetched is forgotten.
+      // The test sought or paused while the response was in flight, so the fetched records are discarded.
       if (this.#assignment !== assignment || this.#cursors.get(partition) !== asked) continue;
       const nextOffset = fetchOffset + BigInt(records.length);
       this.#cursors.set(partition, nextOffset);

@@ -1,6 +1,6 @@
 /**
- * The read model as a naive fold: one change at a time, two maps, everything else worked out from them at the end.
- * Knows nothing of chunks, patches, differences or scripts; shares no code with the worker.
+ * The read model as a naive fold. It applies one change at a time to two maps and computes everything else from them at the
+ * end. It has no chunks, patches, differences or scripts, and shares no code with the worker.
  */
 import type {Change} from '../../src/domain/change.js';
 
@@ -10,7 +10,7 @@ interface Row {
   readonly extra: readonly (string | null)[];
 }
 
-/** Every key of Redis with its content; hashes and sorted sets as records. */
+/** Every key of Redis with its content. Hashes and sorted sets are records. */
 export type Content = Record<string, string | Record<string, string>>;
 
 interface Line {
@@ -52,7 +52,7 @@ export class OrderModel {
     }
   }
 
-  /** What Redis must hold, without positions. `extraColumns` names the extra columns of the rows. */
+  /** The expected content of Redis, without positions. `extraColumns` names the extra columns of the rows. */
   content(prefix = '', extraColumns: readonly string[] = []): Content {
     const content: Content = {};
     const sold = new Map([...this.#products].map((product) => [product, 0n]));
@@ -102,7 +102,7 @@ function byId(lines: ReadonlyMap<string, Line>): [string, Line][] {
   return [...lines].sort(([a], [b]) => (BigInt(a) < BigInt(b) ? -1 : 1));
 }
 
-/** Members at 0 are not in a sorted set, and an empty set is no key. */
+/** Members with the score 0 are removed from a sorted set, and an empty set has no key. */
 function addScores(content: Content, key: string, sums: ReadonlyMap<string, bigint>): void {
   const scores = [...sums].filter(([, sum]) => sum !== 0n).map(([member, sum]) => [member, String(sum)]);
   if (scores.length > 0) content[key] = Object.fromEntries(scores) as Record<string, string>;

@@ -1,6 +1,6 @@
 /**
- * Whole workers on a Redis of the test's own, which it may crash, roll back and replace, behind a proxy, under the rights
- * that the README grants and with a secret in the URL. Everything that must hold after every fault is asked here.
+ * Complete workers on a separate Redis behind a proxy. A test may crash, roll back and replace this Redis. The workers have
+ * only the documented rights, and the URL contains a secret. It checks what must hold after every fault.
  */
 import type {ErrorKind} from '../../src/runtime/errors.js';
 import {TcpProxy} from '../../stack/tcpProxy.js';
@@ -10,14 +10,14 @@ import {until} from './until.js';
 import {WorkerBench, type Worker, type WorkerOptions} from './workerBench.js';
 
 export const SECRET = 'Zq7Secret';
-/** What rows of arbitraries.ts hold and nothing else does. */
+/** Values that only rows of arbitraries.ts contain. A log that contains one has leaked row values. */
 const ROW_VALUES = ['paid', '45.99', '-3.50', '9999999999.99', '2147483647'];
 const USER = ['--user', 'projector', 'on', ...redisRules(SECRET)];
 
 export class OwnBench {
   readonly redis: OwnRedis;
   readonly bench: WorkerBench;
-  /** Between the workers and Redis. */
+  /** The proxy between the workers and Redis. */
   readonly proxy: TcpProxy;
   readonly #others: OwnRedis[] = [];
 
@@ -27,7 +27,7 @@ export class OwnBench {
     this.bench = bench;
   }
 
-  /** `isFollowed`: the test looks where the workers look, also when the proxy leads to another Redis. */
+  /** With `isFollowed` the test reads through the proxy too, and so from the same Redis as the workers. */
   static async open({args = [], isFollowed = false}: OpenOptions = {}): Promise<OwnBench> {
     const redis = await OwnRedis.open({args: [...args, ...USER]});
     const proxy = await TcpProxy.open(redis.url);
@@ -35,7 +35,7 @@ export class OwnBench {
     return new OwnBench(redis, proxy, bench);
   }
 
-  /** What a worker is given: through the proxy, with user and password. */
+  /** The URL for the workers: through the proxy, with user and password. */
   get workerUrl(): string {
     const url = new URL(this.proxy.url(this.redis.url));
     url.username = 'projector';
@@ -47,33 +47,33 @@ export class OwnBench {
     return await this.bench.soleWorker({redisUrl: this.workerUrl, timeoutMs: 1_000, ...options});
   }
 
-  /** Starts the Redis again, after it was killed or stopped. */
+  /** Starts Redis after it was killed or stopped. */
   async restart({args = [], ...options}: StartOptions = {}): Promise<void> {
     await this.redis.start({...options, args: [...args, ...USER]});
   }
 
-  /** One more Redis with the same user. */
+  /** Starts another Redis with the same user. */
   async another({args = [], ...options}: StartOptions = {}): Promise<OwnRedis> {
     const other = await OwnRedis.open({...options, args: [...args, ...USER]});
     this.#others.push(other);
     return other;
   }
 
-  /** From now on the address of Redis leads to this server. */
+  /** Makes the proxy forward new connections to this server. */
   async leadTo(other: OwnRedis): Promise<void> {
     if (this.proxy.isListening) await this.proxy.goAway();
     this.proxy.leadTo(other.url);
     await this.proxy.comeBack();
   }
 
-  /** Asks Redis as its administrator. */
+  /** Sends a command as the administrator of Redis. */
   async call(command: string, ...args: string[]): Promise<unknown> {
     return await this.bench.redis.redis.call(command, ...args);
   }
 
   /**
-   * Content, positions, books, assignment and log as they must be after any fault; ends the worker. `waiting`: one pattern
-   * for each line that tells of trouble, in order. Each has been followed by one that the worker goes on.
+   * Checks content, positions, counters, assignment and log after a fault, and stops the worker. `waiting` contains one
+   * pattern for each log line about a failure, in order. Each of them must be followed by a recovery line.
    */
   async expectSound(worker: Worker, {waiting = []}: {waiting?: readonly RegExp[]} = {}): Promise<void> {
     await this.bench.expectExact();
@@ -89,7 +89,7 @@ export class OwnBench {
     expect(await this.#denials()).toEqual([]);
   }
 
-  /** The worker has ended by itself, with this reason, and told no secret. */
+  /** Expects that the worker has halted with this kind and detail, and that it has logged no secret. */
   async expectHalt(worker: Worker, kind: ErrorKind, detail: RegExp): Promise<void> {
     await expect(worker.ended).resolves.toMatchObject({
       kind,
@@ -101,13 +101,13 @@ export class OwnBench {
   }
 
   async close(): Promise<void> {
-    // A worker that still runs is waiting for Redis, and a stop is heard then too.
+    // A worker that still runs is waiting for Redis. It can be stopped in that state too.
     await this.bench.close();
     await this.proxy.close();
     for (const redis of [this.redis, ...this.#others]) await redis.close();
   }
 
-  /** What the server refused to the worker's user: nothing, under the README's rights. */
+  /** The commands that Redis denied to the worker's user. With the documented rights there are none. */
   async #denials(): Promise<unknown> {
     return await this.call('ACL', 'LOG');
   }
@@ -118,15 +118,16 @@ export interface OpenOptions {
   readonly isFollowed?: boolean;
 }
 
-/** Resolves when the worker has told this so many times. */
+/** Resolves when the worker has logged the pattern this number of times. */
 export async function notified(worker: Worker, pattern: RegExp, times = 1): Promise<void> {
   await until(
     () => worker.messages.filter((line) => pattern.test(line)).length >= times,
-    () => `${pattern} ${times} times in:\n${worker.messages.slice(-20).join('\n')}`,
+    () =>
+      `${pattern} to be logged ${times} times. The last log lines:\n${worker.messages.slice(-20).join('\n')}`,
   );
 }
 
-/** Every consumed record has one outcome (I6). */
+/** Expects that every consumed record has exactly one outcome (I6). */
 export function expectBalance({projector}: Worker): void {
   const {consumed, applied, duplicate, ignored, quarantined} = projector.counts;
   expect(consumed).toBe(applied + duplicate + ignored + quarantined);
@@ -137,7 +138,7 @@ function expectNoSecrets({messages}: Worker): void {
   for (const secret of [SECRET, ...ROW_VALUES]) expect(text).not.toContain(secret);
 }
 
-/** Tells a figure of this run; it is never asserted. */
+/** Prints a figure of this run. It is not asserted. */
 export function report(figure: string): void {
   process.stderr.write(`figure: ${figure}\n`);
 }

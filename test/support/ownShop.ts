@@ -1,4 +1,4 @@
-/** A shop at work with a worker and a Redis of a test's own: what is compared, damaged or rebuilt there disturbs no other test. */
+/** An active shop with its own worker and Redis, so that a test can damage or rebuild the data without side effects. */
 import {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
 import {WorkerProcess} from '../../stack/worker.js';
@@ -10,10 +10,10 @@ import {variables} from './stack.js';
 import {Workload} from './workload.js';
 
 export interface OwnShopOptions {
-  /** Ids of its orders begin here. */
+  /** The first id of its orders. */
   readonly base: number;
   readonly seed: number;
-  /** Settings of the worker and of all commands. */
+  /** The settings of the worker and of all commands. */
   readonly settings?: Variables;
 }
 
@@ -39,7 +39,7 @@ export class OwnShop {
     {connections, options}: {connections: readonly Connection[]; options: OwnShopOptions},
   ) {
     const [mysql, ...traders] = connections;
-    if (mysql === undefined) throw new Error('no connection to MySQL');
+    if (mysql === undefined) throw new Error('there is no connection to MySQL');
     this.#name = name;
     this.prefix = `${name}:`;
     this.own = own;
@@ -56,7 +56,7 @@ export class OwnShop {
     this.worker = this.#newWorker();
   }
 
-  /** Resolves when its first orders are applied. */
+  /** Resolves when the first orders are applied. */
   static async open(name: string, options: OwnShopOptions): Promise<OwnShop> {
     const own = await OwnRedis.open();
     const connections = [await connectMysql(), await connectMysql(), await connectMysql()];
@@ -75,7 +75,7 @@ export class OwnShop {
     await whenApplied(this, [this.prefix], {timeoutMs: 90_000});
   }
 
-  /** The shop goes on while `work` runs. */
+  /** The shop keeps writing while `work` runs. */
   async whileTrading(work: () => Promise<void>): Promise<void> {
     const end = new AbortController();
     const trading = async (): Promise<void> => {
@@ -87,7 +87,7 @@ export class OwnShop {
     await Promise.all([work().finally(() => end.abort()), trading()]);
   }
 
-  /** Another worker in the place of one that has ended. */
+  /** Starts a worker to replace one that has ended. */
   startAgain(): void {
     this.worker = this.#newWorker();
   }
@@ -104,20 +104,20 @@ export class OwnShop {
   }
 }
 
-/** The end of a command, and everything that it wrote. */
+/** The exit code of a command and its output. */
 export async function ended(command: WorkerProcess): Promise<Ended> {
   const {code} = await command.exited;
   return {code, output: command.output};
 }
 
-/** The same, with the JSON among it. */
+/** The same, and the JSON line of the output, parsed. */
 export async function endedWithJson(command: WorkerProcess): Promise<Ended & {readonly json: unknown}> {
   const end = await ended(command);
   const json = end.output.split('\n').find((line) => line.startsWith('{')) ?? '{}';
   return {...end, json: JSON.parse(json) as unknown};
 }
 
-/** What `verify --json` prints, as far as tests look at it. */
+/** The fields of the `verify --json` output that the tests use. */
 export interface Verdict {
   readonly differences: number;
   readonly open: number;
@@ -145,7 +145,7 @@ export async function verification(
   return shop.command(['verify', '--json', '--connector-file', connectorFile, ...args], extra);
 }
 
-/** The same, to its end. */
+/** Runs `projector verify` against MySQL until it exits. */
 export async function verified(
   shop: OwnShop,
   args: readonly string[],

@@ -1,4 +1,4 @@
-/** One worker process on the servers of this test run: SQL goes in at MySQL, and Redis is looked at. */
+/** One worker process on the servers of this test run. A test writes to MySQL and reads the result from Redis. */
 import {Redis} from 'ioredis';
 import {createConnection, type Connection, type ResultSetHeader, type RowDataPacket} from 'mysql2/promise';
 import {compare} from '../../stack/comparison.js';
@@ -9,7 +9,7 @@ import {shopOfFile} from './shop.js';
 import {testStack, variables} from './stack.js';
 import {until} from './until.js';
 
-/** Quick to miss a dead worker, quick to fetch. */
+/** Short sessions, so that Kafka notices a dead worker soon, and short fetches. */
 export const QUICK = {
   KAFKA_SESSION_TIMEOUT_MS: '6000',
   KAFKA_HEARTBEAT_INTERVAL_MS: '500',
@@ -19,7 +19,7 @@ export const QUICK = {
 
 export type Variables = Readonly<Record<string, string>>;
 
-/** Starts a worker with a group and a key prefix of this name, on the topic of this file's shop where it has one. */
+/** Starts a worker. `name` is its group and its key prefix. It reads the topic of this file's shop, if there is one. */
 export function startWorker(name: string, extra: Variables = {}): WorkerProcess {
   return new WorkerProcess({
     ...variables(),
@@ -30,7 +30,7 @@ export function startWorker(name: string, extra: Variables = {}): WorkerProcess 
   });
 }
 
-/** A connection to this file's shop; numbers and times come as the text that MySQL prints. */
+/** A connection to this file's shop. It returns numbers and times as MySQL's text. */
 export async function connectMysql(): Promise<Connection> {
   await shopOfFile();
   const {host, port, user, password, database} = testStack().env.mysql;
@@ -54,8 +54,9 @@ const PARTITIONS = 6;
 let nonce = Date.now() * 1_000;
 
 /**
- * Resolves when all changes made before this call are applied under each of the prefixes. Works by marker orders, one in
- * each partition, behind everything else: the connector writes in binlog order, the worker applies in log order.
+ * Resolves when all changes made before this call are applied under each prefix. It writes one marker order for each
+ * partition. When a marker is applied, so are all earlier changes of its partition: the connector writes in binlog order,
+ * and the worker applies in offset order.
  */
 export async function whenApplied(
   {mysql, redis}: {mysql: Connection; redis: Redis},
@@ -78,12 +79,12 @@ export async function whenApplied(
       keys.forEach((key, i) => found[i] === mark && missing.delete(key));
       return missing.size === 0;
     },
-    () => `the markers ${[...missing].join(', ')} in Redis`,
+    () => `the marker orders ${[...missing].join(', ')} to appear in Redis`,
     timeoutMs,
   );
 }
 
-/** Negative ids, one for each partition: they leave AUTO_INCREMENT alone. */
+/** One id for each partition. They are negative, because explicit positive ids would change AUTO_INCREMENT. */
 function markerIds(): number[] {
   const byPartition = new Map<number, number>();
   for (let id = -1; byPartition.size < PARTITIONS; id--) {
@@ -93,7 +94,7 @@ function markerIds(): number[] {
   return [...byPartition.values()];
 }
 
-/** Ids that no other test uses, for users and products; below 2^53. */
+/** A user or product id that no other test uses. It is below 2^53. */
 export function freshId(): string {
   return String(++nonce);
 }
@@ -101,7 +102,7 @@ export function freshId(): string {
 export interface PlacedOrder {
   readonly id: string;
   readonly user: string;
-  /** Ids of the lines, in the order given. */
+  /** The ids of the line items, in the given order. */
   readonly lines: readonly string[];
 }
 
@@ -131,7 +132,7 @@ export class Pipeline {
     await this.mysql.query(text, [...values]);
   }
 
-  /** The new row's id. */
+  /** Inserts a row and returns its id. */
   async insert(text: string, values: readonly unknown[] = []): Promise<string> {
     const [result] = await this.mysql.query<ResultSetHeader>(text, [...values]);
     return String(result.insertId);
@@ -142,7 +143,7 @@ export class Pipeline {
     return rows;
   }
 
-  /** An order with its lines, in one transaction. */
+  /** Inserts an order with its line items in one transaction. */
   async placeOrder(
     amount: string,
     items: readonly (readonly [product: string, quantity: number])[],
@@ -159,7 +160,7 @@ export class Pipeline {
     });
   }
 
-  /** The new line's id. */
+  /** Inserts a line item and returns its id. */
   async addLine(orderId: string, product: string, quantity: number): Promise<string> {
     return await this.insert(
       'INSERT INTO order_items (order_id, product_id, quantity, unit_price) VALUES (?, ?, ?, 1.50)',
@@ -167,11 +168,11 @@ export class Pipeline {
     );
   }
 
-  /** Resolves when everything done so far is in Redis. Rejects when the worker ends before. */
+  /** Resolves when all changes so far are in Redis. Rejects if the worker ends before that. */
   async applied(timeoutMs = 30_000): Promise<void> {
     const check = (): void => {
       if (!this.worker.isRunning)
-        throw new Error(`the worker has ended: ${this.worker.output.slice(-2_000)}`);
+        throw new Error(`the worker has ended. The end of its output: ${this.worker.output.slice(-2_000)}`);
     };
     await whenApplied(this, [this.prefix], {check, timeoutMs});
   }
@@ -180,7 +181,7 @@ export class Pipeline {
     return await this.redis.hgetall(`${this.prefix}order:${id}`);
   }
 
-  /** Line id -> `product_id:quantity`. */
+  /** Item id -> `product_id:quantity`. */
   async lines(orderId: string): Promise<Record<string, string>> {
     const text = (await this.redis.get(`${this.prefix}order_lines:${orderId}`)) ?? '';
     return Object.fromEntries(
@@ -194,7 +195,7 @@ export class Pipeline {
     return await this.redis.get(`${this.prefix}product:${product}:sold`);
   }
 
-  /** The score under report:products and report:users. */
+  /** The score of a member in report:products or report:users. */
   async reported(report: 'products' | 'users', member: string): Promise<string | null> {
     return await this.redis.zscore(`${this.prefix}report:${report}`, member);
   }

@@ -1,4 +1,4 @@
-/** The command line, called in this process: what a command prints and how it ends, without the cost of starting a program. */
+/** Runs commands in this process, and returns their output and exit code. That avoids the cost of starting a program. */
 import {spawn} from 'node:child_process';
 import {closeSync, mkdtempSync, openSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -6,7 +6,7 @@ import {join} from 'node:path';
 import {main} from '../../src/cli/program.js';
 import {variables, type CommandResult} from './stack.js';
 
-/** Runs `projector ...` to its end, with these variables on top of the stack's; it sees no other ones. */
+/** Runs `projector ...` until it ends. It gets the variables of the stack plus these ones, and no others. */
 export async function projector(
   args: readonly string[],
   extra: Readonly<Record<string, string>> = {},
@@ -27,18 +27,18 @@ export async function projector(
 export interface BatchResult {
   readonly args: readonly string[];
   readonly code: number;
-  /** All that it wrote, whoever wrote it: the command, a logger, a client library. */
+  /** The complete output of the process: that of the command, the logger and the client libraries. */
   readonly output: string;
 }
 
-/** Runs commands one after the other in one program of its own, for tests that look at everything that a program writes. */
+/** Runs commands one after the other in a separate process, for tests that check the complete output of a process. */
 export async function projectorBatch(
   commands: readonly (readonly string[])[],
   extra: Readonly<Record<string, string>> = {},
 ): Promise<BatchResult[]> {
   const folder = mkdtempSync(join(tmpdir(), 'order-projector-'));
   const file = join(folder, 'output');
-  // One file for both streams, so that what a command wrote stands before the line that ends it.
+  // Both streams go to one file, so that the output of a command precedes the line that marks its end.
   const fd = openSync(file, 'a');
   const child = spawn(process.execPath, ['test/support/projectorBatch.mjs', JSON.stringify(commands)], {
     env: {...process.env, NODE_ENV: 'production', ...variables(), ...extra},

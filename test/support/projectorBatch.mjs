@@ -1,4 +1,4 @@
-/** Runs commands of the built command line in this process. argv[2]: a JSON list of their arguments. */
+/** Runs commands of the built command line in this process. argv[2] is a JSON list of argument lists. */
 import {writeSync} from 'node:fs';
 import {main} from '../../dist/cli/program.js';
 

@@ -1,12 +1,12 @@
-/** Queries of Prometheus taken apart by the parser of its own editor, and where the shipped ones stand. */
+/** Parses PromQL with the parser of Prometheus' editor, and lists the shipped queries. */
 import {readFileSync} from 'node:fs';
 import {parser} from '@prometheus-io/lezer-promql';
 import {parse} from 'yaml';
 
 export interface Selector {
-  /** The series. */
+  /** The name of the metric. */
   readonly name: string;
-  /** Labels that it is chosen by. */
+  /** The labels in its selector. */
   readonly labels: readonly string[];
 }
 
@@ -17,12 +17,12 @@ export interface Query {
 }
 
 export interface ShippedQuery {
-  /** Where it stands. */
+  /** The file or panel that contains the query. */
   readonly title: string;
   readonly text: string;
 }
 
-/** Throws with the place where a text is no query. */
+/** Throws with the character offset if the text is not a valid query. */
 export function parseQuery(text: string): Query {
   const selectors: {name: string; labels: string[]}[] = [];
   const grouping: string[] = [];
@@ -82,7 +82,7 @@ export function dashboard(): Dashboard {
   return JSON.parse(readFileSync('deploy/grafana/dashboards/order-projector.json', 'utf8')) as Dashboard;
 }
 
-/** Of the dashboard's panels, with what Grafana puts in the place of its variables. */
+/** The queries of the dashboard's panels, with values for the variables of Grafana. */
 export function panelQueries(): ShippedQuery[] {
   return dashboard().panels.flatMap(({title, targets}) =>
     targets.map(({expr}) => ({

@@ -1,8 +1,8 @@
-/** Everything that Redis holds under a prefix, as comparable text. */
+/** Reads everything that Redis holds under a prefix, as text that can be compared. */
 import type {Redis} from 'ioredis';
 import type {Content} from './orderModel.js';
 
-/** Key without prefix -> content. Without the worker's own keys (positions). */
+/** Key without the prefix -> content. The worker's own keys, such as positions, are left out. */
 export async function readModel(redis: Redis, prefix: string): Promise<Map<string, string>> {
   const model = new Map<string, string>();
   for (const key of (await keysOf(redis, prefix)).sort()) {
@@ -12,7 +12,7 @@ export async function readModel(redis: Redis, prefix: string): Promise<Map<strin
   return model;
 }
 
-/** The same in the form that OrderModel has, without the prefix. */
+/** The same in the form of OrderModel, without the prefix. */
 export async function contentUnder(redis: Redis, prefix: string): Promise<Content> {
   const content: Content = {};
   for (const key of await keysOf(redis, prefix)) {
@@ -30,7 +30,7 @@ export async function contentUnder(redis: Redis, prefix: string): Promise<Conten
   return content;
 }
 
-/** Partition -> next offset, as stored under the prefix. */
+/** Partition -> next offset, from the positions that are stored under the prefix. */
 export async function positions(redis: Redis, prefix: string): Promise<Map<number, bigint>> {
   const found = new Map<number, bigint>();
   for (const key of await keysOf(redis, `${prefix}projector:position:`)) {
@@ -61,6 +61,6 @@ async function contentOf(redis: Redis, key: string): Promise<string> {
     case 'zset':
       return (await redis.zrange(key, 0, '-1', 'WITHSCORES')).join(' ');
     default:
-      throw new Error(`${key} is a ${type}`);
+      throw new Error(`${key} has the unexpected type ${type}`);
   }
 }

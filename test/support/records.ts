@@ -1,4 +1,4 @@
-/** Records as Debezium writes them, as builders. Numbers given as bigint are printed exactly, whatever their size. */
+/** Builders of records in the form of Debezium. Numbers of type bigint are printed exactly. */
 import type {Change} from '../../src/domain/change.js';
 import type {EncodedRecord} from '../../src/decode/decode.js';
 import type {SourceSchema} from '../../src/domain/sourceSchema.js';
@@ -13,7 +13,7 @@ export interface RowEvent {
   readonly sourceTimeMs?: number;
 }
 
-/** The three texts that one row event may take. */
+/** The three encodings of a row event. */
 export type Form = 'envelope' | 'with schema' | 'flat';
 export const FORMS: readonly Form[] = ['envelope', 'with schema', 'flat'];
 
@@ -53,7 +53,7 @@ export function body(event: RowEvent, form: Form = 'envelope'): unknown {
   return form === 'envelope' ? envelope : {schema: {type: 'struct', name: 'Envelope'}, payload: envelope};
 }
 
-/** A record around a body; bodies that are text already go as they are. */
+/** A record with this body. A body that is a string is used unchanged. */
 export function encoded(value: unknown, key: string | null): EncodedRecord {
   return {
     key: key === null ? null : Buffer.from(key),
@@ -65,7 +65,7 @@ export function rowRecord(event: RowEvent, key: string | null, form: Form = 'env
   return encoded(body(event, form), key);
 }
 
-/** The record that a change would come from. `op` chooses among c, u and r; the row before an update is the same row. */
+/** The record that decodes to this change. `op` is c, u or r. An update has the same row as before and after image. */
 export function recordOf(change: Change, form: Form = 'envelope', op: 'c' | 'u' | 'r' = 'c'): EncodedRecord {
   const upsert = (table: string, row: Row): EncodedRecord =>
     rowRecord({op, table, before: op === 'u' ? row : null, after: row}, change.orderId, form);
@@ -90,7 +90,7 @@ export function recordOf(change: Change, form: Form = 'envelope', op: 'c' | 'u' 
   }
 }
 
-/** JSON text in which a bigint is a bare number. */
+/** JSON text in which a bigint is a plain number. */
 export function json(value: unknown): string {
   const marked = JSON.stringify(value, (_name, inner: unknown) =>
     typeof inner === 'bigint' ? `@@${inner}@@` : inner,

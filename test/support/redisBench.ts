@@ -1,4 +1,4 @@
-/** A database of the test stack's Redis for one test file, and the door to it as the worker uses it. */
+/** A logical database of the test stack's Redis for one test file, and the worker's client for it. */
 import {Redis} from 'ioredis';
 import {ReadModel} from '../../src/apply/readModel.js';
 import type {ApplyOutcome} from '../../src/apply/script.js';
@@ -9,17 +9,17 @@ import type {Content} from './orderModel.js';
 import {testStack} from './stack.js';
 
 export const TOPIC = 'test.events';
-/** What the benches lay their read models out for. */
+/** The layout of the read models of the benches. */
 export const LAYOUT = 'v1 topic=test.events partitions=3 decimals=2 columns=';
 
-/** The test asks on until Redis is back. */
+/** The test's own client retries until Redis is reachable. */
 const PATIENT = {maxRetriesPerRequest: null, retryStrategy: () => 50} as const;
 
 /** Every key with its serialized value. */
 export type Snapshot = readonly (readonly [Buffer, Buffer])[];
 
 export interface BenchOptions {
-  /** A Redis that is no part of the test stack, and may go away at any time; its owner throws the data away. */
+  /** A Redis outside the test stack, which may stop at any time. Its owner removes the data. */
   readonly url?: string;
   readonly prefix?: string;
   readonly extraColumns?: readonly string[];
@@ -27,7 +27,7 @@ export interface BenchOptions {
 
 export class RedisBench {
   readonly url: string;
-  /** A connection of the test itself. */
+  /** The test's own connection. */
   readonly redis: Redis;
   readonly client: RedisClient;
   readonly model: ReadModel;
@@ -44,7 +44,7 @@ export class RedisBench {
     this.model = this.modelOn(this.client);
   }
 
-  /** Each test file takes a database number of its own; it is emptied. */
+  /** Each test file uses another database number. The database is flushed. */
   static async open(database: number, options: BenchOptions = {}): Promise<RedisBench> {
     const bench = new RedisBench(database, options);
     await bench.redis.flushdb();
@@ -57,23 +57,24 @@ export class RedisBench {
     return new ReadModel(client, TOPIC, {prefix, extraColumns, layout: LAYOUT});
   }
 
-  /** Applies changes as one chunk that moves the position of partition 0 from one text to another. */
+  /** Applies changes as one chunk that moves the position of partition 0 from `expected` to `next`. */
   async apply(changes: readonly Change[], expected: string, next: string): Promise<ApplyOutcome> {
     return await this.model.apply(0, {expected, next, reduction: reduce(changes)});
   }
 
-  /** Applies chunks one after the other, from no position on: `v1 1`, `v1 2`, ... */
+  /** Applies chunks one after the other. The positions are `v1 1`, `v1 2`, ... */
   async applyAll(chunks: readonly (readonly Change[])[]): Promise<void> {
     let expected = (await this.model.positions.read([0]))[0] ?? '';
     for (const chunk of chunks) {
       const next = `v1 ${Number(expected.slice(3)) + 1}`;
       const outcome = await this.apply(chunk, expected, next);
-      if (outcome.kind !== 'applied') throw new Error(`not applied: ${JSON.stringify(outcome)}`);
+      if (outcome.kind !== 'applied')
+        throw new Error(`the chunk was not applied: ${JSON.stringify(outcome)}`);
       expected = next;
     }
   }
 
-  /** The read model: every key but the worker's own. */
+  /** The read model: all keys except the worker's own. */
   async content(): Promise<Content> {
     const content: Content = {};
     const internal = `${this.#options.prefix ?? ''}projector:`;
@@ -93,14 +94,14 @@ export class RedisBench {
     return scores;
   }
 
-  /** Everything, positions too, byte for byte, as a backup would hold it. */
+  /** All keys, including positions, byte for byte, like a backup. */
   async snapshot(): Promise<Snapshot> {
     const keys = await this.redis.keysBuffer('*');
     keys.sort((a, b) => a.compare(b));
     return await Promise.all(keys.map(async (key) => [key, await this.redis.dumpBuffer(key)] as const));
   }
 
-  /** Puts an older state back, at one instant. */
+  /** Restores an older state atomically. */
   async restore(snapshot: Snapshot): Promise<void> {
     const transaction = this.redis.multi().flushdb();
     for (const [key, value] of snapshot) transaction.restore(key, 0, value);

@@ -1,9 +1,9 @@
-/** The rights of Redis' users, as deploy/acl/redis.acl grants them. */
+/** The ACL rules of the Redis users in deploy/acl/redis.acl. */
 import {readFileSync} from 'node:fs';
 
 export type RedisUser = 'projector' | 'operator' | 'reports';
 
-/** The rules of one user of the file, with this password. */
+/** The rules of one user in the file, with this password. */
 export function redisRules(password: string, user: RedisUser = 'projector'): string[] {
   const text = readFileSync('deploy/acl/redis.acl', 'utf8');
   const rules = new RegExp(`^user ${user} (.+)$`, 'm').exec(text)?.[1];

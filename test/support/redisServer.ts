@@ -1,6 +1,6 @@
 /**
- * A Redis process of a test's own, which it may crash, stop, start with other settings or an older dump, and replicate.
- * The same program as in the native stack, also when the stack runs in containers. It dies with the test's process.
+ * A separate Redis process for a test. The test may crash or stop it, start it with other settings or an older dump, and
+ * replicate it. It uses the program of the native stack, even if the stack runs in containers, and ends with the test.
  */
 import {cpSync, existsSync, mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -14,17 +14,17 @@ import {freePorts} from '../../stack/ports.js';
 import type {Certificate, TestCa} from './certificates.js';
 import {until} from './until.js';
 
-/** A replica follows at once; by itself Redis waits 5 s for more replicas. */
+/** A replica synchronizes at once. By default Redis waits 5 s for more replicas. */
 const OWN_SETTINGS = [...REDIS_SETTINGS, '--repl-diskless-sync-delay', '0'];
 
 export interface StartOptions {
-  /** Settings on top of the stack's, as on redis-server's command line; they stay until others are given. */
+  /** Arguments of redis-server in addition to the stack's settings. They stay in use until other ones are given. */
   readonly args?: readonly string[];
-  /** A dump to start with; what there is in the folder is thrown away. */
+  /** A dump to start with. The existing data in the folder is discarded. */
   readonly dump?: string;
 }
 
-/** Arguments for one more port, which speaks TLS and asks for no certificate. */
+/** Arguments for an additional TLS port that requires no client certificate. */
 export function tlsPortArgs(port: number, ca: TestCa, own: Certificate): string[] {
   return [
     ...['--tls-port', String(port), '--tls-ca-cert-file', ca.cert, '--tls-auth-clients', 'no'],
@@ -32,20 +32,23 @@ export function tlsPortArgs(port: number, ca: TestCa, own: Certificate): string[
   ];
 }
 
-/** Arguments for a node of a cluster. Its second port is a free one; by default it is 10,000 higher, where outgoing connections have theirs. */
+/**
+ * Arguments for a node of a cluster. The cluster bus port is set explicitly. The default is the port plus 10,000, which is
+ * in the range of outgoing connections.
+ */
 export async function clusterArgs(): Promise<string[]> {
   const [port] = await freePorts(1);
   return ['--cluster-enabled', 'yes', '--cluster-port', String(port)];
 }
 
-/** Why a test must be skipped on this machine; undefined where OwnRedis works. For `describe` or `describe.skip`. */
+/** Why a test must be skipped on this machine. Undefined if OwnRedis works. Use it to choose `describe` or `describe.skip`. */
 export function whyNoOwnRedis(): string | undefined {
   return whyNoRedis();
 }
 
 export class OwnRedis implements AsyncDisposable {
   readonly port: number;
-  /** Its data: dump.rdb, appendonlydir. */
+  /** The data folder, which contains dump.rdb and appendonlydir. */
   readonly folder: string;
   readonly #install: RedisInstall;
   readonly #prefix: string[];
@@ -66,7 +69,7 @@ export class OwnRedis implements AsyncDisposable {
     this.folder = join(this.#home, 'data');
   }
 
-  /** Starts one on a free port, empty or from a dump. Throws one sentence where there is no redis-server to be had. */
+  /** Starts a Redis on a free port, empty or from a dump. Throws if this machine has no redis-server. */
   static async open(options: StartOptions = {}): Promise<OwnRedis> {
     const why = whyNoOwnRedis();
     if (why !== undefined) throw new Error(why);
@@ -89,7 +92,7 @@ export class OwnRedis implements AsyncDisposable {
 
   get pid(): number {
     const identity = this.#server?.isRunning === true ? this.#server.identity : undefined;
-    if (identity === undefined) throw new Error('this Redis does not run');
+    if (identity === undefined) throw new Error('this Redis is not running');
     return identity.pid;
   }
 
@@ -97,36 +100,36 @@ export class OwnRedis implements AsyncDisposable {
     return this.#server?.isRunning === true;
   }
 
-  /** A crash. */
+  /** Kills the process with SIGKILL, like a crash. */
   async kill(): Promise<void> {
     await this.#server?.end('SIGKILL');
   }
 
-  /** In good order: it saves what its settings tell it to save. */
+  /** Stops the process with SIGTERM. Redis then saves its data if its settings say so. */
   async stop(): Promise<void> {
     await this.#server?.end('SIGTERM');
   }
 
-  /** Starts it on the same port, with what is in its folder; resolves when it answers. */
+  /** Starts Redis on the same port with the data in its folder. Resolves when it is ready. */
   async start({args, dump}: StartOptions = {}): Promise<void> {
-    if (this.isRunning) throw new Error('this Redis runs already');
+    if (this.isRunning) throw new Error('this Redis is already running');
     this.#args = args ?? this.#args;
     if (dump === undefined) {
       await this.#launch([]);
       return;
     }
     const file = join(this.folder, 'dump.rdb');
-    // Perhaps it is the dump in the folder that is thrown away.
+    // The dump is copied first, because it may be in the folder that is removed.
     const kept = join(this.#home, 'start.rdb');
     cpSync(dump, kept);
     rmSync(this.folder, {recursive: true, force: true});
-    // With an append-only file switched on Redis reads that one, or starts empty, and never looks at the dump.
+    // With appendonly yes Redis does not load dump.rdb, so it starts with appendonly no.
     cpSync(kept, file);
     await this.#launch(['--appendonly', 'no']);
     if (this.#isAppendOnly()) await this.#switchAppendOnlyOn();
   }
 
-  /** Writes a dump of what it holds now; the file stays as it is until `close`. */
+  /** Writes a dump of the current data. The file is kept until `close`. */
   async dump(): Promise<string> {
     await this.#ask((redis) => redis.save());
     const file = join(this.#home, `dump-${++this.#dumps}.rdb`);
@@ -134,7 +137,7 @@ export class OwnRedis implements AsyncDisposable {
     return file;
   }
 
-  /** It stands still: connections stay open, and nothing is answered. */
+  /** Freezes the process: connections stay open, but Redis does not respond. */
   pause(): void {
     this.#server?.send('SIGSTOP');
   }
@@ -143,23 +146,23 @@ export class OwnRedis implements AsyncDisposable {
     this.#server?.send('SIGCONT');
   }
 
-  /** Resolves when it holds what the other one holds, and follows it, until its next start. Also through a proxy. */
+  /** Makes this Redis a replica until its next start. Resolves when it is in sync. The other one may be a proxy. */
   async replicaOf(other: {readonly port: number}): Promise<void> {
     await this.#ask(async (redis) => {
       await redis.replicaof('127.0.0.1', other.port);
       await until(
         async () => (await redis.info('replication')).includes('master_link_status:up'),
-        () => `a replica on port ${this.port} that follows port ${other.port}`,
+        () => `the replica on port ${this.port} to be in sync with port ${other.port}`,
       );
     });
   }
 
-  /** Makes a replica the first one, with what it has received. */
+  /** Promotes a replica with the data that it has received. */
   async promote(): Promise<void> {
     await this.#ask((redis) => redis.replicaof('NO', 'ONE'));
   }
 
-  /** Kills it and removes its folder. */
+  /** Kills the process and removes its folder. */
   async close(): Promise<void> {
     await this.kill();
     rmSync(this.#home, {recursive: true, force: true});
@@ -188,7 +191,7 @@ export class OwnRedis implements AsyncDisposable {
       await until(
         async () =>
           /aof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0/.test(await redis.info('persistence')),
-        () => 'an append-only file of the dump',
+        () => 'the append-only file to be written from the dump',
       );
       if (!existsSync(join(this.folder, 'appendonlydir'))) throw new Error('no append-only file was written');
     });
@@ -196,7 +199,7 @@ export class OwnRedis implements AsyncDisposable {
 
   async #ask<T>(work: (redis: Redis) => Promise<T>): Promise<T> {
     const redis = new Redis(this.url, {retryStrategy: () => null});
-    // Whoever waits for an answer is told; without a listener ioredis would print it too.
+    // The pending command rejects with the error. Without this listener ioredis would print it too.
     redis.on('error', () => undefined);
     try {
       return await work(redis);

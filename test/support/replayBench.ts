@@ -1,4 +1,4 @@
-/** Replays of records that were set aside, on a log in memory, the real Redis, and a MySQL that is only played. */
+/** Replays quarantined records with a log in memory, the real Redis, and a simulated MySQL. */
 import type {Change, Decoded} from '../../src/domain/change.js';
 import {decodeRecord, type EncodedRecord} from '../../src/decode/decode.js';
 import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
@@ -22,15 +22,15 @@ import {encoded} from './records.js';
 import {TOPIC} from './redisBench.js';
 import {BENCH_SCHEMA, type WorkerBench} from './workerBench.js';
 
-/** Enough for every test. */
+/** Limits that no test reaches. */
 export const MANY = {quarantineMax: 100_000, quarantineWindow: 10};
 
 export const fold = (of: readonly Change[]): Content => OrderModel.of(of).content('', ORDER_EXTRA_COLUMNS);
 
-/** Present settings. */
+/** Decodes with the current settings. */
 export const right = (record: EncodedRecord): Decoded => decodeRecord(record, BENCH_SCHEMA);
 
-/** Settings that are wrong for records at these offsets, of every partition. */
+/** Decodes with settings that are wrong for the records at these offsets, in every partition. */
 export const wrongAt =
   (isBad: (offset: bigint) => boolean) =>
   (record: LogRecord): Decoded => {
@@ -45,10 +45,10 @@ export const wrongAt =
 
 export const order3 = (total = '45.99'): Change => order('3', {extra: ['new'], total});
 
-/** A record of order 3 that nobody can decode. */
+/** A record of order 3 that cannot be decoded. */
 export const BAD = encoded('not JSON', '3');
 
-/** Answers from the rows that a run of changes leaves. */
+/** Returns the rows that result from a sequence of changes. */
 export class PlayedMysql implements SnapshotHost {
   readonly committed: Change[] = [];
   snapshots = 0;
@@ -91,14 +91,14 @@ function itemRows(content: Content, orderId: string): TextRow[] {
 
 export interface ReplayOptions {
   readonly source?: ReplaySource;
-  /** Names; all entries without them. */
+  /** The names of the entries to replay. Default: all entries. */
   readonly names?: readonly string[];
-  /** Stands between the replay and Redis. */
+  /** Wraps the model, so that a test can intercept the calls to Redis. */
   readonly model?: (real: ReplayModel) => ReplayModel;
   readonly log?: MemoryLog;
 }
 
-/** Replays as `dlq replay` does. */
+/** Replays like the command `dlq replay`. */
 export async function replay(bench: WorkerBench, options: ReplayOptions = {}): Promise<EntryResult[]> {
   const {client, model: real} = bench.redis;
   const entries = new QuarantineEntries(client, '');
@@ -137,7 +137,7 @@ export function cursorOn(log: MemoryLog, idleTimeoutMs = 10_000): LogCursor {
   });
 }
 
-/** A model whose scripts pass through `between` first. */
+/** A model that calls `between` instead of running a script. */
 export function withApply(
   real: ReplayModel,
   between: (apply: () => ReturnType<ReplayModel['apply']>) => ReturnType<ReplayModel['apply']>,
@@ -148,7 +148,7 @@ export function withApply(
   };
 }
 
-/** Counters that read 0 may be missing: MySQL does not tell which products its rows have named before. */
+/** Removes counters with the value 0, because MySQL does not contain the products that earlier rows named. */
 export function withoutZeros(content: Content): Content {
   return Object.fromEntries(
     Object.entries(content).filter(([key, value]) => !(key.startsWith('product:') && value === '0')),

@@ -1,6 +1,7 @@
 /**
- * A broker of a test's own, that is as strict as one in production: TLS from a private CA, client certificates, SASL with
- * each mechanism, ACLs. The test itself comes by a plain listener, as a super user. One for all: a JVM takes its time.
+ * A separate broker with the security of a production broker: TLS from a private CA, client certificates, all SASL
+ * mechanisms, and ACLs. The test itself uses a plaintext listener as a super user. All tests of a file share one broker,
+ * because the start of a JVM is slow.
  */
 import {generateKeyPairSync, sign, type KeyObject} from 'node:crypto';
 import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
@@ -14,9 +15,9 @@ import type {Certificate, TestCa} from './certificates.js';
 import {withAdmin} from './kafka.js';
 import {testStack} from './stack.js';
 
-/** Each listener has a trait of its own. */
+/** Each listener has a different security configuration. */
 const LISTENERS = {
-  /** Of the test; everybody there may do everything. */
+  /** The listener of the test. Every client there is a super user. */
   PLAIN: 'PLAINTEXT',
   TLS: 'SSL',
   MUTUAL: 'SSL',
@@ -29,7 +30,7 @@ const NAMES = Object.keys(LISTENERS) as Listener[];
 
 const CLUSTER_ID = 'b3JkZXItcHJvamVjdG9yMQ';
 export const AUDIENCE = 'kafka';
-/** The principal of the client certificate that may do everything. */
+/** The principal of the client certificate that is a super user. */
 export const TRUSTED = 'trusted-worker';
 
 export interface Login {
@@ -37,9 +38,9 @@ export interface Login {
   readonly password: string;
 }
 
-/** Why a test must be skipped; undefined where it can run. */
+/** Why a test must be skipped. Undefined if it can run. */
 export function whyNoSecureKafka(): string | undefined {
-  return testStack().mode === 'native' ? undefined : 'the broker of its own needs the native stack';
+  return testStack().mode === 'native' ? undefined : 'the separate secured broker requires the native stack';
 }
 
 export class SecureKafka implements AsyncDisposable {
@@ -58,7 +59,7 @@ export class SecureKafka implements AsyncDisposable {
     this.#tokenKey = tokenKey;
   }
 
-  /** Its certificates are from this CA, and it trusts no other one. `logins`: users of PLAIN and of both SCRAMs. */
+  /** The broker uses certificates of this CA and trusts only this CA. `logins` are the users of PLAIN and both SCRAMs. */
   static async open(ca: TestCa, logins: readonly Login[]): Promise<SecureKafka> {
     const state = readState(testStack().name) as NativeState;
     const home = mkdtempSync(join(tmpdir(), 'order-projector-kafka-'));
@@ -108,7 +109,7 @@ export class SecureKafka implements AsyncDisposable {
     return [`127.0.0.1:${this.#ports[listener]}`];
   }
 
-  /** A token that the broker takes, for this user. */
+  /** A token for this user that the broker accepts. */
   token(
     user: string,
     {lifeMs = 3_600_000, audience = AUDIENCE}: {lifeMs?: number; audience?: string} = {},

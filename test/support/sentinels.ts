@@ -1,4 +1,4 @@
-/** Three Sentinels of a test's own that watch over one master; they die with the test's process. */
+/** Three Sentinels for a test, which monitor one master. They end with the test process. */
 import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -9,9 +9,9 @@ import {freePorts} from '../../stack/ports.js';
 import type {Certificate} from './certificates.js';
 import {until} from './until.js';
 
-/** They then speak TLS alone, to each other, to the master, and with whoever asks. */
+/** If set, the Sentinels use only TLS: with each other, with the master, and with clients. */
 export interface SentinelTls {
-  /** File of the CA that signed all certificates. */
+  /** The certificate file of the CA that signed all certificates. */
   readonly ca: string;
   readonly own: Certificate;
 }
@@ -36,7 +36,7 @@ export class Sentinels implements AsyncDisposable {
     this.#tls = at.tls;
   }
 
-  /** Resolves when all of them know each other, and so many replicas of this master. */
+  /** Starts the Sentinels. Resolves when they have found each other and this number of replicas. */
   static async open(masterPort: number, replicas: number, tls?: SentinelTls): Promise<Sentinels> {
     const install = await fetchRedis({onProgress: (line) => process.stderr.write(`${line}\n`)});
     const home = mkdtempSync(join(tmpdir(), 'order-projector-sentinels-'));
@@ -66,7 +66,7 @@ export class Sentinels implements AsyncDisposable {
     for (const server of servers) await server.whenReady();
     await until(
       async () => (await sentinels.#views()).every((view) => isComplete(view, replicas)),
-      () => `${COUNT} Sentinels that know each other and ${replicas} replicas`,
+      () => `${COUNT} Sentinels to find each other and ${replicas} replicas`,
       60_000,
     );
     return sentinels;
@@ -76,7 +76,7 @@ export class Sentinels implements AsyncDisposable {
     return this.ports.map((port) => `127.0.0.1:${port}`).join(',');
   }
 
-  /** Where each of them sees the master now. */
+  /** The address of the master, as each Sentinel reports it. */
   async masterPorts(): Promise<number[]> {
     const of = async (port: number): Promise<number> =>
       await ask({port, tls: this.#tls}, async (redis) => {
@@ -101,7 +101,7 @@ export class Sentinels implements AsyncDisposable {
   }
 }
 
-/** Names and values by turns. */
+/** Checks a reply of alternating names and values. */
 function isComplete(view: readonly string[], replicas: number): boolean {
   const value = (name: string): string | undefined => view[view.indexOf(name) + 1];
   return value('num-slaves') === String(replicas) && value('num-other-sentinels') === String(COUNT - 1);

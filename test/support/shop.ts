@@ -1,6 +1,6 @@
 /**
- * The shop of one test file: a database with the two tables, a connector and a topic, each of its own. No test reads what
- * other files wrote, and what a file reads does not depend on the files before it.
+ * The shop of one test file. It has its own database with the two tables, its own connector and its own topic, so that test
+ * files are independent of each other.
  */
 import {mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -13,7 +13,7 @@ import {until} from './until.js';
 
 export interface Shop extends OwnNames {
   readonly connector: Connector;
-  /** The shipped file with the names of this shop, for commands that ask for it. */
+  /** The shipped connector file with the names of this shop, for commands that require it. */
   readonly connectorFile: string;
 }
 
@@ -25,12 +25,12 @@ let opening: Promise<Shop> | undefined;
 
 afterAll(() => rmSync(folder, {recursive: true, force: true}));
 
-/** This file's shop. It is made at the first call, and later ones return the same. */
+/** The shop of this test file. The first call creates it, and later calls return the same one. */
 export function shopOfFile(): Promise<Shop> {
   return (opening ??= openShop());
 }
 
-/** A connection of MySQL's administrator. */
+/** A connection as MySQL's root user. */
 export async function connectRoot(): Promise<Connection> {
   const {mode, env} = testStack();
   const {host, port} = env.mysql;
@@ -52,8 +52,8 @@ async function openShop(): Promise<Shop> {
 }
 
 /**
- * Resolves when the connector writes what its initial snapshot has found: the one row of the table of heartbeats. The snapshot
- * sees nothing that is committed from now on, so every later change comes from the binlog.
+ * Resolves when the connector has written its initial snapshot, which contains only the row of the heartbeat table. Every
+ * change that is committed afterwards comes from the binlog, because the snapshot cannot contain it.
  */
 async function hasReadTables(topic: string): Promise<void> {
   await until(
@@ -63,7 +63,7 @@ async function hasReadTables(topic: string): Promise<void> {
   );
 }
 
-/** The tables and the rights that ship, in another database. */
+/** Creates a database with the shipped tables and rights. */
 async function createDatabase(database: string): Promise<void> {
   const {user} = testStack().env.mysql;
   const root = await connectRoot();

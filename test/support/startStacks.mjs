@@ -1,4 +1,4 @@
-/** Jest loads a global setup past its own resolver, so `./name.js` would not find the TypeScript beside it; tsx does. */
+/** jest loads a global setup without its resolver, so `./name.js` would not find the TypeScript file. tsx finds it. */
 import {tsImport} from 'tsx/esm/api';
 
 export default async function setUp(config) {

@@ -1,14 +1,14 @@
 /**
- * Starts the servers for all tests that need them: a stack for each process of jest, so that two test files at a time
- * share nothing. Leaves the addresses in TEST_STACKS for the test files. STACK_MODE=native|docker forces a way; without it: containers
- * where a Docker engine answers, else native processes.
+ * Starts the servers for all tests that require them. Each jest process has its own stack, so that concurrent test files
+ * share nothing. The addresses are passed in TEST_STACKS. STACK_MODE=native|docker selects how the servers run. The default
+ * is containers if a Docker engine responds, else native processes.
  */
 import {stackName, STACKS_VARIABLE} from './stack.js';
 import {startStack, type Stack, type StackMode} from '../../stack/stack.js';
 
 const SERVERS: Record<StackMode, string> = {
-  docker: 'containers (STACK_MODE=native for native processes)',
-  native: 'native processes (STACK_MODE=docker for containers)',
+  docker: 'containers (set STACK_MODE=native for native processes)',
+  native: 'native processes (set STACK_MODE=docker for containers)',
 };
 
 export default async function setUp({maxWorkers}: {readonly maxWorkers: number}): Promise<void> {
@@ -17,7 +17,7 @@ export default async function setUp({maxWorkers}: {readonly maxWorkers: number})
     Array.from({length: maxWorkers}, async (_, lane) => await started(lane, mode)),
   );
   const [{mode: found} = {mode: 'native' as const}] = stacks;
-  process.stderr.write(`these tests run in ${stacks.length} lanes, on ${SERVERS[found]}\n`);
+  process.stderr.write(`test lanes: ${stacks.length}, each with its own servers as ${SERVERS[found]}\n`);
   process.env[STACKS_VARIABLE] = JSON.stringify(
     stacks.map(({name, mode: way, env, pids}) => ({name, mode: way, env, pids})),
   );
@@ -36,5 +36,5 @@ function chosenMode(): StackMode | undefined {
   const mode = process.env['STACK_MODE'];
   if (mode === undefined || mode === '') return undefined;
   if (mode === 'native' || mode === 'docker') return mode;
-  throw new Error(`STACK_MODE is "${mode}": it must be native or docker, or not set`);
+  throw new Error(`STACK_MODE is "${mode}", but it must be native, docker or unset`);
 }

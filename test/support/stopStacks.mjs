@@ -1,4 +1,4 @@
-/** See startStacks.mjs. */
+/** Uses tsx for the reason given in startStacks.mjs. */
 import {tsImport} from 'tsx/esm/api';
 
 export default async function tearDown(config) {

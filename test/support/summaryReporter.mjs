@@ -1,6 +1,6 @@
 /**
- * Leaves what one run of jest came to in the file that SUMMARY_FILE names, for test/run.ts: counts, the duration of each file,
- * and the memory of each process at its peak.
+ * Writes the results of a jest run to the file in SUMMARY_FILE, for test/run.ts: the counts, the duration of each test file,
+ * and the peak memory of each process.
  */
 import {readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {relative} from 'node:path';
@@ -44,7 +44,7 @@ export default class SummaryReporter {
   }
 }
 
-/** This process, and those that it has given test files to. */
+/** This process and the jest worker processes. */
 function jestProcesses() {
   try {
     const children = readdirSync('/proc/self/task').flatMap((thread) =>
@@ -59,7 +59,7 @@ function jestProcesses() {
   }
 }
 
-/** The most memory that a process ever had; undefined where the system does not tell. */
+/** The peak memory of a process. Undefined on systems without /proc. */
 function peakMebibytes(pid) {
   try {
     const [, kibibytes] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];

@@ -1,9 +1,9 @@
-/** The two tiers of tests: `npm test` proves each guarantee in a short form, `npm run soak` in a long one. */
+/** The two tiers of tests: `npm test` runs a short form of each test, `npm run soak` a long form. */
 
-/** Set by test/run.ts. */
+/** TIER is set by test/run.ts. */
 const isSoak = process.env['TIER'] === 'soak';
 
-/** How much of a thing a test does, in each tier. */
+/** Selects the value for the current tier. */
 export function inTier<T>({test, soak}: {readonly test: T; readonly soak: T}): T {
   return isSoak ? soak : test;
 }

@@ -1,4 +1,4 @@
-/** An SDK for a worker under test: every span becomes one line of JSON in the file that TEST_SPANS names. */
+/** A tracing SDK for a worker under test. It writes each span as one JSON line to the file in TEST_SPANS. */
 import {appendFileSync} from 'node:fs';
 import {NodeTracerProvider, SimpleSpanProcessor} from '@opentelemetry/sdk-trace-node';
 

@@ -1,2 +1,2 @@
-/** Waits on a condition; tests never wait for a time. */
+/** Waits until a condition holds, instead of sleeping for a fixed time. */
 export {until} from '../../stack/until.js';

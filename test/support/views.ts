@@ -1,4 +1,4 @@
-/** Views of a worker (worker/workerView.ts) for tests. */
+/** Builders of worker views (worker/workerView.ts) for tests. */
 import type {PartitionView, WorkerView} from '../../src/worker/workerView.js';
 import {noCounts} from '../../src/worker/outcomes.js';
 
@@ -7,7 +7,7 @@ export function partitionView(known: Partial<PartitionView> = {}): PartitionView
   return {partition: 0, ...nothing, stuckMs: 0, ...known};
 }
 
-/** A worker that is well, but for what is given. */
+/** The view of a healthy worker, except for the given fields. */
 export function workerView(known: Partial<WorkerView> = {}): WorkerView {
   return {
     state: 'running',

@@ -1,7 +1,7 @@
-/** A lesson for shapes: every scalar of these names is wanted, wherever it stands. */
+/** A lesson for shapes that captures every scalar with one of these names, at any depth. */
 import {SCALAR, type Lesson} from '../../src/decode/shapes.js';
 
-/** Paths and values, in the order of the text. */
+/** Paths and values, in the order of the JSON text. */
 export type Found = readonly (readonly [readonly string[], unknown])[];
 
 export function wantedScalars(names: readonly string[]): Lesson<Found> {

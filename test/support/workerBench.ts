@@ -1,4 +1,4 @@
-/** Whole workers on a log in memory and the real Redis. */
+/** Complete workers on a log in memory and the real Redis. */
 import type {Change, Decoded} from '../../src/domain/change.js';
 import {RedisClient} from '../../src/clients/redis/client.js';
 import {decodeRecord} from '../../src/decode/decode.js';
@@ -38,19 +38,19 @@ export const BENCH_SCHEMA: SourceSchema = {
 export interface WorkerOptions {
   readonly settings?: Partial<ProjectorSettings>;
   readonly clock?: Clock;
-  /** Another way to the same Redis. */
+  /** Another URL of the same Redis. */
   readonly redisUrl?: string;
   readonly timeoutMs?: number;
-  /** Stands for other settings than those of the bench. */
+  /** Replaces the decoder, to simulate other settings. */
   readonly decode?: (record: LogRecord) => Decoded;
 }
 
 export interface Worker {
   readonly log: MemoryLog;
   readonly projector: Projector;
-  /** Messages of its log, with the fields as JSON. */
+  /** The messages of the worker's log, with the fields as JSON. */
   readonly messages: string[];
-  /** Resolves when it has ended: with the error that halted it, or undefined. */
+  /** Resolves when the worker has ended, with the error that halted it, or undefined. */
   readonly ended: Promise<ProjectorError | undefined>;
   stop(): Promise<ProjectorError | undefined>;
 }
@@ -65,13 +65,13 @@ export class WorkerBench {
     this.redis = redis;
   }
 
-  /** `url`: of another Redis than the stack's. */
+  /** `url` is the URL of a Redis outside the stack. */
   static async open(database: number, url?: string): Promise<WorkerBench> {
     const options = {extraColumns: ORDER_EXTRA_COLUMNS, ...(url === undefined ? {} : {url})};
     return new WorkerBench(await RedisBench.open(database, options));
   }
 
-  /** Ends the workers of a test and forgets its log. */
+  /** Stops the workers of a test and discards its log and data. */
   async reset(): Promise<void> {
     await this.#stopWorkers();
     await this.redis.redis.flushdb();
@@ -88,7 +88,7 @@ export class WorkerBench {
     return Number(BigInt(orderId) % BigInt(PARTITIONS));
   }
 
-  /** Writes changes to the log, in all forms by turns. */
+  /** Writes changes to the log, alternating between the record forms. */
   write(changes: readonly Change[]): void {
     changes.forEach((change, index) => {
       this.topic.append(this.partitionOf(change.orderId), recordOf(change, FORMS[index % FORMS.length]));
@@ -96,7 +96,7 @@ export class WorkerBench {
     this.#changes.push(...changes);
   }
 
-  /** Starts a worker; it has no partitions until `log.assign`. */
+  /** Starts a worker. It has no partitions until the test calls `log.assign`. */
   async worker(options: WorkerOptions = {}): Promise<Worker> {
     const {redisUrl: url = this.redis.url, timeoutMs = 5_000} = options;
     const client = new RedisClient({url, timeoutMs});
@@ -131,7 +131,7 @@ export class WorkerBench {
     return worker;
   }
 
-  /** A worker that has all partitions. */
+  /** Starts a worker and assigns all partitions to it. */
   async soleWorker(options: WorkerOptions = {}): Promise<Worker> {
     const worker = await this.worker(options);
     worker.log.assign(this.topic.partitions);
@@ -160,25 +160,25 @@ export class WorkerBench {
     );
   }
 
-  /** Waits until some, but not the whole of the log is applied. */
+  /** Waits until at least `records` records are applied, but not the whole log. */
   async midway(records: bigint): Promise<void> {
     const sum = (offsets: bigint[]): bigint => offsets.reduce((a, b) => a + b, 0n);
     await until(
       async () => sum(await this.positions()) >= records,
-      () => `${records} records applied`,
+      () => `${records} applied records`,
     );
   }
 
-  /** Waits until the log is applied, then compares every key with the naive fold of all changes written. */
+  /** Waits until the log is applied, then compares every key with the naive fold of all written changes. */
   async expectExact(): Promise<void> {
     await this.caughtUp();
     await this.expectFold(this.#changes);
   }
 
-  /** Redis holds exactly what stands before the positions: no chunk is there in part. While nobody writes. */
+  /** Expects that Redis holds exactly the changes before the positions, so no chunk is applied in part. No worker may write. */
   async expectExactSoFar(): Promise<void> {
     const left = await this.positions();
-    // Without any position nothing was ever applied, or everything is gone: not even the totals are there.
+    // If all positions are 0, nothing was applied or Redis was flushed. So there are no keys, not even the totals.
     if (left.every((next) => next === 0n)) expect(await this.redis.content()).toEqual({});
     else await this.expectFold(this.#changes.filter(({orderId}) => left[this.partitionOf(orderId)]!-- > 0n));
   }

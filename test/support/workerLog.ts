@@ -1,52 +1,53 @@
-/** What a worker says, and what its group looks like from outside. */
+/** Reads the log of a worker, and the state of its consumer group. */
 import type {LogLine, WorkerProcess} from '../../stack/worker.js';
 import {withAdmin} from './kafka.js';
 import {until} from './until.js';
 
 export interface Halt {
   readonly code: number | null;
-  /** The last line of the log. */
+  /** The last line of the worker's log. */
   readonly line: LogLine;
 }
 
-/** Resolves when the group has this many members; a dead one counts until its session is over. */
+/** Resolves when the group has this many members. A dead member counts until its session has expired. */
 export async function membersAre(group: string, count: number): Promise<void> {
   await withAdmin(async (admin) => {
     const members = async (): Promise<number> =>
       (await admin.describeGroups([group])).groups[0]?.members.length ?? 0;
     await until(
       async () => (await members()) === count,
-      () => `${count} members of ${group}`,
+      () => `${count} members in the group ${group}`,
       60_000,
     );
   });
 }
 
-/** The partitions of a worker's last assignment; undefined before the first one. */
+/** The partitions of the worker's last assignment. Undefined before the first one. */
 export function assignedTo(worker: WorkerProcess): readonly number[] | undefined {
   const line = worker.log.findLast(({msg}) => msg === 'partitions assigned');
   return line?.['partitions'] as number[] | undefined;
 }
 
-/** How often a worker said this. */
+/** How often a worker has logged this message. */
 export function said(worker: WorkerProcess, msg: RegExp): number {
   return worker.log.filter((line) => msg.test(String(line['msg']))).length;
 }
 
-/** Resolves when a worker has said this so many times. */
+/** Resolves when a worker has logged this message the given number of times. */
 export async function hasSaid(worker: WorkerProcess, msg: RegExp, times = 1): Promise<void> {
   await until(
     () => said(worker, msg) >= times,
-    () => `${msg} ${times} times: ${worker.output.slice(-1_500)}`,
+    () =>
+      `"${msg}" to be logged ${times} times. The end of the worker's output: ${worker.output.slice(-1_500)}`,
     60_000,
   );
 }
 
-/** Resolves when a worker has ended by itself. */
+/** Resolves when a worker has halted. */
 export async function halted(worker: WorkerProcess): Promise<Halt> {
   await until(
     () => !worker.isRunning,
-    () => `a halt: ${worker.output.slice(-1_500)}`,
+    () => `a halt of the worker. The end of its output: ${worker.output.slice(-1_500)}`,
     60_000,
   );
   const {code} = await worker.exited;

@@ -1,2 +1,2 @@
-/** A random shop, shared with the chaos run. */
+/** The random shop of the chaos run, for tests. */
 export {Workload} from '../../stack/workload.js';

@@ -4,6 +4,7 @@ import {existsSync, readFileSync} from 'node:fs';
 import {basename, extname} from 'node:path';
 import {ERROR_POLICY} from '../../src/runtime/errorPolicy.js';
 import type {Setting} from '../../src/config/setting.js';
+import {settingsPage} from '../../src/config/forms.js';
 import {SETTINGS} from '../../src/config/settings.js';
 
 const CODE = ['.ts', '.mjs', '.js', '.lua', '.sql', '.html', '.css', '.svg'];
@@ -165,22 +166,22 @@ describe('src/README.md', () => {
 });
 
 test('every kind of error is thrown somewhere, and has its policy', () => {
-  const sources = own('src', '.ts').filter((file) => !/src\/error(?:s|Policy)\.ts$/.test(file));
+  const sources = own('src', '.ts').filter((file) => !/runtime\/error(?:s|Policy)\.ts$/.test(file));
   const text = sources.map(read).join('\n');
   const kinds = Object.keys(ERROR_POLICY);
   expect(kinds.filter((kind) => !text.includes(`'${kind}'`))).toEqual([]);
 });
 
-describe('README.md', () => {
+describe('docs/settings.md', () => {
   const settings: Setting<unknown>[] = Object.values(SETTINGS);
+  const page = read('docs/settings.md');
 
-  test('its table of settings is that of settings.ts', () => {
-    const printed = /<!-- settings -->([\s\S]*)<!-- \/settings -->/.exec(read('README.md'))?.[1] ?? '';
-    const row = ({env, default: value, desc}: Setting<unknown>): string => {
-      const shown = value === '' ? '(empty)' : `\`${value ?? ''}\``.replace('``', '');
-      return `| \`${env}\` | ${shown} | ${desc} |`;
-    };
-    const basicFirst = [...settings].sort((a, b) => Number(b.basic ?? false) - Number(a.basic ?? false));
-    expect(printed.split('\n').filter((line) => line.startsWith('| `'))).toEqual(basicFirst.map(row));
+  test('is what `npm run settings` writes', () => {
+    expect(page).toBe(settingsPage());
+  });
+
+  test('names each setting in exactly one row', () => {
+    const rows = [...page.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name = '']) => name);
+    expect([...rows].sort()).toEqual(settings.map(({env}) => env).sort());
   });
 });

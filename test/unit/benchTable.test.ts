@@ -30,7 +30,7 @@ test('medians, ranges and the worst final state', () => {
     result('ceiling', [round(10_000)]),
   ]);
   const [, , sound, unsound, ceiling] = table.split('\n');
-  expect(sound).toBe('| sound | compact | 20,000 | 10,000 to 30,000 | 25.0 | 12.5 | 100 |  | right |');
+  expect(sound).toBe('| sound | compact | 20,000 | 10,000 to 30,000 | 25.0 | 12.5 | 100 |  | correct |');
   expect(unsound).toContain('WRONG (3 of 10)');
   expect(ceiling).toContain('writes nothing');
 });

@@ -160,13 +160,13 @@ test('a chunk that meets a spoiled order breaks the chain, naming the order and 
   const {sink, chain, applied, returned, send} = bench();
   await send('p1');
   await send('p2');
-  sink.requests[0]!.answer({kind: 'corrupt', orderId: '7', what: 'order:7 is no hash'});
+  sink.requests[0]!.answer({kind: 'corrupt', orderId: '7', what: 'order:7 is not a hash'});
   sink.requests[1]!.answer({kind: 'rejected', stored: 'p0'});
   await chain.settle();
   expect(chain.broken).toEqual({
     kind: 'corrupt',
     orderId: '7',
-    what: 'order:7 is no hash',
+    what: 'order:7 is not a hash',
     chunkEnd: 'p1',
   });
   expect([applied, returned]).toEqual([[], ['p1', 'p2']]);

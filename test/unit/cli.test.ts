@@ -54,11 +54,15 @@ test.each([[['run']], [['lag']], [['report']], [['connector', 'apply']]])(
 test.each([
   [
     ['--against', 'topic', '--repair'],
-    /^projector: usage: a repair goes by the rows of MySQL: .*`projector rebuild`/,
+    /^projector: usage: a repair requires the rows of MySQL: .*`projector rebuild`/,
   ],
-  [['--against', 'topic', '--remove-malformed'], /^projector: usage: a repair goes by the rows of MySQL/],
-  [['--against', 'topic', '--sample', '5'], /^projector: usage: --against topic replays the whole log/],
-  [['--restart'], /^projector: usage: --restart goes with --against topic/],
+  [['--remove-malformed'], /^projector: usage: --remove-malformed requires --repair/],
+  [['--against', 'topic', '--remove-malformed'], /^projector: usage: a repair requires the rows of MySQL/],
+  [
+    ['--against', 'topic', '--sample', '5'],
+    /^projector: usage: --against topic always replays the whole topic/,
+  ],
+  [['--restart'], /^projector: usage: --restart requires --against topic/],
 ])('verify %j: what means nothing together is refused, exit code 2', async (args, message) => {
   const {exitCode, lines, notes} = await projector(['verify', ...args], {});
   expect([exitCode, lines, notes]).toEqual([2, [], [expect.stringMatching(message)]]);

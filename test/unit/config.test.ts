@@ -60,7 +60,7 @@ test('names in the environment are distinct', () => {
 
 test('what is required and missing is named with meaning and example', () => {
   expect(faults({}, ['brokers', 'redisUrl'])).toEqual([
-    'KAFKA_BROKERS is not set (Brokers to begin with, host:port. Example: KAFKA_BROKERS=kafka:9092)',
+    'KAFKA_BROKERS is not set (Initial brokers as host:port, separated by commas. The client discovers the other brokers from them. Example: KAFKA_BROKERS=kafka:9092)',
     expect.stringMatching(/^REDIS_URL is not set/),
   ]);
 });
@@ -114,17 +114,17 @@ describe('a value in a file', () => {
 
   test('and in the variable: one must go', () => {
     const environment = {REDIS_URL: 'redis://a', REDIS_URL_FILE: file('redis://b')};
-    expect(faults(environment)).toEqual(['REDIS_URL and REDIS_URL_FILE are both set; keep one']);
+    expect(faults(environment)).toEqual(['REDIS_URL and REDIS_URL_FILE are both set: remove one of them']);
   });
 
   test('that is not there is named', () => {
     const [fault] = faults({REDIS_URL_FILE: join(folder, 'missing')});
-    expect(fault).toMatch(/^REDIS_URL_FILE cannot be read: .*ENOENT/);
+    expect(fault).toMatch(/^REDIS_URL_FILE names a file that cannot be read: .*ENOENT/);
   });
 
   test('that is empty is told in plain words', () => {
     const [fault] = faults({KAFKA_SASL_PASSWORD_FILE: file('')});
-    expect(fault).toMatch(/^KAFKA_SASL_PASSWORD_FILE \(.*\) must be a text that is not empty/);
+    expect(fault).toMatch(/^KAFKA_SASL_PASSWORD_FILE \(.*\) must be a text of at least one character/);
   });
 });
 
@@ -152,7 +152,7 @@ describe('settings that must fit each other', () => {
 
   test('the wait of a fetch and the request', () => {
     expect(faults({KAFKA_MAX_WAIT_MS: '1000', KAFKA_REQUEST_TIMEOUT_MS: '1000'})).toEqual([
-      'KAFKA_MAX_WAIT_MS must be below KAFKA_REQUEST_TIMEOUT_MS',
+      'KAFKA_MAX_WAIT_MS must be less than KAFKA_REQUEST_TIMEOUT_MS, because otherwise a fetch can time out',
     ]);
   });
 });

@@ -24,10 +24,14 @@ describe('a connector file', () => {
 
   test.each([
     ['no JSON', '{"name": "x",', /^connector-rejected: f\.json is not JSON/],
-    ['no name', '{"config": {}}', /must hold \{"name"/],
-    ['no config', '{"name": "x"}', /must hold \{"name"/],
-    ['null', 'null', /must hold \{"name"/],
-    ['a number in config', '{"name": "x", "config": {"tasks.max": 1}}', /config\.tasks\.max must be a text/],
+    ['no name', '{"config": {}}', /must contain \{"name"/],
+    ['no config', '{"name": "x"}', /must contain \{"name"/],
+    ['null', 'null', /must contain \{"name"/],
+    [
+      'a number in config',
+      '{"name": "x", "config": {"tasks.max": 1}}',
+      /config\.tasks\.max must be a string/,
+    ],
   ])('%s is refused by name', (_name, text, message) => {
     expect(() => parseConnectorFile(text, 'f.json')).toThrow(message);
   });
@@ -171,7 +175,7 @@ describe('Kafka Connect', () => {
     const wait = waitUntilRunning(new ConnectClient(url), 'shop-orders', {clock, timeoutMs: 1_000});
     await expect(wait).rejects.toMatchObject({
       detail:
-        'connector shop-orders does not run after 1000 ms: it is RUNNING, task 0 UNASSIGNED (the log of Kafka Connect tells why)',
+        'connector shop-orders is not running after 1000 ms: it is RUNNING, task 0 UNASSIGNED (see the log of Kafka Connect for the cause)',
     });
     expect(now).toBe(1_000);
   });
@@ -210,7 +214,7 @@ test('a connector that has failed itself is told without a task', () => {
 });
 
 test.each([
-  [undefined, 'is not known to Connect'],
+  [undefined, 'has no status in Kafka Connect'],
   [{state: 'RUNNING', tasks: ['RUNNING']}, undefined],
   [{state: 'RUNNING', tasks: []}, 'is RUNNING, without a task'],
   [{state: 'RUNNING', tasks: ['FAILED']}, 'is RUNNING, task 0 FAILED'],

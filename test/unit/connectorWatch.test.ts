@@ -74,8 +74,8 @@ test('one line for each change, with the reason where there is one (F80)', async
     ...['shop RUNNING', 'shop UNREACHABLE', 'shop UNREACHABLE', 'shop RUNNING', 'shop MISSING'],
   ]);
   expect(lines).toEqual([
-    'the connector is UNREACHABLE {"connector":"shop","reason":"connect-unreachable: Kafka Connect does not answer"}',
-    'the connector runs {"connector":"shop"}',
-    'the connector is MISSING {"connector":"shop","reason":"no connector writes to shop.order-events"}',
+    'connector is UNREACHABLE {"connector":"shop","reason":"connect-unreachable: Kafka Connect does not answer"}',
+    'connector is RUNNING {"connector":"shop"}',
+    'connector is MISSING {"connector":"shop","reason":"no connector writes to topic shop.order-events"}',
   ]);
 });

@@ -68,7 +68,7 @@ describe.each(FORMS)('a row event as %s', (form) => {
       kind: 'ignored',
     });
     const unknown = rowRecord({op: 'x', table: 'orders', after: orderRow()}, '5', form);
-    expect(decodeRecord(unknown, SHOP)).toMatchObject({rejection: {reason: 'an unknown op'}});
+    expect(decodeRecord(unknown, SHOP)).toMatchObject({rejection: {reason: 'the event has an unknown op'}});
   });
 
   test('the heartbeat table and other tables carry no change', () => {
@@ -81,10 +81,10 @@ describe.each(FORMS)('a row event as %s', (form) => {
 
 test('a row without its part of the envelope is rejected (F51)', () => {
   expect(decode(body({op: 'd', table: 'orders', before: null}))).toMatchObject({
-    rejection: {reason: 'a delete without the row before it (binlog_row_image=FULL)'},
+    rejection: {reason: 'the delete event has no row in before (set binlog_row_image=FULL in MySQL)'},
   });
   expect(decode(body({op: 'u', table: 'orders', after: null}))).toMatchObject({
-    rejection: {reason: 'op u without the row after it'},
+    rejection: {reason: 'the event with op u has no row in after'},
   });
   expect(decode({op: 'c', source: {ts_ms: 1}, after: orderRow()})).toMatchObject({
     rejection: {reason: 'the envelope has no source.table'},
@@ -105,7 +105,9 @@ test('a flat record without op or table is rejected, naming the setting that add
     {...orderRow(), __op: 'c'},
   ]) {
     expect(decode(value)).toMatchObject({
-      rejection: {reason: 'a flat record without __op or __table (add.fields=op,table in the connector)'},
+      rejection: {
+        reason: 'the flat record has no __op or no __table (set add.fields=op,table in the connector)',
+      },
     });
   }
 });

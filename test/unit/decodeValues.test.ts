@@ -39,7 +39,7 @@ describe('amounts are text with a fixed scale (S5) (F69)', () => {
 
   test('more than 12 digits are rejected: sums would not be exact in a script (I8)', () => {
     expect(decodeOrder({total_amount: '99999999999.99'})).toMatchObject({
-      rejection: {reason: 'column total_amount has more than 12 digits; sums would not be exact'},
+      rejection: {reason: 'column total_amount has more than 12 digits, so sums would not be exact'},
     });
   });
 
@@ -59,12 +59,12 @@ describe('quantities (F68)', () => {
 
   test.each([
     ['NULL', null, 'column quantity is null; expected a whole number'],
-    ['a fraction', 1.5, 'column quantity is number; expected a whole number'],
-    ['of 11 digits', '10000000000', 'column quantity has more than 10 digits; sums would not be exact'],
+    ['a fraction', 1.5, 'column quantity is a number of another form; expected a whole number'],
+    ['of 11 digits', '10000000000', 'column quantity has more than 10 digits, so sums would not be exact'],
     [
       'of 16 digits',
       9_007_199_254_740_993n,
-      'column quantity has more than 10 digits; sums would not be exact',
+      'column quantity has more than 10 digits, so sums would not be exact',
     ],
   ])('%s is rejected', (_name, quantity, reason) => {
     expect(decodeLine({quantity})).toMatchObject({rejection: {reason}});
@@ -117,7 +117,7 @@ describe('extra columns', () => {
 
   test('a struct is rejected', () => {
     expect(extra({status: {a: 1}})).toMatchObject({
-      rejection: {reason: 'column status is object; expected a text, a number or a boolean'},
+      rejection: {reason: 'column status is an object; expected a string, a number or a boolean'},
     });
   });
 });

@@ -79,7 +79,7 @@ describe('what is shown of an entry', () => {
       '\\u001b[31mred\\u0000',
     ]);
     expect(linesOf(viewOf({...ENTRY, key: null, value: null, orderId: null, valueBytes: 0}))).toEqual(
-      expect.arrayContaining(['order   (not known)', 'key     (none)', 'value   (none)']),
+      expect.arrayContaining(['order   (unknown)', 'key     (none)', 'value   (none)']),
     );
     expect(printable('\u009b2J')).toBe('\\u009b2J');
   });
@@ -119,9 +119,9 @@ describe('the choice of entries', () => {
   });
 
   test.each([
-    [['t:1:9', 't:1:8', 't:2:9'], 'entry-unknown', 'not set aside: t:1:8, t:2:9'],
-    [['nonsense'], 'usage', '"nonsense" is no name of an entry: topic:partition:offset'],
-    [[], 'usage', 'give the names of entries, or --all'],
+    [['t:1:9', 't:1:8', 't:2:9'], 'entry-unknown', 'not in quarantine: t:1:8, t:2:9'],
+    [['nonsense'], 'usage', '"nonsense" is not the name of an entry (topic:partition:offset)'],
+    [[], 'usage', 'specify the names of entries, or --all'],
   ])('%j is refused', async (names, kind, detail) => {
     const all = await stored('t:1:9');
     expect(refusal(() => selectEntries(all, {names, all: false}))).toMatchObject({kind, detail});
@@ -148,8 +148,8 @@ describe('the question before a drop', () => {
     await isConfirmed(1, terminal('', asked));
     await isConfirmed(12, terminal('', asked));
     expect(asked).toEqual([
-      'Drop 1 entry? The orders stay as they are, not exact. (y/N) ',
-      'Drop 12 entries? The orders stay as they are, not exact. (y/N) ',
+      'Drop 1 entry? The orders do not change and may still differ from MySQL. (y/N) ',
+      'Drop 12 entries? The orders do not change and may still differ from MySQL. (y/N) ',
     ]);
   });
 

@@ -67,7 +67,7 @@ describe('the connector', () => {
   test('state: runs, paused, failed, away', () => {
     const state = (status: object) =>
       notified(judgeState({...listed(), status: {...running, ...status}}, expectations));
-    expect(state({})).toBe('ok: shop-orders and its task run');
+    expect(state({})).toBe('ok: shop-orders and its task are RUNNING');
     expect(state({state: 'PAUSED'})).toMatch(/^fail: shop-orders is PAUSED/);
     expect(state({tasks: [{id: 0, state: 'FAILED', trace: 'Zq7Secret'}]})).toBe(
       'fail: shop-orders is RUNNING, task 0 FAILED',

@@ -15,7 +15,7 @@ test('a worker that waits for Redis is alive, not ready, and says why', () => {
 
 test.each([
   [{hasJoined: false}, 'has not joined'],
-  [{isKafkaUp: false}, 'Kafka does not answer'],
+  [{isKafkaUp: false}, 'Kafka does not respond'],
   [{state: 'draining'} as const, 'is draining'],
   [{state: 'halted'} as const, 'is halted'],
 ])('not ready: %j', (known, reason) => {
@@ -34,7 +34,7 @@ test('a partition that gets no further with records to apply is not alive', () =
   });
   expect(liveness(view, 60_000)).toEqual({
     isWell: false,
-    reasons: ['partition 4 has got no further for 60 s'],
+    reasons: ['partition 4 has made no progress for 60 s'],
   });
 });
 

@@ -55,7 +55,7 @@ test('nobody listens: exit 1', async () => {
   await new Promise((resolve) => other.close(resolve));
   const notified = await check({PROJECTOR_HTTP_PORT: String(free)});
   expect(notified.code).toBe(1);
-  expect(notified.text).toMatch(/^no answer on 127\.0\.0\.1:\d+: .*ECONNREFUSED/);
+  expect(notified.text).toMatch(/^the request to 127\.0\.0\.1:\d+ failed: .*ECONNREFUSED/);
 });
 
 test('a worker that stands still: no answer, exit 1', async () => {
@@ -64,12 +64,12 @@ test('a worker that stands still: no answer, exit 1', async () => {
   const {port: taken} = silent.address() as {port: number};
   const notified = await check({PROJECTOR_HTTP_PORT: String(taken)});
   silent.close();
-  expect(notified).toEqual({code: 1, text: 'no answer within 4000 ms'});
+  expect(notified).toEqual({code: 1, text: `127.0.0.1:${taken} did not respond within 4000 ms`});
 });
 
 test.each(['off', '0'])('PROJECTOR_HTTP_PORT %s cannot be asked: exit 1 and the reason', async (value) => {
   expect(await check({PROJECTOR_HTTP_PORT: value})).toEqual({
     code: 1,
-    text: `PROJECTOR_HTTP_PORT is ${value}: a health check needs a fixed port`,
+    text: `a health check requires a fixed port, but PROJECTOR_HTTP_PORT is ${value}`,
   });
 });

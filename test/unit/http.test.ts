@@ -48,7 +48,7 @@ test('what is not there, and what breaks, is told in one line', async () => {
       const answer = await fetch(`${url}${path}`);
       expect([answer.status, await answer.text()]).toEqual([
         404,
-        'there is /livez, /status, /page, /broken\n',
+        'not found; the paths are /livez, /status, /page, /broken\n',
       ]);
     }
     const broken = await fetch(`${url}/broken`);

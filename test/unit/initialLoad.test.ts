@@ -91,7 +91,7 @@ test('a chunk without an answer is sent again only where it was not applied (I3,
 test('a Redis that has lost chunks meanwhile is no base', async () => {
   await expect(loadFromMysql(world({4: 'rolled-back'}), SIGNAL)).rejects.toMatchObject({
     kind: 'rebuild-halted',
-    detail: 'Redis has lost writes while it was filled',
+    detail: 'Redis has lost writes of this run',
   });
 });
 

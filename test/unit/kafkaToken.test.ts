@@ -52,12 +52,17 @@ test('one token serves all, until four fifths of its life are over', async () =>
 });
 
 test.each([
-  [401, '{"error":"invalid_client"}', 'kafka-denied', /refuses with 401 \(invalid_client\)$/],
-  [400, `{"error":"${SECRET}"}`, 'kafka-denied', /refuses with 400$/],
-  [200, `{"token":"${SECRET}"}`, 'kafka-denied', /answers without an access_token$/],
-  [200, 'no JSON', 'kafka-denied', /answers without an access_token$/],
-  [503, SECRET, 'kafka-unreachable', /answers 503$/],
-  [429, '', 'kafka-unreachable', /answers 429$/],
+  [
+    401,
+    '{"error":"invalid_client"}',
+    'kafka-denied',
+    /rejected the request with status 401 \(invalid_client\)$/,
+  ],
+  [400, `{"error":"${SECRET}"}`, 'kafka-denied', /rejected the request with status 400$/],
+  [200, `{"token":"${SECRET}"}`, 'kafka-denied', /returned no access_token$/],
+  [200, 'no JSON', 'kafka-denied', /returned no access_token$/],
+  [503, SECRET, 'kafka-unreachable', /responded with status 503$/],
+  [429, '', 'kafka-unreachable', /responded with status 429$/],
 ])('an answer of %d %s', async (...[status, body, kind, detail]) => {
   answer = {status, body};
   const tokens = source();
@@ -87,5 +92,7 @@ test('the settings come whole, and with no password beside them', () => {
   expect(() => readConfig(oauth, [])).not.toThrow();
   for (const name of Object.keys(oauth))
     expect(() => readConfig({...oauth, [name]: ''}, [])).toThrow(/oauthbearer/);
-  expect(() => readConfig({...oauth, KAFKA_SASL_PASSWORD: SECRET}, [])).toThrow(/neither user nor password/);
+  expect(() => readConfig({...oauth, KAFKA_SASL_PASSWORD: SECRET}, [])).toThrow(
+    /neither KAFKA_SASL_USERNAME nor KAFKA_SASL_PASSWORD/,
+  );
 });

@@ -58,7 +58,7 @@ describe('alerts', () => {
   test('are eight, each with a severity, a summary, a description', () => {
     expect(rules.map(({alert}) => alert)).toEqual([
       ...['ProjectorDown', 'ProjectorStalled', 'ProjectorLagGrowing', 'ProjectorStale'],
-      ...['ProjectorQuarantine', 'ProjectorHalted', 'ProjectorFencedWrites', 'ProjectorRewind'],
+      ...['ProjectorQuarantine', 'ProjectorHalted', 'ProjectorRejectedWrites', 'ProjectorPositionReset'],
     ]);
     for (const {labels, annotations} of rules) {
       expect(['critical', 'warning']).toContain(labels['severity']);
@@ -73,8 +73,8 @@ describe('alerts', () => {
   test.each(rules.map(({alert, annotations}) => [alert, annotations['runbook_url']]))(
     '%s: its section is in the runbook',
     (alert, url = '') => {
-      const [file = '', positionToResume] = url.split('#');
-      expect(positionToResume).toBe(alert.toLowerCase());
+      const [file = '', section] = url.split('#');
+      expect(section).toBe(alert.toLowerCase());
       expect(readFileSync(file, 'utf8')).toMatch(new RegExp(`^### ${alert}$`, 'm'));
     },
   );

@@ -57,12 +57,12 @@ function printed(rows: readonly PartitionOffsets[], json: boolean): {lines: stri
 test('as text', () => {
   expect(printed(ROWS, false)).toEqual({
     lines: [
-      'partition  position    committed  log start  log end  lag',
-      '        0         124        120          0      130    6',
-      '        1  none        none               5        9    4',
-      '        2  unreadable          7          0        7    7',
+      'partition  position    committed  topic start  topic end  lag',
+      '        0         124        120            0        130    6',
+      '        1  none        none                 5          9    4',
+      '        2  unreadable          7            0          7    7',
     ],
-    notes: ['what Redis holds as position is none (position-unreadable): partition 2'],
+    notes: ['the position in Redis cannot be parsed (position-unreadable): partition 2'],
   });
   expect(printed(ROWS.slice(0, 2), false).notes).toEqual([]);
 });

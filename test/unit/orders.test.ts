@@ -76,7 +76,7 @@ describe('orders count', () => {
       expect(found.lines).toEqual([json ? '{"orders":"2","scanned":"1"}' : '1']);
       expect(found.notes).toEqual([
         expect.stringMatching(
-          /^shop:report:totals says 2 orders, SCAN found 1: so it is while workers write/,
+          /^shop:report:totals holds 2 orders, but SCAN found 1: this is normal while workers write/,
         ),
       ]);
     }
@@ -140,7 +140,7 @@ describe('orders list', () => {
   test('a key that is no hash is named, and the rest goes on', async () => {
     const found = await list({steps: [['order:2', 'order:1']], listed: {...listed, 'order:2': undefined}});
     expect(idsOf(found)).toEqual(['1']);
-    expect(found.notes).toEqual(['order:2 is no hash: something else has written it']);
+    expect(found.notes).toEqual(['order:2 is not a hash: another program has written it']);
   });
 
   test('nothing is no head either', async () => {
@@ -209,7 +209,7 @@ describe('orders show', () => {
       exitCode: 3,
       lines: ['item  product_id  quantity', '  71          10         2'],
       notes: [
-        'order 7: not found in Redis; shop:order_lines:7 holds 1 line item, which are kept until the row of the order arrives',
+        'order 7: not found in Redis; shop:order_lines:7 holds 1 line item, kept until the row of the order arrives',
       ],
     });
     const json = await show([NOTHING, ['string', '71:10:2']], {json: true});
@@ -234,7 +234,7 @@ describe('orders show', () => {
     expect([found.exitCode, found.notes]).toEqual([
       0,
       [
-        'order 7: items_count is 2, but order_lines:7 holds 3 line items: something else has written one of the two',
+        'order 7: items_count is 2, but order_lines:7 holds 3 line items: another program has written one of them',
       ],
     ]);
   });
@@ -253,7 +253,7 @@ describe('orders show', () => {
         ['hash', ROW],
         ['string', '71:10'],
       ] as const,
-      'order_lines:7 holds a line that cannot be read',
+      'order_lines:7 holds a line item that cannot be read',
     ],
   ])('something else under its keys %j is refused by name', async (reply, detail) => {
     await expect(show(reply)).rejects.toMatchObject({kind: 'read-model-corrupt', detail});
@@ -273,7 +273,7 @@ describe('the id of an order', () => {
     async (id) => {
       const {exitCode, notes} = await show(id);
       expect([exitCode, notes.length]).toEqual([2, 1]);
-      expect(notes[0]).toMatch(/^projector: usage: ".*" is no id of an order: a whole number\. See/);
+      expect(notes[0]).toMatch(/^projector: usage: ".*" is not an order id: it must be a whole number\. See/);
       expect(notes[0]).not.toMatch(/\p{Cc}/u);
     },
   );

@@ -32,7 +32,7 @@ test.each([
   const outcomes = open();
   outcomes.enter(counted);
   expect(() => outcomes.requireBalance('t[0]', {settled: true})).toThrow(
-    /^counts-differ: t\[0\]: \d+ records consumed, 10 have an outcome, -?1 are on their way$/,
+    /^counts-differ: t\[0\]: \d+ records consumed, 10 have an outcome, -?1 are in flight$/,
   );
 });
 
@@ -46,7 +46,7 @@ test('an outcome for a record that was handed back halts (I6)', () => {
 test('while scripts are in flight, records may be open', () => {
   const {outcomes} = taken(3);
   expect(() => outcomes.requireBalance('t[0]', {settled: false})).not.toThrow();
-  expect(() => outcomes.requireBalance('t[0]', {settled: true})).toThrow(/3 are on their way/);
+  expect(() => outcomes.requireBalance('t[0]', {settled: true})).toThrow(/3 are in flight/);
 });
 
 test('the worker adds up its partitions, and keeps the newest time', () => {

@@ -71,7 +71,7 @@ describe('words', () => {
 
   test('a state that this page does not know stands for itself', () => {
     expect([stateText('waiting'), stateText('dreaming')]).toEqual([
-      'waiting: waits, and goes on by itself',
+      'waiting: retries, and resumes without a restart',
       'dreaming',
     ]);
   });

@@ -29,7 +29,7 @@ function opened(fromOffset: bigint, bytesMax = 1_000_000): PartitionBuffer {
 
 test('records come out as they went in, and only from the offset that was asked for (I4)', async () => {
   const buffer = opened(5n);
-  expect(buffer.whyUnexpected(batch(6n))).toMatch(/read at offset 6 instead of 5/);
+  expect(buffer.whyUnexpected(batch(6n))).toMatch(/fetched from offset 6 instead of 5/);
   expect(buffer.whyUnexpected(batch(5n, 6n))).toBeUndefined();
   await buffer.take(batch(5n, 6n), noKeepAlive);
   expect(buffer.whyUnexpected(batch(7n))).toBeUndefined();

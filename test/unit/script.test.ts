@@ -105,10 +105,10 @@ test('replies are read; unknown ones are a defect, not a success', () => {
   expect(read(['applied', 3])).toEqual({kind: 'applied'});
   expect(read(['rejected', ''])).toEqual({kind: 'rejected', stored: ''});
   expect(read(['rejected', 'v1 5'])).toEqual({kind: 'rejected', stored: 'v1 5'});
-  expect(read(['corrupt', '7', 'order:7 is no hash'])).toEqual({
+  expect(read(['corrupt', '7', 'order:7 is not a hash'])).toEqual({
     kind: 'corrupt',
     orderId: '7',
-    what: 'order:7 is no hash',
+    what: 'order:7 is not a hash',
   });
   for (const reply of [
     null,
@@ -121,7 +121,7 @@ test('replies are read; unknown ones are a defect, not a success', () => {
     ['new'],
     {},
   ]) {
-    expect(() => read(reply)).toThrow(/^internal: the apply script gave a reply/);
+    expect(() => read(reply)).toThrow(/^internal: the apply script returned a reply/);
   }
   const other = ours.replace('decimals=2', 'decimals=3');
   expect(() => read(['layout', other])).toThrow(/^layout-changed: .*decimals is "2", and was "3"$/);

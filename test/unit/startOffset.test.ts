@@ -24,7 +24,7 @@ test('nothing stored and a whole log: from its beginning', () => {
 test('nothing stored and a cut log: halts, naming what is missing (S1, I6)', () => {
   expect(start('', 10n, 500n)).toEqual([
     'position-missing',
-    't[3]: Redis holds no position (projector:position:t:3) and offsets 0 to 9 are gone',
+    't[3]: Redis holds no position (projector:position:t:3), and the topic no longer has offsets 0 to 9',
   ]);
 });
 
@@ -48,34 +48,36 @@ test('a position without a last record: from there', () => {
 test('the log begins after the position: halts, naming the range (S1, I6)', () => {
   expect(start(STORED, 130n, 500n)).toEqual([
     'topic-start-lost',
-    't[3]: offsets 124 to 129 are gone before they were applied',
+    't[3]: offsets 124 to 129 were deleted from the topic before they were applied',
   ]);
 });
 
 test('the log ends before the position: it is another log (I10)', () => {
   expect(start(STORED, 0n, 123n)).toEqual([
     'topic-replaced',
-    't[3]: Redis stands at offset 124, but the log ends at 123',
+    't[3]: the stored position is offset 124, but the partition ends at offset 123',
   ]);
 });
 
 test('a position that cannot be read halts, without repeating what was found (I11)', () => {
   expect(start('foreign text', 0n, 500n)).toEqual([
     'position-unreadable',
-    't[3]: the position under projector:position:t:3 is not in form v1',
+    't[3]: the value of projector:position:t:3 is not a position in the form v1',
   ]);
 });
 
 test('a partition that the topic does not have', () => {
   const attempt = (): unknown => decideStart({text: '', key: KEY}, undefined, 't[3]');
-  expect(attempt).toThrow(/^topic-replaced: t\[3\] is assigned to this worker but not part of the topic$/);
+  expect(attempt).toThrow(
+    /^topic-replaced: t\[3\] is assigned to this worker, but the topic has no such partition$/,
+  );
 });
 
 test('the record at the position must be the one that was applied (I10)', () => {
   const expected = fingerprintOf(LAST);
   expect(() => requireSameRecord(expected, {...LAST}, 't[3]')).not.toThrow();
   expect(() => requireSameRecord(expected, {...LAST, value: Buffer.from('{"other":1}')}, 't[3]')).toThrow(
-    /^topic-replaced: t\[3\]: the record at offset 123 is not the one that was applied \(found offset 123\)$/,
+    /^topic-replaced: t\[3\]: the record at offset 123 is not the record that was applied \(the fetched record has offset 123\)$/,
   );
-  expect(() => requireSameRecord(expected, {...LAST, offset: 200n}, 't[3]')).toThrow(/found offset 200/);
+  expect(() => requireSameRecord(expected, {...LAST, offset: 200n}, 't[3]')).toThrow(/fetched record has offset 200/);
 });

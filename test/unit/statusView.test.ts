@@ -54,10 +54,10 @@ test('everything that a worker tells is shown, one thing a line, and nothing ste
     /^ready +no$/m,
     /redis-unreachable: Redis is\\u001b\[2J away/,
     /version 1\.2\.3, group shop, up for 4 min 10 s/,
-    /^lag +not known yet$/m,
+    /^lag +unknown$/m,
     /^freshness +3\.2 s old$/m,
     /^records +7 consumed, 6 applied, 0 duplicate, 0 ignored, 1 quarantined$/m,
-    /^set aside +1 by this worker/m,
+    /^quarantined +1 by this worker/m,
     /^connector +shop-orders FAILED$/m,
     /^ +0 +9 +12 +3$/m,
     /^ +1 +none +unknown +unknown$/m,
@@ -77,7 +77,7 @@ describe('projector status', () => {
     const port = await server.listen('127.0.0.1', 0);
     try {
       const {exitCode, lines} = await projector(['status', '--projector-http-port', String(port)]);
-      expect([exitCode, lines[0]]).toEqual([0, 'state      waiting']);
+      expect([exitCode, lines[0]]).toEqual([0, 'state       waiting']);
       const printed = await projector(['status', '--json', '--url', `http://127.0.0.1:${port}/`]);
       expect(JSON.parse(printed.lines.join('\n'))).toEqual(body());
     } finally {
@@ -90,7 +90,7 @@ describe('projector status', () => {
     expect([exitCode, lines]).toEqual([4, []]);
     expect(notes).toEqual([
       expect.stringMatching(
-        /^projector: worker-unreachable: no worker answers at http:\/\/127\.0\.0\.1:1\/status: .+/,
+        /^projector: worker-unreachable: cannot read the status of a worker from http:\/\/127\.0\.0\.1:1\/status: .+/,
       ),
     ]);
   });
@@ -101,7 +101,7 @@ describe('projector status', () => {
     try {
       const {port} = server.address() as AddressInfo;
       const {exitCode, notes} = await projector(['status', '--url', `http://127.0.0.1:${port}`]);
-      expect([exitCode, notes]).toEqual([4, [expect.stringContaining('is no worker of this program')]]);
+      expect([exitCode, notes]).toEqual([4, [expect.stringContaining('is not a projector worker')]]);
     } finally {
       server.close();
     }
@@ -204,7 +204,7 @@ describe('lag --watch', () => {
     expect(await watched([many, [row(0, 3n)], away], {screen: small})).toEqual({lines: [], notes: []});
     expect(small.rowsShown.slice(2)).toEqual([
       '        0         5    8    3',
-      '3 records behind on events',
+      'consumer lag of events: 3 records',
       'waiting: Redis is away',
       '',
     ]);
@@ -213,8 +213,8 @@ describe('lag --watch', () => {
   test('without a terminal: one line each time; a server that goes away is waited for', async () => {
     const {lines, notes} = await watched([[row(0, 3n), row(1, 0n)], away, [row(0, 0n), row(1, 0n)]]);
     expect(lines).toEqual([
-      '1970-01-01T00:00:00.000Z 3 records behind on events: 0: 3, 1: 0',
-      '1970-01-01T00:00:04.000Z 0 records behind on events: 0: 0, 1: 0',
+      '1970-01-01T00:00:00.000Z consumer lag of events: 3 records (partition 0: 3, partition 1: 0)',
+      '1970-01-01T00:00:04.000Z consumer lag of events: 0 records (partition 0: 0, partition 1: 0)',
     ]);
     expect(notes).toEqual(['1970-01-01T00:00:02.000Z waiting: Redis is away']);
   });

@@ -42,14 +42,16 @@ describe('settings', () => {
 
   test('whose file is not there or no PEM are named, with the path', () => {
     const missing = join(ca.folder, 'missing.pem');
-    expect(fault({REDIS_TLS_CA_FILE: missing})).toContain(`REDIS_TLS_CA_FILE cannot be read: `);
+    expect(fault({REDIS_TLS_CA_FILE: missing})).toContain(
+      `REDIS_TLS_CA_FILE names a file that cannot be read: `,
+    );
     expect(fault({REDIS_TLS_CA_FILE: missing})).toContain(missing);
     const garbled = join(ca.folder, 'garbled.pem');
     writeFileSync(garbled, readFileSync(ca.cert, 'utf8').replace(/\n[A-Za-z0-9+/]{20}/, '\n!'));
     for (const name of ['KAFKA_SSL_CA_FILE', 'MYSQL_SSL_CERT_FILE'])
-      expect(fault({[name]: garbled})).toContain(`${name} (${garbled}) must be certificates in PEM form`);
+      expect(fault({[name]: garbled})).toContain(`${name} (${garbled}) must be certificates in PEM format`);
     expect(fault({KAFKA_SSL_KEY_FILE: one.cert})).toContain(
-      `KAFKA_SSL_KEY_FILE (${one.cert}) must be a private key in PEM form, without a passphrase`,
+      `KAFKA_SSL_KEY_FILE (${one.cert}) must be a private key in PEM format, without a passphrase`,
     );
     expect(fault({KAFKA_SSL_CA_FILE: one.key})).not.toContain(readFileSync(one.key, 'utf8').slice(30, 60));
   });
@@ -63,24 +65,28 @@ describe('settings', () => {
     [
       'a key of another certificate',
       () => ({KAFKA_SSL: 'true', KAFKA_SSL_CERT_FILE: one.cert, KAFKA_SSL_KEY_FILE: other.key}),
-      /KAFKA_SSL_KEY is not the key of KAFKA_SSL_CERT/,
+      /KAFKA_SSL_KEY is not the private key of the first certificate in KAFKA_SSL_CERT/,
     ],
     ['a CA, and no TLS to Kafka', () => ({KAFKA_SSL_CA_FILE: ca.cert}), /without KAFKA_SSL=true/],
     [
       'a CA, and no TLS to Redis',
       () => ({REDIS_URL: 'redis://redis/0', REDIS_TLS_CA_FILE: ca.cert}),
-      /write rediss:\/\/ for TLS/,
+      /use rediss:\/\/ for TLS/,
     ],
-    ['an address for a name', () => ({KAFKA_SSL_SERVER_NAME: '10.0.0.1'}), /a host name, not an address/],
+    ['an address for a name', () => ({KAFKA_SSL_SERVER_NAME: '10.0.0.1'}), /a host name, not an IP address/],
   ])('that do not fit are refused: %s', (_, environment, message) => {
     expect(fault(environment())).toMatch(message);
   });
 
   test.each([
-    ['mysql://u@db/shop', {ca: 'x'}, /MYSQL_SSL_CA is set, but with ssl-mode=DISABLED nothing is verified/],
-    ['mysql://u@db/shop?ssl-mode=REQUIRED', {ca: 'x'}, /with ssl-mode=REQUIRED nothing is verified/],
-    ['mysql://u@db/shop', {cert: 'x', key: 'x'}, /MYSQL_SSL_CERT is set, but without TLS it is not shown/],
-    ['mysql://u@db/shop?ssl-mode=VERIFY_CA', {serverName: 'db'}, /no name is verified/],
+    [
+      'mysql://u@db/shop',
+      {ca: 'x'},
+      /MYSQL_SSL_CA is set, but ssl-mode=DISABLED does not verify the certificate/,
+    ],
+    ['mysql://u@db/shop?ssl-mode=REQUIRED', {ca: 'x'}, /ssl-mode=REQUIRED does not verify the certificate/],
+    ['mysql://u@db/shop', {cert: 'x', key: 'x'}, /MYSQL_SSL_CERT is set, .* is sent only with TLS/],
+    ['mysql://u@db/shop?ssl-mode=VERIFY_CA', {serverName: 'db'}, /does not verify the name/],
     ['mysql://u@127.0.0.1/shop?ssl-mode=VERIFY_IDENTITY', {}, /set MYSQL_SSL_SERVER_NAME/],
   ])('of MySQL that verify less than they say are refused: %s %j', (url, tls, message) => {
     expect(() => new MysqlClient({url, tls})).toThrow(message);
@@ -113,7 +119,7 @@ describe('what went wrong', () => {
   const trusting = (): object => tlsOptions({ca: readFileSync(ca.cert, 'utf8')});
 
   const CASES: readonly (readonly [string, () => Promise<Error>, RegExp])[] = [
-    ['another CA', async () => await failure(server(one), tlsOptions()), /signed by no CA/],
+    ['another CA', async () => await failure(server(one), tlsOptions()), /not signed by a trusted CA/],
     ['expired', async () => await failure(server(ca.issue({isExpired: true})), trusting()), /has expired/],
     [
       'another name',
@@ -123,7 +129,7 @@ describe('what went wrong', () => {
     [
       'no client certificate (TLS 1.3)',
       async () => await failure({...server(one), requestCert: true, ca: readFileSync(ca.cert)}, trusting()),
-      /asks for a client certificate/,
+      /^the server requires a client certificate$/,
     ],
   ];
 
@@ -137,7 +143,7 @@ describe('what went wrong', () => {
     expect(error).toMatchObject({
       kind: 'tls-failed',
       detail: expect.stringMatching(
-        /^no TLS with Redis at rediss:\/\/127\.0\.0\.1\/0: its certificate has another name \(/,
+        /^TLS connection to Redis at rediss:\/\/127\.0\.0\.1\/0 failed: the server certificate was issued for another name \(/,
       ) as string,
     });
   });

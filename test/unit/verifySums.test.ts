@@ -148,14 +148,17 @@ test('an order as the live path would write it, with its lines by number and its
   expect(await compare({...right, 'order:1': {}})).toEqual(['order-missing order:1  a hash -', fault]);
   const withLines = async (texts: Texts): Promise<string[]> =>
     await compare(right, {...rightLines, ...texts});
-  expect(await withLines({'order_lines:2': '1:1:1'})).toEqual(['order-ghost order_lines:2  - a text', fault]);
-  expect(await compare(right, {})).toEqual(['order-missing order_lines:1  a text -', fault]);
+  expect(await withLines({'order_lines:2': '1:1:1'})).toEqual([
+    'order-ghost order_lines:2  - a string',
+    fault,
+  ]);
+  expect(await compare(right, {})).toEqual(['order-missing order_lines:1  a string -', fault]);
   expect(await withLines({'order_lines:1': '10:7:1;9:8:2'})).toEqual([
     'order-differs order_lines:1  9:8:2;10:7:1 10:7:1;9:8:2',
     fault,
   ]);
   expect(await withLines({'order_lines:2': undefined})).toEqual([
-    'order-differs order_lines:2  a text another type',
+    'order-differs order_lines:2  a string another type',
     fault,
   ]);
   expect(await compare({...right, 'order:4': undefined})).toEqual([

@@ -11,11 +11,11 @@ import {unknownVariables} from '../../config/unknownVariables.js';
 import {table, type Output} from '../terminal/output.js';
 
 export function addConfig(program: Command, {environment, output, end}: CommandContext): void {
-  const config = program.command('config').description('the settings: alone the same as `config print`');
+  const config = program.command('config').description('print and check the settings (default: print)');
 
   config
     .command('print', {isDefault: true})
-    .description('every setting with its value and meaning; secrets are not printed')
+    .description('print every setting with its value and meaning; secrets are redacted')
     .option('--json', 'print JSON', false)
     .action((options: {json: boolean}) => {
       end(configPrint(options, {environment: environment(), output}));
@@ -23,7 +23,7 @@ export function addConfig(program: Command, {environment, output, end}: CommandC
 
   config
     .command('check')
-    .description('read all settings that a worker needs: ok, or every fault at once and exit 2')
+    .description('check all settings of a worker: print ok, or every fault at once and exit with 2')
     .option('--json', 'print JSON', false)
     .action((options: {json: boolean}) => {
       end(configCheck(options, {environment: environment(), output}));
@@ -31,14 +31,14 @@ export function addConfig(program: Command, {environment, output, end}: CommandC
 
   config
     .command('schema')
-    .description('JSON Schema of the environment')
+    .description('print a JSON Schema of the environment variables')
     .action(() => {
       output.line(JSON.stringify(configSchema(), null, 2));
     });
 
   config
     .command('example')
-    .description('an example of an environment file, as .env.example')
+    .description('print an example of an environment file, the same as .env.example')
     .action(() => {
       for (const line of configExample()) output.line(line);
     });

@@ -21,19 +21,21 @@ import type {Output} from '../terminal/output.js';
 import {untilReachable} from '../start.js';
 
 const ACTIONS: Record<ConnectorAction, string> = {
-  apply: 'create the topic where it is missing, create or change the connector, wait until it runs',
-  status: 'show its state, and the trace when it has failed',
-  restart: 'restart it and its task, wait until it runs',
-  delete: 'delete it; its topics stay',
+  apply: 'create the topic if it is missing, create or update the connector, and wait until it is running',
+  status: 'show the state of the connector and its tasks, and the stack trace of a failure. Changes nothing',
+  restart: 'restart the connector and its tasks, and wait until they are running',
+  delete: 'delete the connector. Its topics and its offsets in Connect are kept',
 };
 
 export function addConnector(program: Command, command: CommandContext): void {
-  const connectors = program.command('connector').description('the Debezium connector before the worker');
+  const connectors = program
+    .command('connector')
+    .description('manage the Debezium connector through Kafka Connect');
   for (const [action, description] of Object.entries(ACTIONS) as [ConnectorAction, string][]) {
     connectors
       .command(action)
       .description(description)
-      .option('--file <path>', 'connector file (default: connectors/orders.json)')
+      .option('--file <path>', 'path of the connector file (default: connectors/orders.json)')
       .option('--json', 'print JSON', false)
       .action(async ({file, json}: {file?: string; json: boolean}) => {
         const config = settingsOf(command, ['connectUrl']);
@@ -77,7 +79,7 @@ export async function connector(
     case 'delete': {
       if (!(await untilReachable(start, async () => await connect.delete(file.name))))
         throw unknownConnector(file);
-      output.note(`connector ${file.name} is deleted; its topics and its offsets in Connect stay`);
+      output.note(`connector ${file.name} deleted; its topics and its offsets in Connect are kept`);
       return EXIT.ok;
     }
     case 'status': {
@@ -116,7 +118,7 @@ async function applyConnector(
   if (brokers === undefined) {
     throw new ProjectorError(
       'config-invalid',
-      'KAFKA_BROKERS is not set (to create the topic. Example: KAFKA_BROKERS=kafka:9092)',
+      'KAFKA_BROKERS is not set (required to create the topic. Example: KAFKA_BROKERS=kafka:9092)',
     );
   }
   requireSameTopic(file, topicName);
@@ -128,7 +130,7 @@ async function applyConnector(
     const isNew = await untilReachable(start, async () => await ensureTopic(topic, wanted));
     const warning = await untilReachable(start, async () => await retentionWarning(topic));
     if (warning !== undefined) output.note(`warning: ${warning}`);
-    if (isNew) output.note(`topic ${topicName} is created with ${config.topicPartitions} partitions`);
+    if (isNew) output.note(`topic ${topicName} created with ${config.topicPartitions} partitions`);
   } finally {
     await topic.close();
   }
@@ -146,10 +148,10 @@ function print(
   if (options.json) output.line(JSON.stringify({name: file.name, state: status.state, tasks}));
   else
     output.line(
-      `connector ${file.name}: ${status.state}; ${tasks.map(({id, state}) => `task ${id}: ${state}`).join(', ') || 'no task'}`,
+      `connector ${file.name}: ${status.state}; ${tasks.map(({id, state}) => `task ${id}: ${state}`).join(', ') || 'no tasks'}`,
     );
 }
 
 function unknownConnector(file: ConnectorFile): ProjectorError {
-  return new ProjectorError('connector-failed', `Connect knows no connector ${file.name}`);
+  return new ProjectorError('connector-failed', `Kafka Connect has no connector named ${file.name}`);
 }

@@ -21,12 +21,12 @@ export function addDlq(program: Command, command: CommandContext): void {
   const {output, end} = command;
   const dlq = program
     .command('dlq')
-    .description('the records that were set aside because they could not be applied');
+    .description('list, show, replay or drop quarantined records, which could not be applied');
   const context = (): DlqContext => ({config: settingsOf(command, ['redisUrl']), output});
 
   dlq
     .command('list')
-    .description('places, reasons and order ids; no keys, no values')
+    .description('list offset, reason and order id of each quarantined record. Prints no keys and no values')
     .option('--json', 'print a JSON array', false)
     .action(async (options: {json: boolean}) => {
       end(await dlqList(options, context()));
@@ -34,8 +34,8 @@ export function addDlq(program: Command, command: CommandContext): void {
 
   dlq
     .command('show')
-    .description('everything of one entry, with key and value as far as they are kept: this is customer data')
-    .argument('<name>', 'topic:partition:offset, as `dlq list` prints it')
+    .description('show one entry in full, including the stored key and value: this is customer data')
+    .argument('<name>', 'topic:partition:offset, as printed by `dlq list`')
     .option('--json', 'print JSON', false)
     .action(async (name: string, options: {json: boolean}) => {
       end(await dlqShow({name, ...options}, context()));
@@ -43,10 +43,10 @@ export function addDlq(program: Command, command: CommandContext): void {
 
   dlq
     .command('drop')
-    .description('remove entries; their orders stay as they are. Asks first')
-    .argument('[name...]', 'topic:partition:offset, as `dlq list` prints it')
-    .option('--all', 'all entries', false)
-    .option('--yes', 'do not ask', false)
+    .description('remove entries from quarantine. Their orders do not change. Asks for confirmation')
+    .argument('[name...]', 'topic:partition:offset, as printed by `dlq list`')
+    .option('--all', 'remove all entries', false)
+    .option('--yes', 'do not ask for confirmation', false)
     .option('--json', 'print JSON', false)
     .action(async (names: string[], options: {all: boolean; yes: boolean; json: boolean}) => {
       end(await dlqDrop({names, ...options}, context()));
@@ -69,7 +69,7 @@ export async function dlqList(options: {readonly json: boolean}, context: DlqCon
     else if (rows.length === 0) output.note(NOTHING);
     else {
       const cells = rows.map(({name, kind, orderId, time, reason}) => {
-        return [name, kind, orderId ?? 'not known', time ?? 'none', reason];
+        return [name, kind, orderId ?? 'unknown', time ?? 'none', reason];
       });
       for (const line of table(['name', 'kind', 'order', 'time', 'reason'], cells)) output.line(line);
     }
@@ -84,7 +84,10 @@ export async function dlqShow(
   return await withEntries(context, async (entries) => {
     const [found] = selectEntries(await entries.all(), {names: [name], all: false});
     if (found?.entry === undefined) {
-      throw new ProjectorError('read-model-corrupt', `what is stored as ${name} is no entry of this program`);
+      throw new ProjectorError(
+        'read-model-corrupt',
+        `quarantine entry ${printable(name)} cannot be read, because this program did not write it`,
+      );
     }
     const view = viewOf(found.entry);
     if (json) context.output.line(JSON.stringify(view));
@@ -108,7 +111,7 @@ export async function dlqDrop(
   return await withEntries(context, async (entries) => {
     const chosen = selectEntries(await entries.all(), options);
     if (chosen.length > 0 && !options.yes && !(await isConfirmed(chosen.length, terminal))) {
-      output.note('nothing was dropped');
+      output.note('no entry was dropped');
       return EXIT.ok;
     }
     const dropped = await entries.remove(chosen);
@@ -116,7 +119,8 @@ export async function dlqDrop(
     if (options.json) output.line(JSON.stringify({dropped, kept}));
     else for (const name of dropped) output.line(`dropped  ${printable(name)}`);
     if (chosen.length === 0) output.note(NOTHING);
-    if (kept.length > 0) output.note(`kept, since they changed meanwhile: ${printable(kept.join(', '))}`);
+    if (kept.length > 0)
+      output.note(`not dropped, because they changed meanwhile: ${printable(kept.join(', '))}`);
     return EXIT.ok;
   });
 }
@@ -126,11 +130,13 @@ export async function isConfirmed(count: number, terminal: Terminal): Promise<bo
   if (!terminal.isInteractive) {
     throw new ProjectorError(
       'usage',
-      'there is no terminal to ask on: give --yes to drop without a question',
+      'cannot ask for confirmation without a terminal: use --yes to drop without confirmation',
     );
   }
   const what = count === 1 ? 'entry' : 'entries';
-  const answer = await terminal.ask(`Drop ${count} ${what}? The orders stay as they are, not exact. (y/N) `);
+  const answer = await terminal.ask(
+    `Drop ${count} ${what}? The orders do not change and may still differ from MySQL. (y/N) `,
+  );
   return /^\s*y(?:es)?\s*$/i.test(answer);
 }
 
@@ -143,5 +149,6 @@ async function withEntries<T>(
 
 function noteForeign(stored: readonly StoredEntry[], output: Output): void {
   const names = stored.filter(({entry}) => entry === undefined).map(({name}) => name);
-  if (names.length > 0) output.note(`not written by this program: ${printable(names.join(', '))}`);
+  if (names.length > 0)
+    output.note(`ignored entries that this program did not write: ${printable(names.join(', '))}`);
 }

@@ -31,11 +31,16 @@ export function addDlqReplay(dlq: Command, command: CommandContext): void {
   dlq
     .command('replay')
     .description(
-      'rebuild the orders of these records, at the position of the workers: from MySQL where MYSQL_URL is set, else from the log',
+      'rebuild the orders of quarantined records as of the position in Redis. The source is MySQL if MYSQL_URL is set, ' +
+        'else the topic. Changes these orders and their sums, and removes the entries',
     )
-    .argument('[name...]', 'topic:partition:offset, as `dlq list` prints it')
-    .option('--all', 'all entries; goes on after one that cannot be replayed, and then exits with 5', false)
-    .option('--json', 'print one JSON object per entry, one a line', false)
+    .argument('[name...]', 'topic:partition:offset, as printed by `dlq list`')
+    .option(
+      '--all',
+      'replay all entries. Continues after an entry that cannot be replayed, and then exits with code 5',
+      false,
+    )
+    .option('--json', 'print one JSON object per line, one for each entry', false)
     .action(async (names: string[], options: {all: boolean; json: boolean}) => {
       const config = settingsOf(command, ['brokers', 'redisUrl']);
       end(await dlqReplay({names, ...options}, {config, output}));
@@ -77,12 +82,15 @@ export async function dlqReplay(options: ReplayOptions, context: ReplayContext):
     const source = mysql === undefined ? logSource() : mysqlSource(mysql, schema, {clock: systemClock});
     output.note(
       mysql === undefined
-        ? 'orders are rebuilt from the log, from its start on (MYSQL_URL is not set)'
-        : `orders are rebuilt from ${mysql.address}`,
+        ? 'rebuilding orders from the start of the topic, because MYSQL_URL is not set'
+        : `rebuilding orders from ${mysql.address}`,
     );
     const failed = await replayChosen(chosen, {...context, options, entries, model, source});
     if (failed === 0) return EXIT.ok;
-    throw new ProjectorError('replay-impossible', `${failed} entries were not replayed and stay set aside`);
+    throw new ProjectorError(
+      'replay-impossible',
+      `${failed} entries could not be replayed and remain quarantined`,
+    );
   } finally {
     redis.close();
     mysql?.close();

@@ -16,23 +16,24 @@ import type {Output} from '../terminal/output.js';
 import {fetchStatus, readStatus, workerUrl} from '../workerStatus.js';
 
 const HELP = `
-Each check is ok, warn, fail or skipped, with its reason and what to do. It changes nothing, and takes less than 5 s also when servers are
-away or silent, unless --timeout lets it wait longer.
-Exit codes: 0 nothing fails (warnings may stand), 2 settings are wrong, 4 a server, the topic or the connector is not there, 5 something
-else fails: a worker would halt on it, or Redis would not stay exact.`;
+The result of each check is ok, warn, fail or skipped, with the reason and the action to take. The command
+changes nothing. It ends within 5 s even if servers are unreachable or do not respond, unless --timeout is
+higher than the default.
+Exit codes: 0 no check failed (warnings are possible), 2 settings are invalid, 4 a server, the topic or the
+connector is not available, 5 another check failed: a worker would halt, or Redis would not stay equal to MySQL.`;
 
 export function addDoctor(program: Command, context: CommandContext): void {
   const {output, end} = context;
   program
     .command('doctor')
     .description(
-      'look at settings, servers, topic, connector and read model: what is wrong, and how it is mended',
+      'check settings, servers, topic, connector and read model, and show how to fix problems. Changes nothing',
     )
     .option('--json', 'print JSON', false)
-    .option('--connector-file <path>', 'the connector that is looked for (default: connectors/orders.json)')
+    .option('--connector-file <path>', 'file of the connector to check (default: connectors/orders.json)')
     .option(
       '--timeout <seconds>',
-      'for the answers of each server; more on a machine that is overloaded',
+      'timeout for the responses of the servers. Increase it on an overloaded machine',
       intervalSeconds,
       2.5,
     )
@@ -84,10 +85,10 @@ async function checksOf(environment: Environment, connectorName: string, limitMs
 
 /** The checks for invalid settings. The servers are skipped, because their addresses are unknown. */
 function settingsChecks(faults: readonly string[]): Check[] {
-  const fix = 'Correct these settings; `projector config` lists all.';
+  const fix = 'Correct these settings. `projector config` lists all settings.';
   return [
     fail('settings', faults.join('; '), {fix, exitCode: EXIT.usage}),
-    skipped('servers', 'the settings do not say where they are'),
+    skipped('servers', 'their addresses are unknown, because the settings are invalid'),
   ];
 }
 

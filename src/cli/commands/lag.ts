@@ -17,10 +17,12 @@ export function addLag(program: Command, context: CommandContext): void {
   const {output, end} = context;
   program
     .command('lag')
-    .description('how many records Redis is behind the log')
-    .option('--watch', 'look again and again, until Ctrl-C', false)
-    .option('--interval <seconds>', 'between two looks', intervalSeconds, 2)
-    .option('--json', 'print JSON; with --watch one object a line', false)
+    .description(
+      'show the consumer lag: the number of records that are not yet applied to Redis. Changes nothing',
+    )
+    .option('--watch', 'repeat until stopped with Ctrl-C', false)
+    .option('--interval <seconds>', 'interval of --watch', intervalSeconds, 2)
+    .option('--json', 'print JSON; with --watch, one object per line', false)
     .action(async (options: LagOptions) => {
       const config = settingsOf(context, ['brokers', 'redisUrl']);
       end(await lag(options, {config, output}));
@@ -85,13 +87,13 @@ export async function watchLag(
     if (block !== null) {
       const shown = lagLines(last ?? [], {json: false, topic});
       block.draw([
-        `${at}, every ${interval} s, ends with Ctrl-C`,
+        `${at}, every ${interval} s, stop with Ctrl-C`,
         ...shown,
         ...(trouble === undefined ? [] : [trouble]),
       ]);
     } else if (rows === undefined) output.note(`${at} ${trouble ?? ''}`);
     else if (json) output.line(JSON.stringify({at, ...jsonOf(rows, topic)}));
-    else output.line(`${at} ${totalLine(rows, topic)}: ${rows.map(shortOf).join(', ')}`);
+    else output.line(`${at} ${totalLine(rows, topic)} (${rows.map(shortOf).join(', ')})`);
     await clock.sleep(interval * 1_000, signal);
   }
 }
@@ -134,11 +136,11 @@ function jsonOf(rows: readonly PartitionLag[], topic: string): object {
 }
 
 function totalLine(rows: readonly PartitionLag[], topic: string): string {
-  return `${totalOf(rows)} records behind on ${topic}`;
+  return `consumer lag of ${topic}: ${totalOf(rows)} records`;
 }
 
 function shortOf({partition, lagRecords}: PartitionLag): string {
-  return `${partition}: ${lagRecords}`;
+  return `partition ${partition}: ${lagRecords}`;
 }
 
 function totalOf(rows: readonly PartitionLag[]): bigint {

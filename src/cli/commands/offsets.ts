@@ -10,12 +10,15 @@ import {table, type Output} from '../terminal/output.js';
 
 export function addOffsets(program: Command, command: CommandContext): void {
   const {output, end} = command;
-  const offsets = program.command('offsets').description('where the workers are in the log');
+  const offsets = program
+    .command('offsets')
+    .description('show or reset the positions of the workers in the topic');
 
   offsets
     .command('show')
     .description(
-      'per partition: the position in Redis, which alone counts; what is committed in Kafka, for lag tools; both ends of the log; lag',
+      'show per partition the position in Redis, the committed offset, both ends of the topic, and the lag. ' +
+        'Workers resume from the position only; committed offsets are for lag tools. Changes nothing',
     )
     .option('--json', 'print JSON', false)
     .action(async (options: {json: boolean}) => {
@@ -46,13 +49,13 @@ export function printOffsets(
 ): void {
   if (json) output.line(JSON.stringify({topic, groupId, partitions: rows.map(jsonOf)}));
   else {
-    const head = ['partition', 'position', 'committed', 'log start', 'log end', 'lag'];
+    const head = ['partition', 'position', 'committed', 'topic start', 'topic end', 'lag'];
     for (const line of table(head, rows.map(cellsOf))) output.line(line);
   }
   const unreadable = rows.filter(({isUnreadable}) => isUnreadable).map(({partition}) => partition);
   if (unreadable.length > 0) {
     output.note(
-      `what Redis holds as position is none (position-unreadable): partition ${unreadable.join(', ')}`,
+      `the position in Redis cannot be parsed (position-unreadable): partition ${unreadable.join(', ')}`,
     );
   }
 }

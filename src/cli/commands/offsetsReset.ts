@@ -17,15 +17,16 @@ export function addOffsetsReset(offsets: Command, command: CommandContext): void
   offsets
     .command('reset')
     .description(
-      'let the workers apply the log again from an earlier place, over living data; in the end all is as before. Asks first',
+      'set the positions back, so that the workers apply the topic again from an earlier offset. Readers see old ' +
+        'values until the workers have caught up; then the data is as before. Asks for confirmation',
     )
     .requiredOption(
-      '--to <place>',
+      '--to <offset>',
       '`earliest`, an offset, or a time such as 2026-11-25T07:00:00Z',
       parsePlace,
     )
-    .option('--partition <number>', 'this one alone', partitionNumber)
-    .option('--yes', 'do not ask', false)
+    .option('--partition <number>', 'reset only this partition', partitionNumber)
+    .option('--yes', 'do not ask for confirmation', false)
     .option('--json', 'print JSON', false)
     .action(async (options: ResetOptions) => {
       const config = settingsOf(command, ['brokers', 'redisUrl']);
@@ -34,7 +35,7 @@ export function addOffsetsReset(offsets: Command, command: CommandContext): void
 }
 
 function partitionNumber(value: string): number {
-  if (!/^\d{1,6}$/.test(value)) throw new InvalidArgumentError('must be the number of a partition.');
+  if (!/^\d{1,6}$/.test(value)) throw new InvalidArgumentError('must be a partition number.');
   return Number(value);
 }
 
@@ -71,8 +72,9 @@ export interface ResetContext {
 }
 
 const MEANING =
-  'Workers then apply these records again. Until they are through, readers see orders as they were at that time, and counters that ' +
-  'fit them; in the end all is as it is now. `projector rebuild` does the same out of sight.';
+  'The workers will apply the records from these offsets again. Until they have caught up, readers see orders and ' +
+  'counters as they were at that time. Afterwards the data is the same as now. `projector rebuild` does the same ' +
+  'without showing old values to readers.';
 
 export async function offsetsReset(
   options: ResetOptions,
@@ -89,7 +91,7 @@ export async function offsetsReset(
       await topic.ranges(),
     );
     if (!options.yes && !(await isConfirmed(plan, {output, terminal}))) {
-      output.note('nothing was reset');
+      output.note('no position was reset');
       return EXIT.ok;
     }
     const done: PositionReset[] = [];
@@ -116,7 +118,8 @@ async function goalsOf({to, partition}: ResetOptions, topic: KafkaTopic): Promis
       to.kind === 'earliest' ? low : to.kind === 'offset' ? to.offset : (times.get(number) ?? low),
     );
   }
-  if (goals.size === 0) throw new ProjectorError('usage', `the topic has no partition ${partition ?? ''}`);
+  if (goals.size === 0)
+    throw new ProjectorError('usage', `topic ${topic.name} has no partition ${partition ?? ''}`);
   return goals;
 }
 
@@ -130,7 +133,7 @@ async function isConfirmed(
   if (!terminal.isInteractive) {
     throw new ProjectorError(
       'usage',
-      'there is no terminal to ask on: give --yes to reset without a question',
+      'cannot ask for confirmation without a terminal: use --yes to reset without confirmation',
     );
   }
   return /^\s*y(?:es)?\s*$/i.test(await terminal.ask('Reset these positions? (y/N) '));

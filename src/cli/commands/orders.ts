@@ -23,15 +23,17 @@ import {table, tableRow, type Output} from '../terminal/output.js';
 
 export function addOrders(program: Command, command: CommandContext): void {
   const {output, end} = command;
-  const orders = program.command('orders').description('the orders that Redis holds; MySQL is not asked');
+  const orders = program
+    .command('orders')
+    .description('count, list or show the orders in Redis. Does not connect to MySQL');
   const context = () => ({config: settingsOf(command, ['redisUrl']), output});
 
   orders
     .command('count')
-    .description("how many there are, by the worker's own count (report:totals)")
+    .description('show the number of orders as counted by the workers (report:totals)')
     .option(
       '--scan',
-      'count the keys instead, and tell when the two differ; remembers every id, about 100 MB for a million orders',
+      'count the keys instead, and report a difference. Keeps all ids in memory: about 100 MB per million orders',
       false,
     )
     .option('--json', 'print JSON', false)
@@ -41,9 +43,11 @@ export function addOrders(program: Command, command: CommandContext): void {
 
   orders
     .command('list')
-    .description("id, user, amount and number of lines, in Redis' own order: by no column, and not by time")
-    .option('--limit <rows>', 'at most so many orders', rowLimit, 100)
-    .option('--json', 'print one JSON object per order, one a line, named as in the hash', false)
+    .description(
+      'list id, user, amount and number of line items of each order, unsorted (in the order of SCAN)',
+    )
+    .option('--limit <rows>', 'maximum number of orders', rowLimit, 100)
+    .option('--json', 'print one JSON object per line and order, with the field names of the hash', false)
     .action(async (options: {limit: number; json: boolean}) => {
       end(await onOrders(context(), async (on) => await ordersList(options, on)));
     });
@@ -51,10 +55,10 @@ export function addOrders(program: Command, command: CommandContext): void {
   orders
     .command('show')
     .description(
-      'everything of one order, with its lines: this is customer data. Exit 3 when there is no such order',
+      'show one order with its line items: this is customer data. Exits with code 3 if it does not exist',
     )
-    .argument('<id>', 'the id of the order, as MySQL prints it', orderId)
-    .option('--json', 'print JSON; {"found":false,"id":"7"} when there is no such order', false)
+    .argument('<id>', 'id of the order, as MySQL prints it', orderId)
+    .option('--json', 'print JSON; {"found":false,"id":"7"} if the order does not exist', false)
     .action(async (id: string, options: {json: boolean}) => {
       end(await onOrders(context(), async (on) => await ordersShow({id, ...options}, on)));
     });
@@ -64,7 +68,7 @@ function orderId(value: string): string {
   if (!isWholeNumber(value)) {
     throw new ProjectorError(
       'usage',
-      `${printable(JSON.stringify(value))} is no id of an order: a whole number`,
+      `${printable(JSON.stringify(value))} is not an order id: it must be a whole number`,
     );
   }
   return value;
@@ -102,7 +106,7 @@ export async function ordersCount(
   else output.line(counted ?? orders);
   if (counted !== undefined && counted !== orders) {
     output.note(
-      `${keys.reportTotals} says ${orders} orders, SCAN found ${counted}: so it is while workers write; when nobody writes, something else has changed keys`,
+      `${keys.reportTotals} holds ${orders} orders, but SCAN found ${counted}: this is normal while workers write; if no worker writes, another program has changed keys`,
     );
   }
   return EXIT.ok;
@@ -126,7 +130,7 @@ export async function ordersList(
       if (json) output.line(JSON.stringify({id, ...Object.fromEntries(entries)}));
       else output.line(tableRow([id, ...entries.map(([, value]) => shown(value ?? 'none'))], LIST_WIDTHS));
     }
-    for (const key of foreign) output.note(`${key} is no hash: something else has written it`);
+    for (const key of foreign) output.note(`${key} is not a hash: another program has written it`);
   }
   return EXIT.ok;
 }
@@ -164,11 +168,11 @@ function oddityOf(id: string, {row, items}: StoredOrder, keys: Keys): string | u
   if (row === null) {
     const sentence = `order ${id}: not found in Redis`;
     if (items.length === 0) return sentence;
-    return `${sentence}; ${kept}, which are kept until the row of the order arrives`;
+    return `${sentence}; ${kept}, kept until the row of the order arrives`;
   }
   const {items_count: count = 'none'} = row;
   if (count === String(items.length)) return undefined;
-  return `order ${id}: items_count is ${shown(count)}, but ${kept}: something else has written one of the two`;
+  return `order ${id}: items_count is ${shown(count)}, but ${kept}: another program has written one of them`;
 }
 
 function fieldsOf(row: Readonly<Record<string, string>>): string[] {

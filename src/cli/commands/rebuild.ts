@@ -12,7 +12,7 @@ export function addRebuild(program: Command, command: CommandContext): void {
   const {output, end} = command;
   const rebuild = program
     .command('rebuild')
-    .description(`replay the log from its start ${STAGING}. Goes on where an earlier run has ended`);
+    .description(`rebuild the read model from the start of the topic ${STAGING}. Resumes an interrupted run`);
   withReplaceOptions(rebuild).action(async (options: ReplaceOptions) => {
     const config = settingsOf(command, ['brokers', 'redisUrl']);
     end(await new ReplaceCommand('rebuild', options, {config, output}).run());

@@ -20,9 +20,9 @@ export function addReport(program: Command, command: CommandContext): void {
   const {output, end} = command;
   program
     .command('report')
-    .description('best sellers, top spenders and totals, from Redis alone')
-    .addArgument(new Argument('[list]', 'only this one').choices(REPORT_LISTS))
-    .option('--top <rows>', 'rows of each list', rowLimit, 10)
+    .description('show best sellers, top spenders and totals. Connects to Redis only')
+    .addArgument(new Argument('[list]', 'show only this list').choices(REPORT_LISTS))
+    .option('--top <rows>', 'maximum number of rows per list', rowLimit, 10)
     // `--limit` is the former name of `--top`. It is hidden but still accepted.
     .addOption(new Option('--limit <rows>').argParser(rowLimit).conflicts('top').hideHelp())
     .option('--json', 'print JSON', false)

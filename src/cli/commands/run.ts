@@ -38,7 +38,7 @@ import {version} from '../version.js';
 export function addRun(program: Command, context: CommandContext): void {
   program
     .command('run')
-    .description('work until stopped: Kafka in, Redis out')
+    .description('run a worker, which applies the topic to Redis until it is stopped')
     .action(async () => {
       const config = settingsOf(context, WORKER_SETTINGS);
       context.end(await run(config, unknownVariables(context.environment())));
@@ -109,7 +109,7 @@ async function serve(
     ...routesOf({view, metrics, history, stuckMsMax}),
   });
   const port = await server.listen(host, httpPort);
-  logger.info({host, port}, 'probes and metrics');
+  logger.info({host, port}, 'http server listening');
   void history.keep(systemClock, signal);
   return server;
 }

@@ -11,13 +11,13 @@ export function addStatus(program: Command, context: CommandContext): void {
   const {output, end} = context;
   program
     .command('status')
-    .description('what a running worker tells of itself (/status). Exit 4 when none answers')
+    .description('show the status of a running worker (/status). Exits with code 4 if no worker responds')
     .option(
       '--url <address>',
-      'http://host:port of the worker (default: PROJECTOR_HTTP_HOST and PROJECTOR_HTTP_PORT)',
+      'address of the worker, http://host:port (default: PROJECTOR_HTTP_HOST and PROJECTOR_HTTP_PORT)',
       workerAddress,
     )
-    .option('--json', 'print JSON as the worker tells it', false)
+    .option('--json', 'print the JSON response of the worker', false)
     .action(async (options: Omit<StatusOptions, 'url'> & {url?: string}) => {
       const config = settingsOf(context, []);
       end(await status({url: options.url, json: options.json}, {config, output}));
@@ -49,7 +49,7 @@ export async function status(
   if (notified === undefined) {
     throw new ProjectorError(
       'worker-unreachable',
-      `what answers at ${base}/status is no worker of this program`,
+      `the server at ${base}/status responded, but it is not a projector worker`,
     );
   }
   for (const line of json ? [JSON.stringify(body)] : statusLines(notified)) output.line(line);
@@ -61,7 +61,7 @@ export function statusLines(notified: WorkerStatus): string[] {
   const reasons = ready?.reasons ?? [];
   const pairs: [string, string][] = [
     ['state', notified.state],
-    ['ready', ready?.isWell === true ? 'yes' : `no${reasons.length > 0 ? '' : ', and it does not say why'}`],
+    ['ready', ready?.isWell === true ? 'yes' : `no${reasons.length > 0 ? '' : ' (no reason reported)'}`],
     ...reasons.map((reason): [string, string] => ['', reason]),
     [
       'worker',
@@ -70,30 +70,32 @@ export function statusLines(notified: WorkerStatus): string[] {
     ['lag', lagText(notified)],
     [
       'freshness',
-      notified.freshnessSeconds == null ? 'nothing applied yet' : `${seconds(notified.freshnessSeconds)} old`,
+      notified.freshnessSeconds == null
+        ? 'unknown (no change applied since the start)'
+        : `${seconds(notified.freshnessSeconds)} old`,
     ],
     ['records', recordsText(records)],
-    ['set aside', `${text(records['quarantined'] ?? 0)} by this worker since its start`],
-    ['connector', connector == null ? 'not known' : `${connector.name ?? '?'} ${connector.state ?? '?'}`],
+    ['quarantined', `${text(records['quarantined'] ?? 0)} by this worker since its start`],
+    ['connector', connector == null ? 'unknown' : `${connector.name ?? '?'} ${connector.state ?? '?'}`],
   ];
   const cells = notified.partitions.map(({partition, position, end, lagRecords}) =>
     [String(partition), position ?? 'none', end ?? 'unknown', lagRecords ?? 'unknown'].map(printable),
   );
   return [
-    ...pairs.map(([name, value]) => `${name.padEnd(10)} ${printable(value)}`),
+    ...pairs.map(([name, value]) => `${name.padEnd(11)} ${printable(value)}`),
     '',
     ...(cells.length === 0
-      ? ['no partitions are given to this worker']
+      ? ['no partitions are assigned to this worker']
       : table(['partition', 'position', 'end', 'lag'], cells)),
-    ...(errors.length === 0 ? [] : ['', 'last errors, the newest first']),
+    ...(errors.length === 0 ? [] : ['', 'last errors, newest first']),
     ...errors.map(({at = '', kind = '', detail = ''}) => printable(`${at}  ${kind}: ${detail}`)),
   ];
 }
 
 function lagText({lagRecords, lagSeconds, topic = 'its topic'}: WorkerStatus): string {
-  if (lagRecords == null) return 'not known yet';
+  if (lagRecords == null) return 'unknown';
   const time = lagSeconds == null ? '' : `, ${seconds(lagSeconds)}`;
-  return `${lagRecords} records${time} behind on ${topic}`;
+  return `${lagRecords} records${time} on ${topic}`;
 }
 
 function recordsText(records: Readonly<Record<string, unknown>>): string {

@@ -19,8 +19,10 @@ export function addSync(program: Command, command: CommandContext): void {
   withReplaceOptions(
     program
       .command('sync')
-      .description(`fill Redis from MySQL (MYSQL_URL) ${STAGING}. Does nothing where Redis holds orders`)
-      .option('--replace', 'also where Redis holds orders', false),
+      .description(
+        `rebuild the read model from MySQL (MYSQL_URL) ${STAGING}. Does nothing if Redis holds orders`,
+      )
+      .option('--replace', 'rebuild even if Redis holds orders', false),
   ).action(async (options: ReplaceOptions & {replace: boolean}) => {
     const config = settingsOf(command, ['brokers', 'redisUrl', 'mysqlUrl']);
     end(await sync(options, {config, output}));
@@ -40,7 +42,7 @@ async function sync(
     const held = await ordersHeld(redis, config.keyPrefix);
     output.note(`${redis.address} holds ${held} orders`);
     if (held !== '0' && !options.replace) {
-      output.note('nothing was done: `projector sync --replace` makes the read model anew from MySQL');
+      output.note('nothing was done: use `projector sync --replace` to rebuild the read model from MySQL');
       return EXIT.ok;
     }
   } finally {

@@ -12,37 +12,50 @@ export function addVerify(program: Command, command: CommandContext): void {
   program
     .command('verify')
     .description(
-      'compare Redis with MySQL (MYSQL_URL), or with a replay of the log, while both change: every order, counter, report and key. ' +
-        'Exit 3 when they differ',
+      'compare every order, counter, report and key in Redis with MySQL (MYSQL_URL), or with a replay of the topic, ' +
+        'while both change. Changes nothing without --repair. Exits with code 3 if they differ',
     )
     .addOption(
       new Option(
         '--against <source>',
-        'mysql; or log, which is replayed into the spare database (REDIS_STAGING_DATABASE) as by `rebuild`, and thrown away behind that',
+        'mysql; or topic, which is replayed into the staging database (REDIS_STAGING_DATABASE) as by `rebuild`. ' +
+          'The replayed content is discarded after the comparison',
       )
         .choices(['mysql', 'topic'])
         .default('mysql'),
     )
     .option(
       '--repair',
-      'mend exactly what differs from MySQL, then compare again; workers stand still for moments. The connector must run: ' +
-        'with CONNECT_URL it is asked, else look yourself',
+      'set each value that differs to the value of MySQL, then compare again. Workers pause for short times. ' +
+        'The connector must be running: this is checked if CONNECT_URL is set, otherwise check it yourself',
       false,
     )
     .option(
       '--remove-malformed',
-      'a repair may also remove keys such as `order:x`: nobody else uses these names',
+      'with --repair: also remove malformed keys such as `order:x`. No other program may use such names',
       false,
     )
-    .option('--connector-file <path>', 'the connector of a repair (default: connectors/orders.json)')
-    .option('--sample <orders>', 'a quick look at so many orders', wholeNumber)
+    .option(
+      '--connector-file <path>',
+      'with --repair: file of the connector that must be running (default: connectors/orders.json)',
+    )
+    .option(
+      '--sample <orders>',
+      'compare only this number of random orders, without counters and other keys',
+      wholeNumber,
+    )
     .option(
       '--restart',
-      'against log: throw away what an unfinished rebuild has left in the spare database',
+      'with --against topic: discard the data of an unfinished rebuild in the staging database',
       false,
     )
-    .option('--limit <rows>', 'differences to print', wholeNumber, 100)
-    .option('--wait <seconds>', 'how long to wait for what is under way; at least 10', waitSeconds, 60)
+    .option('--limit <rows>', 'maximum number of differences to print', wholeNumber, 100)
+    .option(
+      '--wait <seconds>',
+      'how long differences may take to settle while records are applied; at least 10',
+      waitSeconds,
+      60,
+    )
     .option('--json', 'print JSON', false)
     .action(async (options: Options) => {
       requireMeaning(options);
@@ -59,19 +72,20 @@ export function addVerify(program: Command, command: CommandContext): void {
 /** Throws `usage` for options that cannot be combined. */
 function requireMeaning({against, repair, removeMalformed, sample, restart}: Options): void {
   if (against === 'mysql') {
-    if (restart) throw new ProjectorError('usage', '--restart goes with --against topic');
+    if (restart) throw new ProjectorError('usage', '--restart requires --against topic');
+    if (removeMalformed && !repair) throw new ProjectorError('usage', '--remove-malformed requires --repair');
     return;
   }
   if (repair || removeMalformed) {
     throw new ProjectorError(
       'usage',
-      'a repair goes by the rows of MySQL: use --repair without --against topic, or `projector rebuild`, which makes Redis anew from the log',
+      'a repair requires the rows of MySQL: use --repair without --against topic, or `projector rebuild`, which rebuilds Redis from the topic',
     );
   }
   if (sample !== undefined)
     throw new ProjectorError(
       'usage',
-      '--against topic replays the whole log, so --sample saves nothing: leave it out',
+      '--against topic always replays the whole topic, so --sample has no use: omit it',
     );
 }
 

@@ -34,16 +34,24 @@ import {untilReachable} from '../start.js';
 
 /** Where both commands build the read model, for their help. */
 export const STAGING =
-  'in the spare database of the same Redis (REDIS_STAGING_DATABASE), which then takes the place of the read model: readers go over ' +
-  'in one instant, running workers follow by themselves';
+  'in the staging database, then swap it atomically with the live database. The staging database is ' +
+  'REDIS_STAGING_DATABASE of the same Redis. Running workers continue without a restart';
 
 /** Adds the options that both commands have. */
 export function withReplaceOptions(command: Command): Command {
   return command
-    .option('--target <url>', 'fill this Redis instead, which nobody reads yet', redisUrl)
-    .option('--restart', 'throw away what an earlier run has left', false)
-    .option('--quarantine', 'set bad records aside as a worker does, instead of halting at the first', false)
-    .option('--dry-run', 'look whether it could be done, and do nothing', false)
+    .option(
+      '--target <url>',
+      'build the read model in this Redis instead, which must have no readers. There is no swap',
+      redisUrl,
+    )
+    .option('--restart', 'discard the data of an unfinished run instead of resuming it', false)
+    .option(
+      '--quarantine',
+      'quarantine records that cannot be applied, as a worker does, instead of halting at the first one',
+      false,
+    )
+    .option('--dry-run', 'run the preflight checks only, and change nothing', false)
     .option('--json', 'print the result as JSON', false);
 }
 
@@ -149,11 +157,13 @@ export class ReplaceCommand {
   async #rehearse(): Promise<number> {
     const {keyPrefix} = this.#config;
     if (this.#live !== null) await requireNoForeignKeys(this.#live, keyPrefix);
-    const mark = await new StagingDatabase(this.#staging, keyPrefix).mark();
+    const staging = new StagingDatabase(this.#staging, keyPrefix);
+    await staging.requireUsable();
+    const mark = await staging.mark();
     let records = 0n;
     for (const {low, high} of (await this.#topic.ranges()).values()) records += high - low;
-    const found = mark === '' ? 'without a mark: it must be empty' : `marked as "${mark}"`;
-    this.#output.note(`${this.#staging.address} is ${found}; the log holds ${grouped(records)} records`);
+    const found = mark === '' ? 'no mark and is empty' : `the mark "${mark}"`;
+    this.#output.note(`${this.#staging.address} has ${found}; the topic holds ${grouped(records)} records`);
     this.#output.note('nothing was done (--dry-run)');
     return EXIT.ok;
   }
@@ -196,11 +206,13 @@ export class ReplaceCommand {
     }
     const deps = {...base, chunkOrdersMax, mysql: this.#mysql, schema: sourceSchema(this.#config)};
     const progress = ({orders, items: lines}: LoadedRows): void =>
-      this.#line.show(`${grouped(BigInt(orders))} orders, ${grouped(BigInt(lines))} lines read from MySQL`);
+      this.#line.show(
+        `${grouped(BigInt(orders))} orders, ${grouped(BigInt(lines))} line items read from MySQL`,
+      );
     const {orders, items: lines} = await loadFromMysql({...deps, progress}, signal);
     const {address} = this.#mysql;
     this.#line.note(
-      `${grouped(BigInt(orders))} orders and ${grouped(BigInt(lines))} lines were read from ${address}`,
+      `${grouped(BigInt(orders))} orders and ${grouped(BigInt(lines))} line items were read from ${address}`,
     );
   }
 
@@ -259,13 +271,13 @@ export class ReplaceCommand {
 function eventLine(event: ReplacementEvent, stagingAddress: string): string {
   switch (event.kind) {
     case 'resumed':
-      return `going on with what is in ${stagingAddress}`;
+      return `resuming the unfinished run with the data in ${stagingAddress}`;
     case 'caught-up':
-      return `caught up with the log: ${grouped(event.reached.doneRecords)} records`;
+      return `caught up with the topic: ${grouped(event.reached.doneRecords)} records`;
     case 'retried':
-      return 'the switch took too long and was taken back; trying again';
+      return 'the cutover took too long and was undone; retrying it';
     case 'switched':
-      return `switched: readers see the new content; workers stood still for ${event.pauseMs} ms`;
+      return `cutover done: readers see the new content; workers paused for ${event.pauseMs} ms`;
     case 'removed':
       return `the old content was removed: ${grouped(BigInt(event.keys))} keys`;
   }

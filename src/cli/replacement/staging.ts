@@ -15,7 +15,7 @@ export function stagingUrl({redisUrl, stagingDatabase}: ConfigWith<'redisUrl'>):
   if (databaseOf(redisUrl) !== stagingDatabase) return withDatabase(redisUrl, stagingDatabase);
   throw new ProjectorError(
     'config-invalid',
-    `REDIS_STAGING_DATABASE is ${stagingDatabase}, which is the database of REDIS_URL: name another one, which is empty`,
+    `REDIS_STAGING_DATABASE is ${stagingDatabase}, which is also the database of REDIS_URL: set it to another, empty database`,
   );
 }
 

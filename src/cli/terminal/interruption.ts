@@ -2,7 +2,7 @@
 import {EXIT} from '../../runtime/errorPolicy.js';
 import type {ProgressLine} from './progressLine.js';
 
-const STOPPED = 'stopped; start it again to go on';
+const STOPPED = 'stopped; run the command again to finish';
 
 /**
  * Resolves with the exit code of `work`, or with that of the signal that stopped it. The progress line is erased by then.

@@ -50,7 +50,8 @@ export async function verifyAgainstMysql(
     return await interruptible(line, async (signal) => {
       if (options.repair && config.connectUrl === undefined)
         line.note(
-          'CONNECT_URL is not set: make sure that the connector runs, or sums are mended to what is wrong later',
+          'CONNECT_URL is not set, so the connector is not checked: make sure that it is running, ' +
+            'otherwise the repaired sums will be wrong later',
         );
       const servers = {config, redis, topic, mysql};
       const compare = async (repair: ComparedWith['repair'], held: AbortSignal): Promise<Verdict> =>

@@ -14,7 +14,7 @@ import {startEmpty} from '../../operations/rebuild/initialLoad.js';
 import {grouped} from '../../operations/rebuild/progress.js';
 import {withReference, type ReferenceEvent} from '../../operations/rebuild/reference.js';
 import {StagingDatabase} from '../../operations/rebuild/stagingDatabase.js';
-import {LogSide} from '../../operations/verify/logSide.js';
+import {TopicSide} from '../../operations/verify/topicSide.js';
 import {retryingRedis} from '../../operations/verify/retry.js';
 import {compared, newRetry, printVerdict, type PrintOptions} from './comparison.js';
 import {followLog} from '../../operations/rebuild/followTopic.js';
@@ -53,7 +53,7 @@ export async function verifyAgainstTopic(
     const line = newProgressLine(output);
     return await interruptible(line, async (signal) => {
       const parts = {...servers, config, partitions, line, signal};
-      return printVerdict(await replayedAndCompared(parts, options), 'log', {options, output, line});
+      return printVerdict(await replayedAndCompared(parts, options), 'topic', {options, output, line});
     });
   } finally {
     live.close();
@@ -104,7 +104,7 @@ async function replayedAndCompared(
   };
   return await withReference(deps, signal, async (follower, held) => {
     const retry = newRetry(line, held);
-    const expected = new LogSide(retryingRedis(staging, retry), keysWithPrefix(prefix));
+    const expected = new TopicSide(retryingRedis(staging, retry), keysWithPrefix(prefix));
     const comparison = {config, redis: live, topic, expected, follower: staging, retry, line};
     const requireRunning = (): void => follower.requireRunning();
     return await compared({...comparison, sample: null, repair: null, signal: held, requireRunning}, wait);
@@ -114,10 +114,10 @@ async function replayedAndCompared(
 function eventLine(event: ReferenceEvent, address: string): string {
   switch (event.kind) {
     case 'caught-up':
-      return `caught up with the log: ${grouped(event.reached.doneRecords)} records in ${address}`;
+      return `caught up with the topic: ${grouped(event.reached.doneRecords)} records in ${address}`;
     case 'removed':
-      return `what was replayed is removed: ${grouped(BigInt(event.keys))} keys`;
+      return `the replayed content was removed: ${grouped(BigInt(event.keys))} keys`;
     case 'left':
-      return `what was replayed stays in ${address} (${event.reason}); the next rebuild or comparison removes it`;
+      return `the replayed content remains in ${address} (${event.reason}); the next rebuild or comparison removes it`;
   }
 }

@@ -74,7 +74,7 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
       clock: retry.clock,
       stillMs: STILL_MS,
       waitMs: wait * 1_000,
-      progress: (open) => show(`${open} places differ and may be under way; waiting until they settle`),
+      progress: (open) => show(`${open} differences may be temporary; waiting until they settle`),
       signal,
     },
     sample,
@@ -86,8 +86,8 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
 function eventLine(event: VerifyEvent): string {
   if (event.kind === 'repairing') return `repairing ${event.differences} differences`;
   const {orders, products, users, keys, foreignKeys} = event.looked;
-  const foreign = foreignKeys === 0 ? '' : ` (${foreignKeys} of them are not of this read model)`;
-  return `compared ${orders} orders, ${products} products, ${users} users, ${keys} keys${foreign}: ${event.suspects} places to look at again`;
+  const foreign = foreignKeys === 0 ? '' : ` (${foreignKeys} of them do not belong to this read model)`;
+  return `compared ${orders} orders, ${products} products, ${users} users, ${keys} keys${foreign}: ${event.suspects} possible differences to check again`;
 }
 
 /** Prints the verdict. Returns the exit code, or throws `differences-found` or `verify-behind`. */
@@ -105,16 +105,18 @@ export function printVerdict(
   } else {
     const head = ['difference', 'key', 'field', source, 'Redis'];
     for (const row of shown.length === 0 ? [] : table(head, shown.map(cellsOf))) output.line(row);
-    output.line(`${findings.length} differences${repaired === 0 ? '' : `, ${repaired} were mended`}`);
+    output.line(`${findings.length} differences${repaired === 0 ? '' : `, ${repaired} were repaired`}`);
   }
   if (findings.length > shown.length)
-    line.note(`${findings.length - shown.length} more are not shown (--limit)`);
+    line.note(`${findings.length - shown.length} more differences are not shown (--limit)`);
   if (unseen > 0)
-    line.note(`${unseen} more places differed at first sight and were not looked at again: rebuild`);
+    line.note(
+      `${unseen} more values differed at first and were not checked again, because there are too many: use \`projector rebuild\``,
+    );
   if (open.length > 0 && !isBehind) {
     const names = open.slice(0, 5).map(({kind, id}) => `${kind} ${id}`);
     line.note(
-      `${open.length} places changed too often to be compared (${names.join(', ')}): verify at a quieter time`,
+      `${open.length} values changed too often to be compared (${names.join(', ')}): verify again when there is less traffic`,
     );
   }
   return exitCodeOf(verdict, source, options.wait);
@@ -129,16 +131,16 @@ function cellsOf({kind, key, field, expected, found}: Finding): string[] {
 
 function exitCodeOf({findings, unseen, open, isBehind}: Verdict, source: string, wait: number): number {
   if (findings.length + unseen > 0) {
-    const what = source === 'log' ? 'the log' : source;
+    const what = source === 'topic' ? 'the topic' : source;
     throw new ProjectorError(
       'differences-found',
-      `${findings.length + unseen} places in Redis differ from ${what}`,
+      `${findings.length + unseen} differences between Redis and ${what}`,
     );
   }
   if (isBehind && open.length > 0) {
     throw new ProjectorError(
       'verify-behind',
-      `${open.length} places could not be compared within ${wait} s: Redis did not reach the end of the log, or the time was too short`,
+      `${open.length} values could not be compared within ${wait} s, because Redis did not reach the end of the topic or the time was too short`,
     );
   }
   return EXIT.ok;

@@ -46,7 +46,7 @@ export function newUpstreamCheck(
     if (reason === undefined) return;
     throw new ProjectorError(
       'repair-refused',
-      `connector ${file.name} ${reason}: what MySQL holds by now may be missing from the log, and sums would be counted twice`,
+      `connector ${file.name} ${reason}: recent changes of MySQL may be missing from the topic, and a repair would count them twice in the sums`,
     );
   };
 }

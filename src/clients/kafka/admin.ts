@@ -202,7 +202,8 @@ export class KafkaTopic {
 function withTokenHint(failure: ProjectorError): ProjectorError {
   if (failure.kind !== 'kafka-unreachable' || /ECONNREFUSED|token endpoint/.test(failure.detail))
     return failure;
-  const detail = `${failure.detail} (so ends a broker, too, that does not take our token: its audience, issuer or time)`;
+  const hint = 'a broker that rejects the OAuth token also closes the connection';
+  const detail = `${failure.detail} (${hint}: check the audience, the issuer and the expiry of the token)`;
   return new ProjectorError(failure.kind, detail, {cause: failure});
 }
 
@@ -227,17 +228,17 @@ export function translateKafkaError(error: unknown, where: string): ProjectorErr
   const refusal = tlsError(error, `Kafka for ${where}`);
   if (refusal !== undefined) return refusal;
   if (has(/SASL|AUTHORIZATION|AUTHENTICATION/)) {
-    return new ProjectorError('kafka-denied', `Kafka refuses ${where}: ${message}`, {cause: error});
+    return new ProjectorError('kafka-denied', `Kafka denied access to ${where}: ${message}`, {cause: error});
   }
   if (has(/UNKNOWN_TOPIC_OR_PARTITION/)) {
-    return new ProjectorError('topic-missing', `there is no topic ${where}`, {cause: error});
+    return new ProjectorError('topic-missing', `topic ${where} does not exist`, {cause: error});
   }
   const codec = [...causesOf(error)].find((link) => link instanceof CodecMissing);
   if (codec !== undefined) {
     const detail = `a record batch of ${where} is compressed with ${codec.message}`;
     return new ProjectorError('codec-missing', detail, {cause: error});
   }
-  return new ProjectorError('kafka-unreachable', `Kafka does not answer for ${where}: ${message}`, {
+  return new ProjectorError('kafka-unreachable', `request to Kafka for ${where} failed: ${message}`, {
     cause: error,
   });
 }
@@ -248,7 +249,7 @@ export function crashOf(error: unknown, where: string): ProjectorError {
   if (translated.kind !== 'kafka-unreachable') return translated;
   return new ProjectorError(
     'consumer-crashed',
-    `the Kafka client stopped for ${where}: ${messageOf(error)}`,
+    `the Kafka client for ${where} stopped: ${messageOf(error)}`,
     {
       cause: error,
     },

@@ -30,7 +30,7 @@ export class CodecMissing extends Error {
   readonly retriable = false;
 
   constructor(compression: string, packageName: string) {
-    super(`${compression}, which needs the package ${packageName}: npm install --no-save ${packageName}`);
+    super(`${compression}, which requires the package ${packageName}: npm install --no-save ${packageName}`);
   }
 }
 
@@ -69,7 +69,7 @@ function codecOf(module: unknown): Codec {
       found = codec ?? inner;
     } else break;
   }
-  throw new Error('the package of a compression exports no codec');
+  throw new Error('the compression package exports no codec');
 }
 
 function made(factory: () => unknown): unknown {

@@ -188,6 +188,7 @@ function clusterOf(kafka: Kafka): Cluster {
   const symbol = clusterSymbol(kafka);
   const inner = kafka as unknown as Record<symbol, ((options: object) => Cluster) | undefined>;
   const make = symbol === undefined ? undefined : inner[symbol];
-  if (make === undefined) throw new Error('this version of kafkajs makes its clusters in another way');
+  if (make === undefined)
+    throw new Error('unsupported version of kafkajs: it has no function that creates a cluster');
   return make({metadataMaxAge: 300_000, allowAutoTopicCreation: false});
 }

@@ -91,7 +91,7 @@ class KafkaSocket extends EventEmitter {
   #finish(how: 'end' | 'error', error?: Error): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (this.#isReady && this.#isUnanswered) this.emit('error', cutOff(error ?? new Error('closed')));
+    if (this.#isReady && this.#isUnanswered) this.emit('error', cutOff(error ?? new Error('end of stream')));
     else this.emit(how, error);
   }
 }
@@ -125,7 +125,7 @@ export class WholeAnswers {
 function lengthAt(bytes: Buffer, at: number): number | undefined {
   if (bytes.length - at < LENGTH_BYTES) return undefined;
   const length = bytes.readInt32BE(at);
-  if (length < 0) throw new Error(`what answers is not Kafka: it says that ${length} bytes follow`);
+  if (length < 0) throw new Error(`the server is not Kafka: its response has the invalid length ${length}`);
   return LENGTH_BYTES + length;
 }
 

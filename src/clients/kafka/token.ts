@@ -63,20 +63,23 @@ export class TokenSource {
       });
       text = await response.text();
     } catch (error) {
-      throw new ProjectorError('kafka-unreachable', `${where} does not answer: ${connectionReason(error)}`, {
+      throw new ProjectorError('kafka-unreachable', `${where} did not respond: ${connectionReason(error)}`, {
         cause: error,
       });
     }
     // I11: the response can contain a token, so messages do not include its text.
     if (response.status >= 500 || response.status === 429) {
-      throw new ProjectorError('kafka-unreachable', `${where} answers ${response.status}`);
+      throw new ProjectorError('kafka-unreachable', `${where} responded with status ${response.status}`);
     }
     if (!response.ok) {
-      throw new ProjectorError('kafka-denied', `${where} refuses with ${response.status}${reasonIn(text)}`);
+      throw new ProjectorError(
+        'kafka-denied',
+        `${where} rejected the request with status ${response.status}${reasonIn(text)}`,
+      );
     }
     const answer = parsed(text);
     if (typeof answer['access_token'] !== 'string' || answer['access_token'] === '') {
-      throw new ProjectorError('kafka-denied', `${where} answers without an access_token`);
+      throw new ProjectorError('kafka-denied', `${where} returned no access_token`);
     }
     const lifeS = Number(answer['expires_in'] ?? DEFAULT_LIFE_S);
     const lifeMs = (Number.isFinite(lifeS) ? lifeS : DEFAULT_LIFE_S) * 1_000;

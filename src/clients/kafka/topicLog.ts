@@ -145,7 +145,7 @@ export class KafkaLog implements EventLog {
     this.#answeredMs = this.#clock.nowMs();
     this.#listen(consumer, (error) => {
       if (this.#isStopping() || this.#consumer !== consumer) return;
-      if (willReturn || isPassing(error)) void this.#reopen('the client gave up');
+      if (willReturn || isPassing(error)) void this.#reopen('the Kafka client stopped');
       else this.#handlers?.failed(crashOf(error, this.#where));
     });
     try {
@@ -163,7 +163,7 @@ export class KafkaLog implements EventLog {
     } catch (error) {
       if (this.#isStopping() || this.#consumer !== consumer) return;
       const failure = translateKafkaError(error, this.#where);
-      if (PASSING.has(failure.kind)) void this.#reopen('the client gave up');
+      if (PASSING.has(failure.kind)) void this.#reopen('the Kafka client stopped');
       else this.#handlers?.failed(failure);
     }
   }
@@ -204,7 +204,7 @@ export class KafkaLog implements EventLog {
       await this.#clock.sleep(WATCH_MS, this.#stop.signal);
       const silenceMs = this.#clock.nowMs() - this.#answeredMs;
       if (this.#consumer === undefined || silenceMs <= rebalanceTimeoutMs + requestTimeoutMs) continue;
-      const reason = `nothing was heard of Kafka for ${silenceMs} ms`;
+      const reason = `no response from Kafka for ${silenceMs} ms`;
       this.#log({level: 'warn', message: reason});
       await this.#reopen(reason);
     }
@@ -227,9 +227,9 @@ export class KafkaLog implements EventLog {
       this.#handlers?.assigned(partitions);
     });
     // FETCH is emitted for failed fetches as well. So a successful heartbeat shows that the connection is up.
-    consumer.on(HEARTBEAT, () => this.#setConnection(true, 'the group coordinator answers'));
+    consumer.on(HEARTBEAT, () => this.#setConnection(true, 'the group coordinator responded'));
     consumer.on(REQUEST_TIMEOUT, ({payload}) =>
-      this.#setConnection(false, `${payload.broker} does not answer in time`),
+      this.#setConnection(false, `broker ${payload.broker} did not respond in time`),
     );
     // REQUEST is emitted for every response, before kafkajs delivers its records. So a partition is doubted before its batch arrives.
     consumer.on(REQUEST, ({payload}) => {
@@ -250,7 +250,7 @@ export class KafkaLog implements EventLog {
   /** A fetch response has arrived. */
   #heard(): void {
     for (const {partition, silentMs} of this.#silence.heard(this.#clock.nowMs())) {
-      this.#handlers?.recheck(partition, `nothing was heard of the log for ${silentMs} ms`);
+      this.#handlers?.recheck(partition, `no fetch response from Kafka for ${silentMs} ms`);
     }
   }
 

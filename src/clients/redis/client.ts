@@ -151,7 +151,7 @@ export class RedisClient {
     if (policy?.startsWith('allkeys-') !== true) return;
     throw new ProjectorError(
       'redis-evicts',
-      `Redis at ${this.address} has maxmemory-policy ${policy}: it may drop orders`,
+      `Redis at ${this.address} has maxmemory-policy ${policy}, which can evict orders`,
     );
   }
 
@@ -192,7 +192,7 @@ export class RedisClient {
         const where = `Redis at ${this.address}`;
         throw new ProjectorError(
           'redis-unreachable',
-          `the connection to ${where} broke while keys were listed`,
+          `the connection to ${where} broke during a scan of the keys`,
         );
       }
       cursor = after;
@@ -223,7 +223,7 @@ export class RedisClient {
       this.#redis.defineCommand(script.name, {lua: script.lua, numberOfKeys: 1});
       const commands = this.#redis as unknown as Record<string, ScriptCall>;
       call = commands[script.name]?.bind(this.#redis);
-      assert(call !== undefined, 'ioredis defines the command that it was given');
+      assert(call !== undefined, 'ioredis defines every command that is passed to defineCommand');
       this.#scripts.set(script.name, call);
     }
     return call;

@@ -119,7 +119,9 @@ export class RedisConnection {
   async #requireMaster(): Promise<void> {
     const info = await this.redis.info('replication').catch(() => 'role:master');
     if (/^role:master/m.test(info)) return;
-    this.#lastConnectionError = new Error('the Sentinels name a server that is no master');
+    this.#lastConnectionError = new Error(
+      'the Sentinels returned the address of a server that is not a master',
+    );
     this.redis.disconnect(true);
   }
 
@@ -190,6 +192,6 @@ function redisAddress(url: string): string {
     const {protocol, host, pathname} = new URL(url);
     return `${protocol}//${host}${pathname}`;
   } catch {
-    return '(unreadable REDIS_URL)';
+    return '(invalid REDIS_URL)';
   }
 }

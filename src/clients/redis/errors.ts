@@ -20,24 +20,28 @@ export function translateRedisError(
   // Redis adds the digest and the line of the script to its errors. They are removed, because they do not help an operator.
   const message = messageOf(error).replace(/\.? script: [0-9a-f]{40}.*$/, '');
   if (DENIED_ERRORS.test(message)) {
-    return new ProjectorError('redis-denied', `${where} refuses: ${message}`, {cause: error});
+    return new ProjectorError('redis-denied', `${where} denied access: ${message}`, {cause: error});
   }
   if (CORRUPT_ERRORS.test(message)) {
     return new ProjectorError('read-model-corrupt', `${where}: ${message}`, {cause: error});
   }
   if (PASSING_ERRORS.test(message)) {
-    return new ProjectorError('redis-unreachable', `${where} cannot work now: ${message}`, {cause: error});
+    return new ProjectorError('redis-unreachable', `${where} cannot process commands: ${message}`, {
+      cause: error,
+    });
   }
   if (error instanceof Error && error.name === 'ReplyError') {
-    return new ProjectorError('internal', `${where}: ${message}`, {cause: error});
+    return new ProjectorError('internal', `${where} returned an unexpected error: ${message}`, {
+      cause: error,
+    });
   }
   const cause = connectionError ?? error;
   if (DENIED_ERRORS.test(messageOf(cause))) {
-    return new ProjectorError('redis-denied', `${where} refuses: ${messageOf(cause)}`, {cause});
+    return new ProjectorError('redis-denied', `${where} denied access: ${messageOf(cause)}`, {cause});
   }
   const refusal = tlsError(cause, where);
   if (refusal !== undefined) return refusal;
-  return new ProjectorError('redis-unreachable', `${where} does not answer: ${connectionReason(cause)}`, {
+  return new ProjectorError('redis-unreachable', `${where} did not respond: ${connectionReason(cause)}`, {
     cause,
   });
 }

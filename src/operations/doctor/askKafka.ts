@@ -44,7 +44,8 @@ export async function askKafka(
     const topic = await questions.after(brokers, KAFKA, async () => {
       const found = await probe.topic();
       if (found !== undefined) return found;
-      throw new ProjectorError('topic-missing', `there is no topic ${name} on ${config.brokers.join(',')}`);
+      const detail = `topic ${name} does not exist on ${config.brokers.join(',')}`;
+      throw new ProjectorError('topic-missing', detail);
     });
     const onTopic = async <T>(question: () => Promise<T>): Promise<Answer<T>> =>
       await questions.after(topic, TOPIC, question);

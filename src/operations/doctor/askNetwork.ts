@@ -33,9 +33,8 @@ export async function askHosts(hosts: readonly string[], questions: Questions): 
         try {
           return (await lookup(host, {all: true})).length;
         } catch (error) {
-          throw new ProjectorError('host-unknown', `${host} has no address: ${messageOf(error)}`, {
-            cause: error,
-          });
+          const detail = `host name ${host} cannot be resolved: ${messageOf(error)}`;
+          throw new ProjectorError('host-unknown', detail, {cause: error});
         }
       }),
     })),
@@ -51,7 +50,7 @@ export async function askPort(
   fetchStatus: () => Promise<unknown>,
   isWorker: (body: unknown) => boolean,
 ): Promise<Answer<PortUse>> {
-  return await questions.ask({what: 'the port', kind: 'http-unavailable'}, async () => {
+  return await questions.ask({what: 'the HTTP port', kind: 'http-unavailable'}, async () => {
     try {
       return isWorker(await fetchStatus()) ? 'worker' : 'other';
     } catch (error) {

@@ -22,7 +22,7 @@ export class Questions {
   /** Never rejects. At the deadline, a question without an answer becomes an error. Its request is not cancelled. */
   async ask<T>({what, kind}: Asked, question: () => Promise<T>): Promise<Answer<T>> {
     const silent = this.#ended.then((): Answer<T> => {
-      const detail = `${what} has not answered within ${this.#limitMs / 1_000} s`;
+      const detail = `${what} did not respond within ${this.#limitMs / 1_000} s`;
       return {kind: 'error', error: new ProjectorError(kind, detail)};
     });
     const answered = question().then(
@@ -35,7 +35,7 @@ export class Questions {
   /** Asks only if the question `before` has an answer. Otherwise it skips this question and says why. */
   async after<A, T>(before: Answer<A>, asked: Asked, question: (value: A) => Promise<T>): Promise<Answer<T>> {
     if (before.kind === 'answer') return await this.ask(asked, async () => await question(before.value));
-    return before.kind === 'skipped' ? before : {kind: 'skipped', why: `${asked.what} was not reached`};
+    return before.kind === 'skipped' ? before : {kind: 'skipped', why: `${asked.what} is not available`};
   }
 
   /** Ends the deadline timer, so that it does not keep the process alive. Questions without an answer become errors now. */

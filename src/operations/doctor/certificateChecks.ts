@@ -17,7 +17,7 @@ const DAY_MS = 86_400_000;
  * 21 days are also enough to renew it by hand.
  */
 const SOON_DAYS = 21;
-const FIX = 'Renew it and restart the workers, which read it at their start.';
+const FIX = 'Renew the certificate and restart the workers. They read certificates only at start.';
 
 export function judgeCertificates(materials: readonly NamedMaterial[], nowMs: number): Check {
   const ends = materials
@@ -28,7 +28,7 @@ export function judgeCertificates(materials: readonly NamedMaterial[], nowMs: nu
     ])
     .sort((a, b) => a.endMs - b.endMs);
   const [first] = ends;
-  if (first === undefined) return ok(NAME, 'none stand in the settings');
+  if (first === undefined) return ok(NAME, 'no certificate is configured');
   const over = ends.filter(({endMs}) => endMs <= nowMs);
   if (over.length > 0) {
     const detail = over.map(({name, endMs}) => `${name} has expired (${dayOf(endMs)})`).join('; ');

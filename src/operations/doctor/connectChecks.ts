@@ -25,7 +25,7 @@ export function connectChecks(
     judged('connector', found, (connector) => judgeState(connector, expectations)),
     judged('connector-settings', again(found), (connector) =>
       connector === undefined
-        ? skipped('connector-settings', 'there is no connector')
+        ? skipped('connector-settings', 'no connector was found')
         : judgeSettings(connector, expectations),
     ),
   ];
@@ -48,14 +48,14 @@ export function judgeState(
   {topic, name}: ConnectExpectations,
 ): Check {
   const fix =
-    'Mend the cause, then run `projector connector apply`; `projector connector status` shows the trace.';
+    'Fix the cause, then run `projector connector apply`. `projector connector status` shows the trace.';
   const away = {fix, exitCode: EXIT.unreachable};
   if (connector === undefined) {
-    return fail('connector', `no connector writes to ${topic}, and none is called ${name}`, away);
+    return fail('connector', `no connector writes to ${topic}, and no connector is named ${name}`, away);
   }
   const {status} = connector;
   const why = whyNotRunning(status);
-  if (why === undefined) return ok('connector', `${connector.name} and its task run`);
+  if (why === undefined) return ok('connector', `${connector.name} and its task are RUNNING`);
   const rest = /PAUSED|STOPPED/.test(status.state)
     ? {...away, fix: 'Resume it in Kafka Connect (PUT /connectors/NAME/resume).'}
     : away;
@@ -75,14 +75,14 @@ interface Rule {
 
 /** Settings that must be right. connectors/README.md explains the reasons. */
 const RULES: readonly Rule[] = [
-  {name: 'decimal.handling.mode', wanted: ['string'], unset: 'precise', why: 'amounts cannot be read'},
+  {name: 'decimal.handling.mode', wanted: ['string'], unset: 'precise', why: 'amounts cannot be decoded'},
   {
     name: 'bigint.unsigned.handling.mode',
     wanted: ['long', 'precise'],
     unset: 'long',
-    why: 'ids are not whole numbers',
+    why: 'ids are not integers',
   },
-  {name: 'skipped.operations', wanted: ['none'], unset: 't', why: 'changes are left out'},
+  {name: 'skipped.operations', wanted: ['none'], unset: 't', why: 'changes are not written to the topic'},
   {name: 'errors.tolerance', wanted: ['none'], unset: 'none', why: 'records that fail are dropped'},
   {
     name: 'event.processing.failure.handling.mode',
@@ -94,25 +94,25 @@ const RULES: readonly Rule[] = [
     name: 'event.converting.failure.handling.mode',
     wanted: ['fail'],
     unset: 'warn',
-    why: 'values that fail are made null',
+    why: 'values that cannot be converted become null',
   },
   {
     name: 'inconsistent.schema.handling.mode',
     wanted: ['fail'],
     unset: 'fail',
-    why: 'events of unknown columns are dropped',
+    why: 'events of tables with an unknown schema are dropped',
   },
   {
     name: 'value.converter',
     wanted: ['org.apache.kafka.connect.json.JsonConverter'],
     unset: '(that of the worker)',
-    why: 'values are not sure to be JSON',
+    why: 'values may not be JSON',
   },
   {
     name: 'value.converter.replace.null.with.default',
     wanted: ['false'],
     unset: 'true',
-    why: 'a NULL becomes the default of its column',
+    why: 'NULL is replaced by the default of its column',
   },
 ];
 
@@ -125,13 +125,13 @@ const HINTS: readonly Rule[] = [
     name: 'value.converter.schemas.enable',
     wanted: ['false'],
     unset: 'true',
-    why: 'the schema in every record is most of it',
+    why: 'the schema takes most of the space of each record',
   },
   {
     name: 'producer.override.enable.idempotence',
     wanted: ['true'],
     unset: '(that of the worker)',
-    why: 'a resend may change the order of records',
+    why: 'a producer retry may change the order of records',
   },
 ];
 
@@ -148,10 +148,11 @@ export function judgeSettings(
   const faults = RULES.filter(isWrong);
   const texts = faults.map(notified);
   const keys = config['message.key.columns'];
-  if (keys === undefined) texts.push('message.key.columns is not set: lines do not lie beside their orders');
+  if (keys === undefined)
+    texts.push('message.key.columns is not set: line items may be in other partitions than their orders');
   if (config[TARGET] !== topic) texts.push(`${TARGET} is not ${topic}`);
   if (texts.length > 0) {
-    const more = texts.length > faults.length ? ' Take the rest from connectors/orders.json.' : '';
+    const more = texts.length > faults.length ? ' Copy the other settings from connectors/orders.json.' : '';
     return fail(name, `${connector}: ${texts.join('; ')}`, {
       fix: faults.length > 0 ? fixOf(faults) + more : `Correct the connector file.${more}`,
     });
@@ -159,12 +160,12 @@ export function judgeSettings(
   const hints = HINTS.filter(isWrong);
   if (hints.length > 0) return warn(name, `${connector}: ${hints.map(notified).join('; ')}`, fixOf(hints));
   if ((config['heartbeat.interval.ms'] ?? '0') === '0') {
-    const detail = `${connector}: heartbeat.interval.ms is not set: a quiet shop looks like a dead connector`;
+    const detail = `${connector}: heartbeat.interval.ms is not set or 0, so an idle shop looks like a failed connector`;
     return warn(
       name,
       detail,
       'Set heartbeat.interval.ms=5000 and heartbeat.action.query (connectors/README.md).',
     );
   }
-  return ok(name, `${connector}: those that matter are right`);
+  return ok(name, `${connector}: all required settings are correct`);
 }

@@ -55,11 +55,11 @@ export async function diagnose(config: Settings, around: DoctorContext): Promise
 }
 
 function judgeSettings(unknown: readonly string[]): Check {
-  if (unknown.length === 0) return ok('settings', 'all are valid');
+  if (unknown.length === 0) return ok('settings', 'all settings are valid');
   return warn(
     'settings',
     unknown.join('; '),
-    'Correct the name, or remove the variable; `projector config` lists all settings.',
+    'Correct the name, or remove the variable. `projector config` lists all settings.',
   );
 }
 
@@ -83,7 +83,8 @@ async function portSide(
   questions: Questions,
   {workerUrl, fetchStatus, isWorker}: DoctorContext,
 ): Promise<Check[]> {
-  if (workerUrl === undefined) return [skipped('http', 'PROJECTOR_HTTP_PORT is off, or 0 for any free port')];
+  if (workerUrl === undefined)
+    return [skipped('http', 'PROJECTOR_HTTP_PORT is off or 0, so no port is known')];
   const use = await askPort(questions, async () => await fetchStatus(workerUrl), isWorker);
   return [judged('http', use, (value) => judgePort(workerUrl, value))];
 }
@@ -91,7 +92,8 @@ async function portSide(
 async function mysqlSide(config: Config, questions: Questions): Promise<Check[]> {
   const {mysqlUrl} = config;
   if (mysqlUrl !== undefined) return mysqlChecks(await askMysql({...config, mysqlUrl}, questions), config);
-  const why = 'MYSQL_URL is not set: `sync`, `verify` and `dlq replay` from MySQL need it, a worker does not';
+  const why =
+    'MYSQL_URL is not set: `sync`, `verify` and `dlq replay` from MySQL require it, a worker does not';
   return ['mysql', 'binlog', 'mysql-grants', 'tables'].map((name) => skipped(name, why));
 }
 

@@ -33,21 +33,21 @@ export function kafkaChecks(answers: KafkaAnswers, {topic, groupId, schema}: Kaf
 export function judgeBrokers({brokers, fetchVersion}: BrokerFacts): Check {
   const detail = `${brokers} broker${brokers === 1 ? '' : 's'}, Fetch up to version ${fetchVersion}`;
   if (fetchVersion >= FETCH_VERSION_MIN) return ok('kafka', detail);
-  return fail('kafka', `${detail}: a Kafka before 2.1`, {fix: 'Use Kafka 2.1 or later.'});
+  return fail('kafka', `${detail}: Kafka is older than 2.1`, {fix: 'Use Kafka 2.1 or later.'});
 }
 
 export function judgeTopic(name: string, {partitions, replicas, leaderless, behind}: TopicFacts): Check {
   const detail = `${name} has ${partitions} partitions, ${replicas} replica${replicas === 1 ? '' : 's'}`;
   if (leaderless.length > 0) {
-    return fail('topic', `${detail}; without a leader: partition ${leaderless.join(', ')}`, {
-      fix: 'Start the brokers that hold them.',
+    return fail('topic', `${detail}; partitions without a leader: ${leaderless.join(', ')}`, {
+      fix: 'Start the brokers that hold these partitions.',
       exitCode: EXIT.unreachable,
     });
   }
   if (behind.length > 0) {
     const fix =
-      'Look after the broker whose replicas are behind; until then one more failure may lose records.';
-    return warn('topic', `${detail}; replicas are behind: partition ${behind.join(', ')}`, fix);
+      'Repair the broker of these replicas. Until they are in sync, one more failure may lose records.';
+    return warn('topic', `${detail}; partitions with replicas out of sync: ${behind.join(', ')}`, fix);
   }
   return ok('topic', detail);
 }
@@ -59,9 +59,9 @@ export function judgeRetention(topic: string, settings: ReadonlyMap<string, stri
   const found = limits.map((name) => `${name}=${settings.get(name) ?? ''}`).join(', ');
   return fail(
     'retention',
-    `${topic} has ${found}: old records are deleted, and Redis cannot be rebuilt from it`,
+    `${topic} has ${found}: Kafka deletes old records, and Redis cannot be rebuilt from the topic`,
     {
-      fix: `Set ${limits.map((name) => `${name}=-1`).join(' and ')} on the topic, before anything is deleted.`,
+      fix: `Set ${limits.map((name) => `${name}=-1`).join(' and ')} on the topic before records are deleted.`,
     },
   );
 }
@@ -71,9 +71,9 @@ export function judgeCleanup(topic: string, settings: ReadonlyMap<string, string
   if (!policy.includes('compact')) return ok('cleanup-policy', `${topic} has cleanup.policy=${policy}`);
   return fail(
     'cleanup-policy',
-    `${topic} has cleanup.policy=${policy}: its keys are not unique per row, so rows are lost`,
+    `${topic} has cleanup.policy=${policy}: its keys are not unique per row, so compaction removes rows`,
     {
-      fix: 'Make a new topic with cleanup.policy=delete (connectors/README.md), and snapshot again.',
+      fix: 'Create a new topic with cleanup.policy=delete (connectors/README.md), and take a new snapshot.',
       exitCode: EXIT.usage,
     },
   );
@@ -81,12 +81,12 @@ export function judgeCleanup(topic: string, settings: ReadonlyMap<string, string
 
 export function judgeGroup(groupId: string, {state, protocolType, members}: GroupFacts): Check {
   if (protocolType !== '' && protocolType !== 'consumer') {
-    return fail('group', `${groupId} is a group of ${protocolType}, not of consumers`, {
-      fix: 'Set KAFKA_GROUP_ID to a name that nobody else uses.',
+    return fail('group', `${groupId} is a group of protocol type ${protocolType}, not consumer`, {
+      fix: 'Set KAFKA_GROUP_ID to a name that no other application uses.',
     });
   }
   if (members === 0) {
-    const found = state === 'Dead' ? 'nobody has joined it yet' : `it is ${state}`;
+    const found = state === 'Dead' ? 'the group does not exist' : `the group is ${state}`;
     return warn('group', `no worker runs in ${groupId}: ${found}`, 'Start one with `projector run`.');
   }
   const detail = `${groupId} is ${state}, ${members} worker${members === 1 ? '' : 's'}`;
@@ -94,7 +94,7 @@ export function judgeGroup(groupId: string, {state, protocolType, members}: Grou
   return warn(
     'group',
     detail,
-    'A rebalance takes moments; look again, and at the logs of the workers when it stays.',
+    'A rebalance takes a few seconds. If the state does not change, look at the logs of the workers.',
   );
 }
 
@@ -106,7 +106,7 @@ export function judgeRecords(records: readonly PlacedRecord[], schema: SourceSch
   if (records.length === 0) {
     return warn(
       'records',
-      'the topic holds no record yet',
+      'the topic holds no records',
       'Start the connector with `projector connector apply`.',
     );
   }
@@ -115,14 +115,13 @@ export function judgeRecords(records: readonly PlacedRecord[], schema: SourceSch
     return decoded.kind === 'rejected' ? [{...record, ...decoded.rejection}] : [];
   });
   const [first] = rejected;
-  if (first === undefined)
-    return ok('records', `the last ${records.length} records are such as a worker reads`);
+  if (first === undefined) return ok('records', `the last ${records.length} records can be decoded`);
   const {partition, offset, reason} = first;
   return fail(
     'records',
-    `${rejected.length} of the last ${records.length} records cannot be read, such as offset ${offset} of partition ${partition}: ${reason}`,
+    `${rejected.length} of the last ${records.length} records cannot be decoded, for example offset ${offset} of partition ${partition}: ${reason}`,
     {
-      fix: 'Correct the connector (connectors/README.md) or the setting that the reason names; see `projector dlq list`.',
+      fix: 'Correct the connector (connectors/README.md) or the setting that the reason names. See `projector dlq list`.',
     },
   );
 }

@@ -27,10 +27,10 @@ export function mysqlChecks(answers: MysqlAnswers, config: Config): Check[] {
  * A variable that the server does not have counts as correct.
  */
 const BINLOG: readonly {name: string; wanted: string; why: string}[] = [
-  {name: 'log_bin', wanted: 'ON', why: 'there is no binlog, so nothing to read'},
-  {name: 'binlog_format', wanted: 'ROW', why: 'changes are not told by rows'},
-  {name: 'binlog_row_image', wanted: 'FULL', why: 'rows are not told whole'},
-  {name: 'binlog_row_value_options', wanted: '', why: 'JSON columns are told in parts'},
+  {name: 'log_bin', wanted: 'ON', why: 'the binlog is disabled, so no changes can be read'},
+  {name: 'binlog_format', wanted: 'ROW', why: 'changes are not written as row events'},
+  {name: 'binlog_row_image', wanted: 'FULL', why: 'row events do not contain full rows'},
+  {name: 'binlog_row_value_options', wanted: '', why: 'row events contain only parts of JSON columns'},
 ];
 
 const DAY_S = 86_400;
@@ -39,19 +39,21 @@ export function judgeBinlog(variables: Variables): Check {
   const wrong = BINLOG.filter(({name, wanted}) => (variables.get(name) ?? wanted).toUpperCase() !== wanted);
   if (wrong.length > 0) {
     const texts = wrong.map(({name, why}) => `${name}=${variables.get(name) ?? ''}: ${why}`);
-    const fix = `Set ${wrong.map(({name, wanted}) => `${name}=${wanted}`).join(', ')}, then snapshot again.`;
+    const fix = `Set ${wrong.map(({name, wanted}) => `${name}=${wanted}`).join(', ')}, then take a new snapshot.`;
     return fail('binlog', texts.join('; '), {fix});
   }
   if ((variables.get('gtid_mode') ?? 'ON') !== 'ON') {
-    const detail = `gtid_mode=${variables.get('gtid_mode') ?? ''}: after a failover the connector does not find its place`;
+    const mode = variables.get('gtid_mode') ?? '';
+    const detail = `gtid_mode=${mode}: after a failover the connector cannot find its position in the binlog`;
     return warn('binlog', detail, 'Set gtid_mode=ON and enforce_gtid_consistency=ON.');
   }
   const keptS = Number(variables.get('binlog_expire_logs_seconds') ?? 0);
   if (keptS > 0 && keptS < 3 * DAY_S) {
-    const detail = `binlogs are kept for ${keptS} s: a connector that is down for longer needs a new snapshot`;
+    const detail = `binlogs are kept for ${keptS} s: a connector that is down for longer requires a new snapshot`;
     return warn('binlog', detail, 'Raise binlog_expire_logs_seconds to a week or more.');
   }
-  return ok('binlog', 'by rows, whole rows, with GTIDs');
+  const gtids = variables.has('gtid_mode') ? ' and GTIDs' : '';
+  return ok('binlog', `row events with full rows${gtids}`);
 }
 
 /** The result contains no names of users or hosts. */
@@ -59,17 +61,17 @@ export function judgeGrants(grants: readonly string[]): Check {
   const rights = grants.map((grant) => /^GRANT (.+?) ON /i.exec(grant)?.[1] ?? '');
   const reads = rights.some((list) => /\b(?:SELECT|ALL PRIVILEGES)\b/i.test(list));
   if (!reads)
-    return fail('mysql-grants', 'the user of MYSQL_URL has no right to SELECT anything', {
-      fix: 'GRANT SELECT on both tables to it.',
+    return fail('mysql-grants', 'the user of MYSQL_URL has no SELECT privilege', {
+      fix: 'Grant SELECT on both tables to this user.',
     });
   const isWide = grants.some((grant) => /^GRANT ALL PRIVILEGES ON \*\.\*/i.test(grant));
   if (isWide)
     return warn(
       'mysql-grants',
-      'the user of MYSQL_URL may do everything',
-      'SELECT on both tables is enough.',
+      'the user of MYSQL_URL has all privileges on all databases',
+      'Use a user with only SELECT on both tables.',
     );
-  return ok('mysql-grants', 'the user of MYSQL_URL may read');
+  return ok('mysql-grants', 'the user of MYSQL_URL has the SELECT privilege');
 }
 
 export function judgeAmount(
@@ -78,7 +80,7 @@ export function judgeAmount(
 ): Check {
   const detail = `both tables can be read; ${totalAmountColumn} is ${type} with ${decimals ?? 'no'} decimals`;
   if (type === 'decimal' && decimals === String(moneyDecimals)) return ok('tables', detail);
-  return fail('tables', `${detail}, and MONEY_DECIMALS is ${moneyDecimals}`, {
-    fix: 'Set MONEY_DECIMALS to the decimals of that column, which must be a DECIMAL; then `projector rebuild`.',
+  return fail('tables', `${detail}, but MONEY_DECIMALS is ${moneyDecimals}`, {
+    fix: 'Set MONEY_DECIMALS to the decimals of that column, which must be a DECIMAL. Then run `projector rebuild`.',
   });
 }

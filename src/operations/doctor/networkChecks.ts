@@ -12,9 +12,9 @@ export function judgeHosts(hosts: readonly HostAnswer[]): Check {
     addresses.kind === 'error' ? [addresses.error.detail] : [],
   );
   if (unknown.length === 0)
-    return ok('dns', `${hosts.map(({host}) => host).join(', ')}: every name has an address`);
+    return ok('dns', `${hosts.map(({host}) => host).join(', ')}: all host names can be resolved`);
   return fail('dns', unknown.join('; '), {
-    fix: 'Correct the name in the settings, or let the name service of this machine know it.',
+    fix: 'Correct the host name in the settings, or add it to the name service of this machine.',
     exitCode: EXIT.unreachable,
   });
 }
@@ -24,10 +24,10 @@ export function judgePort(place: string, use: PortUse): Check {
     case 'free':
       return ok('http', `${place} is free for a worker`);
     case 'worker':
-      return ok('http', `a worker answers at ${place}`);
+      return ok('http', `a worker responds at ${place}`);
     case 'other':
-      return fail('http', `something else than a worker listens on ${place}: a worker here would not start`, {
-        fix: 'Set PROJECTOR_HTTP_PORT to a free port, to 0 for any, or to off.',
+      return fail('http', `another program listens on ${place}, so a worker cannot start with this port`, {
+        fix: 'Set PROJECTOR_HTTP_PORT to a free port, to 0 for any free port, or to off.',
         exitCode: EXIT.usage,
       });
   }

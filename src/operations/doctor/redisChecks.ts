@@ -28,22 +28,24 @@ export function redisChecks(
   const {info} = answers;
   return [
     judged('redis', info, judgeServer),
-    judged('redis-rights', answers.rights, () => ok('redis-rights', 'every right that a worker needs')),
+    judged('redis-rights', answers.rights, () =>
+      ok('redis-rights', 'the user has every right that a worker needs'),
+    ),
     judged('redis-eviction', again(info), judgeEviction),
     judged('redis-persistence', both(info, answers.dumps), ([facts, dumps]) =>
       judgePersistence(facts, dumps),
     ),
     judged('redis-memory', again(info), judgeMemory),
     answers.staging.kind === 'error'
-      ? warn('spare-database', answers.staging.error.detail, STAGING_FIX)
-      : judged('spare-database', both(info, answers.staging), ([facts, mark]) =>
+      ? warn('staging-database', answers.staging.error.detail, STAGING_FIX)
+      : judged('staging-database', both(info, answers.staging), ([facts, mark]) =>
           judgeStaging(facts, mark, config),
         ),
     judged('layout', both(answers.layout, partitions), ([stored, count]) =>
       judgeLayout(stored, count, config),
     ),
     judged('positions', both(answers.positions, ranges), ([texts, log]) => judgePositions(texts, log)),
-    judged('set-aside', answers.quarantine, judgeQuarantine),
+    judged('quarantine', answers.quarantine, judgeQuarantine),
   ];
 }
 
@@ -52,19 +54,24 @@ export function judgeServer(info: Info): Check {
   const detail = `version ${version}, ${info.get('role') ?? 'unknown role'}`;
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (info.get('cluster_enabled') === '1') {
-    return fail('redis', `${detail}, in cluster mode: no script reaches all keys of an order`, {
+    return fail('redis', `${detail}, in cluster mode: one script cannot access all keys of an order`, {
       fix: 'Use a Redis without cluster mode.',
     });
   }
   if (info.get('role') === 'slave') {
-    return fail('redis', `${detail}: a replica takes no writes`, {
-      fix: 'Let REDIS_URL name the primary.',
+    return fail('redis', `${detail}: a replica accepts no writes`, {
+      fix: 'Set REDIS_URL to the address of the primary.',
       exitCode: EXIT.unreachable,
     });
   }
   if (major < 6 || (major === 6 && minor < 2))
-    return fail('redis', detail, {fix: 'Use Redis 7 or later; below 6.2 nothing works.'});
-  if (major < 7) return warn('redis', `${detail}: it cannot be asked for rights`, 'Use Redis 7 or later.');
+    return fail('redis', `${detail}: Redis before 6.2 is not supported`, {fix: 'Use Redis 7 or later.'});
+  if (major < 7)
+    return warn(
+      'redis',
+      `${detail}: Redis before 7 cannot check the rights of a user`,
+      'Use Redis 7 or later.',
+    );
   return ok('redis', detail);
 }
 
@@ -72,7 +79,7 @@ export function judgeServer(info: Info): Check {
 export function judgeEviction(info: Info): Check {
   const policy = info.get('maxmemory_policy') ?? 'unknown';
   if (!policy.startsWith('allkeys-')) return ok('redis-eviction', `maxmemory-policy ${policy}`);
-  return fail('redis-eviction', `maxmemory-policy ${policy}: it may drop orders`, {
+  return fail('redis-eviction', `maxmemory-policy ${policy}: Redis may evict orders`, {
     fix: 'Set maxmemory-policy to noeviction, then run `projector rebuild`.',
   });
 }
@@ -84,20 +91,24 @@ export function judgeEviction(info: Info): Check {
 export function judgePersistence(info: Info, dumps: string | undefined): Check {
   const name = 'redis-persistence';
   if (info.get('aof_enabled') === '1') {
-    if ((info.get('aof_last_write_status') ?? 'ok') === 'ok') return ok(name, 'append-only file');
-    return fail(name, 'the last write to the append-only file has failed: Redis takes no writes', {
-      fix: 'Make room on its disk.',
+    if ((info.get('aof_last_write_status') ?? 'ok') === 'ok') return ok(name, 'append-only file enabled');
+    return fail(name, 'the last write to the append-only file failed: Redis accepts no writes', {
+      fix: 'Free space on the disk of Redis.',
       exitCode: EXIT.unreachable,
     });
   }
   const fix =
-    'Set appendonly yes; without it a restart costs a rebuild, and readers see an older Redis or none.';
-  if (info.get('rdb_last_bgsave_status') === 'err') return warn(name, 'the last dump has failed', fix);
+    'Set appendonly yes. Without it a restart requires a rebuild, and readers see older data or none until then.';
+  if (info.get('rdb_last_bgsave_status') === 'err') return warn(name, 'the last RDB snapshot failed', fix);
   if (dumps === '')
-    return warn(name, 'neither an append-only file nor dumps: a restart forgets everything', fix);
+    return warn(name, 'neither append-only file nor RDB snapshots: a restart loses all data', fix);
   if (dumps === undefined)
-    return warn(name, 'no append-only file; whether it writes dumps this user may not ask', fix);
-  return warn(name, `dumps alone (save ${dumps}): a crash takes it back to the last one`, fix);
+    return warn(
+      name,
+      'no append-only file; the setting `save` cannot be read (no right to CONFIG GET, or Redis before 7)',
+      fix,
+    );
+  return warn(name, `only RDB snapshots (save ${dumps}): a crash loses all changes after the last one`, fix);
 }
 
 const FULL_SHARE = 0.9;
@@ -105,10 +116,10 @@ const FULL_SHARE = 0.9;
 export function judgeMemory(info: Info): Check {
   const usedBytes = Number(info.get('used_memory') ?? 0);
   const maxBytes = Number(info.get('maxmemory') ?? 0);
-  if (maxBytes === 0) return ok('redis-memory', `${megabytes(usedBytes)} in use, without a limit of its own`);
+  if (maxBytes === 0) return ok('redis-memory', `${megabytes(usedBytes)} in use, maxmemory is not set`);
   const detail = `${megabytes(usedBytes)} of ${megabytes(maxBytes)} in use`;
   if (usedBytes < FULL_SHARE * maxBytes) return ok('redis-memory', detail);
-  return warn('redis-memory', detail, 'Raise maxmemory: a full Redis takes no writes, and workers wait.');
+  return warn('redis-memory', detail, 'Raise maxmemory. A full Redis accepts no writes, and workers wait.');
 }
 
 function megabytes(bytes: number): string {
@@ -116,28 +127,32 @@ function megabytes(bytes: number): string {
 }
 
 const STAGING_FIX =
-  'Set REDIS_STAGING_DATABASE to an empty one that this user may use; until then there is no `rebuild` and no `sync`.';
+  'Set REDIS_STAGING_DATABASE to an empty database that this user may access. `rebuild` and `sync` require it.';
 
 /** The check only warns, because only `rebuild`, `sync` and `verify` against the topic use the staging database. */
 export function judgeStaging(info: Info, mark: string | null, {stagingDatabase}: Config): Check {
-  const name = 'spare-database';
+  const name = 'staging-database';
   const keys = /keys=(\d+)/.exec(info.get(`db${stagingDatabase}`) ?? '')?.[1] ?? '0';
   if (keys === '0') return ok(name, `database ${stagingDatabase} is empty`);
   if (mark !== null)
     return warn(
       name,
-      `database ${stagingDatabase} holds what a rebuild has left, or makes now`,
-      'Let it end, or run `projector rebuild`: it goes on where that one was.',
+      `database ${stagingDatabase} holds the content of a rebuild, sync or verify that runs or was interrupted`,
+      'Wait until it ends. If it was interrupted, run the same command again: it resumes or discards this content.',
     );
-  return warn(name, `database ${stagingDatabase} holds ${keys} keys of others`, STAGING_FIX);
+  return warn(
+    name,
+    `database ${stagingDatabase} holds ${keys} keys that do not belong to a rebuild`,
+    STAGING_FIX,
+  );
 }
 
 export function judgeLayout(stored: string | null, partitions: number, config: Config): Check {
-  if (stored === null) return ok('layout', 'nothing is stored yet');
+  if (stored === null) return ok('layout', 'no layout is stored in Redis');
   const {topic, moneyDecimals, extraColumns = []} = config;
   try {
     requireSameLayout(stored, formatLayout({topic, partitions, moneyDecimals, extraColumns}));
-    return ok('layout', 'what Redis was filled with are these settings');
+    return ok('layout', 'the layout in Redis matches the settings');
   } catch (error) {
     return failedBy('layout', asProjectorError(error));
   }
@@ -158,41 +173,45 @@ export function judgePositions(texts: readonly string[], ranges: ReadonlyMap<num
   if (first !== undefined)
     return fail('positions', faults.map(({text}) => text).join('; '), {fix: first.fix});
   if (texts.some((text) => parseFence(text) !== undefined))
-    return warn('positions', 'fences stand: a rebuild or a repair is at work', 'Look again in some seconds.');
-  return ok('positions', `inside the log, ${lag} records behind`);
+    return warn(
+      'positions',
+      'fences are set: a rebuild or a repair is running',
+      'Run `projector doctor` again in some seconds.',
+    );
+  return ok('positions', `all positions are within the topic, consumer lag is ${lag} records`);
 }
 
 function faultOf(text: string, {low, high}: LogRange): {text: string; fix: string} | undefined {
   const bare = positionInFence(text);
-  const sync = 'fill Redis from MySQL with `projector sync --replace`.';
+  const sync = 'load Redis from MySQL with `projector sync --replace`.';
   if (bare === NO_POSITION) {
     if (low === 0n) return undefined;
     return {
-      text: `has no position, and the log begins at ${low}`,
-      fix: `The log is no longer whole: ${sync}`,
+      text: `has no position, but the topic begins at offset ${low}`,
+      fix: `The topic is no longer complete: ${sync}`,
     };
   }
   const next = parsePosition(bare)?.nextOffset;
   if (next === undefined) {
-    return {text: 'has something else in the place of its position', fix: 'Run `projector rebuild`.'};
+    return {text: 'has a stored position that cannot be read', fix: 'Run `projector rebuild`.'};
   }
   if (next < low) {
     const fix = `Records were deleted before they were applied: set retention.ms=-1, and ${sync}`;
-    return {text: `stands at ${next}, and the log begins at ${low}`, fix};
+    return {text: `is at offset ${next}, but the topic begins at offset ${low}`, fix};
   }
   if (next <= high) return undefined;
   return {
-    text: `stands at ${next}, and the log ends at ${high}`,
-    fix: 'This is not the log that Redis was built from: correct KAFKA_TOPIC, or run `projector rebuild`.',
+    text: `is at offset ${next}, but the topic ends at offset ${high}`,
+    fix: 'This is not the topic that Redis was built from: correct KAFKA_TOPIC, or run `projector rebuild`.',
   };
 }
 
 export function judgeQuarantine(count: number): Check {
-  if (count === 0) return ok('set-aside', 'no record is set aside');
-  const detail = `${count} record${count === 1 ? ' is' : 's are'} set aside: their orders are not exact`;
+  if (count === 0) return ok('quarantine', 'no record is quarantined');
+  const detail = `${count} record${count === 1 ? ' is' : 's are'} quarantined: the affected orders are not exact in Redis`;
   return warn(
-    'set-aside',
+    'quarantine',
     detail,
-    'See `projector dlq list`, mend the cause, then `projector dlq replay --all`.',
+    'See `projector dlq list`, fix the cause, then run `projector dlq replay --all`.',
   );
 }

@@ -58,7 +58,14 @@ export class Cutover {
       do {
         const [kind, detail] = await this.#swap(goals);
         if (kind === 'swapped') return true;
-        if (kind === 'lost') throw new ProjectorError('rebuild-lost', `another one has begun (${detail})`);
+        if (kind === 'lost') {
+          throw new ProjectorError(
+            'rebuild-lost',
+            detail === ''
+              ? 'the rebuild lock, or the mark of the staging database, no longer exists'
+              : `another run holds the rebuild lock or the staging database (${detail})`,
+          );
+        }
         if (kind === 'unfenced') return false;
         await this.#clock.sleep(ASK_AGAIN_MS);
       } while (this.#clock.nowMs() < lastMs);

@@ -77,7 +77,7 @@ export class Follower {
   /** Throws the error that halted the worker. Does nothing while the worker runs. */
   requireRunning(): void {
     if (!this.#hasEnded) return;
-    throw this.#failure ?? new ProjectorError('internal', 'the worker has ended by itself');
+    throw this.#failure ?? new ProjectorError('internal', 'the worker of this run stopped without an error');
   }
 
   async stop(): Promise<void> {

@@ -143,7 +143,7 @@ class BaseWriter {
   /** Throws `rebuild-halted` if Redis does not hold every chunk. */
   async requireAll(): Promise<void> {
     if ((await this.#model.chunkCount()) === this.#chunks) return;
-    throw new ProjectorError('rebuild-halted', 'Redis has lost writes while it was filled');
+    throw new ProjectorError('rebuild-halted', 'Redis has lost writes of this run');
   }
 
   async #apply(partition: number, request: ApplyRequest): Promise<void> {
@@ -155,7 +155,7 @@ class BaseWriter {
         if (kind === 'applied') break;
         throw new ProjectorError(
           'rebuild-lost',
-          'something else writes to the database that is being filled',
+          'another client writes to the database in which this run builds the read model',
         );
       } catch (error) {
         const isPassing = ERROR_POLICY[asProjectorError(error).kind].next === 'wait';
@@ -173,6 +173,6 @@ class BaseWriter {
     const count = await this.#model.chunkCount();
     if (count === this.#chunks + 1) return true;
     if (count === this.#chunks) return false;
-    throw new ProjectorError('rebuild-halted', 'Redis has lost writes while it was filled');
+    throw new ProjectorError('rebuild-halted', 'Redis has lost writes of this run');
   }
 }

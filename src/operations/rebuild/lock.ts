@@ -39,7 +39,7 @@ export class RebuildLock {
     if (holder === this.text) return;
     throw new ProjectorError(
       'rebuild-refused',
-      `another one runs (${holder}); where it was killed, its lock is over within ${LEASE_MS / 1_000} s`,
+      `another run holds the rebuild lock (${holder}); if that process died, the lock expires within ${LEASE_MS / 1_000} s`,
     );
   }
 
@@ -69,10 +69,10 @@ export class RebuildLock {
       // A failed renewal does not prove that the lock is lost. The next renewal reads the holder again.
       const holder = await this.#renew().catch(() => this.text);
       if (holder === this.text) continue;
-      const who = holder === '' ? 'nobody holds its lock' : `another one has begun (${holder})`;
+      const who = holder === '' ? 'no other run holds it' : `another run holds it (${holder})`;
       throw new ProjectorError(
         'rebuild-lost',
-        `this process stood still, or Redis was away, for more than ${LEASE_MS / 1_000} s, and ${who}`,
+        `the rebuild lock of this run expired, and ${who}: this process was paused, or Redis did not respond, for more than ${LEASE_MS / 1_000} s`,
       );
     }
   }

@@ -63,12 +63,15 @@ export async function planReset(
 
 function requirePlace({partition, from, to}: PositionReset, {low}: LogRange): void {
   if (to < low) {
-    throw new ProjectorError('usage', `partition ${partition}: the log begins at offset ${low}, after ${to}`);
+    throw new ProjectorError(
+      'usage',
+      `partition ${partition}: the topic begins at offset ${low}, so a reset to ${to} is not possible`,
+    );
   }
   if (to <= from) return;
   throw new ProjectorError(
     'usage',
-    `partition ${partition} stands at offset ${from}: going on to ${to} would skip records; to start from MySQL use \`projector sync --replace\``,
+    `partition ${partition} is at offset ${from}, and a reset to ${to} would skip records; to start from MySQL, use \`projector sync --replace\``,
   );
 }
 
@@ -86,7 +89,7 @@ export async function resetPosition(model: ResetModel, {partition, to}: Position
     if (from === undefined || from < to) {
       throw new ProjectorError(
         'usage',
-        `partition ${partition} stands at ${from === undefined ? 'no offset' : `offset ${from}`} by now, not behind ${to}`,
+        `partition ${partition} now ${from === undefined ? 'has no position' : `is at offset ${from}`}, so it cannot be reset to ${to}`,
       );
     }
     if (stored === next) return from;
@@ -95,6 +98,6 @@ export async function resetPosition(model: ResetModel, {partition, to}: Position
   }
   throw new ProjectorError(
     'rebuild-refused',
-    `partition ${partition} moved on ${TRIES_MAX} times before the script; stop the workers for it, or try again`,
+    `the position of partition ${partition} changed before each of ${TRIES_MAX} attempts; stop the workers, or try again`,
   );
 }

@@ -96,5 +96,5 @@ async function discardRun({staging, id, notify}: ReferenceDeps, mark: Mark): Pro
  */
 function explained(error: unknown): unknown {
   if (!(error instanceof ProjectorError) || !NOT_APPLICABLE.has(error.kind)) return error;
-  return new ProjectorError('verify-halted', `the log cannot be replayed: ${error.detail}`, {cause: error});
+  return new ProjectorError('verify-halted', `the topic cannot be replayed: ${error.detail}`, {cause: error});
 }

@@ -30,7 +30,7 @@ export interface ReplacementDeps {
   readonly mark: Mark;
   /** False: the run removes what an earlier run has left. */
   readonly mayResume: boolean;
-  /** Writes a base and its positions to the empty staging database. Until it has finished, the mark is `filling`. */
+  /** Writes a base and its positions to the empty staging database. Until it has finished, the mark is `loading`. */
   readonly load: (signal: AbortSignal) => Promise<void>;
   /** Starts the worker on the staging database. */
   readonly follow: () => Promise<Follower>;
@@ -95,7 +95,7 @@ export class Replacement {
     const {kind, detail} = error;
     if (kind === 'quarantine-flood') return new ProjectorError('rebuild-halted', detail, {cause: error});
     if (!this.#hasResumed || !UNRESUMABLE.has(kind)) return error;
-    const what = `${kind}: ${detail}; what an earlier run has left cannot be gone on with: --restart throws it away`;
+    const what = `${kind}: ${detail}; cannot resume the previous run: use --restart to discard it`;
     return new ProjectorError('rebuild-halted', what, {cause: error});
   }
 
@@ -131,10 +131,10 @@ export class Replacement {
   async #prepare(signal: AbortSignal): Promise<boolean> {
     const {staging, mark, mayResume, id, load} = this.#deps;
     if (mayResume && (await staging.mark()) === mark) return true;
-    const filling: Mark = `filling ${id}`;
-    await staging.prepare(filling, id);
+    const loading: Mark = `loading ${id}`;
+    await staging.prepare(loading, id);
     await load(signal);
-    await staging.exchange(filling, mark);
+    await staging.exchange(loading, mark);
     return false;
   }
 
@@ -167,7 +167,7 @@ export class Replacement {
     if (lastError !== undefined) throw asProjectorError(lastError);
     throw new ProjectorError(
       'rebuild-refused',
-      `the log grows faster than it is replayed: ${CUTOVERS_MAX} tries to switch were given up; try again at a quieter time`,
+      `the topic grows faster than the rebuild replays it: ${CUTOVERS_MAX} cutover attempts failed; try again when the traffic is lower`,
     );
   }
 

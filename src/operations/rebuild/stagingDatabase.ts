@@ -2,10 +2,10 @@
  * The staging database: it is empty, or its mark names its content. Without a mark, nothing is removed from it.
  *
  *   rebuild          built from the start of the topic, perhaps in part; a later rebuild resumes it
- *   filling <id>     the run <id> writes a base, for example from MySQL; no other run can resume it
+ *   loading <id>     the run <id> writes a base, for example from MySQL; no other run can resume it
  *   sync             loaded from MySQL; a later sync resumes it from the topic
  *   verify <id>      built from the topic by the run <id>, to compare with; no other run can resume it
- *   discard <id>     was replaced or given up; may be removed
+ *   discard <id>     was replaced or discarded; may be removed
  */
 import type {Script} from '../../clients/redis/client.js';
 import {ProjectorError} from '../../runtime/errors.js';
@@ -21,7 +21,7 @@ export interface Database {
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
 }
 
-export type Mark = 'rebuild' | 'sync' | `filling ${string}` | `verify ${string}` | `discard ${string}`;
+export type Mark = 'rebuild' | 'sync' | `loading ${string}` | `verify ${string}` | `discard ${string}`;
 
 /** Marks of content that a later run of the same command resumes. */
 const RESUMABLE: ReadonlySet<string> = new Set<Mark>(['rebuild', 'sync']);
@@ -67,8 +67,8 @@ export async function requireNoForeignKeys(database: Database, prefix: string): 
   if (foreign === 0) return;
   throw new ProjectorError(
     'rebuild-refused',
-    `${database.address} holds ${foreign} keys that are not of this read model (${examples.join(', ')}), ` +
-      'and swapping would take them along: give the read model a logical database of its own, or fill another Redis with --target',
+    `${database.address} holds ${foreign} keys that do not belong to this read model (${examples.join(', ')}), ` +
+      'and the cutover would move them: give the read model its own logical database, or build it in another Redis with --target',
   );
 }
 
@@ -76,7 +76,7 @@ export class StagingDatabase {
   readonly #database: Database;
   readonly #prefix: string;
   readonly #markKey: string;
-  /** Our lock. It is in this database if the run fills another Redis and does not swap. */
+  /** Our lock. It is in this database if the run builds in another Redis and does not swap. */
   readonly #lockKey: string;
 
   constructor(database: Database, prefix: string) {
@@ -94,6 +94,11 @@ export class StagingDatabase {
     await requireNoForeignKeys(this.#database, this.#prefix);
   }
 
+  /** Throws `rebuild-refused` if the database holds keys and no mark, because then `prepare` would not empty it. */
+  async requireUsable(): Promise<void> {
+    if ((await this.mark()) === '') await this.#requireEmpty();
+  }
+
   /** The present mark; '' if there is none. */
   async mark(): Promise<string> {
     const [text] = await this.#database.getAll([this.#markKey]);
@@ -106,7 +111,7 @@ export class StagingDatabase {
     if (!RESUMABLE.has(found)) return;
     throw new ProjectorError(
       'rebuild-refused',
-      `${this.#database.address} holds what an unfinished \`${found}\` would go on with: finish that one first, or throw it away with --restart`,
+      `${this.#database.address} holds the content of an unfinished \`${found}\`: finish that run first, or discard its content with --restart`,
     );
   }
 
@@ -127,7 +132,7 @@ export class StagingDatabase {
     if (stored === next) return;
     throw new ProjectorError(
       'rebuild-lost',
-      `${this.#database.address} was taken by another one (${stored})`,
+      `${this.#database.address} is in use by another run (its mark: ${stored === '' ? 'none' : stored})`,
     );
   }
 
@@ -159,15 +164,16 @@ export class StagingDatabase {
     const isTool = (key: string): boolean => this.#isTool(key);
     const {own, foreign, examples} = await countKeys(this.#database, this.#prefix, isTool);
     if (own + foreign === 0) return;
-    const what = foreign === 0 ? 'a read model that no rebuild has begun' : examples.join(', ');
+    const what =
+      foreign === 0 ? 'a read model that is not marked as an unfinished rebuild' : examples.join(', ');
     throw new ProjectorError(
       'rebuild-refused',
-      `${this.#database.address} must be empty, and holds ${own + foreign} keys (${what}): empty it, or choose another one`,
+      `${this.#database.address} must be empty, but holds ${own + foreign} keys (${what}): empty it, or choose another database`,
     );
   }
 
   #taken(): ProjectorError {
-    return new ProjectorError('rebuild-lost', `${this.#database.address} was taken by another one`);
+    return new ProjectorError('rebuild-lost', `${this.#database.address} is in use by another run`);
   }
 
   #isTool(key: string): boolean {

@@ -42,7 +42,7 @@ for i = 8, #ARGV, 2 do
   if compare(built, ARGV[i + 1]) < 0 then return {'behind', ARGV[i]} end
 end
 
--- The lock must stay in the database that is live, so it moves first. The mark tells the next run what the staging database holds.
+-- The lock must stay in the database that is live, so it moves first. The mark names the content of the staging database.
 -- The old content loses its positions, so no worker can resume on it (ReadModel.positionToResume).
 call('DEL', mark_key)
 call('SET', KEYS[1], lock, 'PX', math.max(left_ms, 1))

@@ -75,9 +75,11 @@ export class QuarantineEntries {
 
 /** Returns the chosen entries. Throws `usage`, or `entry-unknown` with all names that Redis does not hold. */
 export function selectEntries(stored: readonly StoredEntry[], {names, all}: Selection): StoredEntry[] {
-  if (all && names.length > 0) throw new ProjectorError('usage', 'give names or --all, not both');
+  if (all && names.length > 0) {
+    throw new ProjectorError('usage', 'specify either the names of entries or --all, not both');
+  }
   if (all) return [...stored];
-  if (names.length === 0) throw new ProjectorError('usage', 'give the names of entries, or --all');
+  if (names.length === 0) throw new ProjectorError('usage', 'specify the names of entries, or --all');
   const byName = new Map(stored.map((one) => [one.name, one]));
   const known: StoredEntry[] = [];
   const unknown: string[] = [];
@@ -86,10 +88,12 @@ export function selectEntries(stored: readonly StoredEntry[], {names, all}: Sele
     if (found !== undefined) known.push(found);
     else if (parseEntryName(name) !== undefined) unknown.push(name);
     else {
-      throw new ProjectorError('usage', `"${name}" is no name of an entry: topic:partition:offset`);
+      throw new ProjectorError('usage', `"${name}" is not the name of an entry (topic:partition:offset)`);
     }
   }
-  if (unknown.length > 0) throw new ProjectorError('entry-unknown', `not set aside: ${unknown.join(', ')}`);
+  if (unknown.length > 0) {
+    throw new ProjectorError('entry-unknown', `not in quarantine: ${unknown.join(', ')}`);
+  }
   return known;
 }
 

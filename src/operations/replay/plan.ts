@@ -32,7 +32,7 @@ export interface PlanDeps {
 type EncodedEntry = Pick<LogRecord, 'key' | 'value'>;
 
 export const CORRUPT_ORDER_ADVICE =
-  'what this order has added to the counters can no longer be worked out; stop what writes there, then rebuild Redis';
+  'the share of this order in the counters can no longer be computed; stop the program that writes to its keys, then run `projector rebuild`';
 
 /** Makes the plan. Several entries of one order become one target. */
 export async function makePlan(chosen: readonly StoredEntry[], deps: PlanDeps): Promise<Plan> {
@@ -83,15 +83,22 @@ type OrderOf =
   | {readonly kind: 'refused'; readonly reason: string};
 
 async function orderOf(entry: QuarantineEntry | undefined, deps: PlanDeps): Promise<OrderOf> {
-  if (entry === undefined) return {kind: 'refused', reason: 'this is no entry of this program'};
+  if (entry === undefined) {
+    return {kind: 'refused', reason: 'the stored text is not a quarantine entry of this program'};
+  }
   const {topic, partition, orderId} = entry;
-  if (topic !== deps.topic) return {kind: 'refused', reason: `KAFKA_TOPIC is ${deps.topic}`};
+  if (topic !== deps.topic) {
+    return {kind: 'refused', reason: `the record is from another topic: KAFKA_TOPIC is ${deps.topic}`};
+  }
   if (orderId !== null) return {kind: 'order', orderId, partition};
   const record = await recordOf(entry, deps.cursor);
-  if (record === undefined) return {kind: 'refused', reason: 'the log no longer holds the record'};
+  if (record === undefined) return {kind: 'refused', reason: 'the topic no longer contains the record'};
   const decoded = deps.decode(record);
   if (decoded.kind === 'change') return {kind: 'order', orderId: decoded.change.orderId, partition};
   if (decoded.kind !== 'rejected') return {kind: 'orderless'};
   const {reason} = decoded.rejection;
-  return {kind: 'refused', reason: `it is not known which order it is about, and still: ${reason}`};
+  return {
+    kind: 'refused',
+    reason: `its order is not known, because the record still cannot be decoded: ${reason}`,
+  };
 }

@@ -126,7 +126,7 @@ export class RebuildRound {
     for (const target of this.#targets.values()) {
       const found = base.get(target.orderId);
       const reason =
-        corruptReason(target) ?? (found === undefined ? 'the source gave no answer' : found.fault);
+        corruptReason(target) ?? (found === undefined ? 'the source did not return this order' : found.fault);
       if (reason !== undefined) this.#fail(target, reason);
       else this.#folds.set(target.orderId, new OrderFold(target.orderId, found?.changes ?? []));
     }
@@ -162,14 +162,14 @@ export class RebuildRound {
     let text = first;
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const position = parsePosition(text);
-      if (position === undefined) return 'the position is gone';
+      if (position === undefined) return 'the position no longer exists';
       if (position.nextOffset < this.#begin || position.nextOffset < cursor.next) {
-        return 'the position went back';
+        return 'the position moved to an earlier offset';
       }
       await cursor.readTo(position.nextOffset, (record) => this.#take(record));
-      if (!this.#isSameLog(position)) return 'the position belongs to another log';
+      if (!this.#isSameLog(position)) return 'the position belongs to another topic';
       if (this.#uncovered !== undefined) {
-        return `the record at offset ${this.#uncovered} was set aside meanwhile`;
+        return `the record at offset ${this.#uncovered} was quarantined meanwhile`;
       }
       this.#failFaulty();
       if (this.#folds.size === 0) return undefined;
@@ -188,7 +188,7 @@ export class RebuildRound {
         if (tries % TRIES_AT_ONCE === TRIES_AT_ONCE - 1) await clock.sleep(this.#backoff.nextMs());
       }
     }
-    const reason = `the position moved on ${TRIES_MAX} times before the script; try again, or stop the workers for it`;
+    const reason = `the position changed before each of ${TRIES_MAX} attempts; try again, or stop the workers`;
     for (const orderId of this.#folds.keys()) this.#failOrder(orderId, reason);
     return undefined;
   }
@@ -258,7 +258,7 @@ export class RebuildRound {
     for (const {orderId, fault} of this.#folds.values()) {
       if (fault === undefined) continue;
       const what = `the record at offset ${fault.offset} still cannot be decoded: ${fault.reason}`;
-      this.#failOrder(orderId, `${what}. Set MYSQL_URL to rebuild the order from there, or rebuild Redis`);
+      this.#failOrder(orderId, `${what}. Set MYSQL_URL to rebuild the order from MySQL, or rebuild Redis`);
     }
   }
 

@@ -68,7 +68,7 @@ async function rebuild(targets: readonly Target[], deps: RebuildDeps): Promise<R
     reason = outcome.again ?? '';
   }
   for (const target of open.values()) {
-    results.push({kind: 'impossible', target, reason: `given up after ${ROUNDS_MAX} rounds: ${reason}`});
+    results.push({kind: 'impossible', target, reason: `not rebuilt after ${ROUNDS_MAX} attempts: ${reason}`});
   }
   return results;
 }
@@ -82,7 +82,8 @@ function printResult(
   for (const name of entries.keys()) {
     if (settled.has(name)) notify({name, orderId, replayed: true, reason: null});
     else if (wanted.has(name)) {
-      const reason = result.kind === 'rebuilt' ? 'Redis stands before this record' : result.reason;
+      const reason =
+        result.kind === 'rebuilt' ? 'the position in Redis is before this record' : result.reason;
       notify({name, orderId, replayed: false, reason});
     }
   }

@@ -50,7 +50,7 @@ export function logSource(): ReplaySource {
       if (low === 0n) return 0n;
       throw new ProjectorError(
         'replay-impossible',
-        `${where} no longer begins at offset 0 but at ${low}, so no order can be worked out from it: set MYSQL_URL`,
+        `${where} no longer begins at offset 0 but at ${low}, so orders cannot be rebuilt from the topic: set MYSQL_URL`,
       );
     },
     base: async (orderIds) =>

@@ -47,7 +47,7 @@ export class LogCursor {
   #mustSeek = false;
   #seeks = 0;
   #jumps = 0;
-  #trouble = 'nothing was delivered';
+  #trouble = 'no connection error was reported';
   #failure: Error | undefined;
 
   constructor(log: EventLog, options: LogCursorOptions) {
@@ -162,7 +162,7 @@ export class LogCursor {
     if (this.#jumps > JUMPS_MAX) {
       throw new ProjectorError(
         'topic-start-lost',
-        `${topic}[${partition}]: offset ${this.#fetchNext} is gone`,
+        `${topic}[${partition}]: offset ${this.#fetchNext} no longer exists`,
       );
     }
     progress(partition, this.#next, end);
@@ -188,7 +188,7 @@ export class LogCursor {
       const seconds = Math.round(idleTimeoutMs / 1_000);
       throw new ProjectorError(
         'kafka-unreachable',
-        `Kafka delivers nothing of ${topic} for ${seconds} s: ${this.#trouble}`,
+        `Kafka delivered no records of ${topic} for ${seconds} s: ${this.#trouble}`,
       );
     }
   }

@@ -65,7 +65,7 @@ export function linesOf(view: EntryView): string[] {
   return [
     `name    ${name}`,
     `kind    ${kind}`,
-    `order   ${orderId ?? '(not known)'}`,
+    `order   ${orderId ?? '(unknown)'}`,
     `reason  ${reason}`,
     `time    ${time ?? '(none)'}`,
     `key     ${key === null ? '(none)' : textOf(key)}`,

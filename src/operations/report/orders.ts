@@ -113,7 +113,7 @@ export async function readOrder(redis: OrderSource, keys: Keys, id: string): Pro
     throw corrupt(`${itemsKey} is a ${itemsKind}, not a string`);
   }
   const items = parseItems(text);
-  if (items === undefined) throw corrupt(`${itemsKey} holds a line that cannot be read`);
+  if (items === undefined) throw corrupt(`${itemsKey} holds a line item that cannot be read`);
   const fields = flat.flatMap((field, index) => (index % 2 === 0 ? [[field, flat[index + 1] ?? '']] : []));
   return {row: fields.length === 0 ? null : (Object.fromEntries(fields) as Record<string, string>), items};
 }

@@ -1,5 +1,6 @@
 /**
- * The expected side of a comparison: what Redis should contain, according to MySQL (mysqlSide.ts) or the topic (logSide.ts).
+ * The expected side of a comparison: what Redis should contain, according to MySQL (mysqlSide.ts) or the topic
+ * (topicSide.ts).
  *
  * I9: both sources return it in the canonical form that Redis uses. So the same comparison code works for both.
  */

@@ -102,10 +102,10 @@ function compareHash(key: string, expected: Hash, found: Hash | undefined): Find
 }
 
 function compareItems(key: string, expected: string, found: string | null | undefined): Finding[] {
-  if (found === undefined) return [differs(key, {field: null, expected: 'a text', found: 'another type'})];
+  if (found === undefined) return [differs(key, {field: null, expected: 'a string', found: 'another type'})];
   if ((found ?? '') === expected) return [];
-  if (found === null) return [{kind: 'order-missing', key, field: null, expected: 'a text', found: null}];
-  if (expected === '') return [{kind: 'order-ghost', key, field: null, expected: null, found: 'a text'}];
+  if (found === null) return [{kind: 'order-missing', key, field: null, expected: 'a string', found: null}];
+  if (expected === '') return [{kind: 'order-ghost', key, field: null, expected: null, found: 'a string'}];
   return [differs(key, {field: null, expected, found})];
 }
 

@@ -155,7 +155,10 @@ export class Repair {
         outcome = await this.#apply(source, text);
       }
       if (outcome.kind === 'rejected')
-        throw new ProjectorError('rebuild-lost', 'the fence went before the repair was done');
+        throw new ProjectorError(
+          'rebuild-lost',
+          'the fence expired or was removed before the repair finished',
+        );
     });
   }
 

@@ -167,8 +167,7 @@ function passedOver({firstOffset, lastOffset}: BatchHeader, from: bigint): Fetch
 async function unpacked(bytes: Buffer, {codec}: BatchHeader): Promise<Buffer> {
   if (codec === 0) return bytes;
   const make = CODECS[codec];
-  if (make === undefined)
-    throw new RangeError(`a record batch is packed by a codec ${codec}, which there is not`);
+  if (make === undefined) throw new RangeError(`a record batch has the unknown compression codec ${codec}`);
   return await make().decompress(bytes);
 }
 
@@ -206,7 +205,7 @@ class AnswerReader {
   #step(length: number): number {
     const from = this.#at;
     this.#at += length;
-    if (this.#at > this.#answer.length) throw new RangeError('an answer of Kafka ends too early');
+    if (this.#at > this.#answer.length) throw new RangeError('a fetch response is truncated');
     return from;
   }
 }

@@ -62,7 +62,7 @@ export function isOfOldForm(bytes: Buffer, at: number): boolean {
 export function readBatchHeader(bytes: Buffer, at: number): BatchHeader | undefined {
   if (bytes.length - at < BATCH_HEADER_BYTES) return undefined;
   const sizeBytes = UNCOUNTED_BYTES + bytes.readInt32BE(at + AT.length);
-  if (sizeBytes < BATCH_HEADER_BYTES) throw new RangeError('a record batch is too short');
+  if (sizeBytes < BATCH_HEADER_BYTES) throw new RangeError('a record batch is shorter than its header');
   if (bytes.length - at < sizeBytes) return undefined;
   const attributes = bytes.readInt16BE(at + AT.attributes);
   const firstOffset = bytes.readBigInt64BE(at);
@@ -136,7 +136,7 @@ class Cursor {
       raw |= (byte & 0x7f) << shift;
       if (byte < 0x80) return (raw >>> 1) ^ -(raw & 1);
     }
-    throw new RangeError('a number in a record batch is too long');
+    throw new RangeError('a varint in a record batch is too long');
   }
 
   /** A signed number of 64 bits. */
@@ -150,7 +150,7 @@ class Cursor {
       long |= BigInt(raw & 0x7f) << shift;
       if (raw < 0x80) return BigInt.asIntN(64, (long >> 1n) ^ -(long & 1n));
     }
-    throw new RangeError('a number in a record batch is too long');
+    throw new RangeError('a varint in a record batch is too long');
   }
 
   /** The next `length` bytes. Null if the length is -1. */
@@ -164,7 +164,7 @@ class Cursor {
   /** The end of a field of this length that begins at the current position. */
   end(length: number): number {
     const end = this.#at + length;
-    if (length < 0 || end > this.#bytes.length) throw new RangeError('a record batch ends too early');
+    if (length < 0 || end > this.#bytes.length) throw new RangeError('a record batch is truncated');
     return end;
   }
 
@@ -174,13 +174,13 @@ class Cursor {
 
   /** Moves forward only. */
   moveTo(at: number): void {
-    if (at < this.#at) throw new RangeError('a record is longer than it says');
+    if (at < this.#at) throw new RangeError('the fields of a record exceed its length');
     this.#at = at;
   }
 
   #next(): number {
     const byte = this.#bytes[this.#at++];
-    if (byte === undefined) throw new RangeError('a record batch ends too early');
+    if (byte === undefined) throw new RangeError('a record batch is truncated');
     return byte;
   }
 }

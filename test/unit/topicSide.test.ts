@@ -1,6 +1,6 @@
-/** A read model compared with another one, which the log was replayed into. */
+/** A read model compared with another one, which the topic was replayed into. */
 import {keysWithPrefix} from '../../src/redis-model/keys.js';
-import {LogSide} from '../../src/operations/verify/logSide.js';
+import {TopicSide} from '../../src/operations/verify/topicSide.js';
 import {Sides, type RedisHost} from '../../src/operations/verify/sides.js';
 import {Survey} from '../../src/operations/verify/survey.js';
 
@@ -56,7 +56,7 @@ const LOG: Content = {
 };
 
 async function differences(live: Content): Promise<string[]> {
-  const expected = new LogSide(host(LOG), keysWithPrefix(''));
+  const expected = new TopicSide(host(LOG), keysWithPrefix(''));
   const sides = new Sides({expected, redis: host(live), prefix: ''});
   const signal = new AbortController().signal;
   const survey = new Survey(sides, {suspectsMax: 100, progress: () => undefined, signal});
@@ -84,7 +84,7 @@ test('each kind of difference is suspected in the survey, and found when it is l
   expect([order, lines]).toEqual([ORDER, '30:8:1']);
   expect(await differences(rest)).toEqual([
     'order-missing order:1  a hash -',
-    'order-missing order_lines:3  a text -',
+    'order-missing order_lines:3  a string -',
   ]);
   expect(
     await differences({
@@ -106,9 +106,9 @@ test('each kind of difference is suspected in the survey, and found when it is l
       'order-differs order:1 items product_id:7,quantity:2 x',
       'order-differs order:1 note - y',
       'order-differs order_lines:1  10:7:2 10:7:3;11:7:1',
-      'order-differs order_lines:3  a text another type',
+      'order-differs order_lines:3  a string another type',
       'order-ghost order:2  - a hash',
-      'order-ghost order_lines:4  - a text',
+      'order-ghost order_lines:4  - a string',
       'key-malformed order:x  - a string',
       'counter-differs product:7:sold  2 3',
       'counter-differs product:8:sold  0 4',

@@ -8,8 +8,8 @@ import type {Expected, ExpectedOrders, SumKind, Sums, Totals} from './expected.j
 import type {RedisHost} from './sides.js';
 import {totalsIn, wholeScore} from './sums.js';
 
-export class LogSide implements Expected {
-  readonly name = 'log';
+export class TopicSide implements Expected {
+  readonly name = 'topic';
   readonly #redis: RedisHost;
   readonly #keys: Keys;
 
