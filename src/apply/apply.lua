@@ -43,7 +43,7 @@
            {'layout', stored layout}             the read model was built with other settings
            {'corrupt', order id, what is wrong}  the order is corrupt: another program wrote to its keys
            After the last three replies Redis is unchanged.
-  Errors   'CORRUPT <key>: <what is wrong>'      nothing was written
+  Errors   'CORRUPT <key> <what is wrong>'       nothing was written
            'NOPERM this user has no permission to run <command> on <key>'
            (the right was removed from a running worker); nothing was written
            Redis' own errors (WRONGTYPE, OOM, READONLY, ...); nothing was written
@@ -61,7 +61,7 @@ local PRODUCTS, USERS, TOTALS = prefix .. 'report:products', prefix .. 'report:u
 local QUARANTINE, LAYOUT = prefix .. 'projector:quarantine', prefix .. 'projector:layout'
 local CHUNKS = prefix .. 'projector:chunks'
 
-local function corrupt(key, what) return redis.error_reply('CORRUPT ' .. key .. ': ' .. what) end
+local function corrupt(key, what) return redis.error_reply('CORRUPT ' .. key .. ' ' .. what) end
 
 -- Data that was built with other settings must not be mixed with the data of this worker (I13).
 local layout = call('GET', LAYOUT)

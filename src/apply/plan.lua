@@ -106,31 +106,82 @@ local writes = {}
 local function corrupt_order(id, key, what) return {'corrupt', id, key .. ' ' .. what} end
 local function is_wrong_type(reply) return reply.err and string.find(reply.err, 'WRONGTYPE', 1, true) end
 
--- Reads one order, and plans the writes that apply one patch to it. If the patch has a row, the row begins at `row_at` in `row`.
--- The changes of line items are in `changes`, from `from` to `to`.
-local function plan(id, mode, row, row_at, changes, from, to)
-  local order_key, items_key = prefix .. 'order:' .. id, prefix .. 'order_lines:' .. id
+-- Reads what Redis holds of an order: its user and amount, or nil if it does not exist. Returns a failure as third value.
+local function read_order(id, order_key)
   local before = pcall_('HMGET', order_key, 'user_id', 'total_amount')
-  if is_wrong_type(before) then return corrupt_order(id, order_key, 'is not a hash') end
-  if before.err then return before end
-  local user_before, amount_before = before[1], before[2]
-  local existed = user_before and amount_before
-  if not existed and (user_before or amount_before) then return corrupt_order(id, order_key, 'lacks user_id or total_amount') end
+  if is_wrong_type(before) then return nil, nil, corrupt_order(id, order_key, 'is not a hash') end
+  if before.err then return nil, nil, before end
+  local user, amount = before[1], before[2]
+  if not user ~= not amount then return nil, nil, corrupt_order(id, order_key, 'lacks user_id or total_amount') end
+  return user, amount
+end
 
+-- Reads the stored line items of an order: their ids, the items by id, and the stored text. Returns a failure as fourth value.
+local function read_stored_items(id, items_key)
+  local text = pcall_('GET', items_key) or ''
+  if type(text) == 'table' then
+    return nil, nil, nil, is_wrong_type(text) and corrupt_order(id, items_key, 'is not a string') or text
+  end
+  local ids, items = read_items(text)
+  if not ids then return nil, nil, nil, corrupt_order(id, items_key, 'holds a line item that cannot be read') end
+  return ids, items, text
+end
+
+-- Applies the changes of line items, from `from` to `to` in `texts`, to `items`. Returns the ids in their order. If `counts` is true,
+-- the units of each change are added to the sums.
+local function change_items(ids, items, texts, from, to, counts)
+  local is_gap, is_unsorted = false, false
+  for i = from, to, 2 do
+    local id, item = texts[i], texts[i + 1]
+    local before = items[id]
+    if counts and before then count_item(before, -1) end
+    if item == '' then
+      is_gap = is_gap or before ~= nil
+      items[id] = nil
+    else
+      if counts then count_item(item, 1) end
+      if not before then
+        is_unsorted = is_unsorted or #ids > 0 and by_id(id, ids[#ids])
+        ids[#ids + 1] = id
+      end
+      items[id] = item
+    end
+  end
+  if is_gap then
+    ids, is_unsorted = {}, true
+    for id in pairs(items) do ids[#ids + 1] = id end
+  end
+  if is_unsorted then table.sort(ids, by_id) end
+  return ids
+end
+
+local function items_text(ids, items)
+  local texts = {}
+  for i = 1, #ids do texts[i] = ids[i] .. ':' .. items[ids[i]] end
+  return table.concat(texts, ';')
+end
+
+-- Reads one order, and plans the writes that apply one patch to it. The patch begins at `at` in `texts` (apply.lua, part 9 of the
+-- chunk). Returns a failure or nil, and where the next patch begins.
+local function plan(texts, at)
+  local id, mode = texts[at], texts[at + 1]
+  local row_at = (mode == 'upsert' or mode == 'replace') and at + 2 or nil
+  local count_at = row_at and row_at + 2 + #extra_names or at + 2
+  local from, to = count_at + 1, count_at + texts[count_at]
+  local order_key, items_key = prefix .. 'order:' .. id, prefix .. 'order_lines:' .. id
+  local user_before, amount_before, failure = read_order(id, order_key)
+  if failure then return failure end
+  local existed = user_before
   local reset = mode == 'replace' or mode == 'clear'
   -- If no line item changes, the script does not read the line items, because the fields of the order already show them.
   local keeps_items = existed and not reset and from > to
-  if keeps_items and row_at and #extra_names == 0 and user_before == row[row_at] and amount_before == row[row_at + 1] then
-    return -- The change of this row concerns no column that the read model contains.
+  if keeps_items and row_at and #extra_names == 0 and user_before == texts[row_at] and amount_before == texts[row_at + 1] then
+    return nil, to + 1 -- The change of this row concerns no column that the read model contains.
   end
-  local item_ids, items, stored_items = {}, {}, ''
+  local ids, items, stored_items = {}, {}, ''
   if not keeps_items then
-    stored_items = pcall_('GET', items_key) or ''
-    if type(stored_items) == 'table' then
-      return is_wrong_type(stored_items) and corrupt_order(id, items_key, 'is not a string') or stored_items
-    end
-    item_ids, items = read_items(stored_items)
-    if not item_ids then return corrupt_order(id, items_key, 'holds a line item that cannot be read') end
+    ids, items, stored_items, failure = read_stored_items(id, items_key)
+    if failure then return failure end
   end
   local exists = row_at or existed and not reset
   -- If the order existed and stays, only the line items that change are counted. Else all of its line items are counted.
@@ -140,59 +191,31 @@ local function plan(id, mode, row, row_at, changes, from, to)
     return corrupt_order(id, order_key, 'holds a total_amount that cannot be read')
   end
 
-  if reset then items, item_ids = {}, {} end
   local write = {order_key = order_key, items_key = items_key, reset = reset}
-  local user, amount = user_before, amount_before
-  local fields = {}
+  local user, amount, fields = user_before, amount_before, {}
   if row_at then
-    user, amount = row[row_at], row[row_at + 1]
+    user, amount = texts[row_at], texts[row_at + 1]
     fields = {'id', id, 'user_id', user, 'total_amount', amount}
-    write.delete_fields = set_extras(fields, row, row_at + 2)
+    write.delete_fields = set_extras(fields, texts, row_at + 2)
   end
-
-  local is_gap, is_unsorted = false, false
-  for i = from, to, 2 do
-    local item_id, item = changes[i], changes[i + 1]
-    local before_item = items[item_id]
-    if stays and before_item then count_item(before_item, -1) end
-    if item == '' then
-      is_gap = is_gap or before_item ~= nil
-      items[item_id] = nil
-    else
-      if stays then count_item(item, 1) end
-      if not before_item then
-        is_unsorted = is_unsorted or #item_ids > 0 and by_id(item_id, item_ids[#item_ids])
-        item_ids[#item_ids + 1] = item_id
-      end
-      items[item_id] = item
-    end
-  end
-  if is_gap then
-    item_ids, is_unsorted = {}, true
-    for item_id in pairs(items) do item_ids[#item_ids + 1] = item_id end
-  end
-  if is_unsorted then table.sort(item_ids, by_id) end
   if not keeps_items then
-    local texts = {}
-    for i = 1, #item_ids do texts[i] = item_ids[i] .. ':' .. items[item_ids[i]] end
-    local text = table.concat(texts, ';')
+    if reset then ids, items = {}, {} end
+    ids = change_items(ids, items, texts, from, to, stays)
+    local text = items_text(ids, items)
     if text ~= stored_items then write.items = text end
     if exists then
       if not stays then count_items(items, 1) end
-      local at_end = #fields
-      fields[at_end + 1] = 'items_count'
-      fields[at_end + 2] = string.format('%d', #item_ids)
-      fields[at_end + 3] = 'items'
-      fields[at_end + 4] = items_of(text)
+      local last = #fields
+      fields[last + 1], fields[last + 2] = 'items_count', string.format('%d', #ids)
+      fields[last + 3], fields[last + 4] = 'items', items_of(text)
     end
   end
-  if exists then
-    if not count_order(user, amount, 1) then
-      return corrupt_order(id, order_key, 'would hold a total_amount that cannot be read')
-    end
-    if #fields > 0 then write.fields = fields end
+  if exists and not count_order(user, amount, 1) then
+    return corrupt_order(id, order_key, 'would hold a total_amount that cannot be read')
   end
+  if exists and #fields > 0 then write.fields = fields end
   writes[#writes + 1] = write
+  return nil, to + 1
 end
 
 -- Redis holds none of the orders that the topic creates in this chunk, unless the topic is replayed over live data. One EXISTS
@@ -210,30 +233,23 @@ if are_new then
   orders_delta, units_delta, revenue_delta = created_count, created_units, created_revenue
 else
   for i = 1, created_count do
-    local id_at = (i - 1) * CREATED_TEXTS + 1
-    local item_ids, items = read_items(created[id_at + CREATED_TEXTS - 1])
-    local changes = {}
-    for at = 1, #item_ids do
-      changes[2 * at - 1] = item_ids[at]
-      changes[2 * at] = items[item_ids[at]]
+    local from = (i - 1) * CREATED_TEXTS + 1
+    local ids, items = read_items(created[from + CREATED_TEXTS - 1])
+    local patch = {created[from], 'upsert'}
+    for j = 1, 2 + #extra_names do patch[2 + j] = created[from + j] end
+    patch[#patch + 1] = 2 * #ids
+    for _, id in ipairs(ids) do
+      patch[#patch + 1] = id
+      patch[#patch + 1] = items[id]
     end
-    local failure = plan(created[id_at], 'upsert', created, id_at + 1, changes, 1, #changes)
+    local failure = plan(patch, 1)
     if failure then return failure end
   end
 end
 do
-  local at = 1
+  local at, failure = 1, nil
   for _ = 1, patch_count do
-    local id, mode = patches[at], patches[at + 1]
-    at = at + 2
-    local row_at
-    if mode == 'upsert' or mode == 'replace' then
-      row_at = at
-      at = at + 2 + #extra_names
-    end
-    local items_end = at + patches[at]
-    local failure = plan(id, mode, patches, row_at, patches, at + 1, items_end)
+    failure, at = plan(patches, at)
     if failure then return failure end
-    at = items_end + 1
   end
 end

@@ -82,12 +82,13 @@ export function settingsPage(): string {
 <!-- \`npm run settings\` writes this page from src/config/settings.ts. -->
 
 Settings are environment variables. \`NAME_FILE\` is the path of a file that contains the value of \`NAME\`; use it for secrets. Each setting is
-also an option of every command, which takes precedence: \`--kafka-topic x\` means \`KAFKA_TOPIC=x\`. A secret has only the form with a file,
-\`--redis-url-file path\`, because every user of a machine can see its command lines.
+also an option of every command, which takes precedence: \`--kafka-topic x\` means \`KAFKA_TOPIC=x\`. A secret or a certificate has only the
+form with a file, such as \`--redis-url-file path\`, because every user of a machine can see its command lines.
 
 \`projector config\` prints all settings with their values and redacts secrets. \`projector config check\` reports every fault at once, also
-unknown variables with one of the prefixes below. A worker that starts with an unknown variable logs a warning. \`projector config schema\`
-prints a JSON Schema, and \`projector config example\` an environment file ([.env.example](../.env.example)).
+unknown variables that begin with a prefix of these settings, such as \`KAFKA_\`. A worker that starts with an unknown variable logs a
+warning. \`projector config schema\` prints a JSON Schema, and \`projector config example\` an environment file
+([.env.example](../.env.example)).
 
 ## Basic settings
 

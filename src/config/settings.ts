@@ -1,7 +1,7 @@
 /**
  * Every setting, as data: its variable, kind, default and bounds, and the reasons for them.
  *
- * The table is the only source: readConfig.ts reads the environment with it, and `projector config` and the README show it.
+ * The table is the only source: readConfig.ts reads the environment with it, and `projector config` and docs/settings.md show it.
  */
 import {KAFKA_SECURITY, MYSQL_SECURITY, REDIS_SECURITY} from './securitySettings.js';
 import {
@@ -103,7 +103,7 @@ export const SETTINGS = {
     schema: text,
     default: '127.0.0.1',
     example: '0.0.0.0',
-    desc: 'Address the HTTP server listens on. It has no authentication: open it to your own network only.',
+    desc: 'Address the HTTP server listens on. The server has no authentication: open it to your own network only.',
   },
   hasExporterSeries: {
     env: 'PROJECTOR_KAFKA_EXPORTER_METRICS',
@@ -117,7 +117,7 @@ export const SETTINGS = {
     schema: whole(1_000, 600_000),
     default: '60000',
     example: '60000',
-    desc: 'Time without progress, in ms, after which a partition with records to apply fails /livez. The minimum is twice REDIS_TIMEOUT_MS.',
+    desc: 'Time without progress, in ms, after which a partition with records to apply fails /livez. A value below twice REDIS_TIMEOUT_MS is raised to it.',
   },
   clientId: {
     env: 'KAFKA_CLIENT_ID',
@@ -211,7 +211,7 @@ export const SETTINGS = {
     schema: whole(0, 9_999),
     default: '15',
     example: '15',
-    desc: 'Logical database of the same Redis in which `rebuild` and `sync` build the read model. It must not contain other data.',
+    desc: 'Logical database of the same Redis in which `rebuild`, `sync` and `verify --against topic` build a read model. It must be empty.',
   },
   chunkOrdersMax: {
     env: 'PROJECTOR_CHUNK_ORDERS_MAX',
@@ -253,7 +253,7 @@ export const SETTINGS = {
     schema: whole(100, 60_000),
     default: '5000',
     example: '5000',
-    desc: 'Interval between offset commits to Kafka, in ms. Only lag tools read them. A worker also compares its positions with Redis at least this often.',
+    desc: 'Interval between offset commits to Kafka, in ms. The committed offsets are for lag tools only. A worker compares its positions with Redis at this interval, but at least every 2 s.',
   },
   summaryIntervalMs: {
     env: 'PROJECTOR_SUMMARY_INTERVAL_MS',
@@ -267,7 +267,7 @@ export const SETTINGS = {
     schema: whole(0, 600_000),
     default: '30000',
     example: '30000',
-    desc: 'Time for which a command retries at start until Kafka, the topic, Redis and Connect are available, in ms.',
+    desc: 'Time for which a worker, `connector`, `rebuild` and `sync` retry at start until the servers that they need are available, in ms.',
   },
   stopTimeoutMs: {
     env: 'PROJECTOR_STOP_TIMEOUT_MS',

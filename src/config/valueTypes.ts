@@ -73,7 +73,7 @@ export const columnName = kind((z) =>
 );
 
 export const keyPrefix = kind((z) =>
-  z.string().regex(/^[^\s*?[\]\\]*$/, 'a text without white space and without the characters * ? [ ] \\'),
+  z.string().regex(/^[^\s*?[\]\\]*$/, 'text without white space and without any of * ? [ ] \\'),
 );
 
 /** Accepts one of these values. `words` is the message for every other value. */

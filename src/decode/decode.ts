@@ -107,7 +107,11 @@ function decodeText(text: string, key: Buffer | null, {schema, bytes, learn}: Te
     return interpret(parseExact(text), key, schema);
   } catch (error) {
     // lossless-json rejects some texts that JSON.parse accepts, for example the same name twice in one object.
-    if (error instanceof SyntaxError) throw new Undecodable(`the value (${bytes} bytes) is not strict JSON`);
+    if (error instanceof SyntaxError) {
+      throw new Undecodable(
+        `the value (${bytes} bytes) is JSON that cannot be read exactly, for example because a name occurs twice`,
+      );
+    }
     // lossless-json is recursive, so it overflows the stack on deeply nested texts that JSON.parse can parse.
     if (error instanceof RangeError) throw new Undecodable(`the value (${bytes} bytes) is nested too deeply`);
     throw error;

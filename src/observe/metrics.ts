@@ -40,7 +40,7 @@ export class Metrics implements WorkerObserver {
     const registers = [this.#registry];
     this.#applySeconds = new Histogram({
       name: 'projector_apply_duration_seconds',
-      help: 'Time from a chunk that is ready to the reply of Redis, in seconds.',
+      help: 'Time from when a chunk is ready until Redis replies, in seconds.',
       labelNames: ['topic'],
       buckets: APPLY_SECONDS,
       registers,

@@ -33,7 +33,11 @@ export const EXIT = {
 } as const;
 
 export const ERROR_POLICY: Record<ErrorKind, Policy> = {
-  'config-invalid': {next: 'halt', exitCode: EXIT.usage, advice: 'Correct the settings named above.'},
+  'config-invalid': {
+    next: 'halt',
+    exitCode: EXIT.usage,
+    advice: 'Correct the settings that the message names.',
+  },
   'http-unavailable': {
     next: 'halt',
     exitCode: EXIT.usage,
@@ -137,7 +141,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Install the package named above next to the worker. Alternatively configure the producer to use gzip or no compression (producer.override.compression.type in the connector).',
+      "In the worker's folder, install the package that the message names (`npm install --no-save NAME`), then start the worker again. Alternatively configure the producer to use gzip or no compression (producer.override.compression.type in the connector), and take a snapshot into a new topic.",
   },
   'record-undecodable': {
     next: 'quarantine',
@@ -207,13 +211,14 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'replay-impossible': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'See the reason next to each entry above. Orders whose entries were not replayed are unchanged.',
+    advice:
+      'The output shows the reason next to each entry. Orders whose entries were not replayed are unchanged.',
   },
   'differences-found': {
     next: 'halt',
     exitCode: EXIT.differences,
     advice:
-      'See the differences above. Run `projector verify --repair` to repair them from MySQL, or `projector rebuild` to rebuild Redis from the topic. Find out which program wrote to Redis.',
+      'Check that the connector runs and that no record is quarantined; otherwise another program wrote to Redis. Then run `projector verify --repair`, or `projector rebuild`.',
   },
   'verify-behind': {
     next: 'halt',

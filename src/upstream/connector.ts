@@ -55,13 +55,13 @@ export async function ensureTopic(topic: KafkaTopic, wanted: NewTopic): Promise<
   return false;
 }
 
-/** Throws if the topic is compacted (S1). Its keys are not unique per row, so compaction would remove rows. */
+/** Throws if the topic is compacted (S1). All records of an order have the same key, so compaction would delete earlier ones. */
 export async function requireSuitableTopic(topic: KafkaTopic): Promise<void> {
   const policy = await topic.setting('cleanup.policy');
   if (policy?.includes('compact') === true) {
     throw new ProjectorError(
       'topic-unsuitable',
-      `topic ${topic.name} has cleanup.policy=${policy}: its keys are not unique per row, so compaction would delete rows`,
+      `topic ${topic.name} has cleanup.policy=${policy}: all records of an order have the same key, so compaction would delete records that the worker needs`,
     );
   }
 }
@@ -71,7 +71,7 @@ export async function retentionWarning(topic: KafkaTopic): Promise<string | unde
   for (const name of ['retention.ms', 'retention.bytes']) {
     const value = await topic.setting(name);
     if (value !== undefined && value !== '-1') {
-      return `topic ${topic.name} has ${name}=${value}: Kafka will delete old records, and Redis can then not be rebuilt from the topic; set ${name} to -1`;
+      return `topic ${topic.name} has ${name}=${value}: Kafka will delete old records, and then Redis cannot be rebuilt from the topic; set ${name} to -1`;
     }
   }
   return undefined;

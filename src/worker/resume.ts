@@ -58,7 +58,7 @@ export function decideStart(stored: StoredPosition, range: LogRange | undefined,
   if (position === undefined) {
     throw new ProjectorError(
       'position-unreadable',
-      `${where}: the value of ${stored.key} is not a position in the form v1`,
+      `${where}: the value of ${stored.key} is not a position that this program wrote`,
     );
   }
   const {nextOffset, last} = position;

@@ -1,6 +1,7 @@
 /**
- * docker-compose.yml and the Dockerfile, as they are: all services come up healthy, the one-shot registers the connector,
- * an order from MySQL is in Redis, and Prometheus finds the worker. Needs a Docker engine; without one it is skipped, and says so.
+ * docker-compose.yml and the Dockerfile, unchanged. All services become healthy, the one-shot service
+ * registers the connector, an order from MySQL arrives in Redis, and Prometheus scrapes the worker. The tests
+ * require a Docker engine. Without one they are skipped, with a message.
  */
 import {spawnSync} from 'node:child_process';
 import {Redis} from 'ioredis';
@@ -12,7 +13,7 @@ import {until} from '../support/until.js';
 
 const CLIENT_START_TIMEOUT_MS = 300_000;
 const IMAGE_BYTES_MAX = 200_000_000;
-/** Panels without data while no record was quarantined. */
+/** Panels that have no data if no record was quarantined. */
 const EMPTY_WHEN_WELL = ['Quarantined records by reason'];
 
 const hasDocker = spawnSync('docker', ['compose', 'ls'], {timeout: 5_000}).status === 0;
@@ -53,7 +54,7 @@ interface Ports {
       .withDefaultWaitStrategy(Wait.forHealthCheck())
       .withWaitStrategy('connector-1', Wait.forOneShotStartup())
       .withStartupTimeout(CLIENT_START_TIMEOUT_MS)
-      // Of the profile `observability` without Grafana, of which nothing is asked here.
+      // Prometheus belongs to the profile `observability`. Grafana is left out, because no test uses it.
       .up(['worker', 'prometheus']);
   }, CLIENT_START_TIMEOUT_MS);
 
@@ -61,7 +62,7 @@ interface Ports {
     await environment?.down({removeVolumes: true});
   }, 60_000);
 
-  /** Runs in the worker's container, which has no shell: a text of JavaScript. */
+  /** Runs JavaScript in the worker's container, because it has no shell. */
   async function inWorker(script: string): Promise<string> {
     const {output} = await environment!.getContainer('worker-1').exec(['node', '-e', script]);
     return output.trim();
@@ -76,7 +77,7 @@ interface Ports {
     return (await prometheus(`query?query=${encodeURIComponent(text)}`)) as PrometheusAnswer;
   }
 
-  test('an order from MySQL is in Redis, written by the worker in its container', async () => {
+  test('the worker in its container writes an order from MySQL to Redis', async () => {
     const connection = await mysql.createConnection({
       uri: `mysql://shop:shop@127.0.0.1:${ports.mysql}/shop`,
       multipleStatements: true,
@@ -109,7 +110,7 @@ interface Ports {
     }
   });
 
-  test('the worker has no right of root, and cannot get one', async () => {
+  test('the worker does not run as root, and cannot gain privileges', async () => {
     const status = await inWorker(
       `process.stdout.write(require('fs').readFileSync('/proc/self/status', 'utf8'))`,
     );
@@ -120,7 +121,7 @@ interface Ports {
     expect(line('NoNewPrivs')).toBe('1');
   });
 
-  test('its files cannot be written, and there is no shell', async () => {
+  test('the container has a read-only file system and no shell', async () => {
     const tries = ['/app/x', '/tmp/x', '/x'].map(
       (file) => `try { fs.writeFileSync('${file}', ''); r.push('written') } catch (e) { r.push(e.code) }`,
     );
@@ -131,7 +132,7 @@ interface Ports {
     expect(notified).toBe('EROFS EROFS EROFS false');
   });
 
-  test('the image is small, and its health check needs nothing but Node', () => {
+  test('the image is smaller than its limit, and its health check requires only Node.js', () => {
     const {stdout} = spawnSync('docker', ['image', 'inspect', 'order-projector'], {encoding: 'utf8'});
     const [image] = JSON.parse(stdout) as [
       {Size: number; Config: {User: string; Healthcheck: {Test: string[]}}},
@@ -142,7 +143,7 @@ interface Ports {
     expect(image.Config.Healthcheck.Test).toEqual(['CMD', 'node', 'dist/healthcheck.js']);
   });
 
-  test('its probes answer on this machine, and its health check in the container', async () => {
+  test('the readiness probe responds on the host, and the health check succeeds in the container', async () => {
     const answer = await fetch(`http://127.0.0.1:${ports.worker}/readyz`);
     expect(answer.status).toBe(200);
     const {exitCode, output} = await environment!
@@ -151,7 +152,7 @@ interface Ports {
     expect([exitCode, output.trim()]).toEqual([0, '{"ok":true,"reasons":[]}']);
   });
 
-  test('Prometheus has loaded the rules, none is in error, and no alert fires', async () => {
+  test('Prometheus has loaded all alert rules and evaluates them, and no alert fires', async () => {
     await until(
       async () => (await query('projector_build_info')).data.result.length > 0,
       () => 'a worker that Prometheus has scraped',
@@ -174,7 +175,7 @@ interface Ports {
     expect(rules.filter(({state}) => state === 'firing')).toEqual([]);
   });
 
-  test('every query of the dashboard has an answer', async () => {
+  test('every query of the dashboard returns data, except for panels about quarantined records', async () => {
     let empty: unknown;
     await until(
       async () => {
@@ -186,7 +187,7 @@ interface Ports {
         empty = without.map(({title}) => title);
         return without.every(({title}) => EMPTY_WHEN_WELL.includes(title));
       },
-      () => `an answer to every query; none to: ${JSON.stringify(empty)}`,
+      () => `data for every query. Panels without data: ${JSON.stringify(empty)}`,
     );
   });
 });

@@ -1,8 +1,9 @@
 /**
- * A worker that is killed (SIGKILL) at every place where that makes a difference, on every kind of record: whatever had
- * happened by then, the next worker ends in the same state (G1, G2).
+ * A worker is killed with SIGKILL at every failpoint, on every kind of record. Whatever had happened by then,
+ * the next worker ends in the same state (G1, G2).
  *
- * One record is one chunk here (but for acks), so that the place is reached for exactly the record that the case is about.
+ * Each record is a separate chunk, except in the cases about offset commits. So the failpoint is reached for
+ * exactly the record that the case is about.
  */
 import {Redis} from 'ioredis';
 import type {Change} from '../../src/domain/change.js';
@@ -19,9 +20,9 @@ import {until} from '../support/until.js';
 
 interface Kind {
   readonly name: string;
-  /** The record that the case is about comes last. */
+  /** The last one is the record that the case is about. */
   readonly records: readonly NewRecord[];
-  /** What the records mean. */
+  /** The changes that the records describe. */
   readonly changes: readonly Change[];
   readonly quarantined?: number;
 }
@@ -50,7 +51,7 @@ const KINDS: readonly Kind[] = [
 ];
 const BEFORE = [order('5'), item('5/71', {quantity: '3'}), order('8', {user: '9', total: '2.50'})];
 const CASES = KINDS.flatMap((kind) => FAILPOINT_NAMES.map((place) => ({kind, place})));
-/** Workers at a time: starting one is mostly waiting. */
+/** The number of workers at a time. Several can start at once, because a start is mostly waiting. */
 const AT_ONCE = 4;
 
 let redis: Redis;
@@ -65,7 +66,7 @@ beforeAll(async () => {
     await produce(topic, [...BEFORE.map((change) => recordOf(change)), ...kind.records]);
     topics.set(kind, topic);
   }
-  // All cases are under way at once, a few at a time; each test waits for its own.
+  // The cases run in the background, a few at a time. Each test waits for its own case.
   const waiting = [...CASES];
   let lanes: Promise<void>[] = Array.from({length: AT_ONCE}, async () => await Promise.resolve());
   while (waiting.length > 0) {
@@ -82,15 +83,15 @@ afterAll(() => redis.disconnect());
 
 const nameOf = (kind: Kind, place: FailpointName): string => `${kind.name} ${place}`;
 
-const isAck = (place: FailpointName): boolean => place.includes('ack');
+const isOffsetCommit = (place: FailpointName): boolean => place.includes('offset-commit');
 
-/** How often the place has been reached when the worker dies. */
+/** The worker is killed when it reaches the failpoint for this time, counted from 1. */
 function timeOf(kind: Kind, place: FailpointName): number {
-  if (place === 'after-fetch' || isAck(place)) return 1;
+  if (place === 'after-fetch' || isOffsetCommit(place)) return 1;
   return BEFORE.length + kind.records.length;
 }
 
-/** What the position may be after the death. */
+/** The range of positions that are possible after the kill. */
 function reachable(kind: Kind, place: FailpointName): {least: bigint; most: bigint} {
   const end = BigInt(BEFORE.length + kind.records.length);
   switch (place) {
@@ -98,7 +99,7 @@ function reachable(kind: Kind, place: FailpointName): {least: bigint; most: bigi
       return {least: 0n, most: 0n};
     case 'after-decode':
     case 'before-apply':
-      // The script before it may be on its way.
+      // The script of the previous record may still be in flight.
       return {least: end - 2n, most: end - 1n};
     case 'script-in-flight':
       return {least: end - 2n, most: end};
@@ -107,7 +108,8 @@ function reachable(kind: Kind, place: FailpointName): {least: bigint; most: bigi
     case 'before-offset-commit':
     case 'offset-commit-in-flight':
     case 'after-offset-commit':
-      // All records are one chunk there, applied long before the first ack; on a busy machine it may come before.
+      // All records are one chunk in these cases. It is usually applied before the first offset commit, but
+      // on a busy machine the commit may come first.
       return {least: 0n, most: end};
   }
 }
@@ -118,7 +120,7 @@ async function crashAndGoOn(kind: Kind, place: FailpointName): Promise<void> {
   const settings = {
     KAFKA_TOPIC: topic,
     REDIS_KEY_PREFIX: prefix,
-    PROJECTOR_CHUNK_RECORDS_MAX: isAck(place) ? '100' : '1',
+    PROJECTOR_CHUNK_RECORDS_MAX: isOffsetCommit(place) ? '100' : '1',
     KAFKA_COMMIT_INTERVAL_MS: '1500',
   };
   const dies = startWorker(`${prefix}dies`, {
@@ -132,12 +134,13 @@ async function crashAndGoOn(kind: Kind, place: FailpointName): Promise<void> {
   expect(atDeath).toBeGreaterThanOrEqual(least);
   expect(atDeath).toBeLessThanOrEqual(most);
 
-  // Another group: nobody waits for the session of the dead one, and no committed offset can help.
+  // The next worker uses another group. So it does not wait until the session of the killed one has expired,
+  // and no committed offset can help it.
   const next = startWorker(`${prefix}next`, settings);
   const end = BigInt(BEFORE.length + kind.records.length);
   await until(
     async () => (await reached()) === end && next.log.some(({msg}) => msg === 'partitions assigned'),
-    () => `the end of ${topic}: ${next.output.slice(-1_500)}`,
+    () => `the position at the end of ${topic}. The end of the worker's output: ${next.output.slice(-1_500)}`,
   );
   expect(await next.end('SIGTERM')).toEqual({code: 0, signal: null});
   expectBalanced(next);
@@ -153,9 +156,9 @@ function expectBalanced(worker: WorkerProcess): void {
 }
 
 describe.each(KINDS)(
-  'a worker killed on $name: the next one ends in the same state (F02, F03) (I1, I4, I5, C2)',
+  'if a worker is killed on a record ($name), the next worker ends in the same state (F02, F03) (I1, I4, I5, C2)',
   (kind) => {
-    test.each(FAILPOINT_NAMES)('%s', async (place) => {
+    test.each(FAILPOINT_NAMES)('killed at the failpoint %s', async (place) => {
       await expect(outcomes.get(nameOf(kind, place))).resolves.toBeUndefined();
     });
   },

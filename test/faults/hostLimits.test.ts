@@ -1,4 +1,4 @@
-/** A host that is short of something: room for logs, descriptors, memory; or whose clock jumps. */
+/** The host has no disk space for logs, too few file descriptors or too little memory, or its clock jumps. */
 import {spawn, spawnSync, type ChildProcess} from 'node:child_process';
 import {readFileSync} from 'node:fs';
 import {systemClock} from '../../src/runtime/lifecycle.js';
@@ -12,10 +12,10 @@ import {until} from '../support/until.js';
 import {hasSaid, said} from '../support/workerLog.js';
 import {WorkerBench} from '../support/workerBench.js';
 
-/** Records that wait when the worker starts: more than its heap can hold. */
+/** The number of records in the topic when the worker starts. They do not fit into its heap. */
 const BACKLOG = inTier({test: 300_000, soak: 1_000_000});
 
-test('a clock that jumps by an hour, back and forth: order and fences do not go by it (F75)', async () => {
+test('a worker whose clock jumps by an hour, back and forth, applies every record once and in order (F75)', async () => {
   const bench = await WorkerBench.open(13);
   try {
     let aheadMs = 0;
@@ -40,7 +40,7 @@ test('a clock that jumps by an hour, back and forth: order and fences do not go 
   }
 });
 
-describe('a worker started by a shell', () => {
+describe('a worker that runs out of a resource of its host', () => {
   let bench: FaultBench;
   let child: ChildProcess | undefined;
   beforeEach(async () => (bench = await FaultBench.open('faults-host', {partitions: 2})));
@@ -49,7 +49,7 @@ describe('a worker started by a shell', () => {
     await bench.close();
   });
 
-  /** `command` gets node and its arguments as "$@". */
+  /** Starts the worker from a shell command. In `command`, "$@" stands for node and its arguments. */
   function shell(
     command: string,
     extra: Variables = {},
@@ -76,7 +76,7 @@ describe('a worker started by a shell', () => {
     return {output: () => output, ended};
   }
 
-  test('whose stdout is full goes on without its log, and ends as asked (F76)', async () => {
+  test('a worker whose stdout is full continues without its log, and exits with 0 on SIGTERM (F76)', async () => {
     const {ended} = shell('exec "$@" > /dev/full');
     await bench.write(200);
     await bench.applied();
@@ -87,7 +87,7 @@ describe('a worker started by a shell', () => {
     await bench.expectExact({ends: false});
   });
 
-  test('with too few descriptors to load its own files says what there is too little of, and ends (F77)', async () => {
+  test('a worker with too few file descriptors to load its own files reports EMFILE, and exits with 1 (F77)', async () => {
     const {output, ended} = shell('ulimit -n 32; exec "$@"');
     expect(await ended).toBe(1);
     expect(output()).toMatch(/EMFILE: too many open files/);
@@ -98,7 +98,7 @@ describe('a worker started by a shell', () => {
   if (!hasPrlimit) process.stderr.write('skipped: descriptors that run out. There is no prlimit here.\n');
 
   (hasPrlimit ? test : test.skip)(
-    'whose descriptors run out waits with one line that says so, and goes on when there are more (F77)',
+    'a worker that runs out of file descriptors logs one line with EMFILE, waits, and resumes when it has more (F77)',
     async () => {
       const proxy = await TcpProxy.open(testStack().env.redis.url);
       try {
@@ -110,7 +110,8 @@ describe('a worker started by a shell', () => {
         await bench.applied();
         let outages = 0;
         do {
-          // Below the three that every process has: any other number may have become free.
+          // A limit of 3 allows only the three standard streams. With a higher limit, a descriptor below it
+          // may have become free.
           limitDescriptors(worker.pid, 3);
           proxy.cutAll();
           await hasSaid(worker, /^waiting: /, ++outages);
@@ -119,7 +120,8 @@ describe('a worker started by a shell', () => {
           await hasSaid(worker, /^recovered: /, outages);
           await bench.applied();
           expect(said(worker, /^waiting: /)).toBe(outages);
-          // A question that was on its way when the line was cut is told first; then it was not the descriptors.
+          // If a request was in flight when the connection was cut, the worker logs that error instead of
+          // EMFILE. Then the test repeats the outage.
         } while (said(worker, /^waiting: .*EMFILE/) === 0);
         expect(said(worker, /^waiting: .*EMFILE/)).toBe(1);
         await bench.expectExact();
@@ -130,18 +132,18 @@ describe('a worker started by a shell', () => {
   );
 });
 
-/** The soft limit alone: it may be raised again. */
+/** Sets only the soft limit, because it can be raised again. */
 function limitDescriptors(pid: number, count: number): void {
   const {status, stderr} = spawnSync('prlimit', [`--pid=${pid}`, `--nofile=${count}:`], {encoding: 'utf8'});
   if (status !== 0) throw new Error(`prlimit: ${stderr}`);
 }
 
-/** Some ten of them, evenly spread. */
+/** About ten of the samples, evenly spread. */
 function tenths(samples: readonly number[]): number[] {
   return samples.filter((_, i) => i % Math.ceil(samples.length / 10) === 0);
 }
 
-/** Resident memory of a process now and at its peak, in MB; undefined where there is no such file. */
+/** The resident memory of a process, current and peak, in MB. Undefined on a system without /proc. */
 function memoryMb(pid: number): {now: number; peak: number} | undefined {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
@@ -153,7 +155,7 @@ function memoryMb(pid: number): {now: number; peak: number} | undefined {
 }
 
 test(
-  `a heap of 64 MB and a backlog of ${BACKLOG} records: fetching waits for applying, memory stays flat (F78)`,
+  `a worker with a heap of 64 MB applies ${BACKLOG} records in less than 250 MB, because fetching waits for applying (F78)`,
   async () => {
     const bench = await FaultBench.open('faults-heap', {partitions: 2});
     try {
@@ -169,7 +171,7 @@ test(
           if (memory !== undefined) samples.push(memory.now);
           return (await bench.progress()) === BigInt(BACKLOG);
         },
-        () => `${BACKLOG} records applied: ${worker.output.slice(-1_500)}`,
+        () => `${BACKLOG} applied records. The end of the worker's output: ${worker.output.slice(-1_500)}`,
         inTier({test: 400_000, soak: 1_200_000}),
       );
       const seconds = (performance.now() - begin) / 1_000;
@@ -178,7 +180,7 @@ test(
           `peak ${memoryMb(worker.pid)?.peak ?? '?'}\n`,
       );
       await bench.expectExact();
-      // Not the heap alone: code, buffers of fetches, what is unpacked.
+      // Resident memory is more than the heap: it includes code, fetch buffers and decompressed batches.
       for (const sample of samples) expect(sample).toBeLessThan(250);
     } finally {
       await bench.close();

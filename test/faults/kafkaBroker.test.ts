@@ -1,4 +1,4 @@
-/** The broker is restarted, away, or stands still: the worker waits, comes back, and loses nothing. */
+/** The broker restarts, is unavailable, or hangs. The worker waits, reconnects, and loses no record. */
 import {readFileSync} from 'node:fs';
 import {openStack} from '../../stack/stack.js';
 import type {WorkerProcess} from '../../stack/worker.js';
@@ -10,9 +10,9 @@ import {until} from '../support/until.js';
 import {hasSaid, said} from '../support/workerLog.js';
 
 const stack = openStack(testStack().name);
-/** How long the broker is away: several sessions of the worker. */
+/** How long the broker is unavailable: several session timeouts of the worker. */
 const AWAY_MS = inTier({test: 20_000, soak: 300_000});
-/** Longer than a session and than a request may take. */
+/** Longer than the session timeout and the request timeout of the worker. */
 const HUNG_MS = 9_000;
 const SETTINGS = {
   KAFKA_SESSION_TIMEOUT_MS: '4000',
@@ -27,7 +27,7 @@ afterEach(async () => {
   await bench.close();
 });
 
-/** Seconds of CPU that a process has used so far; NaN where there is no such file. */
+/** The CPU time in seconds that a process has used so far. NaN on a system without /proc. */
 function cpuSeconds(pid: number): number {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
@@ -41,7 +41,7 @@ function report(text: string): void {
   process.stderr.write(`kafka broker: ${text}\n`);
 }
 
-/** The fault lasts this long, and the worker lives through all of it. */
+/** Waits while the fault lasts, and throws if the worker ends meanwhile. */
 async function lasts(durationMs: number, worker: WorkerProcess): Promise<void> {
   const begin = performance.now();
   await until(
@@ -58,7 +58,7 @@ test.each([
   ['in good order', 'stopServer' as const],
   ['by SIGKILL', 'killServer' as const],
 ])(
-  'restarted %s, three times while records flow: the worker joins again, no loss (F14, F17)',
+  'a worker rejoins and loses no record if the broker is restarted %s three times while records are written (F14, F17)',
   async (how, act) => {
     const worker = bench.start(SETTINGS);
     const recoveriesMs: number[] = [];
@@ -76,12 +76,12 @@ test.each([
     await bench.expectExact();
     report(`restarted ${how}: applies again after ${recoveriesMs.join(', ')} ms`);
   },
-  // A broker of the Java kind needs its time, too.
+  // The broker is a JVM, whose start takes several seconds.
   300_000,
 );
 
 test(
-  `away for ${AWAY_MS} ms: the worker stays, says so once, and goes on by itself (F15)`,
+  `while the broker is unavailable for ${AWAY_MS} ms, the worker logs it once and keeps running, and then resumes (F15)`,
   async () => {
     const worker = bench.start(SETTINGS);
     await bench.write(100);
@@ -108,7 +108,7 @@ test(
   AWAY_MS + 120_000,
 );
 
-test('hung for longer than a request and a session: the worker stays, joins again, no loss (F16)', async () => {
+test('a worker rejoins and loses no record after the broker hung for longer than a request and a session (F16)', async () => {
   const worker = bench.start(SETTINGS);
   await bench.whileWriting(async () => {
     await bench.advanced(50n);

@@ -1,4 +1,4 @@
-/** Logins that do not fit, codecs that are not there, and records of a size that nobody expects. */
+/** The broker rejects a login, a compression codec is not installed, or a record has 10 MB. */
 import * as zlib from 'node:zlib';
 import {ERROR_POLICY} from '../../src/runtime/errorPolicy.js';
 import {parseEntry} from '../../src/redis-model/quarantineEntry.js';
@@ -28,7 +28,7 @@ test.each([
     kind: 'kafka-unreachable' as const,
     words: /^request to Kafka for shop\.order-events on 127\.0\.0\.1:\d+ failed: /,
   },
-])('$name: one clear line without the secret, then the end (F25a)', async ({variables, kind, words}) => {
+])('$name: the last log line gives the reason, not the secret (F25a)', async ({variables, kind, words}) => {
   const given: Variables = {
     PROJECTOR_START_TIMEOUT_MS: '1500',
     KAFKA_CONNECTION_TIMEOUT_MS: '1000',
@@ -48,7 +48,7 @@ test.each([
   }
 });
 
-test('records that the broker keeps in snappy are applied, since the package is there (F25)', async () => {
+test('records that the broker compresses with snappy are applied, because the package is installed (F25)', async () => {
   const bench = await FaultBench.open('faults-codec', {config: {'compression.type': 'snappy'}});
   try {
     await bench.write(40);
@@ -59,11 +59,11 @@ test('records that the broker keeps in snappy are applied, since the package is 
   }
 });
 
-/** Zstd comes with later versions of Node.js. */
+/** The codecs without an installed package. Later versions of Node.js include zstd. */
 const MISSING = ['lz4', 'zstd'].filter((codec) => !(codec === 'zstd' && 'zstdDecompressSync' in zlib));
 
 test.each(MISSING)(
-  'records that the broker keeps in %s end the worker, with codecs that work; nothing is skipped (F25)',
+  'if the broker compresses with %s, the worker stops, names a codec that works, and skips no record (F25)',
   async (codec) => {
     const bench = await FaultBench.open('faults-codec', {config: {'compression.type': codec}});
     try {
@@ -98,7 +98,7 @@ describe('a record of 10 MB', () => {
   });
   afterEach(async () => await bench.close());
 
-  test('is applied when it is good: most of it a column that nobody asked for (F25b)', async () => {
+  test('is applied if it is valid, although a column that the worker does not need fills most of it (F25b)', async () => {
     bench.start();
     await bench.write(20);
     const row = orderRow({id: 5n, user_id: 8n, total_amount: '1.50', note: large});
@@ -108,7 +108,7 @@ describe('a record of 10 MB', () => {
     await bench.expectExact();
   });
 
-  test('is set aside when it is bad, and blocks nothing (F25b)', async () => {
+  test('is quarantined if it is invalid, and blocks no other record (F25b)', async () => {
     const worker = bench.start();
     await bench.write(20);
     await bench.writeRecords([{key: '5', value: large}]);
@@ -122,7 +122,7 @@ describe('a record of 10 MB', () => {
       {topic: bench.topic, partition: 0, offset: 20n, kind: 'record-undecodable'},
     ]);
     expect(entries[0]?.reason).toMatch(/is not JSON/);
-    // Its first part is kept, not all of it.
+    // The entry contains only the first part of the value.
     expect(await bench.redis.memory('USAGE', key)).toBeLessThan(20_000);
     await bench.expectExact();
     expect(worker.log.findLast(({msg}) => msg === 'summary')).toMatchObject({quarantined: 1, applied: 40});

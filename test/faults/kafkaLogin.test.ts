@@ -1,4 +1,7 @@
-/** Logins to a broker that has ACLs: with each mechanism of SASL, under the rights of deploy/acl/kafka.sh and no others. */
+/**
+ * Logins to a broker with ACLs, with each SASL mechanism. The users have only the rights that
+ * deploy/acl/kafka.sh grants.
+ */
 import {spawnSync} from 'node:child_process';
 import {chmodSync, writeFileSync} from 'node:fs';
 import {createServer, type Server} from 'node:http';
@@ -25,7 +28,7 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
   let kafka: SecureKafka;
   let bench: FaultBench;
   let tokens: Server;
-  /** What the token endpoint gives out now; undefined: it refuses. */
+  /** Returns the token for the token endpoint. If undefined, the endpoint rejects the request. */
   let tokenFor: (() => string) | undefined;
   beforeAll(async () => {
     ca = new TestCa();
@@ -41,7 +44,7 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
     });
     await new Promise<void>((resolve) => tokens.listen(0, '127.0.0.1', resolve));
     await bench.write(40);
-    // Every rule of the file is a JVM.
+    // Each rule of the file starts a JVM, which takes seconds.
   }, 500_000);
   afterEach(async () => {
     for (const worker of bench.workers.splice(0)) await worker.end('SIGKILL');
@@ -53,7 +56,7 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
     ca[Symbol.dispose]();
   });
 
-  /** Runs the very file, with Kafka's own program. */
+  /** Runs deploy/acl/kafka.sh itself, with the ACL tool of Kafka. */
   function grantByFile(): void {
     const {program, args} = javaCommand(readState(testStack().name) as NativeState, [
       'org.apache.kafka.tools.AclCommand',
@@ -98,7 +101,7 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
     });
 
   test.each(['plain', 'scram-sha-256', 'scram-sha-512'])(
-    'by %s: a worker with its rights',
+    'a worker that logs in with %s applies records, and Kafka denies it nothing',
     async (mechanism) => {
       const worker = bench.start(login(mechanism, 'projector'));
       await bench.write(40);
@@ -107,7 +110,7 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
     },
   );
 
-  test('by oauthbearer: a worker with its rights, and no token or secret in what it says', async () => {
+  test('a worker that logs in with oauthbearer applies records, and logs neither the token nor the secret', async () => {
     const token = kafka.token('projector');
     tokenFor = () => token;
     const worker = bench.start(oauth());
@@ -125,12 +128,12 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
     ],
     ['a secret that the endpoint refuses', () => ((tokenFor = undefined), oauth())],
     ['a user without rights', () => login('scram-sha-512', 'stranger')],
-  ])('%s: one clear line without the secret, then the end (F25a)', async (name, variables) => {
+  ])('%s: the last log line gives the reason, not the secret (F25a)', async (name, variables) => {
     const progress = await bench.progress();
     const worker = bench.start({PROJECTOR_START_TIMEOUT_MS: '1500', ...variables()});
     const {code, line} = await halted(worker);
     const expected: Readonly<Record<string, readonly [number, string, RegExp]>> = {
-      // Kafka does not tell a topic that one may not see from one that is not there.
+      // Kafka reports a topic that the user may not see as a topic that does not exist.
       'a user without rights': [
         4,
         'topic-missing',
@@ -149,7 +152,7 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
     expect(await bench.progress()).toBe(progress);
   });
 
-  test('commands with the rights of the file: reports may look, an operator may rebuild, and reports may not', async () => {
+  test('with the documented rights, reports can run lag and offsets show, but only operator can run verify --against topic', async () => {
     bench.start(login('scram-sha-512', 'projector'));
     await bench.applied();
     for (const args of [['lag'], ['offsets', 'show']])

@@ -1,4 +1,4 @@
-/** The line between worker and Kafka is slow, is cut, or swallows everything. */
+/** The connection between the worker and Kafka is slow, is reset, is refused, or delivers nothing. */
 import {openStack} from '../../stack/stack.js';
 import {TcpProxy} from '../../stack/tcpProxy.js';
 import {FaultBench} from '../support/faultBench.js';
@@ -13,13 +13,13 @@ if (detour === undefined) {
   );
 }
 
-(detour === undefined ? describe.skip : describe)('a line to Kafka', () => {
+(detour === undefined ? describe.skip : describe)('the network to Kafka', () => {
   const {listen, target} = detour ?? {listen: 0, target: 0};
   const SETTINGS = {
     KAFKA_BROKERS: `127.0.0.1:${listen}`,
     KAFKA_REQUEST_TIMEOUT_MS: '3000',
     KAFKA_CONNECTION_TIMEOUT_MS: '2000',
-    // Several fetches for what a test writes.
+    // The records of a test then take several fetches.
     KAFKA_FETCH_PARTITION_BYTES: '16384',
   };
   const REPLACED = /^no response from Kafka for \d+ ms/;
@@ -34,7 +34,7 @@ if (detour === undefined) {
     await proxy.close();
   });
 
-  test('of 500 ms and up to 200 ms more: slower, no rebalance (F42)', async () => {
+  test('a latency of 500 to 700 ms makes the worker slower, but causes no rebalance (F42)', async () => {
     const patient = {KAFKA_REQUEST_TIMEOUT_MS: '20000', KAFKA_SESSION_TIMEOUT_MS: '20000'};
     const worker = bench.start({...SETTINGS, ...patient, KAFKA_CONNECTION_TIMEOUT_MS: '5000'});
     await bench.write(100);
@@ -51,11 +51,13 @@ if (detour === undefined) {
     await bench.expectExact();
   });
 
-  test('that is cut in the middle of answers, again and again: no loss (F45)', async () => {
+  test('a worker loses no record if its connections are reset ten times in the middle of responses (F45)', async () => {
     const worker = bench.start({...SETTINGS, KAFKA_REBALANCE_TIMEOUT_MS: '10000'});
-    // Small batches: one that is larger than a fetch arrives as a whole, and would take longer than a request may.
+    // The batches are small, because a batch that is larger than a fetch is sent as a whole. It would take
+    // longer than the request timeout.
     for (let batch = 0; batch < 20; batch++) await bench.write(50);
-    // An answer takes about half a second, so nearly every cut leaves a part of one behind.
+    // A response takes about 0.5 s at this rate, so almost every reset hits a response that is only sent in
+    // part.
     proxy.slow({bytesPerSecond: 40_000});
     for (let cut = 0; cut < 10; cut++) {
       await bench.advanced(10n);
@@ -69,7 +71,7 @@ if (detour === undefined) {
     await bench.expectExact();
   });
 
-  test('that is away, then back: the worker says so, and goes on (F45)', async () => {
+  test('a worker logs that its connection is lost and that it is restored, and then resumes (F45)', async () => {
     const worker = bench.start(SETTINGS);
     await bench.write(100);
     await bench.applied();
@@ -82,7 +84,7 @@ if (detour === undefined) {
     await bench.expectExact();
   });
 
-  test('that swallows everything for longer than a request and a session: it waits, then goes on (F46)', async () => {
+  test('a worker waits while the network delivers nothing for longer than a request and a session, and then resumes (F46)', async () => {
     const worker = bench.start(SETTINGS);
     await bench.whileWriting(async () => {
       await bench.advanced(50n);
@@ -91,7 +93,7 @@ if (detour === undefined) {
       await hasSaid(worker, /^Kafka is down/);
       await until(
         () => performance.now() - begin > 8_000,
-        () => 'the end of the hole',
+        () => 'the end of the outage',
       );
       expect(worker.isRunning).toBe(true);
       proxy.release();

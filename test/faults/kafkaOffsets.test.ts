@@ -1,4 +1,7 @@
-/** What is committed in Kafka is for lag tools: gone or ahead, the worker goes on from the position in Redis. */
+/**
+ * Committed offsets in Kafka are only for lag tools. If they are missing or wrong, the worker still resumes
+ * at the position in Redis.
+ */
 import {FaultBench} from '../support/faultBench.js';
 import {withAdmin} from '../support/kafka.js';
 import type {Variables} from '../support/pipeline.js';
@@ -8,7 +11,7 @@ let bench: FaultBench;
 beforeEach(async () => (bench = await FaultBench.open('faults-offsets', {partitions: 2})));
 afterEach(async () => await bench.close());
 
-/** Applies 60 records, then stops, and 40 more come. */
+/** Starts a worker, stops it after it has applied 60 records, and writes 40 more. */
 async function stopMidway(): Promise<void> {
   const worker = bench.start();
   await bench.write(60);
@@ -17,13 +20,13 @@ async function stopMidway(): Promise<void> {
   await bench.write(40);
 }
 
-/** Applies what is new, and nothing again. */
+/** Starts a worker, and expects that it applies the 40 new records and none of the others again. */
 async function expectGoesOn(extra: Variables = {}): Promise<void> {
   const worker = bench.start(extra);
   await bench.applied();
   await until(
     async () => [...(await committed(extra['KAFKA_GROUP_ID'])).values()].reduce((a, b) => a + b, 0n) === 100n,
-    () => `the ends committed: ${worker.output.slice(-1_500)}`,
+    () => `the end offsets to be committed. The end of the worker's output: ${worker.output.slice(-1_500)}`,
   );
   await bench.expectExact();
   expect(worker.log.findLast(({msg}) => msg === 'summary')).toMatchObject({applied: 40, positionResets: 0});
@@ -40,14 +43,14 @@ async function commit(offsets: readonly (readonly [partition: number, offset: bi
   await withAdmin(async (admin) => await admin.setOffsets({groupId, topic, partitions}));
 }
 
-test('the group is deleted (F20)', async () => {
+test('a worker whose consumer group was deleted resumes at the position in Redis (F20)', async () => {
   await stopMidway();
   await withAdmin(async (admin) => await admin.deleteGroups([bench.group]));
   expect([...(await committed()).values()]).toEqual([-1n, -1n]);
   await expectGoesOn();
 });
 
-test('the worker comes with another group id (F20)', async () => {
+test('a worker with another group id resumes at the position in Redis (F20)', async () => {
   await stopMidway();
   await expectGoesOn({KAFKA_GROUP_ID: `${bench.group}-other`});
 });
@@ -55,7 +58,7 @@ test('the worker comes with another group id (F20)', async () => {
 test.each([
   ['ahead of the position', 1_000n],
   ['behind the position', 0n],
-])('somebody has set them %s (F21)', async (_name, offset) => {
+])('a worker ignores committed offsets that were set %s (F21)', async (_name, offset) => {
   await stopMidway();
   await commit([
     [0, offset],

@@ -1,4 +1,4 @@
-/** TLS to Kafka from a private CA: what fits works, and what does not is said in one clear sentence. */
+/** TLS to Kafka with a private CA. Each setting that cannot work is reported with one clear reason. */
 import {FaultBench} from '../support/faultBench.js';
 import {TestCa, type Certificate} from '../support/certificates.js';
 import type {Variables} from '../support/pipeline.js';
@@ -36,19 +36,19 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Kafka. ${whyNot}
     ...extra,
   });
 
-  test('with the right CA records are applied', async () => {
+  test('a worker with the right CA applies records', async () => {
     bench.start(at('TLS'));
     await bench.write(40);
     await bench.expectExact();
   });
 
-  test('with the right CA, and our certificate where the broker asks for it', async () => {
+  test('a worker with a client certificate applies records from a broker that requires one', async () => {
     bench.start(at('MUTUAL', {KAFKA_SSL_CERT_FILE: ours.cert, KAFKA_SSL_KEY_FILE: ours.key}));
     await bench.write(40);
     await bench.expectExact();
   });
 
-  test('with the name that the certificate has in place of that of the address', async () => {
+  test('KAFKA_SSL_SERVER_NAME replaces the host of the address if the certificate contains another name', async () => {
     bench.start(at('OTHERNAME', {KAFKA_SSL_SERVER_NAME: 'kafka.example.com'}));
     await bench.write(40);
     await bench.expectExact();
@@ -87,7 +87,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Kafka. ${whyNot}
     },
   ];
 
-  test.each(CASES)('$name: one clear reason, at once and at the end (F25a)', async ({variables, reason}) => {
+  test.each(CASES)('$name: every log line about it gives the reason (F25a)', async ({variables, reason}) => {
     const progress = await bench.progress();
     const worker = bench.start({...variables(), PROJECTOR_START_TIMEOUT_MS: '4000'});
     const {code, line} = await halted(worker);
@@ -95,7 +95,8 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Kafka. ${whyNot}
     expect(line).toMatchObject({level: 60, kind: 'tls-failed', runbook: 'docs/runbook.md#tls-failed'});
     expect(line['msg']).toMatch(/^TLS connection to Kafka for kafka-tls-\w+ on 127\.0\.0\.1:\d+ failed: /);
     expect(line['msg']).toMatch(reason);
-    // It was told before, too, unless the machine was so slow that the first try was the last one.
+    // Earlier attempts were logged with the same reason. On a slow machine there is none, because the first
+    // attempt was the last one.
     const notified = worker.log.filter(({level, kind}) => level !== 60 && kind === 'tls-failed');
     for (const {msg} of notified) expect(msg).toMatch(reason);
     expect(await bench.progress()).toBe(progress);

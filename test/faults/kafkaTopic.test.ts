@@ -1,4 +1,7 @@
-/** The topic is not there yet, cut, made anew, or has got more partitions; each at a start and while a worker runs. */
+/**
+ * The topic does not exist, has lost its first records, was recreated, or has more partitions than before.
+ * Each fault is tested at the start of a worker and while a worker runs.
+ */
 import type {Variables} from '../support/pipeline.js';
 import type {WorkerProcess} from '../../stack/worker.js';
 import type {ErrorKind} from '../../src/runtime/errors.js';
@@ -12,14 +15,14 @@ import {halted, hasSaid} from '../support/workerLog.js';
 let bench: FaultBench;
 afterEach(async () => await bench.close());
 
-/** A session that outlives what a test does while the worker stands still. */
+/** The session timeout is longer than the time for which a test stops the worker. */
 const PATIENT: Variables = {KAFKA_SESSION_TIMEOUT_MS: '60000'};
 
 async function opened(partitions = 1): Promise<void> {
   bench = await FaultBench.open('faults-topic', {partitions});
 }
 
-/** A worker that has applied everything so far. */
+/** Starts a worker and waits until it has applied all records. */
 async function applied(extra: Variables = {}): Promise<WorkerProcess> {
   const worker = bench.start(extra);
   await bench.applied();
@@ -43,7 +46,7 @@ async function expectHalt(worker: WorkerProcess, kind: ErrorKind, detail: RegExp
 async function deleteRecordsBelow(offset: bigint): Promise<void> {
   const {topic} = bench;
   await withAdmin(async (admin) => {
-    // Only so does this client learn where the topic is.
+    // This client learns the partition leaders of the topic only by such a request.
     await admin.fetchTopicOffsets(topic);
     await admin.deleteTopicRecords({topic, partitions: [{partition: 0, offset: offset.toString()}]});
   });
@@ -55,7 +58,7 @@ async function makeAnew(partitions = 1): Promise<void> {
     await admin.deleteTopics({topics: [topic]});
     await until(
       async () => !(await admin.listTopics()).includes(topic),
-      () => `the end of ${topic}`,
+      () => `the deletion of ${topic}`,
     );
   });
   await createTopic(topic, {partitions});
@@ -66,8 +69,8 @@ async function addPartition(count: number): Promise<void> {
   await withAdmin(async (admin) => await admin.createPartitions({topicPartitions: [{topic, count}]}));
 }
 
-describe('a log whose start is gone before it was applied', () => {
-  test('is refused at a start, naming what is missing (F18)', async () => {
+describe('a topic whose first records were deleted', () => {
+  test('halts a worker at start if they were not applied, and the worker names the missing offsets (F18)', async () => {
     await opened();
     await bench.write(20);
     await (await applied()).end('SIGTERM');
@@ -80,12 +83,12 @@ describe('a log whose start is gone before it was applied', () => {
     await expectHalt(bench.start(), 'topic-start-lost', detail);
   });
 
-  test('halts a running worker, although the client would go on behind the gap (F18)', async () => {
+  test('halts a running worker, although the Kafka client would resume after the gap (F18)', async () => {
     await opened();
     await bench.write(20);
     const worker = await applied(PATIENT);
     worker.send('SIGSTOP');
-    // The fetch that is under way may still bring this one.
+    // A fetch in flight may still return this record.
     await bench.write(1);
     await bench.write(30);
     await deleteRecordsBelow(45n);
@@ -97,7 +100,7 @@ describe('a log whose start is gone before it was applied', () => {
     );
   });
 
-  test('halts a running worker also when nothing is left behind the gap (F18)', async () => {
+  test('halts a running worker, even if no record is left after the gap (F18)', async () => {
     await opened();
     await bench.write(20);
     const worker = await applied(PATIENT);
@@ -113,7 +116,7 @@ describe('a log whose start is gone before it was applied', () => {
     );
   });
 
-  test('before the position is no loss (F18)', async () => {
+  test('halts no worker if all deleted records were applied before (F18)', async () => {
     await opened();
     await bench.write(20);
     await (await applied()).end('SIGTERM');
@@ -124,8 +127,8 @@ describe('a log whose start is gone before it was applied', () => {
   });
 });
 
-describe('a topic that was deleted and made anew', () => {
-  test('is refused at a start when it is shorter than the position (F19)', async () => {
+describe('a topic that was deleted and recreated', () => {
+  test('halts a worker at start if it ends before the stored position (F19)', async () => {
     await opened();
     await bench.write(20);
     await (await applied()).end('SIGTERM');
@@ -137,7 +140,7 @@ describe('a topic that was deleted and made anew', () => {
     );
   });
 
-  test('is refused at a start when it has grown beyond the position (F19)', async () => {
+  test('halts a worker at start if it has grown beyond the stored position (F19)', async () => {
     await opened();
     await bench.write(20);
     await (await applied()).end('SIGTERM');
@@ -152,7 +155,7 @@ describe('a topic that was deleted and made anew', () => {
     ['empty', 0],
     ['shorter', 5],
     ['longer', 40],
-  ])('halts a running worker, here by an %s one (F19)', async (_name, records) => {
+  ])('halts a running worker if the new topic is %s (F19)', async (_name, records) => {
     await opened();
     await bench.write(20);
     const worker = await applied(PATIENT);
@@ -160,10 +163,10 @@ describe('a topic that was deleted and made anew', () => {
     const stoppedMs = performance.now();
     await makeAnew();
     if (records > 0) await bench.writeOther(records);
-    // The worker doubts what it reads after a silence of more than 5 s.
+    // After 5 s without a fetch response, the worker compares the last applied record again (I10).
     await until(
       () => performance.now() - stoppedMs > 6_000,
-      () => 'the end of a long sleep',
+      () => '6 s without a fetch response',
     );
     worker.send('SIGCONT');
     const detail =
@@ -172,7 +175,7 @@ describe('a topic that was deleted and made anew', () => {
   });
 });
 
-describe('partitions that are added to a living topic', () => {
+describe('partitions that are added to an existing topic', () => {
   test('halt a running worker (F23)', async () => {
     await opened(2);
     await bench.write(40);
@@ -181,7 +184,7 @@ describe('partitions that are added to a living topic', () => {
     await expectHalt(worker, 'partitions-changed', / has 3 partitions, but the read model was built for 2$/);
   });
 
-  test('are refused at the next start (F23)', async () => {
+  test('halt the next worker at start (F23)', async () => {
     await opened(2);
     await bench.write(40);
     await (await applied()).end('SIGTERM');
@@ -194,7 +197,7 @@ describe('partitions that are added to a living topic', () => {
   });
 });
 
-test('a topic that is not there yet is waited for and named; then the worker goes on (F22)', async () => {
+test('a worker waits for a topic that does not exist, names it, and starts when the topic is created (F22)', async () => {
   await opened();
   const {topic} = bench;
   await withAdmin(async (admin) => await admin.deleteTopics({topics: [topic]}));

@@ -1,4 +1,7 @@
-/** Records of transactions, as Connect writes them with exactly-once: their marks take offsets, and some are aborted. */
+/**
+ * Transactions, as Kafka Connect writes them with exactly-once support. Their control records take offsets,
+ * and some transactions are aborted.
+ */
 import kafkajs from 'kafkajs';
 import type {Transaction} from 'kafkajs';
 import type {Change} from '../../src/domain/change.js';
@@ -14,7 +17,7 @@ let bench: FaultBench;
 beforeEach(async () => (bench = await FaultBench.open('faults-transactions')));
 afterEach(async () => await bench.close());
 
-/** Writes in one transaction, a request for each list. */
+/** Writes all lists in one transaction, with one request for each list. */
 async function transact(lists: readonly (readonly Change[])[], end: 'commit' | 'abort'): Promise<void> {
   const producer = kafka().producer({
     createPartitioner: Partitioners.DefaultPartitioner,
@@ -35,29 +38,33 @@ async function transact(lists: readonly (readonly Change[])[], end: 'commit' | '
   }
 }
 
-/** Resolves when so many records were applied; then everything must be exact, and no gap was seen. */
+/**
+ * Waits until all committed records are applied. Expects the exact content, and that the worker noticed no
+ * gap.
+ */
 async function expectNoFalseAlarm(): Promise<void> {
   const [worker] = bench.workers.slice(-1);
   await hasSaid(worker!, /^partitions assigned/);
   await until(
     async () => await bench.isFolded(),
-    () => `the fold of what was committed: ${worker?.output.slice(-1_500)}`,
+    () =>
+      `the fold of the committed records. The end of the worker's output: ${worker?.output.slice(-1_500)}`,
     60_000,
   );
   const reached = await bench.progress();
   const [end] = (await endOffsets(bench.topic)).values();
-  // Marks and aborted records may follow; the position stands behind the last record that was applied.
+  // The position is after the last applied record. Control records and aborted records may follow it.
   expect(reached).toBeLessThanOrEqual(end ?? 0n);
   await bench.expectExact({ends: false});
   expect(said(worker!, /^reset to the stored position/)).toBe(0);
   expect(worker!.log.findLast(({msg}) => msg === 'summary')).toMatchObject({positionResets: 0});
 }
 
-/** Smaller than the aborted records, so that some fetches bring nothing else. */
+/** The fetches are smaller than the aborted records, so that some of them return nothing else. */
 const SMALL_FETCHES = {KAFKA_FETCH_PARTITION_BYTES: '16384', KAFKA_FETCH_BYTES: '16384'};
 const many = (): Change[][] => Array.from({length: 20}, () => bench.changes(20));
 
-test('committed and aborted by turns, while the worker runs (F24)', async () => {
+test('alternating committed and aborted transactions cause no false alarm in a running worker (F24)', async () => {
   bench.start();
   for (let round = 0; round < 4; round++) {
     await transact([bench.changes(7), bench.changes(5)], 'commit');
@@ -67,7 +74,7 @@ test('committed and aborted by turns, while the worker runs (F24)', async () => 
   await expectNoFalseAlarm();
 });
 
-test('aborted records that fill several fetches, in the middle and at the end; then a new start (F24)', async () => {
+test('aborted records that fill several fetches cause no false alarm, while a worker runs or at the next start (F24)', async () => {
   await transact([bench.changes(30)], 'commit');
   await transact(many(), 'abort');
   await transact([bench.changes(30)], 'commit');
@@ -84,14 +91,14 @@ test('aborted records that fill several fetches, in the middle and at the end; t
   await expectNoFalseAlarm();
 });
 
-test('a log that begins with an aborted transaction (F24)', async () => {
+test('a topic that begins with an aborted transaction causes no false alarm (F24)', async () => {
   await transact(many(), 'abort');
   await transact([bench.changes(30)], 'commit');
   bench.start(SMALL_FETCHES);
   await expectNoFalseAlarm();
 });
 
-test('a transaction that stays open holds back what is behind it, and is waited for (F24)', async () => {
+test('a worker applies no record of an open transaction, and applies them after the commit (F24)', async () => {
   const producer = kafka().producer({transactionalId: bench.topic, idempotent: true, maxInFlightRequests: 1});
   await producer.connect();
   const list = bench.changes(10);

@@ -1,4 +1,7 @@
-/** What rows may mean and how a schema may change: the sections E and F of docs/faults.md that no other file has. */
+/**
+ * The meaning of rows, and changes of a schema: the faults of sections E and F of docs/faults.md that no
+ * other file covers.
+ */
 import {Redis} from 'ioredis';
 import type {Change} from '../../src/domain/change.js';
 import {item, itemGone, order, orderGone} from '../support/changes.js';
@@ -19,7 +22,7 @@ afterEach(async () => {
   log = undefined;
 });
 
-test('a column that is renamed: some records are set aside, then the worker halts; with the new name it goes on (F55) (I14)', async () => {
+test('after a column was renamed, the worker quarantines 10 records and halts; with the new name it resumes (F55) (I14)', async () => {
   log = await HandMade.open('faults-renamed');
   const renamed = Array.from({length: 15}, (_, index) => {
     const {total_amount, ...row} = orderRow({id: BigInt(100 + index)});
@@ -35,17 +38,17 @@ test('a column that is renamed: some records are set aside, then the worker halt
     Array.from({length: 10}, (_, index) => String(100 + index)),
   );
   const settings = {KAFKA_TOPIC: log.topic, ORDER_TOTAL_AMOUNT_COLUMN: 'total'};
-  const mended = startWorker(log.topic, settings);
+  const repaired = startWorker(log.topic, settings);
   const {redis, topic} = log;
   await until(
     async () => (await redis.exists(`${topic}:order:114`)) === 1,
-    () => `order 114: ${mended.output.slice(-1_500)}`,
+    () => `order 114 in Redis. The end of the worker's output: ${repaired.output.slice(-1_500)}`,
   );
-  expect(await mended.end('SIGTERM')).toMatchObject({code: 0});
+  expect(await repaired.end('SIGTERM')).toMatchObject({code: 0});
   expect(await log.quarantine()).toHaveLength(10);
 });
 
-test('a group that was reset to the start of the log: no reader sees an older version (F66, F21) (I1)', async () => {
+test('no reader sees an older version after the group was reset to the start of the topic (F66, F21) (I1)', async () => {
   log = await HandMade.open('faults-reset');
   const {redis, topic} = log;
   const amounts = (from: number, count: number) =>
@@ -69,7 +72,7 @@ test('a group that was reset to the start of the log: no reader sees an older ve
   await log.write(...amounts(301, 50));
   await until(
     async () => (await redis.hget(`${topic}:order:5`, 'total_amount')) === '350.00',
-    () => `the newest amount: ${next.output.slice(-1_500)}`,
+    () => `the newest amount in Redis. The end of the worker's output: ${next.output.slice(-1_500)}`,
   );
   reads.abort();
   await reading;
@@ -77,11 +80,11 @@ test('a group that was reset to the start of the log: no reader sees an older ve
   expect(await next.end('SIGTERM')).toMatchObject({code: 0});
   expect(seen.length).toBeGreaterThan(50);
   expect(seen.filter((amount, index) => amount < Math.max(300, seen[index - 1] ?? 0))).toEqual([]);
-  // Only the fingerprint of the last record was read again.
+  // Only the last applied record was read again, to compare its fingerprint.
   expect(next.log.findLast(({msg}) => msg === 'summary')).toMatchObject({applied: 50, duplicate: 1});
 });
 
-test(`totals after 1,000,000 random changes are the sums, to the cent, seed ${seed} (F70) (I8)`, async () => {
+test(`the totals after 1,000,000 random changes equal the sums, to the cent, seed ${seed} (F70) (I8)`, async () => {
   const bench = await RedisBench.open(12);
   const random = new Random(seed);
   const model = new OrderModel();
@@ -108,7 +111,7 @@ test(`totals after 1,000,000 random changes are the sums, to the cent, seed ${se
   await bench.close();
 });
 
-test('an id or a prefix that would name other keys is refused (F72)', async () => {
+test('an id that would name other keys is quarantined, and such a prefix is rejected (F72)', async () => {
   log = await HandMade.open('faults-names');
   const ids = ['5:lines', '*', '5 6', '{5}', '5\r\nDEL order:5', '', '../5'];
   await log.write(

@@ -1,6 +1,7 @@
 /**
- * Real workers, in a real group, while Redis is slow, silent or away for many sessions: they keep their partitions (one
- * assignment, no rebalance), stay alive, and go on by themselves. Kafka would evict a member that is silent for 4 s.
+ * Real workers in a real consumer group, while Redis is slow, hangs or is unavailable for many session
+ * timeouts. They keep their partitions (one assignment, no rebalance), keep running, and resume without a
+ * command. Kafka would remove a member that sends no heartbeat for 4 s.
  */
 import {TcpProxy} from '../../stack/tcpProxy.js';
 import {FaultBench} from '../support/faultBench.js';
@@ -12,9 +13,9 @@ import {until} from '../support/until.js';
 import {hasSaid, said} from '../support/workerLog.js';
 import type {WorkerProcess} from '../../stack/worker.js';
 
-/** How long Redis is away: several sessions of the worker. */
+/** How long Redis is unavailable: several session timeouts of the worker. */
 const AWAY_S = inTier({test: 24, soak: 300});
-/** Longer than the worker's session, and than it waits for an answer. */
+/** Longer than the session timeout and the Redis timeout of the worker. */
 const HUNG_S = 10;
 const SETTINGS = {
   REDIS_TIMEOUT_MS: '3500',
@@ -41,7 +42,7 @@ async function started(): Promise<WorkerProcess> {
   return worker;
 }
 
-/** The fault lasts so long; the worker must live through all of it. */
+/** Waits while the fault lasts, and throws if the worker ends meanwhile. */
 async function lasts(seconds: number, worker: WorkerProcess): Promise<void> {
   const endMs = performance.now() + seconds * 1_000;
   await until(
@@ -60,7 +61,7 @@ async function caughtUpMs(): Promise<number> {
   return performance.now() - begin;
 }
 
-/** Exact, one assignment, one line for each outage and one that it is over. */
+/** Expects the exact content, one assignment, and for each outage one waiting line and one recovery line. */
 async function expectRiddenOut(worker: WorkerProcess, waiting: readonly RegExp[]): Promise<void> {
   await bench.applied(180_000);
   await hasSaid(worker, /^recovered: /, waiting.length);
@@ -75,7 +76,7 @@ async function expectRiddenOut(worker: WorkerProcess, waiting: readonly RegExp[]
 }
 
 test(
-  `Redis is away for ${AWAY_S} s while the shop goes on: 0 rebalances (F46)`,
+  `an outage of Redis for ${AWAY_S} s while records are written causes no rebalance (F46)`,
   async () => {
     await bench.write(300);
     const worker = await started();
@@ -96,7 +97,7 @@ test(
   (AWAY_S + 180) * 1_000,
 );
 
-test(`Redis stands still for ${HUNG_S} s: the outcome is unknown, asked for afterwards, and nobody is evicted (F40) (I4)`, async () => {
+test(`a worker stays in its group while Redis hangs for ${HUNG_S} s, and then reads the unknown outcome from the position (F40) (I4)`, async () => {
   await bench.write(300);
   const worker = await started();
   await bench.write(300);
@@ -109,7 +110,7 @@ test(`Redis stands still for ${HUNG_S} s: the outcome is unknown, asked for afte
   await expectRiddenOut(worker, [/^waiting: Redis at \S+ did not respond: Socket timeout\b/]);
 });
 
-test(`the way to Redis is a black hole for ${HUNG_S} s, without an end of the connection (F46)`, async () => {
+test(`a worker stays in its group while packets to Redis are dropped for ${HUNG_S} s without a reset, and then resumes (F46)`, async () => {
   await bench.write(300);
   const worker = await started();
   await bench.write(300);
@@ -122,7 +123,7 @@ test(`the way to Redis is a black hole for ${HUNG_S} s, without an end of the co
   await expectRiddenOut(worker, [/^waiting: Redis at \S+ did not respond: Socket timeout\b/]);
 });
 
-test('Redis is 500 ms away, 200 more or less, for longer than a session: 0 rebalances (F42)', async () => {
+test('a latency of 500 ms +- 200 to Redis for longer than a session causes no rebalance (F42)', async () => {
   await bench.write(300);
   const worker = await started();
   proxy.slow({latencyMs: 150, jitterMs: 200});

@@ -1,4 +1,7 @@
-/** The network between the worker and Redis: slow, in pieces, silent, cut, and leading elsewhere. */
+/**
+ * The network between the worker and Redis is slow, splits replies, delivers nothing, resets connections, or
+ * leads to another server.
+ */
 import dns from 'node:dns';
 import {longRun} from '../support/arbitraries.js';
 import {order} from '../support/changes.js';
@@ -9,7 +12,7 @@ import {until} from '../support/until.js';
 const whyNot = whyNoOwnRedis();
 if (whyNot !== undefined) process.stderr.write(`skipped: the network to Redis. ${whyNot}\n`);
 
-/** Larger than one script with its reply, so that a chunk is cut at any place. */
+/** The chunks are large, so that a reset hits a script or a reply at any byte. */
 const BIG_CHUNKS = {chunkOrdersMax: 3, chunkRecordsMax: 200, queueBytesMax: 1_000_000};
 const SILENT = /^waiting: Redis at redis:\/\/\S+ did not respond: Socket timeout\b/;
 
@@ -28,7 +31,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ did not respond: Socket timeout
     report(`${row}: ${((performance.now() - begin) / 1_000).toFixed(1)} s`);
   };
 
-  test('carries 10 kB a second: slower, and nothing else (F43)', async () => {
+  test('a rate of 10 kB/s makes the worker slower, but causes no reset to the stored position (F43)', async () => {
     own.proxy.slow({bytesPerSecond: 10_000});
     own.bench.write(longRun(101, 400));
     const worker = await own.worker({settings: BIG_CHUNKS, timeoutMs: 5_000});
@@ -36,12 +39,12 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ did not respond: Socket timeout
     expect(worker.projector.counts.positionResets).toBe(0);
   });
 
-  test('carries so little that a chunk takes longer than the worker waits: it arrives late, and counts once (F43) (C2)', async () => {
+  test('a chunk that takes longer than the Redis timeout at a low rate arrives late, and is counted once (F43) (C2)', async () => {
     own.proxy.slow({bytesPerSecond: 20_000});
     own.bench.write(
       Array.from({length: 900}, (_, id) => order(String(id), {user: String(id), extra: ['x'.repeat(60)]})),
     );
-    // One chunk would be some 50 kB.
+    // One chunk has about 50 kB. It takes about 2.5 s at this rate, longer than the timeout.
     const settings = {chunkOrdersMax: 500, chunkRecordsMax: 2_000, queueBytesMax: 4_000_000};
     const worker = await own.worker({settings, timeoutMs: 1_000});
     await own.bench.caughtUp();
@@ -52,7 +55,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ did not respond: Socket timeout
     expectBalance(worker);
   });
 
-  test('delivers replies byte by byte (F43)', async () => {
+  test('replies that arrive byte by byte cause no reset to the stored position (F43)', async () => {
     own.proxy.slice();
     own.bench.write(longRun(102, 300));
     const worker = await own.worker();
@@ -60,7 +63,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ did not respond: Socket timeout
     expect(worker.projector.counts.positionResets).toBe(0);
   });
 
-  test('takes 500 ms there and back, 200 more or less: slower, and nothing else (F42)', async () => {
+  test('a latency of 500 ms +- 200 makes the worker slower, but causes no reset to the stored position (F42)', async () => {
     own.proxy.slow({latencyMs: 150, jitterMs: 200});
     own.bench.write(longRun(103, 300));
     const worker = await own.worker({settings: BIG_CHUNKS});
@@ -68,18 +71,19 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ did not respond: Socket timeout
     expect(worker.projector.counts.positionResets).toBe(0);
   });
 
-  test('cuts connections in the middle of requests, at any byte (F45)', async () => {
+  test('a worker loses no record if its connections are reset in the middle of requests, at any byte (F45)', async () => {
     own.proxy.slow({bytesPerSecond: 40_000});
     own.bench.write(longRun(104));
     const worker = await own.worker({settings: {...BIG_CHUNKS, chunkRecordsMax: 40}});
     for (const at of [60n, 180n, 300n]) {
       await own.bench.midway(at);
-      // The next script is on its way, in parts.
+      // The next script is in flight, and only a part of it is sent.
       own.proxy.cutAll();
     }
     own.proxy.slow({});
     await own.bench.caughtUp();
-    // A cut is one line, or none when the next connection was there before anyone asked.
+    // Each reset causes one waiting line. It causes none if the worker had reconnected before it sent the
+    // next request.
     const lines = worker.messages.filter((line) => line.startsWith('waiting:')).length;
     expect(lines).toBeLessThanOrEqual(3);
     await own.expectSound(worker, {
@@ -87,14 +91,14 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ did not respond: Socket timeout
     });
   });
 
-  test('is a black hole, without an end of the connection, for longer than the worker waits (F46)', async () => {
+  test('a worker waits while packets are dropped without a reset for longer than the Redis timeout, and then resumes (F46)', async () => {
     own.bench.write(longRun(105));
     const worker = await own.worker({timeoutMs: 500});
     for (let time = 1; time <= 2; time++) {
       await own.bench.midway(BigInt(time) * 200n);
       own.proxy.hold();
       await notified(worker, /^waiting:/, time);
-      // New connections are swallowed, too.
+      // Packets of new connections are dropped too.
       const before = own.proxy.connections;
       await until(
         () => own.proxy.connections > before,
@@ -107,7 +111,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ did not respond: Socket timeout
     await own.expectSound(worker, {waiting: [SILENT, SILENT]});
   });
 
-  test('leads to another server with the same data, on the same address (F47)', async () => {
+  test('a worker resumes when its address leads to another server with the same data (F47)', async () => {
     await own.close();
     own = await OwnBench.open({isFollowed: true});
     const other = await own.another();
@@ -124,7 +128,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ did not respond: Socket timeout
     await own.expectSound(worker, {waiting: [/^waiting: Redis at \S+ did not respond: \S/]});
   });
 
-  test('has a name that no longer resolves, and then means another address (F47)', async () => {
+  test('a worker retries while the name of its Redis cannot be resolved, and then resumes (F47)', async () => {
     const NAME = 'redis.shop.test';
     let isKnown = true;
     const lookup = dns.lookup.bind(dns) as (...args: unknown[]) => void;
@@ -147,7 +151,7 @@ const SILENT = /^waiting: Redis at redis:\/\/\S+ did not respond: Socket timeout
     await notified(worker, /^waiting: Redis at redis:\/\/redis\.shop\.test:\d+\/0 did not respond: \S/);
     await until(
       () => jest.mocked(dns.lookup).mock.calls.filter(([name]) => name === NAME).length > 3,
-      () => 'a name that is asked for again and again',
+      () => 'more than 3 lookups of the name',
     );
     isKnown = true;
     await recovered('F47: caught up once the name resolves', async () => await own.bench.caughtUp());

@@ -1,6 +1,6 @@
 /**
- * A Redis that the worker must not use, or may not: it halts with exit code 5, says what is missing, and no secret. What was
- * refused is never half done.
+ * The worker must not use this Redis, or Redis denies it access. The worker halts with exit code 5, and names
+ * what is missing but no secret. A rejected script is never applied in part.
  */
 import {Redis} from 'ioredis';
 import {RedisClient} from '../../src/clients/redis/client.js';
@@ -18,7 +18,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Redis that denies. ${wh
 
 const WRONG = 'Zq7Wrong';
 
-(whyNot === undefined ? describe : describe.skip)('a Redis', () => {
+(whyNot === undefined ? describe : describe.skip)('a Redis that a worker cannot use', () => {
   let own: OwnBench;
   beforeEach(async () => (own = await OwnBench.open()));
   afterEach(async () => await own.close());
@@ -29,7 +29,7 @@ const WRONG = 'Zq7Wrong';
     return url.href;
   };
 
-  describe('at the start of a worker: exit code 5, one reason, no secret', () => {
+  describe('halts a worker at start with exit code 5 and one reason, without the secret', () => {
     interface Case {
       readonly name: string;
       readonly setUp: () => Promise<unknown>;
@@ -116,7 +116,7 @@ const WRONG = 'Zq7Wrong';
   describe('while the worker runs', () => {
     const connectionsCut = (): void => own.proxy.cutAll();
 
-    test('gets another password: WRONGPASS at the next connection, and not one chunk in part (F39)', async () => {
+    test('a new password halts the worker with WRONGPASS at its next connection, and no chunk is applied in part (F39)', async () => {
       own.bench.write(longRun(91));
       const worker = await own.worker();
       await own.bench.midway(100n);
@@ -129,7 +129,7 @@ const WRONG = 'Zq7Wrong';
       await own.expectSound(await own.worker());
     });
 
-    test('forgets the user while nothing is to be done: found within a look at the positions (F39)', async () => {
+    test('an idle worker whose Redis user is deleted halts at the next position check (F39)', async () => {
       own.bench.write(longRun(92));
       const worker = await own.worker();
       await own.bench.expectExact();
@@ -141,7 +141,7 @@ const WRONG = 'Zq7Wrong';
       await own.expectSound(await own.worker());
     });
 
-    test('takes the right to read from it (F39)', async () => {
+    test('an idle worker that loses the right to read the positions halts (F39)', async () => {
       own.bench.write(longRun(93));
       const worker = await own.worker();
       await own.bench.expectExact();
@@ -150,7 +150,7 @@ const WRONG = 'Zq7Wrong';
       await own.bench.expectExact();
     });
 
-    test('takes another database from it: nothing is written to database 0 (F39)', async () => {
+    test('a client that loses the right to select its database writes nothing to database 0 (F39)', async () => {
       const client = new RedisClient({url: urlOf('projector', SECRET, 3), timeoutMs: 1_000});
       try {
         await client.connect();
@@ -162,7 +162,7 @@ const WRONG = 'Zq7Wrong';
         await until(
           async () => {
             answer = await client.run(script, key, ['v1 1']).catch((error: unknown) => error);
-            // Until the connection is made anew.
+            // The script fails with `redis-unreachable` until the client has reconnected.
             return (answer as {kind?: string}).kind !== 'redis-unreachable';
           },
           () => String(answer),

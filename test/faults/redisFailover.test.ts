@@ -1,6 +1,7 @@
 /**
- * Another Redis takes the place of the one that the worker wrote to, and has not received its newest writes. Redis calls
- * this normal: an acknowledged write may be lost in a failover. The position is lost with it, so the worker replays.
+ * Another Redis replaces the one that the worker wrote to, and has not received its newest writes. Redis
+ * documents that a failover can lose acknowledged writes. The position is lost with them, so the worker
+ * replays the records.
  */
 import {longRun} from '../support/arbitraries.js';
 import {expectBalance, OwnBench, report, notified} from '../support/ownBench.js';
@@ -17,7 +18,7 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 did not respond: 
 (whyNot === undefined ? describe : describe.skip)('a failover', () => {
   let own: OwnBench;
   let replica: OwnRedis;
-  /** Between the first Redis and its replica. */
+  /** The proxy between the first Redis and its replica. */
   let link: TcpProxy;
   beforeEach(async () => {
     own = await OwnBench.open({isFollowed: true});
@@ -30,7 +31,7 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 did not respond: 
     await link.close();
   });
 
-  /** The replica has received no more than this, and the first Redis goes on for a good while. */
+  /** Holds the replication. Resolves when the first Redis has applied at least this number of records. */
   async function fallBehind(records: bigint): Promise<void> {
     link.hold();
     await own.bench.midway(records);
@@ -43,7 +44,7 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 did not respond: 
     await own.leadTo(replica);
   }
 
-  test('to a stale replica: what it has not received is replayed (F29)', async () => {
+  test('a worker replays the records that are missing on a stale replica after a failover (F29)', async () => {
     const log = longRun(31);
     own.bench.write(log.slice(0, 300));
     const worker = await own.worker();
@@ -59,7 +60,7 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 did not respond: 
     await own.expectSound(worker, {waiting: [AWAY]});
   });
 
-  test('to a stale replica while nothing is to be done is noticed, too (F29)', async () => {
+  test('an idle worker notices a failover to a stale replica, and replays the missing records (F29)', async () => {
     const log = longRun(32);
     own.bench.write(log.slice(0, 300));
     const worker = await own.worker();
@@ -67,7 +68,7 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 did not respond: 
     const received = await own.bench.positions();
     await until(
       async () => (await lagOfReplica()) === 0,
-      () => 'a replica that has everything',
+      () => 'a replica that has received all writes',
     );
     link.hold();
     own.bench.write(log.slice(300));
@@ -86,13 +87,13 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 did not respond: 
     return Number(end) - Number(reached);
   }
 
-  test('with a split brain: what the old primary took after it vanishes, and is replayed (F30)', async () => {
+  test('a worker replays the records whose writes to the old primary were lost after a split brain (F30)', async () => {
     const log = longRun(33);
     own.bench.write(log.slice(0, 200));
     const worker = await own.worker();
     await own.bench.caughtUp();
     link.hold();
-    // Two primaries now; the worker still writes to the old one.
+    // There are two primaries now, and the worker still writes to the old one.
     await replica.promote();
     own.bench.write(log.slice(200, 450));
     await own.bench.expectExact();
@@ -101,7 +102,8 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 did not respond: 
     await failOver(worker);
     await own.bench.expectExact();
 
-    // The old one follows the new one, forgets what it took alone, and leads again one day.
+    // The old primary becomes a replica of the new one and loses the writes that only it has received. Later
+    // it is promoted again.
     await own.redis.replicaOf(replica);
     await own.proxy.goAway();
     await notified(worker, /^waiting:/, 2);
@@ -111,7 +113,7 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 did not respond: 
     await own.expectSound(worker, {waiting: [AWAY, AWAY]});
   });
 
-  test('with a split brain and a worker on either side: only the log decides (F30) (C1)', async () => {
+  test('after a split brain with a worker on either side, Redis equals the fold of the topic (F30) (C1)', async () => {
     const log = longRun(35);
     own.bench.write(log.slice(0, 300));
     const left = await TcpProxy.open(own.redis.url);
@@ -126,7 +128,8 @@ const AWAY = /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 did not respond: 
     own.bench.write(log.slice(300));
     await own.bench.expectExact();
 
-    // The one that stayed behind finds its way to the new primary, and still believes that the partitions are its own.
+    // The worker that stayed with the old primary connects to the new one. It still assumes that it owns the
+    // partitions.
     await left.close();
     await notified(behind, /^waiting:/);
     const back = await TcpProxy.open(replica.url, {port: left.port});

@@ -1,6 +1,6 @@
 /**
- * A Redis that answers, but with a refusal that will pass: the worker says so in one line, keeps what it has, and goes on by
- * itself. A refused script has changed nothing.
+ * Redis responds with an error that is temporary. The worker logs it in one line, keeps its records, and
+ * resumes without a command. A rejected script has changed nothing.
  */
 import {randomBytes} from 'node:crypto';
 import {existsSync, mkdirSync, readdirSync, rmdirSync, symlinkSync} from 'node:fs';
@@ -16,13 +16,13 @@ import type {Worker} from '../support/workerBench.js';
 const whyNot = whyNoOwnRedis();
 if (whyNot !== undefined) process.stderr.write(`skipped: Redis that refuses. ${whyNot}\n`);
 
-/** The one line that tells of a refusal. */
+/** The pattern of the one log line that reports an error of Redis. */
 function refusal(text: string): RegExp {
   const where = 'Redis at redis://127\\.0\\.0\\.1:\\d+/0 cannot process commands';
   return new RegExp(`^waiting: ${where}: ${text}.* \\{"kind":"redis-unreachable"\\}$`);
 }
 
-(whyNot === undefined ? describe : describe.skip)('a Redis that refuses', () => {
+(whyNot === undefined ? describe : describe.skip)('a temporary error of Redis', () => {
   let own: OwnBench;
   beforeEach(async () => (own = await OwnBench.open()));
   afterEach(async () => await own.close());
@@ -35,7 +35,9 @@ function refusal(text: string): RegExp {
     );
   };
 
-  /** The worker is in mid-stream, `refuse` makes Redis refuse, and `allow` ends that. */
+  /**
+   * Calls `refuse` while a worker applies records, expects that it waits, and calls `allow` to end the error.
+   */
   async function midStream(
     text: string,
     refuse: () => Promise<unknown>,
@@ -62,7 +64,7 @@ function refusal(text: string): RegExp {
 
   const config = (name: string, value: string): Promise<unknown> => own.call('CONFIG', 'SET', name, value);
 
-  test('since its memory is full: nothing is written in part, and memory that is freed is enough (F34)', async () => {
+  test('OOM: a worker writes nothing in part while the memory of Redis is full, and resumes when memory is free (F34)', async () => {
     await midStream(
       "OOM command not allowed when used memory > 'maxmemory'",
       () => config('maxmemory', '1'),
@@ -70,7 +72,7 @@ function refusal(text: string): RegExp {
     );
   });
 
-  test('NOREPLICAS: too few replicas to write (F36)', async () => {
+  test('NOREPLICAS: a worker waits while Redis has too few replicas to accept writes (F36)', async () => {
     await midStream(
       'NOREPLICAS Not enough good replicas to write',
       () => config('min-replicas-to-write', '1'),
@@ -78,7 +80,7 @@ function refusal(text: string): RegExp {
     );
   });
 
-  test('MISCONF: it could not save (F36)', async () => {
+  test('MISCONF: a worker waits while Redis cannot save a snapshot (F36)', async () => {
     const obstacle = join(own.redis.folder, 'dump.rdb');
     mkdirSync(obstacle);
     await midStream(
@@ -97,7 +99,7 @@ function refusal(text: string): RegExp {
   });
 
   (existsSync('/dev/full') ? test : test.skip)(
-    'MISCONF: the disk under its append-only file is full (F36)',
+    'MISCONF: a worker waits while the disk of the append-only file is full (F36)',
     async () => {
       const folder = join(own.redis.folder, 'appendonlydir');
       const rewritten = async (): Promise<void> => {
@@ -108,7 +110,7 @@ function refusal(text: string): RegExp {
         'MISCONF Errors writing to the AOF file: No space left on device',
         async () => {
           const numbers = readdirSync(folder).map((name) => Number(/\.(\d+)\.incr\./.exec(name)?.[1] ?? 0));
-          // The file that Redis will go on with.
+          // Redis will append to the file of this name after the rewrite.
           symlinkSync('/dev/full', join(folder, `appendonly.aof.${Math.max(...numbers) + 1}.incr.aof`));
           await rewritten();
         },
@@ -117,7 +119,7 @@ function refusal(text: string): RegExp {
     },
   );
 
-  test('BUSY: an endless script of another client, until someone kills it (F36)', async () => {
+  test('BUSY: a worker waits while Redis runs an endless script of another client, until SCRIPT KILL (F36)', async () => {
     await config('busy-reply-threshold', '50');
     const other = own.bench.redis.redis.duplicate();
     other.on('error', () => undefined);
@@ -130,7 +132,7 @@ function refusal(text: string): RegExp {
       own.bench.write(longRun(47, 100));
       await notified(worker, refusal('BUSY Redis is busy running a script'));
       await own.call('SCRIPT', 'KILL');
-      // It dies at its next step, after the answer.
+      // Redis ends the script at its next step, after the reply to SCRIPT KILL.
       await endless;
       await goesOn(worker, 'BUSY Redis is busy running a script');
     } finally {
@@ -139,8 +141,8 @@ function refusal(text: string): RegExp {
     }
   });
 
-  describe('as a replica', () => {
-    test('READONLY: the address leads to the new primary, but the connection to the old one is open (F35)', async () => {
+  describe('on a replica', () => {
+    test('READONLY: a worker with an open connection to the old primary connects to the new one at its address (F35)', async () => {
       await own.close();
       own = await OwnBench.open({isFollowed: true});
       const primary = await own.another();
@@ -153,12 +155,12 @@ function refusal(text: string): RegExp {
       await own.redis.replicaOf(primary);
       own.bench.write(longRun(47, 100));
       await notified(worker, refusal("READONLY You can't write against a read only replica"));
-      // The test's own connection is led to the new one too.
+      // The connection of the test must go to the new primary too.
       own.bench.redis.redis.disconnect(true);
       await goesOn(worker, "READONLY You can't write against a read only replica");
     });
 
-    test('READONLY: until it is made the primary again (F35)', async () => {
+    test('READONLY: a worker waits until the replica is promoted again (F35)', async () => {
       const primary = await own.another();
       await primary.replicaOf(own.redis);
       await midStream(
@@ -171,7 +173,7 @@ function refusal(text: string): RegExp {
       );
     });
 
-    test('MASTERDOWN: it lost its primary, and may not show what it has (F36)', async () => {
+    test('MASTERDOWN: a worker waits while the replica has lost its primary and must not serve stale data (F36)', async () => {
       const primary = await own.another();
       const link = await TcpProxy.open(primary.url);
       try {
@@ -196,21 +198,21 @@ function refusal(text: string): RegExp {
       }
     });
 
-    test('LOADING: it reads what its primary sent, for a while (F36)', async () => {
+    test('LOADING: a worker waits while the replica loads the data of its primary (F36)', async () => {
       const text = 'LOADING Redis is loading the dataset in memory';
       const log = longRun(45);
       own.bench.write(log.slice(0, 300));
       const worker = await own.worker();
       await own.bench.caughtUp();
       await fillAnotherDatabase();
-      // The same data, but another history: all of it is sent.
+      // The primary has the same data but another replication history, so it sends all data.
       const primary = await own.another({dump: await own.redis.dump()});
-      // One key takes 20 ms, and clients are answered in between.
+      // Each key takes 20 ms to load, and Redis responds to clients between two keys.
       await config('loading-process-events-interval-bytes', '1024');
       await config('key-load-delay', '20000');
       await own.call('REPLICAOF', '127.0.0.1', String(primary.port));
       await notified(worker, refusal(text));
-      // So does a client that comes in the meantime.
+      // A client that connects meanwhile receives the same error.
       const client = new RedisClient({url: own.workerUrl, timeoutMs: 1_000});
       await expect(client.connect()).rejects.toMatchObject({
         kind: 'redis-unreachable',
@@ -231,12 +233,12 @@ function refusal(text: string): RegExp {
     }
   });
 
-  test('CLUSTERDOWN: a cluster is being set up behind its address (F36) (S6)', async () => {
+  test('CLUSTERDOWN: a worker waits while its address leads to a cluster without slots (F36) (S6)', async () => {
     const cluster = await own.another({args: await clusterArgs()});
     own.bench.write(longRun(46));
     const worker = await own.worker();
     await own.bench.midway(100n);
-    // Without a moment in which nobody answers.
+    // The proxy keeps listening, so that a server responds at every moment.
     own.proxy.leadTo(cluster.url);
     own.proxy.cutAll();
     await notified(worker, /^waiting:/);

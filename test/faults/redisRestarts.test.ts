@@ -1,4 +1,7 @@
-/** A Redis that crashes, forgets, or goes back to an older state: the position went with the data, so the worker sees it. */
+/**
+ * Redis crashes, loses its data, or goes back to an older state. The position is stored with the data, so the
+ * worker notices it.
+ */
 import {readdirSync, statSync, truncateSync} from 'node:fs';
 import {join} from 'node:path';
 import {longRun} from '../support/arbitraries.js';
@@ -14,12 +17,12 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Redis restarts. ${whyNo
 const AWAY =
   /^waiting: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 did not respond: \S.* \{"kind":"redis-unreachable"\}$/;
 
-(whyNot === undefined ? describe : describe.skip)('a Redis', () => {
+(whyNot === undefined ? describe : describe.skip)('a Redis that restarts or is reset', () => {
   let own: OwnBench;
   beforeEach(async () => (own = await OwnBench.open()));
   afterEach(async () => await own.close());
 
-  /** How long the worker needs from here on. */
+  /** Waits until the worker has caught up, and reports how long that took. */
   async function recovery(row: string, log: readonly unknown[]): Promise<void> {
     const backMs = performance.now();
     await own.bench.caughtUp();
@@ -38,7 +41,7 @@ const AWAY =
     );
   }
 
-  test('is killed with its append-only file on, again and again: nothing is lost (F26)', async () => {
+  test('a Redis with an append-only file loses nothing when it is killed three times (F26)', async () => {
     const log = longRun(21);
     own.bench.write(log.slice(0, 400));
     const worker = await own.worker();
@@ -47,7 +50,7 @@ const AWAY =
       await own.redis.kill();
       await notified(worker, /^waiting:/, time + 1);
       await own.restart();
-      // Whatever the crash tore in the file must not be there at the next one.
+      // The rewrite removes a transaction that the crash has torn, before Redis is killed again.
       await rewritten();
       await notified(worker, /^recovered: /, time + 1);
     }
@@ -56,8 +59,8 @@ const AWAY =
     await own.expectSound(worker, {waiting: [AWAY, AWAY, AWAY]});
   });
 
-  describe('is killed in the middle of a write to its append-only file', () => {
-    /** The last transaction in the file lacks so many bytes. */
+  describe('an append-only file that a crash has torn', () => {
+    /** Kills Redis, removes this number of bytes from the end of the file, and starts Redis again. */
     async function tear(bytes: number): Promise<void> {
       await own.redis.kill();
       const folder = join(own.redis.folder, 'appendonlydir');
@@ -69,7 +72,9 @@ const AWAY =
       await own.restart();
     }
 
-    /** The last chunk counts something, so that its half would show. */
+    /**
+     * Starts a worker whose last chunk changes counters, so that a chunk applied in part would be noticed.
+     */
     async function lastChunkCounts(): Promise<Worker> {
       own.bench.write(longRun(22, 300));
       const worker = await own.worker();
@@ -80,7 +85,7 @@ const AWAY =
     }
 
     test.each([4, 40, 300])(
-      '%d bytes are missing: the chunk is not there, and replayed (F26) (I5)',
+      'if %d bytes are missing, Redis drops the torn chunk and the worker replays it (F26) (I5)',
       async (bytes) => {
         const worker = await lastChunkCounts();
         await tear(bytes);
@@ -90,7 +95,7 @@ const AWAY =
       },
     );
 
-    test('and rewrites the file, as the runbook says: further crashes do no harm (F26) (I5)', async () => {
+    test('if Redis rewrites the file after each crash, as the runbook says, further crashes do no harm (F26) (I5)', async () => {
       const worker = await lastChunkCounts();
       for (let time = 1; time <= 2; time++) {
         await tear(40);
@@ -108,7 +113,7 @@ const AWAY =
     });
 
     test.each([4, 40, 300])(
-      '%d bytes are missing, and is killed again: what Redis then repeats is noticed (F26) (I5)',
+      'if %d bytes are missing and Redis is killed again, the worker notices a chunk that Redis repeats (F26) (I5)',
       async (bytes) => {
         const worker = await lastChunkCounts();
         await tear(bytes);
@@ -120,13 +125,13 @@ const AWAY =
         await own.restart();
         const isWhole = await contentIs(() => own.bench.expectExact());
         own.bench.write([item('3/3', {product: '10', quantity: '2'})]);
-        // Redis 7.0 keeps the open transaction in its file; one that drops it has nothing to repeat.
+        // Redis 7.0 keeps the torn transaction in its file. A Redis that removes it has nothing to repeat.
         if (isWhole) {
           await own.expectSound(worker, {waiting: [AWAY, AWAY]});
           return;
         }
         const detail =
-          /^Redis at \S+: CORRUPT projector:chunks: shows that Redis has executed a chunk or a part of it twice$/;
+          /^Redis at \S+: CORRUPT projector:chunks shows that Redis has executed a chunk or a part of it twice$/;
         await own.expectHalt(worker, 'read-model-corrupt', detail);
         await own.call('FLUSHALL');
         await own.expectSound(await own.worker());
@@ -141,7 +146,7 @@ const AWAY =
     }
   });
 
-  test('is killed with nothing on disk and comes back empty: the worker fills it again, without a command (F27)', async () => {
+  test('a Redis without persistence comes back empty after a crash, and the worker fills it without a command (F27)', async () => {
     const settings = ['--appendonly', 'no'];
     await own.redis.stop();
     await own.restart({args: settings});
@@ -155,7 +160,7 @@ const AWAY =
     await recovery('F27 in mid-stream', log);
     await own.bench.expectExact();
 
-    // And when nothing is to be done.
+    // The same while the worker is idle.
     await own.redis.kill();
     await notified(worker, /^waiting:/, 2);
     await own.restart({args: settings});
@@ -166,7 +171,7 @@ const AWAY =
   test.each([
     {name: 'of a moment at rest', at: 200},
     {name: 'of a moment in mid-stream', at: 600},
-  ])('comes back from an older dump $name: the difference is replayed (F28)', async ({at}) => {
+  ])('a worker replays the difference if Redis comes back from an older dump $name (F28)', async ({at}) => {
     const log = longRun(24 + at);
     own.bench.write(log.slice(0, at));
     const worker = await own.worker();
@@ -188,7 +193,7 @@ const AWAY =
     await own.expectSound(worker, {waiting: [AWAY, AWAY]});
   });
 
-  test('loses acknowledged writes in a crash, since it only dumps now and then (F28)', async () => {
+  test('a worker replays the acknowledged writes that a Redis with dumps alone loses in a crash (F28)', async () => {
     const settings = ['--appendonly', 'no', '--save', '1', '1'];
     await own.redis.stop();
     await own.restart({args: settings});
@@ -206,7 +211,7 @@ const AWAY =
     await own.expectSound(worker, {waiting: [AWAY]});
   });
 
-  test('is emptied by FLUSHALL while the worker runs, and while it rests (F31)', async () => {
+  test('a worker fills Redis again after FLUSHALL, while it applies records and while it is idle (F31)', async () => {
     own.bench.write(longRun(26));
     const worker = await own.worker();
     for (const at of [60n, 200n, 400n]) {

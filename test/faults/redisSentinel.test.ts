@@ -1,4 +1,7 @@
-/** Redis by its Sentinels: the master dies, they choose another one, and the worker goes on there; nothing is lost or done twice. */
+/**
+ * Redis with Sentinels. The master is killed, the Sentinels promote the replica, and the worker resumes
+ * there. Nothing is lost or counted twice.
+ */
 import {createServer, type AddressInfo, type Server} from 'node:net';
 import {Redis} from 'ioredis';
 import {RedisClient} from '../../src/clients/redis/client.js';
@@ -12,7 +15,7 @@ import {halted, hasSaid} from '../support/workerLog.js';
 const whyNot = whyNoOwnRedis();
 if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels. ${whyNot}\n`);
 
-(whyNot === undefined ? describe : describe.skip)('Redis by its Sentinels', () => {
+(whyNot === undefined ? describe : describe.skip)('Redis with Sentinels', () => {
   let first: OwnRedis;
   let second: OwnRedis;
   let sentinels: Sentinels;
@@ -40,7 +43,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels. ${whyNot}\n`
     PROJECTOR_START_TIMEOUT_MS: '60000',
   });
 
-  test('a failover while a worker runs: it goes on at the new master, and the final state is exact (F29)', async () => {
+  test('a running worker resumes at the new master after a failover, and the final state is exact (F29)', async () => {
     const worker = bench.start(settings());
     await bench.whileWriting(async () => {
       await bench.reached(100n);
@@ -63,8 +66,8 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels. ${whyNot}\n`
     await bench.expectExact();
   });
 
-  test('a Sentinel that names a server which is no master is not believed', async () => {
-    // Since the failover the second one leads.
+  test('a client rejects a server that a Sentinel names as the master, if it is not a master', async () => {
+    // The second Redis is the master since the failover.
     await first.start();
     await first.replicaOf(second);
     const sentinel = await sentinelThatNames(first.port);
@@ -79,9 +82,9 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels. ${whyNot}\n`
       await until(
         async () => {
           said = await client.connect().catch((error: unknown) => error);
-          return /no master/.test(String(said));
+          return /not a master/.test(String(said));
         },
-        () => `a server that is no master: ${String(said)}`,
+        () => `an error about a server that is not a master. The last result: ${String(said)}`,
       );
       expect(said).toMatchObject({kind: 'redis-unreachable'});
     } finally {
@@ -90,7 +93,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels. ${whyNot}\n`
     }
   });
 
-  test('Sentinels that are away: one clear reason', async () => {
+  test('a worker that reaches no Sentinel exits with 4 and one clear reason', async () => {
     const worker = bench.start({
       ...settings(),
       REDIS_SENTINELS: '127.0.0.1:1',
@@ -105,7 +108,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels. ${whyNot}\n`
   });
 });
 
-/** It has not heard of the failover: whoever asks is sent to this port. */
+/** A Sentinel that has missed the failover: it names the server on this port as the master. */
 async function sentinelThatNames(port: number): Promise<Server> {
   const place = `*2\r\n$9\r\n127.0.0.1\r\n$${String(port).length}\r\n${port}\r\n`;
   const server = createServer((socket) => {

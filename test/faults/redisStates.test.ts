@@ -1,4 +1,6 @@
-/** States of Redis that no worker leaves behind: keys that went without others, positions that were moved, late answers. */
+/**
+ * States of Redis that no worker causes: missing keys, positions that were changed by hand, and late replies.
+ */
 import {OwnBench, report, notified} from '../support/ownBench.js';
 import {longRun} from '../support/arbitraries.js';
 import {item, order} from '../support/changes.js';
@@ -12,14 +14,14 @@ if (whyNot !== undefined) process.stderr.write(`skipped: odd states of Redis. ${
 
 const POSITION = 'projector:position:test.events:';
 
-(whyNot === undefined ? describe : describe.skip)('Redis', () => {
+(whyNot === undefined ? describe : describe.skip)('a Redis in a state that no worker causes', () => {
   let own: OwnBench;
   beforeEach(async () => (own = await OwnBench.open()));
   afterEach(async () => await own.close());
 
   const keys = async (): Promise<string[]> => await own.bench.redis.redis.keys('*');
 
-  describe('holds positions, but their data is gone (I1, I5)', () => {
+  describe('positions without their data (I1, I5)', () => {
     const remove = async (isLeft: (key: string) => boolean): Promise<void> => {
       const gone = (await keys()).filter((key) => !isLeft(key));
       await own.bench.redis.redis.del(...gone);
@@ -29,7 +31,7 @@ const POSITION = 'projector:position:test.events:';
       {name: 'all of it', isLeft: (key: string) => key.startsWith('projector:'), key: 'report:totals'},
       {name: 'the totals', isLeft: (key: string) => key !== 'report:totals', key: 'report:totals'},
       {name: 'the layout', isLeft: (key: string) => key !== 'projector:layout', key: 'projector:layout'},
-    ])('$name: the worker halts before it writes, and says what is missing', async ({isLeft, key}) => {
+    ])('$name: the worker halts before it writes, and names the missing key', async ({isLeft, key}) => {
       own.bench.write(longRun(71));
       const worker = await own.worker();
       await own.bench.expectExact();
@@ -37,13 +39,13 @@ const POSITION = 'projector:position:test.events:';
       const left = await own.bench.redis.snapshot();
       own.bench.write(longRun(72, 50));
       const detail = new RegExp(
-        `^Redis at \\S+: CORRUPT ${key}: is missing, although Redis holds a position$`,
+        `^Redis at \\S+: CORRUPT ${key} is missing, although Redis holds a position$`,
       );
       await own.expectHalt(worker, 'read-model-corrupt', detail);
-      // Another start does not get further.
+      // The next worker halts with the same error.
       await own.expectHalt(await own.worker(), 'read-model-corrupt', detail);
       expect(await own.bench.redis.snapshot()).toEqual(left);
-      // The advice is to rebuild: an empty Redis is enough.
+      // The advice is to rebuild the read model. A worker also fills an empty Redis.
       await own.call('FLUSHALL');
       await own.expectSound(await own.worker());
     });
@@ -53,7 +55,7 @@ const POSITION = 'projector:position:test.events:';
     {name: 'while the worker runs', isRunning: true},
     {name: 'before it starts', isRunning: false},
   ])(
-    'holds the data, but a position is gone $name: that partition is replayed (I1, I3)',
+    'if Redis loses the position of a partition $name, that partition is replayed (I1, I3)',
     async ({isRunning}) => {
       own.bench.write(longRun(73));
       const first = await own.worker();
@@ -66,7 +68,7 @@ const POSITION = 'projector:position:test.events:';
     },
   );
 
-  test('has one position moved back by hand, to a place where it has been: replayed (I1, I3)', async () => {
+  test('a partition whose position was reset by hand to an earlier one is replayed from there (I1, I3)', async () => {
     own.bench.write(longRun(75, 300));
     const worker = await own.worker();
     await own.bench.caughtUp();
@@ -78,7 +80,7 @@ const POSITION = 'projector:position:test.events:';
     await own.expectSound(worker);
   });
 
-  test('has one position set by hand, without a record: replayed from there (I3)', async () => {
+  test('a partition whose position was set by hand, without a fingerprint, is replayed from there (I3)', async () => {
     own.bench.write(longRun(77));
     const worker = await own.worker();
     await own.bench.expectExact();
@@ -87,7 +89,7 @@ const POSITION = 'projector:position:test.events:';
     await own.expectSound(worker);
   });
 
-  test('holds positions of another topic of that name, as long as ours (I10)', async () => {
+  test('a worker halts if the positions are those of another topic with the same name and enough records (I10)', async () => {
     own.bench.write(longRun(78));
     await (await own.worker()).stop();
     await own.expectSound(await own.worker());
@@ -101,13 +103,13 @@ const POSITION = 'projector:position:test.events:';
     await own.expectHalt(
       worker,
       'topic-replaced',
-      /test\.events\[0\]: the record at offset \d+ is not the one/,
+      /test\.events\[0\]: the record at offset \d+ is not the record that was applied/,
     );
     expect(await own.bench.redis.snapshot()).toEqual(before);
   });
 
   test.each(['hset', 'hincrby', 'mset', 'zadd', 'zrem', 'hdel', 'del', 'set'])(
-    'takes the right to %s from a worker that runs: not one chunk is applied in part (F39) (I5)',
+    'a running worker that loses the right to %s halts, and no chunk is applied in part (F39) (I5)',
     async (command) => {
       own.bench.write(longRun(79));
       const worker = await own.worker();
@@ -129,14 +131,15 @@ const POSITION = 'projector:position:test.events:';
     },
   );
 
-  test('answers later than the worker waits: the late answer is to nobody (I4, C2)', async () => {
+  test('a reply that arrives after the Redis timeout has no effect (I4, C2)', async () => {
     own.bench.write(longRun(80));
     const worker = await own.worker({timeoutMs: 300});
     for (let time = 1; time <= 3; time++) {
       await own.bench.midway(BigInt(time) * 130n);
       own.proxy.hold(['replies']);
       await notified(worker, /^waiting:/, time);
-      // Redis has done the work; its answers arrive now, and end on connections that nobody has any more.
+      // Redis has executed the scripts. Their replies arrive only after `release`, on connections that the
+      // worker has closed.
       await until(
         () => own.proxy.connections > 1,
         () => 'a second connection of the worker',
@@ -161,7 +164,7 @@ const POSITION = 'projector:position:test.events:';
     'BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.',
     "OOM command not allowed when used memory > 'maxmemory'.",
     'UNKILLABLE Sorry the script already executed write commands against the dataset.',
-  ])('with %j is one that will answer later (F36)', async (text) => {
+  ])('the error %j is translated to redis-unreachable, which the worker retries (F36)', async (text) => {
     const script = {name: 'refuses', lua: `return redis.error_reply(${JSON.stringify(text)})`};
     await expect(own.bench.redis.client.run(script, 'key', [])).rejects.toMatchObject({
       kind: 'redis-unreachable',

@@ -1,4 +1,4 @@
-/** TLS to Redis from a private CA; and a certificate that is changed for a bad one while a worker runs. */
+/** TLS to Redis with a private CA, also with a certificate that expires while a worker runs. */
 import {Redis} from 'ioredis';
 import {freePorts} from '../../stack/ports.js';
 import {TestCa, type Certificate} from '../support/certificates.js';
@@ -16,7 +16,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}
   let good: Certificate;
   let ours: Certificate;
   let own: OwnRedis;
-  /** Comes by the plain port. */
+  /** Connects to the port without TLS. */
   let admin: Redis;
   let tlsPort: number;
   let bench: FaultBench;
@@ -42,7 +42,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}
     ca[Symbol.dispose]();
   });
 
-  /** From now on Redis shows this certificate to who connects. */
+  /** Makes Redis present this certificate on new connections. */
   const shows = async ({cert, key}: Certificate): Promise<void> => {
     await admin.call('CONFIG', 'SET', 'tls-cert-file', cert, 'tls-key-file', key);
   };
@@ -53,7 +53,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}
   });
   const withOurs = (): Variables => ({REDIS_TLS_CERT_FILE: ours.cert, REDIS_TLS_KEY_FILE: ours.key});
 
-  test('with the right CA records are applied, and reports and verify read by TLS too', async () => {
+  test('a worker with the right CA applies records, and orders count, verify and rebuild use TLS too', async () => {
     bench.start(settings());
     await bench.write(40);
     await bench.expectExact();
@@ -65,14 +65,14 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}
     await bench.expectExact({ends: false});
   });
 
-  test('with our certificate where Redis asks for it', async () => {
+  test('a worker with a client certificate applies records if Redis requires one', async () => {
     await admin.config('SET', 'tls-auth-clients', 'yes');
     bench.start(settings(withOurs()));
     await bench.write(40);
     await bench.expectExact();
   });
 
-  test('with the name that the certificate has in place of that of the address', async () => {
+  test('REDIS_TLS_SERVER_NAME replaces the host of the address if the certificate contains another name', async () => {
     await shows(ca.issue({altNames: 'DNS:redis.example.com'}));
     bench.start(settings({REDIS_TLS_SERVER_NAME: 'redis.example.com'}));
     await bench.write(40);
@@ -114,7 +114,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}
   ];
 
   test.each(CASES)(
-    '$name: one clear reason, at once and at the end (F39)',
+    '$name: every log line about it gives the reason (F39)',
     async ({setUp, extra, reason}) => {
       await setUp?.();
       const progress = await bench.progress();
@@ -124,19 +124,20 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}
       expect(line).toMatchObject({level: 60, kind: 'tls-failed', runbook: 'docs/runbook.md#tls-failed'});
       expect(line['msg']).toMatch(/^TLS connection to Redis at rediss:\/\/127\.0\.0\.1:\d+\/0 failed: /);
       expect(line['msg']).toMatch(reason);
-      // It was told before, too, unless the machine was so slow that the first try was the last one.
+      // Earlier attempts were logged with the same reason. On a slow machine there is none, because the first
+      // attempt was the last one.
       const notified = worker.log.filter(({level, kind}) => level !== 60 && kind === 'tls-failed');
       for (const {msg} of notified) expect(msg).toMatch(reason);
       expect(await bench.progress()).toBe(progress);
     },
   );
 
-  test('a certificate that expires while a worker runs: it says so, waits, and goes on with a new one', async () => {
+  test('a worker logs that the server certificate has expired, waits, and resumes with a new certificate', async () => {
     const worker = bench.start(settings());
     await bench.write(200);
     await bench.applied();
     await shows(ca.issue({isExpired: true}));
-    // Who is connected stays so; it is the next connection that fails.
+    // Redis keeps open connections, so the test closes them. The next connection fails.
     await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await hasSaid(
       worker,

@@ -1,6 +1,7 @@
 /**
- * A worker that lost its partition and does not know it: everything that it sends is refused by the position, while its
- * successor goes on. Nothing else protects Redis: Kafka refuses the ack of such a worker, nobody refuses its write.
+ * A worker has lost its partition and has not noticed it. Its scripts expect a position that has moved, so
+ * Redis rejects them, while its successor applies records. Nothing else protects Redis: Kafka rejects only
+ * the offset commits of such a worker.
  */
 import {ReadModel} from '../../src/apply/readModel.js';
 import type {ApplyRequest} from '../../src/apply/script.js';
@@ -38,10 +39,10 @@ interface Sent {
     await own.close();
   });
 
-  /** What all workers have sent so far. */
+  /** All scripts that workers have sent so far. */
   const sent = (): Sent[] => watched.mock.calls.map(([partition, request]) => ({partition, request}));
 
-  test(`0 of ${TRIES} tries are let through while the successor goes on (C1, I1), seed ${seed}`, async () => {
+  test(`Redis rejects all ${TRIES} scripts of a stale writer while its successor applies records (C1, I1), seed ${seed}`, async () => {
     const random = new Random(seed);
     own.bench.write(longRun(51));
     const predecessor = await own.worker();
@@ -52,13 +53,13 @@ interface Sent {
     const successor = await own.worker();
     await until(
       async () => (await own.bench.positions()).every((at, partition) => at > left[partition]!),
-      () => 'a successor that is further in every partition',
+      () => 'a successor that has moved every position',
     );
 
     const client = new RedisClient({url: own.workerUrl, timeoutMs: 5_000});
     await client.connect();
     const model = own.bench.redis.modelOn(client);
-    /** As it was sent, or any of its chunks from any of its positions to any other. */
+    /** Sends an earlier script again: unchanged, or with other positions of the same partition. */
     const attempt = async (): Promise<string> => {
       const {partition, request} = random.pick(stale);
       const ofPartition = stale.filter((other) => other.partition === partition);
@@ -83,7 +84,7 @@ interface Sent {
     await own.expectSound(successor);
   });
 
-  test('scripts that were on their way when the worker was cut off change nothing when they arrive (C1, I4)', async () => {
+  test('scripts that were in flight when a worker was cut off change nothing when they arrive (C1, I4)', async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const ends = own.bench.ends.reduce((sum, end) => sum + end, 0n);
       own.bench.write(longRun(60 + round));
@@ -96,15 +97,15 @@ interface Sent {
         line.hold();
         await until(
           () => cutOff.messages.some((message) => message.startsWith('waiting:')),
-          () => 'a worker that misses its answers',
+          () => 'a waiting line of the worker that is cut off',
         );
         const successor = await own.worker();
         await own.bench.expectExact();
-        // Now they arrive, also on connections that the worker has given up.
+        // The scripts arrive now, also those on connections that the worker has closed.
         line.release();
         await until(
           () => cutOff.messages.some((message) => message.startsWith('recovered: ')),
-          () => 'a worker that has its answers',
+          () => 'a recovery line of the worker that was cut off',
         );
         await own.bench.expectExact();
         await cutOff.stop();

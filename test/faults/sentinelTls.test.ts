@@ -1,4 +1,4 @@
-/** Sentinels and their master that speak TLS alone: the same files of `REDIS_TLS_*` hold for both. */
+/** Sentinels and a master that accept only TLS. The `REDIS_TLS_*` settings apply to both. */
 import {Redis} from 'ioredis';
 import {freePorts} from '../../stack/ports.js';
 import {TestCa} from '../support/certificates.js';
@@ -38,7 +38,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels with TLS. ${w
     REDIS_TLS_CA_FILE: caFile,
   });
 
-  test('with the right CA records are applied, and commands read', async () => {
+  test('a worker with the right CA applies records, and orders count uses TLS too', async () => {
     bench.start(settings(ca.cert));
     await bench.applied();
     expect(
@@ -49,7 +49,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels with TLS. ${w
     await bench.expectExact();
   });
 
-  test('with another CA the worker says so, and ends', async () => {
+  test('a worker with another CA exits with 4 and gives the reason', async () => {
     using stranger = new TestCa();
     const worker = bench.start({...settings(stranger.cert), PROJECTOR_START_TIMEOUT_MS: '3000'});
     const {code, line} = await halted(worker);

@@ -1,4 +1,6 @@
-/** What a worker cannot get over by itself: one clear last line, an exit code, nothing half applied. */
+/**
+ * Errors that stop a worker: it logs one clear last line, exits with a code, and applies no chunk in part.
+ */
 import kafkajs from 'kafkajs';
 import {ERROR_POLICY} from '../../src/runtime/errorPolicy.js';
 import {FaultBench} from '../support/faultBench.js';
@@ -15,12 +17,12 @@ const SMALL_CHUNKS = {
   PROJECTOR_CHUNK_RECORDS_MAX: '5',
   KAFKA_FETCH_PARTITION_BYTES: '16384',
 };
-/** The next worker waits for the session of the dead one. */
+/** The next worker gets the partitions only when the session of the failed one has expired. */
 const SHORT_SESSION = {KAFKA_SESSION_TIMEOUT_MS: '2000', KAFKA_HEARTBEAT_INTERVAL_MS: '300'};
 
-describe.each(['throw', 'uncaught'])('an error that nobody expects, by %s', (action) => {
+describe.each(['throw', 'uncaught'])('an unexpected error (%s)', (action) => {
   test.each(['after-fetch', 'after-decode', 'before-apply', 'script-in-flight', 'after-apply'])(
-    '%s: fatal line, exit 1, whole chunks only; the next worker goes on (F12)',
+    'at %s stops the worker with exit code 1 and no chunk in part, and the next worker resumes (F12)',
     async (place) => {
       const worker = bench.start({
         ...SMALL_CHUNKS,
@@ -47,8 +49,8 @@ describe.each(['throw', 'uncaught'])('an error that nobody expects, by %s', (act
   );
 });
 
-test('a Kafka client that stops for good ends the worker, with the client’s reason (F11)', async () => {
-  // Another program in the same group, which divides partitions by a way that the worker does not know.
+test('a Kafka client that stops with a permanent error stops the worker, which gives the reason (F11)', async () => {
+  // Another program in the same group, with a partition assignor that the worker does not support.
   const stranger = kafka().consumer({
     groupId: bench.group,
     partitionAssigners: [
@@ -75,7 +77,7 @@ test('a Kafka client that stops for good ends the worker, with the client’s re
     await stranger.run({eachMessage: () => Promise.resolve()});
     await until(
       () => hasJoined,
-      () => 'a stranger in the group',
+      () => 'the other program in the group',
     );
     const {code, line} = await halted(bench.start());
     expect(code).toBe(1);
@@ -96,11 +98,11 @@ test('a Kafka client that stops for good ends the worker, with the client’s re
   await bench.expectExact();
 });
 
-describe('a read model that was filled with other settings', () => {
+describe('a read model that was built with other settings', () => {
   test.each([
     {variables: {ORDER_EXTRA_COLUMNS: 'status'}, words: 'columns is "status:text", and was ""'},
     {variables: {MONEY_DECIMALS: '3'}, words: 'decimals is "3", and was "2"'},
-  ])('is refused, naming $variables (F13)', async ({variables, words}) => {
+  ])('halts a worker with $variables, which names both values (F13)', async ({variables, words}) => {
     const filler = bench.start();
     await bench.write(40);
     await bench.applied();

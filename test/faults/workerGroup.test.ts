@@ -1,4 +1,4 @@
-/** Workers come and go while records flow, and the group changes under their feet. */
+/** Workers join and leave while records are written, so that the group rebalances. */
 import type {WorkerProcess} from '../../stack/worker.js';
 import {FaultBench} from '../support/faultBench.js';
 import {until} from '../support/until.js';
@@ -7,7 +7,9 @@ import {assignedTo, hasSaid, membersAre, said} from '../support/workerLog.js';
 let bench: FaultBench;
 afterEach(async () => await bench.close());
 
-/** Resolves when each of these workers has its share, and nobody has more or less. */
+/**
+ * Resolves when the partitions are divided evenly among these workers, and the group has no other members.
+ */
 async function shared(workers: readonly WorkerProcess[], partitions: number): Promise<void> {
   await membersAre(bench.group, workers.length);
   const least = Math.floor(partitions / workers.length);
@@ -26,7 +28,7 @@ async function shared(workers: readonly WorkerProcess[], partitions: number): Pr
 describe.each([2, 6])('a topic of %d partitions', (partitions) => {
   beforeEach(async () => (bench = await FaultBench.open('faults-group', {partitions})));
 
-  test('two workers, then four, then one, while records flow: idle ones stay idle, no loss (F09)', async () => {
+  test('two, then four, then one worker lose no record, and workers without a partition stay idle (F09)', async () => {
     await bench.whileWriting(async () => {
       const [first, ...others] = [bench.start(), bench.start()];
       await shared([first, ...others], partitions);
@@ -47,10 +49,10 @@ describe.each([2, 6])('a topic of %d partitions', (partitions) => {
   });
 });
 
-describe('trouble with the coordinator', () => {
+describe('a change of the group membership', () => {
   beforeEach(async () => (bench = await FaultBench.open('faults-group', {partitions: 2})));
 
-  test('a member that was removed while it stood still joins again (F17)', async () => {
+  test('a member that was removed from the group while it was stopped joins again (F17)', async () => {
     const worker = bench.start();
     await bench.write(50);
     await bench.applied();
@@ -63,13 +65,14 @@ describe('trouble with the coordinator', () => {
     await bench.expectExact();
   });
 
-  test('one that sleeps through a rebalance is left behind, and joins again (F17)', async () => {
+  test('a member that is stopped during a rebalance misses the new generation, and joins again (F17)', async () => {
     const patient = {KAFKA_SESSION_TIMEOUT_MS: '60000', KAFKA_REBALANCE_TIMEOUT_MS: '2000'};
     const sleeper = bench.start(patient);
     await bench.write(50);
     await bench.applied();
     sleeper.send('SIGSTOP');
-    // The rebalance for the second one does not wait for longer than its timeout: a new generation without the sleeper.
+    // The rebalance for the second worker waits for the sleeper until the rebalance timeout. Then a new
+    // generation begins without it.
     const second = bench.start(patient);
     await hasSaid(second, /^partitions assigned/);
     await membersAre(bench.group, 1);
@@ -81,7 +84,7 @@ describe('trouble with the coordinator', () => {
     await bench.expectExact();
   });
 
-  test('members that come and go all the time, some of them killed, end nobody else (F17)', async () => {
+  test('members that join and leave continuously, or are killed, do not stop the other members (F17)', async () => {
     const steady = bench.start();
     await bench.whileWriting(async () => {
       for (const signal of ['SIGTERM', 'SIGKILL', 'SIGTERM', 'SIGKILL'] as const) {

@@ -1,11 +1,11 @@
-/** A worker that is killed, told to stop, or told so twice. */
+/** A worker is killed, receives one signal to stop, or receives a second one. */
 import {FaultBench} from '../support/faultBench.js';
 import {whileRedisIsFrozen} from '../support/freeze.js';
 import {withAdmin} from '../support/kafka.js';
 import {until} from '../support/until.js';
 import {halted, hasSaid, membersAre} from '../support/workerLog.js';
 
-/** Many moments to stop in. */
+/** Small chunks, so that a signal can arrive between many scripts. */
 const SMALL_CHUNKS = {PROJECTOR_CHUNK_ORDERS_MAX: '2', PROJECTOR_CHUNK_RECORDS_MAX: '2'};
 
 let bench: FaultBench;
@@ -16,7 +16,7 @@ function report(text: string): void {
   process.stderr.write(`worker signals: ${text}\n`);
 }
 
-test('killed by SIGKILL while idle: the next one goes on at the stored position (F01)', async () => {
+test('after an idle worker is killed by SIGKILL, the next worker resumes at the stored position (F01)', async () => {
   const first = bench.start();
   await bench.write(100);
   await bench.applied();
@@ -27,11 +27,12 @@ test('killed by SIGKILL while idle: the next one goes on at the stored position 
   await bench.applied();
   report(`SIGKILL: the next one has applied after ${Math.round(performance.now() - begin)} ms`);
   await bench.expectExact();
-  // Only what came new, and the last record of each partition to compare with.
+  // The worker applied only the new records. It read the last applied record of each partition again, only to
+  // compare its fingerprint.
   expect(second.log.findLast(({msg}) => msg === 'summary')).toMatchObject({applied: 50, positionResets: 0});
 });
 
-test('SIGTERM in a batch: exit 0, acked up to the position, and the other one takes over (F05)', async () => {
+test('a worker that receives SIGTERM in a batch commits its position and exits with 0, and another one takes over (F05)', async () => {
   const first = bench.start(SMALL_CHUNKS);
   await hasSaid(first, /^partitions assigned/);
   const second = bench.start(SMALL_CHUNKS);
@@ -39,7 +40,8 @@ test('SIGTERM in a batch: exit 0, acked up to the position, and the other one ta
   await bench.write(2_000);
   let begin = 0;
   let stopMs = 0;
-  // Records go on coming, so that it is in the middle of them however fast it is.
+  // Records are written continuously, so that the worker applies some when the signal arrives, however fast
+  // it is.
   await bench.whileWriting(async () => {
     await bench.advanced(100n);
     begin = performance.now();
@@ -63,7 +65,7 @@ function sizeOf(list: unknown): number {
   return Array.isArray(list) ? list.length : 0;
 }
 
-/** What lag tools see. */
+/** Expects that the committed offsets, which lag tools read, equal the positions. */
 async function expectAckedToTheEnd(): Promise<void> {
   const committing = await withAdmin(
     async (admin) => await admin.fetchOffsets({groupId: bench.group, topics: [bench.topic]}),
@@ -77,7 +79,7 @@ async function expectAckedToTheEnd(): Promise<void> {
 test.each([
   ['SIGTERM' as const, 143],
   ['SIGINT' as const, 130],
-])('a second %s ends at once with %d, and nothing is lost (F06)', async (signal, code) => {
+])('a second %s ends the worker at once with code %d, and loses no record (F06)', async (signal, code) => {
   const worker = bench.start({
     ...SMALL_CHUNKS,
     PROJECTOR_STOP_TIMEOUT_MS: '60000',
@@ -86,18 +88,18 @@ test.each([
   await bench.whileWriting(async () => {
     await bench.advanced(50n);
     await whileRedisIsFrozen(async () => {
-      // Records pile up, so that a script is under way and the first one cannot finish.
+      // More records are written, so that a script is in flight and the graceful stop cannot finish.
       const written = bench.written + 300;
       await until(
         () => bench.written >= written,
-        () => 'records that nobody applies',
+        () => '300 more written records',
       );
       await until(
         () => {
           if (worker.isRunning) worker.send(signal);
           return !worker.isRunning;
         },
-        () => `an end: ${worker.output.slice(-1_500)}`,
+        () => `the end of the worker. The end of its output: ${worker.output.slice(-1_500)}`,
       );
       expect((await halted(worker)).code).toBe(code);
     });

@@ -1,14 +1,15 @@
-/** A worker that is stopped or stands still for longer than its session, while another one takes over. */
+/** A worker is stopped or blocked for longer than its session timeout, while another worker takes over. */
 import type {WorkerProcess} from '../../stack/worker.js';
 import {FaultBench} from '../support/faultBench.js';
 import {until} from '../support/until.js';
 import {assignedTo, hasSaid, membersAre, said} from '../support/workerLog.js';
 
-/** The queue is full of records when the worker is stopped, and every one is a script of its own. */
+/** The buffer is full of records when the worker is stopped, and each record is a separate script. */
 const SETTINGS = {
   PROJECTOR_CHUNK_ORDERS_MAX: '1',
   PROJECTOR_CHUNK_RECORDS_MAX: '1',
-  // Else the first thing that it finds is a connection that it takes for dead, and it never comes to write.
+  // With a short timeout, the worker would first close its connections as timed out, and never send a stale
+  // write.
   REDIS_TIMEOUT_MS: '60000',
 };
 const RECORDS = 3_000;
@@ -17,7 +18,7 @@ let bench: FaultBench;
 beforeEach(async () => (bench = await FaultBench.open('faults-zombie', {partitions: 2})));
 afterEach(async () => await bench.close());
 
-/** It tells why it does not go on where it was, joins again as a new member, and lives. */
+/** Expects that the worker logs why it was reset to the stored position, joins again, and keeps running. */
 async function expectBack(zombie: WorkerProcess, reason: RegExp): Promise<void> {
   await until(
     () =>
@@ -31,7 +32,7 @@ async function expectBack(zombie: WorkerProcess, reason: RegExp): Promise<void> 
   expect(zombie.isRunning).toBe(true);
 }
 
-test('stopped by SIGSTOP, its successor works, SIGCONT: none of its writes is let through, and it joins again (F07)', async () => {
+test('a worker that was stopped by SIGSTOP while its successor took over writes nothing, and joins again (F07)', async () => {
   const zombie = bench.start(SETTINGS);
   await hasSaid(zombie, /^partitions assigned/);
   await bench.write(RECORDS);
@@ -42,7 +43,8 @@ test('stopped by SIGSTOP, its successor works, SIGCONT: none of its writes is le
   await bench.write(50);
   await bench.applied();
   zombie.send('SIGCONT');
-  // By which of the two it learns it is a matter of luck: by the first reply, or by the log.
+  // There is a race after SIGCONT. The worker notices the loss either by a rejected write, or because it
+  // received no fetch response for a long time.
   await expectBack(
     zombie,
     /^Redis rejected a write: the stored position is not the expected one$|^no fetch response from Kafka for \d+ ms$/,
@@ -52,8 +54,8 @@ test('stopped by SIGSTOP, its successor works, SIGCONT: none of its writes is le
   expect([said(zombie, /^worker stopped/), said(successor, /^worker stopped/)]).toEqual([1, 1]);
 });
 
-describe('an event loop that stands still for 15 s', () => {
-  /** Two members with a partition each, when the first one stands still. */
+describe('an event loop that is blocked for 15 s', () => {
+  /** Starts two members with one partition each. The failpoint blocks the first one. */
   async function whileOneStandsStill(failpoint: string): Promise<WorkerProcess> {
     const zombie = bench.start({...SETTINGS, PROJECTOR_FAILPOINT: failpoint});
     const successor = bench.start();
@@ -69,15 +71,15 @@ describe('an event loop that stands still for 15 s', () => {
     return zombie;
   }
 
-  test('before a script: the script is refused (F08)', async () => {
+  test('before a script: Redis rejects the script, and the worker joins again (F08)', async () => {
     const zombie = await whileOneStandsStill('before-apply:block@20');
-    // The script is sent in the instant in which it wakes.
+    // The worker sends the script as soon as it is no longer blocked.
     await expectBack(zombie, /^Redis rejected a write: the stored position is not the expected one$/);
     await bench.whileWriting(async () => await bench.advanced(100n));
     await bench.expectExact();
   });
 
-  test('after a fetch: it joins again, and nothing is applied twice (F08)', async () => {
+  test('after a fetch: the worker joins again, and the final state is exact (F08)', async () => {
     const zombie = await whileOneStandsStill('after-fetch:block@2');
     await membersAre(bench.group, 2);
     await bench.whileWriting(async () => await bench.advanced(100n));

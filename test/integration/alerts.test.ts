@@ -1,4 +1,7 @@
-/** The rules of deploy/prometheus by promtool: they are valid, their own tests pass, and those tests notice what is wrong. */
+/**
+ * Checks the alert rules of deploy/prometheus with promtool. The rules are valid and their tests pass. These
+ * tests fail if a rule is wrong.
+ */
 import {spawnSync} from 'node:child_process';
 import {copyFileSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -12,7 +15,7 @@ const TESTS_FILE = 'deploy/prometheus/rules.test.yml';
 const whyNot = whyNoPromtool();
 if (whyNot !== undefined) process.stderr.write(`skipped: ${whyNot}\n`);
 
-(whyNot === undefined ? describe : describe.skip)('the alerts', () => {
+(whyNot === undefined ? describe : describe.skip)('alert rules', () => {
   let program: string;
   let folder: string;
   beforeAll(async () => {
@@ -29,7 +32,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: ${whyNot}\n`);
     return {status, output: stdout + stderr};
   }
 
-  /** The tests, with another condition for one alert. */
+  /** Runs the rule tests with another expression for one alert. */
   function testsWith(alert: string, expr: string): {status: number | null; output: string} {
     const {groups} = ruleFile();
     const changed = groups.map((group) => ({
@@ -40,27 +43,27 @@ if (whyNot !== undefined) process.stderr.write(`skipped: ${whyNot}\n`);
     return promtool('test', 'rules', join(folder, 'rules.test.yml'));
   }
 
-  test('the rules are valid', () => {
+  test('promtool accepts the alert rules', () => {
     expect(promtool('check', 'rules', RULES_FILE)).toMatchObject({status: 0});
   });
 
-  test('each fires when it should, and not when it should not', () => {
+  test('each alert fires exactly when its rule tests expect it', () => {
     expect(promtool('test', 'rules', TESTS_FILE)).toMatchObject({status: 0});
   });
 
-  test.each(alertRules().map(({alert}) => [alert]))('%s: its tests notice one that never fires', (alert) => {
+  test.each(alertRules().map(({alert}) => [alert]))('the tests of %s fail if it never fires', (alert) => {
     const {status, output} = testsWith(alert, 'vector(0) > 1');
     expect(status).not.toBe(0);
     expect(output).toContain(`alertname: ${alert}`);
   });
 
-  test.each(alertRules().map(({alert}) => [alert]))('%s: its tests notice one that always fires', (alert) => {
+  test.each(alertRules().map(({alert}) => [alert]))('the tests of %s fail if it always fires', (alert) => {
     const {status, output} = testsWith(alert, 'vector(1)');
     expect(status).not.toBe(0);
     expect(output).toContain(`alertname: ${alert}`);
   });
 
-  test('every query of the dashboard is one for promtool too', () => {
+  test('promtool accepts every query of the dashboard', () => {
     const rules = panelQueries().map(({text}, index) => ({record: `panel:${index}`, expr: text}));
     const file = join(folder, 'panels.yml');
     writeFileSync(file, stringify({groups: [{name: 'panels', rules}]}));

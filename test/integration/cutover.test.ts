@@ -1,4 +1,4 @@
-/** The switch of a rebuild on a real Redis: fences, the swap, and whoever comes late. */
+/** The cutover of a rebuild on a real Redis: fences, the swap, and rebuilds that have lost their lock. */
 import {RedisClient} from '../../src/clients/redis/client.js';
 import {Fences} from '../../src/apply/fences.js';
 import {ReadModel} from '../../src/apply/readModel.js';
@@ -15,13 +15,13 @@ import {until} from '../support/until.js';
 import type {Worker} from '../support/workerBench.js';
 
 const whyNot = whyNoOwnRedis();
-if (whyNot !== undefined) process.stderr.write(`skipped: the switch of a rebuild. ${whyNot}\n`);
+if (whyNot !== undefined) process.stderr.write(`skipped: the cutover of a rebuild. ${whyNot}\n`);
 
 const POSITIONS = [0, 1, 2].map((partition) => `projector:position:test.events:${partition}`);
 const LOCK = 'projector:rebuild';
 const MARK = 'projector:staging';
 
-(whyNot === undefined ? describe : describe.skip)('a switch', () => {
+(whyNot === undefined ? describe : describe.skip)('a cutover', () => {
   let own: OwnBench;
   let live: RedisClient;
   let staging: RedisClient;
@@ -72,11 +72,11 @@ const MARK = 'projector:staging';
       async () =>
         (await stored(redis)).map((text) => BigInt(text.split(' ')[1] ?? '0')).join() ===
         own.bench.ends.join(),
-      () => 'a filled database',
+      () => 'the database to contain all records of the topic',
     );
   };
 
-  test('workers wait while a fence stands, and go on by themselves when its time is over (I15, L9)', async () => {
+  test('workers apply nothing while the fences stand, and resume when the fences expire (I15, L9)', async () => {
     own.bench.write(longRun(301));
     const worker = await own.worker();
     await own.bench.expectExact();
@@ -89,7 +89,7 @@ const MARK = 'projector:staging';
     await own.expectSound(worker, {waiting: [/^waiting: a cutover or a repair is in progress/]});
   });
 
-  test('a fence that is given up lets the workers go on at once, and leaves every position as it was (I15)', async () => {
+  test('fences that are set twice and then removed leave every position as it was (I15)', async () => {
     own.bench.write(longRun(303));
     const worker = await own.worker();
     await own.bench.expectExact();
@@ -104,7 +104,7 @@ const MARK = 'projector:staging';
     expect(await own.bench.redis.snapshot()).toEqual(before);
   });
 
-  test('the spare takes the place under a running worker, and Redis starts again with it (I15)', async () => {
+  test('the staging database replaces the live one under a running worker, and Redis keeps it after a crash (I15)', async () => {
     own.bench.write(longRun(304));
     const worker = await own.worker();
     const second = await follower();
@@ -134,7 +134,7 @@ const MARK = 'projector:staging';
     await worker.stop();
   });
 
-  test('a swap whose reply was lost is found to be done (I4, I15)', async () => {
+  test('a cutover that is repeated because its reply was lost succeeds and changes nothing (I4, I15)', async () => {
     own.bench.write(longRun(307, 80));
     await follower().then(async (worker) => {
       await loaded(staging);
@@ -147,7 +147,7 @@ const MARK = 'projector:staging';
     expect(await own.bench.redis.snapshot()).toEqual(after);
   });
 
-  test('a spare that is behind is not shown: the fence is taken back, and nothing has changed (I15)', async () => {
+  test('a staging database that has not reached the live positions is not swapped in, and nothing changes (I15)', async () => {
     own.bench.write(longRun(308, 80));
     const second = await follower();
     await loaded(staging);
@@ -162,7 +162,7 @@ const MARK = 'projector:staging';
     expect(await own.bench.redis.snapshot()).toEqual(before);
   });
 
-  test('positions of another log, beyond the end of this one, are replaced (I15)', async () => {
+  test('a live position beyond the end of the topic does not block the cutover and is replaced (I15)', async () => {
     own.bench.write(longRun(312, 80));
     await follower().then(async (worker) => {
       await loaded(staging);
@@ -174,7 +174,7 @@ const MARK = 'projector:staging';
     expect((await stored(live)).some((text) => text.startsWith('v1 99999'))).toBe(false);
   });
 
-  test('one that was frozen and has lost its lock changes nothing (C4) (F10)', async () => {
+  test('a rebuild that was frozen and has lost its lock changes nothing (C4) (F10)', async () => {
     own.bench.write(longRun(310, 80));
     const worker = await own.worker();
     const second = await follower();
@@ -186,14 +186,14 @@ const MARK = 'projector:staging';
     await expect(lock('lock').take()).rejects.toMatchObject({kind: 'rebuild-refused'});
     const before = await own.bench.redis.snapshot();
     await expect(cutover('lock').try()).rejects.toMatchObject({kind: 'rebuild-lost'});
-    // A fence of its own from before: the swap is refused by the lock all the same.
+    // Fences with the holder name of this run exist, but it does not hold the lock. So it is rejected.
     await fences('another').set(60_000);
     await expect(cutover('lock').try()).rejects.toMatchObject({kind: 'rebuild-lost'});
     await fences('another').giveUp();
     expect(await own.bench.redis.snapshot()).toEqual(before);
   });
 
-  test('one that wakes when its work has been thrown away does not begin it anew (C4)', async () => {
+  test('a rebuild that resumes after its staging database was discarded does not start again (C4)', async () => {
     const settings = {prefix: '', layout: LAYOUT, extraColumns: []};
     const made = new ReadModel(staging, TOPIC, {...settings, isBeingBuilt: true});
     await expect(made.positionToResume(0)).rejects.toMatchObject({kind: 'rebuild-lost'});
@@ -206,7 +206,7 @@ const MARK = 'projector:staging';
     expect(await own.bench.redis.snapshot()).toEqual([]);
   });
 
-  test('old content is thrown away under its mark alone, and keys of others stay (C4)', async () => {
+  test('a staging database is discarded only under its own mark, and foreign keys stay (C4)', async () => {
     own.bench.write(longRun(311, 80));
     await follower().then(async (worker) => {
       await loaded(staging);

@@ -1,4 +1,7 @@
-/** The rules of src/clients/kafka/eventLog.ts, asked of kafkajs on the real broker and of the fakes that stand for it. */
+/**
+ * Checks the rules of src/clients/kafka/eventLog.ts on kafkajs with a real broker and on the fakes that
+ * replace it in other tests.
+ */
 import type {EventLog, EventLogHandlers, LogBatch} from '../../src/clients/kafka/eventLog.js';
 import {LOGS, type LogUnderTest} from '../support/logUnderTest.js';
 import {until} from '../support/until.js';
@@ -7,14 +10,14 @@ const PARTITIONS = 2;
 
 type KeepAlive = () => Promise<void>;
 
-/** A member, and what its handlers are told. */
+/** A group member that records the calls of its handlers. */
 class Member implements EventLogHandlers {
   readonly log: EventLog;
   readonly assignments: (readonly number[])[] = [];
   readonly batches: LogBatch[] = [];
   readonly states: string[] = [];
   readonly failures: Error[] = [];
-  /** Handlers of each partition that have not returned, at most so far. */
+  /** The largest number of batch handlers of one partition that ran at the same time. */
   atOnceMax = 0;
   onBatch: (batch: LogBatch, keepAlive: KeepAlive) => Promise<void> = () => Promise.resolve();
   readonly #running = new Map<number, number>();
@@ -23,13 +26,13 @@ class Member implements EventLogHandlers {
     this.log = log;
   }
 
-  /** Joins, and resolves with its first partitions. */
+  /** Joins the group. Resolves with the first assignment. */
   async join(): Promise<readonly number[]> {
     void this.log.start(this);
     return await this.newAssignment(0);
   }
 
-  /** The last assignment once there are more than so many. */
+  /** Resolves with the last assignment when there are more than `beyond` assignments. */
   async newAssignment(beyond: number): Promise<readonly number[]> {
     return await until(
       () => (this.assignments.length > beyond ? this.assignments.at(-1) : undefined),
@@ -74,7 +77,7 @@ class Member implements EventLogHandlers {
   async has(partition: number, count: number): Promise<void> {
     await until(
       () => this.values(partition).length >= count,
-      () => `${count} records of ${partition}: ${this.values(partition).join()}`,
+      () => `${count} records of partition ${partition}, received: ${this.values(partition).join()}`,
     );
   }
 }
@@ -101,7 +104,7 @@ describe.each(Object.entries(LOGS))('%s', (_, open) => {
     return member;
   }
 
-  test('delivers nothing of an assigned partition until it is read, and nothing of one that is held', async () => {
+  test('delivers no record of a partition before readFrom is called, and none while the partition is held', async () => {
     await under.append(0, texts(0, 10));
     await under.append(1, texts(0, 10));
     const member = newMember();
@@ -122,7 +125,7 @@ describe.each(Object.entries(LOGS))('%s', (_, open) => {
     expect(member.values(1)).toEqual(texts(0, 20));
   });
 
-  test('delivers one batch of a partition at a time, in offset order, and names the offset that it asked for (I6)', async () => {
+  test('delivers the batches of a partition one after the other, in offset order, with their fetch offsets (I6)', async () => {
     await under.append(0, texts(0, 30));
     const member = newMember();
     member.onBatch = async (batch) => {
@@ -143,7 +146,7 @@ describe.each(Object.entries(LOGS))('%s', (_, open) => {
     expect(member.values(0).slice(0, 26)).toEqual(texts(4, 30));
   });
 
-  test('goes back when it is told to while a batch is handled, and forgets what it had fetched', async () => {
+  test('continues at the new offset if a handler calls readFrom, and discards the records that it has fetched', async () => {
     await under.append(0, texts(0, 12));
     const member = newMember();
     let isFirst = true;
@@ -156,13 +159,13 @@ describe.each(Object.entries(LOGS))('%s', (_, open) => {
     member.log.readFrom(0, 0n);
     await until(
       () => member.of(0).at(-1)?.nextOffset === 12n && member.of(0).length > 1,
-      () => `a second reading: ${member.values(0).join()}`,
+      () => `the records from offset 2 to 12, received: ${member.values(0).join()}`,
     );
     expect(member.of(0)[1]?.fetchOffset).toBe(2n);
     expect(member.of(0)[1]?.records[0]?.offset).toBe(2n);
   });
 
-  test('a jump that nobody asked for shows in the offset that was asked for (I6)', async () => {
+  test('shows a jump of the client without a seek in the fetch offset of the next batch (I6)', async () => {
     await under.append(0, texts(0, 12));
     const member = newMember();
     await member.join();
@@ -177,7 +180,7 @@ describe.each(Object.entries(LOGS))('%s', (_, open) => {
     expect(member.of(0)[before]?.fetchOffset).toBe(0n);
   });
 
-  test('tells the range of every partition, and takes acks', async () => {
+  test('reports the offset range of every partition, and commits offsets', async () => {
     await under.append(1, texts(0, 7));
     const member = newMember();
     await member.join();
@@ -191,7 +194,7 @@ describe.each(Object.entries(LOGS))('%s', (_, open) => {
     expect((await under.committing()).get(1)).toBe(5n);
   });
 
-  test('a new assignment ends handlers at their next sign of life, and its partitions wait to be read (C1)', async () => {
+  test('ends handlers at their next keepAlive after a rebalance, and reads no partition before readFrom (C1)', async () => {
     await under.append(0, texts(0, 6));
     await under.append(1, texts(0, 6));
     const first = newMember();
@@ -212,7 +215,7 @@ describe.each(Object.entries(LOGS))('%s', (_, open) => {
     for (const partition of own) first.log.readFrom(partition, 0n);
     await until(
       () => first.batches.length >= own.length,
-      () => 'handlers that wait',
+      () => 'a running handler of each partition',
     );
     const handed = first.batches.length;
 
@@ -222,7 +225,7 @@ describe.each(Object.entries(LOGS))('%s', (_, open) => {
     expect([...left, ...theirs].sort()).toEqual([0, 1]);
     await until(
       () => endings.length === own.length,
-      () => 'the end of the handlers',
+      () => 'all handlers to end',
     );
     expect(first.batches).toHaveLength(handed);
     expect(second.batches).toEqual([]);
@@ -231,12 +234,12 @@ describe.each(Object.entries(LOGS))('%s', (_, open) => {
     for (const partition of theirs) await second.has(partition, 3);
     await until(
       () => left.every((partition) => first.of(partition).at(-1)?.nextOffset === 6n),
-      () => 'the rest of what the first one kept',
+      () => 'the remaining records of the partitions that the first member kept',
     );
     expect(first.failures).toEqual([]);
   });
 
-  test('calls no handler after a stop, which may come twice or before a start', async () => {
+  test('calls no handler after stop, and accepts stop twice or before start', async () => {
     await under.append(0, texts(0, 6));
     const member = newMember();
     await member.join();
@@ -244,12 +247,12 @@ describe.each(Object.entries(LOGS))('%s', (_, open) => {
     await member.has(0, 6);
     await member.log.stop();
     const [batches, assignments] = [member.batches.length, member.assignments.length];
-    // Another member takes over all of it: whatever the first one still had to say would have come by then.
+    // Another member takes over all partitions. Late calls of the first member would have arrived by then.
     const next = newMember();
     await next.join();
     await until(
       () => next.assignments.at(-1)?.length === PARTITIONS,
-      () => 'all partitions',
+      () => 'the assignment of all partitions',
     );
     await under.append(0, texts(6, 9));
     next.log.readFrom(0, 6n);

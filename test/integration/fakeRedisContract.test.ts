@@ -1,6 +1,7 @@
 /**
- * The simulation's Redis against a real one: the same random commands on both, then the same answers and the same bytes under
- * every key. Whatever the simulation proves, it proves for apply.lua only as far as this holds.
+ * Compares the Redis of the simulation with a real one. Both execute the same random commands. After each
+ * command they must have given the same reply and hold the same bytes under every key. The simulation does
+ * not run apply.lua, so its results hold for apply.lua only because of this test.
  */
 import {ReadModel} from '../../src/apply/readModel.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
@@ -25,7 +26,7 @@ afterAll(async () => await bench.close());
 type Apply = {
   readonly kind: 'apply';
   readonly partition: number;
-  /** As a worker that knows the position, or as one that does not. */
+  /** If true, the script expects a position that is not the stored one. */
   readonly isStale: boolean;
   readonly changes: ReturnType<typeof reduce>;
   readonly quarantine: readonly string[];
@@ -120,7 +121,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   {weight: 1, arbitrary: fc.constant({kind: 'flush' as const})},
 );
 
-/** Both sides of the contract. */
+/** The simulated and the real Redis. Both execute the same commands. */
 class Pair {
   readonly #fake = new FakeRedis();
   #applied = 0;
@@ -180,10 +181,13 @@ class Pair {
   }
 }
 
-/** How often each answer came up. */
+/** How often each reply occurred. */
 const seen = new Map<string, number>();
 
-/** An answer or an error as text. Which of several foreign counters or reports the script meets first is left open. */
+/**
+ * A reply or an error as text, without the key of a foreign counter or report. If several of them are
+ * foreign, it is not defined which one the script finds first.
+ */
 async function answerOf(call: () => Promise<unknown>): Promise<string> {
   try {
     return JSON.stringify(await call(), (_, inner: unknown) =>
@@ -193,7 +197,7 @@ async function answerOf(call: () => Promise<unknown>): Promise<string> {
     if (!(error instanceof ProjectorError)) throw error;
     const text =
       /(?:WRONGTYPE|CORRUPT|the read model in Redis was built).*/.exec(error.detail)?.[0] ?? error.detail;
-    return `${error.kind}: ${text.replace(/product:\d+/, 'product:*').replace(/\S+: is a .*/, 'a wrong type')}`;
+    return `${error.kind}: ${text.replace(/product:\d+/, 'product:*').replace(/\S+ is a .*/, 'a wrong type')}`;
   }
 }
 
@@ -239,7 +243,7 @@ async function realContent(): Promise<[string, unknown][]> {
     .sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-test('random commands give the same answers and leave the same bytes (I1, I4, I5)', async () => {
+test('the simulated and the real Redis give the same replies and hold the same bytes (I1, I4, I5)', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(command, {minLength: 5, maxLength: 25, size: 'max'}), async (steps) => {
       await bench.redis.flushdb();

@@ -1,4 +1,4 @@
-/** Fetches from a real broker are read here, by the clients that ask for it and by no others. */
+/** Our decoder of fetch responses on a real broker. It is used only by clients that request it. */
 import type {EachBatchPayload} from 'kafkajs';
 import {logBatch} from '../../src/clients/kafka/batch.js';
 import {readFetches} from '../../src/clients/kafka/wire/fetch.js';
@@ -14,7 +14,7 @@ const RECORDS: NewRecord[] = Array.from({length: COUNT}, (_, i) => ({
 
 type Batch = EachBatchPayload['batch'];
 
-/** The batches that a new group is given, up to the last record. */
+/** The batches that a new group receives, up to the last record. */
 async function batchesOf(topic: string, isReadHere: boolean): Promise<Batch[]> {
   const client = kafka();
   if (isReadHere) readFetches(client);
@@ -31,7 +31,7 @@ async function batchesOf(topic: string, isReadHere: boolean): Promise<Batch[]> {
     });
     await until(
       () => batches.at(-1)?.lastOffset() === String(COUNT - 1),
-      () => `${batches.length} batches`,
+      () => `the last record, received ${batches.length} batches`,
       60_000,
     );
   } finally {
@@ -40,7 +40,7 @@ async function batchesOf(topic: string, isReadHere: boolean): Promise<Batch[]> {
   return batches;
 }
 
-test('both ways give the same records, and only who asks for it gets them as batches', async () => {
+test('our decoder returns the same records as kafkajs, and is used only by clients that request it', async () => {
   const topic = `integration-fetch-${process.pid}`;
   await createTopic(topic);
   for (let from = 0; from < COUNT; from += 20) await produce(topic, RECORDS.slice(from, from + 20));

@@ -1,4 +1,7 @@
-/** What stops a worker: the right kind, the position right before it, nothing behind it applied. */
+/**
+ * Errors that halt a worker. It reports the correct kind, its position is right before the record, and
+ * nothing after the record is applied.
+ */
 import type {ErrorKind} from '../../src/runtime/errors.js';
 import {item, order} from '../support/changes.js';
 import {encoded, recordOf, rowRecord} from '../support/records.js';
@@ -9,7 +12,7 @@ beforeAll(async () => (bench = await WorkerBench.open(9)));
 afterEach(async () => await bench.reset());
 afterAll(async () => await bench.close());
 
-/** All of partition 0. */
+/** Changes of orders 3 and 6, which are in partition 0. */
 const BEFORE = [order('3', {extra: ['new']}), item('3/1'), item('3/2', {product: '11'})];
 const BEHIND = [order('6', {extra: ['new']}), item('3/9', {product: '12'})];
 const SECRET = 'Zq7Secret';
@@ -20,14 +23,14 @@ async function expectHalt(worker: Worker, kind: ErrorKind, detail: RegExp): Prom
   expect(worker.messages.join()).not.toContain(SECRET);
 }
 
-/** A worker that applied everything so far, and was stopped. */
+/** Runs a worker until it has applied the whole topic, then stops it. */
 async function applied(): Promise<void> {
   const worker = await bench.soleWorker();
   await bench.expectExact();
   await worker.stop();
 }
 
-describe('a record that must not be passed over (F62)', () => {
+describe('a record that must not be skipped (F62)', () => {
   const truncate = rowRecord({op: 't', table: 'orders'}, null);
   const bad = encoded(`{"${SECRET}`, '3');
 
@@ -39,13 +42,13 @@ describe('a record that must not be passed over (F62)', () => {
       detail: /\[0\] offset 3: table orders/,
     },
     {
-      name: 'a bad record when none may be set aside',
+      name: 'an undecodable record with a quarantine limit of 0',
       record: bad,
       kind: 'quarantine-flood' as const,
       detail:
         /\[0\] offset 3: the value .* is not JSON \(record-undecodable; the limit PROJECTOR_QUARANTINE_MAX is reached\)/,
     },
-  ])('$name halts right before itself (I6, I11)', async ({record, kind, detail}) => {
+  ])('$name halts the worker right before the record (I6, I11)', async ({record, kind, detail}) => {
     const settings = {quarantineMax: 0};
     bench.write(BEFORE);
     bench.topic.append(0, record);
@@ -55,18 +58,18 @@ describe('a record that must not be passed over (F62)', () => {
     await expect(bench.position(0)).resolves.toBe(3n);
     await bench.expectFold(BEFORE);
     expect(worker.projector.counts).toMatchObject({consumed: 3, applied: 3, ignored: 0, quarantined: 0});
-    // It is found again, not skipped.
+    // The first worker has not skipped the record, so a second worker halts at it too.
     await expectHalt(await bench.soleWorker({settings}), kind, detail);
     await expect(bench.position(0)).resolves.toBe(3n);
   });
 
-  test('as the very first one leaves Redis empty', async () => {
+  test('a TRUNCATE as the first record leaves Redis empty', async () => {
     bench.topic.append(0, truncate, ...BEFORE.map((change) => recordOf(change)));
     await expectHalt(await bench.soleWorker(), 'table-truncated', /\[0\] offset 0/);
     expect(await bench.redis.content()).toEqual({});
   });
 
-  test('in one partition: the others are drained and acked (I12)', async () => {
+  test('a worker that halts at a TRUNCATE in one partition commits the offsets of all partitions (I12)', async () => {
     bench.write([order('1', {extra: ['new']}), order('2', {extra: ['new']})]);
     const worker = await bench.soleWorker();
     await bench.caughtUp();
@@ -80,24 +83,24 @@ describe('a record that must not be passed over (F62)', () => {
   });
 });
 
-describe('another log than the one that Redis was built from (I10)', () => {
-  test('with other records under the same offsets', async () => {
+describe('a topic that Redis was not built from (I10)', () => {
+  test('halts the worker if it has other records at the same offsets', async () => {
     bench.write(BEFORE);
     await applied();
     bench.topic.replace(0, ...[...BEHIND, ...BEHIND].map((change) => recordOf(change)));
-    await expectHalt(await bench.soleWorker(), 'topic-replaced', /the record at offset 2 is not the one/);
+    await expectHalt(await bench.soleWorker(), 'topic-replaced', /the record at offset 2 is not the record that was applied/);
     await bench.expectFold(BEFORE);
   });
 
-  test('the same values at other times', async () => {
+  test('halts the worker if it has the same records at other offsets', async () => {
     bench.write(BEFORE);
     await applied();
     const records = BEFORE.map((change) => recordOf(change));
     bench.topic.replace(0, ...records.slice(1), ...records);
-    await expectHalt(await bench.soleWorker(), 'topic-replaced', /the record at offset 2 is not the one/);
+    await expectHalt(await bench.soleWorker(), 'topic-replaced', /the record at offset 2 is not the record that was applied/);
   });
 
-  test('that is shorter', async () => {
+  test('halts the worker if it ends before the stored position', async () => {
     bench.write(BEFORE);
     await applied();
     bench.topic.replace(0, recordOf(BEFORE[0]!));
@@ -108,7 +111,7 @@ describe('another log than the one that Redis was built from (I10)', () => {
     );
   });
 
-  test('is noticed at a rebalance too', async () => {
+  test('halts a running worker at its next rebalance', async () => {
     bench.write(BEFORE);
     const worker = await bench.soleWorker();
     await bench.caughtUp();
@@ -118,8 +121,8 @@ describe('another log than the one that Redis was built from (I10)', () => {
   });
 });
 
-describe('a log that has lost its start (S1, I6)', () => {
-  test('behind the position: goes on', async () => {
+describe('a topic whose first records were deleted (S1, I6)', () => {
+  test('does not halt a worker that has applied these records', async () => {
     bench.write(BEFORE);
     await applied();
     bench.topic.cutBelow(0, 3n);
@@ -128,7 +131,7 @@ describe('a log that has lost its start (S1, I6)', () => {
     await bench.expectExact();
   });
 
-  test('before it was applied', async () => {
+  test('halts a worker that has not applied these records', async () => {
     bench.write(BEFORE);
     await applied();
     bench.write([...BEHIND, ...BEHIND]);
@@ -141,7 +144,7 @@ describe('a log that has lost its start (S1, I6)', () => {
     await bench.expectFold(BEFORE);
   });
 
-  test('in mid-stream, when the client jumps to its new start', async () => {
+  test('halts a running worker when the client jumps to the first remaining record', async () => {
     bench.write(BEFORE);
     const worker = await bench.soleWorker();
     await bench.caughtUp();
@@ -155,7 +158,7 @@ describe('a log that has lost its start (S1, I6)', () => {
     await bench.expectFold(BEFORE);
   });
 
-  test('and a Redis without positions', async () => {
+  test('halts a worker if Redis holds no positions', async () => {
     bench.write([...BEFORE, ...BEHIND]);
     bench.topic.cutBelow(0, 2n);
     await expectHalt(await bench.soleWorker(), 'position-missing', /the topic no longer has offsets 0 to 1/);
@@ -163,23 +166,23 @@ describe('a log that has lost its start (S1, I6)', () => {
   });
 });
 
-describe('a Redis that something else writes to', () => {
+describe('a Redis that another program writes to', () => {
   const POSITION = 'projector:position:test.events:0';
 
-  test.each(['foreign', 'v2 3', '3'])('position %j', async (text) => {
+  test.each(['foreign', 'v2 3', '3'])('a stored position %j halts the worker and is kept', async (text) => {
     bench.write(BEFORE);
     await bench.redis.redis.set(POSITION, text);
     await expectHalt(
       await bench.soleWorker(),
       'position-unreadable',
-      /under projector:position:test\.events:0/,
+      /value of projector:position:test\.events:0 is not a position/,
     );
     await expect(bench.redis.redis.get(POSITION)).resolves.toBe(text);
     expect(await bench.redis.content()).toEqual({});
   });
 
   test.each(['product:10:sold', 'report:users', 'projector:quarantine', 'projector:layout', POSITION])(
-    'a foreign type under %s (F38) (I5)',
+    'a foreign type under %s halts the worker, and nothing is written (F38) (I5)',
     async (key) => {
       bench.write(BEFORE);
       await bench.redis.redis.lpush(key, 'foreign');
@@ -190,7 +193,7 @@ describe('a Redis that something else writes to', () => {
   );
 });
 
-test('a log that can no longer be read ends the worker with its reason', async () => {
+test('an error of the Kafka client halts the worker with the same reason', async () => {
   bench.write(BEFORE);
   const worker = await bench.soleWorker();
   await bench.caughtUp();
@@ -199,8 +202,8 @@ test('a log that can no longer be read ends the worker with its reason', async (
   await bench.expectExact();
 });
 
-describe('partitions that come or go (S2, I13)', () => {
-  test.each([0, 2, 4])('at an assignment: %d', async (count) => {
+describe('a changed number of partitions (S2, I13)', () => {
+  test.each([0, 2, 4])('halts the worker at an assignment (%d instead of 3)', async (count) => {
     bench.write(BEFORE);
     await applied();
     const worker = await bench.worker();
@@ -215,7 +218,7 @@ describe('partitions that come or go (S2, I13)', () => {
     await bench.expectFold(BEFORE);
   });
 
-  test('while the worker runs', async () => {
+  test('halts the worker while it runs', async () => {
     bench.write(BEFORE);
     const worker = await bench.soleWorker();
     await bench.caughtUp();

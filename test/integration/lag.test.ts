@@ -1,4 +1,4 @@
-/** The lag that we show, against what Kafka's own `kafka-consumer-groups` says of the same group. */
+/** Compares the lag that `projector lag` prints with that of `kafka-consumer-groups` for the same group. */
 import {spawn} from 'node:child_process';
 import {javaCommand} from '../../stack/native/kafkaServer.js';
 import {readState, type NativeState} from '../../stack/stackState.js';
@@ -13,7 +13,7 @@ interface Reading {
   readonly lag: bigint;
 }
 
-/** As the command prints it. */
+/** One partition, as `projector lag --json` prints it. */
 interface Shown {
   readonly partition: number;
   readonly position: string;
@@ -23,13 +23,13 @@ interface Shown {
 
 const isNative = testStack().mode === 'native';
 if (!isNative)
-  process.stderr.write('skipped: lag against kafka-consumer-groups. It is run from native jars\n');
+  process.stderr.write('skipped: lag compared with kafka-consumer-groups, which needs a native stack\n');
 
 const PARTITIONS = 3;
-/** The worker's default: so many records go into one script. */
+/** The most records in one script. This is the default of the worker. */
 const RECORDS_MAX = 2_000;
 
-/** By partition: `projector lag --json`. */
+/** What `projector lag --json` prints, by partition. */
 async function shown({topic, group, prefix}: FaultBench): Promise<Map<number, Reading>> {
   const settings = {KAFKA_TOPIC: topic, KAFKA_GROUP_ID: group, REDIS_KEY_PREFIX: prefix};
   const {stdout, stderr} = await projector(['lag', '--json'], settings);
@@ -43,7 +43,7 @@ async function shown({topic, group, prefix}: FaultBench): Promise<Map<number, Re
   );
 }
 
-/** The same, as Kafka's own program reads it: from committed offsets. */
+/** What `kafka-consumer-groups` prints, by partition. It reads the committed offsets. */
 async function independent({topic, group}: FaultBench): Promise<Map<number, Reading>> {
   const {kafka} = testStack().env;
   const {program, args} = javaCommand(readState(testStack().name) as NativeState, [
@@ -65,7 +65,7 @@ async function independent({topic, group}: FaultBench): Promise<Map<number, Read
   return new Map(rows);
 }
 
-(isNative ? describe : describe.skip)('lag, against kafka-consumer-groups', () => {
+(isNative ? describe : describe.skip)('lag compared with kafka-consumer-groups', () => {
   let bench: FaultBench;
   beforeAll(async () => {
     bench = await FaultBench.open('lag', {partitions: PARTITIONS});
@@ -78,23 +78,23 @@ async function independent({topic, group}: FaultBench): Promise<Map<number, Read
     await bench.close();
   });
 
-  test('in quiet both say the same', async () => {
+  test('both commands print the same values when the system is quiet', async () => {
     const ours = await shown(bench);
     let theirs: ReadonlyMap<number, Reading> = new Map();
-    // What is applied is acked a moment later.
+    // The worker commits offsets a moment after it has applied the records.
     await until(
       async () => {
         theirs = await independent(bench);
         return [...theirs.values()].every(({lag}) => lag === 0n);
       },
-      () => 'an acked log',
+      () => 'all offsets to be committed',
       60_000,
     );
     expect(theirs).toEqual(ours);
     expect(ours.size).toBe(PARTITIONS);
   });
 
-  test('under load theirs lies between two of ours, but for what was not acked yet', async () => {
+  test('under load, a committed offset is never above the position and at most one script below it', async () => {
     let furthest = 0n;
     await bench.whileWriting(async () => {
       for (let round = 0; round < 5; round++) {
@@ -103,7 +103,7 @@ async function independent({topic, group}: FaultBench): Promise<Map<number, Read
         const after = await shown(bench);
         for (const [partition, row] of theirs) {
           const [first, last] = [before.get(partition)!, after.get(partition)!];
-          // The end of the log only grows, and nothing is acked that Redis does not hold.
+          // End offsets only grow, and the worker commits no offset above the position in Redis.
           expect(row.end).toBeGreaterThanOrEqual(first.end);
           expect(row.end).toBeLessThanOrEqual(last.end);
           expect(row.position).toBeLessThanOrEqual(last.position);
@@ -112,7 +112,7 @@ async function independent({topic, group}: FaultBench): Promise<Map<number, Read
         }
       }
     });
-    process.stdout.write(`figure: what was shown is at most ${furthest} records ahead of what was acked\n`);
+    process.stdout.write(`figure: the position is at most ${furthest} records above the committed offset\n`);
     expect(furthest).toBeLessThanOrEqual(RECORDS_MAX);
   }, 180_000);
 });

@@ -1,4 +1,7 @@
-/** `projector offsets show` on the real Kafka and Redis: a position, an ack and the ends of the log, each from its own place. */
+/**
+ * `projector offsets show` on a real Kafka and Redis. The position comes from Redis. The committed offset and
+ * the ends of the topic come from Kafka.
+ */
 import {main} from '../../src/cli/program.js';
 import {createTopic, produce, withAdmin} from '../support/kafka.js';
 import {RedisBench} from '../support/redisBench.js';
@@ -24,7 +27,7 @@ beforeAll(async () => {
   await produce(TOPIC, records);
   await withAdmin(async (admin) => {
     await admin.setOffsets({groupId: GROUP, topic: TOPIC, partitions: [{partition: 0, offset: '3'}]});
-    // Behind a call that loads the topic's metadata: this one does not.
+    // This call does not load the metadata of the topic. It comes after setOffsets, which does.
     await admin.deleteTopicRecords({topic: TOPIC, partitions: [{partition: 1, offset: '2'}]});
   });
 });
@@ -42,7 +45,7 @@ async function setPosition(partition: number, text: string): Promise<void> {
   await bench.redis.set(`${PREFIX}projector:position:${TOPIC}:${partition}`, text);
 }
 
-test('each partition with its position, what is committed, both ends and the lag', async () => {
+test('offsets show prints the position, the committed offset, both ends and the lag of each partition', async () => {
   await setPosition(0, 'v1 5');
   const before = await bench.snapshot();
   const {exitCode, lines, notes} = await show(['--json']);
@@ -67,7 +70,7 @@ test('each partition with its position, what is committed, both ends and the lag
   expect(await bench.snapshot()).toEqual(before);
 });
 
-test('a position that is none is told from one that is not there', async () => {
+test('an unreadable position is printed as unreadable, and a note names the partition', async () => {
   await setPosition(0, 'v1 5');
   await setPosition(2, 'foreign');
   const {exitCode, lines, notes} = await show();
@@ -75,13 +78,13 @@ test('a position that is none is told from one that is not there', async () => {
   expect(notes).toEqual([expect.stringContaining('partition 2')]);
 });
 
-test('a group that nobody has heard of has committed nothing', async () => {
+test('an unknown consumer group has no committed offsets', async () => {
   const {lines} = await show(['--json'], {KAFKA_GROUP_ID: `${GROUP}-other`});
   const {partitions} = JSON.parse(lines[0]!) as {partitions: {committed: string | null}[]};
   expect(partitions.map(({committed}) => committed)).toEqual([null, null, null]);
 });
 
-test('a topic that is not there, or a Kafka that is not: one line, exit 4', async () => {
+test('a missing topic or an unreachable Kafka is reported in one line, with exit code 4', async () => {
   const missing = await show([], {KAFKA_TOPIC: `${TOPIC}-other`});
   expect([missing.exitCode, missing.lines]).toEqual([4, []]);
   expect(missing.notes).toEqual([

@@ -1,4 +1,4 @@
-/** `projector orders` and `projector report LIST` on a real Redis, beside keys of others. */
+/** `projector orders` and `projector report LIST` on a real Redis that also holds foreign keys. */
 import type {Change} from '../../src/domain/change.js';
 import {main} from '../../src/cli/program.js';
 import {item, order, orderGone} from '../support/changes.js';
@@ -6,9 +6,9 @@ import {RedisBench} from '../support/redisBench.js';
 
 const DATABASE = 4;
 const PREFIX = 'shop:';
-/** Several steps of a scan, and more than the default of a list. */
+/** More orders than one SCAN reply contains, and more than the default limit of a list. */
 const MANY = 2_500;
-/** The number after it is the first that a double cannot hold. */
+/** 2^53 + 1 and its negative: the smallest integers by magnitude that a double cannot hold. */
 const BEYOND = ['9007199254740993', '-9007199254740993'];
 
 interface Printed {
@@ -39,8 +39,8 @@ function parsed<T>({lines}: Printed): T[] {
   return lines.map((text) => JSON.parse(text) as T);
 }
 
-describe('2,500 orders, and keys that are none', () => {
-  /** What a list must show, by id. */
+describe('2,500 orders, next to keys that are not orders', () => {
+  /** The rows that a list must print, by order id. */
   const wanted = new Map<string, Listed>();
 
   beforeEach(async () => {
@@ -57,7 +57,7 @@ describe('2,500 orders, and keys that are none', () => {
     await bench.redis.mset(others.flat());
   });
 
-  test('are listed once each, exactly as they are, and only those', async () => {
+  test('orders list prints each order once with its exact values, and no other key', async () => {
     const found = await projector('orders', 'list', '--limit', '5000', '--json');
     expect([found.exitCode, found.notes, found.lines.length]).toEqual([0, [], wanted.size]);
     expect(new Map(parsed<Listed>(found).map((row) => [row.id, row]))).toEqual(wanted);
@@ -66,7 +66,7 @@ describe('2,500 orders, and keys that are none', () => {
     expect(new Set(ids)).toEqual(new Set(wanted.keys()));
   });
 
-  test('a list ends at its limit, which is 100', async () => {
+  test('orders list prints at most --limit orders, or 100 by default', async () => {
     for (const [args, rows] of [
       [[], 100],
       [['--limit', '1'], 1],
@@ -79,7 +79,7 @@ describe('2,500 orders, and keys that are none', () => {
     }
   });
 
-  test('are counted, by the worker and by their keys, and it is told when the two differ', async () => {
+  test('orders count prints the counter of the worker; --scan reports if the number of keys differs', async () => {
     const count = String(wanted.size);
     expect(await projector('orders', 'count')).toEqual({exitCode: 0, lines: [count], notes: []});
     expect(await projector('orders', 'count', '--scan')).toEqual({exitCode: 0, lines: [count], notes: []});
@@ -91,12 +91,12 @@ describe('2,500 orders, and keys that are none', () => {
     ]);
   });
 
-  test('while orders come and go, one that stays is never missing and never twice', async () => {
+  test('orders list prints a lasting order exactly once while others are created and deleted', async () => {
     let next = MANY;
     const printed = projector('orders', 'list', '--limit', '999999', '--json');
     const listing = {isOver: false};
     void printed.finally(() => (listing.isOver = true));
-    // Enough of them that Redis resizes its table under the scan.
+    // There are enough orders that Redis resizes its hash table during the scan.
     while (!listing.isOver || next < 3 * MANY) {
       const ids = Array.from({length: 250}, () => String(++next));
       await bench.applyAll([
@@ -113,8 +113,8 @@ describe('2,500 orders, and keys that are none', () => {
   });
 });
 
-describe('one order', () => {
-  test.each(BEYOND)('%s is shown whole, with its lines in order of their ids (I8)', async (id) => {
+describe('orders show', () => {
+  test.each(BEYOND)('prints order %s in full, with its line items sorted by id (I8)', async (id) => {
     await bench.applyAll([
       [
         order(id, {user: '9007199254740995', total: '45.99'}),
@@ -156,7 +156,7 @@ describe('one order', () => {
     ]);
   });
 
-  test('that is not there is said so, exit 3; its neighbours are not meant', async () => {
+  test('reports a missing order with exit code 3, even if similar keys exist', async () => {
     await bench.applyAll([[order('70'), order('-7')]]);
     await bench.redis.hset('order:7', 'id', '7');
     expect(await projector('orders', 'show', '7')).toEqual({
@@ -168,7 +168,7 @@ describe('one order', () => {
     expect(json).toEqual({exitCode: 3, lines: ['{"found":false,"id":"7"}'], notes: []});
   });
 
-  test('whose row has not come yet: its lines are kept', async () => {
+  test('reports line items that were kept because the row of their order has not arrived', async () => {
     await bench.applyAll([[item('7/71', {product: '10', quantity: '2'})]]);
     const found = await projector('orders', 'show', '7');
     expect(found).toMatchObject({
@@ -184,7 +184,7 @@ describe('one order', () => {
     expect(await projector('orders', 'show', '7')).toMatchObject({exitCode: 0, notes: []});
   });
 
-  test('under whose key something else stands: named, and the list goes on without it', async () => {
+  test('names a key that is not a hash, and orders list skips this key', async () => {
     await bench.applyAll([[order('7'), order('8')]]);
     await bench.redis.del('shop:order:7');
     await bench.redis.lpush('shop:order:7', 'foreign');
@@ -199,7 +199,7 @@ describe('one order', () => {
   });
 });
 
-test('report: each list alone is that part of the whole', async () => {
+test('report prints the same values for one list as in the full report', async () => {
   const changes = Array.from({length: 5}, (_, i) => [
     order(String(i), {user: String(i), total: `${i + 1}.00`}),
     item(`${i}/${i}`, {product: String(i), quantity: String(i + 1)}),
@@ -222,7 +222,7 @@ test('report: each list alone is that part of the whole', async () => {
   });
 });
 
-test('a Redis that is not there: one line, exit 4', async () => {
+test('an unreachable Redis is reported in one line, with exit code 4', async () => {
   const notes: string[] = [];
   const output = {line: () => undefined, note: (text: string) => notes.push(text)};
   const environment = {REDIS_URL: 'redis://127.0.0.1:1', REDIS_KEY_PREFIX: PREFIX};

@@ -1,4 +1,4 @@
-/** Whole workers: normal runs, rebalances, stops, and a log that delivers other than asked. */
+/** Complete workers: normal runs, rebalances, stops, and a client that delivers the wrong offsets. */
 import {longRun} from '../support/arbitraries.js';
 import {order} from '../support/changes.js';
 import {encoded, rowRecord} from '../support/records.js';
@@ -10,7 +10,7 @@ beforeAll(async () => (bench = await WorkerBench.open(8)));
 afterEach(async () => await bench.reset());
 afterAll(async () => await bench.close());
 
-test('a log is applied as it comes, every record with one outcome (I6)', async () => {
+test('a worker applies the topic while it grows, and each record has exactly one outcome (I6)', async () => {
   const first = longRun(1);
   const [a, b] = [first.slice(0, 300), first.slice(300)];
   bench.write(a);
@@ -34,7 +34,7 @@ test('a log is applied as it comes, every record with one outcome (I6)', async (
   await expect(worker.stop()).resolves.toBeUndefined();
 });
 
-test('live changes are applied one by one, too', async () => {
+test('a worker applies changes that arrive one at a time', async () => {
   await bench.soleWorker();
   for (const change of longRun(2, 30)) {
     bench.write([change]);
@@ -42,7 +42,7 @@ test('live changes are applied one by one, too', async () => {
   }
 });
 
-test('chunk and queue sizes leave no trace (I7, L2)', async () => {
+test('the content of Redis does not depend on chunk and buffer sizes (I7, L2)', async () => {
   const log = longRun(3);
   bench.write(log);
   const sizes = [
@@ -58,7 +58,7 @@ test('chunk and queue sizes leave no trace (I7, L2)', async () => {
 });
 
 describe('a rebalance', () => {
-  test('that gives the same partitions again, many times in mid-stream (C2)', async () => {
+  test('that assigns the same partitions again in mid-stream applies no record twice (C2)', async () => {
     const log = longRun(4);
     bench.write(log);
     const worker = await bench.soleWorker();
@@ -70,7 +70,7 @@ describe('a rebalance', () => {
     expect(worker.projector.counts.applied).toBe(log.length);
   });
 
-  test('that hands partitions from one worker to another and back', async () => {
+  test('that moves partitions to another worker and back keeps Redis exact', async () => {
     bench.write(longRun(5));
     const [a, b] = [await bench.soleWorker(), await bench.worker()];
     for (const [at, partition] of [
@@ -87,7 +87,7 @@ describe('a rebalance', () => {
     await bench.expectExact();
   });
 
-  test('that a worker slept through: two of them on the same partitions change nothing twice (C1, C2)', async () => {
+  test('that one worker missed, so that two workers hold the same partitions, applies no record twice (C1, C2)', async () => {
     const log = longRun(6);
     bench.write(log.slice(0, 300));
     const [a, b] = [await bench.soleWorker(), await bench.soleWorker()];
@@ -97,13 +97,13 @@ describe('a rebalance', () => {
   });
 });
 
-describe('a log that is read at another offset than asked (I6)', () => {
+describe('a client that delivers another offset than requested (I6)', () => {
   test.each([
-    ['back: records come a second time', -15n],
-    ['far back', -1_000_000n],
-    ['ahead: records would be missing', 5n],
-    ['beyond its end', 1_000_000n],
-  ])('%s', async (_name, distance) => {
+    ['a lower offset, so that records arrive again', -15n],
+    ['offset 0', -1_000_000n],
+    ['a higher offset, so that records would be missing', 5n],
+    ['an offset beyond the end', 1_000_000n],
+  ])('%s: Redis stays exact', async (_name, distance) => {
     bench.write(longRun(7));
     const worker = await bench.soleWorker();
     for (let at = 50n; at < 400n; at += 60n) {
@@ -115,7 +115,7 @@ describe('a log that is read at another offset than asked (I6)', () => {
     await bench.expectExact();
   });
 
-  test('the reason is told', async () => {
+  test('the worker logs the offset of the fetch and the expected offset', async () => {
     bench.write(longRun(8, 100));
     const worker = await bench.soleWorker();
     await bench.caughtUp();
@@ -129,7 +129,7 @@ describe('a log that is read at another offset than asked (I6)', () => {
 });
 
 describe('a stop', () => {
-  test('in mid-stream finishes what is in flight, acks it and leaves (I12)', async () => {
+  test('in mid-stream finishes the scripts in flight, commits the offsets and leaves the group (I12)', async () => {
     const log = longRun(9);
     bench.write(log);
     const worker = await bench.soleWorker();
@@ -152,7 +152,7 @@ describe('a stop', () => {
     await bench.expectExact();
   });
 
-  test('before the start, twice, and without partitions', async () => {
+  test('without partitions ends the worker without an error, also if it is requested twice', async () => {
     const worker = await bench.worker();
     worker.projector.stop();
     await expect(worker.stop()).resolves.toBeUndefined();
@@ -160,7 +160,7 @@ describe('a stop', () => {
     expect(worker.log.stopped).toBe(true);
   });
 
-  test('a late assignment starts nothing', async () => {
+  test('makes the worker ignore later assignments', async () => {
     bench.write([order('1')]);
     const worker = await bench.worker();
     await worker.stop();

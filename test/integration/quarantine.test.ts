@@ -1,4 +1,7 @@
-/** Records that are set aside: in the same step as the position, within a limit, and nothing else waits for them. */
+/**
+ * Quarantined records. The script writes them in the same step as the position. Their number is limited, and
+ * no other record waits for them.
+ */
 import {parseEntry, type QuarantineEntry} from '../../src/redis-model/quarantineEntry.js';
 import type {Change} from '../../src/domain/change.js';
 import {longRun} from '../support/arbitraries.js';
@@ -15,7 +18,7 @@ beforeAll(async () => (bench = await WorkerBench.open(11)));
 afterEach(async () => await bench.reset());
 afterAll(async () => await bench.close());
 
-/** All of partition 0. */
+/** Changes of orders 3 and 6, which are in partition 0. */
 const BEFORE = [order('3', {extra: ['new']}), item('3/1'), item('3/2', {product: '11'})];
 const BEHIND = [order('6', {extra: ['new']}), item('3/9', {product: '12'})];
 
@@ -35,7 +38,7 @@ async function entries(): Promise<QuarantineEntry[]> {
 describe('a record that cannot be applied (I14)', () => {
   test.each([
     {
-      name: 'not JSON',
+      name: 'a value that is not JSON',
       record: encoded(`{"${SECRET}`, '3'),
       reason: /^the value \(\d+ bytes\) is not JSON$/,
       orderId: '3',
@@ -47,7 +50,7 @@ describe('a record that cannot be applied (I14)', () => {
       orderId: '3',
     },
     {
-      name: "another order's key: which order it is about is open",
+      name: 'a record with the key of another order',
       record: rowRecord({op: 'c', table: 'orders', after: orderRow({id: 3})}, '6'),
       reason: /^the record's key is not the order id/,
       orderId: null,
@@ -58,7 +61,7 @@ describe('a record that cannot be applied (I14)', () => {
       reason: /not JSON/,
       orderId: '3',
     },
-  ])('$name is set aside with its place and reason, and the rest goes on (I6, I11)', async (bad) => {
+  ])('$name is quarantined with offset and reason, and later records are applied (I6, I11)', async (bad) => {
     append(...BEFORE);
     bench.topic.append(0, bad.record);
     append(...BEHIND);
@@ -86,14 +89,14 @@ describe('a record that cannot be applied (I14)', () => {
     expect(worker.messages.join()).toContain('test.events:0:3');
   });
 
-  test('only the beginning of a long value is kept', async () => {
+  test('the entry keeps only the first 4,096 bytes of a long value', async () => {
     bench.topic.append(0, encoded('x'.repeat(100_000), '3'));
     await bench.soleWorker();
     await bench.caughtUp();
     expect(await entries()).toMatchObject([{valueBytes: 100_000, value: Buffer.from('x'.repeat(4_096))}]);
   });
 
-  test('a replay of the log sets the same records aside once (I3, I7)', async () => {
+  test('a replay of the topic leaves the same quarantine entries, each once (I3, I7)', async () => {
     append(...BEFORE);
     bench.topic.append(0, encoded('x', '3'));
     append(...BEHIND);
@@ -111,11 +114,11 @@ describe('a record that cannot be applied (I14)', () => {
   });
 });
 
-describe('the limit (I14, L5)', () => {
+describe('the quarantine limit (I14, L5)', () => {
   const settings = {quarantineMax: 3, quarantineWindow: 10};
   const bad = encoded('x', '3');
 
-  test('is not met by bad records far from each other', async () => {
+  test('is not reached by bad records that are far apart', async () => {
     for (let i = 0; i < 12; i++) {
       append(
         ...longRun(i, 8).filter(({kind}) => kind === 'order-upserted'),
@@ -129,7 +132,7 @@ describe('the limit (I14, L5)', () => {
     await expect(worker.stop()).resolves.toBeUndefined();
   });
 
-  test('halts before the first record beyond it, and a new start does not get further', async () => {
+  test('halts the worker before the first record that exceeds it, also after a restart', async () => {
     append(...BEFORE);
     bench.topic.append(0, bad, bad, bad, bad, bad);
     append(...BEHIND);
@@ -150,11 +153,11 @@ describe('the limit (I14, L5)', () => {
   });
 });
 
-describe('an order whose keys hold something foreign (F38) (I5, I14)', () => {
+describe('a corrupt order (F38) (I5, I14)', () => {
   test.each([
     ['order:3', 'hash'],
     ['order_lines:3', 'string'],
-  ])('%s: its records are set aside, all others are applied', async (key, type) => {
+  ])('a foreign type under %s quarantines only the records of this order', async (key, type) => {
     append(...BEFORE, order('9', {extra: ['new']}));
     const worker = await bench.soleWorker();
     await bench.caughtUp();
@@ -173,12 +176,12 @@ describe('an order whose keys hold something foreign (F38) (I5, I14)', () => {
       consumed: 9,
       applied: 7,
       quarantined: 1,
-      // The chunk was read again, and with it the record before it.
+      // The worker has read the chunk again, including the record before the quarantined one.
       duplicate: 1,
     });
   });
 
-  test('later records of the order are tried again', async () => {
+  test('whose keys are repaired receives its later records again', async () => {
     append(order('3', {extra: ['new']}));
     await bench.soleWorker();
     await bench.caughtUp();
@@ -193,14 +196,14 @@ describe('an order whose keys hold something foreign (F38) (I5, I14)', () => {
   });
 });
 
-test('a foreign value under the quarantine itself halts before anything is written (I5)', async () => {
+test('a foreign value under the quarantine key halts the worker before anything is written (I5)', async () => {
   append(...BEFORE);
   await bench.redis.redis.set(QUARANTINE, 'foreign');
   const worker = await bench.soleWorker();
   await expect(worker.ended).resolves.toMatchObject({kind: 'read-model-corrupt'});
 });
 
-test('while Redis takes no writes, nothing is set aside and nothing is passed over (F59) (I4, I14)', async () => {
+test('while Redis rejects writes, no record is quarantined and none is skipped (F59) (I4, I14)', async () => {
   append(...BEFORE);
   const worker = await bench.soleWorker();
   await bench.caughtUp();

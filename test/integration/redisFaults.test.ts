@@ -1,4 +1,4 @@
-/** Whole workers on a Redis that forgets, goes away, or loses its answers. */
+/** Complete workers on a Redis that loses data, is unavailable, or whose replies are lost. */
 import {systemClock, type Clock} from '../../src/runtime/lifecycle.js';
 import {TcpProxy} from '../../stack/tcpProxy.js';
 import {longRun} from '../support/arbitraries.js';
@@ -24,15 +24,15 @@ afterAll(async () => {
 async function notified(worker: Worker, text: string): Promise<void> {
   await until(
     () => worker.messages.some((message) => message.includes(text)),
-    () => `${text} in ${worker.messages.join('\n')}`,
+    () => `a log line that contains ${text}. All log lines:\n${worker.messages.join('\n')}`,
   );
 }
 
-/** The replies of the script, as they come over the wire. */
+/** Selects the replies of the apply script among all replies on the connection. */
 const isScriptReply = (reply: Buffer): boolean => reply.includes('applied');
 
-describe('a reply that is lost after the script ran (I4, C2)', () => {
-  test.each([2, 3, 7])('every %d-th one: counters are exact (F44)', async (nth) => {
+describe('a reply that is lost after the script was applied (I4, C2)', () => {
+  test.each([2, 3, 7])('counters are exact if one of %d replies is lost (F44)', async (nth) => {
     bench.write(longRun(1));
     let replies = 0;
     proxy.loseReplies((reply) => isScriptReply(reply) && ++replies % nth === 0);
@@ -44,7 +44,7 @@ describe('a reply that is lost after the script ran (I4, C2)', () => {
     proxy.lost = 0;
   });
 
-  test('and then nothing more comes: what was applied is counted, once (F44) (I6)', async () => {
+  test('each record is counted as applied once if all replies up to the end of the topic are lost (F44) (I6)', async () => {
     const log = longRun(2, 40);
     bench.write(log);
     proxy.loseReplies(isScriptReply);
@@ -54,14 +54,14 @@ describe('a reply that is lost after the script ran (I4, C2)', () => {
     await bench.expectExact();
     await until(
       () => worker.projector.counts.applied === log.length,
-      () => `applied ${worker.projector.counts.applied} of ${log.length}`,
+      () => `all records to be counted: applied ${worker.projector.counts.applied} of ${log.length}`,
     );
     await worker.stop();
     expect(worker.projector.counts.applied).toBe(log.length);
   });
 });
 
-test('a Redis that is away for a while is waited for, then the worker goes on', async () => {
+test('a worker waits while Redis is unavailable, and then resumes', async () => {
   bench.write(longRun(3));
   const worker = await bench.soleWorker({redisUrl: proxy.url(bench.redis.url)});
   await bench.midway(60n);
@@ -73,7 +73,7 @@ test('a Redis that is away for a while is waited for, then the worker goes on', 
   await expect(worker.stop()).resolves.toBeUndefined();
 });
 
-test('a Redis that went away while nothing was to be done is told, and told when it is back', async () => {
+test('an idle worker logs that Redis is unavailable, and later that Redis has recovered', async () => {
   bench.write([order('1', {extra: ['new']})]);
   const worker = await bench.soleWorker({redisUrl: proxy.url(bench.redis.url)});
   await bench.caughtUp();
@@ -84,7 +84,7 @@ test('a Redis that went away while nothing was to be done is told, and told when
   await expect(worker.stop()).resolves.toBeUndefined();
 });
 
-test('a stop while Redis is away ends the worker (I12)', async () => {
+test('a worker that is stopped while Redis is unavailable ends (I12)', async () => {
   bench.write(longRun(4));
   const worker = await bench.soleWorker({redisUrl: proxy.url(bench.redis.url)});
   await bench.midway(60n);
@@ -96,8 +96,8 @@ test('a stop while Redis is away ends the worker (I12)', async () => {
   await bench.expectExact();
 });
 
-describe('waiting (L3)', () => {
-  /** Remembers what it was asked for, and sleeps a hundredth of it. */
+describe('the backoff (L3)', () => {
+  /** Records each requested duration, and sleeps for a hundredth of it. */
   function quickClock(slept: number[]): Clock {
     return {
       nowMs: () => systemClock.nowMs(),
@@ -108,18 +108,18 @@ describe('waiting (L3)', () => {
     };
   }
 
-  test('for Kafka: pauses grow from 50 ms to 1 s, and start anew once it answers', async () => {
+  test('grows from 50 ms to 1 s while Kafka is unreachable, and begins at 50 ms again after Kafka has responded', async () => {
     bench.write([order('1', {extra: ['new']})]);
     const slept: number[] = [];
     const settings = {commitIntervalMs: 1_777, summaryIntervalMs: 1_777, stopTimeoutMs: 100_000};
     const worker = await bench.worker({clock: quickClock(slept), settings});
-    // A sleep of 0 is one turn of the event loop, and no pause.
+    // A sleep of 0 ms only yields to the event loop. The other two values are the intervals in `settings`.
     const pauses = (): number[] => slept.filter((ms) => ![0, 1_777, 100_000].includes(ms));
     worker.log.reachable = false;
     worker.log.assign([1]);
     await until(
       () => pauses().length >= 8,
-      () => `pauses ${pauses().join()}`,
+      () => `8 pauses, recorded ${pauses().join()}`,
     );
     expect(pauses().slice(0, 8)).toEqual([50, 100, 200, 400, 800, 1_000, 1_000, 1_000]);
     worker.log.reachable = true;
@@ -129,15 +129,15 @@ describe('waiting (L3)', () => {
     worker.log.assign([1]);
     await until(
       () => pauses().length > before,
-      () => `pauses ${pauses().join()}`,
+      () => `another pause, recorded ${pauses().join()}`,
     );
     expect(pauses()[before]).toBe(50);
     expect(worker.messages.filter((message) => message.startsWith('waiting:'))).toHaveLength(2);
   });
 });
 
-describe('a Redis that went back (I1, I3)', () => {
-  test('FLUSHDB in mid-stream heals by itself (F31)', async () => {
+describe('a Redis that has lost data (I1, I3)', () => {
+  test('is filled again after FLUSHDB while records are applied (F31)', async () => {
     bench.write(longRun(5));
     await bench.soleWorker();
     for (const at of [60n, 120n, 240n]) {
@@ -147,7 +147,7 @@ describe('a Redis that went back (I1, I3)', () => {
     await bench.expectExact();
   });
 
-  test('FLUSHDB while nothing is to be done heals by itself (F31)', async () => {
+  test('is filled again after FLUSHDB while the worker is idle (F31)', async () => {
     bench.write(longRun(6));
     const worker = await bench.soleWorker();
     await bench.expectExact();
@@ -156,7 +156,7 @@ describe('a Redis that went back (I1, I3)', () => {
     await notified(worker, 'the stored position has changed, although this worker wrote nothing');
   });
 
-  test('an older backup is caught up from where it stands (F28)', async () => {
+  test('receives the missing changes after it was restored from an older backup (F28)', async () => {
     const log = longRun(7);
     bench.write(log.slice(0, 300));
     await bench.soleWorker();
@@ -170,7 +170,7 @@ describe('a Redis that went back (I1, I3)', () => {
     await bench.expectExact();
   });
 
-  test('the script cache is lost: it is loaded again, without a word (F37)', async () => {
+  test('receives the script again after SCRIPT FLUSH, without a log line and without a reset (F37)', async () => {
     bench.write(longRun(8));
     const worker = await bench.soleWorker();
     for (const at of [60n, 120n, 240n]) {
@@ -183,7 +183,7 @@ describe('a Redis that went back (I1, I3)', () => {
   });
 });
 
-test('a connection that is cut in mid-stream, again and again (F45)', async () => {
+test('Redis is exact after its connection was reset repeatedly while records were applied (F45)', async () => {
   bench.write(longRun(9));
   await bench.soleWorker({redisUrl: proxy.url(bench.redis.url)});
   for (let at = 60n; at < 500n; at += 40n) {

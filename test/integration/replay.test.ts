@@ -1,4 +1,4 @@
-/** Replays of records that were set aside: the whole order is exact afterwards, or as it was. */
+/** Replays of quarantined records. Afterwards the whole order is exact, or it is unchanged. */
 import type {Change, Decoded} from '../../src/domain/change.js';
 import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
 import {QuarantineEntries} from '../../src/operations/replay/entries.js';
@@ -26,7 +26,7 @@ beforeEach(() => (mysql = new PlayedMysql()));
 afterEach(async () => await bench.reset());
 afterAll(async () => await bench.close());
 
-/** All of partition 0, where order 3 and 6 are. */
+/** Writes changes to partition 0, which contains orders 3 and 6. */
 function append(...all: readonly Change[]): void {
   bench.topic.append(0, ...all.map((change) => recordOf(change)));
 }
@@ -38,8 +38,8 @@ async function appliedBy(decode: (record: LogRecord) => Decoded = right): Promis
   return worker;
 }
 
-describe('from MySQL', () => {
-  test('the order is as MySQL has it, its entries are settled, and other orders are not touched (F60)', async () => {
+describe('a replay from MySQL', () => {
+  test('writes the order as it is in MySQL, removes its entries, and changes no other order (F60)', async () => {
     append(order3('1.00'), item('3/1'));
     bench.topic.append(0, BAD);
     append(order('6', {extra: ['new']}), item('6/1', {product: '12'}));
@@ -74,7 +74,7 @@ describe('from MySQL', () => {
     await expect(bench.position(0)).resolves.toBe(7n);
   });
 
-  test('an order that MySQL no longer has leaves nothing but its counters', async () => {
+  test('removes an order that MySQL no longer contains, except for its product counters', async () => {
     append(order3(), item('3/1'));
     bench.topic.append(0, BAD);
     await appliedBy();
@@ -84,7 +84,7 @@ describe('from MySQL', () => {
     expect(await names()).toEqual([]);
   });
 
-  test('a product that only a settled record names gets its counter (I7)', async () => {
+  test('creates the counter of a product that only a replayed record names (I7)', async () => {
     append(order3(), item('3/1', {product: '77'}), item('3/1', {product: '10'}));
     await appliedBy(wrongAt((offset) => offset === 1n));
     mysql.committed.push(order3(), item('3/1'));
@@ -93,7 +93,7 @@ describe('from MySQL', () => {
     expect(await bench.redis.redis.get('product:77:sold')).toBe('0');
   });
 
-  test('a row that breaks a rule is not written: the entry stays, and the reason names the column (I11)', async () => {
+  test('does not write a row that breaks a rule, keeps the entry, and names the column in the reason (I11)', async () => {
     append(order3());
     bench.topic.append(0, BAD);
     await appliedBy();
@@ -107,7 +107,7 @@ describe('from MySQL', () => {
     expect(await names()).toHaveLength(1);
   });
 
-  test('a bad record that comes after the rows were read is not taken for covered', async () => {
+  test('reads the rows again if another bad record of the order arrives after it has read them', async () => {
     append(order3());
     bench.topic.append(0, BAD);
     await appliedBy();
@@ -135,8 +135,8 @@ describe('from MySQL', () => {
   });
 });
 
-describe('from the log', () => {
-  test('the order is the fold of its records with the present settings', async () => {
+describe('a replay from the topic', () => {
+  test('writes the fold of the records of the order, decoded with the current settings', async () => {
     append(
       order3('1.00'),
       item('3/1'),
@@ -156,7 +156,7 @@ describe('from the log', () => {
     expect(await names()).toEqual([]);
   });
 
-  test('a record that still cannot be decoded: its order stays as it is, all others are rebuilt (I14)', async () => {
+  test('does not change an order if one of its records still cannot be decoded, and rebuilds all others (I14)', async () => {
     append(order3('1.00'), order('6', {extra: ['new']}), order('6', {extra: ['old']}));
     bench.topic.append(0, BAD);
     append(order3('2.00'));
@@ -173,7 +173,7 @@ describe('from the log', () => {
     await bench.expectFold([order3('2.00'), order('6', {extra: ['old']})]);
   });
 
-  test('a log that no longer begins at 0 is not enough, with MySQL it is', async () => {
+  test('fails if the topic no longer begins at offset 0, while a replay from MySQL succeeds', async () => {
     append(order3('1.00'), order3('2.00'));
     bench.topic.append(0, BAD);
     await appliedBy();
@@ -187,7 +187,7 @@ describe('from the log', () => {
     expect(await bench.redis.content()).toEqual(fold(mysql.committed));
   });
 
-  test('more orders than one script takes', async () => {
+  test('rebuilds more orders than one script accepts', async () => {
     const ids = Array.from({length: 230}, (_, i) => String(3 * (i + 1)));
     append(...ids.map((id) => order(id, {extra: ['new']})), ...ids.map((id) => item(`${id}/${id}1`)));
     await appliedBy(wrongAt((offset) => offset >= 230n));
@@ -200,8 +200,8 @@ describe('from the log', () => {
   });
 });
 
-describe('an entry whose order is not known', () => {
-  /** As with a wrong ORDER_ID_COLUMN. */
+describe('an entry whose order is unknown', () => {
+  /** Rejects the records of order 3 without an order id, as if ORDER_ID_COLUMN were wrong. */
   const withoutOrder = (record: LogRecord): Decoded => {
     const decoded = right(record);
     if (decoded.kind !== 'change' || decoded.change.orderId !== '3') return decoded;
@@ -209,7 +209,7 @@ describe('an entry whose order is not known', () => {
     return {kind: 'rejected', rejection};
   };
 
-  test('is decoded with the present settings, and then its order is', async () => {
+  test('is decoded with the current settings, and the order that this yields is rebuilt', async () => {
     append(order3(), item('3/1'), order('6', {extra: ['new']}));
     await appliedBy(withoutOrder);
     const results = await replay(bench);
@@ -220,14 +220,14 @@ describe('an entry whose order is not known', () => {
     await bench.expectFold([order3(), item('3/1'), order('6', {extra: ['new']})]);
   });
 
-  test('is fetched from the log when only its beginning was kept', async () => {
+  test('is fetched from the topic if the entry keeps only the beginning of the value', async () => {
     append(order('3', {extra: ['x'.repeat(9_000)]}));
     await appliedBy(withoutOrder);
     await expect(replay(bench)).resolves.toMatchObject([{orderId: '3', replayed: true}]);
     await bench.expectFold([order('3', {extra: ['x'.repeat(9_000)]})]);
   });
 
-  test('stays when it still cannot be decoded, or when the log no longer holds the record', async () => {
+  test('stays if it still cannot be decoded, or if the topic no longer contains the record', async () => {
     bench.topic.append(0, encoded('not JSON', 'no id'));
     append(order('3', {extra: ['x'.repeat(9_000)]}), order('6', {extra: ['new']}));
     await appliedBy(withoutOrder);
@@ -242,7 +242,7 @@ describe('an entry whose order is not known', () => {
     expect(await names()).toHaveLength(2);
   });
 
-  test('is settled when the record is about no order at all', async () => {
+  test('is removed if its record belongs to no order', async () => {
     bench.topic.append(0, encoded({before: null, after: {id: 1}, source: {table: 'other'}, op: 'c'}, null));
     const reject = (): Decoded => ({
       kind: 'rejected',
@@ -256,7 +256,7 @@ describe('an entry whose order is not known', () => {
   });
 });
 
-test('a spoiled order is not replayed, whether or not the foreign value is still there (I5)', async () => {
+test('a corrupt order is not replayed, even if the foreign value was deleted (I5)', async () => {
   append(order3());
   await appliedBy();
   await bench.redis.redis.del('order:3');
@@ -274,7 +274,7 @@ test('a spoiled order is not replayed, whether or not the foreign value is still
   expect(await bench.redis.snapshot()).toEqual(before);
 });
 
-test('an order that is found spoiled by the script stays, and the others of its partition are rebuilt', async () => {
+test('an order that the script finds corrupt is not replayed, and the others of its partition are rebuilt', async () => {
   append(order3(), order('6', {extra: ['new']}));
   bench.topic.append(0, BAD, encoded('not JSON', '6'));
   await appliedBy();
@@ -288,7 +288,7 @@ test('an order that is found spoiled by the script stays, and the others of its 
   expect(results[0]?.reason).toMatch(/^order:3 holds a total_amount that cannot be read: .*rebuild/);
 });
 
-test('an entry that changed since it was read is not dropped', async () => {
+test('an entry that has changed since it was read is not removed', async () => {
   bench.topic.append(0, BAD, BAD, BAD);
   await appliedBy();
   const entries = new QuarantineEntries(bench.redis.client, '');

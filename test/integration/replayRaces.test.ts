@@ -1,4 +1,4 @@
-/** Replays while the position moves, goes back, or belongs to someone faster: exact in the end. */
+/** Replays while workers move the position or Redis is rolled back. In the end the content is exact. */
 import type {Change, Decoded} from '../../src/domain/change.js';
 import type {EventLogHandlers, LogRecord} from '../../src/clients/kafka/eventLog.js';
 import {changes, longRun} from '../support/arbitraries.js';
@@ -31,7 +31,7 @@ beforeEach(() => (mysql = new PlayedMysql()));
 afterEach(async () => await bench.reset());
 afterAll(async () => await bench.close());
 
-/** All of partition 0, where order 3 and 6 are. */
+/** Writes changes to partition 0, which contains orders 3 and 6. */
 function append(...all: readonly Change[]): void {
   bench.topic.append(0, ...all.map((change) => recordOf(change)));
 }
@@ -43,15 +43,15 @@ async function appliedBy(decode: (record: LogRecord) => Decoded = right): Promis
   return worker;
 }
 
-describe('while the position moves (I1, C1, L7)', () => {
-  /** A worker that applies one more record whenever it is asked to. */
+describe('a replay while the position moves (I1, C1, L7)', () => {
+  /** Writes one more change, and waits until the worker has applied it. */
   async function appliedOneMore(change: Change): Promise<void> {
     append(change);
     await bench.caughtUp();
   }
 
   test.each(['mysql', 'log'])(
-    'the script is refused many times, and is exact in the end: from %s',
+    'from %s: the content is exact after 70 scripts of the replay were rejected',
     async (kind) => {
       const written = [order3('1.00'), item('3/1')];
       append(...written);
@@ -82,7 +82,7 @@ describe('while the position moves (I1, C1, L7)', () => {
     },
   );
 
-  test.each(['mysql', 'log'])('a Redis that goes back in the middle: read anew, from %s', async (kind) => {
+  test.each(['mysql', 'log'])('from %s: begins again if Redis is rolled back meanwhile', async (kind) => {
     append(order3('1.00'), item('3/1'));
     const first = await appliedBy(wrongAt((offset) => offset === 1n));
     const backup = await bench.redis.snapshot();
@@ -107,7 +107,7 @@ describe('while the position moves (I1, C1, L7)', () => {
     await bench.expectFold(mysql.committed);
   });
 
-  test('a replay that wakes up late changes nothing', async () => {
+  test('changes nothing if its script arrives after the position has moved', async () => {
     append(order3('1.00'));
     bench.topic.append(0, BAD);
     await appliedBy();
@@ -128,7 +128,7 @@ describe('while the position moves (I1, C1, L7)', () => {
     expect(await bench.redis.snapshot()).toEqual(before);
   });
 
-  test('twice at the same position is once', async () => {
+  test('has the same result if its script is applied twice at the same position', async () => {
     append(order3('1.00'), item('3/1'));
     bench.topic.append(0, BAD);
     await appliedBy();
@@ -149,7 +149,7 @@ describe('while the position moves (I1, C1, L7)', () => {
     expect(await bench.redis.content()).toEqual(fold(mysql.committed));
   });
 
-  test('a position that never stands still is given up, and nothing was changed', async () => {
+  test('gives up after 3,000 rejected scripts and changes nothing', async () => {
     append(order3('1.00'));
     bench.topic.append(0, BAD);
     await appliedBy();
@@ -171,12 +171,12 @@ describe('while the position moves (I1, C1, L7)', () => {
   });
 });
 
-describe('random shops with a live worker', () => {
+describe('random changes with a live worker', () => {
   interface Play {
     readonly log: readonly Change[];
     readonly bad: ReadonlySet<number>;
     readonly replays: readonly number[];
-    /** How many changes MySQL is ahead of the log. */
+    /** How many changes MySQL is ahead of the topic. */
     readonly ahead: number;
   }
   const plays: fc.Arbitrary<Play> = fc.record({
@@ -187,7 +187,7 @@ describe('random shops with a live worker', () => {
   });
   const slowly = async (): Promise<void> => await new Promise((resolve) => setImmediate(resolve));
 
-  /** Writes the log bit by bit while the worker applies and replays run; `write` writes one change. */
+  /** Writes the changes one by one with `write`, while the worker applies them and replays run. */
   async function playOut(
     play: Play,
     write: (change: Change, index: number) => void,
@@ -210,7 +210,7 @@ describe('random shops with a live worker', () => {
     expect(await names()).toEqual([]);
   }
 
-  test('from a MySQL that is ahead: in the end Redis is the fold of all rows (S8, I3, I7)', async () => {
+  test('replays from a MySQL that is ahead of the topic end in the fold of all changes (S8, I3, I7)', async () => {
     await fc.assert(
       fc.asyncProperty(plays, async (play) => {
         await bench.reset();
@@ -229,7 +229,7 @@ describe('random shops with a live worker', () => {
     );
   });
 
-  test('from the log, with settings that were wrong for some records: the same, counters at 0 too (I3, I7)', async () => {
+  test('replays from the topic with corrected settings end in the fold of all changes, counters at 0 included (I3, I7)', async () => {
     await fc.assert(
       fc.asyncProperty(plays, async (play) => {
         await bench.reset();
@@ -244,7 +244,7 @@ describe('random shops with a live worker', () => {
     );
   });
 
-  test('beside a worker that replays a long log at full speed', async () => {
+  test('a replay from MySQL succeeds while a worker applies a long topic at full speed', async () => {
     const log = longRun(5, 6_000);
     append(order3('1.00'));
     bench.topic.append(0, BAD);
@@ -266,7 +266,7 @@ describe('random shops with a live worker', () => {
   });
 });
 
-/** Was silent for long, as a Kafka that was away. */
+/** A log that can request a recheck, like a client whose broker was silent for a long time. */
 class DoubtingLog extends MemoryLog {
   #handlers: EventLogHandlers | undefined;
 
@@ -280,8 +280,8 @@ class DoubtingLog extends MemoryLog {
   }
 }
 
-describe('the log cursor (L6)', () => {
-  test('reads on through rebalances and jumps', async () => {
+describe('the topic cursor (L6)', () => {
+  test('delivers each record once and in order, despite rebalances and jumps of the client', async () => {
     append(...longRun(9, 500));
     const log = new MemoryLog(bench.topic, 20);
     const cursor = cursorOn(log);
@@ -300,7 +300,7 @@ describe('the log cursor (L6)', () => {
     await cursor.close();
   });
 
-  test('reads its last record again when the log is doubted, and notices another log (I10)', async () => {
+  test('compares its last record again when a recheck is requested, and detects a replaced topic (I10)', async () => {
     append(...longRun(9, 500));
     const log = new DoubtingLog(bench.topic, 20);
     const cursor = cursorOn(log);
@@ -322,7 +322,7 @@ describe('the log cursor (L6)', () => {
     await cursor.close();
   });
 
-  test('an offset that is gone is an error', async () => {
+  test('rejects if its offset was deleted from the topic', async () => {
     append(...longRun(9, 60));
     bench.topic.cutBelow(0, 20n);
     const log = new MemoryLog(bench.topic, 20);
@@ -335,7 +335,7 @@ describe('the log cursor (L6)', () => {
     await cursor.close();
   });
 
-  test('a silent log is taken for unreachable, and a failed one says why', async () => {
+  test('rejects with kafka-unreachable if the client is silent, and with the error of a client that failed', async () => {
     const log = new MemoryLog(bench.topic, 20);
     await expect(cursorOn(log, 50).open()).rejects.toMatchObject({kind: 'kafka-unreachable'});
     const other = new MemoryLog(bench.topic, 20);

@@ -1,4 +1,4 @@
-/** The Redis user of the README may do all that `projector dlq` does. */
+/** The Redis user of deploy/acl has the rights that `projector dlq` needs. */
 import {RedisClient} from '../../src/clients/redis/client.js';
 import {QuarantineEntries} from '../../src/operations/replay/entries.js';
 import {entryName, formatEntry} from '../../src/redis-model/quarantineEntry.js';
@@ -24,7 +24,7 @@ async function clientWith(...rules: string[]): Promise<RedisClient> {
   return client;
 }
 
-test('the rights of the README are enough to list and to drop; without HDEL nothing is dropped', async () => {
+test('the rights in deploy/acl are sufficient to list and drop entries; without HDEL nothing is dropped', async () => {
   const name = entryName(TOPIC, 0, 7n);
   const text = formatEntry({
     topic: TOPIC,

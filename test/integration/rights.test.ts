@@ -1,4 +1,7 @@
-/** The Redis user: the rights that deploy/acl grants are enough, and one that is missing is found before anything is written. */
+/**
+ * The rights that deploy/acl grants to the Redis users are sufficient. A worker detects a missing right
+ * before it writes anything.
+ */
 import {main} from '../../src/cli/program.js';
 import {MysqlClient} from '../../src/clients/mysql.js';
 import {RedisClient} from '../../src/clients/redis/client.js';
@@ -26,7 +29,7 @@ async function clientWith(...rules: string[]): Promise<RedisClient> {
   return new RedisClient({url: url.href, timeoutMs: 5_000});
 }
 
-test('the rights of deploy/acl are enough for a worker and for reports', async () => {
+test('the rights in deploy/acl are sufficient for a worker and for reports', async () => {
   const client = await clientWith(...redisRules(PASSWORD));
   try {
     await client.connect();
@@ -51,7 +54,7 @@ test.each([
   [['orders', 'show', '5']],
   [['report']],
   [['dlq', 'list']],
-])('the rights of deploy/acl are enough for %j', async (args) => {
+])('the rights in deploy/acl are sufficient for %j', async (args) => {
   await bench.redis.flushdb();
   await bench.applyAll([[order('5'), item('5/71')]]);
   await bench.redis.call('ACL', 'LOG', 'RESET');
@@ -66,7 +69,7 @@ test.each([
   expect(await bench.redis.call('ACL', 'LOG')).toEqual([]);
 });
 
-test('the user for reports reads all of it, is refused nothing that it needs, and writes nothing', async () => {
+test('the user for reports can run every reading command, and is not allowed to write', async () => {
   await bench.redis.flushdb();
   await bench.applyAll([[order('5'), item('5/71')]]);
   await bench.redis.call('ACL', 'LOG', 'RESET');
@@ -98,7 +101,7 @@ test('the user for reports reads all of it, is refused nothing that it needs, an
   expect(await bench.snapshot()).toEqual(before);
 });
 
-test('the user of MySQL reads the two tables, and nothing else', async () => {
+test('the MySQL user can read orders and order_items, cannot read other tables, and cannot write', async () => {
   const {host, port, database} = testStack().env.mysql;
   const client = new MysqlClient({url: `mysql://projector:projector@${host}:${port}/${database}`});
   try {
@@ -114,7 +117,7 @@ test('the user of MySQL reads the two tables, and nothing else', async () => {
   }
 });
 
-test('a missing right to SCAN is told by the commands that need it; a worker does without', async () => {
+test('a missing right to SCAN rejects a scan and names the command; a worker does not need this right', async () => {
   const client = await clientWith(...redisRules(PASSWORD), '-scan');
   try {
     await client.connect();
@@ -142,7 +145,7 @@ test.each([
   'hmget',
   'type',
   'exists',
-])('a missing right to %s is found at start (I5)', async (command) => {
+])('a missing right to %s is detected at start (I5)', async (command) => {
   const client = await clientWith(...redisRules(PASSWORD), `-${command}`);
   try {
     await client.connect();
@@ -159,7 +162,7 @@ test.each([
   }
 });
 
-test('a key that the user may not touch is found at start', async () => {
+test('a key that the user may not access is detected at start', async () => {
   const rules = redisRules(PASSWORD).filter((rule) => rule !== '~report:*');
   const client = await clientWith(...rules);
   try {
@@ -170,11 +173,11 @@ test('a key that the user may not touch is found at start', async () => {
   }
 });
 
-describe('a Redis that may drop keys', () => {
+describe('eviction', () => {
   afterEach(async () => await bench.redis.config('SET', 'maxmemory-policy', 'noeviction'));
 
   test.each(['allkeys-lru', 'allkeys-lfu', 'allkeys-random'])(
-    'by %s is refused (F33) (S7)',
+    'maxmemory-policy %s is rejected (F33) (S7)',
     async (policy) => {
       await bench.redis.config('SET', 'maxmemory-policy', policy);
       await expect(bench.client.requireSuitable()).rejects.toMatchObject({
@@ -185,7 +188,7 @@ describe('a Redis that may drop keys', () => {
   );
 
   test.each(['noeviction', 'volatile-lru'])(
-    'but not by %s, since no key of the read model expires (S7)',
+    'maxmemory-policy %s is accepted, because no key of the read model has an expiry (S7)',
     async (policy) => {
       await bench.redis.config('SET', 'maxmemory-policy', policy);
       await expect(bench.client.requireSuitable()).resolves.toBeUndefined();

@@ -1,4 +1,7 @@
-/** Pages of keys on a real Redis: all of them, or an error; never a part because the connection was made anew in between. */
+/**
+ * Listings of keys on a real Redis. A listing returns all keys or fails. It never returns only a part because
+ * the client has reconnected in between.
+ */
 import {Redis} from 'ioredis';
 import {RedisClient} from '../../src/clients/redis/client.js';
 import {ReadRetry, retryingRedis} from '../../src/operations/verify/retry.js';
@@ -7,11 +10,11 @@ import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
 
 const whyNot = whyNoOwnRedis();
-if (whyNot !== undefined) process.stderr.write(`skipped: pages of keys. ${whyNot}\n`);
+if (whyNot !== undefined) process.stderr.write(`skipped: listings of keys. ${whyNot}\n`);
 
 const KEYS = 5_000;
 
-(whyNot === undefined ? describe : describe.skip)('keys and members, page by page', () => {
+(whyNot === undefined ? describe : describe.skip)('listings of keys and members', () => {
   let own: OwnRedis;
   let redis: RedisClient;
 
@@ -33,14 +36,14 @@ const KEYS = 5_000;
   const startedAnew = async (): Promise<void> => {
     await own.stop();
     await own.start();
-    // The client connects by itself.
+    // The client reconnects automatically.
     await until(
       async () =>
         await redis.getAll(['k1']).then(
           () => true,
           () => false,
         ),
-      () => 'a client that is connected again',
+      () => 'the client to reconnect',
     );
   };
   const sources = {
@@ -48,7 +51,7 @@ const KEYS = 5_000;
     members: () => redis.members('members'),
   };
 
-  test.each(['keys', 'members'] as const)('%s end when the connection was made anew', async (kind) => {
+  test.each(['keys', 'members'] as const)('listing %s fails if the client has reconnected', async (kind) => {
     const seen: string[] = [];
     const read = async (): Promise<void> => {
       let isFirst = true;
@@ -65,7 +68,7 @@ const KEYS = 5_000;
     expect(seen.length).toBeLessThan(KEYS);
   });
 
-  test('with patience they begin anew, and all of them come (L11)', async () => {
+  test('a listing with retries begins again after a reconnect and returns all keys (L11)', async () => {
     const {signal} = new AbortController();
     const notified: string[] = [];
     const retry = new ReadRetry({

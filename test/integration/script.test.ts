@@ -1,4 +1,4 @@
-/** What the apply script makes of changes, on a real Redis, against the naive fold. */
+/** Runs the apply script on a real Redis, and compares the result with the naive fold of the changes. */
 import type {Change} from '../../src/domain/change.js';
 import {item, itemGone, order, orderGone} from '../support/changes.js';
 import {OrderModel} from '../support/orderModel.js';
@@ -14,7 +14,7 @@ async function afterChunks(...chunks: Change[][]): Promise<void> {
   expect(await bench.content()).toEqual(OrderModel.of(chunks.flat()).content());
 }
 
-test('an order and its lines are exactly what the reader’s contract says', async () => {
+test('an order and its line items are stored in the documented form', async () => {
   await bench.applyAll([
     [
       order('5', {user: '7', total: '45.99'}),
@@ -39,13 +39,13 @@ test('an order and its lines are exactly what the reader’s contract says', asy
   });
 });
 
-test('the position is written in the same step, byte for byte (I1)', async () => {
+test('the script writes the position in the same step, byte for byte (I1)', async () => {
   const position = 'v1 124 123 1795426801749 8b1a2c3d 5f3c9a10';
   await expect(bench.apply([order('5')], '', position)).resolves.toEqual({kind: 'applied'});
   await expect(bench.model.positions.read([0, 1])).resolves.toEqual([position, '']);
 });
 
-test('a chunk that expects another position is refused and changes nothing (C1, C2)', async () => {
+test('a chunk that expects another position is rejected and changes nothing (C1, C2)', async () => {
   await bench.applyAll([[order('5'), item('5/71')]]);
   const before = await bench.snapshot();
   const changes = [order('5', {total: '1.00'}), item('5/71', {quantity: '9'}), order('6')];
@@ -55,7 +55,7 @@ test('a chunk that expects another position is refused and changes nothing (C1, 
   expect(await bench.snapshot()).toEqual(before);
 });
 
-test('one connection keeps its order: two scripts and a read, sent at once (S6)', async () => {
+test('Redis executes two scripts and a read of one connection in the order in which they were sent (S6)', async () => {
   const answers = await Promise.all([
     bench.apply([order('5')], '', 'v1 1'),
     bench.apply([item('5/71')], 'v1 1', 'v1 2'),
@@ -64,7 +64,7 @@ test('one connection keeps its order: two scripts and a read, sent at once (S6)'
   expect(answers).toEqual([{kind: 'applied'}, {kind: 'applied'}, ['v1 2']]);
 });
 
-test('positions of partitions are apart', async () => {
+test('each partition has its own position', async () => {
   await bench.applyAll([[order('5')]]);
   const outcome = await bench.model.apply(1, {
     expected: '',
@@ -75,7 +75,7 @@ test('positions of partitions are apart', async () => {
   await expect(bench.model.positions.read([0, 1])).resolves.toEqual(['v1 1', 'v1 7']);
 });
 
-test('a chunk without changes moves the position alone, and the totals exist', async () => {
+test('a chunk without changes only moves the position and creates the totals with the value 0', async () => {
   await afterChunks([]);
   await expect(bench.redis.hgetall('report:totals')).resolves.toEqual({
     orders: '0',
@@ -84,8 +84,8 @@ test('a chunk without changes moves the position alone, and the totals exist', a
   });
 });
 
-describe('lines', () => {
-  test('stand in the order of their ids as numbers, whatever their length (I8)', async () => {
+describe('line items', () => {
+  test('are sorted by their ids as numbers, whatever the length of the ids (I8)', async () => {
     const ids = ['9', '10', '100', '9007199254740992', '9007199254740993', '18446744073709551615', '2'];
     await afterChunks([order('5'), ...ids.map((id, index) => item(`5/${id}`, {product: String(index + 1)}))]);
     await expect(bench.redis.hget('order:5', 'items')).resolves.toBe(
@@ -93,19 +93,19 @@ describe('lines', () => {
     );
   });
 
-  test('a line before its order is kept and not counted', async () => {
+  test('are stored but not counted before their order arrives', async () => {
     await afterChunks([item('5/71', {product: '10'})]);
     await expect(bench.redis.exists('order:5', 'order_lines:5')).resolves.toBe(1);
     await expect(bench.redis.get('order_lines:5')).resolves.toBe('71:10:1');
     await expect(bench.redis.get('product:10:sold')).resolves.toBe('0');
   });
 
-  test('and is counted as soon as the order is there', async () => {
+  test('are counted when their order arrives', async () => {
     await afterChunks([item('5/71', {product: '10', quantity: '4'})], [order('5')]);
     await expect(bench.redis.get('product:10:sold')).resolves.toBe('4');
   });
 
-  test('change product and quantity', async () => {
+  test('may change their product and quantity', async () => {
     await afterChunks(
       [order('5'), item('5/71', {product: '10', quantity: '4'})],
       [item('5/71', {product: '11', quantity: '2'})],
@@ -113,19 +113,19 @@ describe('lines', () => {
     );
   });
 
-  test('move between orders, whichever half comes first', async () => {
+  test('may move to another order, whether the delete or the create arrives first', async () => {
     const both = [order('5'), order('6'), item('5/71', {product: '10'})];
     await afterChunks(both, [itemGone('5/71')], [item('6/71', {product: '10'})]);
     await bench.redis.flushdb();
     await afterChunks(both, [item('6/71', {product: '10'})], [itemGone('5/71')]);
   });
 
-  test('that were never there can be deleted', async () => {
+  test('that do not exist can be deleted', async () => {
     await afterChunks([order('5'), itemGone('5/71')], [itemGone('6/1')]);
     expect(await bench.redis.exists('order_lines:5', 'order_lines:6', 'order:6')).toBe(0);
   });
 
-  test('an order whose last line goes keeps its hash, with 0 lines', async () => {
+  test('that are all deleted leave the hash of their order, with items_count 0', async () => {
     await afterChunks([order('5'), item('5/71')], [itemGone('5/71')]);
     await expect(bench.redis.hmget('order:5', 'items_count', 'items')).resolves.toEqual(['0', '']);
     expect(await bench.redis.exists('order_lines:5')).toBe(0);
@@ -141,9 +141,9 @@ describe('orders', () => {
 
   test.each([
     ['alone', [orderGone('5')]],
-    ['children first', [itemGone('5/71'), itemGone('5/72'), orderGone('5')]],
-    ['children after', [orderGone('5'), itemGone('5/71'), itemGone('5/72')]],
-  ])('deleted %s: nothing is left but counters at 0 (S4)', async (_name, deletes) => {
+    ['after their line items', [itemGone('5/71'), itemGone('5/72'), orderGone('5')]],
+    ['before their line items', [orderGone('5'), itemGone('5/71'), itemGone('5/72')]],
+  ])('that are deleted %s leave only counters at 0 (S4)', async (_name, deletes) => {
     await afterChunks(full, deletes);
     expect(await bench.content()).toEqual({
       'product:10:sold': '0',
@@ -154,11 +154,11 @@ describe('orders', () => {
     await afterChunks(full, ...deletes.map((change) => [change]));
   });
 
-  test('deleted without ever being there', async () => {
+  test('that do not exist can be deleted without an effect', async () => {
     await afterChunks([orderGone('5')]);
   });
 
-  test('created again with the same id, in one chunk or in several', async () => {
+  test('that are deleted and created again end in the same state in one chunk and in several', async () => {
     const again = [orderGone('5'), order('5', {user: '8', total: '1.00'}), item('5/90', {product: '10'})];
     await afterChunks(full, again);
     const inOne = await bench.content();
@@ -167,7 +167,7 @@ describe('orders', () => {
     expect(await bench.content()).toEqual(inOne);
   });
 
-  test('move to another user, change their amount, by several updates in a chunk', async () => {
+  test('may change their user and their amount several times in one chunk', async () => {
     await afterChunks(full, [
       order('5', {user: '8', total: '1.00'}),
       order('5', {user: '9', total: '2.00'}),
@@ -176,7 +176,7 @@ describe('orders', () => {
     await expect(bench.redis.exists('report:users')).resolves.toBe(0);
   });
 
-  test('amounts and quantities below 0, and at their bounds', async () => {
+  test('may have negative amounts and quantities, and the smallest and largest allowed ones', async () => {
     await afterChunks([
       order('5', {user: '7', total: '-9999999999.99'}),
       order('6', {user: '8', total: '9999999999.99'}),
@@ -187,7 +187,7 @@ describe('orders', () => {
     ]);
   });
 
-  test('ids beyond 2^53 stay apart in every key (I8)', async () => {
+  test('with ids above 2^53 stay distinct in every key (I8)', async () => {
     const [a, b] = ['9007199254740992', '9007199254740993'];
     await afterChunks([
       order(a, {user: a}),
@@ -198,7 +198,7 @@ describe('orders', () => {
   });
 });
 
-test('3,000 lines are set, changed, moved away and deleted in one chunk each', async () => {
+test('3,000 line items can be created, changed and deleted, each in one chunk', async () => {
   const ids = Array.from({length: 3_000}, (_, index) => String(1_000_000 + index * 7));
   const set = (quantity: string): Change[] =>
     ids.map((id, index) => item(`5/${id}`, {product: String(index % 1_500), quantity}));
@@ -211,7 +211,7 @@ test('3,000 lines are set, changed, moved away and deleted in one chunk each', a
   await expect(bench.redis.hget('report:totals', 'units')).resolves.toBe('0');
 });
 
-test('a prefix stands before every key', async () => {
+test('every key begins with the prefix', async () => {
   const shop = await RedisBench.open(5, {prefix: 'shop:'});
   await shop.applyAll([[order('5'), item('5/71')]]);
   const keys = await shop.redis.keys('*');
@@ -227,10 +227,10 @@ describe('extra columns', () => {
   afterAll(async () => await shop.close());
 
   test.each([
-    ['set', ['paid', '2026-11-23 08:32:40']],
-    ['empty text', ['', '+']],
+    ['a text', ['paid', '2026-11-23 08:32:40']],
+    ['an empty text', ['', '+']],
     ['NULL', [null, null]],
-  ])('%s, over another value, and after a delete', async (_name, extra) => {
+  ])('%s replaces another value, and is stored in an order that is created again', async (_name, extra) => {
     for (const before of [
       [null, 'x'],
       ['new', null],

@@ -1,6 +1,7 @@
 /**
- * The apply script against the naive fold, under random commands. The log is a list of changes; a position is the number of
- * changes before it. After every command Redis must equal the fold of the log up to the stored position, field by field.
+ * Compares the apply script with the naive fold, under random commands. The log is a list of changes, which
+ * stands for one partition of the topic. A position is the number of changes before it. After every command
+ * Redis must equal the fold of the log up to the stored position, field by field.
  */
 import type {Change} from '../../src/domain/change.js';
 import {changes, ORDER_EXTRA_COLUMNS} from '../support/arbitraries.js';
@@ -29,13 +30,13 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   {weight: 1, arbitrary: fc.constant({kind: 'restore the backup' as const})},
 );
 
-/** A position as a count of changes; 0 is "nothing stored". */
+/** A position is a number of changes. 0 means that nothing is stored. */
 const textOf = (count: number): string => (count === 0 ? '' : `v1 ${count}`);
 const countOf = (text: string): number => (text === '' ? 0 : Number(text.slice(3)));
 
 class Run {
   readonly #log: readonly Change[];
-  /** What this worker believes; the truth is in Redis. */
+  /** The position that this worker expects. The stored position may be another one. */
   #position = 0;
   #backup: Snapshot = [];
 
@@ -50,7 +51,7 @@ class Run {
         return;
       case 'apply and lose the reply':
         await this.#apply(this.#position, step.length, 'applied');
-        // Nothing is known now but that it was sent: the stored position tells.
+        // The worker cannot know whether the script was applied. It reads the stored position.
         this.#position = await this.#stored();
         return;
       case 'replay':
@@ -64,7 +65,7 @@ class Run {
         return;
       case 'restore the backup':
         await bench.restore(this.#backup);
-        // The worker does not know; its next chunk is refused, and it reads the position again.
+        // The worker does not know of the restore. Its next chunk is rejected, and it reads the position.
         if (countOf(textOf(await this.#stored())) !== this.#position)
           await this.#apply(this.#position, 3, 'rejected');
         this.#position = await this.#stored();
@@ -94,7 +95,7 @@ class Run {
   }
 }
 
-test('Redis equals the fold of the log up to its position, whatever is tried (I1, I4, C1, C2)', async () => {
+test('Redis equals the fold of the topic up to its position after every command (I1, I4, C1, C2)', async () => {
   await fc.assert(
     fc.asyncProperty(changes(80), fc.array(command, {maxLength: 25}), async (log, commands) => {
       await bench.redis.flushdb();
@@ -108,7 +109,7 @@ test('Redis equals the fold of the log up to its position, whatever is tried (I1
   );
 });
 
-test('where the log is cut into chunks leaves no trace (I2, I7)', async () => {
+test('the content of Redis does not depend on chunk borders (I2, I7)', async () => {
   const cuts = fc.array(fc.nat(60), {maxLength: 8});
   await fc.assert(
     fc.asyncProperty(changes(50), cuts, async (log, places) => {
@@ -125,7 +126,7 @@ test('where the log is cut into chunks leaves no trace (I2, I7)', async () => {
   );
 });
 
-test('a run of the log that Debezium sends again changes nothing (I3, S3, C2) (F61)', async () => {
+test('a run of events that Debezium sends again changes nothing (I3, S3, C2) (F61)', async () => {
   await fc.assert(
     fc.asyncProperty(changes(40), fc.nat(40), async (log, again) => {
       await bench.redis.flushdb();

@@ -1,4 +1,4 @@
-/** A Kafka client that neither says anything nor ends, as kafkajs can: another one takes its place. */
+/** KafkaLog replaces a Kafka client that stays silent without ending, which happens with kafkajs. */
 import {randomUUID} from 'node:crypto';
 import type {Consumer, RetryOptions} from 'kafkajs';
 import {KafkaLog} from '../../src/clients/kafka/topicLog.js';
@@ -8,7 +8,7 @@ import {createTopic, produce} from '../support/kafka.js';
 import {kafkaLogSettings} from '../support/logUnderTest.js';
 import {until} from '../support/until.js';
 
-/** Its first client is mute, and takes for ever to say goodbye. */
+/** A KafkaLog whose first client delivers nothing and never finishes disconnecting. */
 class FirstMute extends KafkaLog {
   clients = 0;
 
@@ -21,7 +21,7 @@ class FirstMute extends KafkaLog {
   }
 }
 
-test('a client of which nothing is heard is replaced, and what was written is read (F46)', async () => {
+test('a Kafka client that stays silent is replaced, and the new client reads the records (F46)', async () => {
   const topic = `silent-client-${randomUUID()}`;
   await createTopic(topic);
   await produce(topic, [{key: '1', value: 'one'}]);
@@ -40,7 +40,7 @@ test('a client of which nothing is heard is replaced, and what was written is re
     });
     await until(
       () => records.length === 1,
-      () => `the record: ${states.join()}`,
+      () => `the record, connection states: ${states.join()}`,
     );
   } finally {
     await log.stop();

@@ -1,4 +1,7 @@
-/** What the stack promises to the tests that break it: servers that come back as they were, and ways to stand between. */
+/**
+ * What tests of faults need from the stack. Servers keep their data and their address when they are
+ * restarted, and a proxy can be placed between a client and a server.
+ */
 import {Redis} from 'ioredis';
 import kafkajs, {type Kafka} from 'kafkajs';
 import {openStack} from '../../stack/stack.js';
@@ -22,12 +25,12 @@ async function withRedis<T>(url: string, work: (redis: Redis) => Promise<T>): Pr
   }
 }
 
-describe('a server of the stack that is killed and started again', () => {
+describe('a server of the stack that is killed and restarted', () => {
   afterEach(async () => {
     for (const server of ['redis', 'kafka'] as const) await stack.startServer(server);
   });
 
-  test('Redis: what was written before is there, at the same address', async () => {
+  test('Redis keeps its data and its address', async () => {
     const key = `stackRestart:${freshId()}`;
     const pidBefore = stack.pids?.redis;
     await withRedis(env.redis.url, (redis) => redis.set(key, 'kept'));
@@ -39,7 +42,7 @@ describe('a server of the stack that is killed and started again', () => {
     if (stack.mode === 'native') expect(stack.pids?.redis).not.toBe(pidBefore);
   });
 
-  test('Kafka: a record from before is fetched after, and Debezium goes on writing', async () => {
+  test('Kafka keeps its records and its address, and Debezium continues to write', async () => {
     const {topic: events} = await shopOfFile();
     const topic = `stack-restart-${freshId()}`;
     const pidBefore = stack.pids?.kafka;
@@ -67,7 +70,7 @@ describe('a server of the stack that is killed and started again', () => {
 
 const detour = stack.kafkaDetour;
 if (detour === undefined)
-  process.stderr.write('skipped: the detour to Kafka. Only a native stack has a second way to the broker.\n');
+  process.stderr.write('skipped: the detour to Kafka. Only a native stack has a second listener.\n');
 
 (detour === undefined ? describe.skip : describe)('the detour to Kafka', () => {
   const portsSeenBy = async (client: Kafka): Promise<number[]> => {
@@ -78,7 +81,7 @@ if (detour === undefined)
     return brokers.map(({port}) => port);
   };
 
-  test('a client that comes by the proxy stays with it, and the others do not', async () => {
+  test('a client that connects through the proxy stays on it, and other clients do not use it', async () => {
     const {listen, target} = detour!;
     const proxy = await TcpProxy.open({host: '127.0.0.1', port: target}, {port: listen});
     const client = new kafkajs.Kafka({
@@ -100,15 +103,15 @@ if (detour === undefined)
 });
 
 const whyNot = whyNoOwnRedis();
-if (whyNot !== undefined) process.stderr.write(`skipped: tests with a Redis of their own. ${whyNot}\n`);
+if (whyNot !== undefined) process.stderr.write(`skipped: tests that start a Redis. ${whyNot}\n`);
 
-(whyNot === undefined ? describe : describe.skip)('a Redis of a test’s own', () => {
+(whyNot === undefined ? describe : describe.skip)('a Redis that a test starts', () => {
   const set = (server: OwnRedis, value: string): Promise<unknown> =>
     withRedis(server.url, (redis) => redis.set('key', value));
   const get = (server: OwnRedis): Promise<string | null> =>
     withRedis(server.url, (redis) => redis.get('key'));
 
-  test('keeps its data over a crash, and goes back to an older dump', async () => {
+  test('keeps its data after a crash, and can be started with an older dump', async () => {
     const own = await OwnRedis.open();
     try {
       await set(own, 'old');
@@ -123,7 +126,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: tests with a Redis of t
       await own.stop();
       await own.start({dump});
       expect(await get(own)).toBe('old');
-      // The dump is now in the append-only file too.
+      // The append-only file contains the data of the dump too.
       await own.kill();
       await own.start();
       expect(await get(own)).toBe('old');
@@ -138,7 +141,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: tests with a Redis of t
     }
   });
 
-  test('is followed by a replica, which takes its place with what it has received', async () => {
+  test('can have a replica, which keeps the data that it has received when it is promoted', async () => {
     const first = await OwnRedis.open();
     const second = await OwnRedis.open();
     const between = await TcpProxy.open(first.url);

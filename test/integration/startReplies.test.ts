@@ -1,4 +1,4 @@
-/** A worker that starts asks Kafka and Redis several questions; the answer to any of them may not come. */
+/** A worker that starts sends several requests to Kafka. Any of the replies may be lost. */
 import {openStack} from '../../stack/stack.js';
 import {TcpProxy} from '../../stack/tcpProxy.js';
 import {createTopic} from '../support/kafka.js';
@@ -6,27 +6,27 @@ import {startWorker} from '../support/pipeline.js';
 import {testStack} from '../support/stack.js';
 import {until} from '../support/until.js';
 
-/** More than one: the client asks a second time by itself. */
+/** The number of lost replies in a row. It is more than one, because the client retries a request. */
 const LOST = 4;
 
-/** Native stacks only: elsewhere there is no way to Kafka but the straight one. */
+/** Only a native stack has this second listener of the broker. */
 const detour = openStack(testStack().name).kafkaDetour;
 if (detour === undefined) {
   process.stderr.write(
-    'skipped: lost replies at the start. Only a native stack has a second way to the broker.\n',
+    'skipped: lost replies when a worker starts. Only a native stack has a second listener of the broker.\n',
   );
 }
 const where = detour === undefined ? describe.skip : describe;
 
 where('a worker that starts', () => {
-  test('waits for Kafka, whichever of its answers are lost', async () => {
+  test('waits for Kafka, whichever of its replies are lost', async () => {
     const {listen, target} = detour!;
     const name = `start-replies-${Date.now().toString(36)}`;
     await createTopic(name);
     const proxy = await TcpProxy.open({host: '127.0.0.1', port: target}, {port: listen});
     try {
       let lostBefore = -1;
-      // Until so many answers come first that the worker has started before the first one is lost.
+      // The loop ends after a round without a lost reply: the worker then needs fewer replies than `first`.
       for (let first = 1; lostBefore !== proxy.lost; first++) {
         lostBefore = proxy.lost;
         let answers = 0;
@@ -35,7 +35,7 @@ where('a worker that starts', () => {
         const hasStarted = (): boolean => worker.log.some(({msg}) => msg === 'worker starts');
         await until(
           () => hasStarted() || !worker.isRunning,
-          () => `a start: ${worker.output}`,
+          () => `the worker to start. Its output: ${worker.output}`,
         );
         expect({first, output: hasStarted() ? '' : worker.output}).toEqual({first, output: ''});
         await worker.end('SIGKILL');

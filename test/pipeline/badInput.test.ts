@@ -1,4 +1,7 @@
-/** What an operator can get wrong: one clear line that says what, where and what to do; no secret in it (I11). */
+/**
+ * Errors of an operator, such as an invalid setting or an unreachable server. The program reports each one
+ * in a single line that names what failed, where, and what to do next. The line contains no secret (I11).
+ */
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -13,7 +16,7 @@ import {until} from '../support/until.js';
 const NOWHERE = '127.0.0.1:1';
 const SECRET = 'x-secret-x';
 
-// A worker looks for its topic before it looks for Redis.
+// A worker checks its topic before it checks Redis, so the topic must exist.
 beforeAll(async () => {
   await shopOfFile();
 });
@@ -24,7 +27,7 @@ interface Ended {
   readonly fatal: Readonly<Record<string, unknown>>;
 }
 
-/** Runs a worker that cannot start, to its end. */
+/** Runs a worker that cannot start, and waits until it exits. */
 async function runToEnd(variables: Variables): Promise<Ended> {
   const worker = startWorker('bad-input', {
     PROJECTOR_START_TIMEOUT_MS: '1500',
@@ -52,7 +55,7 @@ function expectOneClearEnd(
   expect(output).not.toContain('\\n    at ');
 }
 
-test('every wrong setting is named at once, with what is allowed and an example, and the value is not repeated', async () => {
+test('all invalid settings are reported in one run, each with what is allowed and an example, and no secret is shown', async () => {
   const {status, stdout, stderr} = await projector(['run'], {
     KAFKA_BROKERS: 'kafka',
     REDIS_URL: `http://:${SECRET}@redis`,
@@ -75,7 +78,7 @@ test('every wrong setting is named at once, with what is allowed and an example,
   expect(stderr).not.toMatch(/^\s+at /m);
 });
 
-test('settings that contradict each other are refused', async () => {
+test('settings that contradict each other are rejected with exit code 2', async () => {
   const {status, stderr} = await projector(['run'], {
     KAFKA_HEARTBEAT_INTERVAL_MS: '5000',
     KAFKA_SESSION_TIMEOUT_MS: '6000',
@@ -87,7 +90,7 @@ test('settings that contradict each other are refused', async () => {
   expect(stderr).toContain('must be set together');
 });
 
-test('a missing setting is named', async () => {
+test('every required setting that is empty is named, and the exit code is 2', async () => {
   const {status, stderr} = await projector(['run'], {KAFKA_BROKERS: '', REDIS_URL: ''});
 
   expect(status).toBe(2);
@@ -95,7 +98,7 @@ test('a missing setting is named', async () => {
   expect(stderr).toMatch(/REDIS_URL is not set/);
 });
 
-test('a worker that is told to stop while it still waits for its servers stops as asked (I12)', async () => {
+test('a worker that receives SIGTERM while it waits for its servers at start exits with 0 (I12)', async () => {
   const worker = startWorker('bad-input', {KAFKA_BROKERS: NOWHERE, PROJECTOR_START_TIMEOUT_MS: '120000'});
   await until(
     () => worker.log.some(({kind}) => kind === 'kafka-unreachable'),
@@ -104,26 +107,26 @@ test('a worker that is told to stop while it still waits for its servers stops a
   await expect(worker.end('SIGTERM')).resolves.toEqual({code: 0, signal: null});
 });
 
-test('a broker that does not answer', async () => {
+test('a worker that cannot reach a broker exits with 4 and names the address and KAFKA_BROKERS', async () => {
   const ended = await runToEnd({KAFKA_BROKERS: NOWHERE, MYSQL_URL: `mysql://shop:${SECRET}@${NOWHERE}/shop`});
 
   expectOneClearEnd(ended, {code: 4, kind: 'kafka-unreachable', words: [NOWHERE, 'KAFKA_BROKERS']});
 });
 
-test('a Redis that does not answer', async () => {
+test('a worker that cannot reach Redis exits with 4 and names the address and REDIS_URL', async () => {
   const ended = await runToEnd({REDIS_URL: `redis://user:${SECRET}@${NOWHERE}/3`});
 
   expectOneClearEnd(ended, {code: 4, kind: 'redis-unreachable', words: [NOWHERE, 'REDIS_URL']});
 });
 
-test('a Redis that refuses the password', async () => {
+test('a worker whose login Redis rejects exits with 5 and names the address but not the password', async () => {
   const {host} = new URL(testStack().env.redis.url);
   const ended = await runToEnd({REDIS_URL: `redis://nobody:${SECRET}@${host}/0`});
 
   expectOneClearEnd(ended, {code: 5, kind: 'redis-denied', words: [host, 'password']});
 });
 
-test('a topic that is not there', async () => {
+test('a worker whose topic does not exist exits with 4 and names the topic, the broker and the next step', async () => {
   const ended = await runToEnd({KAFKA_TOPIC: 'shop.ordre-events'});
 
   expectOneClearEnd(ended, {
@@ -133,7 +136,7 @@ test('a topic that is not there', async () => {
   });
 });
 
-test('a topic that is compacted forgets records, so it is refused (S1)', async () => {
+test('a worker rejects a compacted topic, because compaction deletes records (S1)', async () => {
   const topic = `compacted-${Date.now().toString(36)}`;
   await createTopic(topic, {config: {'cleanup.policy': 'compact'}});
   const ended = await runToEnd({KAFKA_TOPIC: topic});
@@ -141,7 +144,7 @@ test('a topic that is compacted forgets records, so it is refused (S1)', async (
   expectOneClearEnd(ended, {code: 2, kind: 'topic-unsuitable', words: [topic, 'cleanup.policy=compact']});
 });
 
-test('a Connect that does not answer', async () => {
+test('a connector command that cannot reach Kafka Connect exits with 4 and names the address and CONNECT_URL', async () => {
   const {status, stdout, stderr} = await projector(['connector', 'status'], {
     CONNECT_URL: `http://${NOWHERE}`,
     PROJECTOR_START_TIMEOUT_MS: '1500',
@@ -153,7 +156,10 @@ test('a Connect that does not answer', async () => {
   expect(stderr + stdout).not.toMatch(/^\s+at /m);
 });
 
-/** The shipped connector with some settings changed, in a file; removed from Connect afterwards. */
+/**
+ * Calls `work` with a file that contains the shipped connector with some changed settings. Deletes the
+ * connector from Connect afterwards.
+ */
 async function withConnector(
   changes: Readonly<Record<string, string>>,
   work: (file: string) => Promise<void>,
@@ -181,7 +187,7 @@ async function withConnector(
   }
 }
 
-test('a connector that Connect refuses, here for a wrong password: the setting and the reason', async () => {
+test('a connector that Connect rejects, here for a wrong password, is reported with the reason but not the password', async () => {
   await withConnector({'database.password': SECRET}, async (file) => {
     const {status, stdout, stderr} = await projector(['connector', 'apply', '--file', file], {
       PROJECTOR_START_TIMEOUT_MS: '1500',
@@ -194,7 +200,7 @@ test('a connector that Connect refuses, here for a wrong password: the setting a
   });
 });
 
-test('a connector whose task fails: its trace is shown, and what to do', async () => {
+test('a failed connector task is reported with its stack trace and the next step', async () => {
   await withConnector({'transforms.rowKey.field': 'nothing'}, async (file) => {
     await projector(['connector', 'apply', '--file', file]);
     const {stderr} = await until(
@@ -202,7 +208,7 @@ test('a connector whose task fails: its trace is shown, and what to do', async (
         const result = await projector(['connector', 'status', '--file', file]);
         return result.status === 4 && result;
       },
-      () => 'a failed task',
+      () => 'the connector task to fail',
     );
     expect(stderr).toMatch(/connector-failed: connector bad-\w+ task 0 is FAILED/);
     expect(stderr).toContain('Unknown field: nothing');

@@ -1,4 +1,7 @@
-/** A record that cannot be applied: it is set aside, or the worker halts before it, and says where. Written by hand into topics of their own. */
+/**
+ * Records that cannot be applied. The worker quarantines such a record or halts before it, and reports its
+ * offset. The tests write the records into topics of their own.
+ */
 import {HandMade, lineRecord, ORDER_5, orderRecord} from '../support/handMade.js';
 import type {NewRecord} from '../support/kafka.js';
 import {encoded, json, orderRow, rowRecord} from '../support/records.js';
@@ -78,7 +81,7 @@ const BAD: readonly Bad[] = [
 ];
 
 test.each(BAD)(
-  'a bad record is set aside or halts; the line names where and why but not what (F49, F51, F56) (I6, I11, I14): $name',
+  'a record that cannot be applied is quarantined or halts the worker, and its offset and the reason are reported without its values (F49, F51, F56) (I6, I11, I14): $name',
   async ({name, record, kind, words}) => {
     await opened(`records-bad-${name.replace(/[^a-zA-Z]+/g, '-')}`);
     await log.write(orderRecord(), lineRecord(), record, lineRecord({quantity: 8}), orderRecord({id: 9n}));

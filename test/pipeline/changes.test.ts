@@ -1,4 +1,4 @@
-/** SQL in, Redis out: every kind of change to the rows of orders and order_items. */
+/** Each test changes rows of `orders` or `order_items` with SQL, and expects the result in Redis. */
 import {freshId, inTransaction, Pipeline} from '../support/pipeline.js';
 
 let shop: Pipeline;
@@ -16,7 +16,7 @@ afterAll(async () => {
   await shop.close();
 });
 
-test('an order inserted with two lines in one transaction has exactly the five fields, texts as MySQL prints them (I8)', async () => {
+test('an order inserted with two line items in one transaction has exactly the five fields, with the text that MySQL prints (I8)', async () => {
   const [tea, cup] = [freshId(), freshId()];
   const {id, user, lines} = await shop.placeOrder('45.90', [
     [tea, 1],
@@ -37,7 +37,7 @@ test('an order inserted with two lines in one transaction has exactly the five f
   expect(await shop.reported('users', user)).toBe('4590');
 });
 
-test('the totals count orders, units and minor units of money', async () => {
+test('the totals count the orders, the units, and the revenue in minor units of the currency', async () => {
   await shop.applied();
   const before = await shop.totals();
   await shop.placeOrder('10.05', [[freshId(), 4]]);
@@ -50,7 +50,7 @@ test('the totals count orders, units and minor units of money', async () => {
   expect(after.revenue - before.revenue).toBe(1100n);
 });
 
-test('an order without lines has items_count 0 and empty items', async () => {
+test('an order without line items has items_count 0 and empty items', async () => {
   const {id, user} = await shop.placeOrder('0.00', []);
   await shop.applied();
 
@@ -65,7 +65,7 @@ test('an order without lines has items_count 0 and empty items', async () => {
   expect(await shop.reported('users', user)).toBeNull();
 });
 
-test('a new quantity moves the counter by the difference (C2)', async () => {
+test('a changed quantity moves the counter of the product by the difference (C2)', async () => {
   const tea = freshId();
   const {id, lines} = await shop.placeOrder('9.00', [[tea, 2]]);
   await shop.sql('UPDATE order_items SET quantity = 7 WHERE id = ?', [lines[0]]);
@@ -80,7 +80,7 @@ test('a new quantity moves the counter by the difference (C2)', async () => {
   expect(await shop.reported('products', tea)).toBe('3');
 });
 
-test('a new product takes the units from the old one, whose counter stays and reads 0', async () => {
+test('a line item that changes its product moves its units to the new product, and the old counter stays at 0', async () => {
   const [tea, cup] = [freshId(), freshId()];
   const {id, lines} = await shop.placeOrder('9.00', [[tea, 5]]);
   await shop.applied();
@@ -92,7 +92,7 @@ test('a new product takes the units from the old one, whose counter stays and re
   expect(await shop.lines(id)).toEqual({[lines[0]!]: `${cup}:5`});
 });
 
-test('another user and another amount move the money from one user to the other', async () => {
+test('an order that changes its user and amount is removed from the old user and counted with the new amount for the new one', async () => {
   const tea = freshId();
   const {id, user} = await shop.placeOrder('19.99', [[tea, 1]]);
   await shop.applied();
@@ -110,7 +110,7 @@ test('another user and another amount move the money from one user to the other'
   expect([await shop.reported('users', user), await shop.reported('users', other)]).toEqual([null, '2050']);
 });
 
-test('a line that moves to another order leaves the first and enters the second, once (S2) (F64)', async () => {
+test('a line item that moves to another order is removed from the first, added to the second, and counted once (S2) (F64)', async () => {
   const [tea, cup] = [freshId(), freshId()];
   const from = await shop.placeOrder('5.00', [
     [tea, 2],
@@ -132,7 +132,7 @@ test('a line that moves to another order leaves the first and enters the second,
   expect(await shop.sold(tea)).toBe('9');
 });
 
-test('lines are listed by id, not by the order of their events', async () => {
+test('line items are sorted by id, not by the sequence of their events', async () => {
   const [tea, cup, pot] = [freshId(), freshId(), freshId()];
   const from = await shop.placeOrder('5.00', [[tea, 1]]);
   const to = await shop.placeOrder('6.00', [
@@ -148,7 +148,7 @@ test('lines are listed by id, not by the order of their events', async () => {
   );
 });
 
-test('a transaction that is rolled back leaves no trace', async () => {
+test('a transaction that is rolled back changes nothing', async () => {
   const tea = freshId();
   const {id} = await shop.placeOrder('5.00', [[tea, 1]]);
   await shop.applied();
@@ -164,7 +164,7 @@ test('a transaction that is rolled back leaves no trace', async () => {
   expect(await shop.order(id)).toMatchObject({total_amount: '5.00', items_count: '1'});
 });
 
-test('ON DUPLICATE KEY UPDATE is an update', async () => {
+test('INSERT ... ON DUPLICATE KEY UPDATE is applied as an update', async () => {
   const tea = freshId();
   const {id, user, lines} = await shop.placeOrder('5.00', [[tea, 1]]);
   await shop.sql(
@@ -183,7 +183,7 @@ test('ON DUPLICATE KEY UPDATE is an update', async () => {
   expect(await shop.order(id)).toMatchObject({user_id: user, total_amount: '7.00', items_count: '1'});
 });
 
-test('many rows in one statement are many changes', async () => {
+test('a statement that changes many rows is applied to each of them', async () => {
   const tea = freshId();
   const ids = [];
   for (let i = 0; i < 3; i++) ids.push((await shop.placeOrder('1.00', [])).id);

@@ -1,8 +1,8 @@
 /**
- * `npm run chaos` on servers of its own: a burst of SIGKILLs, a roll-back, a zombie, a killed broker, lost replies,
- * a flushed Redis, and what the dice add.
+ * Runs `npm run chaos` on servers of its own. The run contains a burst of SIGKILLs, a rollback of Redis, a
+ * zombie worker, a killed broker, lost replies, a flushed Redis, and faults that the seed picks.
  *
- * `SEED=... npm test -- chaos` repeats what is tried, though not its timing.
+ * `SEED=... npm test -- chaos` repeats the same faults, but not their timing.
  */
 import {spawn, type ChildProcess} from 'node:child_process';
 import {chosenSeed} from '../support/random.js';
@@ -38,7 +38,7 @@ function chaos(args: readonly string[]): Promise<ChaosResult> {
   });
 }
 
-/** Also when the tests end early: it takes its servers down. */
+/** Stops each run, also if the tests end early, because a run that is stopped removes its servers. */
 function stopAll(): void {
   for (const child of running) child.kill('SIGTERM');
 }
@@ -47,7 +47,7 @@ afterAll(stopAll);
 
 describe(`npm run chaos, seed ${seed}`, () => {
   test(
-    'the whole pipeline, hurt in every way, ends equal to MySQL, to the log and to a rebuild (F04, F07, F14, F28, F31, F44) (G1, G2, G4, G5, G6, G7)',
+    'after every kind of fault the read model equals MySQL, the fold of the topic and a rebuild (F04, F07, F14, F28, F31, F44) (G1, G2, G4, G5, G6, G7)',
     async () => {
       const {mode} = testStack();
       const name = `chaos-test-${process.pid}`;
@@ -72,7 +72,7 @@ describe(`npm run chaos, seed ${seed}`, () => {
     TIMEOUT_MS,
   );
 
-  test('wrong arguments end with exit code 2 and one sentence', async () => {
+  test('an invalid argument ends the run with exit code 2 and an error that names the allowed range', async () => {
     const {code, output} = await chaos(['--minutes', 'soon']);
 
     expect(code).toBe(2);

@@ -1,4 +1,4 @@
-/** The flat form, from the connector that ships as connectors/orders-compact.json. */
+/** The worker reads the flat form, which the shipped connector connectors/orders-compact.json writes. */
 import {Connector} from '../support/connector.js';
 import {readTopic} from '../support/kafka.js';
 import {connectMysql, freshId, Pipeline, whenApplied} from '../support/pipeline.js';
@@ -8,7 +8,7 @@ import {Workload} from '../support/workload.js';
 
 const seed = chosenSeed();
 
-test(`the flat form leads to the same state as the envelope, without a setting, seed ${seed}`, async () => {
+test(`the flat form ends in the same state as the envelope and needs no setting, seed ${seed}`, async () => {
   const {database} = await shopOfFile();
   const name = `compact-${database}`;
   const connector = await Connector.apply('orders-compact.json', {

@@ -1,8 +1,10 @@
 /**
- * A random shop while the worker is killed, stopped, doubled and frozen at moments that the seed picks.
+ * A random shop writes while the worker is killed, stopped, duplicated and frozen at moments that the seed
+ * picks.
  *
- * Afterwards Redis must equal MySQL, and a rebuild from the start of the log must equal Redis, byte by byte (G1, G2, G7).
- * `SEED=... npm test -- crash` repeats what is tried, though not its timing.
+ * Afterwards Redis must equal MySQL. A rebuild from the start of the topic must equal Redis, byte by byte
+ * (G1, G2, G7).
+ * `SEED=... npm test -- crash` repeats the same actions, but not their timing.
  */
 import {performance} from 'node:perf_hooks';
 import type {Connection} from 'mysql2/promise';
@@ -14,12 +16,15 @@ import {inTier} from '../support/tier.js';
 import {until} from '../support/until.js';
 import {Workload} from '../support/workload.js';
 
-/** In mid-stream; and then in a row, before the worker can do much. */
+/** Kills while records are applied. After them, kills in a row, before the worker can apply much. */
 const KILLS = inTier({test: 16, soak: 80});
 const BURST = inTier({test: 10, soak: 30});
 const TRANSACTIONS_PER_PHASE = 120;
 const BASE = 9_000_000;
-/** A dead member holds its partitions for the session; small chunks give many moments to die in. */
+/**
+ * Kafka reassigns the partitions of a dead worker only after its session has timed out, so the session is
+ * short. With small chunks a kill can hit many different moments.
+ */
 const SETTINGS = {
   KAFKA_SESSION_TIMEOUT_MS: '2000',
   KAFKA_HEARTBEAT_INTERVAL_MS: '300',
@@ -53,12 +58,15 @@ describe(`a random shop, seed ${seed}`, () => {
   const owns = async (worker: WorkerProcess, isRight: (partitions: number) => boolean): Promise<void> => {
     await until(
       () => isRight(assignedTo(worker).length),
-      () => `another assignment: ${worker.output.slice(-1_500)}`,
+      () => `another partition assignment: ${worker.output.slice(-1_500)}`,
       60_000,
     );
   };
 
-  /** Resolves in the middle of a phase: after some transactions, now and then also right after a script has run. */
+  /**
+   * Resolves in the middle of a phase, after some transactions. In half of the cases it also waits until
+   * the next script has run.
+   */
   const someMoment = async (): Promise<void> => {
     await workload.reached(workload.committed + random.int(1, TRANSACTIONS_PER_PHASE - 20));
     if (random.chance(0.5)) return;
@@ -67,7 +75,7 @@ describe(`a random shop, seed ${seed}`, () => {
     const before = await positionsText();
     await until(
       async () => (await positionsText()) !== before,
-      () => 'a position that moves',
+      () => 'a position to move',
     );
   };
 
@@ -76,7 +84,7 @@ describe(`a random shop, seed ${seed}`, () => {
     shop.worker = startWorker(shop.name, SETTINGS);
   };
 
-  /** As soon as the worker has started, or has its partitions. */
+  /** Kills the worker as soon as it has started, or as soon as it has its partitions. */
   const diesEarly = async (): Promise<void> => {
     const sign = random.pick(['worker starts', 'partitions assigned']);
     await until(
@@ -88,7 +96,7 @@ describe(`a random shop, seed ${seed}`, () => {
   };
 
   test(
-    `the worker is killed ${KILLS} times, then ${BURST} times in a row, and nothing is lost or counted twice (G1, G2, I1, C2, C3) (F04)`,
+    `a worker that is killed ${KILLS} times, then ${BURST} times in a row, loses nothing and counts nothing twice (G1, G2, I1, C2, C3) (F04)`,
     async () => {
       for (let kill = 0; kill < KILLS; kill++) {
         await owns(shop.worker, (partitions) => partitions === 6);
@@ -105,7 +113,7 @@ describe(`a random shop, seed ${seed}`, () => {
     inTier({test: 300_000, soak: 2_400_000}),
   );
 
-  test('a stop in mid-stream finishes, exits 0 within the time that an operator expects, and loses nothing (I12) (F05)', async () => {
+  test('a worker that receives SIGTERM while it applies records exits with 0 within 10 s and loses nothing (I12) (F05)', async () => {
     let stopMs = Infinity;
     const stops = async (): Promise<void> => {
       await someMoment();
@@ -121,7 +129,7 @@ describe(`a random shop, seed ${seed}`, () => {
     expect(await shop.differences()).toEqual([]);
   });
 
-  test('a worker that wakes after others took its partitions changes nothing (C1, I5) (F07)', async () => {
+  test('a frozen worker that continues after its partitions were reassigned changes nothing (C1, I5) (F07)', async () => {
     const second = startWorker(shop.name, SETTINGS);
     try {
       await owns(second, (partitions) => partitions === 3);
@@ -147,7 +155,7 @@ describe(`a random shop, seed ${seed}`, () => {
     }
   });
 
-  test('a rebuild from the start of the log, cut into other chunks, has the same content byte by byte (G7, I7)', async () => {
+  test('a rebuild from the start of the topic with other chunk sizes has the same content, byte by byte (G7, I7)', async () => {
     const rebuilt = startWorker('crash-rebuilt', {
       PROJECTOR_CHUNK_ORDERS_MAX: '300',
       PROJECTOR_CHUNK_RECORDS_MAX: '2000',
@@ -162,7 +170,7 @@ describe(`a random shop, seed ${seed}`, () => {
     } finally {
       await rebuilt.end('SIGTERM');
     }
-    // G6: every record was counted, once.
+    // G6: each record was counted exactly once.
     const summary = rebuilt.log.findLast(({msg}) => msg === 'summary') ?? {};
     const nextOffsets = [...(await positions(shop.redis, 'crash-rebuilt:')).values()];
     expect(BigInt(Number(summary['applied']) + Number(summary['ignored']))).toBe(

@@ -1,4 +1,7 @@
-/** SQL in, Redis out: rows that go, come back, or change their key. */
+/**
+ * Each test deletes rows, inserts them again or changes their keys with SQL, and expects the result in
+ * Redis.
+ */
 import {freshId, inTransaction, Pipeline, type PlacedOrder} from '../support/pipeline.js';
 
 let shop: Pipeline;
@@ -26,7 +29,7 @@ async function expectGone({id, user}: PlacedOrder, products: readonly string[]):
   }
 }
 
-/** Rows that foreign keys would forbid, or order otherwise. */
+/** Runs statements that the foreign keys would reject, or would reject in this order. */
 async function withoutForeignKeys(work: () => Promise<void>): Promise<void> {
   await shop.sql('SET SESSION foreign_key_checks = 0');
   try {
@@ -36,7 +39,7 @@ async function withoutForeignKeys(work: () => Promise<void>): Promise<void> {
   }
 }
 
-test('lines deleted and then the order: nothing is left, and nothing is counted twice (C2)', async () => {
+test('an order that is deleted after its line items leaves only counters at 0, and nothing is counted twice (C2)', async () => {
   const [tea, cup] = [freshId(), freshId()];
   const order = await shop.placeOrder('8.00', [
     [tea, 2],
@@ -52,7 +55,7 @@ test('lines deleted and then the order: nothing is left, and nothing is counted 
   await expectGone(order, [tea, cup]);
 });
 
-test('the order alone deleted, its lines by a cascade that no event tells of: all its units are released (S4) (F74a)', async () => {
+test('a deleted order releases all its units, although no event reports the cascade to its line items (S4) (F74a)', async () => {
   const [tea, cup] = [freshId(), freshId()];
   const order = await shop.placeOrder('8.00', [
     [tea, 2],
@@ -70,7 +73,7 @@ test('the order alone deleted, its lines by a cascade that no event tells of: al
   expect(await shop.order(other.id)).toMatchObject({items_count: '1'});
 });
 
-test('one of two lines deleted', async () => {
+test('an order whose first line item is deleted keeps the second one and its units', async () => {
   const [tea, cup] = [freshId(), freshId()];
   const {id, lines} = await shop.placeOrder('8.00', [
     [tea, 2],
@@ -83,7 +86,7 @@ test('one of two lines deleted', async () => {
   expect([await shop.sold(tea), await shop.sold(cup)]).toEqual(['0', '3']);
 });
 
-test('inserted and deleted in one transaction: nothing is left but a counter at 0', async () => {
+test('an order that is inserted and deleted in one transaction leaves only counters at 0', async () => {
   const [tea, cup] = [freshId(), freshId()];
   const order = await inTransaction(shop.mysql, async () => {
     const user = freshId();
@@ -98,7 +101,7 @@ test('inserted and deleted in one transaction: nothing is left but a counter at 
   await expectGone(order, [tea, cup]);
 });
 
-test('an order re-created with the same id has only what it has now', async () => {
+test('an order that is recreated with the same id contains only its new data', async () => {
   const [tea, cup] = [freshId(), freshId()];
   const order = await shop.placeOrder('8.00', [[tea, 2]]);
   await shop.applied();
@@ -120,7 +123,7 @@ test('an order re-created with the same id has only what it has now', async () =
   expect(await shop.reported('users', order.user)).toBeNull();
 });
 
-test('REPLACE of an order takes its lines along, as in MySQL', async () => {
+test('REPLACE of an order removes its line items, as in MySQL', async () => {
   const [tea, cup] = [freshId(), freshId()];
   const order = await shop.placeOrder('8.00', [[tea, 2]]);
   await shop.sql('REPLACE INTO orders (id, user_id, total_amount) VALUES (?, ?, 5)', [order.id, order.user]);
@@ -134,7 +137,7 @@ test('REPLACE of an order takes its lines along, as in MySQL', async () => {
   expect([await shop.sold(tea), await shop.sold(cup)]).toEqual(['0', '1']);
 });
 
-test('REPLACE of a line counts it once', async () => {
+test('REPLACE of a line item counts it once', async () => {
   const tea = freshId();
   const {id, lines} = await shop.placeOrder('8.00', [[tea, 2]]);
   await shop.applied();
@@ -148,7 +151,7 @@ test('REPLACE of a line counts it once', async () => {
   expect(await shop.lines(id)).toEqual({[lines[0]!]: `${tea}:5`});
 });
 
-test('a line before its order is kept, and counted when the order comes (F67)', async () => {
+test('a line item that arrives before its order is kept, and counted when the order arrives (F67)', async () => {
   const tea = freshId();
   const {id, user} = await shop.placeOrder('2.00', []);
   await shop.sql('DELETE FROM orders WHERE id = ?', [id]);
@@ -167,7 +170,7 @@ test('a line before its order is kept, and counted when the order comes (F67)', 
   expect(await shop.sold(tea)).toBe('4');
 });
 
-test('an order without lines changes its primary key (F63)', async () => {
+test('an order without line items keeps its data when its primary key changes (F63)', async () => {
   const order = await shop.placeOrder('2.00', []);
   const staging = await shop.placeOrder('1.00', []);
   await shop.sql('DELETE FROM orders WHERE id = ?', [staging.id]);
@@ -186,7 +189,7 @@ test('an order without lines changes its primary key (F63)', async () => {
   expect(await shop.reported('users', order.user)).toBe('200');
 });
 
-test('an order with lines changes its primary key, and the lines follow in the same transaction (F63)', async () => {
+test('an order whose primary key changes keeps its line items if they move in the same transaction (F63)', async () => {
   const [tea, cup] = [freshId(), freshId()];
   const order = await shop.placeOrder('2.00', [
     [tea, 1],
@@ -215,7 +218,7 @@ test('an order with lines changes its primary key, and the lines follow in the s
   expect([await shop.sold(tea), await shop.sold(cup)]).toEqual(['1', '2']);
 });
 
-test('a line changes its primary key (F63)', async () => {
+test('a line item whose primary key changes is counted once (F63)', async () => {
   const tea = freshId();
   const {id, lines} = await shop.placeOrder('2.00', [[tea, 3]]);
   const staging = await shop.addLine(id, tea, 1);

@@ -1,4 +1,7 @@
-/** `projector dlq` as an operator runs it: MySQL, Debezium, Kafka, a worker with a wrong setting, and then the right one. */
+/**
+ * `projector dlq` as an operator uses it, with changes that come from MySQL through Debezium and Kafka. A
+ * worker with a wrong setting quarantines records. They are replayed after the setting is corrected.
+ */
 import {canonicalText} from '../../src/domain/canonical.js';
 import {endOffsets, partitionOf, produce} from '../support/kafka.js';
 import {connectMysql, freshId, Pipeline, startWorker, type Variables} from '../support/pipeline.js';
@@ -8,7 +11,7 @@ import {shopOfFile} from '../support/shop.js';
 import {type CommandResult} from '../support/stack.js';
 import {until} from '../support/until.js';
 
-/** One column of every kind that MySQL and Debezium print in their own ways. */
+/** One column of each type that MySQL and Debezium may print differently. */
 const COLUMNS: Readonly<Record<string, readonly [type: string, value: string, kind?: 'time']>> = {
   a_double: ['DOUBLE', '1.50'],
   a_float: ['FLOAT', '0.1'],
@@ -34,7 +37,7 @@ const EXTRA = [
 ];
 let shop: Pipeline;
 let topic: string;
-/** Settings of worker and commands. */
+/** The settings of the worker and of the commands. */
 let right: Variables;
 let fromLog: Variables;
 let wrong: Variables;
@@ -69,7 +72,9 @@ afterEach(async () => {
   expect((await projector(['dlq', 'drop', '--all', '--yes'], right)).status).toBe(0);
 });
 
-/** The comparison knows the five fields only. */
+/**
+ * The comparison covers only the five fields of an order, so the lines about the extra columns are removed.
+ */
 async function differences(): Promise<readonly string[]> {
   const isOther = /^order:-?\d+ (?:status|created_at|an?_\w+|some_bytes): MySQL -, /;
   return (await shop.differences()).filter((line) => !isOther.test(line));
@@ -80,7 +85,11 @@ async function restarted(settings: Readonly<Record<string, string>>): Promise<vo
   shop.worker = startWorker('dlq', settings);
 }
 
-/** With wrong settings no marker gets through; so the ends of the topic tell. `sql` is what the log must hold. */
+/**
+ * Resolves when the worker has consumed this number of records from the partition of the order, counted
+ * from `before`. With the wrong setting the marker orders are quarantined too, so the test compares
+ * positions instead.
+ */
 async function readToEnd(
   orderId: string,
   records: number,
@@ -114,7 +123,7 @@ function results({stdout}: CommandResult): Record<string, unknown>[] {
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-/** Two orders that are changed while the amount's column is misnamed; resolves with their ids. */
+/** Changes two orders while the setting for the amount names a wrong column. Resolves with their ids. */
 async function changedUnderWrongSettings(): Promise<readonly [string, string]> {
   const [first, second] = [await shop.placeOrder('10.00', [['901', 1]]), await shop.placeOrder('20.00', [])];
   await shop.applied();
@@ -126,16 +135,16 @@ async function changedUnderWrongSettings(): Promise<readonly [string, string]> {
   await shop.sql('UPDATE orders SET total_amount = 21.50 WHERE id = ?', [second.id]);
   await until(
     async () => (await list()).some(({orderId}) => orderId === second.id),
-    () => `order ${second.id} among what is set aside`,
+    () => `order ${second.id} to be quarantined`,
   );
   return [first.id, second.id];
 }
 
 test.each([
   ['MySQL', () => right, /^rebuilding orders from mysql:\/\/127\.0\.0\.1:\d+\/shop_\w+\n$/],
-  ['the log', () => fromLog, /^rebuilding orders from the start of the topic/],
+  ['the topic', () => fromLog, /^rebuilding orders from the start of the topic/],
 ])(
-  'a wrong setting, corrected: replay from %s beside the worker (I14)',
+  'after a wrong setting is corrected, the quarantined records are replayed from %s while the worker runs (I14)',
   async (_source, settingsOf, says) => {
     const settings = settingsOf();
     const [first, second] = await changedUnderWrongSettings();
@@ -171,7 +180,7 @@ test.each([
   },
 );
 
-test('values from MySQL are those that came through Debezium, column by column, at any size of the id (I8, I9, S8)', async () => {
+test('a replay from MySQL writes the same values as Debezium delivers, in each column and at any size of the id (I8, I9, S8)', async () => {
   const names = Object.keys(COLUMNS);
   const values = Object.values(COLUMNS).map(([, value]) => value);
   const ids = [freshId(), '9007199254740992', '9007199254740993'];
@@ -196,7 +205,7 @@ test('values from MySQL are those that came through Debezium, column by column, 
     );
     await until(
       async () => (await list()).length === 3,
-      () => 'three records that are set aside',
+      () => 'three quarantined records',
     );
     const {status, stderr, stdout} = await projector(['dlq', 'replay', '--all'], right);
     expect([status, stdout.split('\n').length, stderr]).toEqual([0, 4, expect.stringContaining('mysql://')]);
@@ -212,7 +221,7 @@ test('values from MySQL are those that came through Debezium, column by column, 
   }
 });
 
-test('show, drop, and what cannot be replayed: exit codes and texts', async () => {
+test('dlq list, show, replay and drop exit with the right code and text, and only show prints the value of a record', async () => {
   const {id} = await shop.placeOrder('30.00', [['903', 2]]);
   await shop.applied();
   await produce(topic, [
@@ -221,7 +230,7 @@ test('show, drop, and what cannot be replayed: exit codes and texts', async () =
   ]);
   await until(
     async () => (await list()).length === 2,
-    () => 'two records that are set aside',
+    () => 'two quarantined records',
   );
   const entries = await list();
   const known = entries.find(({orderId}) => orderId === id)!.name;
@@ -247,7 +256,9 @@ test('show, drop, and what cannot be replayed: exit codes and texts', async () =
   for (const args of [['show'], ['drop', '--yes'], ['replay']]) {
     const missing = await projector(['dlq', ...args, `${topic}:0:999999999`], right);
     expect([missing.status, missing.stdout]).toEqual([2, '']);
-    expect(missing.stderr).toMatch(/^projector: entry-unknown: not in quarantine: .*:0:999999999\. List/);
+    expect(missing.stderr).toMatch(
+      /^projector: entry-unknown: not in quarantine: .*:0:999999999\. Run `projector dlq list`/,
+    );
   }
   expect((await projector(['dlq', '--help'])).stdout).toContain('this is customer data');
 
@@ -276,18 +287,18 @@ test('show, drop, and what cannot be replayed: exit codes and texts', async () =
   }
 });
 
-/** Resolves when one record about a living order is set aside. */
+/** Resolves when one record of an existing order is quarantined. */
 async function oneSetAside(): Promise<void> {
   const {id} = await shop.placeOrder('40.00', []);
   await shop.applied();
   await produce(topic, [{key: id, value: '{"broken'}]);
   await until(
     async () => (await list()).length === 1,
-    () => 'a record that is set aside',
+    () => 'one quarantined record',
   );
 }
 
-test('a MYSQL_URL that cannot be used: one line, its exit code, and nothing is changed (I11)', async () => {
+test('a replay with an unusable MYSQL_URL ends with one line and an exit code, and the record stays quarantined (I11)', async () => {
   await oneSetAside();
   const {host = '', port = 0, user = '', password = '', database = ''} = shop.mysql.config;
   const cases: readonly [change: (url: URL) => unknown, status: number, says: RegExp][] = [
@@ -309,7 +320,7 @@ test('a MYSQL_URL that cannot be used: one line, its exit code, and nothing is c
   expect(await list()).toHaveLength(1);
 });
 
-test('a table or a column that MySQL does not have is a wrong setting', async () => {
+test('a setting that names a table or column that MySQL does not have ends a replay with exit code 2', async () => {
   await oneSetAside();
   for (const other of [{ORDER_ITEMS_TABLE: 'order_lines'}, {ORDER_ITEM_ORDER_ID_COLUMN: 'orderid'}]) {
     const {status, stderr} = await projector(['dlq', 'replay', '--all'], {...right, ...other});

@@ -1,6 +1,7 @@
 /**
- * `projector doctor` on real servers: a stack that is well, and with one thing after the other broken on purpose. The check that it
- * belongs to names it, and no other one fails.
+ * `projector doctor` on real servers. The tests run it on a healthy stack, and then with one fault at a
+ * time. The check for this fault must fail and name it. Other checks may fail only if they depend on the
+ * same server.
  */
 import {createServer, type Server} from 'node:http';
 import type {AddressInfo} from 'node:net';
@@ -23,13 +24,13 @@ beforeAll(async () => {
 });
 afterAll(async () => await pipeline.close());
 
-test('a stack that is well: nothing fails, nothing is left out but the port that is not known', async () => {
+test('doctor on a healthy stack reports no failure and no warning, and skips only the check of the unknown HTTP port', async () => {
   const {status, fail, warn, skipped, names} = await doctor();
   expect([status, fail, warn, skipped]).toEqual([0, [], [], [expect.stringMatching(/^http: /)]]);
   expect(names.length).toBeGreaterThanOrEqual(20);
 });
 
-test('servers that are not configured are left out, with the reason', async () => {
+test('doctor skips the checks of servers that are not configured, and names the missing setting', async () => {
   const {status, fail, skipped} = await doctor({MYSQL_URL: '', CONNECT_URL: ''});
   expect([status, fail]).toEqual([0, []]);
   for (const name of ['mysql', 'binlog', 'mysql-grants', 'tables'])
@@ -38,7 +39,7 @@ test('servers that are not configured are left out, with the reason', async () =
     expect(skipped).toContainEqual(`${name}: CONNECT_URL is not set`);
 });
 
-test('for people, too', async () => {
+test('doctor without --json prints one line for each check and a summary', async () => {
   const {status, stdout} = await projector(
     ['doctor', '--timeout', String(PATIENT_S), ...(await connectorOption())],
     BASE,
@@ -48,29 +49,32 @@ test('for people, too', async () => {
   expect(stdout).toMatch(/^\d+ ok, 0 warn, 0 fail, 1 skipped, in \d/m);
 });
 
-describe('the topic', () => {
-  /** Without the stack's connector, which writes to another topic. */
+describe('checks of the topic', () => {
+  /**
+   * Settings for another topic, without Kafka Connect, because the connector of the stack does not write to
+   * it.
+   */
   const on = (topic: string): Variables => ({
     KAFKA_TOPIC: topic,
     CONNECT_URL: '',
     REDIS_KEY_PREFIX: `${topic}:`,
   });
 
-  test('is not there', async () => {
+  test('doctor fails if the topic does not exist', async () => {
     expectFail(await doctor(on(`${SHOP}.none`)), /^topic: topic \S+ does not exist/, 4);
   });
 
-  test('deletes old records', async () => {
+  test('doctor fails if the topic deletes old records', async () => {
     await createTopic(`${SHOP}.short`, {config: {'retention.ms': '604800000'}});
     expectFail(await doctor(on(`${SHOP}.short`)), /^retention: .*retention\.ms=604800000/, 5);
   });
 
-  test('is compacted', async () => {
+  test('doctor fails if the topic is compacted', async () => {
     await createTopic(`${SHOP}.compact`, {config: {'cleanup.policy': 'compact'}});
     expectFail(await doctor(on(`${SHOP}.compact`)), /^cleanup-policy: .*compact/, 2);
   });
 
-  test('holds amounts in another decimal mode', async () => {
+  test('doctor fails if the topic holds amounts in another decimal mode, and does not show them', async () => {
     await createTopic(`${SHOP}.precise`);
     const value = {
       op: 'c',
@@ -85,15 +89,15 @@ describe('the topic', () => {
   });
 });
 
-describe('the read model', () => {
+describe('checks of the read model', () => {
   const redis = new Redis(testStack().env.redis.url);
   afterAll(() => redis.disconnect());
 
-  test('was filled with other settings', async () => {
+  test('doctor fails if Redis was filled with other settings', async () => {
     expectFail(await doctor({ORDER_EXTRA_COLUMNS: 'status'}), /^layout: .*columns/, 5);
   });
 
-  test('has a position beyond the end of the log', async () => {
+  test('doctor fails if a position is beyond the end of the topic', async () => {
     const topic = `${SHOP}.positions`;
     await createTopic(topic);
     await redis.set(`${topic}:projector:position:${topic}:0`, 'v1 5');
@@ -104,7 +108,7 @@ describe('the read model', () => {
     );
   });
 
-  test('has a record in quarantine: a warning', async () => {
+  test('doctor warns if a record is quarantined', async () => {
     await redis.hset(`${SHOP}:projector:quarantine`, 'x:0:1', '{}');
     const {status, warn} = await doctor();
     await redis.hdel(`${SHOP}:projector:quarantine`, 'x:0:1');
@@ -112,8 +116,8 @@ describe('the read model', () => {
   });
 });
 
-describe('MySQL', () => {
-  test('is away', async () => {
+describe('checks of MySQL', () => {
+  test('doctor fails if MySQL is unreachable', async () => {
     expectFail(
       await doctor({MYSQL_URL: 'mysql://shop:Zq7Secret@127.0.0.1:1/shop'}),
       /^mysql: .*ECONNREFUSED/,
@@ -121,7 +125,7 @@ describe('MySQL', () => {
     );
   });
 
-  test('stands still', async () => {
+  test('doctor fails if MySQL hangs', async () => {
     await whileFrozen('mysql', async () => {
       const notified = await doctor({}, {timeoutS: 5});
       expect(notified.fail).toContainEqual(expect.stringMatching(/^mysql: MySQL did not respond within/));
@@ -129,7 +133,7 @@ describe('MySQL', () => {
     });
   });
 
-  test('gives the user no right to read the lines', async () => {
+  test('doctor fails if the user has no right to read order_items', async () => {
     const {host, port, database} = testStack().env.mysql;
     const root = await connectRoot();
     try {
@@ -143,7 +147,7 @@ describe('MySQL', () => {
     }
   });
 
-  test('has other decimals than the settings', async () => {
+  test('doctor fails if the amounts have another number of decimals than MONEY_DECIMALS', async () => {
     const notified = await doctor({MONEY_DECIMALS: '3'});
     expect(notified.fail.filter((text) => text.startsWith('tables: '))).toEqual([
       expect.stringMatching(/with 2 decimals, but MONEY_DECIMALS is 3/),
@@ -152,8 +156,8 @@ describe('MySQL', () => {
   });
 });
 
-describe('the connector', () => {
-  test('is stopped', async () => {
+describe('checks of the connector', () => {
+  test('doctor fails if the connector is stopped', async () => {
     const {connector} = await shopOfFile();
     await connector.stop();
     try {
@@ -163,13 +167,13 @@ describe('the connector', () => {
     }
   });
 
-  test('has another decimal mode', async () => {
+  test('doctor fails if the connector has another decimal mode', async () => {
     const {connect} = testStack().env;
     const name = `${SHOP}-precise`;
     const topic = `${SHOP}.other`;
     await createTopic(topic);
     const {connector} = await shopOfFile();
-    // A source that never connects: its settings are what is looked at.
+    // The test does not wait until this connector runs, because doctor checks its settings.
     const config = {
       ...connector.config,
       name,
@@ -186,10 +190,10 @@ describe('the connector', () => {
     });
     expect(put.ok).toBe(true);
     try {
-      // A moment after its answer Connect may not name the new connector among the others.
+      // Connect may not show a new connector immediately after it has accepted it.
       await until(
         async () => (await fetch(`${connect.url}/connectors/${name}/status`)).ok,
-        () => `${name} among the connectors`,
+        () => `the status of connector ${name}`,
       );
       const {fail} = await doctor({KAFKA_TOPIC: topic, REDIS_KEY_PREFIX: `${topic}:`});
       expect(fail).toContainEqual(
@@ -200,30 +204,30 @@ describe('the connector', () => {
     }
   });
 
-  test('Kafka Connect is away', async () => {
+  test('doctor fails if Kafka Connect is unreachable', async () => {
     expectFail(await doctor({CONNECT_URL: 'http://127.0.0.1:1'}), /^connect: .*did not respond/, 4);
   });
 });
 
-describe('Kafka', () => {
-  test('is away', async () => {
+describe('checks of Kafka', () => {
+  test('doctor fails if no broker is reachable', async () => {
     expectFail(await doctor({KAFKA_BROKERS: '127.0.0.1:1'}), /^kafka: /, 4);
   });
 
-  test('stands still', async () => {
+  test('doctor fails if Kafka hangs', async () => {
     await whileFrozen('kafka', async () => {
       expect((await doctor({}, {timeoutS: 5})).fail).toContainEqual(expect.stringMatching(/^kafka: /));
       await Promise.resolve();
     });
   });
 
-  test('has a name that nobody knows', async () => {
+  test('doctor fails if the host name of a broker cannot be resolved', async () => {
     const {fail, status} = await doctor({KAFKA_BROKERS: 'kafka.invalid:9092'});
     expect([fail.map((text) => text.replace(/:.*/, '')), status]).toEqual([['dns', 'kafka'], 4]);
   });
 });
 
-describe('the port of a worker', () => {
+describe('checks of the HTTP port', () => {
   let server: Server;
   beforeAll(async () => {
     server = createServer((_, response) => response.end('hello'));
@@ -231,7 +235,7 @@ describe('the port of a worker', () => {
   });
   afterAll(() => server.close());
 
-  test('is taken by something else', async () => {
+  test('doctor fails if another program listens on the port', async () => {
     const port = String((server.address() as AddressInfo).port);
     const child = new WorkerProcess({...variables(), ...BASE, PROJECTOR_HTTP_PORT: port}, [
       'doctor',
@@ -246,7 +250,7 @@ describe('the port of a worker', () => {
     ]);
   });
 
-  test('is where a worker answers, and `status` asks it', async () => {
+  test('doctor skips no check if a worker listens on the port, and `status` prints the state of this worker', async () => {
     const line = await listening(pipeline.worker);
     expect((await doctor({PROJECTOR_HTTP_PORT: line})).skipped).toEqual([]);
     const {status, stdout} = await projector(['status'], {PROJECTOR_HTTP_PORT: line});
@@ -254,7 +258,7 @@ describe('the port of a worker', () => {
   });
 });
 
-test('lag --watch looks until SIGINT, exit code 130', async () => {
+test('lag --watch prints the lag repeatedly until SIGINT, and then exits with 130', async () => {
   const child = new WorkerProcess({...variables(), ...BASE}, [
     'lag',
     '--watch',
@@ -264,7 +268,7 @@ test('lag --watch looks until SIGINT, exit code 130', async () => {
   ]);
   await until(
     () => child.log.length >= 3,
-    () => `three looks: ${child.output}`,
+    () => `three lines of output: ${child.output}`,
   );
   expect(await child.end('SIGINT')).toEqual({code: 130, signal: null});
   const looks = child.output.split('\n').filter((line) => line !== '');
@@ -275,7 +279,7 @@ async function listening(worker: WorkerProcess): Promise<string> {
   let port: unknown;
   await until(
     () => (port = worker.log.find(({msg}) => msg === 'http server listening')?.['port']) !== undefined,
-    () => `the port of a worker: ${worker.output}`,
+    () => `the HTTP port in the log of the worker: ${worker.output}`,
   );
   return String(port);
 }

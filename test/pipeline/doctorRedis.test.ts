@@ -1,4 +1,4 @@
-/** `projector doctor` on a Redis of its own, with one thing after the other broken on purpose. */
+/** `projector doctor` on a Redis of its own. The tests cause one fault at a time. */
 import {Redis} from 'ioredis';
 import {BASE, connectorOption, doctor, expectFail, SECRET, SHOP} from '../support/doctorBench.js';
 import {Pipeline, type Variables} from '../support/pipeline.js';
@@ -9,12 +9,12 @@ import {redisRules} from '../support/redisRights.js';
 const whyNot = whyNoOwnRedis();
 if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${whyNot}\n`);
 
-(whyNot === undefined ? describe : describe.skip)('Redis', () => {
+(whyNot === undefined ? describe : describe.skip)('checks of Redis', () => {
   let own: OwnRedis;
   let admin: Redis;
   let pipeline: Pipeline;
   beforeAll(async () => {
-    // Doctor warns of a group without a worker, and of a topic without a record.
+    // Without a worker in the group, or without a record in the topic, doctor would print more warnings.
     pipeline = await Pipeline.open(SHOP);
     await pipeline.applied();
     own = await OwnRedis.open({args: ['--user', 'projector', 'on', ...redisRules(SECRET)]});
@@ -28,29 +28,29 @@ if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${why
   });
   const user = (password = SECRET): Variables => ({
     REDIS_URL: `redis://projector:${password}@127.0.0.1:${own.port}/0`,
-    // The rights of the README are for keys without a prefix.
+    // The rules in deploy/acl/redis.acl are for keys without a prefix.
     REDIS_KEY_PREFIX: '',
   });
 
-  test('with the rights of the README: nothing fails, and nothing is refused', async () => {
+  test('no check fails with the rules of deploy/acl/redis.acl, and Redis rejects no command', async () => {
     expect((await doctor(user())).fail).toEqual([]);
     expect(await admin.call('ACL', 'LOG')).toEqual([]);
   });
 
-  test('may evict orders', async () => {
+  test('doctor fails if Redis may evict orders', async () => {
     await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
     expectFail(await doctor(user()), /^redis-eviction: maxmemory-policy allkeys-lru/, 5);
     await admin.config('SET', 'maxmemory-policy', 'noeviction');
   });
 
-  test('keeps nothing over a restart: a warning', async () => {
+  test('doctor warns if Redis does not keep its data over a restart', async () => {
     await admin.config('SET', 'appendonly', 'no');
     const {status, warn} = await doctor({REDIS_URL: own.url});
     await admin.config('SET', 'appendonly', 'yes');
     expect([status, warn]).toEqual([0, [expect.stringMatching(/^redis-persistence: neither/)]]);
   });
 
-  test('holds foreign keys in the staging database: a warning', async () => {
+  test('doctor warns if the staging database holds foreign keys', async () => {
     await admin.call('SELECT', '15');
     await admin.set('foreign', '1');
     const {status, warn} = await doctor(user());
@@ -62,18 +62,18 @@ if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${why
     ]);
   });
 
-  test('has no such staging database: a warning', async () => {
+  test('doctor warns if the staging database does not exist', async () => {
     const {status, warn} = await doctor({...user(), REDIS_STAGING_DATABASE: '99'});
     expect([status, warn]).toEqual([0, [expect.stringMatching(/^staging-database: .*index/)]]);
   });
 
-  test('refuses a right', async () => {
+  test('doctor fails if the user may not run a command, and names the command', async () => {
     await admin.call('ACL', 'SETUSER', 'projector', '-hincrby');
     expectFail(await doctor(user()), /^redis-rights: .*NOPERM this user has no permission to run HINCRBY/, 5);
     await admin.call('ACL', 'SETUSER', 'projector', '+hincrby');
   });
 
-  test('refuses the password: nothing that the program writes shows it', async () => {
+  test('doctor fails if Redis rejects the password, and no output contains the password', async () => {
     const args = ['doctor', ...(await connectorOption())];
     const [run] = await projectorBatch([args], {...BASE, ...user('Zq7Wrong')});
     expect(run).toMatchObject({code: 5, output: expect.stringContaining('WRONGPASS') as string});
@@ -81,7 +81,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${why
     expectFail(await doctor(user('Zq7Wrong')), /^redis: .*WRONGPASS/, 5);
   });
 
-  test('stands still', async () => {
+  test('doctor fails if Redis hangs', async () => {
     own.pause();
     const notified = await doctor(user(), {timeoutS: 5});
     own.resume();
@@ -89,7 +89,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${why
     expect(notified.status).toBe(4);
   });
 
-  test('is away', async () => {
+  test('doctor fails if Redis is unreachable', async () => {
     await own.kill();
     expectFail(await doctor(user()), /^redis: Redis at .* did not respond: .*ECONNREFUSED/, 4);
     await own.start();

@@ -1,4 +1,7 @@
-/** TLS to MySQL from a private CA, on a MySQL of the test's own: its old versions take other certificates at a start alone. */
+/**
+ * TLS to MySQL with certificates of a private CA. The tests use a MySQL of their own, because old versions
+ * of MySQL load a new certificate only at start.
+ */
 import {createConnection, type Connection} from 'mysql2/promise';
 import {MysqlClient} from '../../src/clients/mysql.js';
 import {readConfig} from '../../src/config/readConfig.js';
@@ -24,7 +27,7 @@ const PASSWORD = 'Zq7Secret';
   let state: NativeState;
   let server: ServerProcess | undefined;
   beforeAll(async () => {
-    // `verify` looks for its topic before it looks for MySQL.
+    // `verify` checks its topic before it connects to MySQL, so the topic must exist.
     await shopOfFile();
     ca = new TestCa();
     ours = ca.issue({name: 'reader'});
@@ -44,7 +47,7 @@ const PASSWORD = 'Zq7Secret';
     ca[Symbol.dispose]();
   });
 
-  /** Starts it with this certificate, after it was ended. */
+  /** Starts MySQL with this certificate. Ends the running MySQL first. */
   async function start({cert, key}: Certificate, isNew = false): Promise<void> {
     await server?.end('SIGTERM');
     const recipe = mysqlRecipe(state);
@@ -70,7 +73,10 @@ const PASSWORD = 'Zq7Secret';
     settings('VERIFY_IDENTITY', {MYSQL_SSL_SERVER_NAME: NAME, ...extra});
   const withOurs = (): Variables => ({MYSQL_SSL_CERT_FILE: ours.cert, MYSQL_SSL_KEY_FILE: ours.key});
 
-  /** The tables of the source, read by the worker's own client; throws when the connection is not encrypted. */
+  /**
+   * Counts the tables of the source with the client of the program. Throws if the connection is not
+   * encrypted.
+   */
   async function read(variables: Variables): Promise<number> {
     const config = readConfig(variables, ['mysqlUrl']);
     const client = new MysqlClient(mysqlSettings(config, config.mysqlUrl));
@@ -86,7 +92,7 @@ const PASSWORD = 'Zq7Secret';
     }
   }
 
-  describe('works', () => {
+  describe('a connection', () => {
     afterEach(async () => {
       await asRoot(async (root) => {
         await root.query(`ALTER USER '${USER}'@'%' REQUIRE SSL`);
@@ -94,14 +100,14 @@ const PASSWORD = 'Zq7Secret';
     });
 
     test.each([
-      ['with the name of the certificate', () => named()],
-      ['with the CA alone', () => settings('VERIFY_CA')],
-      ['unverified, as ssl-mode=REQUIRED says', () => settings('REQUIRED', {MYSQL_SSL_CA_FILE: ''})],
-    ])('%s', async (_, variables) => {
+      ['the name in the certificate is verified', () => named()],
+      ['only the CA is verified', () => settings('VERIFY_CA')],
+      ['ssl-mode=REQUIRED verifies nothing', () => settings('REQUIRED', {MYSQL_SSL_CA_FILE: ''})],
+    ])('the connection is encrypted and works if %s', async (_, variables) => {
       await expect(read(variables())).resolves.toBe(2);
     });
 
-    test('with our certificate where MySQL asks for it, and only with it', async () => {
+    test('a user with REQUIRE X509 can connect only with a client certificate', async () => {
       await asRoot(async (root) => {
         await root.query(`ALTER USER '${USER}'@'%' REQUIRE X509`);
       });
@@ -109,7 +115,7 @@ const PASSWORD = 'Zq7Secret';
       await expect(read(named())).rejects.toMatchObject({kind: 'mysql-denied'});
     });
 
-    test('and without TLS MySQL denies', async () => {
+    test('MySQL rejects a connection without TLS', async () => {
       await expect(read(settings('DISABLED', {MYSQL_SSL_CA_FILE: ''}))).rejects.toMatchObject({
         kind: 'mysql-denied',
       });
@@ -129,7 +135,7 @@ const PASSWORD = 'Zq7Secret';
       reason: /the server certificate is not signed by a trusted CA\. /,
     },
     {
-      name: 'no CA given, whatever Node.js is told',
+      name: 'no CA, although NODE_TLS_REJECT_UNAUTHORIZED is 0',
       variables: () => named({MYSQL_SSL_CA_FILE: '', NODE_TLS_REJECT_UNAUTHORIZED: '0'}),
       reason: /the server certificate is not signed by a trusted CA\. /,
     },
@@ -139,14 +145,14 @@ const PASSWORD = 'Zq7Secret';
       reason: /the server certificate was issued for another name \(.*DNS:mysql\.example\.com\)\. /,
     },
     {
-      name: 'a certificate that has expired',
+      name: 'an expired certificate',
       variables: () => named(),
       shown: {altNames: `DNS:${NAME}`, isExpired: true},
       reason: /the server certificate has expired\. /,
     },
   ];
 
-  test.each(CASES)('$name: one clear reason', async ({variables, shown, reason}) => {
+  test.each(CASES)('verify exits with 4 and names the reason: $name', async ({variables, shown, reason}) => {
     if (shown !== undefined) await start(ca.issue(shown));
     const {stderr, status} = projectorProcess(['verify'], {PROJECTOR_START_TIMEOUT_MS: '0', ...variables()});
     expect(status).toBe(4);

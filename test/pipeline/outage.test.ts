@@ -1,4 +1,4 @@
-/** Redis stands still for longer than the worker waits for an answer, while the shop goes on. */
+/** Redis hangs for longer than the worker waits for a response, while the shop continues to write. */
 import {connectMysql, Pipeline} from '../support/pipeline.js';
 import {chosenSeed} from '../support/random.js';
 import {whileRedisIsFrozen} from '../support/freeze.js';
@@ -7,7 +7,7 @@ import {Workload} from '../support/workload.js';
 
 const seed = chosenSeed();
 
-test(`the worker waits with one line, keeps its partitions, and goes on by itself (I4, G5), seed ${seed}`, async () => {
+test(`a worker whose Redis hangs logs one waiting line, keeps its partitions, and resumes by itself (I4, G5), seed ${seed}`, async () => {
   const shop = await Pipeline.open('outage', {REDIS_TIMEOUT_MS: '1000', PROJECTOR_CHUNK_RECORDS_MAX: '20'});
   const connections = await Promise.all([connectMysql(), connectMysql()]);
   const workload = new Workload(connections, seed, {base: 8_400_000});
@@ -30,7 +30,7 @@ test(`the worker waits with one line, keeps its partitions, and goes on by itsel
       await shop.applied();
       await until(
         () => said(/^recovered: /) === outage,
-        () => `a line that it goes on: ${shop.worker.output.slice(-1_500)}`,
+        () => `a recovery line: ${shop.worker.output.slice(-1_500)}`,
       );
       expect(said(/^waiting/)).toBe(outage);
       expect(await shop.differences()).toEqual([]);

@@ -1,4 +1,7 @@
-/** The live page of a real worker in a real browser. The group's name is hostile text, as an attacker would choose it. */
+/**
+ * The live page of a real worker in a real browser. The group id contains hostile HTML, as an attacker
+ * would choose it.
+ */
 import type {Browser} from 'playwright-core';
 import {freePorts} from '../../stack/ports.js';
 import type {HistoryAnswer, StatusAnswer} from '../../src/observe/statusAnswer.js';
@@ -29,7 +32,7 @@ async function seen(open: OpenPage, id: string, text: string | RegExp): Promise<
       const isIt = typeof text === 'string' ? found === text : text.test(found);
       return isIt && found;
     },
-    () => `${String(text)} in #${id}, which says "${found}"`,
+    () => `${String(text)} in #${id}, which shows "${found}"`,
     60_000,
   );
 }
@@ -38,7 +41,7 @@ async function history(): Promise<HistoryAnswer<string>['points']> {
   return ((await (await fetch(`${url}history`)).json()) as HistoryAnswer<string>).points;
 }
 
-/** Without the commas between the digits; what is not known is null. */
+/** Removes the commas between the digits. Returns null for an unknown number. */
 function plainNumber(text: string | undefined): string | null {
   return text === '–' ? null : (text ?? '').replaceAll(',', '');
 }
@@ -76,7 +79,7 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
     await shop.close();
   });
 
-  test('shows the numbers of /status under load; asks no other host, and nothing is refused or complained about', async () => {
+  test('the page shows the numbers of /status under load, sends no request to another host, and causes no browser error', async () => {
     const open = await opened();
     let notified: StatusAnswer<string> | undefined;
     open.page.on('response', (response) => {
@@ -86,7 +89,7 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
     await seen(open, 'verdict-title', 'Ready');
     await shop.whileTrading(async () => {
       await seen(open, 'rate', /^[1-9]/);
-      // Between an answer and its place on the page is a moment in which they differ.
+      // After a response arrives, the page shows the previous numbers for a moment.
       let differ = '';
       await until(
         async () => {
@@ -106,7 +109,7 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
     await open.close();
   });
 
-  test('a reload shows the last minutes again, since the worker keeps them', async () => {
+  test('a page that is reloaded shows the last minutes again, because the worker keeps them', async () => {
     const kept = await until(
       async () => {
         const points = await history();
@@ -117,13 +120,13 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
     const open = await opened();
     await seen(open, 'verdict-title', 'Ready');
     const path = (await open.page.getAttribute('#lag-curve .line', 'd')) ?? '';
-    // The page itself has seen one moment; all others are the worker's.
+    // The page itself has read one point. All other points come from the history of the worker.
     const known = kept.filter(({lagRecords}) => lagRecords !== null);
     expect(path.match(/[ML]/g)?.length).toBeGreaterThan(known.length);
     await open.close();
   });
 
-  test('text of others is text: no element and no script comes of it, and the browser would refuse both', async () => {
+  test('hostile text is shown as text and creates no element and no script, and the browser would block both', async () => {
     const open = await opened();
     expect(await seen(open, 'group', GROUP)).toBe(GROUP);
     expect(await open.page.title()).toContain(GROUP);
@@ -140,7 +143,7 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
     await open.close();
   });
 
-  test('Redis stopped: not ready, with the reason; ready again when it is back', async () => {
+  test('the page shows "Not ready" with the reason while Redis is stopped, and "Ready" after Redis has returned', async () => {
     const open = await opened();
     await seen(open, 'verdict-title', 'Ready');
     await shop.own.stop();
@@ -161,7 +164,7 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
     await open.close();
   });
 
-  test('the worker killed: the page says for how long there is no answer; another one on the same port: it goes on', async () => {
+  test('the page shows how long a killed worker has not responded, and continues when another one uses the same port', async () => {
     const open = await opened();
     await seen(open, 'verdict-title', 'Ready');
     const before = await open.text('started');
@@ -174,18 +177,18 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
     await seen(open, 'verdict-title', 'Ready');
     expect(await open.isShown('silence')).toBe(false);
     expect(await open.text('started')).not.toBe(before);
-    // What the page knew of the worker before is still drawn.
+    // The page still draws the points that it received from the previous worker.
     const drawn = (await open.page.getAttribute('#lag-curve .line', 'd'))?.match(/[ML]/g)?.length;
     expect(drawn).toBeGreaterThan((await history()).length + 1);
-    // The browser itself tells of each answer that did not come, and of nothing else.
+    // The browser reports each failed request. It must report nothing else.
     expect(open.complaints.filter((text) => !text.includes('ERR_CONNECTION_REFUSED'))).toEqual([]);
     await open.close();
   });
 
   test.each([
     ['a phone', {width: 390, height: 844}],
-    ['a desk', {width: 1280, height: 900}],
-  ])('on %s nothing is wider than the window', async (_, viewport) => {
+    ['a desktop', {width: 1280, height: 900}],
+  ])('on %s the page is not wider than the window', async (_, viewport) => {
     const open = await OpenPage.open(browser, url, {viewport});
     await seen(open, 'verdict-title', 'Ready');
     expect(await open.page.evaluate('document.documentElement.scrollWidth')).toBe(viewport.width);

@@ -1,6 +1,7 @@
 /**
- * `projector rebuild` and `projector sync` on the real stack and a Redis of the test's own, while a shop is at work and
- * two workers run: readers never see less than before, the workers are not started again, and the end is exact.
+ * `projector rebuild` and `projector sync` on the real stack with a Redis of the test's own. Meanwhile a
+ * shop writes and two workers run. Readers never see less data than before, the workers are not restarted,
+ * and the result is exact.
  */
 import {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
@@ -22,12 +23,12 @@ if (whyNot !== undefined) process.stderr.write(`skipped: rebuild and sync. ${why
 
 const BASE = 12_000_000;
 const QUIET_ORDERS = 150;
-/** SWAPDB takes whole databases, and the README's rights are for keys without one. */
+/** No prefix: SWAPDB swaps whole databases, and the rules in deploy/acl/redis.acl are for such keys. */
 const PREFIX = '';
 const PASSWORD = 'Zq7Secret';
 const seed = chosenSeed();
 
-/** Reads on and on what must never be absent or older than it was. */
+/** Reads continuously. It records a fault if an order or a counter is absent or older than before. */
 class Reader {
   readonly #redis: Redis;
   readonly #quiet: ReadonlyMap<string, Record<string, string>>;
@@ -73,7 +74,7 @@ class Reader {
   }
 }
 
-(whyNot === undefined ? describe : describe.skip)(`the read model made anew, seed ${seed}`, () => {
+(whyNot === undefined ? describe : describe.skip)(`rebuild and sync, seed ${seed}`, () => {
   let own: OwnRedis;
   let redis: Redis;
   let mysql: Connection;
@@ -104,7 +105,7 @@ class Reader {
     await mysql.query(line, [id, product]);
     return id;
   };
-  /** The shop works, and one order's total rises, until `work` is done. */
+  /** Until `work` is done, the shop writes transactions and the total of one order rises. */
   const whileTrading = async (work: () => Promise<void>): Promise<void> => {
     const end = new AbortController();
     const trading = async (): Promise<void> => {
@@ -168,7 +169,7 @@ class Reader {
     expect(workers.filter(({isRunning}) => !isRunning).map(({output}) => output.slice(-1_500))).toEqual([]);
   };
 
-  test('a rebuild under traffic, killed in the middle and started again (I15, L9, C4, G7) (F10)', async () => {
+  test('a rebuild that is killed under load resumes at its next run, and readers never see older data (I15, L9, C4, G7) (F10)', async () => {
     const reader = new Reader(redis.duplicate(), {quiet, rising, product});
     let output = '';
     await whileTrading(async () => {
@@ -176,12 +177,12 @@ class Reader {
       const other = redis.duplicate({db: 15});
       await until(
         async () => (await other.get(`${PREFIX}projector:staging`)) === 'rebuild' || !first.isRunning,
-        () => `a rebuild that has begun: ${first.output}`,
+        () => `the rebuild to begin: ${first.output}`,
         60_000,
       );
       expect(await first.end('SIGKILL')).toEqual({code: null, signal: 'SIGKILL'});
       other.disconnect();
-      // Its lock is still held: whoever is too early is told so.
+      // The lock of the killed process has not expired, so the next run stops with `rebuild-refused`.
       const early = await ended(command('rebuild'));
       expect(early).toMatchObject({
         code: 5,
@@ -204,14 +205,14 @@ class Reader {
     );
   }, 300_000);
 
-  test('rebuilding twice gives the same content, byte by byte, as what lived through all that (G7, I7)', async () => {
+  test('each of two rebuilds has the same content as the live data, byte by byte (G7, I7)', async () => {
     expect(await differences()).toEqual([]);
     const lived = await readModel(redis, PREFIX);
     for (const run of [1, 2]) {
       expect(await ended(command('rebuild'))).toMatchObject({code: 0});
       await whenApplied({mysql, redis}, [PREFIX]);
       const made = await readModel(redis, PREFIX);
-      // The markers of `whenApplied` change with each call.
+      // Each call of `whenApplied` changes the marker orders, so they are not compared.
       const isMarker = (key: string): boolean => /^order(_lines)?:-|^report:users$/.test(key);
       const withoutMarkers = (content: Map<string, string>): [string, string][] =>
         [...content].filter(([key]) => !isMarker(key));
@@ -219,7 +220,7 @@ class Reader {
     }
   }, 300_000);
 
-  test('sync leaves a Redis with orders alone; with --replace it makes it anew under traffic (I15, S8)', async () => {
+  test('sync does not change a Redis that holds orders, and with --replace it recreates the read model under load (I15, S8)', async () => {
     const before = await readModel(redis, PREFIX);
     const skipped = await ended(command('sync'));
     expect(skipped).toMatchObject({
@@ -244,7 +245,7 @@ class Reader {
     expect(await stagingKeys()).toEqual([]);
   }, 300_000);
 
-  test('an empty Redis is filled from MySQL, and then followed by workers (I15)', async () => {
+  test('sync loads an empty Redis from MySQL, and a worker then keeps it up to date (I15)', async () => {
     const target = urlOf('operator', 7);
     const [first, again] = [
       await ended(command('sync', '--target', target)),
@@ -264,7 +265,7 @@ class Reader {
     }
   }, 120_000);
 
-  test('what cannot be done is refused before anything is touched, with the way out', async () => {
+  test('a rebuild that is not possible stops before it changes anything, and names the reason', async () => {
     const refused = async (args: string[], text: RegExp, code = 5): Promise<void> => {
       expect(await ended(command(...args))).toMatchObject({
         code,
@@ -274,9 +275,9 @@ class Reader {
     await redis.set('session:1', 'x');
     await refused(
       ['rebuild'],
-      /rebuild-refused: redis:\S+ holds 1 keys that are not of this read model \("session:1"\)/,
+      /rebuild-refused: redis:\S+ holds 1 keys that do not belong to this read model \("session:1"\)/,
     );
-    await refused(['rebuild', '--dry-run'], /holds 1 keys that are not of this read model/);
+    await refused(['rebuild', '--dry-run'], /holds 1 keys that do not belong to this read model/);
     await redis.del('session:1');
     const other = redis.duplicate({db: 15});
     await other.set('note', 'x');
@@ -290,7 +291,7 @@ class Reader {
     expect(await differences()).toEqual([]);
   }, 120_000);
 
-  test('positions taken back: the log is applied again over living data, and ends as before (I1, I3)', async () => {
+  test('offsets reset replays the topic over the live data and ends in the same state, but never skips records (I1, I3)', async () => {
     const before = await positions(redis, PREFIX);
     const reset = await ended(command('offsets', 'reset', '--to', 'earliest', '--yes', '--json'));
     expect(reset).toMatchObject({code: 0});
@@ -303,7 +304,7 @@ class Reader {
     const goal = [...before.values()].reduce((total, next) => total + next, 0n);
     await until(
       async () => (await sum()) >= goal,
-      () => 'a replay that is through',
+      () => 'the replay to finish',
       60_000,
     );
     expect(await differences()).toEqual([]);
@@ -312,13 +313,13 @@ class Reader {
     );
     expect(forward).toMatchObject({code: 2, output: expect.stringContaining('would skip records') as string});
     const unasked = await ended(command('offsets', 'reset', '--to', 'earliest'));
-    expect(unasked).toMatchObject({code: 2, output: expect.stringContaining('give --yes') as string});
+    expect(unasked).toMatchObject({code: 2, output: expect.stringContaining('use --yes') as string});
     const later = await ended(command('offsets', 'reset', '--to', '2099-01-01T00:00:00Z', '--yes', '--json'));
     expect([later.code, (JSON.parse(later.output) as {partitions: unknown}).partitions]).toEqual([0, []]);
     expect(await ended(command('offsets', 'reset', '--to', 'latest', '--yes'))).toMatchObject({code: 2});
   }, 120_000);
 
-  test('the rights of the README are enough for all of that, and for a repair', async () => {
+  test('the rules of deploy/acl/redis.acl are sufficient for rebuild, sync, offsets reset, verify and a repair', async () => {
     await redis.hincrby('report:totals', 'revenue', 1);
     await redis.hset(`order:${rising}`, 'items', 'x');
     expect(await ended(command('verify'))).toMatchObject({code: 3});

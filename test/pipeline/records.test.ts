@@ -1,4 +1,6 @@
-/** Records written by hand into a topic of their own: what Debezium sends seldom, or never should. */
+/**
+ * Records that Debezium sends rarely, or should never send. The tests write them into topics of their own.
+ */
 import {HandMade, lineRecord, ORDER_5, orderRecord} from '../support/handMade.js';
 import type {NewRecord} from '../support/kafka.js';
 import {encoded, lineRow, orderRow, rowRecord} from '../support/records.js';
@@ -14,7 +16,7 @@ afterEach(async () => {
   await log.close();
 });
 
-test('the envelope, the envelope with its schema and the flat form may follow one another in one log (F57)', async () => {
+test('a topic may contain the envelope, the envelope with its schema and the flat form in any sequence (F57)', async () => {
   await opened('records-forms');
   await log.write(
     orderRecord({}, 'with schema'),
@@ -29,7 +31,7 @@ test('the envelope, the envelope with its schema and the flat form may follow on
   expect(await log.order('6')).toEqual({});
 });
 
-test('what is no row of the two tables is ignored, moves the position, and is counted once (I6) (F50, F52)', async () => {
+test('a record that is not a row of the two tables is ignored, moves the position, and is counted once (I6) (F50, F52)', async () => {
   await opened('records-ignored');
   await log.write(
     orderRecord(),
@@ -54,7 +56,7 @@ test('what is no row of the two tables is ignored, moves the position, and is co
   });
 });
 
-test('source.snapshot, whatever it says, changes nothing about what a row means', async () => {
+test('the value of source.snapshot does not change how a row is applied', async () => {
   await opened('records-snapshot');
   const event = (snapshot: string | null, quantity: number): NewRecord =>
     encoded(
@@ -74,7 +76,7 @@ test('source.snapshot, whatever it says, changes nothing about what a row means'
   }
 });
 
-test('after a failover events have smaller files, positions and other GTIDs, and are applied all the same (S3) (F74)', async () => {
+test('events after a MySQL failover are applied, although their binlog file and position are smaller and their GTID differs (S3) (F74)', async () => {
   await opened('records-failover');
   const from = (gtid: string, [file, pos]: [string, number], quantity: number): NewRecord =>
     encoded(
@@ -106,7 +108,7 @@ test('after a failover events have smaller files, positions and other GTIDs, and
   expect(await log.order('5')).toEqual(ORDER_5);
 });
 
-test('the events of a compressed transaction share one position in the binlog, and each counts', async () => {
+test('each event of a compressed transaction is counted, although all of them share one binlog position', async () => {
   await opened('records-compressed');
   const source = {table: 'order_items', db: 'shop', gtid: 'aaaa:7', file: 'binlog.000002', pos: 157, row: 0};
   const created = (id: bigint): NewRecord =>
@@ -118,7 +120,7 @@ test('the events of a compressed transaction share one position in the binlog, a
   expect((await log.model())['product:10:sold']).toBe('9');
 });
 
-test('events beyond 2^53 keep every digit of ids, products and users (I8) (F68)', async () => {
+test('ids of orders, line items, products and users beyond 2^53 keep every digit (I8) (F68)', async () => {
   await opened('records-beyond');
   const [id, user, product, itemId] = [
     9007199254740993n,
@@ -148,10 +150,15 @@ test('events beyond 2^53 keep every digit of ids, products and users (I8) (F68)'
 });
 
 /**
- * A known limit before MySQL 9.6, seen with real servers: an incremental snapshot reads a line, its order is deleted, and
- * the cascade that takes the line leaves no event that would remove it from the snapshot's window. The read comes last.
+ * A known limit before MySQL 9.6, seen with real servers:
+ *
+ * 1. An incremental snapshot reads a line item.
+ * 2. Its order is deleted. The cascade deletes the line item, but MySQL writes no event for it to the
+ *    binlog.
+ * 3. So Debezium does not remove the line item from the window of the snapshot, and sends it after the
+ *    delete.
  */
-test('an incremental snapshot may bring back a line of a deleted order; it is kept apart and counted nowhere (S4)', async () => {
+test('an incremental snapshot may bring back a line item of a deleted order, which no counter includes (S4)', async () => {
   await opened('records-ghost');
   const read = {
     before: null,

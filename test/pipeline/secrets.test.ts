@@ -1,4 +1,7 @@
-/** Secrets in every setting that holds one, good and wrong, on the loudest level: none of them is ever shown (I11). */
+/**
+ * The settings contain secrets, with valid and wrong values, and the log level is `debug`. No output may
+ * contain a secret (I11).
+ */
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -24,7 +27,7 @@ const COMMANDS = [
   ['dlq', 'list'],
   ['verify', '--sample', '1'],
 ];
-/** With the file of this shop's connector. */
+/** This command needs the connector file of this shop. */
 let connectorStatus: string[];
 
 let redis: OwnRedis;
@@ -103,7 +106,7 @@ const LOUD = {
   KAFKA_CONNECTION_TIMEOUT_MS: '500',
 };
 
-test('a worker that runs: its log and every HTTP answer', async () => {
+test('a running worker shows no secret in its log or in an HTTP response', async () => {
   const worker = new WorkerProcess({
     ...variables(),
     ...QUICK,
@@ -114,7 +117,7 @@ test('a worker that runs: its log and every HTTP answer', async () => {
   try {
     await until(
       () => worker.log.some(({msg}) => msg === 'partitions assigned'),
-      () => `a worker at work: ${worker.output.slice(-1_500)}`,
+      () => `the worker to receive its partitions: ${worker.output.slice(-1_500)}`,
       60_000,
     );
     const port = worker.log.find(({msg}) => msg === 'http server listening')?.['port'] as number;
@@ -129,7 +132,7 @@ test('a worker that runs: its log and every HTTP answer', async () => {
   expect(worker.output).not.toContain(SECRET);
 });
 
-test('commands with settings that work', async () => {
+test('commands with valid settings exit with 0 and print no secret', async () => {
   const all = [...COMMANDS, connectorStatus];
   const results = await projectorBatch(all, {...LOUD, PROJECTOR_START_TIMEOUT_MS: '30000', ...good()});
   expect(results.map(({args, code}) => [args, code])).toEqual(all.map((args) => [args, 0]));
@@ -137,10 +140,10 @@ test('commands with settings that work', async () => {
     expect({args, output}).toMatchObject({output: expect.not.stringContaining(SECRET) as string});
 });
 
-test.each(WRONG)('what does not work: %s', async (name) => {
+test.each(WRONG)('commands with a wrong setting print no secret: %s', async (name) => {
   const works = ['mysql', 'no mysql', 'no connect'].includes(name);
   const commands = [['config'], ['lag'], ['report'], connectorStatus, ['verify', '--sample', '1']];
-  // A worker for which these settings are good would not end.
+  // With these settings a worker starts and does not exit, so `run` is left out.
   const all = works ? commands : [['run'], ...commands];
   const results = await projectorBatch(all, {...LOUD, PROJECTOR_HTTP_PORT: 'off', ...wrong()[name]});
   expect(results.map(({args}) => args)).toEqual(all);
@@ -151,7 +154,7 @@ test.each(WRONG)('what does not work: %s', async (name) => {
   expect(results.filter(({args, code}) => args[0] === 'run' && code === 0)).toEqual([]);
 });
 
-test('every secret setting may come from a file, and `config` redacts it', async () => {
+test('REDIS_URL may come from a file, and `config` redacts it', async () => {
   const secrets = (Object.values(SETTINGS) as Setting<unknown>[]).filter(({secret}) => secret === true);
   expect(secrets.length).toBeGreaterThan(7);
   const file = join(folder, 'url');

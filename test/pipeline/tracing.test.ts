@@ -1,4 +1,4 @@
-/** A real worker with an SDK of OpenTelemetry loaded beside it, as docs/tracing.md says. */
+/** A real worker with the OpenTelemetry SDK, loaded as docs/tracing.md describes. */
 import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -36,7 +36,7 @@ function spans(): Span[] {
   return lines.map((line) => JSON.parse(line) as Span);
 }
 
-test('every record is in one span, and each span says what, where and how', async () => {
+test('each applied record is in one span, and each span names the topic, the partition, the offset and the outcome', async () => {
   await shop.placeOrder('12.50', [['1', 2]]);
   await shop.applied();
   const {topic} = testStack().env;
@@ -51,10 +51,10 @@ test('every record is in one span, and each span says what, where and how', asyn
         (_, number) => `${shop.prefix}projector:position:${topic}:${number}`,
       );
       const positions = await shop.redis.mget(partitions);
-      // No record of this topic was deleted, so its offsets count its records.
+      // No record of this topic was deleted, so the sum of the positions is the number of records.
       return applied === positions.reduce((sum, text) => sum + Number(text?.split(' ')[1] ?? 0), 0);
     },
-    () => 'as many records in spans as were applied',
+    () => 'the spans to contain as many records as were applied',
   );
   for (const span of spans()) {
     expect(span.name).toBe(`apply ${topic}`);
@@ -73,19 +73,19 @@ test('every record is in one span, and each span says what, where and how', asyn
   }
 });
 
-test('a line of the log names the span in which it was written', async () => {
+test('a log line contains the ids of the trace and the span in which it was written', async () => {
   const {id} = await shop.placeOrder('1.50', [['1', 1]]);
   await shop.applied();
   await shop.redis.set(`${shop.prefix}order:${id}`, 'no hash');
   await shop.sql('UPDATE orders SET total_amount = 2.50 WHERE id = ?', [id]);
   const line = await until(
     () => shop.worker.log.find(({msg}) => /^records quarantined/.test(String(msg))),
-    () => 'a record that was set aside',
+    () => 'a log line about a quarantined record',
   );
   expect(line['trace_id']).toMatch(/^[0-9a-f]{32}$/);
   const found = await until(
     () => spans().find(({spanId}) => spanId === line['span_id']),
-    () => 'the span that the line names',
+    () => 'the span that the log line names',
   );
   expect(found.traceId).toBe(line['trace_id']);
 });

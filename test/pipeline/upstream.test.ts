@@ -1,4 +1,6 @@
-/** What the connector does beside streaming: snapshots, heartbeats, and events that come again. */
+/**
+ * The connector does more than streaming: it takes snapshots, writes heartbeats, and may send events again.
+ */
 import type {LogLine} from '../../stack/worker.js';
 import {Connector} from '../support/connector.js';
 import {partitionOf, produce, readTopic, TopicReader, type TopicRecord} from '../support/kafka.js';
@@ -41,7 +43,7 @@ async function work(transactions: number, base: number, cascades = true): Promis
   }
 }
 
-/** As many as the source has rows of the two tables. */
+/** The number of rows in the two tables of the source. */
 async function rowCount(): Promise<number> {
   const [row] = await shop.rows(
     'SELECT (SELECT COUNT(*) FROM orders) + (SELECT COUNT(*) FROM order_items) AS total',
@@ -59,14 +61,15 @@ async function askForIncrementalSnapshot(): Promise<void> {
   ]);
 }
 
-test(`an incremental snapshot amid changes changes nothing, and again the second time (F65) (I3), seed ${seed}`, async () => {
+test(`an incremental snapshot during changes, and a second one, leave Redis equal to MySQL (F65) (I3), seed ${seed}`, async () => {
   shop = await Pipeline.open('incremental');
   const {topic} = await shopOfFile();
   await work(100, 8_000_000);
   await shop.applied();
   const reader = await TopicReader.open(topic);
   await reader.caughtUp();
-  // Lines that nobody touches, with the highest ids: when they are read again, everything before them was.
+  // These line items do not change, and they have the highest ids. When a snapshot has read them, it has
+  // read all other rows.
   const last = freshId();
   await shop.placeOrder('1.00', [
     [last, 1],
@@ -82,11 +85,11 @@ test(`an incremental snapshot amid changes changes nothing, and again the second
   try {
     for (const round of [1, 2]) {
       await askForIncrementalSnapshot();
-      // Without cascades: see `an incremental snapshot may bring back a line` in records.test.ts.
+      // No cascades: see `an incremental snapshot may bring back a line item` in records.test.ts.
       await work(100, 8_000_000, false);
       await until(
         async () => (await readsOfLast()) === 2 * round,
-        () => `the last lines read again, round ${round}`,
+        () => `the snapshot to read the last line items, round ${round}`,
       );
       await shop.applied();
       expect(await shop.differences()).toEqual([]);
@@ -96,7 +99,7 @@ test(`an incremental snapshot amid changes changes nothing, and again the second
   }
 });
 
-test('the last records of every partition written again, with new offsets, change nothing (S3, C2) (F61)', async () => {
+test('the last records of each partition, written again with new offsets, change nothing (S3, C2) (F61)', async () => {
   shop = await Pipeline.open('again');
   const {topic} = await shopOfFile();
   await work(60, 8_100_000);
@@ -113,7 +116,7 @@ test('the last records of every partition written again, with new offsets, chang
   expect(await shop.differences()).toEqual([]);
 });
 
-test('a connector that reads the tables first gives the same state, and keeps it when its place in the binlog goes back (S3, C2) (F65)', async () => {
+test('a connector that begins with a snapshot ends in the same state, also after its binlog position is set back (S3, C2) (F65)', async () => {
   shop = await Pipeline.open('rewound-first');
   await work(200, 8_300_000);
   await shop.close();
@@ -125,7 +128,8 @@ test('a connector that reads the tables first gives the same state, and keeps it
     const rows = await rowCount();
     expect(rows).toBeGreaterThan(100);
     await shop.applied(60_000);
-    // The first markers may be read in the snapshot, orders before lines; the second ones come behind all of it.
+    // The snapshot may contain the first markers, and it reads orders before line items. The second markers
+    // come after the whole snapshot.
     await shop.applied();
     expect(await shop.differences()).toEqual([]);
     const reads = (await readTopic(connector.topic)).filter((record) => eventOf(record).op === 'r');
@@ -158,22 +162,23 @@ test('a connector that reads the tables first gives the same state, and keeps it
   }
 });
 
-test('heartbeats arrive while nobody buys: they are counted as ignored and move the position (I6)', async () => {
+test('heartbeats in an idle shop are counted as ignored and move the position (I6)', async () => {
   shop = await Pipeline.open('heartbeats', {PROJECTOR_SUMMARY_INTERVAL_MS: '1000'});
   await shop.applied();
-  /** The first one that is written from now on. */
+  /** Resolves with the first summary that is logged after this call. */
   const nextSummary = async (): Promise<{applied: number; ignored: number}> => {
     const summaries = (): LogLine[] => shop.worker.log.filter(({msg}) => msg === 'summary');
     const count = summaries().length;
     const line = await until(
       () => summaries()[count],
-      () => 'a summary',
+      () => 'the next summary line',
     );
     return {applied: Number(line['applied']), ignored: Number(line['ignored'])};
   };
   const home = partitionOf('1', 6);
   const place = async (): Promise<bigint> => (await positions(shop.redis, shop.prefix)).get(home) ?? 0n;
-  // The position first: a heartbeat between the two must not count as one that came before both.
+  // The position is read first. In the other order, a heartbeat between the two would end the wait below,
+  // although the position would not move any more.
   const [placeBefore, before, totals] = [await place(), await nextSummary(), await shop.totals()];
   const after = await until(
     async () => {

@@ -1,4 +1,4 @@
-/** MySQL is the oracle: what it prints and what came through Debezium are the same text. */
+/** MySQL is the reference: a value that comes through Debezium must be the same text as MySQL prints. */
 import {canonicalText} from '../../src/domain/canonical.js';
 import {freshId, Pipeline} from '../support/pipeline.js';
 import {chosenSeed, Random} from '../support/random.js';
@@ -11,7 +11,7 @@ beforeAll(async () => {
   shop = await Pipeline.open('values', {ORDER_EXTRA_COLUMNS: 'status,created_at:time,note'});
 });
 
-/** The comparison knows the five fields only; the tests here look at the others themselves. */
+/** The comparison covers only the five fields of an order. The tests in this file check the other columns. */
 async function differences(): Promise<readonly string[]> {
   const isOther = /^order:-?\d+ (?:status|created_at|note): MySQL -, /;
   return (await shop.differences()).filter((line) => !isOther.test(line));
@@ -69,7 +69,7 @@ function randomRow(): readonly string[] {
   ];
 }
 
-test(`300 random rows read the same through Debezium and through MySQL (F69, F71, F73) (I8, I9), seed ${seed}`, async () => {
+test(`300 random rows have the same text through Debezium as from MySQL (F69, F71, F73) (I8, I9), seed ${seed}`, async () => {
   const edges = Math.max(USERS.length, AMOUNTS.length, STATUSES.length, TIMES.length);
   const rows = Array.from({length: 300}, (_, i) =>
     i >= edges
@@ -100,7 +100,7 @@ test(`300 random rows read the same through Debezium and through MySQL (F69, F71
   expect(new Set(stored.map(({created_at}) => created_at)).size).toBeGreaterThanOrEqual(TIMES.length);
 });
 
-test('a column that is added while the worker runs: its default, NULL, and rows from before it (F54)', async () => {
+test('a column that is added while the worker runs is applied with its default, with NULL, and for older rows (F54)', async () => {
   const before = await shop.placeOrder('1.00', []);
   await shop.applied();
   await shop.sql("ALTER TABLE orders ADD COLUMN note VARCHAR(20) NULL DEFAULT 'gift'");
@@ -126,7 +126,7 @@ test('a column that is added while the worker runs: its default, NULL, and rows 
   }
 });
 
-test('ids beyond 2^53, from AUTO_INCREMENT too, keep every digit through MySQL, Debezium and Redis (I8)', async () => {
+test('ids beyond 2^53, also from AUTO_INCREMENT, keep every digit through MySQL, Debezium and Redis (I8)', async () => {
   const insertOrder = 'INSERT INTO orders (id, user_id, total_amount) VALUES (?, ?, 4.20)';
   const [orderId, itemId, product] = ['9007199254740993', '9007199254740995', '9223372036854775807'];
   const user = '9223372036854775806';

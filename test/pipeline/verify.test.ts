@@ -1,4 +1,7 @@
-/** `projector verify`: no false alarm beside a shop at work, every kind of damage found, and mended. */
+/**
+ * `projector verify` reports no difference while a shop writes, and it finds and repairs each kind of
+ * damage.
+ */
 import type {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
 import {compare} from '../../stack/comparison.js';
@@ -29,7 +32,7 @@ const seed = chosenSeed();
 
   afterAll(async () => await shop.close());
 
-  test('two runs at the same time, and one more, find no difference while the shop works', async () => {
+  test('two concurrent runs, a third run and a sample find no difference while the shop writes', async () => {
     await shop.whileTrading(async () => {
       const run = async (): Promise<void> => {
         const {code, output, verdict} = await verify(['--wait', '10']);
@@ -41,7 +44,7 @@ const seed = chosenSeed();
     });
   }, 180_000);
 
-  test('each kind of damage is found, named, and repaired (F32) (I15)', async () => {
+  test('verify finds, names and repairs each kind of damage (F32) (I15)', async () => {
     const product = freshId();
     const ids = Array.from({length: 8}, () => freshId());
     for (const id of ids) {
@@ -114,7 +117,7 @@ const seed = chosenSeed();
     expect([unasked.verdict.repaired, repaired.verdict.repaired]).toEqual([11, 1]);
     expect((await verify()).verdict).toMatchObject({differences: 0, open: 0});
     expect(await redis.get('session:1')).toBe('of another program');
-    // The workers were held still for moments, and go on.
+    // The fences of the repair have paused the worker. It must still run and apply changes.
     await shop.workload.transact(30);
     await applied();
     expect((await compare(mysql, redis, {prefix: PREFIX})).differences).toEqual([]);

@@ -1,4 +1,7 @@
-/** `projector verify --against topic`: Redis proved by a replay of the log, while the shop is at work, and nothing of that is left. */
+/**
+ * `projector verify --against topic` compares Redis with a replay of the topic while the shop writes.
+ * Afterwards the staging database is empty.
+ */
 import type {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
 import {AGAINST_LOG, LogVerification} from '../support/logVerification.js';
@@ -10,13 +13,13 @@ import {whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
 
 const whyNot = whyNoOwnRedis();
-if (whyNot !== undefined) process.stderr.write(`skipped: verify against the log. ${whyNot}\n`);
+if (whyNot !== undefined) process.stderr.write(`skipped: verify against the topic. ${whyNot}\n`);
 
 const BASE = 14_000_000;
 const PREFIX = 'told:';
 const seed = chosenSeed();
 
-(whyNot === undefined ? describe : describe.skip)(`verify against the log, seed ${seed}`, () => {
+(whyNot === undefined ? describe : describe.skip)(`verify against the topic, seed ${seed}`, () => {
   let log: LogVerification;
   let shop: OwnShop;
   let redis: Redis;
@@ -30,7 +33,7 @@ const seed = chosenSeed();
 
   afterAll(async () => await log.close());
 
-  test('no false alarm beside a shop at work, without MySQL, and nothing is left (L11)', async () => {
+  test('verify finds no difference without MySQL while the shop writes, and leaves no data (L11)', async () => {
     await shop.whileTrading(async () => {
       for (let run = 0; run < 3; run++) {
         const {code, output, verdict} = await log.verified('--wait', '10');
@@ -42,7 +45,7 @@ const seed = chosenSeed();
     await log.expectNothingLeft();
   }, 240_000);
 
-  test('each kind of damage is found and named, and nothing is mended', async () => {
+  test('verify finds and names each kind of damage, and repairs nothing', async () => {
     const product = freshId();
     const ids = Array.from({length: 5}, () => freshId());
     for (const id of ids) {
@@ -94,12 +97,12 @@ const seed = chosenSeed();
       ].sort(),
     );
     await log.expectNothingLeft();
-    // As a table, too.
+    // Without --json the output is a table.
     const shown = await ended(shop.command([...AGAINST_LOG, '--limit', '1']));
-    expect(shown.output).toMatch(/^difference +key +field +log +Redis$/m);
+    expect(shown.output).toMatch(/^difference +key +field +topic +Redis$/m);
     expect(await redis.exists(log.key('order:abc'))).toBe(1);
 
-    // Made anew from the log, it is what the log tells.
+    // A rebuild from the topic restores the content from before the damage.
     await redis.del(log.key('order:abc'));
     expect(await ended(shop.command(['rebuild']))).toMatchObject({code: 0});
     await shop.applied();
@@ -110,7 +113,7 @@ const seed = chosenSeed();
     expect((await log.verified()).verdict).toMatchObject({differences: 0});
   }, 240_000);
 
-  test('interrupted while it replays, and while it waits, it leaves nothing', async () => {
+  test('verify leaves no data if it is interrupted while it replays or while it waits', async () => {
     await redis.incr(log.key('product:1:sold'));
     for (const text of ['caught up with the topic', 'possible differences to check again']) {
       const running = log.begin();
@@ -125,7 +128,7 @@ const seed = chosenSeed();
       async () =>
         (await log.staging.get(log.key('projector:staging')))?.startsWith('verify ') === true ||
         !running.isRunning,
-      () => `a replay that has begun: ${running.output}`,
+      () => `the replay to begin: ${running.output}`,
       60_000,
     );
     expect((await running.end('SIGINT')).code).toBe(130);

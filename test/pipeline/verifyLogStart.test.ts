@@ -1,4 +1,7 @@
-/** What `projector verify --against topic` finds when it starts: leftovers of other runs, foreign keys, bad records, a silent Redis. */
+/**
+ * `projector verify --against topic` starts when the staging database holds leftovers of other runs or
+ * foreign keys, when a record cannot be applied, or when Redis hangs.
+ */
 import type {Redis} from 'ioredis';
 import type {WorkerProcess} from '../../stack/worker.js';
 import {createTopic, produce} from '../support/kafka.js';
@@ -10,13 +13,13 @@ import {until} from '../support/until.js';
 
 const whyNot = whyNoOwnRedis();
 if (whyNot !== undefined)
-  process.stderr.write(`skipped: verify against the log after other runs. ${whyNot}\n`);
+  process.stderr.write(`skipped: verify against the topic after other runs. ${whyNot}\n`);
 
 const BASE = 14_500_000;
 const seed = chosenSeed();
 
 (whyNot === undefined ? describe : describe.skip)(
-  `verify against the log after other runs, seed ${seed}`,
+  `verify against the topic after other runs, seed ${seed}`,
   () => {
     let log: LogVerification;
     let shop: OwnShop;
@@ -30,13 +33,13 @@ const seed = chosenSeed();
 
     afterAll(async () => await log.close());
 
-    test("what a killed one has left is no beginning of a rebuild, and in nobody's way (C4)", async () => {
+    test('the leftovers of a killed verify do not block the next run, and a rebuild does not resume from them (C4)', async () => {
       const begun = async (): Promise<void> => {
         const killed = log.begin();
         await log.notified(killed, 'caught up with the topic');
         expect(await killed.end('SIGKILL')).toEqual({code: null, signal: 'SIGKILL'});
-        // Not even by accident: what is there now was changed by somebody.
         expect(await log.staging.get(log.key('projector:staging'))).toMatch(/^verify /);
+        // The test changes the leftovers, so that a run that used them would find or cause a difference.
         await log.staging.hset(log.key('report:totals'), 'orders', '1');
         expect(await ended(log.begin())).toMatchObject({
           code: 5,
@@ -58,11 +61,11 @@ const seed = chosenSeed();
       expect((await log.verified()).verdict).toMatchObject({differences: 0});
     }, 180_000);
 
-    test('what an unfinished rebuild would go on with is kept, unless told otherwise', async () => {
+    test('verify keeps the content of an unfinished rebuild, unless --restart is given', async () => {
       const first = shop.command(['rebuild']);
       await until(
         async () => (await log.staging.get(log.key('projector:staging'))) === 'rebuild' || !first.isRunning,
-        () => `a rebuild that has begun: ${first.output}`,
+        () => `the rebuild to begin: ${first.output}`,
         60_000,
       );
       await first.end('SIGKILL');
@@ -79,7 +82,7 @@ const seed = chosenSeed();
       await log.expectNothingLeft();
     }, 120_000);
 
-    test('what cannot be done is refused before anything is touched', async () => {
+    test('verify stops before it changes anything if it cannot use the staging database', async () => {
       const refused = async (process: WorkerProcess, code: number, text: RegExp): Promise<void> => {
         expect(await ended(process)).toMatchObject({code, output: expect.stringMatching(text) as string});
       };
@@ -91,7 +94,7 @@ const seed = chosenSeed();
       await log.expectNothingLeft();
     }, 60_000);
 
-    test('a record that cannot be applied ends it, with the way out', async () => {
+    test('a record that cannot be applied ends the comparison, and the message names another command', async () => {
       const topic = `told-${Date.now().toString(36)}`;
       await createTopic(topic);
       await produce(topic, [{key: '5', value: 'no JSON, a-customer-secret'}]);
@@ -106,7 +109,7 @@ const seed = chosenSeed();
       expect(await log.staging.keys('*')).toEqual([]);
     }, 60_000);
 
-    test('a Redis that is silent for a moment is waited for (L11)', async () => {
+    test('verify waits while Redis hangs, and then finishes (L11)', async () => {
       await redis.incr(log.key('product:1:sold'));
       const running = log.begin({REDIS_TIMEOUT_MS: '1000'});
       await log.notified(running, 'possible differences to check again');

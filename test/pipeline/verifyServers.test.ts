@@ -1,4 +1,7 @@
-/** `projector verify` while Redis is behind, servers are away or silent, or the connector stands still. */
+/**
+ * `projector verify` runs while Redis has not caught up, while servers are unreachable or hang, and while
+ * the connector is stopped.
+ */
 import type {Redis} from 'ioredis';
 import type {Connection, RowDataPacket} from 'mysql2/promise';
 import {OwnShop, verification, verified, type Verified} from '../support/ownShop.js';
@@ -31,7 +34,7 @@ const seed = chosenSeed();
 
   afterAll(async () => await shop.close());
 
-  test('a Redis that is behind is no Redis that differs, and servers that are away are named', async () => {
+  test('verify reports that Redis has not caught up instead of differences, and names unreachable servers', async () => {
     await shop.worker.end('SIGTERM');
     await shop.workload.transact(10);
     const behind = await verify(['--wait', '10']);
@@ -57,7 +60,7 @@ const seed = chosenSeed();
     });
   }, 120_000);
 
-  test('servers that are silent for a moment are waited for: Redis, and a connection to MySQL that is lost (L11)', async () => {
+  test('verify waits while Redis hangs, connects to MySQL again after a lost connection, and finishes (L11)', async () => {
     const connectionsOf = async (): Promise<string[]> => {
       const [rows] = await mysql.query<RowDataPacket[]>('SHOW PROCESSLIST');
       return rows.map((row) => String(row['Id']));
@@ -88,7 +91,7 @@ const seed = chosenSeed();
     await redis.decr(`${PREFIX}product:1:sold`);
   }, 60_000);
 
-  test('a repair is refused while the connector stands, and where it cannot be asked', async () => {
+  test('a repair is rejected if the connector is stopped or Kafka Connect is unreachable, and runs with a note if CONNECT_URL is not set', async () => {
     const damaged = await redis.incr(`${PREFIX}product:1:sold`);
     const {connector} = await shopOfFile();
     await connector.stop();

@@ -1,4 +1,7 @@
-/** Many changes through the whole pipeline, from several connections at once: Redis equals MySQL in the end. */
+/**
+ * Several connections write many changes at once. After the whole pipeline has applied them, Redis equals
+ * MySQL.
+ */
 import type {Connection} from 'mysql2/promise';
 import {endOffsets} from '../support/kafka.js';
 import {connectMysql, Pipeline} from '../support/pipeline.js';
@@ -21,7 +24,7 @@ afterAll(async () => {
 });
 
 test(
-  `${CHANGES} changes of rows end in the same state in MySQL and in Redis (G1, G2), seed ${seed}`,
+  `after ${CHANGES} changes of rows Redis equals MySQL (G1, G2), seed ${seed}`,
   async () => {
     shop = await Pipeline.open('volume');
     connections = await Promise.all(Array.from({length: CONNECTIONS}, connectMysql));

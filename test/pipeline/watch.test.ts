@@ -1,4 +1,8 @@
-/** A real worker as probes, Prometheus and people see it: in quiet, under load, while Redis is away. */
+/**
+ * A real worker as probes, Prometheus and operators see it: idle, under load, and while Redis is
+ * unavailable.
+ */
+import {existsSync, readdirSync, readFileSync, readlinkSync} from 'node:fs';
 import {createServer} from 'node:net';
 import {openStack} from '../../stack/stack.js';
 import type {WorkerProcess} from '../../stack/worker.js';
@@ -17,7 +21,7 @@ interface Answer {
 async function urlOf(worker: WorkerProcess): Promise<string> {
   const port = await until(
     () => worker.log.find(({msg}) => msg === 'http server listening')?.['port'],
-    () => `a port in the log: ${worker.output.slice(-1_000)}`,
+    () => `the HTTP port in the log: ${worker.output.slice(-1_000)}`,
   );
   return `http://127.0.0.1:${String(port)}`;
 }
@@ -27,7 +31,7 @@ async function get(worker: WorkerProcess, path: string): Promise<Answer> {
   return {status: answer.status, body: await answer.text()};
 }
 
-/** Series to value. */
+/** The value of each series. */
 async function metrics(worker: WorkerProcess): Promise<Map<string, number>> {
   const {body} = await get(worker, '/metrics');
   return new Map(
@@ -36,6 +40,25 @@ async function metrics(worker: WorkerProcess): Promise<Map<string, number>> {
       return series === undefined ? [] : [[series, Number(value)]];
     }),
   );
+}
+
+/** The number of TCP sockets on which the process listens. */
+function listeningSockets(pid: number): number {
+  const own = new Set(
+    readdirSync(`/proc/${pid}/fd`).map((fd) => {
+      try {
+        return readlinkSync(`/proc/${pid}/fd/${fd}`);
+      } catch {
+        return ''; // The process has closed it in the meantime.
+      }
+    }),
+  );
+  return ['tcp', 'tcp6']
+    .map((name) => `/proc/${pid}/net/${name}`)
+    .filter((path) => existsSync(path))
+    .flatMap((path) => readFileSync(path, 'utf8').split('\n'))
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, , , state, , , , , , inode = '']) => state === '0A' && own.has(`socket:[${inode}]`)).length;
 }
 
 const PARTITIONS = 6;
@@ -50,14 +73,15 @@ function lagSeries(topic: string, partition: number): string {
   return `projector_lag_records{topic="${topic}",partition="${partition}"}`;
 }
 
-test('in quiet: lag is 0, the position is the end of the log, and kafka_exporter’s names say the same', async () => {
+test('an idle worker reports lag 0 and its position at the end of the topic, also under the names of kafka_exporter', async () => {
   await shop.placeOrder('12.50', [['1', 2]]);
   await shop.applied();
   const {topic} = testStack().env;
   const partitions = Array.from({length: PARTITIONS}, (_, partition) => partition);
   const keys = partitions.map((partition) => `watch:projector:position:${topic}:${partition}`);
   let wrong: unknown;
-  // Heartbeats never rest, and the end of the log is up to 2 seconds old: some scrape shows all of it at one moment.
+  // Heartbeats arrive all the time, and the reported end of the topic is up to 2 s old. So the test scrapes
+  // until all values belong to the same moment.
   const found = await until(
     async () => {
       const now = await metrics(shop.worker);
@@ -77,15 +101,15 @@ test('in quiet: lag is 0, the position is the end of the log, and kafka_exporter
       });
       return (wrong as unknown[]).length === 0 && now;
     },
-    () => `positions that are the ends of the log: ${JSON.stringify(wrong)}`,
+    () => `positions that equal the ends of the topic: ${JSON.stringify(wrong)}`,
   );
   expect(found.get(`projector_records_total{topic="${topic}",outcome="applied"}`)).toBeGreaterThan(0);
   expect(found.get('projector_state{state="running"}')).toBe(1);
-  // The connector's heartbeat comes every few seconds.
+  // The connector writes a heartbeat every few seconds.
   expect(found.get(`projector_freshness_seconds{topic="${topic}"}`)).toBeLessThan(60);
 });
 
-test('the connector that writes to the topic is found, and runs', async () => {
+test('the metrics show that the connector of the topic was found and runs', async () => {
   const up = await until(
     async () =>
       [...(await metrics(shop.worker))].find(([series]) => series.startsWith('projector_connector_up')),
@@ -95,7 +119,7 @@ test('the connector that writes to the topic is found, and runs', async () => {
   expect(up).toEqual([`projector_connector_up{connector="${connector.name}"}`, 1]);
 });
 
-test('probes: all three well; anything but reading is refused', async () => {
+test('all three probes return 200, and a POST is rejected with 405', async () => {
   for (const probe of ['/livez', '/readyz', '/startupz']) {
     expect(await get(shop.worker, probe)).toEqual({status: 200, body: '{"ok":true,"reasons":[]}\n'});
   }
@@ -103,7 +127,7 @@ test('probes: all three well; anything but reading is refused', async () => {
   expect(post.status).toBe(405);
 });
 
-test('under load: it answers all the same, and lag is gone when the shop is quiet', async () => {
+test('a worker under load responds to /status, and reports lag 0 after the shop is quiet', async () => {
   const connections = await Promise.all([connectMysql(), connectMysql()]);
   try {
     const workload = new Workload(connections, chosenSeed(), {base: 8_900_000});
@@ -117,14 +141,14 @@ test('under load: it answers all the same, and lag is gone when the shop is quie
     await until(
       async () =>
         (JSON.parse((await get(shop.worker, '/status')).body) as {lagRecords: string}).lagRecords === '0',
-      () => 'no lag in /status',
+      () => 'lag 0 in /status',
     );
   } finally {
     for (const connection of connections) await connection.end();
   }
 });
 
-test('Redis away: alive all the time, not ready with the reason, ready again by itself', async () => {
+test('a worker without Redis stays alive, is not ready and names the reason, and becomes ready again by itself', async () => {
   const live: number[] = [];
   const seen = async (path: string): Promise<Answer> => {
     live.push((await get(shop.worker, '/livez')).status);
@@ -154,7 +178,7 @@ test('Redis away: alive all the time, not ready with the reason, ready again by 
   expect(errors[0]?.kind).toBe('redis-unreachable');
 });
 
-test('a process that stands still answers no probe', async () => {
+test('a worker whose event loop is blocked responds to no probe', async () => {
   const worker = startWorker('watch-block', {PROJECTOR_FAILPOINT: 'after-fetch:block'});
   try {
     const url = await urlOf(worker);
@@ -165,14 +189,15 @@ test('a process that stands still answers no probe', async () => {
         );
         return answer === undefined;
       },
-      () => 'a probe without an answer',
+      () => 'a probe without a response',
     );
+    expect(worker.isRunning).toBe(true);
   } finally {
     await worker.end('SIGKILL');
   }
 });
 
-test('a port that is taken: one line, exit 2 (F79)', async () => {
+test('a worker whose HTTP port is in use logs the error as its last line and exits with 2 (F79)', async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const {port} = other.address() as {port: number};
@@ -182,14 +207,15 @@ test('a port that is taken: one line, exit 2 (F79)', async () => {
   other.close();
 });
 
-test('off: nothing is listened on', async () => {
+test('a worker with PROJECTOR_HTTP_PORT=off starts no HTTP server', async () => {
   const worker = startWorker('watch-off', {PROJECTOR_HTTP_PORT: 'off'});
   try {
     await until(
       () => worker.log.some(({msg}) => msg === 'partitions assigned'),
-      () => 'a worker that runs',
+      () => 'the worker to receive its partitions',
     );
     expect(worker.log.some(({msg}) => msg === 'http server listening')).toBe(false);
+    expect([listeningSockets(shop.worker.pid), listeningSockets(worker.pid)]).toEqual([1, 0]);
   } finally {
     await worker.end('SIGTERM');
   }

@@ -1,4 +1,4 @@
-/** One row, three forms, one change. */
+/** The decoder returns the same change for a row in each form, and exactly one outcome for any record. */
 import type {Change} from '../../src/domain/change.js';
 import {decodeRecord} from '../../src/decode/decode.js';
 import {encoded, FORMS, recordOf, rowRecord, SHOP} from '../support/records.js';
@@ -30,7 +30,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
 const op = fc.constantFrom('c' as const, 'u' as const, 'r' as const);
 
 test.prop([change, op], {numRuns: inTier({test: 500, soak: 30_000})})(
-  'a row event of any ids and amounts gives the same change in every form (I8)',
+  'a row event with any ids and amounts is decoded to the same change in every form (I8)',
   (wanted, as) => {
     for (const form of FORMS) {
       expect(decodeRecord(recordOf(wanted, form, as), SHOP)).toMatchObject({kind: 'change', change: wanted});
@@ -38,13 +38,13 @@ test.prop([change, op], {numRuns: inTier({test: 500, soak: 30_000})})(
   },
 );
 
-test.prop([id, id])('a key decides by its exact text (S2, I8)', (orderId, key) => {
+test.prop([id, id])('a record whose key is not exactly the order id is rejected (S2, I8)', (orderId, key) => {
   const record = {...recordOf(order(orderId)), key: Buffer.from(key)};
   expect(decodeRecord(record, SHOP).kind).toBe(key === orderId ? 'change' : 'rejected');
 });
 
 test.prop([fc.json({maxDepth: 4}), fc.option(fc.string())], {numRuns: inTier({test: 500, soak: 30_000})})(
-  'any JSON has exactly one outcome, and none throws (I6)',
+  'any JSON has exactly one outcome, and the decoder never throws (I6)',
   (text, key) => {
     const kinds = ['change', 'heartbeat', 'tombstone', 'ignored', 'rejected'];
     expect(kinds).toContain(decodeRecord(encoded(text, key), SHOP).kind);
@@ -52,7 +52,7 @@ test.prop([fc.json({maxDepth: 4}), fc.option(fc.string())], {numRuns: inTier({te
 );
 
 test.prop([fc.uint8Array({maxLength: 200})])(
-  'any bytes have exactly one outcome, and none throws (I6)',
+  'any bytes have exactly one outcome, and the decoder never throws (I6)',
   (bytes) => {
     const {kind} = decodeRecord({key: null, value: Buffer.from(bytes)}, SHOP);
     expect(['tombstone', 'rejected', 'heartbeat', 'ignored']).toContain(kind);
@@ -64,7 +64,7 @@ test.prop([
   fc.dictionary(fc.string(), fc.jsonValue()),
   fc.string(),
 ])(
-  'a row of any columns is a change or rejected, and the reason repeats no text of it (I11)',
+  'a row with an invalid id and any columns is rejected, and the reason contains no text of it (I11)',
   (table, row, marker) => {
     const secret = `Zq7${marker}`;
     const event = {op: 'c', table, after: {...row, id: secret, user_id: secret}};

@@ -1,4 +1,4 @@
-/** Fetches are read without kafkajs: what comes out must be what it reads itself. */
+/** The worker parses fetch responses without kafkajs. The result must equal the result of kafkajs. */
 import kafkajs from 'kafkajs';
 import {readAnswer} from '../../src/clients/kafka/wire/fetchAnswer.js';
 import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
@@ -13,7 +13,7 @@ import {
 } from '../support/fetchAnswers.js';
 import {fc, propertyTest as test} from '../support/seededChecks.js';
 
-/** What any codec throws: a wrong byte may name one. */
+/** The error of any codec. A wrong byte can name a codec, which then fails on the data. */
 class CodecFailure extends Error {}
 const codecs = kafkajs.CompressionCodecs as Record<
   number,
@@ -47,7 +47,7 @@ const batch = fc.record({
   records: fc.array(record, {minLength: 1, maxLength: 8}),
 });
 
-/** The batches of a log, from an offset on. */
+/** The record batches of a topic, from the given offset on. */
 function laidOut(
   start: bigint,
   drawn: readonly (typeof batch extends fc.Arbitrary<infer T> ? T : never)[],
@@ -56,7 +56,7 @@ function laidOut(
   return drawn.map(({gapBefore, records, ...rest}) => {
     const firstOffset = next + BigInt(gapBefore);
     let at = -1;
-    // The first record of a batch has the batch's own offset.
+    // The first record of a batch has the first offset of the batch.
     const placed = records.map(({offsetGap, ...of}, i) => ({
       ...of,
       offsetDelta: (at += i === 0 ? 1 : offsetGap),
@@ -70,7 +70,7 @@ const request = (from: bigint): Parameters<typeof readAnswer>[1] => ({
   topics: [{topic: 't', partitions: [{partition: 0, fetchOffset: from.toString()}]}],
 });
 
-/** The place of the magic in a record batch. */
+/** The position of the magic byte in a record batch. */
 const MAGIC_AT = 16;
 const starts = fc.constantFrom(0n, 41n, 2n ** 31n, 2n ** 62n);
 
@@ -80,13 +80,13 @@ test.prop({
   skipped: fc.nat({max: 20}),
   cut: fc.nat({max: 80}),
 })(
-  'records are those of kafkajs, wherever the fetch begins and the answer ends',
+  'the parsed records equal those of kafkajs, wherever the fetch begins and the response ends',
   async ({start, drawn, skipped, cut}) => {
     const from = start + BigInt(skipped);
     const set = Buffer.concat(await Promise.all(laidOut(start, drawn).map(batchBytes)));
     const held = set.subarray(0, Math.max(0, set.length - cut));
     const answer = answerBytes('t', held);
-    // Where an answer ends before the magic of its first batch, kafkajs fails; there is nothing to read.
+    // If a response ends before the magic byte of its first batch, kafkajs fails. There is no record to read.
     const isReadByKafkajs = held.length === 0 || held.length > MAGIC_AT;
     const theirs = isReadByKafkajs ? recordsOfKafkajs(await readByKafkajs(answer, from)) : [];
     const ours = batchOf((await readAnswer(answer, request(from)))!, from);
@@ -96,7 +96,7 @@ test.prop({
 );
 
 test.prop({drawn: fc.array(batch, {minLength: 1, maxLength: 3}), at: fc.nat(), byte: fc.nat({max: 255})})(
-  'an answer with a wrong byte is read or refused, and never read beyond its end',
+  'a response with a wrong byte is parsed or rejected, and never read beyond its end',
   async ({drawn, at, byte}) => {
     const set = Buffer.concat(
       await Promise.all(

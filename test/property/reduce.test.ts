@@ -1,4 +1,4 @@
-/** The laws of the fold. */
+/** The laws of `reduce`: how a run of changes becomes one patch for each order. */
 import type {Change} from '../../src/domain/change.js';
 import type {LineItem, OrderRow} from '../../src/domain/order.js';
 import type {Reduction} from '../../src/domain/patch.js';
@@ -9,11 +9,11 @@ import {fc, propertyTest as test} from '../support/seededChecks.js';
 
 interface State {
   readonly rows: Map<string, OrderRow>;
-  /** `order/line` to line. */
+  /** `order id/line item id` -> line item. */
   readonly lines: Map<string, LineItem>;
 }
 
-/** What a patch means, on plain maps. */
+/** Applies the patches of a reduction to plain maps. */
 function apply(state: State, {patches}: Reduction): State {
   const rows = new Map(state.rows);
   const lines = new Map(state.lines);
@@ -31,7 +31,7 @@ function apply(state: State, {patches}: Reduction): State {
   return {rows, lines};
 }
 
-/** What changes mean, one at a time, on plain maps. */
+/** Applies changes one by one to plain maps. */
 function fold(state: State, run: readonly Change[]): State {
   const rows = new Map(state.rows);
   const lines = new Map(state.lines);
@@ -51,7 +51,7 @@ function fold(state: State, run: readonly Change[]): State {
 const EMPTY: State = {rows: new Map(), lines: new Map()};
 
 test.prop([changes()], {numRuns: inTier({test: 400, soak: 20_000})})(
-  'reduce(a) then reduce(b) equals reduce(ab), at every cut (I2)',
+  'reduce(a) then reduce(b) equals reduce(ab), wherever the run is cut (I2)',
   (run) => {
     const whole = reduce(run);
     for (let cut = 0; cut <= run.length; cut++) {
@@ -60,7 +60,7 @@ test.prop([changes()], {numRuns: inTier({test: 400, soak: 20_000})})(
   },
 );
 
-test.prop([changes(15), changes(15), changes(15)])('composing is associative (I2)', (a, b, c) => {
+test.prop([changes(15), changes(15), changes(15)])('composition is associative (I2)', (a, b, c) => {
   const [x, y, z] = [reduce(a), reduce(b), reduce(c)] as const;
   expect(composeReductions(composeReductions(x, y), z)).toEqual(
     composeReductions(x, composeReductions(y, z)),
@@ -68,7 +68,7 @@ test.prop([changes(15), changes(15), changes(15)])('composing is associative (I2
 });
 
 test.prop([changes(), changes()], {numRuns: inTier({test: 400, soak: 20_000})})(
-  'a reduction applied to any state does what its changes do one by one',
+  'a reduction applied to any state equals its changes applied one by one',
   (before, run) => {
     const state = fold(EMPTY, before);
     expect(apply(state, reduce(run))).toEqual(fold(state, run));
@@ -76,7 +76,7 @@ test.prop([changes(), changes()], {numRuns: inTier({test: 400, soak: 20_000})})(
 );
 
 test.prop([changes(), fc.nat(), fc.nat()], {numRuns: inTier({test: 400, soak: 20_000})})(
-  'a run of the log seen again, however far back, ends in the same state (I3, S3)',
+  'a run of records that is applied again, from any offset, ends in the same state (I3, S3)',
   (run, from, length) => {
     const start = run.length === 0 ? 0 : from % run.length;
     const end = start + (length % (run.length - start + 1));
@@ -85,7 +85,7 @@ test.prop([changes(), fc.nat(), fc.nat()], {numRuns: inTier({test: 400, soak: 20
   },
 );
 
-test.prop([changes()])('an order deleted with its lines ends like one deleted alone (S4) (F74a)', (run) => {
+test.prop([changes()])('a delete with and without its cascade ends in the same state (S4) (F74a)', (run) => {
   const state = fold(EMPTY, run);
   const alone: Change[] = [{kind: 'order-deleted', orderId: '1'}];
   const cascaded: Change[] = [...state.lines.keys()]
@@ -97,14 +97,14 @@ test.prop([changes()])('an order deleted with its lines ends like one deleted al
 });
 
 test.prop([changes()])(
-  'the counters that must exist are those of all lines that were ever set (I7)',
+  'the products of a reduction are those of all line items that were ever set (I7)',
   (run) => {
     const named = run.flatMap((change) => (change.kind === 'item-upserted' ? [change.item.productId] : []));
     expect(reduce(run).products).toEqual(new Set(named));
   },
 );
 
-test.prop([changes()])('the reducer counts the orders that it touches, change by change', (run) => {
+test.prop([changes()])('the reducer counts the orders that it has touched after every change', (run) => {
   const reducer = new Reducer();
   const touched = new Set<string>();
   for (const change of run) {

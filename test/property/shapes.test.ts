@@ -1,4 +1,4 @@
-/** Texts of a known shape are read without a parser: what comes out must be what a parser gives. */
+/** Texts of a known shape are read without a JSON parser. The result must equal the result of the parser. */
 import {Decoder, decodeRecord, type EncodedRecord} from '../../src/decode/decode.js';
 import type {JsonObject} from '../../src/decode/fields.js';
 import {Shapes} from '../../src/decode/shapes.js';
@@ -12,7 +12,7 @@ import {fc, propertyTest as test} from '../support/seededChecks.js';
 const SCHEMA = {...SHOP, extraColumns: [{name: 'status', type: 'text' as const}]};
 const RECORDED = fixtureNames().flatMap(fixtureRecords);
 const recorded = fc.constantFrom(...RECORDED);
-/** What JSON is made of, and what it must not hold. */
+/** Parts of JSON, and characters that JSON does not allow. */
 const PIECES = [
   '"',
   '\\',
@@ -68,7 +68,7 @@ const edit: fc.Arbitrary<Edit> = fc.record({
   piece,
 });
 
-/** The text with some of it replaced; `at` is the share of the text before it. */
+/** Replaces a part of the text. `at` is the share of the text that precedes the part. */
 function edited(text: string, {at, removed, piece}: Edit): string {
   const start = Math.floor(at * text.length);
   return text.slice(0, start) + piece + text.slice(start + removed);
@@ -83,7 +83,7 @@ function learned(): Decoder {
 const decoder = learned();
 
 test.prop([recorded, fc.array(edit, {maxLength: 3})], {numRuns: inTier({test: 5_000, soak: 200_000})})(
-  'a recorded message, and what is made of it by editing, gives the same on both ways (I6, I8, I9)',
+  'a recorded message, also after edits, is decoded to the same result with and without shapes (I6, I8, I9)',
   ({key, value}, edits) => {
     if (value === null) return;
     const text = edits.reduce(edited, value.toString());
@@ -94,7 +94,7 @@ test.prop([recorded, fc.array(edit, {maxLength: 3})], {numRuns: inTier({test: 5_
 
 test.prop([fc.array(fc.tuple(recorded, fc.option(edit)), {maxLength: 30})], {
   numRuns: inTier({test: 300, soak: 10_000}),
-})('so it is whatever was met before (I6, I9)', (messages) => {
+})('the result with shapes does not depend on the messages that were decoded before (I6, I9)', (messages) => {
   const fresh = new Decoder(SCHEMA);
   for (const [{key, value}, change] of messages) {
     const text = value === null || change === null ? value : Buffer.from(edited(value.toString(), change));
@@ -104,7 +104,7 @@ test.prop([fc.array(fc.tuple(recorded, fc.option(edit)), {maxLength: 30})], {
 });
 
 test.prop([fc.json({maxDepth: 3}), fc.json({maxDepth: 3})], {numRuns: inTier({test: 2_000, soak: 50_000})})(
-  'a text that matches a learned shape holds the values that a parser finds (I9)',
+  'the values read by a learned shape are the values that the parser finds (I9)',
   (first, second) => {
     const names = ['a', 'b', '', 'id', '0', '__proto__', ' ', '!'];
     const shapes = new Shapes<Found>();
@@ -118,7 +118,7 @@ test.prop([fc.json({maxDepth: 3}), fc.json({maxDepth: 3})], {numRuns: inTier({te
   },
 );
 
-/** The parsed value, with what was read put in its place. */
+/** The parsed value, in which the values that the shape has read replace the parsed ones. */
 function wholeWith(parsed: unknown, found: Found): unknown {
   const whole = structuredClone(parsed);
   for (const [path, value] of found) {
@@ -128,12 +128,12 @@ function wholeWith(parsed: unknown, found: Found): unknown {
   return whole;
 }
 
-test.each(BENCH_FORMS)('%s: of 2,000 records of a shop only the first of each shape is parsed', (form) => {
+test.each(BENCH_FORMS)('%s: among 2,000 records only the first of each shape is parsed', (form) => {
   const parse = jest.spyOn(JSON, 'parse');
   try {
     const fresh = new Decoder(SHOP);
     for (const record of benchRecords(form, 2_000)) expect(fresh.decode(record).kind).toBe('change');
-    // Two tables; created, changed and deleted rows.
+    // There are six shapes: two tables, each with created, changed and deleted rows.
     expect(parse.mock.calls.length).toBeLessThanOrEqual(6);
   } finally {
     parse.mockRestore();

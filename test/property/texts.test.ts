@@ -1,4 +1,4 @@
-/** Positions, canonical texts and keys: small texts that must not be mistaken for one another. */
+/** The text forms of positions, values and keys are unambiguous. */
 import {canonicalText} from '../../src/domain/canonical.js';
 import {keysWithPrefix} from '../../src/redis-model/keys.js';
 import {
@@ -17,18 +17,18 @@ const record = fc.record({
   value: bytes,
 });
 
-test.prop([record])('a position reads back as it was printed (I1)', (last) => {
+test.prop([record])('a position is parsed as it was formatted (I1)', (last) => {
   const position = positionAfter(last);
   expect(parsePosition(formatPosition(position))).toEqual(position);
 });
 
-test.prop([record, record])('equal texts mean equal positions, and the other way round (I1)', (a, b) => {
+test.prop([record, record])('two positions have equal texts only if they are equal (I1)', (a, b) => {
   const [x, y] = [positionAfter(a), positionAfter(b)];
   const isSame = x.last !== null && y.last !== null && sameFingerprint(x.last, y.last);
   expect(formatPosition(x) === formatPosition(y)).toBe(isSame);
 });
 
-test.prop([fc.string()])('any text is a position that prints as itself, or none', (text) => {
+test.prop([fc.string()])('a text that is parsed as a position is formatted as the same text', (text) => {
   const position = parsePosition(text);
   expect(position === undefined || formatPosition(position) === text).toBe(true);
 });
@@ -42,7 +42,7 @@ const time = fc.tuple(two(23), two(59), two(59)).map((parts) => parts.join(':'))
 const micros = fc.integer({min: 0, max: 999_999}).map((number) => String(number).padStart(6, '0'));
 
 test.prop([date, time, micros])(
-  'a moment is one text, from MySQL or from Debezium (I9)',
+  'a time from MySQL and the same time from Debezium have one canonical text (I9)',
   (day, hour, fraction) => {
     const short = fraction.replace(/0+$/, '');
     const debezium = `${day}T${hour}${short === '' ? '' : `.${short}`}Z`;
@@ -57,7 +57,7 @@ test.prop([
     time,
     fc.tuple(date, time).map((parts) => parts.join('T')),
   ),
-])('the canonical form of a canonical form is itself (I9)', (text) => {
+])('the canonical form of a canonical text is the same text (I9)', (text) => {
   expect(canonicalText(canonicalText(text))).toBe(canonicalText(text));
 });
 
@@ -65,7 +65,7 @@ const id = fc.bigInt().map(String);
 const topic = fc.stringMatching(/^[A-Za-z0-9._-]{1,20}$/);
 
 test.prop([fc.array(id), fc.array(fc.tuple(topic, fc.nat()))])(
-  'no two things share a key, whatever their ids',
+  'no two objects of the read model share a key, whatever their ids',
   (ids, partitions) => {
     const keys = keysWithPrefix('');
     const things = [

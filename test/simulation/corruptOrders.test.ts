@@ -1,4 +1,4 @@
-/** What a worker knows of spoiled orders, in a world without chance: every action is the test's own. */
+/** How a worker treats corrupt orders. Nothing is random here: the test chooses every action. */
 import {item, order} from '../support/changes.js';
 import {recordOf} from '../support/records.js';
 import type {Change} from '../../src/domain/change.js';
@@ -13,7 +13,7 @@ const QUARANTINE = 'projector:quarantine';
 
 const rest = async (): Promise<void> => await new Promise((resolve) => setImmediate(resolve));
 
-/** One worker that has one partition, with nothing left to do. */
+/** One worker with one partition, after it has applied all records. */
 async function worldOf(changes: readonly Change[]) {
   const topic = new SimTopic(1);
   const group = new SimGroup(topic.partitions);
@@ -23,7 +23,7 @@ async function worldOf(changes: readonly Change[]) {
     layout: LAYOUT,
     extraColumns: ['status'],
     apply: applyChunk,
-    everSpoiled: new Set(['1']),
+    everCorrupted: new Set(['1']),
   });
   const write = (change: Change): void =>
     topic.append({partition: 0, record: recordOf(change), outcome: {kind: 'change', change}});
@@ -52,7 +52,7 @@ async function worldOf(changes: readonly Change[]) {
   worker.log.pending = [0];
   worker.log.hearAssignment();
   for (const change of changes) write(change);
-  /** Everything that can go on goes on, but answers of Redis only while `hears` allows it. */
+  /** Runs all possible actions. The worker receives replies of Redis only while `hears` returns true. */
   const run = async (hears: () => boolean = () => true): Promise<void> => {
     for (let step = 0; step < 200; step++) {
       await rest();
@@ -69,7 +69,7 @@ async function worldOf(changes: readonly Change[]) {
 
 const status = (id: string, text: string): Change => order(id, {extra: [text]});
 
-test('are forgotten when Redis goes back: a flush heals what was spoiled, and nothing is set aside (I7)', async () => {
+test('the worker forgets a corrupt order when Redis is flushed, and quarantines none of its records (I7)', async () => {
   const {server, worker, write, run, topic} = await worldOf([
     status('1', 'new'),
     item('1/5'),
@@ -78,7 +78,7 @@ test('are forgotten when Redis goes back: a flush heals what was spoiled, and no
   expect(server.position(0)).toBe(3n);
   server.touch('order:1', {type: 'string', text: 'foreign'});
   write(status('1', 'paid'));
-  // The script has told that the order is spoiled, and the worker does not know yet.
+  // The script has replied that the order is corrupt. The worker has not received this reply.
   await run(() => server.position(0) < 3n);
   server.restore(EMPTY_DUMP);
   await run();
@@ -91,7 +91,7 @@ test('are forgotten when Redis goes back: a flush heals what was spoiled, and no
   expect(server.view('order:1')).toMatchObject({type: 'hash'});
 });
 
-test('are remembered where Redis stands as it did: their records are set aside, and the rest goes on (I6)', async () => {
+test('the records of a corrupt order are quarantined while Redis keeps its data; other orders are applied (I6)', async () => {
   const {server, worker, write, run} = await worldOf([status('1', 'new')]);
   server.touch('order:1', {type: 'string', text: 'foreign'});
   for (const change of [status('1', 'paid'), item('1/5'), status('2', 'new')]) write(change);

@@ -1,10 +1,13 @@
-/** What happens all the time: commands are executed, replies and batches arrive, sleeps end, whoever is away comes back. */
+/**
+ * The actions without a fault: Redis executes commands, replies and batches arrive, sleeps end, and workers
+ * and servers that were away come back.
+ */
 import type {SimWorker} from './simWorker.js';
 import {offerRepairs} from './redisFaults.js';
 import type {Offer, World} from './world.js';
 import type {Wire} from './wire.js';
 
-/** Everything that can happen now, without sleeps. */
+/** The actions that are possible now, except the ends of sleeps. */
 export function everydayOffers(world: World): Offer[] {
   const offers: Offer[] = [];
   const offer = (weight: number, act: () => string): void => void offers.push({weight, act});
@@ -14,7 +17,7 @@ export function everydayOffers(world: World): Offer[] {
     if (worker.life.isFrozen && worker.isAlive) {
       offer(1, () => {
         worker.life.isFrozen = false;
-        return `${worker.name} goes on`;
+        return `${worker.name} resumes`;
       });
     }
     if (!worker.isAlive && world.group.has(worker.log)) {
@@ -30,7 +33,7 @@ export function everydayOffers(world: World): Offer[] {
   return offers;
 }
 
-/** Sleeps that can end now. */
+/** The sleeps that can end now. */
 export function sleepOffers(world: World): Offer[] {
   return world.workers
     .filter((worker) => worker.isActive && worker.clock.hasSleepers)
@@ -48,7 +51,7 @@ function offerToWorker(world: World, worker: SimWorker, offer: OfferOne): void {
   if (wire !== undefined && wire.answered.length > 0) {
     offer(12, () => {
       const leaves = redis.hear();
-      return `${name} hears Redis${leaves ? `; ${world.cut(worker)}` : ''}`;
+      return `${name} receives a reply of Redis${leaves ? `; ${world.cut(worker)}` : ''}`;
     });
   }
   if (wire === undefined && world.isRedisReachable) {
@@ -58,10 +61,10 @@ function offerToWorker(world: World, worker: SimWorker, offer: OfferOne): void {
     });
   }
   if (wire !== undefined && wire.server !== world.server) {
-    offer(world.isCalm ? 5 : 0.7, () => `${name} leaves ${wire.server.name}: ${world.cut(worker)}`);
+    offer(world.isCalm ? 5 : 0.7, () => `${name} disconnects from ${wire.server.name}: ${world.cut(worker)}`);
   }
   if (log.calls.length > 0) {
-    offer(6, () => `Kafka answers ${name}: ${log.answer({isReachable: world.isKafkaReachable})}`);
+    offer(6, () => `Kafka responds to ${name}: ${log.answer({isReachable: world.isKafkaReachable})}`);
   }
   if (!world.isKafkaReachable) return;
   if (log.pending !== undefined) offer(2, () => `${name} is assigned ${log.hearAssignment()}`);
@@ -114,7 +117,7 @@ function offerOfTheWorld(world: World, offer: OfferOne): void {
   if (world.server.redis.trouble !== undefined) {
     offer(1.5, () => {
       world.server.redis.trouble = undefined;
-      return 'the trouble of Redis ends';
+      return 'the error state of Redis ends';
     });
   }
 }

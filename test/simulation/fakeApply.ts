@@ -1,6 +1,6 @@
 /**
- * What src/apply/apply.lua does, said again in TypeScript on a Redis in memory: written from the script's header, and held to
- * the script by test/integration/fakeRedisContract.test.ts, which runs random commands on this and on a real Redis.
+ * The apply script in TypeScript for a Redis in memory, written from the header of src/apply/apply.lua.
+ * test/integration/fakeRedisContract.test.ts runs random commands on both, and fails if they differ.
  */
 import {corrupt, type Keyspace} from './keyspace.js';
 import {readArguments, type Patch, type ScriptInput} from './scriptInput.js';
@@ -20,15 +20,15 @@ interface OrderWrite {
   readonly orderKey: string;
   readonly linesKey: string;
   readonly reset: boolean;
-  /** Undefined when the lines are left alone. */
+  /** Undefined if the line items do not change. */
   readonly lines: string | undefined;
-  /** Undefined when the order's hash is left alone. */
+  /** Undefined if the hash of the order does not change. */
   readonly fields: (readonly [string, string])[] | undefined;
   readonly deleteFields: readonly string[];
 }
 
-/** Thrown inside, answered as a reply. */
-class Spoiled extends Error {
+/** Thrown while a patch is planned. `applyChunk` returns its reply. */
+class CorruptOrder extends Error {
   readonly reply: string[];
 
   constructor(orderId: string, what: string) {
@@ -37,7 +37,7 @@ class Spoiled extends Error {
   }
 }
 
-/** Runs the script; returns its reply, throws its errors. */
+/** Runs the script: returns its reply, or throws its error. */
 export function applyChunk(keys: Keyspace, positionKey: string, args: readonly string[]): string[] {
   const stored = keys.string(positionKey) ?? '';
   if (stored !== args[0]) return ['rejected', stored];
@@ -52,14 +52,14 @@ export function applyChunk(keys: Keyspace, positionKey: string, args: readonly s
   try {
     const areNew = [...input.created.itemFields.keys()].every((id) => isAbsent(keys, input.prefix, id));
     writes = input.patches.map((patch, index) => {
-      // The created orders come first: here the sums are theirs alone.
+      // The created orders come first. At this index the sums contain only them.
       if (index === input.created.itemFields.size && areNew) requireSameSums(sums, input.created);
       const write = planPatch(keys, patch, {input, sums});
       if (areNew) requireSameItems(write, input.created.itemFields.get(patch.id));
       return write;
     });
   } catch (error) {
-    if (error instanceof Spoiled) return error.reply;
+    if (error instanceof CorruptOrder) return error.reply;
     throw error;
   }
   moveCounters(keys, input, sums);
@@ -115,7 +115,7 @@ function isAbsent(keys: Keyspace, prefix: string, id: string): boolean {
   );
 }
 
-/** What the worker has worked out must be what the script would have. */
+/** The sums that the worker sent for the created orders must be those that the script would compute. */
 function requireSameSums(sums: Sums, created: ScriptInput['created']): void {
   const isSame =
     sums.totalUnits === created.units &&
@@ -123,18 +123,18 @@ function requireSameSums(sums: Sums, created: ScriptInput['created']): void {
     sums.orders === BigInt(created.itemFields.size) &&
     [...sums.units].every(([product, count]) => created.sold.get(product) === count) &&
     [...sums.spent].every(([user, amount]) => created.spent.get(user) === amount);
-  if (!isSame) throw new Error('the worker gave other sums for the created orders than they make');
+  if (!isSame) throw new Error('the sums sent for the created orders differ from the sums of their patches');
 }
 
 function requireSameItems({fields = []}: OrderWrite, given: readonly [string, string] | undefined): void {
   if (given === undefined) return;
   const found = ['items_count', 'items'].map((name) => fields.find(([field]) => field === name)?.[1]);
   if (found[0] !== given[0] || found[1] !== given[1]) {
-    throw new Error('the worker gave other items for a created order than its lines make');
+    throw new Error('the items sent for a created order differ from its line items');
   }
 }
 
-/** Begun and finished at once: nothing comes in between here. */
+/** Raises `begun` and `finished` together, because a chunk cannot be torn here. */
 function countChunk(keys: Keyspace, prefix: string): void {
   const key = `${prefix}projector:chunks`;
   const count = String(BigInt(keys.hash(key).get('begun') ?? '0') + 1n);
@@ -148,7 +148,7 @@ function countChunk(keys: Keyspace, prefix: string): void {
   );
 }
 
-/** Reads what stands there, counts it off, counts the new state on. */
+/** Reads the stored order, subtracts it from the sums, and adds the new state. */
 function planPatch(
   keys: Keyspace,
   patch: Patch,
@@ -156,7 +156,7 @@ function planPatch(
 ): OrderWrite {
   const orderKey = `${input.prefix}order:${patch.id}`;
   const linesKey = `${input.prefix}order_lines:${patch.id}`;
-  const corrupt = (key: string, what: string): Spoiled => new Spoiled(patch.id, `${key} ${what}`);
+  const corrupt = (key: string, what: string): CorruptOrder => new CorruptOrder(patch.id, `${key} ${what}`);
   if ((keys.get(orderKey)?.type ?? 'hash') !== 'hash') throw corrupt(orderKey, 'is not a hash');
   const before = keys.hash(orderKey);
   requireWholeOrder(before, () => corrupt(orderKey, 'lacks user_id or total_amount'));
@@ -207,7 +207,7 @@ function requireWholeOrder(fields: ReadonlyMap<string, string>, failure: () => E
   if (fields.has('user_id') !== fields.has('total_amount')) throw failure();
 }
 
-/** The lines of an order, by id; undefined when the text is none of ours. */
+/** The line items of an order by id. Undefined if the text has another form. */
 function linesOf(text: string): Map<string, string> | undefined {
   const lines = new Map<string, string>();
   let last: string | undefined;
@@ -221,7 +221,9 @@ function linesOf(text: string): Map<string, string> | undefined {
   return lines;
 }
 
-/** Numbers without leading zeros; what has some is longer, and counts as larger. */
+/**
+ * Compares ids as numbers without leading zeros. An id with leading zeros is longer, so it counts as larger.
+ */
 function isBefore(a: string, b: string): boolean {
   if (a.startsWith('-') !== b.startsWith('-')) return a.startsWith('-');
   const [low, high] = a.startsWith('-') ? [b, a] : [a, b];

@@ -1,4 +1,4 @@
-/** A Redis in memory: the commands that the worker sends, its passing troubles, its script cache. */
+/** A Redis in memory: the commands that the worker sends, temporary errors, and the script cache. */
 import type {ScriptHost} from '../../src/apply/readModel.js';
 import type {Script} from '../../src/clients/redis/client.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
@@ -9,7 +9,7 @@ export type RedisCommand =
   | {
       readonly kind: 'script';
       readonly name: string;
-      /** By its digest: fails where the script is not cached. */
+      /** EVALSHA, which fails if the script is not cached. */
       readonly isByDigest: boolean;
       readonly key: string;
       readonly args: readonly string[];
@@ -17,7 +17,7 @@ export type RedisCommand =
   | {readonly kind: 'getAll'; readonly keys: readonly string[]}
   | {readonly kind: 'hashFields'; readonly key: string};
 
-/** What Redis may answer for a while instead of working. */
+/** The temporary errors that Redis can return. */
 export const TROUBLES = {
   OOM: "OOM command not allowed when used memory > 'maxmemory'.",
   READONLY: "READONLY You can't write against a read only replica.",
@@ -43,7 +43,7 @@ export class FakeRedis {
     this.#cachedScripts.clear();
   }
 
-  /** Runs one command; throws a ReplyError. */
+  /** Runs one command. Throws a ReplyError if Redis would return an error. */
   execute(command: RedisCommand): unknown {
     if (this.trouble === 'LOADING') throw new ReplyError(TROUBLES.LOADING);
     switch (command.kind) {
@@ -56,7 +56,7 @@ export class FakeRedis {
     }
   }
 
-  /** As MGET sees it: a key of another type is no string. */
+  /** As for MGET, a key of another type has no value. */
   #text(key: string): string | null {
     const value = this.keys.get(key);
     return value?.type === 'string' ? value.text : null;
@@ -69,13 +69,14 @@ export class FakeRedis {
     const before = this.trouble === undefined ? undefined : this.keys.dump();
     const reply = this.#apply(this.keys, key, args);
     if (before === undefined || this.trouble === undefined || reply[0] !== 'applied') return reply;
-    // Reads work, so what the script finds wrong is told; its first write fails, and every applied chunk writes.
+    // Reads succeed in this state, so the script can still report a corrupt key. Its first write fails,
+    // and every applied chunk writes.
     this.keys.restore(before);
     throw new ReplyError(TROUBLES[this.trouble]);
   }
 }
 
-/** As src/clients/redis/client.ts tells it. */
+/** Translates an error as src/clients/redis/client.ts does. */
 export function translated(error: unknown): unknown {
   if (!(error instanceof ReplyError)) return error;
   const {message} = error;
@@ -85,7 +86,7 @@ export function translated(error: unknown): unknown {
   return new ProjectorError('internal', message);
 }
 
-/** A connection without a network: every command is executed and answered at once. */
+/** A connection without a network. Redis executes each command and replies at once. */
 export class DirectHost implements ScriptHost {
   readonly #redis: FakeRedis;
 

@@ -1,10 +1,10 @@
-/** What goes wrong with workers, connections, Kafka and the log, one fault at a time. Redis' own faults: redisFaults.ts. */
+/** The faults of workers, connections, Kafka and the topic. The faults of Redis are in redisFaults.ts. */
 import {redisFaultOffers, type OfferFault} from './redisFaults.js';
 import type {SimWorker} from './simWorker.js';
 import type {Offer, World} from './world.js';
 import {FAULTS} from './plan.js';
 
-/** Every fault that this run knows and that is possible now. */
+/** The faults that the plan of this run contains and that are possible now. */
 export function faultOffers(world: World): Offer[] {
   const offers: Offer[] = [];
   const offer: OfferFault = (fault, act) => {
@@ -31,7 +31,7 @@ function offerWorkerFaults(world: World, offer: OfferFault): void {
   const connected = alive.filter(({redis}) => redis.wire !== undefined);
   if (connected.length > 0) {
     offer('connection cut', () => world.cut(random.pick(connected)));
-    // The client gives up a silent socket; the server finds all of its commands there when it comes to.
+    // The client closes the socket after its timeout. The server executes all its commands later.
     offer('reply too late', () => {
       const worker = random.pick(connected);
       return world.cut(worker, worker.redis.wire?.sent.length ?? 0);
@@ -64,7 +64,7 @@ function offerKafkaFaults(world: World, offer: OfferFault): void {
   const members = world.alive.filter(({log}) => group.has(log));
   if (members.length > 0) {
     offer('unasked rebalance', () => group.rebalance(random));
-    // The member does not know yet, and goes on.
+    // The member has not been notified, so it continues to fetch and apply.
     offer('eviction', () => {
       const worker = random.pick(members);
       group.leave(worker.log);
@@ -74,13 +74,15 @@ function offerKafkaFaults(world: World, offer: OfferFault): void {
   if (world.isKafkaReachable) {
     offer('Kafka away', () => {
       world.isKafkaReachable = false;
-      return 'no broker answers';
+      return 'no broker responds';
     });
   }
-  const acking = world.alive.filter(({isActive, log}) => isActive && log.calls[0]?.name === 'ack');
-  if (acking.length > 0) {
-    offer('ack fails', () => {
-      const worker = random.pick(acking);
+  const committing = world.alive.filter(
+    ({isActive, log}) => isActive && log.calls[0]?.name === 'commitOffsets',
+  );
+  if (committing.length > 0) {
+    offer('offset commit fails', () => {
+      const worker = random.pick(committing);
       worker.log.answer({isReachable: false});
       return worker.name;
     });
@@ -113,7 +115,7 @@ function offerFetchFaults(world: World, offer: OfferFault): void {
   }
 }
 
-/** At most so many times a run, so that the log stays small. */
+/** The maximum number of resends in one run (bad records: twice as many), so that the topic stays small. */
 const LOG_FAULTS_MAX = 4;
 
 function offerLogFaults(world: World, offer: OfferFault): void {
@@ -139,7 +141,7 @@ function offerLogFaults(world: World, offer: OfferFault): void {
   }
 }
 
-/** The end of all faults: whatever is away comes back, whoever stands still goes on, at least one worker lives. */
+/** Ends all faults: servers become reachable, frozen workers resume, and at least one worker runs. */
 export function heal(world: World): string[] {
   world.calm();
   world.isKafkaReachable = true;
@@ -147,8 +149,8 @@ export function heal(world: World): string[] {
   for (const {life} of world.workers) life.isFrozen = false;
   const {server} = world;
   server.redis.trouble = undefined;
-  for (const key of [...server.foreign.keys()]) if (!world.isSpoiledKey(key)) server.mend(key);
-  const actions = ['the world calms down'];
+  for (const key of [...server.foreign.keys()]) if (!world.isCorruptKey(key)) server.repair(key);
+  const actions = ['all faults end'];
   if (world.alive.every(({isStopping}: SimWorker) => isStopping)) actions.push(world.startWorker());
   return actions;
 }

@@ -1,11 +1,11 @@
-/** The consumer group: who is in it, and who has which partition as far as the coordinator knows. */
+/** The consumer group: its members, and the partitions that the coordinator has assigned to them. */
 import type {Random} from '../support/random.js';
 import type {SimLog} from './simLog.js';
 
 export class SimGroup {
   readonly #members = new Set<SimLog>();
   readonly #partitions: readonly number[];
-  /** Members came or went since the last assignment. */
+  /** True if a member joined or left since the last assignment. */
   needsRebalance = false;
 
   constructor(partitions: readonly number[]) {
@@ -26,7 +26,7 @@ export class SimGroup {
     if (this.#members.delete(member)) this.needsRebalance = true;
   }
 
-  /** Deals the partitions out anew. A member hears of it when the scheduler lets it; until then it goes on as before. */
+  /** Assigns the partitions again. A member continues until the scheduler delivers its assignment. */
   rebalance(random: Random): string {
     this.needsRebalance = false;
     const members = [...this.#members];

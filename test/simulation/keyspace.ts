@@ -1,15 +1,15 @@
 /**
- * The keys of a Redis in memory, as far as the read model and a foreign hand need its types. A value is replaced, never changed
- * in place, so a dump is a copy of the map.
+ * The keys of a Redis in memory, with the types that the read model and foreign writers use. A value is
+ * replaced and never changed in place, so a dump is a copy of the map.
  */
 export type StoredValue =
   | {readonly type: 'string'; readonly text: string}
   | {readonly type: 'hash'; readonly fields: ReadonlyMap<string, string>}
   | {readonly type: 'zset'; readonly scores: ReadonlyMap<string, number>}
-  /** Only a foreign hand makes one. */
+  /** Only a foreign writer creates a list. */
   | {readonly type: 'list'; readonly item: string};
 
-/** An error as Redis answers it: the first word is its code. */
+/** An error reply of Redis. Its first word is the error code. */
 export class ReplyError extends Error {}
 
 export type Dump = ReadonlyMap<string, StoredValue>;
@@ -64,7 +64,7 @@ export class Keyspace {
     return value.fields;
   }
 
-  /** Deletes some fields, then sets others; a hash without fields is no key. */
+  /** Deletes fields, then sets others. A hash without fields is deleted. */
   changeHash(key: string, deleted: Iterable<string>, set: Iterable<readonly [string, string]>): void {
     const fields = new Map(this.hash(key));
     for (const field of deleted) fields.delete(field);
@@ -76,7 +76,7 @@ export class Keyspace {
     return this.#scores(key).get(member) ?? 0;
   }
 
-  /** ZADD, or ZREM of a member that stands at 0. */
+  /** ZADD, or ZREM if the score is 0. */
   setScore(key: string, member: string, score: number): void {
     const scores = new Map(this.#scores(key));
     if (score === 0) scores.delete(member);
@@ -95,7 +95,7 @@ export function wrongType(): ReplyError {
   return new ReplyError('WRONGTYPE Operation against a key holding the wrong kind of value');
 }
 
-/** As the scripts tell of a value that they cannot go on with. */
+/** The error that the scripts return for a value that they cannot use. */
 export function corrupt(key: string, what: string): ReplyError {
-  return new ReplyError(`CORRUPT ${key}: ${what}`);
+  return new ReplyError(`CORRUPT ${key} ${what}`);
 }

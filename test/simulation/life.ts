@@ -1,11 +1,11 @@
-/** Whether a worker of the simulation lives: shared by everything through which it touches its world. */
+/** Whether a simulated worker is running. Its clock, its Kafka client and its Redis client share this. */
 export interface Life {
   readonly name: string;
-  /** Killed: nothing of it reaches the world any more, and nothing of the world reaches it. */
+  /** The worker was killed: it sends nothing and receives nothing any more. */
   isDead: boolean;
-  /** Stands still (SIGSTOP, a blocked event loop): hears nothing, until it goes on. */
+  /** The worker is stopped (SIGSTOP, a blocked event loop): it receives nothing until it resumes. */
   isFrozen: boolean;
 }
 
-/** Thrown where a worker is killed in the middle of a step, to leave that step; nobody is to see it. */
+/** Thrown at a failpoint that kills a worker, to end the current step. No other code observes this error. */
 export class Killed extends Error {}

@@ -1,9 +1,9 @@
 /**
  * Runs the simulation from the command line.
  *
- *   npm run simulate -- --seed N             one run, with every action
- *   npm run simulate -- --seeds N [--from M] N runs, from seed M (default 1) on
- *   npm run simulate -- --minutes M          runs from a random seed on, for so long
+ *   npm run simulate -- --seed N             one run; prints every action
+ *   npm run simulate -- --seeds N [--from M] N runs, with the seeds from M (default 1) on
+ *   npm run simulate -- --minutes M          runs for M minutes, with the seeds from a random one on
  */
 import {parseArgs} from 'node:util';
 import {FAULT_NAMES, type Fault} from './plan.js';
@@ -24,7 +24,7 @@ process.exitCode = await (values.seed === undefined ? many() : one(numberOf(valu
 async function one(seed: number): Promise<number> {
   const {actions, failure} = await simulate(seed);
   actions.forEach((action, index) => print(`${String(index + 1).padStart(4)} ${action}`));
-  print(failure === undefined ? `seed ${seed}: as it must be` : `seed ${seed}: ${failure}`);
+  print(failure === undefined ? `seed ${seed}: passed` : `seed ${seed}: ${failure}`);
   return failure === undefined ? 0 : 1;
 }
 
@@ -51,7 +51,7 @@ async function many(): Promise<number> {
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
   const faults = FAULT_NAMES.map((fault) => `${fault} ${sums.faults.get(fault) ?? 0}`);
   print(
-    `${sums.seeds} seeds from ${from}, ${sums.actions} actions in ${seconds} s, all as it must be; faults: ${faults.join(', ')}`,
+    `${sums.seeds} seeds from ${from}, ${sums.actions} actions in ${seconds} s, all passed; faults: ${faults.join(', ')}`,
   );
   return 0;
 }
@@ -64,7 +64,7 @@ function failed({seed, failure = '', actions}: Outcome): number {
 
 function numberOf(text: string): number {
   const number = Number(text);
-  if (!Number.isFinite(number) || number < 0) throw new Error(`"${text}" is no number`);
+  if (!Number.isFinite(number) || number < 0) throw new Error(`"${text}" is not a number of 0 or more`);
   return number;
 }
 

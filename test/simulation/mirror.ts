@@ -1,9 +1,9 @@
 /**
- * What a Redis must hold, worked out beside it: the naive fold of the log up to the positions that it stores, without the records
- * that it has set aside. Grows with the positions, and is made anew when Redis goes back.
+ * The expected content of a Redis: the naive fold of the topic up to the stored positions, without the
+ * quarantined records. It follows the positions, and is computed again when Redis is restored from a dump.
  *
- * A value that a foreign hand put there is not compared, but must stay as it is: no script may touch it. In its place the value
- * from before is compared: with its key out of order, an order stands still.
+ * A value that a foreign writer has put is not compared, but no script may change it. Instead the value that
+ * the key held before is compared, because an order does not change while one of its keys is corrupt.
  */
 import {parsePosition} from '../../src/redis-model/position.js';
 import {OrderModel, type Content} from '../support/orderModel.js';
@@ -17,15 +17,17 @@ export interface MirrorSettings {
   readonly prefix: string;
   readonly layout: string;
   readonly extraColumns: readonly string[];
-  /** Orders whose keys a foreign hand has touched at some time: only their records may be set aside as spoiled. */
-  readonly everSpoiled: ReadonlySet<string>;
+  /**
+   * Orders whose keys a foreign writer has ever changed. Only their records may be quarantined as corrupt.
+   */
+  readonly everCorrupted: ReadonlySet<string>;
 }
 
 export class Mirror {
   readonly #settings: MirrorSettings;
   readonly #server: SimServer;
   #model = new OrderModel();
-  /** Next offset of each partition, as far as the model goes. */
+  /** The next offset of each partition that the model has not applied. */
   #next: bigint[];
   #quarantined = 0;
 
@@ -35,12 +37,12 @@ export class Mirror {
     this.#next = settings.topic.partitions.map(() => 0n);
   }
 
-  /** The next offset that Redis stands at. */
+  /** The position of a partition in Redis. */
   position(partition: number): bigint {
     return this.#next[partition] ?? 0n;
   }
 
-  /** Redis holds another dump: everything is worked out again. */
+  /** Computes everything again, because Redis was restored from a dump. */
   rebuild(): void {
     this.#model = new OrderModel();
     this.#next = this.#next.map(() => 0n);
@@ -48,7 +50,7 @@ export class Mirror {
     this.#follow();
   }
 
-  /** Follows the positions, then compares every key. Throws a Violation. */
+  /** Follows the positions, then compares every key. Throws a Violation if a key differs. */
   check(): void {
     this.#follow();
     const {prefix, layout, extraColumns} = this.#settings;
@@ -67,16 +69,15 @@ export class Mirror {
     for (const key of this.#server.foreign.keys()) this.#server.requireUntouched(key);
     for (const key of this.#server.redis.keys.keys()) {
       if (key in expected || this.#server.view(key) === undefined) continue;
-      if (!/projector:(?:position|quarantine|chunks)/.test(key))
-        throw new Violation(`${key} should not be there`);
+      if (!/projector:(?:position|quarantine|chunks)/.test(key)) throw new Violation(`${key} must not exist`);
     }
   }
 
-  /** How many chunks there were depends on how the log was cut; that all that began were finished does not. */
+  /** Every chunk that began must be finished. The number of chunks depends on where the records were cut. */
   #requireWholeChunks(): void {
     const chunks = this.#server.view(`${this.#settings.prefix}projector:chunks`);
     const isWhole = chunks?.type === 'hash' && chunks.fields.get('begun') === chunks.fields.get('finished');
-    if (chunks !== undefined && !isWhole) throw new Violation(`of the chunks, ${shown(chunks)} are finished`);
+    if (chunks !== undefined && !isWhole) throw new Violation(`a chunk is not finished: ${shown(chunks)}`);
   }
 
   #follow(): void {
@@ -85,7 +86,7 @@ export class Mirror {
     const held = quarantine?.type === 'hash' ? quarantine.fields.size : 0;
     if (held === this.#quarantined) return;
     throw new Violation(
-      `the quarantine holds ${held} records, not the ${this.#quarantined} that lie behind the positions`,
+      `the quarantine holds ${held} records, not the ${this.#quarantined} before the positions`,
     );
   }
 
@@ -108,19 +109,19 @@ export class Mirror {
     const name = `${this.#settings.topic.name}:${partition}:${record.offset}`;
     const entry = this.#entry(name);
     if (entry === undefined) {
-      if (outcome.kind === 'bad') throw new Violation(`the bad record ${name} was not set aside`);
+      if (outcome.kind === 'bad') throw new Violation(`the bad record ${name} was not quarantined`);
       if (outcome.kind === 'change') this.#model.add(outcome.change);
       return;
     }
     this.#quarantined++;
     const {kind, orderId, value} = JSON.parse(entry) as Record<'kind' | 'orderId' | 'value', string | null>;
-    const isSpoiled =
+    const isCorrupt =
       outcome.kind === 'change' &&
       kind === 'order-corrupt' &&
       outcome.change.orderId === orderId &&
-      this.#settings.everSpoiled.has(orderId);
-    if (!isSpoiled && !(outcome.kind === 'bad' && outcome.error === kind)) {
-      throw new Violation(`record ${name} was set aside as ${kind}`);
+      this.#settings.everCorrupted.has(orderId);
+    if (!isCorrupt && !(outcome.kind === 'bad' && outcome.error === kind)) {
+      throw new Violation(`record ${name} was quarantined as ${kind}`);
     }
     if (value !== (record.value?.toString('base64') ?? null)) {
       throw new Violation(`the entry of record ${name} holds another value`);

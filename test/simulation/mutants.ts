@@ -1,4 +1,4 @@
-/** Apply scripts with a fault: each must be found by the simulation, or it would prove nothing. */
+/** Apply scripts with a fault. The simulation must find each of them, or it would prove nothing. */
 import {applyChunk} from './fakeApply.js';
 import type {ApplyFunction} from './fakeRedis.js';
 import type {Keyspace} from './keyspace.js';
@@ -19,7 +19,7 @@ export const MUTANTS: Readonly<Record<string, ApplyFunction>> = {
     return reply;
   },
 
-  'the position is written, the data are not': (keys, key, args) => {
+  'the position is written, but the data are not': (keys, key, args) => {
     const before = keys.dump();
     const reply = applyChunk(keys, key, args);
     const position = keys.get(key);
@@ -29,14 +29,14 @@ export const MUTANTS: Readonly<Record<string, ApplyFunction>> = {
     return reply;
   },
 
-  'the data are written, the position is not, now and then': (keys, key, args) => {
+  'the data are written, but the position sometimes is not': (keys, key, args) => {
     const before = keys.get(key);
     const reply = applyChunk(keys, key, args);
     if (reply[0] === 'applied' && nextOf(args[1] ?? '') % 5n === 0n) keys.put(key, before);
     return reply;
   },
 
-  'the last order of a chunk is left out': (keys, key, args) => {
+  'the last order of a chunk is not written': (keys, key, args) => {
     const {patches} = readArguments(args);
     const last = patches.at(-1);
     const orderKey = last === undefined ? '' : `${args[2] ?? ''}order:${last.id}`;
@@ -46,7 +46,7 @@ export const MUTANTS: Readonly<Record<string, ApplyFunction>> = {
     return reply;
   },
 
-  'records that are set aside are forgotten': (keys, key, args) => {
+  'the entries of quarantined records are lost': (keys, key, args) => {
     const quarantine = `${args[2] ?? ''}projector:quarantine`;
     const before = keys.get(quarantine);
     const reply = applyChunk(keys, key, args);
@@ -54,7 +54,7 @@ export const MUTANTS: Readonly<Record<string, ApplyFunction>> = {
     return reply;
   },
 
-  'a foreign value is replaced': (keys, key, args) => {
+  'a foreign value is overwritten': (keys, key, args) => {
     const {prefix, patches} = readArguments(args);
     for (const {id} of patches) {
       for (const [name, type] of [
@@ -68,7 +68,7 @@ export const MUTANTS: Readonly<Record<string, ApplyFunction>> = {
   },
 };
 
-/** The next offset of a position text; 0 where there is none. */
+/** The next offset of a position text, or 0 if the text has none. */
 function nextOf(position: string): bigint {
   const [, next = '0'] = position.split(' ');
   return /^\d+$/.test(next) ? BigInt(next) : 0n;

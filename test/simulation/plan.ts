@@ -1,9 +1,12 @@
-/** What kind of run a seed is: how large, and which faults may happen. Each run knows only some of them, so that all mixtures come up. */
+/**
+ * What a seed decides before a run: its size, and the faults that can happen. Each run has a subset of the
+ * faults, so that all combinations occur.
+ */
 import {FAILPOINT_NAMES, type FailpointAction, type FailpointName} from '../../src/runtime/failpoints.js';
 import type {ProjectorSettings} from '../../src/worker/projector.js';
 import type {Random} from '../support/random.js';
 
-/** Every fault, with its weight among them. */
+/** Every fault with its weight. */
 export const FAULTS = {
   'connection cut': 1,
   'reply too late': 1,
@@ -20,30 +23,30 @@ export const FAULTS = {
   'Redis away': 0.5,
   'scripts lost': 0.5,
   'Kafka away': 0.5,
-  // An ack is seldom on its way: it comes every five seconds, and only with news.
-  'ack fails': 9,
+  // An offset commit is rarely in flight: a worker sends one every 5 s, and only if a position has moved.
+  'offset commit fails': 9,
   'fetch jumps': 0.8,
   'late batch': 0.8,
   'offset gap': 0.8,
   'Debezium goes back': 0.4,
   'bad record': 0.8,
-  'order spoiled': 0.5,
+  'order corrupted': 0.5,
   'shared key corrupt': 0.25,
   'time jumps': 0.8,
 } as const;
 export type Fault = keyof typeof FAULTS;
 export const FAULT_NAMES = Object.keys(FAULTS) as Fault[];
 
-/** The log is odd or Kafka slow to answer: no reason to read a position twice. */
+/** Faults after which no worker has a reason to read a position again. */
 const FAIR_WEATHER: readonly Fault[] = [
   'offset gap',
   'bad record',
   'Debezium goes back',
-  'ack fails',
+  'offset commit fails',
   'time jumps',
 ];
 
-/** With one of these, a worker may never learn what became of its scripts. */
+/** Faults after which a worker may never learn the outcome of its scripts. */
 const OBSCURE: readonly Fault[] = [
   ...([
     'crash',
@@ -62,16 +65,16 @@ export interface Plan {
   readonly partitions: number;
   readonly workersMax: number;
   readonly prefix: string;
-  /** Actions before the world calms down. */
+  /** The number of actions before the faults end. */
   readonly steps: number;
-  /** Records that the shop writes, about. */
+  /** The approximate number of records that the shop writes. */
   readonly records: number;
   readonly faults: ReadonlySet<Fault>;
-  /** Share of faults among all actions. */
+  /** The share of faults among all actions. */
   readonly faultShare: number;
-  /** Nothing may make a worker read its position again. */
+  /** True if nothing can make a worker read its position again. */
   readonly isFair: boolean;
-  /** One worker at a time, and nothing that keeps the outcome of a script from it, but a lost reply. */
+  /** True if one worker runs at a time, and only a lost reply can hide the outcome of a script from it. */
   readonly isClear: boolean;
 }
 
@@ -101,7 +104,7 @@ export function drawPlan(random: Random): Plan {
   };
 }
 
-/** How a worker of this run is set up. */
+/** The settings of a worker of this run. */
 export function drawSettings(
   random: Random,
   {partitions, topic}: {partitions: number; topic: string},
@@ -120,7 +123,10 @@ export function drawSettings(
   };
 }
 
-/** Places where an error, unlike a death, would leave a promise that nobody waits for; no real error comes from there. */
+/**
+ * Failpoints at which an error would reject a promise that no code awaits. A kill does not do so, and a real
+ * error cannot occur there.
+ */
 const NO_THROW: readonly FailpointName[] = ['script-in-flight', 'offset-commit-in-flight'];
 
 export function drawFailpoint(random: Random): FailpointPlan {

@@ -1,4 +1,7 @@
-/** What goes wrong with Redis: it loses its newest data, takes no writes, is away, or someone else writes to our keys. */
+/**
+ * The faults of Redis: it loses its newest data, rejects writes, is unreachable, or a foreign writer changes
+ * keys.
+ */
 import type {StoredValue} from './keyspace.js';
 import {TROUBLES, type Trouble} from './fakeRedis.js';
 import type {Fault} from './plan.js';
@@ -6,12 +9,12 @@ import {EMPTY_DUMP} from './server.js';
 import {ORDER_IDS} from './shop.js';
 import type {World} from './world.js';
 
-/** Offers a fault; `act` tells what it hit. */
+/** Offers a fault. `act` returns what the fault has hit. */
 export type OfferFault = (fault: Fault, act: () => string) => void;
 
 const LIST: StoredValue = {type: 'list', item: 'foreign'};
 const TEXT: StoredValue = {type: 'string', text: 'foreign'};
-/** What a chunk leaves behind that Redis itself has repeated. */
+/** The value of `projector:chunks` after Redis itself has repeated a chunk. */
 const REPEATED: StoredValue = {
   type: 'hash',
   fields: new Map([
@@ -27,7 +30,7 @@ export function redisFaultOffers(world: World, offer: OfferFault): void {
     offer('Redis in trouble', () => {
       const trouble = random.pick(Object.keys(TROUBLES) as Trouble[]);
       server.redis.trouble = trouble;
-      // A worker that got an error takes the same chunk, applied by another, for its own.
+      // A worker that got an error counts the same chunk as its own if another worker has applied it.
       if (!world.plan.isClear) world.mayMiscount = true;
       return trouble;
     });
@@ -49,7 +52,7 @@ function offerLosses(world: World, offer: OfferFault): void {
   const {random, dumps} = world;
   const anyDump = (): (typeof dumps)[number] =>
     random.pick([EMPTY_DUMP, ...dumps, ...dumps, world.server.dump()]);
-  // It is killed, and comes back with what its last dump holds; its sockets die with it.
+  // Redis is killed and restarts from a dump. Its connections are closed.
   offer('roll-back', () => {
     const cuts = world.alive
       .filter(({redis}) => redis.wire?.server === world.server)
@@ -62,7 +65,7 @@ function offerLosses(world: World, offer: OfferFault): void {
     world.mayMiscount = true;
     return `to ${positions(world)}; ${cuts.join('; ')}`;
   });
-  // A replica that was behind takes over, while the old primary still serves whoever is connected to it.
+  // A replica that lags becomes the primary. The old primary still serves the workers connected to it.
   offer('failover', () => {
     const before = world.server;
     const taken = world.failover(anyDump());
@@ -78,7 +81,10 @@ function offerLosses(world: World, offer: OfferFault): void {
   });
 }
 
-/** Backups, and foreign hands that put back what they took: everyday things, where the run knows the faults they belong to. */
+/**
+ * Backups, and repairs of keys that a foreign writer has changed. They are offered only if the run has these
+ * faults.
+ */
 export function offerRepairs(world: World, offer: (weight: number, act: () => string) => void): void {
   const {random, server, dumps} = world;
   if (world.has('roll-back') || world.has('failover')) {
@@ -91,20 +97,20 @@ export function offerRepairs(world: World, offer: (weight: number, act: () => st
   if (server.foreign.size > 0 && !world.isCalm) {
     offer(0.7, () => {
       const key = random.pick([...server.foreign.keys()]);
-      server.mend(key);
-      return `${key} is mended`;
+      server.repair(key);
+      return `${key} is repaired`;
     });
   }
 }
 
 function offerForeignHands(world: World, offer: OfferFault): void {
   const {random, server} = world;
-  offer('order spoiled', () => {
+  offer('order corrupted', () => {
     const orderId = random.pick(ORDER_IDS);
-    const [key, put] = random.pick(waysToSpoil(world, orderId));
-    if (server.foreign.has(key)) return `${key} is spoiled already`;
-    world.everSpoiled.add(orderId);
-    world.spoiledKeys.add(key);
+    const [key, put] = random.pick(waysToCorruptOrder(world, orderId));
+    if (server.foreign.has(key)) return `${key} is corrupt already`;
+    world.everCorrupted.add(orderId);
+    world.corruptKeys.add(key);
     server.touch(key, put);
     return key;
   });
@@ -119,8 +125,8 @@ function offerForeignHands(world: World, offer: OfferFault): void {
 
 type Touch = readonly [key: string, put: StoredValue | undefined];
 
-/** Each of these makes every script that touches the order answer `spoiled`. */
-function waysToSpoil({plan, server}: World, orderId: string): Touch[] {
+/** With each of these, every script that touches the order replies `corrupt`. */
+function waysToCorruptOrder({plan, server}: World, orderId: string): Touch[] {
   const [orderKey, linesKey] = [`${plan.prefix}order:${orderId}`, `${plan.prefix}order_lines:${orderId}`];
   const ways: Touch[] = [orderKey, linesKey].flatMap((key): Touch[] => [
     [key, LIST],
@@ -142,7 +148,7 @@ function waysToSpoil({plan, server}: World, orderId: string): Touch[] {
   return ways;
 }
 
-/** Each of these makes scripts fail, or answer `layout`, and ends the worker. */
+/** With each of these, scripts fail or reply `layout`, and the worker halts. */
 function waysToCorrupt({plan, topic, server, random}: World): Touch[] {
   const {prefix} = plan;
   const position = `${prefix}projector:position:${topic.name}:${random.pick(topic.partitions)}`;
@@ -158,7 +164,7 @@ function waysToCorrupt({plan, topic, server, random}: World): Touch[] {
     [position, TEXT],
     [position, LIST],
   ];
-  // A partition without a position would write them anew.
+  // A partition without a position would write these two keys again, so they may not be deleted.
   if (topic.partitions.some((partition) => server.position(partition) === 0n)) return ways;
   return [...ways, [`${prefix}report:totals`, undefined], [`${prefix}projector:layout`, undefined]];
 }

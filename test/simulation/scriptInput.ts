@@ -1,20 +1,20 @@
-/** The arguments of apply.lua, read in the order that its header gives. */
+/** Parses the arguments of apply.lua in the order that its header documents. */
 export interface Patch {
   readonly id: string;
   readonly mode: 'keep' | 'upsert' | 'replace' | 'clear';
   readonly row:
     {readonly user: string; readonly amount: string; readonly extra: readonly (string | null)[]} | undefined;
-  /** Line id, and `product_id:quantity` or '' (deleted). */
+  /** The id of a line item, and `product_id:quantity`, or '' if it is deleted. */
   readonly lines: readonly (readonly [string, string])[];
 }
 
 export interface CreatedSums {
-  /** Product id -> units; also products that only other orders name, with 0. */
+  /** Product id -> units. Products that only other orders of the chunk name are included with 0. */
   readonly sold: ReadonlyMap<string, bigint>;
   readonly spent: ReadonlyMap<string, bigint>;
   readonly units: bigint;
   readonly revenue: bigint;
-  /** By order id. */
+  /** The fields `items_count` and `items`, by order id. */
   readonly itemFields: ReadonlyMap<string, readonly [string, string]>;
 }
 
@@ -24,11 +24,13 @@ export interface ScriptInput {
   readonly layout: string;
   readonly extraNames: readonly string[];
   readonly products: readonly string[];
-  /** What the worker has worked out for the orders that the chunk creates: holds when none of them is there. */
+  /**
+   * The sums that the worker computed for the orders that the chunk creates. Valid if none of them exists.
+   */
   readonly created: CreatedSums;
   readonly quarantined: readonly (readonly [string, string])[];
   readonly settled: readonly string[];
-  /** Those of the created orders first. */
+  /** The patches of the created orders come first. */
   readonly patches: readonly Patch[];
 }
 
@@ -72,7 +74,7 @@ export function readArguments(args: readonly string[]): ScriptInput {
   };
 }
 
-/** Takes one text after the other, to the last one. */
+/** Reads one text after the other, and fails if any is left at the end. */
 class Reader {
   readonly #texts: readonly Text[];
   #at = 0;
@@ -123,7 +125,7 @@ function rowOf(reader: Reader, extraColumns: number): NonNullable<Patch['row']> 
   return {user, amount, extra};
 }
 
-/** `line id:product_id:quantity;...` */
+/** Parses `line item id:product_id:quantity;...`. */
 function linesOf(text: string): (readonly [string, string])[] {
   if (text === '') return [];
   return text.split(';').map((line) => {

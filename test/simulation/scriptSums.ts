@@ -1,14 +1,17 @@
-/** What a chunk makes of the counters and reports: differences, summed over all its orders, and the writes they end in. */
+/**
+ * The differences that a chunk makes to counters and reports, summed over its orders, and the writes that
+ * apply them.
+ */
 import {corrupt, type Keyspace, type ReplyError} from './keyspace.js';
 import type {ScriptInput} from './scriptInput.js';
 
 export const DIGITS_MAX = 15;
-/** Counters stay below it, so that Lua's numbers are exact. */
+/** Counters stay below this limit, so that the numbers of Lua are exact. */
 const COUNT_LIMIT = 10n ** 15n;
 const WHOLE = /^-?[1-9]\d*$/;
 const AMOUNT = /^(-?\d+)\.?(\d*)$/;
 
-/** The differences that a chunk makes, by member. */
+/** The differences that a chunk makes, by product and by user. */
 export interface Sums {
   readonly units: Map<string, bigint>;
   readonly spent: Map<string, bigint>;
@@ -25,7 +28,7 @@ function add(sums: Map<string, bigint>, member: string, delta: bigint): void {
   sums.set(member, (sums.get(member) ?? 0n) + delta);
 }
 
-/** `lines` as linesOf() in fakeApply.ts takes them. */
+/** Adds or subtracts line items. `lines` has the form that linesOf() in fakeApply.ts returns. */
 export function countLines(sums: Sums, lines: ReadonlyMap<string, string>, sign: bigint): void {
   for (const line of lines.values()) {
     const [product = '', quantity = ''] = line.split(':');
@@ -50,7 +53,7 @@ export function countOrder(
   return true;
 }
 
-/** Moves counters, and the scores that follow them; all or nothing. */
+/** Changes the counters and their scores. If one counter cannot change, none does. */
 export function moveCounters(keys: Keyspace, {prefix, products}: ScriptInput, {units}: Sums): void {
   const seen = new Set(products);
   for (const product of products) add(units, product, 0n);

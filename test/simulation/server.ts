@@ -1,10 +1,13 @@
-/** A Redis server of the simulated world: the fake, what a foreign hand did to it, and the mirror that it is held to. */
+/**
+ * A simulated Redis server: the fake Redis, the changes of foreign writers, and the mirror it is compared
+ * with.
+ */
 import {FakeRedis, type ApplyFunction, type RedisCommand} from './fakeRedis.js';
 import type {Dump, StoredValue} from './keyspace.js';
 import {Mirror, type MirrorSettings} from './mirror.js';
 import {Violation} from './violation.js';
 
-/** A value that someone else put under one of our keys. */
+/** A value that a foreign writer has put in a key of the read model. */
 export interface Foreign {
   readonly original: StoredValue | undefined;
   readonly put: StoredValue | undefined;
@@ -19,8 +22,10 @@ export const EMPTY_DUMP: ServerDump = {values: new Map(), foreign: new Map()};
 
 export interface ServerSettings extends MirrorSettings {
   readonly apply: ApplyFunction;
-  /** Orders whose keys a foreign hand has touched at some time: only their records may be set aside as spoiled. */
-  readonly everSpoiled: Set<string>;
+  /**
+   * Orders whose keys a foreign writer has ever changed. Only their records may be quarantined as corrupt.
+   */
+  readonly everCorrupted: Set<string>;
 }
 
 export class SimServer {
@@ -44,7 +49,7 @@ export class SimServer {
     return reply;
   }
 
-  /** Throws a Violation when the content is not what the log says. */
+  /** Throws a Violation if the content is not the fold of the topic. */
   check(): void {
     this.#mirror.check();
   }
@@ -64,25 +69,25 @@ export class SimServer {
     this.#mirror.rebuild();
   }
 
-  /** Another server with the data of this dump: a replica that is made primary. */
+  /** Another server with the data of this dump: a replica that becomes the primary. */
   fork(name: string, dump: ServerDump): SimServer {
     return new SimServer(name, this.#settings, dump);
   }
 
-  /** The value under a key as it would be without foreign hands. */
+  /** The value of a key without the changes of foreign writers. */
   view(key: string): StoredValue | undefined {
     const touched = this.foreign.get(key);
     return touched === undefined ? this.redis.keys.get(key) : touched.original;
   }
 
-  /** A foreign hand puts something under a key of ours. */
+  /** A foreign writer changes or deletes a key of the read model. */
   touch(key: string, put: StoredValue | undefined): void {
     this.foreign.set(key, {original: this.redis.keys.get(key), put});
     this.redis.keys.put(key, put);
   }
 
-  /** What was there before comes back. */
-  mend(key: string): void {
+  /** The value from before the foreign change is restored. */
+  repair(key: string): void {
     this.requireUntouched(key);
     this.redis.keys.put(key, this.foreign.get(key)?.original);
     this.foreign.delete(key);
@@ -91,7 +96,7 @@ export class SimServer {
   requireUntouched(key: string): void {
     const touched = this.foreign.get(key);
     if (touched !== undefined && this.redis.keys.get(key) !== touched.put) {
-      throw new Violation(`the foreign value under ${key} was touched`);
+      throw new Violation(`a script changed the foreign value of ${key}`);
     }
   }
 }

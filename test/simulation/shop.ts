@@ -1,6 +1,7 @@
 /**
- * What happens in the shop of a simulated run, as records of the log: few ids, so that everything meets. Lines come before their
- * orders, move between orders of different partitions, go with their order or before it; ids are used again.
+ * The changes in the shop of a simulated run, as records of the topic. There are few ids, so that changes
+ * often concern the same rows. Line items arrive before their orders, move between orders of different
+ * partitions, and are deleted with their order or before it. Ids are used again.
  */
 import type {Change} from '../../src/domain/change.js';
 import type {EncodedRecord} from '../../src/decode/decode.js';
@@ -9,7 +10,7 @@ import {item, itemGone, order, orderGone} from '../support/changes.js';
 import type {Random} from '../support/random.js';
 import {encoded, FORMS, orderRow, recordOf, rowRecord} from '../support/records.js';
 
-/** A record, and what must become of it. */
+/** A record, and the outcome that it must have. */
 export interface Event {
   readonly partition: number;
   readonly record: EncodedRecord;
@@ -28,7 +29,7 @@ const QUANTITIES = ['1', '3', '0', '-2', '2147483647'] as const;
 const EXTRAS = [null, '', 'paid'] as const;
 const OPS = ['c', 'u', 'r'] as const;
 
-/** Records are pure functions of few values: the same ones serve all runs. */
+/** Records are pure functions of few values, so all runs share them. */
 const RECORDS = new Map<string, EncodedRecord>();
 
 export class Shop {
@@ -44,7 +45,7 @@ export class Shop {
     return Number(BigInt(orderId) % BigInt(this.#partitions));
   }
 
-  /** One to some events that follow each other. */
+  /** One or more events that follow each other in the topic. */
   next(): Event[] {
     const kind = this.#random.int(0, 19);
     if (kind === 0) return [this.#other()];
@@ -78,7 +79,8 @@ export class Shop {
     if (kind < 12) return [this.#line(itemId)];
     if (kind < 14) return [itemGone(itemId)];
     if (kind < 16) {
-      // MySQL 9.6 and later write the cascade, children first; earlier ones do not.
+      // MySQL 9.6 and later write the deletes of the cascade to the binlog, children first. Earlier versions
+      // do not.
       const cascade = random.chance(0.5) ? LINE_IDS.map((id) => itemGone(`${orderId}/${id}`)) : [];
       return [...cascade.slice(random.int(0, cascade.length)), orderGone(orderId)];
     }
@@ -112,7 +114,7 @@ export class Shop {
     return {partition: this.partitionOf(change.orderId), record, outcome: {kind: 'change', change}};
   }
 
-  /** Records that are no rows of ours. */
+  /** Records that are not rows of the two tables. */
   #other(): Event {
     const record = this.#random.pick([
       (): EncodedRecord => rowRecord({op: 'u', table: 'heartbeat', after: {id: 1}}, '1'),

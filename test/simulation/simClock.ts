@@ -1,4 +1,7 @@
-/** A worker's clock: its time passes when the scheduler lets one of its sleeps end. Clocks of workers do not agree. */
+/**
+ * The clock of a worker. Its time passes when the scheduler ends one of its sleeps. Each worker has its own
+ * time.
+ */
 import type {Clock} from '../../src/runtime/lifecycle.js';
 import type {Life} from './life.js';
 
@@ -46,20 +49,20 @@ export class SimClock implements Clock {
     });
   }
 
-  /** Time passes until the next sleep ends; returns how long that was. */
+  /** Time passes until the next sleep ends. Returns how many ms have passed. */
   wakeNext(): number {
     const next = this.#sleepers.reduce<Sleeper | undefined>(
       (first, sleeper) => (first === undefined || sleeper.dueMs < first.dueMs ? sleeper : first),
       undefined,
     );
-    if (next === undefined) throw new Error('nobody sleeps');
+    if (next === undefined) throw new Error('there is no sleep to end');
     const passedMs = Math.max(0, next.dueMs - this.#nowMs);
     this.#nowMs += passedMs;
     next.wake();
     return passedMs;
   }
 
-  /** The clock jumps; every sleep that is over by then ends at once. */
+  /** The clock jumps. Every sleep that is due after the jump ends at once. */
   jump(ms: number): void {
     this.#nowMs += ms;
     const due = this.#sleepers.filter(({dueMs}) => dueMs <= this.#nowMs);

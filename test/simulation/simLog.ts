@@ -1,7 +1,9 @@
 /**
- * One member's client of the simulated Kafka: keeps the rules of src/clients/kafka/eventLog.ts, and does nothing until the scheduler lets it.
+ * The Kafka client of one group member. It follows the contract of src/clients/kafka/eventLog.ts, and acts
+ * only when the scheduler chooses it.
  *
- * A member that was not told of a rebalance goes on delivering what it had: brokers serve fetches of anyone.
+ * A member that has not been notified of a rebalance continues to deliver its old partitions, because brokers
+ * serve the fetches of any client.
  */
 import {ProjectorError} from '../../src/runtime/errors.js';
 import type {EventLog, EventLogHandlers, LogRange} from '../../src/clients/kafka/eventLog.js';
@@ -9,7 +11,7 @@ import type {SimGroup} from './group.js';
 import type {Life} from './life.js';
 import type {SimTopic} from './topic.js';
 
-/** A request that waits for its answer. */
+/** A request that waits for its response. */
 interface KafkaCall {
   readonly name: string;
   readonly succeed: () => void;
@@ -18,9 +20,9 @@ interface KafkaCall {
 
 export interface Delivery {
   readonly recordsMax: number;
-  /** Another offset than the client was asked for. */
+  /** An offset other than the one that the worker asked for. */
   readonly fetchOffset?: bigint;
-  /** A fetch from before, which leaves the client's place in the log as it is. */
+  /** True for an older fetch, which does not move the next fetch offset of the client. */
   readonly isLate?: boolean;
 }
 
@@ -28,14 +30,14 @@ export class SimLog implements EventLog {
   readonly name: string;
   readonly committing = new Map<number, bigint>();
   readonly calls: KafkaCall[] = [];
-  /** An assignment that the member has not heard of yet. */
+  /** An assignment that the member has not received. */
   pending: readonly number[] | undefined;
   readonly #life: Life;
   readonly #topic: SimTopic;
   readonly #group: SimGroup;
   #handlers: EventLogHandlers | undefined;
   #generation = 0;
-  /** Where each assigned partition is read next; undefined while it is held. */
+  /** The next fetch offset of each assigned partition; undefined while the partition is paused. */
   #cursors = new Map<number, bigint | undefined>();
   /** Partitions whose handler has not returned. */
   #busy = new Set<number>();
@@ -53,12 +55,12 @@ export class SimLog implements EventLog {
     return Promise.resolve();
   }
 
-  /** False once it was stopped. */
+  /** False before start() and after stop(). */
   get isRunning(): boolean {
     return this.#handlers !== undefined;
   }
 
-  /** The member hears of its assignment. */
+  /** The member receives its assignment. */
   hearAssignment(): string {
     const partitions = this.pending ?? [];
     this.pending = undefined;
@@ -69,7 +71,7 @@ export class SimLog implements EventLog {
     return `[${partitions.join()}]`;
   }
 
-  /** Partitions that have something to deliver. */
+  /** Partitions that have records to deliver. */
   deliverable(): number[] {
     if (this.#handlers === undefined) return [];
     return [...this.#cursors.keys()].filter((partition) => {
@@ -78,14 +80,14 @@ export class SimLog implements EventLog {
     });
   }
 
-  /** Partitions whose handler waits for nothing. */
+  /** Partitions whose handler has returned. */
   idle(): {partition: number; isHeld: boolean}[] {
     return [...this.#cursors]
       .filter(([partition]) => !this.#busy.has(partition))
       .map(([partition, cursor]) => ({partition, isHeld: cursor === undefined}));
   }
 
-  /** Partitions that the member believes to have. */
+  /** Partitions of the last assignment that the member has received. */
   assigned(): number[] {
     return [...this.#cursors.keys()];
   }
@@ -129,7 +131,7 @@ export class SimLog implements EventLog {
   }
 
   async commitOffsets(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
-    await this.#call('ack', () => {
+    await this.#call('commitOffsets', () => {
       for (const [partition, offset] of nextOffsets) this.committing.set(partition, offset);
     });
   }
@@ -139,16 +141,16 @@ export class SimLog implements EventLog {
     this.#handlers = undefined;
     this.#generation++;
     this.#cursors = new Map();
-    // A group that was not told counts the member as gone after its session.
+    // If the request fails, the group removes the member when its session times out.
     await this.#call('leave', () => this.#group.leave(this)).catch(() => undefined);
   }
 
-  /** The oldest request is answered, or fails as it does without a broker. */
+  /** The oldest request succeeds, or fails as it would without a broker. */
   answer({isReachable}: {isReachable: boolean}): string {
     const call = this.calls.shift();
-    if (call === undefined) throw new Error('nothing was asked');
+    if (call === undefined) throw new Error('there is no request to respond to');
     if (isReachable) call.succeed();
-    else call.fail(new ProjectorError('kafka-unreachable', 'no broker answers'));
+    else call.fail(new ProjectorError('kafka-unreachable', 'no broker responds'));
     return isReachable ? call.name : `${call.name} fails`;
   }
 

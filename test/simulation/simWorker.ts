@@ -1,4 +1,7 @@
-/** One whole worker of the simulated world: all of src but the clients, on a fake log, a fake Redis and a fake clock. */
+/**
+ * One whole worker: all of src except the clients, with a fake Kafka client, a fake Redis client and a fake
+ * clock.
+ */
 import {ReadModel} from '../../src/apply/readModel.js';
 import {Decoder} from '../../src/decode/decode.js';
 import {asProjectorError, type ProjectorError} from '../../src/runtime/errors.js';
@@ -25,12 +28,14 @@ export interface WorkerOptions {
   readonly name: string;
   readonly settings: ProjectorSettings;
   readonly failpoint: FailpointPlan | undefined;
-  /** False when the time for faults is over. */
+  /** Returns false if the time for faults has ended. */
   readonly onFailpoint: (worker: SimWorker, plan: FailpointPlan) => boolean;
 }
 
 const SCHEMA = {...SHOP, extraColumns: ORDER_EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}))};
-/** Shared, because shapes take time to learn; what it gives does not depend on what it has met. */
+/**
+ * Shared by all workers, because learning shapes takes time. Its results do not depend on earlier records.
+ */
 const DECODER = new Decoder(SCHEMA);
 
 export class SimWorker {
@@ -39,12 +44,12 @@ export class SimWorker {
   readonly redis: SimRedis;
   readonly log: SimLog;
   readonly projector: Projector;
-  /** A failpoint made it fail: then its end with an error is no wonder. */
+  /** True if a failpoint has thrown an error. Then the worker is expected to end with an error. */
   hasThrown = false;
   isStopping = false;
-  /** Set when it has ended by itself. */
+  /** Set when the worker has ended without being killed. */
   ended: {readonly failure: ProjectorError | undefined} | undefined;
-  /** The last lines of its log. */
+  /** The last log lines of the worker. */
   readonly messages: string[] = [];
 
   constructor(world: WorkerWorld, options: WorkerOptions) {
@@ -71,12 +76,12 @@ export class SimWorker {
     return this.life.name;
   }
 
-  /** Its process exists. */
+  /** True while the process of the worker exists. */
   get isAlive(): boolean {
     return !this.life.isDead && this.ended === undefined;
   }
 
-  /** It exists and hears. */
+  /** True while the worker exists and is not frozen. */
   get isActive(): boolean {
     return this.isAlive && !this.life.isFrozen;
   }

@@ -1,8 +1,9 @@
 /**
- * One run of the simulation: a seed decides everything that happens, so the same seed makes the same run.
+ * One run of the simulation. The seed decides everything that happens, so the same seed gives the same run.
  *
- * A storm of everyday actions and faults, then calm: no faults any more, at least one worker lives, everything settles. Redis is
- * compared with the fold of the log after every script; at the end positions, quarantine and the workers' books are, too.
+ * First there are everyday actions and faults. Then the faults end, at least one worker runs, and everything
+ * settles. After every script, Redis is compared with the fold of the topic. At the end, the positions, the
+ * quarantine and the counts of the workers are checked too.
  */
 import {everydayOffers, sleepOffers} from './everyday.js';
 import {applyChunk} from './fakeApply.js';
@@ -14,21 +15,21 @@ import {World, type Offer} from './world.js';
 
 export interface Outcome {
   readonly seed: number;
-  /** What must not happen and did; undefined when all was well. */
+  /** The rule that was violated; undefined if the run passed. */
   readonly failure: string | undefined;
-  /** What happened, one line each. */
+  /** The actions of the run, one line each. */
   readonly actions: readonly string[];
   readonly faults: ReadonlyMap<Fault, number>;
 }
 
 export interface SimulationOptions {
-  /** Another apply script, to see that its faults are found. */
+  /** An apply script with a fault, to check that the simulation finds it. */
   readonly apply?: ApplyFunction;
-  /** A Kafka client that jumps without a word. */
+  /** A Kafka client that fetches from a wrong offset and reports the offset that was asked for. */
   readonly hidesJumps?: boolean;
 }
 
-/** So many actions must be enough for everything to settle. */
+/** The number of actions after which everything must have settled. */
 const CALM_STEPS_MAX = 4_000;
 const ACK_ROUNDS_MS = 11_000;
 
@@ -59,7 +60,7 @@ async function storm(world: World, actions: string[]): Promise<void> {
   }
 }
 
-/** Until every partition stands at its end, and every worker has looked at Redis twice more. */
+/** Runs until every partition is applied to its end, and every worker has checked Redis twice more. */
 async function settle(world: World, actions: string[]): Promise<void> {
   actions.push(...heal(world));
   await rest();
@@ -78,11 +79,11 @@ async function settle(world: World, actions: string[]): Promise<void> {
   throw new Violation(`hangs: positions ${positions.join()} instead of ${ends(world).join()}`);
 }
 
-/** Every worker stops when it is told to, with everything acked, and nothing changes any more. */
+/** Stops every worker. Each must end with its offsets committed, and Redis must not change any more. */
 async function stopAll(world: World, actions: string[]): Promise<void> {
   const stopped = world.alive.map((worker) => ({worker, partitions: worker.log.assigned()}));
   for (const {worker} of stopped) worker.stop();
-  actions.push('all workers are told to stop');
+  actions.push('all workers receive a stop signal');
   await rest();
   for (let step = 0; stopped.some(({worker}) => worker.isAlive); step++) {
     const offers = everydayOffers(world).filter(() => world.alive.length > 0);
@@ -95,7 +96,7 @@ async function stopAll(world: World, actions: string[]): Promise<void> {
       const [committing, position] = [worker.log.committing.get(partition), world.server.position(partition)];
       if (committing !== position) {
         throw new Violation(
-          `${worker.name} acked ${committing} of ${partition}, applied is ${position} (I12)`,
+          `${worker.name} committed ${committing} of ${partition}, but the position is ${position} (I12)`,
         );
       }
     }
@@ -103,7 +104,10 @@ async function stopAll(world: World, actions: string[]): Promise<void> {
   requireCount(world);
 }
 
-/** Where no outcome can have got lost, all workers together count every record once; in fair weather none reads twice. */
+/**
+ * If no outcome can be lost, the workers together have counted every record once. Without faults that require
+ * it, no worker has read a position again.
+ */
 function requireCount(world: World): void {
   if (world.mayMiscount) return;
   const tallies = world.workers.map(({projector}) => projector.counts);
@@ -115,7 +119,7 @@ function requireCount(world: World): void {
     0,
   );
   if (counted === world.written.length) return;
-  throw new Violation(`the workers count ${counted} records, the log holds ${world.written.length} (I6)`);
+  throw new Violation(`the workers counted ${counted} records, the topic holds ${world.written.length} (I6)`);
 }
 
 function ends(world: World): bigint[] {
@@ -126,7 +130,10 @@ function isAtEnd(world: World): boolean {
   return ends(world).every((end, partition) => world.server.position(partition) === end);
 }
 
-/** One of the offers, by weight; then everyone thinks until nobody has anything left to do by himself. */
+/**
+ * Executes one of the offers, chosen by weight, and then waits until no worker can continue without another
+ * action.
+ */
 async function take(world: World, offers: readonly Offer[], actions: string[]): Promise<void> {
   const total = offers.reduce((sum, {weight}) => sum + weight, 0);
   let left = world.random.next() * total;
@@ -139,7 +146,7 @@ async function take(world: World, offers: readonly Offer[], actions: string[]): 
   if (world.violation !== undefined) throw world.violation;
 }
 
-/** All promises that can go on have gone on. */
+/** Waits until all promises that can continue have continued. */
 async function rest(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }

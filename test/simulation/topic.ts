@@ -1,8 +1,8 @@
-/** What the brokers hold: records with offsets that may have holes, and what the oracle knows about each. */
+/** The simulated topic: records whose offsets can have gaps, each with the event that the mirror expects. */
 import type {LogRange, LogRecord} from '../../src/clients/kafka/eventLog.js';
 import type {Event} from './shop.js';
 
-/** One record of the log. */
+/** One record of the topic. */
 export interface Entry {
   readonly record: LogRecord;
   readonly event: Event;
@@ -15,7 +15,7 @@ export interface Fetched {
 
 export class SimTopic {
   readonly name = 'sim.events';
-  /** A client that tells of each batch that it is the one that was asked for: to see that this is found. */
+  /** True for a client that reports a wrong fetch offset, to check that the simulation finds this fault. */
   hidesJumps = false;
   readonly #partitions: {entries: Entry[]; high: bigint}[];
 
@@ -34,7 +34,7 @@ export class SimTopic {
     held.entries.push({record, event});
   }
 
-  /** Control records of a transaction: offsets that no consumer ever sees. */
+  /** Adds the control records of a transaction: offsets that no consumer receives. */
   skip(partition: number, offsets: bigint): void {
     this.#of(partition).high += offsets;
   }
@@ -47,13 +47,16 @@ export class SimTopic {
     return {low: 0n, high: this.#of(partition).high};
   }
 
-  /** Where a partition stands when all of its records are applied. */
+  /** The position of a partition after all of its records are applied. */
   end(partition: number): bigint {
     const last = this.#of(partition).entries.at(-1);
     return last === undefined ? 0n : last.record.offset + 1n;
   }
 
-  /** The records from this offset on, and where the next fetch goes on: behind control records that follow. */
+  /**
+   * The records from this offset on, and the next fetch offset, which is after the control records that
+   * follow.
+   */
   fetch(partition: number, offset: bigint, recordsMax: number): Fetched {
     const {entries, high} = this.#of(partition);
     const from = entries.findIndex(({record}) => record.offset >= offset);

@@ -1,2 +1,2 @@
-/** Something that must not happen has happened in a simulated run. */
+/** A rule that was violated in a simulated run. */
 export class Violation extends Error {}

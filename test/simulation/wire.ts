@@ -1,9 +1,10 @@
 /**
- * One worker's connection to Redis, as real as it hurts.
+ * The connection of one worker to Redis.
  *
- * Commands of one socket are executed in their order, each at a time of the scheduler's choice, and answered in that order. When
- * the socket breaks, everything in flight rejects at the worker; but what had reached the server's side of it is executed
- * still, at any later time, even after the worker has connected again and sent other commands.
+ * Redis executes the commands of one socket in their order and replies in this order, each at a time that the
+ * scheduler chooses. If the socket breaks, all commands in flight reject at the worker. Redis still executes
+ * the commands that had arrived, at any later time, even after the worker has connected again and sent other
+ * commands.
  */
 import type {ScriptHost} from '../../src/apply/readModel.js';
 import type {Script} from '../../src/clients/redis/client.js';
@@ -20,10 +21,10 @@ interface Flight {
   answer?: {readonly value: unknown} | {readonly error: unknown};
 }
 
-/** A socket, and what the server has still to do with it. */
+/** A socket, and the commands that the server has not executed. */
 export class Wire {
   readonly server: SimServer;
-  /** Whose socket it is, for the trace. */
+  /** The name of the worker, for the trace. */
   readonly owner: string;
   readonly sent: Flight[] = [];
   readonly answered: Flight[] = [];
@@ -33,10 +34,10 @@ export class Wire {
     this.owner = owner;
   }
 
-  /** The server executes the oldest command; returns what it was and what came of it. */
+  /** The server executes the oldest command. Returns the command and its result for the trace. */
   execute(): string {
     const flight = this.sent.shift();
-    if (flight === undefined) throw new Error('nothing was sent');
+    if (flight === undefined) throw new Error('there is no command to execute');
     const {command} = flight;
     try {
       flight.answer = {value: this.server.execute(command)};
@@ -50,7 +51,7 @@ export class Wire {
 }
 
 export class SimRedis implements ScriptHost {
-  /** Undefined while there is no connection. */
+  /** The open connection; undefined if there is none. */
   wire: Wire | undefined;
   readonly #life: Life;
 
@@ -64,7 +65,7 @@ export class SimRedis implements ScriptHost {
     } catch (error) {
       if (!(error instanceof ReplyError) || !error.message.startsWith('NOSCRIPT')) throw translated(error);
     }
-    // As ioredis does it: behind whatever was sent meanwhile.
+    // As with ioredis, this command follows the commands that were sent in between.
     return await this.#send({kind: 'script', name, isByDigest: false, key, args}).catch(rethrowTranslated);
   }
 
@@ -81,10 +82,12 @@ export class SimRedis implements ScriptHost {
     this.wire = new Wire(server, this.#life.name);
   }
 
-  /** The worker hears the oldest answer. True when it is one after which the client leaves the connection. */
+  /**
+   * The worker receives the oldest reply. Returns true if the client closes the connection after this reply.
+   */
   hear(): boolean {
     const flight = this.wire?.answered.shift();
-    if (flight?.answer === undefined) throw new Error('nothing was answered');
+    if (flight?.answer === undefined) throw new Error('there is no reply to receive');
     if ('value' in flight.answer) {
       flight.resolve(flight.answer.value);
       return false;
@@ -94,7 +97,10 @@ export class SimRedis implements ScriptHost {
     return error instanceof ReplyError && error.message.startsWith('READONLY');
   }
 
-  /** The socket breaks after so many of the unexecuted commands had arrived. Returns it if the server has work left on it. */
+  /**
+   * The socket breaks after `arrived` of the commands that are not executed had reached the server. Returns the
+   * socket if the server still has to execute commands of it.
+   */
   cut(arrived: number): Wire | undefined {
     const {wire} = this;
     if (wire === undefined) return undefined;
@@ -102,7 +108,7 @@ export class SimRedis implements ScriptHost {
     const lost = [...wire.answered, ...wire.sent];
     wire.answered.length = 0;
     wire.sent.length = Math.min(arrived, wire.sent.length);
-    const error = new ProjectorError('redis-unreachable', 'the connection broke');
+    const error = new ProjectorError('redis-unreachable', 'the connection was closed');
     if (!this.#life.isDead) for (const {reject} of lost) reject(error);
     return wire.sent.length > 0 ? wire : undefined;
   }
@@ -114,7 +120,7 @@ export class SimRedis implements ScriptHost {
         this.wire.sent.push({command, resolve, reject});
         return;
       }
-      // Not in this same step: the worker may be killed in it.
+      // It rejects in a later step, because the worker can be killed in this one.
       queueMicrotask(() => {
         if (!this.#life.isDead) reject(new ProjectorError('redis-unreachable', 'there is no connection'));
       });

@@ -1,4 +1,4 @@
-/** The simulated world: servers, workers, what is on its way between them, and what everyone may expect of it. */
+/** The simulated world: servers, workers, the messages between them, and what the checks may expect of it. */
 import {formatLayout} from '../../src/redis-model/layout.js';
 import {ORDER_EXTRA_COLUMNS} from '../support/arbitraries.js';
 import {Random} from '../support/random.js';
@@ -12,13 +12,13 @@ import {SimTopic} from './topic.js';
 import {Violation} from './violation.js';
 import type {Wire} from './wire.js';
 
-/** One thing that may happen next; returns what it was, for the trace. */
+/** An action that can happen next. `act` returns its description for the trace. */
 export interface Offer {
   readonly weight: number;
   readonly act: () => string;
 }
 
-/** How a worker may end when a shared key was corrupt. */
+/** The errors with which a worker may end after a shared key was corrupt. */
 const CORRUPT_ENDS = ['read-model-corrupt', 'position-unreadable', 'layout-changed', 'partitions-changed'];
 
 export class World {
@@ -28,25 +28,25 @@ export class World {
   readonly shop: Shop;
   readonly group: SimGroup;
   readonly workers: SimWorker[] = [];
-  /** Broken sockets on which servers have still work to do. */
+  /** Broken sockets whose commands the servers still have to execute. */
   orphans: Wire[] = [];
-  /** Where new connections go. */
+  /** The server that new connections reach. */
   server: SimServer;
   /** Backups of Redis. */
   readonly dumps: ServerDump[] = [];
-  /** Everything that was written to the log, in the order of the database. */
+  /** All events that were written to the topic, in the order of the database. */
   readonly written: Event[] = [];
   isRedisReachable = true;
   isKafkaReachable = true;
-  readonly everSpoiled = new Set<string>();
-  readonly spoiledKeys = new Set<string>();
+  readonly everCorrupted = new Set<string>();
+  readonly corruptKeys = new Set<string>();
   readonly faultCounts = new Map<Fault, number>();
-  /** Set when an outcome may have got lost: then the workers together may count less than there was. */
+  /** True if an outcome may be lost. Then the sum of the counts may be lower than the number of records. */
   mayMiscount = false;
   hasCorrupted = false;
-  /** Told in the trace behind the action that led to it. */
+  /** Added in the trace to the action that reached the failpoint. */
   lastFailpoint = '';
-  /** What ended a worker although it should not have. */
+  /** Set if a worker has ended without a valid reason. */
   violation: Violation | undefined;
   readonly #layout: string;
   #servers = 1;
@@ -66,10 +66,10 @@ export class World {
       moneyDecimals: 2,
       extraColumns: columns,
     });
-    const {topic, everSpoiled} = this;
+    const {topic, everCorrupted} = this;
     const settings = {
       topic,
-      everSpoiled,
+      everCorrupted,
       prefix,
       apply,
       layout: this.#layout,
@@ -113,7 +113,7 @@ export class World {
     return `${worker.name} starts`;
   }
 
-  /** The connection breaks; what had arrived by then is executed some time. */
+  /** The connection breaks. Commands that had arrived are executed at a later time. */
   cut(worker: SimWorker, arrived = this.random.int(0, worker.redis.wire?.sent.length ?? 0)): string {
     const {wire} = worker.redis;
     if (wire === undefined) return `${worker.name} has no connection`;
@@ -121,10 +121,12 @@ export class World {
     const isIdle = unheard + wire.sent.length === 0 && !worker.isAlive;
     const orphan = worker.redis.cut(arrived);
     if (orphan !== undefined) this.orphans.push(orphan);
-    // What was executed shows in the position, unless others write there; what is executed later is noticed by nobody. And a
-    // worker that could not send a chunk takes the same one, applied by another, for its own.
+    // 1. The position shows whether a script was executed, unless other workers move it too.
+    // 2. A script that is executed later is counted by no worker.
+    // 3. A worker that could not send a chunk counts the same chunk as its own if another worker has applied
+    // it.
     if (!isIdle && !(this.plan.isClear && orphan === undefined)) this.mayMiscount = true;
-    return `${worker.name} loses its connection: ${unheard} replies unheard, ${orphan?.sent.length ?? 0} commands left`;
+    return `${worker.name} loses its connection: ${unheard} replies lost, ${orphan?.sent.length ?? 0} commands left`;
   }
 
   /** SIGKILL. */
@@ -134,20 +136,20 @@ export class World {
     return `${worker.name} is killed; ${this.cut(worker)}`;
   }
 
-  /** Another Redis takes over; whoever is still connected to the old one does not know yet. */
+  /** Another Redis becomes the primary. Workers that are connected to the old one are not notified. */
   failover(dump: ServerDump): string {
     this.server = this.server.fork(`redis${++this.#servers}`, dump);
     return `${this.server.name} takes over`;
   }
 
-  /** No more faults. */
+  /** Ends the time for faults. */
   calm(): void {
     this.#isCalm = true;
   }
 
-  /** A key of one order; any other key that a foreign hand touches ends workers. */
-  isSpoiledKey(key: string): boolean {
-    return this.spoiledKeys.has(key);
+  /** True for a key of one order. If a foreign writer changes any other key, workers halt. */
+  isCorruptKey(key: string): boolean {
+    return this.corruptKeys.has(key);
   }
 
   get isCalm(): boolean {
@@ -177,11 +179,11 @@ export class World {
       return;
     }
     if (!isStopping) this.violation ??= new Violation(`${name} ended without a reason`);
-    // Out of time, it left scripts behind that nobody waits for.
+    // The stop timed out, so the worker left scripts in flight that no code awaits.
     if (unfinished > 0 || worker.log.isRunning) this.mayMiscount = true;
-    // An error in the middle of its books spoils them.
+    // An error of a failpoint can interrupt the counting, so the sum is checked only without one.
     else if (!hasThrown && consumed !== applied + duplicate + ignored + quarantined) {
-      this.violation ??= new Violation(`${name} consumed ${consumed} records and lost count (I6)`);
+      this.violation ??= new Violation(`${name} consumed ${consumed} records; the outcomes differ (I6)`);
     }
   }
 }

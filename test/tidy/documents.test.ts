@@ -1,4 +1,7 @@
-/** docs/ agrees with the code: every promise has tests, every fault a row and a test, every way to end a section in the runbook. */
+/**
+ * docs/ agrees with the code. Every guarantee names its tests, faults and their tests name each other, and
+ * the runbook has a section for every kind of error.
+ */
 import {spawnSync} from 'node:child_process';
 import {existsSync, readFileSync} from 'node:fs';
 import {ERROR_POLICY, EXIT} from '../../src/runtime/errorPolicy.js';
@@ -8,21 +11,21 @@ const {stdout} = spawnSync('git', ['ls-files', 'test'], {encoding: 'utf8'});
 const TESTS = stdout.split('\n').filter((file) => file.endsWith('.test.ts') && existsSync(file));
 
 describe('docs/runbook.md', () => {
-  // The alerts behind it are held to deploy/prometheus by unit/observability.
+  // The alerts come after the kinds. test/unit/observability compares them with deploy/prometheus.
   const [kinds = ''] = read('docs/runbook.md').split(/^## Alerts$/m);
   const headings = [...kinds.matchAll(/^### (.+)$/gm)].map(([, text]) => text ?? '');
 
-  test('has one section for every kind of error, and none for others', () => {
+  test('has exactly one section for every kind of error', () => {
     expect([...headings].sort()).toEqual(Object.keys(ERROR_POLICY).sort());
   });
 
-  test('names every exit code', () => {
+  test('lists every exit code', () => {
     const table = /^\| Exit code[\s\S]*?\n\n/m.exec(read('docs/runbook.md'))?.[0] ?? '';
     const named = [...table.matchAll(/^\| ([\d, ]+) \|/gm)].flatMap(([, codes]) => (codes ?? '').split(', '));
     expect(named.map(Number).sort((a, b) => a - b)).toEqual(Object.values(EXIT).sort((a, b) => a - b));
   });
 
-  test('sends nobody to a section that is not there', () => {
+  test('contains every section to which README.md links', () => {
     const targets = [...read('README.md').matchAll(/docs\/runbook\.md#([a-z-]+)/g)].map(
       ([, section]) => section ?? '',
     );
@@ -41,27 +44,27 @@ describe('docs/faults.md', () => {
       files: [...tests.matchAll(/`([^`]+)`/g)].map(([, file]) => `test/${file ?? ''}.test.ts`),
     }),
   );
-  /** Rows that the titles of a test file name. */
+  /** Returns the ids of the rows that a test file names as tags. */
   const tagsOf = (file: string): string[] =>
     [...read(file).matchAll(/\(([A-Z]\d+[ab]?(?:, [A-Z]\d+[ab]?)*)\)/g)].flatMap(([, list = '']) =>
       list.split(', ').filter((tag) => tag.startsWith('F')),
     );
 
-  test('lists every row of the table of faults once, in order', () => {
+  test('lists every fault once, in order', () => {
     const ids = rows.map(({id}) => id);
     const numbers = Array.from({length: 80}, (_, index) => `F${String(index + 1).padStart(2, '0')}`);
     expect(ids.filter((id) => !/[ab]$/.test(id))).toEqual(numbers);
     expect(ids.filter((id) => /[ab]$/.test(id))).toEqual(['F25a', 'F25b', 'F74a']);
   });
 
-  test('every test that it names exists and names the row', () => {
+  test('every test file that a row names exists and has the tag of the row', () => {
     const wrong = rows.flatMap(({id, files}) =>
       files.filter((file) => !existsSync(file) || !tagsOf(file).includes(id)).map((file) => `${id}: ${file}`),
     );
     expect(wrong).toEqual([]);
   });
 
-  test('every test of a fault is named', () => {
+  test('every test file with the tag of a fault is named in its row', () => {
     const listed = new Set(rows.flatMap(({id, files}) => files.map((file) => `${id}: ${file}`)));
     const tagged = TESTS.flatMap((file) => [...new Set(tagsOf(file))].map((id) => `${id}: ${file}`));
     expect(tagged.filter((entry) => !listed.has(entry))).toEqual([]);
@@ -91,7 +94,7 @@ describe('docs/guarantees.md', () => {
     ).toEqual([]);
   });
 
-  test('names only tests that exist, and quotes only titles that they have', () => {
+  test('names only test files that exist, and quotes only titles of tests that exist', () => {
     const files = [...text.matchAll(/`(test\/[\w*/.]+)`/g)].map(([, name = '']) => name);
     const matches = (name: string): string[] => {
       const pattern = new RegExp(`^${name.replaceAll('*', '[^/]*')}(?:[^/]*\\.test\\.ts|/.*)$`);
@@ -103,7 +106,7 @@ describe('docs/guarantees.md', () => {
     expect(quoted.filter((title) => title !== undefined && !all.includes(title))).toEqual([]);
   });
 
-  test('every invariant is behind some guarantee or named as an assumption', () => {
+  test('cites only numbers that src/SPEC.md defines', () => {
     const spec = [...read('src/SPEC.md').matchAll(/^\| ([SICL]\d+) \|/gm)].map(([, number = '']) => number);
     const cited = [...text.matchAll(/\b([SIC]\d+)\b/g)].map(([, number = '']) => number);
     expect(cited.filter((number) => !spec.includes(number))).toEqual([]);

@@ -1,16 +1,18 @@
-/** The documents are written in plain English and in the terms of the field: no private words, no long sentences. */
-import {readdirSync, readFileSync} from 'node:fs';
+/** The documents use the terms of the field and short sentences, because readers know no private words. */
+import {spawnSync} from 'node:child_process';
+import {existsSync, readdirSync, readFileSync} from 'node:fs';
+import ts from 'typescript';
 
 const DOCUMENTS = [
   ...readdirSync('docs')
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
   ...['src/README.md', 'src/SPEC.md', 'src/decode/TYPES.md', 'connectors/README.md', 'test/README.md'],
-  ...['CHANGELOG.md', 'SECURITY.md'],
+  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md'],
 ];
 const WORDS_MAX = 35;
 
-/** What is replaced, and by what. What stands in backticks is literal and is not looked at. */
+/** Phrases and what to write instead. Text in backticks is literal, so it is not checked. */
 const REPLACED: readonly (readonly [phrase: RegExp, by: string])[] = [
   [/\bset(?:s|ting)? aside\b/i, 'quarantine'],
   [/\bma(?:ke|kes|de) anew\b/i, 'rebuild, recreate'],
@@ -24,11 +26,20 @@ const REPLACED: readonly (readonly [phrase: RegExp, by: string])[] = [
   [/\bgoes on by itself\b/i, 'continues without a command'],
   [/\bin turns\b/i, 'alternating'],
   [/\bhandover\b/i, 'cutover'],
+  [/\banew\b/i, 'again'],
+  [/\bspare\b/i, 'staging'],
+  [/\bspoil(?:s|ed)\b/i, 'corrupt'],
+  [/\bliving\b/i, 'live'],
+  [/\backe?[ds]?\b/i, 'offset commit'],
+  [/\bdo(?:es)? not answer\b/i, 'did not respond'],
+  [/\bgo(?:es|ing)? on (?:by itself|with)\b/i, 'resume, continue'],
+  [/\bthrow(?:s|n)? away\b/i, 'discard'],
+  [/\btaken back\b/i, 'reset'],
   [/\bfor now\b/i, 'leave it out: it goes stale'],
   [/\bnot there yet\b/i, 'leave it out: it goes stale'],
 ];
 
-/** Paragraphs and list items without code, with the line on which each begins. */
+/** Returns paragraphs and list items without code, with the line on which each begins. */
 function proseOf(file: string): {line: number; text: string}[] {
   const found: {line: number; text: string}[] = [];
   let isCode = false;
@@ -58,7 +69,7 @@ test.each(DOCUMENTS)('%s uses the terms of the field', (file) => {
 
 test.each(DOCUMENTS)(`%s has no sentence of more than ${WORDS_MAX} words`, (file) => {
   const wrong = proseOf(file)
-    // Tables, and the lists of tests behind a guarantee.
+    // Tables, and the lists of invariants and tests of a guarantee, are not sentences.
     .filter(({text}) => !/^(?:\||Because of:)/.test(text))
     .flatMap(({line, text}) =>
       text
@@ -66,5 +77,44 @@ test.each(DOCUMENTS)(`%s has no sentence of more than ${WORDS_MAX} words`, (file
         .filter((sentence) => sentence.split(/\s+/).length > WORDS_MAX)
         .map((sentence) => `${file}:${line}: ${sentence.slice(0, 60)}`),
     );
+  expect(wrong).toEqual([]);
+});
+
+/** Returns string literals, templates and comments of a file, with the line on which each begins. */
+function wordsOf(file: string): {line: number; text: string}[] {
+  const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
+  const found: {line: number; text: string}[] = [];
+  const add = (at: number, text: string): void => {
+    const line = source.getLineAndCharacterOfPosition(at).line + 1;
+    found.push({line, text: text.replace(/`[^`]*`/g, 'x')});
+  };
+  const comments = new Set<number>();
+  const visit = (node: ts.Node): void => {
+    for (const {pos, end} of ts.getLeadingCommentRanges(source.text, node.getFullStart()) ?? []) {
+      if (!comments.has(pos)) add(pos, source.text.slice(pos, end));
+      comments.add(pos);
+    }
+    const isImport = ts.isImportDeclaration(node) || ts.isExportDeclaration(node);
+    if (ts.isStringLiteralLike(node) || ts.isTemplateHead(node) || ts.isTemplateMiddleOrTemplateTail(node))
+      add(node.getStart(source), node.text);
+    if (!isImport) ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+const SOURCES = spawnSync('git', ['ls-files', 'src', 'stack', 'bench'], {encoding: 'utf8'})
+  .stdout.split('\n')
+  .filter((file) => file.endsWith('.ts') && existsSync(file));
+
+test('messages and comments of the sources use the terms of the field', () => {
+  expect(SOURCES.length).toBeGreaterThan(200);
+  const wrong = SOURCES.flatMap((file) =>
+    wordsOf(file).flatMap(({line, text}) =>
+      REPLACED.filter(([phrase]) => phrase.test(text)).map(
+        ([phrase, by]) => `${file}:${line}: ${phrase.source}: ${by}`,
+      ),
+    ),
+  );
   expect(wrong).toEqual([]);
 });

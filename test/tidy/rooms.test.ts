@@ -1,4 +1,7 @@
-/** The folders of src are rooms: each imports only the rooms that src/README.md allows it, and no files import each other in a circle. */
+/**
+ * The folders of src are rooms. Each room imports only the rooms that src/README.md allows, and no files
+ * import each other in a cycle.
+ */
 import {spawnSync} from 'node:child_process';
 import {existsSync, readFileSync} from 'node:fs';
 import {dirname, join, normalize} from 'node:path';
@@ -6,10 +9,10 @@ import {dirname, join, normalize} from 'node:path';
 const read = (file: string): string => readFileSync(file, 'utf8');
 const {stdout} = spawnSync('git', ['ls-files', 'src'], {encoding: 'utf8'});
 const FILES = stdout.split('\n').filter((file) => file.endsWith('.ts') && existsSync(file));
-/** The entry points wire everything. */
+/** The entry points connect all rooms, so they can import everything. */
 const ENTRIES = ['src/main.ts', 'src/healthcheck.ts'];
 
-/** The files of src that a file imports; types too. */
+/** Returns the files of src that a file imports, including imports of types. */
 function importsOf(file: string): string[] {
   const specifiers = [...read(file).matchAll(/(?:\bfrom|\bimport\() ?'(\.[^']+)'/g)];
   return specifiers.map(([, specifier = '']) =>
@@ -17,13 +20,13 @@ function importsOf(file: string): string[] {
   );
 }
 
-/** `worker/` of src/worker/partition.ts; `reduce.ts` of src/reduce.ts. */
+/** Returns `worker/` for src/worker/partition.ts, and `reduce.ts` for src/reduce.ts. */
 function roomOf(file: string): string {
   const [, first = '', ...rest] = file.split('/');
   return rest.length === 0 ? first : `${first}/`;
 }
 
-/** Room -> rooms that it may import, as the table of src/README.md says. */
+/** Maps each room to the rooms that it may import, from the table in src/README.md. */
 function allowed(): Map<string, Set<string>> {
   const table = /^## Rooms\n([\s\S]*?)\n## /m.exec(read('src/README.md'))?.[1] ?? '';
   const rows = [...table.matchAll(/^\| `([\w.-]+\/?)` \|[^|]*\| (.*) \|$/gm)];
@@ -39,7 +42,7 @@ function allowed(): Map<string, Set<string>> {
   );
 }
 
-test('every room is in the table, and imports only what the table allows', () => {
+test('every room is in the table of src/README.md, and imports only the rooms that the table allows', () => {
   const rooms = allowed();
   expect(rooms.size).toBeGreaterThan(10);
   const wrong = FILES.filter((file) => !ENTRIES.includes(file)).flatMap((file) => {
@@ -66,7 +69,7 @@ test('an operation imports no other operation', () => {
   expect(wrong).toEqual([]);
 });
 
-test('a command imports no other command, except those of its own name: dlq imports dlqReplay', () => {
+test('a command imports no other command, unless their names begin the same: dlq imports dlqReplay', () => {
   const commandOf = (file: string): string | undefined => /^src\/cli\/commands\/(\w+)\.ts$/.exec(file)?.[1];
   const wrong = FILES.flatMap((file) => {
     const own = commandOf(file);
@@ -76,7 +79,7 @@ test('a command imports no other command, except those of its own name: dlq impo
   expect(wrong).toEqual([]);
 });
 
-test('no files import each other in a circle', () => {
+test('no files import each other in a cycle', () => {
   const circles: string[] = [];
   const done = new Set<string>();
   const visit = (file: string, path: readonly string[]): void => {

@@ -1,4 +1,7 @@
-/** What no compiler and no linter holds: lengths, names, leftovers, and documents that agree with the code. */
+/**
+ * Rules that neither the compiler nor the linter checks: lengths, names and leftovers of files, and documents
+ * that agree with the code.
+ */
 import {spawnSync} from 'node:child_process';
 import {existsSync, readFileSync} from 'node:fs';
 import {basename, extname} from 'node:path';
@@ -16,14 +19,14 @@ const own = (folder: string, ...endings: string[]): string[] =>
   FILES.filter((file) => file.startsWith(`${folder}/`) && endings.includes(extname(file)));
 const read = (file: string): string => readFileSync(file, 'utf8');
 
-/** Tracked files that are still there. */
+/** Returns the tracked files that exist in the work tree. */
 function tracked(): string[] {
   const {stdout, status} = spawnSync('git', ['ls-files'], {encoding: 'utf8'});
   if (status !== 0) throw new Error('the tidy test needs a git checkout');
   return stdout.split('\n').filter((file) => file !== '' && existsSync(file));
 }
 
-/** `file:line` of every line that matches. */
+/** Returns `file:line` for every line that matches. */
 function places(files: readonly string[], pattern: RegExp): string[] {
   return files.flatMap((file) =>
     read(file)
@@ -33,7 +36,7 @@ function places(files: readonly string[], pattern: RegExp): string[] {
 }
 
 describe('files', () => {
-  test('are at most 400 lines long; beyond that they hold more than one idea', () => {
+  test('are at most 400 lines long, because a longer file contains more than one idea', () => {
     const long = [
       ...own('src', '.ts', '.lua', '.html', '.css'),
       ...own('stack', '.ts', '.mjs'),
@@ -44,12 +47,12 @@ describe('files', () => {
     expect(long).toEqual([]);
   });
 
-  test('are named after what they hold', () => {
+  test('are named after their content, so no file is named utils or helpers', () => {
     const banned = /^(?:utils?|helpers?|commons?|types?|misc|shared)\.(?:ts|mjs|js|lua)$/;
     expect(FILES.filter((file) => banned.test(basename(file)))).toEqual([]);
   });
 
-  test('in src begin with the comment that says what they are for', () => {
+  test('in src begin with a comment about their purpose', () => {
     const silent = own('src', '.ts').filter((file) => !/^(?:\/\*\*|#!)/.test(read(file)));
     expect(silent).toEqual([]);
   });
@@ -73,29 +76,29 @@ describe('comments', () => {
 describe('leftovers', () => {
   const sources = FILES.filter((file) => CODE.includes(extname(file)));
 
-  test('no unfinished work', () => {
+  test('no source file marks unfinished work', () => {
     expect(
       places(sources, new RegExp(`\\b(?:${['TO', 'DO'].join('')}|${['FIX', 'ME'].join('')})\\b`)),
     ).toEqual([]);
   });
 
-  test('no test that silences others or is silent itself', () => {
+  test('no test is skipped, and none runs alone', () => {
     const tests = FILES.filter((file) => file.endsWith('.test.ts'));
     expect(places(tests, /\.(?:only|skip|todo)\(|\b(?:xtest|xit|fit|fdescribe|xdescribe)\(/)).toEqual([]);
   });
 
-  test('every test file asserts', () => {
+  test('every test file contains an assertion', () => {
     const tests = FILES.filter((file) => file.endsWith('.test.ts'));
     expect(tests.filter((file) => !/\bexpect\(|\bexpect\w+\(/.test(read(file)))).toEqual([]);
   });
 
-  test('no path of one machine', () => {
+  test('no file contains an absolute path of one machine', () => {
     const rooted = ['work', 'root', 'home', 'Users'].map((folder) => `/${folder}/`).join('|');
     expect(places(TEXTS, new RegExp(`(?:^|[\\s'"\`=(:])(?:${rooted})`))).toEqual([]);
   });
 
-  test('no address of a package registry or a mirror: those belong to the machine', () => {
-    // In parts, so that this file does not name them either.
+  test('no file contains the address of a package registry or a mirror: those belong to the machine', () => {
+    // The names are in parts, so that this file does not contain the addresses.
     const hosts = [
       ['registry', 'npmjs'],
       ['registry', 'yarnpkg'],
@@ -110,7 +113,7 @@ describe('leftovers', () => {
 });
 
 describe('src/SPEC.md', () => {
-  /** Numbers that it defines: first in a row of a table, or first in a line. */
+  /** Returns the numbers that the file defines. Each is the first text in a table row or a line. */
   const defined = (): string[] =>
     [...read('src/SPEC.md').matchAll(/^[\s|*#-]*\**([SICL]\d+)\b/gm)].map(([, number]) => number ?? '');
   const cited = (file: string): string[] =>
@@ -119,7 +122,7 @@ describe('src/SPEC.md', () => {
       .filter((number) => /^[SICL]/.test(number));
   const tests = FILES.filter((file) => file.endsWith('.test.ts'));
 
-  test('numbers each thing once, without gaps', () => {
+  test('defines each number once, without gaps', () => {
     const numbers = defined();
     expect(new Set(numbers).size).toBe(numbers.length);
     for (const letter of 'SICL') {
@@ -134,7 +137,7 @@ describe('src/SPEC.md', () => {
     expect(defined().filter((number) => !all.has(number))).toEqual([]);
   });
 
-  test('every number that a test or a source cites exists', () => {
+  test('every number that a test or a source file cites is defined', () => {
     const known = new Set(defined());
     const strangers = [...tests, ...own('src', '.ts', '.lua')].flatMap((file) =>
       cited(file)
@@ -155,17 +158,17 @@ describe('src/README.md', () => {
       .map(([, file]) => `src/${file ?? ''}`);
   };
 
-  test('its map names every file in src', () => {
+  test('the map names every file in src', () => {
     const files = own('src', ...CODE, '.md').filter((file) => !/^src\/(?:README|SPEC)\.md$/.test(file));
     expect(files.filter((file) => !named().includes(file))).toEqual([]);
   });
 
-  test('its map names no file that is not there', () => {
+  test('the map names only files that exist', () => {
     expect(named().filter((file) => !existsSync(file))).toEqual([]);
   });
 });
 
-test('every kind of error is thrown somewhere, and has its policy', () => {
+test('every kind of error that has a policy is used in src', () => {
   const sources = own('src', '.ts').filter((file) => !/runtime\/error(?:s|Policy)\.ts$/.test(file));
   const text = sources.map(read).join('\n');
   const kinds = Object.keys(ERROR_POLICY);
@@ -176,7 +179,7 @@ describe('docs/settings.md', () => {
   const settings: Setting<unknown>[] = Object.values(SETTINGS);
   const page = read('docs/settings.md');
 
-  test('is what `npm run settings` writes', () => {
+  test('equals the output of `npm run settings`', () => {
     expect(page).toBe(settingsPage());
   });
 

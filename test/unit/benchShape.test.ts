@@ -1,4 +1,4 @@
-/** The benchmark's records are what Debezium writes: recorded rows, printed by the benchmark, give the recorded texts. */
+/** The benchmark writes the same texts as Debezium: a recorded row gives the recorded text again. */
 import {debeziumValue, type BinlogPlace, type Form} from '../../bench/debezium.js';
 import type {RowEvent} from '../../bench/shop.js';
 import {fixtureRecords} from '../support/fixtures.js';
@@ -15,7 +15,10 @@ const CASES = [
 ];
 const META = ['__deleted', '__op', '__table', '__source_ts_ms', '__source_gtid'];
 
-/** Microseconds and more are beyond what a parsed number holds exactly in general; here they are below 2^53. */
+/**
+ * Returns the event and the binlog position of a recorded envelope. Microseconds are below 2^53, so they are
+ * exact as numbers. Nanoseconds are not, so they are read from the text.
+ */
 function envelopeParts(text: string, body: Body): {event: RowEvent; place: BinlogPlace} {
   const source = body['source'] as Body;
   const [serverUuid = '', transaction = ''] = String(source['gtid']).split(':');
@@ -60,8 +63,8 @@ const FORMS: readonly (readonly [Form, string])[] = [
   ['compact', '.flat'],
 ];
 
-describe.each(FORMS)('%s', (form, suffix) => {
-  test.each(CASES)('%s', (name) => {
+describe.each(FORMS)('the %s form', (form, suffix) => {
+  test.each(CASES)('for the recorded case %s, the benchmark writes the same texts as Debezium', (name) => {
     const records = fixtureRecords(name + suffix);
     expect(records.length).toBeGreaterThan(0);
     for (const {value} of records) {

@@ -1,4 +1,4 @@
-/** The numbers, the table and the plot of a comparison. */
+/** The statistics, the table and the plot of a benchmark comparison. */
 import type {Result, Round} from '../../bench/compare.js';
 import {percentiles} from '../../bench/percentiles.js';
 import {barPlot} from '../../bench/plot.js';
@@ -17,12 +17,12 @@ function round(eventsPerSecond: number, wrong?: number): Round {
   };
 }
 
-test('a median of an even and of an odd number of rounds', () => {
+test('a median is the middle value, or the mean of the two middle values of an even number of rounds', () => {
   expect(median([3, 1, 2])).toBe(2);
   expect(median([4, 1, 3, 2])).toBe(2.5);
 });
 
-test('medians, ranges and the worst final state', () => {
+test('the table shows the median and the range of the rounds, and the worst final state', () => {
   const result = (name: string, rounds: Round[]): Result => ({name, form: 'compact', events: 10, rounds});
   const table = tableOf([
     result('sound', [round(30_000, 0), round(10_000, 0), round(20_000, 0)]),
@@ -35,14 +35,14 @@ test('medians, ranges and the worst final state', () => {
   expect(ceiling).toContain('writes nothing');
 });
 
-test('percentiles are samples, by the nearest rank', () => {
+test('a percentile is one of the samples, selected by nearest rank', () => {
   const samples = Array.from({length: 200}, (_, i) => 200 - i);
   expect(percentiles(samples)).toEqual({count: 200, p50Ms: 100, p99Ms: 198, maxMs: 200});
   expect(percentiles([7])).toEqual({count: 1, p50Ms: 7, p99Ms: 7, maxMs: 7});
   expect(percentiles([])).toMatchObject({count: 0, p50Ms: NaN});
 });
 
-test('bars are as long as their values, and texts are escaped', () => {
+test('the lengths of the bars are proportional to their values, and all texts are escaped', () => {
   const plot = barPlot('a < b', [
     {label: 'x & y', value: 50, range: [40, 100]},
     {label: 'ours', value: 100, isOurs: true},

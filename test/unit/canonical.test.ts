@@ -1,4 +1,4 @@
-/** One text for one value, whichever way it came (I9). */
+/** A value has one canonical text, whether it comes from Debezium or from MySQL (I9). */
 import {canonicalText} from '../../src/domain/canonical.js';
 
 test.each([
@@ -17,7 +17,7 @@ test.each([
   ['TIME(2)', ['08:32:40.50', '08:32:40.5Z'], '08:32:40.5'],
   ['negative TIME', ['-01:00:00.000', '-01:00:00Z'], '-01:00:00'],
   ['long TIME', ['838:59:59', '838:59:59Z'], '838:59:59'],
-])('%s: %j, from MySQL and from Debezium, are %s (I9)', (_name, texts, canonical) => {
+])('%s: %j, from MySQL and from Debezium, have the canonical form %s (I9)', (_name, texts, canonical) => {
   expect(texts.map(canonicalText)).toEqual([canonical, canonical]);
 });
 
@@ -32,6 +32,6 @@ test.each([
   'T08:32',
   '2026-11-23T08:32:40+02:00',
   '-',
-])('%j is no time in UTC and passes unchanged', (text) => {
+])('%j is not a date or time in UTC and stays unchanged', (text) => {
   expect(canonicalText(text)).toBe(text);
 });

@@ -1,4 +1,4 @@
-/** What `projector doctor` says of the certificates in the settings. */
+/** The check of `projector doctor` for the certificates in the settings. */
 import {readFileSync} from 'node:fs';
 import type {TlsMaterial} from '../../src/clients/tls.js';
 import {judgeCertificates} from '../../src/operations/doctor/certificateChecks.js';
@@ -8,7 +8,7 @@ const DAY_MS = 86_400_000;
 const ca = new TestCa();
 afterAll(() => ca[Symbol.dispose]());
 
-/** Both hold for 30 days. */
+/** The certificate of the CA and the one that it issues are valid for 30 days. */
 const caText = readFileSync(ca.cert, 'utf8');
 const certText = readFileSync(ca.issue().cert, 'utf8');
 const expiredText = readFileSync(ca.issue({isExpired: true}).cert, 'utf8');
@@ -22,30 +22,35 @@ function notified(material: TlsMaterial, nowMs: number): string {
 }
 
 const CASES: readonly (readonly [name: string, material: TlsMaterial, nowMs: number, wanted: RegExp])[] = [
-  ['none', {}, days(0), /^ok: no certificate is configured/],
+  ['no certificate', {}, days(0), /^ok: no certificate is configured/],
   [
-    'good ones',
+    'valid certificates',
     {ca: caText, cert: certText},
     days(0),
     /^ok: the first to expire is REDIS_TLS_C(?:ERT|A), 20/,
   ],
-  ['one that expires soon', {cert: certText}, days(20), /^warn: REDIS_TLS_CERT expires in 9 days \(20\d\d-/],
-  ['one that has expired', {cert: expiredText}, days(0), /^fail: REDIS_TLS_CERT has expired \(20\d\d-/],
   [
-    'a CA that has expired',
+    'a certificate that expires soon',
+    {cert: certText},
+    days(20),
+    /^warn: REDIS_TLS_CERT expires in 9 days \(20\d\d-/,
+  ],
+  ['an expired certificate', {cert: expiredText}, days(0), /^fail: REDIS_TLS_CERT has expired \(20\d\d-/],
+  [
+    'a single CA that has expired',
     {ca: caText, cert: certText},
     days(40),
     /^fail: REDIS_TLS_C.*REDIS_TLS_C.* has exp/,
   ],
-  ['a chain with one that has expired', {cert: certText + expiredText}, days(0), /^fail: REDIS_TLS_CERT has/],
-  ['CAs of which one has expired', {ca: expiredText + caText}, days(0), /^ok: .*REDIS_TLS_CA/],
+  ['a chain with an expired part', {cert: certText + expiredText}, days(0), /^fail: REDIS_TLS_CERT has/],
+  ['several CAs, one of them expired', {ca: expiredText + caText}, days(0), /^ok: .*REDIS_TLS_CA/],
 ];
 
-test.each(CASES)('%s', (...[, material, nowMs, wanted]) => {
+test.each(CASES)('the check has the expected verdict for %s', (...[, material, nowMs, wanted]) => {
   expect(notified(material, nowMs)).toMatch(wanted);
 });
 
-test('each server by its own name', () => {
+test('each expired certificate is reported under the setting of its own server', () => {
   const both = judgeCertificates(
     [
       ['KAFKA_SSL', {cert: expiredText}],

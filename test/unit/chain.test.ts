@@ -1,4 +1,4 @@
-/** The chain of scripts of one partition, on a sink whose answers the test gives. */
+/** The chain of scripts of one partition, with a sink whose replies the test controls. */
 import {ApplyChain, type Chunk, type PatchSink} from '../../src/apply/chain.js';
 import type {ApplyOutcome, ApplyRequest} from '../../src/apply/script.js';
 import {reduce} from '../../src/reduce.js';
@@ -19,11 +19,11 @@ class FakeSink implements PatchSink {
 interface Bench {
   readonly sink: FakeSink;
   readonly chain: ApplyChain;
-  /** Next positions of the chunks known to be applied, in order. */
+  /** Next positions of the chunks that are known to be applied, in order. */
   readonly applied: string[];
-  /** Next positions of the chunks that were not applied by us. */
+  /** Next positions of the chunks that this chain did not apply. */
   readonly returned: string[];
-  /** Next positions of the chunks whose script is over, or that were never sent. */
+  /** Next positions of the chunks whose script has ended, or that were never sent. */
   readonly done: string[];
   readonly breaks: string[];
   readonly send: (next: string) => Promise<void>;
@@ -54,7 +54,7 @@ function bench(stored = 'p0'): Bench {
 const APPLIED: ApplyOutcome = {kind: 'applied'};
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test('each script expects the position that the one before it writes', async () => {
+test('each script expects the position that the previous script writes', async () => {
   const {sink, chain, applied, send} = bench();
   await send('p1');
   await send('p2');
@@ -68,7 +68,7 @@ test('each script expects the position that the one before it writes', async () 
   expect([applied, chain.isIdle, chain.broken]).toEqual([['p1', 'p2'], true, undefined]);
 });
 
-test('a third script waits until one of two is answered (L1)', async () => {
+test('the chain sends a third script only after one of the two in flight has a reply (L1)', async () => {
   const {sink, chain, send} = bench();
   await send('p1');
   await send('p2');
@@ -82,7 +82,7 @@ test('a third script waits until one of two is answered (L1)', async () => {
   await chain.settle();
 });
 
-test('a refusal breaks the chain once; nothing is sent again (I4)', async () => {
+test('a rejected write breaks the chain once, and the chain sends nothing again (I4)', async () => {
   const {sink, chain, applied, returned, done, breaks, send} = bench();
   await send('p1');
   await send('p2');
@@ -98,7 +98,7 @@ test('a refusal breaks the chain once; nothing is sent again (I4)', async () => 
   expect(chain.broken).toEqual({kind: 'rejected', stored: 'p9'});
 });
 
-test('an error breaks the chain and does not count as "not applied" (I4)', async () => {
+test('an error breaks the chain, and the chunks in flight do not count as not applied (I4)', async () => {
   const {sink, chain, applied, returned, done, breaks, send} = bench();
   const lost = new Error('reply lost');
   await send('p1');
@@ -108,7 +108,7 @@ test('an error breaks the chain and does not count as "not applied" (I4)', async
   await chain.settle();
   expect([chain.broken, breaks, applied]).toEqual([{kind: 'failed', error: lost}, ['failed'], []]);
   await send('p3');
-  // Only that one is known not to be applied.
+  // The chain never sent p3, so only p3 is known not to be applied.
   expect([sink.requests.length, returned, done]).toEqual([2, ['p3'], ['p1', 'p2', 'p3']]);
 });
 
@@ -116,9 +116,9 @@ test.each([
   ['both were applied', 'p2', ['p1', 'p2']],
   ['the first was applied', 'p1', ['p1']],
   ['none was applied', 'p0', []],
-  ['someone else moved it', 'p7', []],
+  ['another client moved the position', 'p7', []],
 ])(
-  'after a lost reply the stored position tells, and every chunk ends once: %s (I4, I6, C2)',
+  'after lost replies the stored position decides which chunks were applied, each once: %s (I4, I6, C2)',
   async (_name, stored, expected) => {
     const {sink, chain, applied, returned, send} = bench();
     await send('p1');
@@ -133,7 +133,7 @@ test.each([
   },
 );
 
-test('a chunk that was answered is not counted again by a reconcile (I6)', async () => {
+test('reconcile does not count a chunk again whose reply has arrived (I6)', async () => {
   const {sink, chain, applied, send} = bench();
   await send('p1');
   await send('p2');
@@ -145,7 +145,7 @@ test('a chunk that was answered is not counted again by a reconcile (I6)', async
   expect(applied).toEqual(['p1', 'p2']);
 });
 
-test('a chunk that another worker applied first is not counted here, the one after it is (I6, C1)', async () => {
+test('a chunk that another worker applied first is not counted, but the chunk after it is (I6, C1)', async () => {
   const {sink, chain, applied, returned, breaks, send} = bench();
   await send('p1');
   await send('p2');
@@ -156,7 +156,7 @@ test('a chunk that another worker applied first is not counted here, the one aft
   expect([applied, returned, breaks]).toEqual([['p2'], ['p1'], ['rejected']]);
 });
 
-test('a chunk that meets a spoiled order breaks the chain, naming the order and how far that is known', async () => {
+test('a corrupt order breaks the chain, which names the order and the end of the chunk', async () => {
   const {sink, chain, applied, returned, send} = bench();
   await send('p1');
   await send('p2');
@@ -172,7 +172,7 @@ test('a chunk that meets a spoiled order breaks the chain, naming the order and 
   expect([applied, returned]).toEqual([[], ['p1', 'p2']]);
 });
 
-test('after a close what is in flight is finished, and nothing more is sent (I12)', async () => {
+test('a closed chain finishes the scripts in flight and sends nothing more (I12)', async () => {
   const {sink, chain, applied, returned, breaks, send} = bench();
   await send('p1');
   chain.close();
@@ -184,12 +184,12 @@ test('after a close what is in flight is finished, and nothing more is sent (I12
   expect([applied, breaks, sink.requests.length]).toEqual([['p1'], ['closed'], 1]);
 });
 
-test('a chunk that does not move the position is our own mistake', async () => {
+test('a chunk that does not move the position fails an assertion', async () => {
   const {send} = bench('p0');
   await expect(send('p0')).rejects.toThrow('assertion failed: a chunk moves the position');
 });
 
-test('settling an idle chain is immediate', async () => {
+test('an idle chain settles immediately', async () => {
   const {chain} = bench();
   await expect(chain.settle()).resolves.toBeUndefined();
   expect(chain.isIdle).toBe(true);

@@ -1,4 +1,4 @@
-/** The command line, as far as it needs no server. */
+/** The parts of the command line that need no server. */
 import {main} from '../../src/cli/program.js';
 import type {Environment} from '../../src/config/config.js';
 import type {Setting} from '../../src/config/setting.js';
@@ -40,12 +40,12 @@ test.each([[['config']], [['config', '--json']]])(
 );
 
 test.each([[['run']], [['lag']], [['report']], [['connector', 'apply']]])(
-  '%j without settings: one line that says what is missing, and exit code 2',
+  '%j without settings prints one line that names the missing setting, and exits with code 2',
   async (args) => {
     const {exitCode, lines, notes} = await projector(args, {});
     expect([exitCode, lines, notes.length]).toEqual([2, [], 1]);
     expect(notes[0]).toMatch(
-      /^projector: config-invalid: .+ is not set .+\. Correct the settings named above\.$/,
+      /^projector: config-invalid: .+ is not set .+\. Correct the settings that the message names\.$/,
     );
     expect(notes[0]).not.toContain('\n');
   },
@@ -63,19 +63,19 @@ test.each([
     /^projector: usage: --against topic always replays the whole topic/,
   ],
   [['--restart'], /^projector: usage: --restart requires --against topic/],
-])('verify %j: what means nothing together is refused, exit code 2', async (args, message) => {
+])('verify %j exits with code 2, because these options cannot be combined', async (args, message) => {
   const {exitCode, lines, notes} = await projector(['verify', ...args], {});
   expect([exitCode, lines, notes]).toEqual([2, [], [expect.stringMatching(message)]]);
 });
 
-test('verify against the log needs no MySQL', async () => {
+test('verify requires MYSQL_URL, but verify --against topic does not', async () => {
   const {exitCode, notes} = await projector(['verify', '--against', 'topic'], {});
   expect([exitCode, notes]).toEqual([2, [expect.stringMatching(/KAFKA_BROKERS is not set/)]]);
   expect(notes[0]).not.toContain('MYSQL_URL');
   expect((await projector(['verify'], {})).notes[0]).toContain('MYSQL_URL');
 });
 
-test('a connector file that is not there: one line, exit code 2', async () => {
+test('a missing connector file is reported in one line, with exit code 2', async () => {
   const environment = {CONNECT_URL: 'http://127.0.0.1:1', KAFKA_BROKERS: '127.0.0.1:1'};
   const {exitCode, notes} = await projector(['connector', 'status', '--file', 'missing.json'], environment);
   expect(exitCode).toBe(2);

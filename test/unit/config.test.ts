@@ -1,4 +1,4 @@
-/** Settings from the environment. Every fault at once, no value in any message. */
+/** Settings from the environment. All faults are reported at once, and no message contains a value. */
 import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -13,7 +13,7 @@ import {SETTINGS} from '../../src/config/settings.js';
 const MINIMAL = {KAFKA_BROKERS: 'kafka:9092', REDIS_URL: 'redis://127.0.0.1:6379/0'};
 const settings = Object.entries(SETTINGS) as [SettingName, Setting<unknown>][];
 
-/** The faults, one a line. */
+/** Returns the faults of the settings as a list. */
 function faults(environment: Environment, required: readonly SettingName[] = []): string[] {
   try {
     readConfig(environment, required);
@@ -25,7 +25,7 @@ function faults(environment: Environment, required: readonly SettingName[] = [])
   }
 }
 
-test('two settings are enough to run', () => {
+test('a worker requires two settings; the others have a default or stay unset', () => {
   const config = readConfig(MINIMAL, ['brokers', 'redisUrl']);
   expect(config).toMatchObject({
     brokers: ['kafka:9092'],
@@ -39,7 +39,7 @@ test('two settings are enough to run', () => {
 });
 
 test.each(settings.filter(([, {default: value}]) => value !== undefined))(
-  '%s: the default is valid, and the same as giving it',
+  '%s: the default is valid, and setting it explicitly changes nothing',
   (name, {env, default: value}) => {
     expect(faults({[env]: value ?? ''})).toEqual([]);
     expect(readConfig({[env]: value ?? ''}, [])[name]).toEqual(readConfig({}, [])[name]);
@@ -53,19 +53,19 @@ test.each(settings.filter(([name, {inFile}]) => !/^(?:sasl|oauth|sentinel)/.test
   },
 );
 
-test('names in the environment are distinct', () => {
+test('no two settings have the same environment variable', () => {
   const names = settings.map(([, {env}]) => env);
   expect(new Set(names).size).toBe(names.length);
 });
 
-test('what is required and missing is named with meaning and example', () => {
+test('a missing required setting is reported with its description and an example', () => {
   expect(faults({}, ['brokers', 'redisUrl'])).toEqual([
     'KAFKA_BROKERS is not set (Initial brokers as host:port, separated by commas. The client discovers the other brokers from them. Example: KAFKA_BROKERS=kafka:9092)',
     expect.stringMatching(/^REDIS_URL is not set/),
   ]);
 });
 
-test('all faults are told at once', () => {
+test('all faults are reported at once', () => {
   const environment = {
     KAFKA_BROKERS: 'kafka',
     REDIS_URL: 'http://127.0.0.1',
@@ -83,7 +83,7 @@ test('all faults are told at once', () => {
   for (const fault of found) expect(fault).toMatch(/^[A-Z_]+ must be .+, for example [A-Z_]+=.+$/);
 });
 
-test('no message repeats a value (I11)', () => {
+test('no message contains the value of a setting (I11)', () => {
   const secret = 'Zq7Secret';
   const environment = Object.fromEntries(settings.map(([, {env}]) => [env, `\u0000 ${secret} ,, [*`]));
   const found = faults(environment);
@@ -91,12 +91,12 @@ test('no message repeats a value (I11)', () => {
   expect(found.filter((fault) => fault.includes(secret))).toEqual([]);
 });
 
-test('empty is not set', () => {
+test('an empty variable counts as not set', () => {
   expect(faults({REDIS_URL: ''}, ['redisUrl'])).toHaveLength(1);
   expect(readConfig({KAFKA_TOPIC: ''}, []).topic).toBe('shop.order-events');
 });
 
-describe('a value in a file', () => {
+describe('a setting from a file', () => {
   let folder: string;
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'order-projector-'))));
   afterEach(() => rmSync(folder, {recursive: true, force: true}));
@@ -106,37 +106,37 @@ describe('a value in a file', () => {
     return path;
   };
 
-  test('is read without its last line end', () => {
+  test('the trailing newline is not part of the value', () => {
     const url = 'redis://:p%20w@redis:6379/0';
     expect(readConfig({REDIS_URL_FILE: file(`${url}\n`)}, ['redisUrl']).redisUrl).toBe(url);
     expect(readConfig({REDIS_URL_FILE: file(`${url}\r\n`), REDIS_URL: ''}, ['redisUrl']).redisUrl).toBe(url);
   });
 
-  test('and in the variable: one must go', () => {
+  test('a variable and its _FILE form are rejected if both are set', () => {
     const environment = {REDIS_URL: 'redis://a', REDIS_URL_FILE: file('redis://b')};
     expect(faults(environment)).toEqual(['REDIS_URL and REDIS_URL_FILE are both set: remove one of them']);
   });
 
-  test('that is not there is named', () => {
+  test('a file that cannot be read is reported with the name of its variable', () => {
     const [fault] = faults({REDIS_URL_FILE: join(folder, 'missing')});
     expect(fault).toMatch(/^REDIS_URL_FILE names a file that cannot be read: .*ENOENT/);
   });
 
-  test('that is empty is told in plain words', () => {
+  test('an empty file is reported with the rule that its value breaks', () => {
     const [fault] = faults({KAFKA_SASL_PASSWORD_FILE: file('')});
     expect(fault).toMatch(/^KAFKA_SASL_PASSWORD_FILE \(.*\) must be a text of at least one character/);
   });
 });
 
-describe('settings that must fit each other', () => {
-  test('heartbeats and the session', () => {
+describe('settings that depend on each other', () => {
+  test('the heartbeat interval must be at most a third of the session timeout', () => {
     expect(faults({KAFKA_HEARTBEAT_INTERVAL_MS: '10001'})).toEqual([
       expect.stringContaining('KAFKA_HEARTBEAT_INTERVAL_MS must be at most a third of'),
     ]);
     expect(faults({KAFKA_HEARTBEAT_INTERVAL_MS: '10000'})).toEqual([]);
   });
 
-  test('SASL comes whole or not at all', () => {
+  test('the SASL settings must be set together or not at all', () => {
     const sasl = {
       KAFKA_SASL_MECHANISM: 'plain',
       KAFKA_SASL_USERNAME: 'u',
@@ -150,14 +150,14 @@ describe('settings that must fit each other', () => {
     expect(kafkaSettings(readConfig(MINIMAL, ['brokers'])).sasl).toBeNull();
   });
 
-  test('the wait of a fetch and the request', () => {
+  test('the maximum wait of a fetch must be less than the request timeout', () => {
     expect(faults({KAFKA_MAX_WAIT_MS: '1000', KAFKA_REQUEST_TIMEOUT_MS: '1000'})).toEqual([
       'KAFKA_MAX_WAIT_MS must be less than KAFKA_REQUEST_TIMEOUT_MS, because otherwise a fetch can time out',
     ]);
   });
 });
 
-test('extra columns: names, types, blanks around commas', () => {
+test('extra columns are parsed into names and types, and blanks around commas are ignored', () => {
   const config = readConfig({ORDER_EXTRA_COLUMNS: 'status, created_at:time,note:text'}, []);
   expect(sourceSchema(config).extraColumns).toEqual([
     {name: 'status', type: 'text'},
@@ -167,7 +167,7 @@ test('extra columns: names, types, blanks around commas', () => {
   expect(sourceSchema(readConfig({}, [])).extraColumns).toEqual([]);
 });
 
-test('an extra column may not stand for a field of the reader’s contract, nor come twice', () => {
+test('an extra column is rejected if it has the name of a contract field or occurs twice', () => {
   for (const columns of [
     'items',
     'status,total_amount',
@@ -180,7 +180,7 @@ test('an extra column may not stand for a field of the reader’s contract, nor 
   }
 });
 
-test('mapped tables and columns reach the decoder', () => {
+test('the schema of the decoder contains the mapped names of tables and columns', () => {
   const schema = sourceSchema(readConfig({ORDERS_TABLE: 'sales', ORDER_ITEM_QUANTITY_COLUMN: 'qty'}, []));
   expect([schema.orders.table, schema.items.quantity, schema.items.table]).toEqual([
     'sales',
@@ -189,26 +189,26 @@ test('mapped tables and columns reach the decoder', () => {
   ]);
 });
 
-describe('variables that look like settings and are none', () => {
+describe('variables that resemble settings', () => {
   test.each([
     ['PROJECTOR_HTTP_PROT', '; did you mean PROJECTOR_HTTP_PORT?'],
     ['KAFKA_PARTITIONS', '; did you mean KAFKA_TOPIC_PARTITIONS?'],
     ['ORDER_TOTAL_AMOUNT', '; did you mean ORDER_TOTAL_AMOUNT_COLUMN?'],
     ['REDIS_ULR_FILE', '; did you mean REDIS_URL?'],
     ['MYSQL_ALLOW_EMPTY_PASSWORDS_FOR_EVERYBODY', ''],
-  ])('%s is named%s', (name, suggestion) => {
+  ])('%s is reported as unknown%s', (name, suggestion) => {
     expect(unknownVariables({...MINIMAL, [name]: 'a secret'})).toEqual([
       `${name} is not a setting of this program${suggestion}`,
     ]);
   });
 
-  test('every setting is known, also as a file, and so are foreign variables', () => {
+  test('settings, their _FILE forms and the variables of other programs are not reported', () => {
     const all = settings.flatMap(([, {env}]) => [env, `${env}_FILE`]);
     const foreign = ['PATH', 'HOME', 'NODE_OPTIONS', 'OTEL_SERVICE_NAME', 'TZ'];
     expect(unknownVariables(Object.fromEntries([...all, ...foreign].map((name) => [name, 'x'])))).toEqual([]);
   });
 
-  test('what Kubernetes sets for a service is not reported, but a port of the user is', () => {
+  test('variables that Kubernetes sets for a service are not reported, but a port number is', () => {
     const service = {
       REDIS_SERVICE_HOST: '10.0.0.1',
       REDIS_SERVICE_PORT: '6379',

@@ -1,4 +1,4 @@
-/** The connector before us: its file, its topic, its state; against a small Connect that answers as told. */
+/** The file, the topic and the state of the connector, tested against a fake Kafka Connect server. */
 import {readFileSync} from 'node:fs';
 import {createServer, type Server} from 'node:http';
 import type {AddressInfo} from 'node:net';
@@ -16,7 +16,7 @@ import {
 } from '../../src/upstream/connector.js';
 
 describe('a connector file', () => {
-  test.each(['connectors/orders.json', 'connectors/orders-compact.json'])('%s can be read', (path) => {
+  test.each(['connectors/orders.json', 'connectors/orders-compact.json'])('%s can be parsed', (path) => {
     const {name, config} = parseConnectorFile(readFileSync(path, 'utf8'), path);
     expect(name).not.toBe('');
     expect(config['connector.class']).toBe('io.debezium.connector.mysql.MySqlConnector');
@@ -32,7 +32,7 @@ describe('a connector file', () => {
       '{"name": "x", "config": {"tasks.max": 1}}',
       /config\.tasks\.max must be a string/,
     ],
-  ])('%s is refused by name', (_name, text, message) => {
+  ])('a file with this fault is rejected with a message that names it: %s', (_name, text, message) => {
     expect(() => parseConnectorFile(text, 'f.json')).toThrow(message);
   });
 });
@@ -51,7 +51,7 @@ describe('the events topic', () => {
   }
   const wanted = {partitions: 6, replicationFactor: 1};
 
-  test('is created where it is missing, and never changed where it is', async () => {
+  test('is created if it does not exist, and is never changed if it exists', async () => {
     const missing = topic(undefined);
     await expect(ensureTopic(missing, wanted)).resolves.toBe(true);
     expect(missing.created).toEqual([wanted]);
@@ -60,7 +60,7 @@ describe('the events topic', () => {
     expect(there.created).toEqual([]);
   });
 
-  test('that deletes old records is warned of (S1)', async () => {
+  test('causes a warning if its retention deletes old records (S1)', async () => {
     const withRetention = {
       name: 't',
       setting: (name: string) => Promise.resolve(name === 'retention.ms' ? '604800000' : '-1'),
@@ -72,11 +72,11 @@ describe('the events topic', () => {
     await expect(retentionWarning(keeps as unknown as KafkaTopic)).resolves.toBeUndefined();
   });
 
-  test.each(['compact', 'compact,delete'])('with cleanup.policy=%s is refused (S1)', async (policy) => {
+  test.each(['compact', 'compact,delete'])('with cleanup.policy=%s is rejected (S1)', async (policy) => {
     await expect(requireSuitableTopic(topic(3, policy))).rejects.toMatchObject({kind: 'topic-unsuitable'});
   });
 
-  test.each(['delete', undefined])('with cleanup.policy=%s is taken', async (policy) => {
+  test.each(['delete', undefined])('with cleanup.policy=%s is accepted', async (policy) => {
     await expect(requireSuitableTopic(topic(3, policy))).resolves.toBeUndefined();
   });
 });
@@ -112,7 +112,7 @@ describe('Kafka Connect', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  test('user and password of the URL go into a header, and into no message (I11)', async () => {
+  test('the credentials in the URL are sent in a header and occur in no message (I11)', async () => {
     answers = [{status: 401, body: {message: 'who are you'}}];
     const client = new ConnectClient(url.replace('//', '//ops:p%40ss@'));
     const failure: unknown = await client.status('shop-orders').catch((error: unknown) => error);
@@ -129,7 +129,7 @@ describe('Kafka Connect', () => {
     },
   });
 
-  test('is asked until connector and task run, through rebalances', async () => {
+  test('the status is requested until connector and task run, also during rebalances', async () => {
     answers = [
       {status: 404, body: {message: 'no status'}},
       {status: 409, body: {message: 'rebalance'}},
@@ -143,7 +143,7 @@ describe('Kafka Connect', () => {
     expect(requests).toEqual(Array.from({length: 6}, () => 'GET /connectors/shop-orders/status'));
   });
 
-  test('a FAILED task ends the wait at once, with its trace', async () => {
+  test('a FAILED task ends the wait immediately, and the error contains its trace', async () => {
     answers = [state('RUNNING', 'UNASSIGNED'), state('RUNNING', 'RUNNING', 'FAILED')];
     const wait = waitUntilRunning(new ConnectClient(url), 'shop-orders', {clock, timeoutMs: 30_000});
     await expect(wait).rejects.toMatchObject({
@@ -152,7 +152,7 @@ describe('Kafka Connect', () => {
     });
   });
 
-  test('after a change, a failure from before it is not believed for a while', async () => {
+  test('after a change, a failure that equals the previous one is first ignored as stale', async () => {
     const failed = state('FAILED', 'FAILED');
     answers = [failed, failed, state('RUNNING', 'UNASSIGNED'), state('RUNNING', 'RUNNING')];
     const connect = new ConnectClient(url);
@@ -161,7 +161,7 @@ describe('Kafka Connect', () => {
     expect(status.tasks.map((task) => task.state)).toEqual(['RUNNING']);
   });
 
-  test('after a change, a failure that stays is told in the end', async () => {
+  test('after a change, a failure that persists is reported in the end', async () => {
     answers = [state('FAILED', 'FAILED')];
     const connect = new ConnectClient(url);
     const before = await connect.status('shop-orders');
@@ -170,7 +170,7 @@ describe('Kafka Connect', () => {
     ).rejects.toMatchObject({kind: 'connector-failed', detail: expect.stringContaining('boom') as string});
   });
 
-  test('the wait ends with what it saw last (L4)', async () => {
+  test('the wait times out with an error that contains the last status (L4)', async () => {
     answers = [state('RUNNING', 'UNASSIGNED')];
     const wait = waitUntilRunning(new ConnectClient(url), 'shop-orders', {clock, timeoutMs: 1_000});
     await expect(wait).rejects.toMatchObject({
@@ -180,7 +180,7 @@ describe('Kafka Connect', () => {
     expect(now).toBe(1_000);
   });
 
-  test('what it refuses is not retried, and told in one line', async () => {
+  test('a rejected request is not retried, and the error is one line', async () => {
     answers = [{status: 400, body: {message: 'Connector configuration is invalid\n  and contains 1 error'}}];
     await expect(new ConnectClient(url).apply('x y', {})).rejects.toMatchObject({
       kind: 'connector-rejected',
@@ -191,7 +191,7 @@ describe('Kafka Connect', () => {
     expect(requests).toEqual(['PUT /connectors/x%20y/config']);
   });
 
-  test('restart and delete tell whether there was such a connector', async () => {
+  test('restart and delete return whether the connector exists, and a missing one has none', async () => {
     const connect = new ConnectClient(url);
     answers = [{status: 204, body: null}];
     await expect(connect.restart('a', 'all')).resolves.toBe(true);
@@ -202,13 +202,13 @@ describe('Kafka Connect', () => {
     await expect(connect.status('a')).resolves.toBeUndefined();
   });
 
-  test('that is not there is unreachable, which may pass', async () => {
+  test('a server that cannot be reached causes the error connect-unreachable', async () => {
     const connect = new ConnectClient(url.replace(/:\d+/, ':1'));
     await expect(connect.status('a')).rejects.toMatchObject({kind: 'connect-unreachable'});
   });
 });
 
-test('a connector that has failed itself is told without a task', () => {
+test('the error of a failed connector without tasks names no task', () => {
   const status = {state: 'FAILED', trace: undefined, tasks: []};
   expect(() => throwIfFailed('shop-orders', status)).toThrow('connector shop-orders is FAILED:\n(no trace)');
 });
@@ -220,7 +220,7 @@ test.each([
   [{state: 'RUNNING', tasks: ['FAILED']}, 'is RUNNING, task 0 FAILED'],
   [{state: 'PAUSED', tasks: ['PAUSED']}, 'is PAUSED, task 0 PAUSED'],
   [{state: 'FAILED', tasks: ['RUNNING']}, 'is FAILED, task 0 RUNNING'],
-])('a connector that is %j: %s', (shown, reason) => {
+])('the reason why a connector with status %j does not run is: %s', (shown, reason) => {
   const tasks = shown?.tasks.map((state, id) => ({id, state, trace: undefined})) ?? [];
   expect(whyNotRunning(shown === undefined ? undefined : {...shown, trace: undefined, tasks})).toBe(reason);
 });

@@ -5,7 +5,7 @@ import type {ConnectorView} from '../../src/worker/workerView.js';
 
 const TOPIC = 'shop.order-events';
 
-/** `states`: of the connector, then of its tasks. */
+/** `states` contains the state of the connector, then the states of its tasks. */
 function connector(name: string, topic: string, states: readonly string[]): ListedConnector {
   const [state = '', ...tasks] = states;
   return {
@@ -15,7 +15,7 @@ function connector(name: string, topic: string, states: readonly string[]): List
   };
 }
 
-/** Looks once at each answer; what was told of the connector, and the lines of the log. */
+/** Polls once for each answer. Returns the reported views of the connector and the log lines. */
 async function watched(
   ...answers: (ListedConnector[] | Error)[]
 ): Promise<{views: ConnectorView[]; lines: string[]}> {
@@ -52,7 +52,7 @@ async function watched(
 
 const RUNNING = connector('shop', TOPIC, ['RUNNING', 'RUNNING']);
 
-test('the connector that writes to the topic, and no other; one that runs is no news', async () => {
+test('only the connector that writes to the topic is reported, and its state RUNNING is not logged', async () => {
   const other = connector('other', 'other.events', ['FAILED']);
   const {views, lines} = await watched([other, RUNNING]);
   expect(views).toEqual([{name: 'shop', state: 'RUNNING'}]);
@@ -63,11 +63,11 @@ test.each([
   [connector('shop', TOPIC, ['RUNNING', 'RUNNING', 'FAILED']), 'FAILED'],
   [connector('shop', TOPIC, ['RUNNING']), 'UNASSIGNED'],
   [connector('shop', TOPIC, ['PAUSED', 'RUNNING']), 'PAUSED'],
-])('its task counts as it does itself: %j', async (listed, state) => {
+])('a connector or task that does not run determines the state: %j', async (listed, state) => {
   expect((await watched([listed])).views).toEqual([{name: 'shop', state}]);
 });
 
-test('one line for each change, with the reason where there is one (F80)', async () => {
+test('each change of the state is logged as one line, with its reason if there is one (F80)', async () => {
   const away = new ProjectorError('connect-unreachable', 'Kafka Connect does not answer');
   const {views, lines} = await watched([RUNNING], away, away, [RUNNING], []);
   expect(views.map(({name, state}) => `${name} ${state}`)).toEqual([

@@ -1,4 +1,4 @@
-/** What a chunk makes of the orders that it creates, held to the plain model of the log. */
+/** The values that a chunk computes for the orders that it creates, compared with a plain model. */
 import {createdOrders} from '../../src/apply/createdOrders.js';
 import type {Change} from '../../src/domain/change.js';
 import {reduce} from '../../src/reduce.js';
@@ -8,7 +8,7 @@ import {fc} from '../support/seededChecks.js';
 
 const created = (id: string, user: string, total: string): Change => order(id, {user, total, isCreate: true});
 
-test('only orders whose first change in the chunk is their creation, and that nothing is deleted from, are taken', () => {
+test('an order counts as created if the chunk creates it first and deletes nothing of it', () => {
   const reduction = reduce([
     created('1', '7', '1.00'),
     order('2', {total: '2.00'}),
@@ -37,14 +37,14 @@ test('only orders whose first change in the chunk is their creation, and that no
   ]);
 });
 
-test('an update or a delete that comes first is no creation, whatever follows (I2)', () => {
+test('an order whose first change is an update or a delete is not created, whatever follows (I2)', () => {
   for (const first of [order('1'), orderGone('1'), item('1/11'), itemGone('1/11')]) {
     expect([...reduce([first, created('1', '7', '1.00')]).created]).toEqual([]);
   }
   expect([...reduce([created('1', '7', '1.00'), order('1')]).created]).toEqual(['1']);
 });
 
-test('items come in the order of their line ids, by number, whatever their length and sign', () => {
+test('line items are sorted numerically by their ids, whatever the length and sign of the ids', () => {
   const ids = [
     '-100',
     '-30',
@@ -84,7 +84,7 @@ const creation = fc
     ...lines.map((one) => item(`${id}/${one}`, {product, quantity})),
   ]);
 
-test('sums and items are those that the log makes of these orders (I7)', () => {
+test('sums and line items equal those of the model that applies the same changes (I7)', () => {
   fc.assert(
     fc.property(fc.uniqueArray(creation, {selector: ([first]) => first?.orderId, maxLength: 4}), (all) => {
       const changes = all.flat();

@@ -1,4 +1,4 @@
-/** The forms in which one row event may come, and the records beside row events. */
+/** The forms in which a row event can arrive, and the records that are not row events. */
 import {order} from '../support/changes.js';
 import {decodeRecord} from '../../src/decode/decode.js';
 import type {Decoded} from '../../src/domain/change.js';
@@ -16,7 +16,7 @@ import {
 const decode = (value: unknown, key: string | null = '5'): Decoded => decodeRecord(encoded(value, key), SHOP);
 
 describe.each(FORMS)('a row event as %s', (form) => {
-  test.each(['c', 'u', 'r'])('op %s is an upsert of the full row (I3)', (op) => {
+  test.each(['c', 'u', 'r'])('op %s decodes to an upsert of the full row (I3)', (op) => {
     const row = orderRow();
     const event = {
       op,
@@ -31,7 +31,7 @@ describe.each(FORMS)('a row event as %s', (form) => {
     });
   });
 
-  test('a line is upserted under its order', () => {
+  test('a line item decodes to an upsert under its order', () => {
     const event = {op: 'c', table: 'order_items', after: lineRow()};
     expect(decodeRecord(rowRecord(event, '5', form), SHOP)).toEqual({
       kind: 'change',
@@ -45,7 +45,7 @@ describe.each(FORMS)('a row event as %s', (form) => {
     });
   });
 
-  test('a delete needs the ids alone', () => {
+  test('a delete event requires only the ids of the row', () => {
     const orderDelete = rowRecord({op: 'd', table: 'orders', before: {id: 5n}}, '5', form);
     expect(decodeRecord(orderDelete, SHOP)).toMatchObject({change: {kind: 'order-deleted', orderId: '5'}});
     const lineDelete = rowRecord({op: 'd', table: 'order_items', before: {id: 71n, order_id: 5n}}, '5', form);
@@ -54,7 +54,7 @@ describe.each(FORMS)('a row event as %s', (form) => {
     });
   });
 
-  test('TRUNCATE of either table is rejected: it has no row events', () => {
+  test('TRUNCATE of either table is rejected, because it produces no row events', () => {
     for (const table of ['orders', 'order_items']) {
       expect(decodeRecord(rowRecord({op: 't', table}, null, form), SHOP)).toEqual({
         kind: 'rejected',
@@ -63,7 +63,7 @@ describe.each(FORMS)('a row event as %s', (form) => {
     }
   });
 
-  test('a logical message and an unknown op (F50)', () => {
+  test('a logical message is ignored, and an unknown op is rejected (F50)', () => {
     expect(decodeRecord(rowRecord({op: 'm', table: 'orders'}, '5', form), SHOP)).toMatchObject({
       kind: 'ignored',
     });
@@ -71,7 +71,7 @@ describe.each(FORMS)('a row event as %s', (form) => {
     expect(decodeRecord(unknown, SHOP)).toMatchObject({rejection: {reason: 'the event has an unknown op'}});
   });
 
-  test('the heartbeat table and other tables carry no change', () => {
+  test('rows of the heartbeat table and of other tables decode to no change', () => {
     const heartbeat = rowRecord({op: 'u', table: 'heartbeat', after: {id: 1, ts: 'x'}}, '1', form);
     expect(decodeRecord(heartbeat, SHOP)).toEqual({kind: 'heartbeat', sourceTimeMs: SOURCE_TIME_MS});
     const other = rowRecord({op: 'c', table: 'users', after: {id: 1}}, null, form);
@@ -79,7 +79,7 @@ describe.each(FORMS)('a row event as %s', (form) => {
   });
 });
 
-test('a row without its part of the envelope is rejected (F51)', () => {
+test('an envelope without its row or without source.table is rejected (F51)', () => {
   expect(decode(body({op: 'd', table: 'orders', before: null}))).toMatchObject({
     rejection: {reason: 'the delete event has no row in before (set binlog_row_image=FULL in MySQL)'},
   });
@@ -91,7 +91,7 @@ test('a row without its part of the envelope is rejected (F51)', () => {
   });
 });
 
-test('a flat delete may be told by __deleted alone, as text or boolean', () => {
+test('a flat record is a delete if __deleted is true, as a string or as a boolean', () => {
   for (const deleted of ['true', true]) {
     expect(decode({...orderRow(), __op: 'u', __table: 'orders', __deleted: deleted})).toMatchObject({
       change: {kind: 'order-deleted', orderId: '5'},
@@ -99,7 +99,7 @@ test('a flat delete may be told by __deleted alone, as text or boolean', () => {
   }
 });
 
-test('a flat record without op or table is rejected, naming the setting that adds them', () => {
+test('a flat record without op or table is rejected, and the reason names the setting that adds them', () => {
   for (const value of [
     {...orderRow(), __deleted: 'false'},
     {...orderRow(), __op: 'c'},
@@ -112,18 +112,18 @@ test('a flat record without op or table is rejected, naming the setting that add
   }
 });
 
-test('Debezium’s own heartbeat is a bare ts_ms', () => {
+test('a record with only ts_ms is a heartbeat of Debezium, with and without a schema', () => {
   expect(decode({ts_ms: 1_795_426_801_749})).toEqual({kind: 'heartbeat', sourceTimeMs: 1_795_426_801_749});
   expect(decode({schema: {}, payload: {ts_ms: 12}})).toEqual({kind: 'heartbeat', sourceTimeMs: 12});
 });
 
-test('a tombstone is a missing value, JSON null, or a null payload (F52)', () => {
+test('a missing value, JSON null and a null payload are tombstones (F52)', () => {
   expect(decodeRecord({key: Buffer.from('5'), value: null}, SHOP)).toEqual({kind: 'tombstone'});
   expect(decode('null')).toEqual({kind: 'tombstone'});
   expect(decode({schema: null, payload: null})).toEqual({kind: 'tombstone'});
 });
 
-test('schema changes and transaction records are ignored, each by its name (F50)', () => {
+test('schema changes and transaction records are ignored, and the reason names which one it is (F50)', () => {
   const schemaChange = {source: {server: 'shop'}, databaseName: 'shop', ddl: 'ALTER TABLE ...', ts_ms: 1};
   expect(decode(schemaChange)).toEqual({kind: 'ignored', reason: 'a schema change record'});
   const begin = {status: 'BEGIN', id: 'file=1,pos=2', event_count: null, data_collections: null, ts_ms: 1};
@@ -153,7 +153,7 @@ test('table and column names can be mapped', () => {
   });
 });
 
-test('a field named __proto__ changes nothing (F58)', () => {
+test('a field named __proto__ has no effect (F58)', () => {
   const row = `{"id":5,"user_id":7,"total_amount":"45.99","__proto__":{"id":6,"polluted":true}}`;
   const big = row.replace('"user_id":7', '"user_id":9007199254740993');
   for (const [text, userId] of [

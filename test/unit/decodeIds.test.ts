@@ -1,4 +1,4 @@
-/** Ids: exact at any size, the same in the row and in the key. */
+/** Ids are exact at any size, and the id in the row equals the id in the key. */
 import {decodeRecord} from '../../src/decode/decode.js';
 import {body, encoded, FORMS, json, lineRow, orderRow, rowRecord, SHOP} from '../support/records.js';
 
@@ -11,8 +11,8 @@ const IDS = [
   18_446_744_073_709_551_615n,
 ];
 
-describe.each(FORMS)('as %s', (form) => {
-  test.each(IDS)('id %d is exact, in the row and in the key (I8) (F68)', (id) => {
+describe.each(FORMS)('a row event as %s', (form) => {
+  test.each(IDS)('the id %d stays exact in the row and in the key (I8) (F68)', (id) => {
     const event = {op: 'c', table: 'orders', after: orderRow({id, user_id: id - 1n})};
     expect(decodeRecord(rowRecord(event, String(id), form), SHOP)).toMatchObject({
       change: {orderId: String(id), row: {userId: String(id - 1n)}},
@@ -23,14 +23,14 @@ describe.each(FORMS)('as %s', (form) => {
     });
   });
 
-  test('neighbours beyond 2^53 stay different (I8)', () => {
+  test('two ids beyond 2^53 that differ by one stay different (I8)', () => {
     const event = {op: 'c', table: 'orders', after: orderRow({id: BIG})};
     const decoded = decodeRecord(rowRecord(event, String(BIG - 1n), form), SHOP);
     expect(decoded).toMatchObject({kind: 'rejected'});
   });
 });
 
-test('ids may come as text', () => {
+test('ids can be strings', () => {
   const row = lineRow({id: '71', order_id: String(BIG), product_id: '-3', quantity: '-2'});
   const record = rowRecord({op: 'c', table: 'order_items', after: row}, String(BIG));
   expect(decodeRecord(record, SHOP)).toMatchObject({
@@ -56,7 +56,7 @@ test.each([
   });
 });
 
-test('an update that changes an id is rejected: it would leave the old order without a word (S2)', () => {
+test('an update that changes an id is rejected, because the old row would remain in Redis (S2)', () => {
   const cases = [
     {table: 'orders', before: orderRow({id: 4n}), after: orderRow()},
     {table: 'order_items', before: lineRow({order_id: 4n}), after: lineRow()},
@@ -71,7 +71,7 @@ test('an update that changes an id is rejected: it would leave the old order wit
   }
 });
 
-describe('the key is the order id (S2)', () => {
+describe('the record key must be the order id (S2)', () => {
   const value = body({op: 'c', table: 'order_items', after: lineRow({order_id: BIG})});
 
   test.each([
@@ -79,20 +79,20 @@ describe('the key is the order id (S2)', () => {
     ['as JSON text', `"${BIG}"`],
     ['with its schema', `{"schema":{"type":"int64"},"payload":${BIG}}`],
     ['as text with its schema', `{"schema":{"type":"string"},"payload":"${BIG}"}`],
-  ])('%s', (_name, key) => {
+  ])('the key is accepted in this form: %s', (_name, key) => {
     expect(decodeRecord(encoded(value, key), SHOP)).toMatchObject({kind: 'change'});
   });
 
   test.each([
     ['missing', null, 'the record has no key'],
     ['empty', '', "the record's key is not the order id"],
-    ['the line id', '71', "the record's key is not the order id"],
-    ['a neighbour beyond 2^53', `${BIG - 1n}`, "the record's key is not the order id"],
+    ['the line item id', '71', "the record's key is not the order id"],
+    ['the previous id beyond 2^53', `${BIG - 1n}`, "the record's key is not the order id"],
     ['a struct', `{"order_id":${BIG}}`, "the record's key is not the order id"],
     ['an array', `[${BIG}]`, "the record's key is not the order id"],
     ['not JSON', '{', "the record's key is not the order id"],
     ['JSON null', 'null', "the record's key is not the order id"],
-  ])('not when it is %s', (_name, key, reason) => {
+  ])('the record is rejected if its key is %s', (_name, key, reason) => {
     expect(decodeRecord(encoded(value, key), SHOP)).toMatchObject({
       rejection: {kind: 'record-undecodable', reason: expect.stringContaining(reason) as string},
     });

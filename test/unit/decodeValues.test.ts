@@ -1,4 +1,4 @@
-/** Amounts, quantities, extra columns; and bytes that are no record at all. */
+/** Amounts, quantities and extra columns, and bytes that are not a record. */
 import {decodeRecord} from '../../src/decode/decode.js';
 import type {Decoded} from '../../src/domain/change.js';
 import {encoded, lineRow, orderRow, rowRecord, SHOP, type Row} from '../support/records.js';
@@ -8,7 +8,7 @@ const decodeOrder = (fields: Row, schema = SHOP): Decoded =>
 const decodeLine = (fields: Row): Decoded =>
   decodeRecord(rowRecord({op: 'c', table: 'order_items', after: lineRow(fields)}, '5'), SHOP);
 
-describe('amounts are text with a fixed scale (S5) (F69)', () => {
+describe('amounts are strings with a fixed number of decimals (S5) (F69)', () => {
   test.each(['0.00', '45.99', '-45.99', '9999999999.99', '-9999999999.99', '0.05'])('%s passes', (amount) => {
     expect(decodeOrder({total_amount: amount})).toMatchObject({change: {row: {totalAmount: amount}}});
   });
@@ -27,7 +27,7 @@ describe('amounts are text with a fixed scale (S5) (F69)', () => {
     ['a number', 45.99],
     ['null', null],
     ['a struct', {scale: 2, value: 'EfM='}],
-  ])('%s is rejected, naming the settings', (_name, amount) => {
+  ])('an amount with this fault is rejected, and the reason names the settings: %s', (_name, amount) => {
     expect(decodeOrder({total_amount: amount})).toMatchObject({
       rejection: {
         reason: expect.stringMatching(
@@ -37,13 +37,13 @@ describe('amounts are text with a fixed scale (S5) (F69)', () => {
     });
   });
 
-  test('more than 12 digits are rejected: sums would not be exact in a script (I8)', () => {
+  test('more than 12 digits are rejected, because sums would not be exact in a script (I8)', () => {
     expect(decodeOrder({total_amount: '99999999999.99'})).toMatchObject({
       rejection: {reason: 'column total_amount has more than 12 digits, so sums would not be exact'},
     });
   });
 
-  test('the number of decimals is a setting, and may be none', () => {
+  test('the number of decimals is a setting and can be 0', () => {
     const three = {...SHOP, moneyDecimals: 3};
     expect(decodeOrder({total_amount: '1.250'}, three)).toMatchObject({kind: 'change'});
     const none = {...SHOP, moneyDecimals: 0};
@@ -60,9 +60,9 @@ describe('quantities (F68)', () => {
   test.each([
     ['NULL', null, 'column quantity is null; expected a whole number'],
     ['a fraction', 1.5, 'column quantity is a number of another form; expected a whole number'],
-    ['of 11 digits', '10000000000', 'column quantity has more than 10 digits, so sums would not be exact'],
+    ['with 11 digits', '10000000000', 'column quantity has more than 10 digits, so sums would not be exact'],
     [
-      'of 16 digits',
+      'with 16 digits',
       9_007_199_254_740_993n,
       'column quantity has more than 10 digits, so sums would not be exact',
     ],
@@ -70,7 +70,7 @@ describe('quantities (F68)', () => {
     expect(decodeLine({quantity})).toMatchObject({rejection: {reason}});
   });
 
-  test('a missing column is told from NULL (F56)', () => {
+  test('the reason distinguishes a missing column from NULL (F56)', () => {
     const record = rowRecord(
       {op: 'c', table: 'order_items', after: {...lineRow(), quantity: undefined}},
       '5',
@@ -96,22 +96,22 @@ describe('extra columns', () => {
       : decoded;
   };
 
-  test('text passes as it is, times in their canonical form (I9) (F73)', () => {
+  test('text stays unchanged, and times get their canonical form (I9) (F73)', () => {
     const fields = {status: '2026-11-23T08:32:40Z', created_at: '2026-11-23T08:32:40.280Z'};
     expect(extra(fields)).toEqual(['2026-11-23T08:32:40Z', '2026-11-23 08:32:40.28']);
   });
 
-  test('null, missing and empty', () => {
+  test('a null or missing column is null, and an empty string stays an empty string', () => {
     expect(extra({status: null})).toEqual([null, null]);
     expect(extra({status: '', created_at: null})).toEqual(['', null]);
   });
 
-  test('numbers and booleans as MySQL prints them, exact at any size (I8)', () => {
+  test('numbers and booleans become the text that MySQL prints, exact at any size (I8)', () => {
     expect(extra({status: 9_007_199_254_740_993n, created_at: true})).toEqual(['9007199254740993', '1']);
     expect(extra({status: 2.5, created_at: false})).toEqual(['2.5', '0']);
   });
 
-  test('a fraction beside a large id stays the same text', () => {
+  test('a fraction in the same row as an id beyond 2^53 keeps its text', () => {
     expect(extra({status: 2.5, user_id: 9_007_199_254_740_993n})).toEqual(['2.5', null]);
   });
 
@@ -122,34 +122,34 @@ describe('extra columns', () => {
   });
 });
 
-describe('bytes that are no record (F49)', () => {
+describe('bytes that are not a record (F49)', () => {
   test.each([
     ['not JSON', '{"op":"c"', /^the value \(9 bytes\) is not JSON$/],
     ['empty', '', /is not JSON$/],
     ['an array', '[{"op":"c"}]', /JSON, but not an object/],
     ['a number', '5', /JSON, but not an object/],
-    ['a text', '"x"', /JSON, but not an object/],
+    ['a string', '"x"', /JSON, but not an object/],
     ['nested very deeply', `${'['.repeat(50_000)}${']'.repeat(50_000)}`, /JSON, but not an object/],
     [
       'nested very deeply in an object',
       `{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`,
       /neither Debezium/,
     ],
-  ])('%s', (_name, text, reason) => {
+  ])('a value that is %s is rejected', (_name, text, reason) => {
     expect(decodeRecord(encoded(text, '5'), SHOP)).toMatchObject({
       kind: 'rejected',
       rejection: {kind: 'record-undecodable', reason: expect.stringMatching(reason) as string},
     });
   });
 
-  test('not UTF-8', () => {
+  test('a value that is not UTF-8 is rejected', () => {
     const value = Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')]);
     expect(decodeRecord({key: Buffer.from('5'), value}, SHOP)).toMatchObject({
       rejection: {reason: 'the value is not UTF-8 text'},
     });
   });
 
-  test('a deep column beside an id that needs the exact reading is rejected, not thrown (F53)', () => {
+  test('a deeply nested column next to an id beyond 2^53 is rejected, and nothing is thrown (F53)', () => {
     const deep = `${'['.repeat(50_000)}${']'.repeat(50_000)}`;
     const row = `{"id":9007199254740993,"user_id":7,"total_amount":"1.00","note":${deep}}`;
     const value = `{"op":"c","source":{"table":"orders"},"after":${row}}`;
@@ -162,18 +162,18 @@ describe('bytes that are no record (F49)', () => {
       '100,000 columns',
       Object.fromEntries(Array.from({length: 100_000}, (_, index) => [`c${index}`, index])),
     ],
-  ])('%s beside good columns is no reason to refuse a row (F53, F25b)', (_name, columns) => {
+  ])('a row with %s in addition to its valid columns is accepted (F53, F25b)', (_name, columns) => {
     const record = rowRecord({op: 'c', table: 'orders', after: orderRow(columns)}, '5');
     expect(decodeRecord(record, SHOP)).toMatchObject({kind: 'change', change: {orderId: '5'}});
   });
 
-  test('one name twice beside an id that needs the exact reading is rejected', () => {
+  test('a duplicate name in the same row as an id beyond 2^53 is rejected', () => {
     const value = `{"op":"c","source":{"table":"orders"},"after":{"id":9007199254740993,"a":1,"a":2}}`;
     expect(decodeRecord(encoded(value, '9007199254740993'), SHOP)).toMatchObject({kind: 'rejected'});
   });
 });
 
-test('no reason for a rejection holds a value of the row (I11)', () => {
+test('no reason for a rejection contains a value of the row (I11)', () => {
   const secret = 'Zq7Secret';
   const rows: Row[] = [
     {id: secret},

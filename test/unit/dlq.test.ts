@@ -1,4 +1,4 @@
-/** The commands for records that were set aside, as far as they need no server. */
+/** The parts of the commands for quarantined records that need no server. */
 import {isConfirmed} from '../../src/cli/commands/dlq.js';
 import {main} from '../../src/cli/program.js';
 import type {Terminal} from '../../src/cli/terminal/terminal.js';
@@ -22,8 +22,8 @@ const ENTRY: QuarantineEntry = {
 };
 const NAME = 'shop.order-events:3:1024';
 
-describe('what is shown of an entry', () => {
-  test('a row of the list: no key, no value (I11)', () => {
+describe('the output for an entry', () => {
+  test('a row of the list contains neither the key nor the value (I11)', () => {
     const summary = summaryOf(ENTRY);
     expect(summary).toEqual({
       name: NAME,
@@ -35,11 +35,11 @@ describe('what is shown of an entry', () => {
     expect(JSON.stringify(summary)).not.toContain(SECRET);
   });
 
-  test.each(['-1', 'x', '99999999999999999999'])('a record with the time %s has none', (timestampMs) => {
+  test.each(['-1', 'x', '99999999999999999999'])('the invalid time %s is not shown', (timestampMs) => {
     expect(summaryOf({...ENTRY, timestampMs}).time).toBeNull();
   });
 
-  test('all of it: bytes as text where they are UTF-8, else as base64', () => {
+  test('the full view shows bytes as text if they are UTF-8, and as base64 otherwise', () => {
     expect(viewOf(ENTRY)).toMatchObject({
       topic: 'shop.order-events',
       partition: 3,
@@ -55,7 +55,7 @@ describe('what is shown of an entry', () => {
     });
   });
 
-  test('a character that was cut in two is left out; bytes that are no text stay no text', () => {
+  test('a character that truncation has cut is dropped, and other invalid text is shown as base64', () => {
     const cut = Buffer.from('naïve 🛒').subarray(0, 9);
     expect(viewOf({...ENTRY, value: cut, valueBytes: 5_000}).value).toEqual({
       encoding: 'utf8',
@@ -64,7 +64,7 @@ describe('what is shown of an entry', () => {
     expect(viewOf({...ENTRY, value: cut, valueBytes: 9}).value?.encoding).toBe('base64');
   });
 
-  test('its lines name everything, and steer no terminal', () => {
+  test('the lines show every field, and control characters are escaped', () => {
     const value = Buffer.from('first\n\u001b[31mred\u0000');
     const lines = linesOf(viewOf({...ENTRY, value, valueBytes: 9_000}));
     expect(lines).toEqual([
@@ -85,7 +85,7 @@ describe('what is shown of an entry', () => {
   });
 });
 
-/** Entries as they are in Redis. */
+/** Returns entries with these names, as they are read from Redis. */
 async function stored(...names: string[]): Promise<StoredEntry[]> {
   const hash = Object.fromEntries(names.map((name) => [name, formatEntry(ENTRY)]));
   const host = {hash: () => Promise.resolve(hash), run: () => Promise.resolve([])};
@@ -100,8 +100,8 @@ function refusal(choose: () => unknown): unknown {
   }
 }
 
-describe('the choice of entries', () => {
-  test('all are in order of topic, partition and offset; what is no entry comes last', async () => {
+describe('the selection of entries', () => {
+  test('entries are sorted by topic, partition and offset, and malformed ones come last', async () => {
     const names = ['foreign', 't:1:10', 't:1:9', 't:0:100', 'a:9:9', '', 't:10:1', 't:2:1'];
     const found = await stored(...names);
     const sorted = ['a:9:9', 't:0:100', 't:1:9', 't:1:10', 't:2:1', 't:10:1', '', 'foreign'];
@@ -109,7 +109,7 @@ describe('the choice of entries', () => {
     expect(found.filter(({entry}) => entry === undefined).map(({name}) => name)).toEqual(['', 'foreign']);
   });
 
-  test('by name, each once', async () => {
+  test('names select each entry once, in the given order, and --all selects every entry', async () => {
     const all = await stored('t:1:9', 't:1:10', 't:1:11');
     const choose = (...names: string[]): string[] =>
       selectEntries(all, {names, all: false}).map(({name}) => name);
@@ -122,19 +122,19 @@ describe('the choice of entries', () => {
     [['t:1:9', 't:1:8', 't:2:9'], 'entry-unknown', 'not in quarantine: t:1:8, t:2:9'],
     [['nonsense'], 'usage', '"nonsense" is not the name of an entry (topic:partition:offset)'],
     [[], 'usage', 'specify the names of entries, or --all'],
-  ])('%j is refused', async (names, kind, detail) => {
+  ])('the selection %j is rejected', async (names, kind, detail) => {
     const all = await stored('t:1:9');
     expect(refusal(() => selectEntries(all, {names, all: false}))).toMatchObject({kind, detail});
   });
 
-  test('names beside --all are refused', async () => {
+  test('names together with --all are rejected', async () => {
     const all = await stored('t:1:9');
     const both = {names: ['t:1:9'], all: true};
     expect(refusal(() => selectEntries(all, both))).toMatchObject({kind: 'usage'});
   });
 });
 
-describe('the question before a drop', () => {
+describe('the confirmation before a drop', () => {
   const terminal = (answer: string, asked: string[] = []): Terminal => ({
     isInteractive: true,
     ask: async (question) => {
@@ -143,7 +143,7 @@ describe('the question before a drop', () => {
     },
   });
 
-  test('names how many, and that the orders stay as they are', async () => {
+  test('states the number of entries, and that the orders do not change', async () => {
     const asked: string[] = [];
     await isConfirmed(1, terminal('', asked));
     await isConfirmed(12, terminal('', asked));
@@ -153,15 +153,15 @@ describe('the question before a drop', () => {
     ]);
   });
 
-  test.each(['y', 'Y', 'yes', ' YES '])('%j is a yes', async (answer) => {
+  test.each(['y', 'Y', 'yes', ' YES '])('accepts %j as yes', async (answer) => {
     await expect(isConfirmed(1, terminal(answer))).resolves.toBe(true);
   });
 
-  test.each(['', 'n', 'no', 'yep', 'j', 'y n'])('%j is a no', async (answer) => {
+  test.each(['', 'n', 'no', 'yep', 'j', 'y n'])('treats %j as no', async (answer) => {
     await expect(isConfirmed(1, terminal(answer))).resolves.toBe(false);
   });
 
-  test('nobody to ask is a wrong usage', async () => {
+  test('fails with a usage error that names --yes if the terminal is not interactive', async () => {
     const nobody = {...terminal('y'), isInteractive: false};
     await expect(isConfirmed(1, nobody)).rejects.toMatchObject({
       kind: 'usage',
@@ -171,7 +171,7 @@ describe('the question before a drop', () => {
 });
 
 test.each([[['list']], [['show', NAME]], [['drop', NAME]], [['replay', '--all']]])(
-  'dlq %j without settings: one line that says what is missing, and exit code 2',
+  'dlq %j without settings prints one line that names the missing setting, and exits with code 2',
   async (args) => {
     const lines: string[] = [];
     const notes: string[] = [];

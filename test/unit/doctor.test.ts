@@ -1,4 +1,4 @@
-/** What `projector doctor` makes of what servers tell; which servers really tell it is in pipeline/doctor. */
+/** The checks of `projector doctor` on given answers. test/pipeline/doctor runs them against real servers. */
 import {doctorLines} from '../../src/cli/commands/doctor.js';
 import {main} from '../../src/cli/program.js';
 import type {PlacedRecord} from '../../src/clients/kafka/probe.js';
@@ -42,7 +42,7 @@ const config = readConfig({}, []);
 const map = (entries: Record<string, string>): ReadonlyMap<string, string> =>
   new Map(Object.entries(entries));
 
-/** Each check in one line: verdict, detail; every one but ok and skipped says what to do. */
+/** Returns verdict and detail as one line. Every warning and every failure must say what to do. */
 function notified(check: Check): string {
   expect(check.fix !== null).toBe(check.verdict === 'warn' || check.verdict === 'fail');
   expect(check.exitCode > 0).toBe(check.verdict === 'fail');
@@ -63,11 +63,11 @@ const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegEx
     /^fail: .*partitions without a leader: 2, 4/,
   ],
   [
-    'replicas behind',
+    'replicas out of sync',
     () => judgeTopic('t', {partitions: 6, replicas: 3, leaderless: [], behind: [1]}),
     /^warn: .*out of sync: 1$/,
   ],
-  ['retention', () => judgeRetention('t', map({'retention.ms': '-1', 'retention.bytes': '-1'})), /^ok/],
+  ['no retention', () => judgeRetention('t', map({'retention.ms': '-1', 'retention.bytes': '-1'})), /^ok/],
   [
     'retention by time',
     () => judgeRetention('t', map({'retention.ms': '604800000'})),
@@ -78,34 +78,34 @@ const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegEx
     () => judgeRetention('t', map({'retention.ms': '-1', 'retention.bytes': '5'})),
     /^fail: t has retention\.bytes=5:/,
   ],
-  ['cleanup', () => judgeCleanup('t', map({'cleanup.policy': 'delete'})), /^ok/],
+  ['cleanup by age', () => judgeCleanup('t', map({'cleanup.policy': 'delete'})), /^ok/],
   [
     'compaction',
     () => judgeCleanup('t', map({'cleanup.policy': 'delete,compact'})),
-    /^fail: .*not unique per row/,
+    /^fail: .*all records of an order have the same key/,
   ],
   [
-    'a group at work',
+    'a group with workers',
     () => judgeGroup('g', {state: 'Stable', protocolType: 'consumer', members: 2}),
     /^ok: g is Stable, 2 workers$/,
   ],
   [
-    'a group that nobody has joined',
+    'a group that does not exist',
     () => judgeGroup('g', {state: 'Dead', protocolType: '', members: 0}),
     /^warn: no worker runs in g: the group does not exist/,
   ],
   [
-    'a group that all have left',
+    'a group without members',
     () => judgeGroup('g', {state: 'Empty', protocolType: 'consumer', members: 0}),
     /^warn: no worker runs in g: the group is Empty/,
   ],
   [
-    'a rebalance',
+    'a group in a rebalance',
     () => judgeGroup('g', {state: 'PreparingRebalance', protocolType: 'consumer', members: 1}),
     /^warn: g is PreparingRebalance, 1 worker$/,
   ],
   [
-    'a group of others',
+    'a group of another protocol type',
     () => judgeGroup('g', {state: 'Stable', protocolType: 'connect', members: 1}),
     /^fail: g is a group of protocol type connect/,
   ],
@@ -137,17 +137,17 @@ const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegEx
   ],
   ['no persistence', () => judgePersistence(map({aof_enabled: '0'}), ''), /^warn: neither/],
   [
-    'dumps',
+    'RDB snapshots only',
     () => judgePersistence(map({aof_enabled: '0'}), '3600 1'),
     /^warn: only RDB snapshots \(save 3600 1\)/,
   ],
   [
-    'dumps that fail',
+    'RDB snapshots that fail',
     () => judgePersistence(map({aof_enabled: '0', rdb_last_bgsave_status: 'err'}), '3600 1'),
     /^warn: the last RDB snapshot failed/,
   ],
   [
-    'dumps that nobody may ask for',
+    'an RDB configuration that cannot be read',
     () => judgePersistence(map({aof_enabled: '0'}), undefined),
     /^warn: .*cannot be read/,
   ],
@@ -161,14 +161,14 @@ const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegEx
     () => judgeMemory(map({used_memory: '1048576', maxmemory: '10485760'})),
     /^ok: 1\.0 MiB of 10\.0 MiB/,
   ],
-  ['memory that is full', () => judgeMemory(map({used_memory: '10485000', maxmemory: '10485760'})), /^warn/],
+  ['nearly full memory', () => judgeMemory(map({used_memory: '10485000', maxmemory: '10485760'})), /^warn/],
   [
     'an empty staging database',
     () => judgeStaging(map({db0: 'keys=5,expires=0'}), null, config),
     /^ok: database 15 is empty/,
   ],
   [
-    'a staging database of a rebuild',
+    'a staging database with the content of a rebuild',
     () => judgeStaging(map({db15: 'keys=5,expires=0'}), 'x', config),
     /^warn: .*content of a rebuild/,
   ],
@@ -184,16 +184,16 @@ const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegEx
     /^ok/,
   ],
   [
-    'other partitions',
+    'another number of partitions',
     () => judgeLayout('v2 topic=shop.order-events partitions=6 decimals=2 columns=', 8, config),
     /^fail: .*partitions is "8", and was "6"/,
   ],
   [
-    'other decimals',
+    'another number of decimals',
     () => judgeLayout('v2 topic=shop.order-events partitions=6 decimals=3 columns=', 6, config),
     /^fail: .*decimals is "2", and was "3"/,
   ],
-  ['nothing quarantined', () => judgeQuarantine(0), /^ok/],
+  ['an empty quarantine', () => judgeQuarantine(0), /^ok/],
   ['a record in quarantine', () => judgeQuarantine(1), /^warn: 1 record is quarantined/],
   [
     'a binlog',
@@ -212,41 +212,41 @@ const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegEx
   ],
   ['no binlog', () => judgeBinlog(map({log_bin: 'OFF'})), /^fail: log_bin=OFF/],
   [
-    'a binlog of statements',
+    'a binlog with statements instead of rows',
     () => judgeBinlog(map({log_bin: 'ON', binlog_format: 'STATEMENT', binlog_row_image: 'MINIMAL'})),
     /^fail: binlog_format=STATEMENT: .*; binlog_row_image=MINIMAL: /,
   ],
-  ['JSON in parts', () => judgeBinlog(map({binlog_row_value_options: 'PARTIAL_JSON'})), /^fail/],
+  ['partial JSON', () => judgeBinlog(map({binlog_row_value_options: 'PARTIAL_JSON'})), /^fail/],
   ['no GTIDs', () => judgeBinlog(map({log_bin: 'ON', gtid_mode: 'OFF'})), /^warn: gtid_mode=OFF/],
   [
-    'binlogs for an hour',
+    'a binlog that expires after an hour',
     () => judgeBinlog(map({log_bin: 'ON', binlog_expire_logs_seconds: '3600'})),
     /^warn: .*3600 s/,
   ],
   [
-    'grants',
+    'sufficient grants',
     () => judgeGrants(['GRANT USAGE ON *.* TO `u`@`%`', 'GRANT SELECT, INSERT ON `shop`.* TO `u`@`%`']),
     /^ok/,
   ],
-  ['no grants', () => judgeGrants(['GRANT USAGE ON *.* TO `u`@`%`']), /^fail: .*no SELECT privilege/],
-  ['all grants', () => judgeGrants(['GRANT ALL PRIVILEGES ON *.* TO `root`@`%`']), /^warn/],
-  ['an amount', () => judgeAmount({type: 'decimal', decimals: '2'}, config), /^ok/],
+  ['missing grants', () => judgeGrants(['GRANT USAGE ON *.* TO `u`@`%`']), /^fail: .*no SELECT privilege/],
+  ['too many grants', () => judgeGrants(['GRANT ALL PRIVILEGES ON *.* TO `root`@`%`']), /^warn/],
+  ['a column of amounts', () => judgeAmount({type: 'decimal', decimals: '2'}, config), /^ok/],
   [
-    'other decimals of the amount',
+    'a column of amounts with other decimals',
     () => judgeAmount({type: 'decimal', decimals: '4'}, config),
     /^fail: .*4 decimals, but MONEY_DECIMALS is 2/,
   ],
   [
-    'an amount that is no decimal',
+    'a column of amounts that is not a decimal',
     () => judgeAmount({type: 'double', decimals: null}, config),
     /^fail: .*double/,
   ],
   ['a free port', () => judgePort('http://h:1', 'free'), /^ok/],
-  ['a port of a worker', () => judgePort('http://h:1', 'worker'), /^ok/],
-  ['a port of others', () => judgePort('http://h:1', 'other'), /^fail: another program/],
+  ['a port that a worker uses', () => judgePort('http://h:1', 'worker'), /^ok/],
+  ['a port that another program uses', () => judgePort('http://h:1', 'other'), /^fail: another program/],
   ['hosts', () => judgeHosts([{host: 'a', addresses: {kind: 'answer', value: 1}}]), /^ok: a/],
   [
-    'a host without a name',
+    'a host without an address',
     () =>
       judgeHosts([
         {
@@ -258,7 +258,7 @@ const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegEx
   ],
 ];
 
-test.each(CASES)('%s', (_name, check, wanted) => {
+test.each(CASES)('doctor reports the expected verdict for %s', (_name, check, wanted) => {
   expect(notified(check())).toMatch(wanted);
 });
 
@@ -280,7 +280,7 @@ describe('positions', () => {
     ],
     [['words', 'v1 7'], /^fail: partition 0 has a stored position that cannot be read/],
     [['v1 10', fence], /^warn: fences are set/],
-  ])('%j', (texts, wanted) => {
+  ])('the verdict matches the stored positions %j', (texts, wanted) => {
     expect(notified(judgePositions(texts, ranges))).toMatch(wanted);
   });
 });
@@ -302,11 +302,11 @@ describe('the last records', () => {
   });
   const schema = sourceSchema(config);
 
-  test('can be decoded', () => {
+  test('pass the check if they can be decoded', () => {
     expect(notified(judgeRecords([record('45.99')], schema))).toBe('ok: the last 1 records can be decoded');
   });
 
-  test.each([['Zq7S'], [45.99], ['45.9']])('%j: the decimal mode is named, and no value (I11)', (amount) => {
+  test.each([['Zq7S'], [45.99], ['45.9']])('with %j cause a failure that names no value (I11)', (amount) => {
     const text = notified(judgeRecords([record('45.99'), record(amount)], schema));
     expect(text).toMatch(
       /^fail: 1 of the last 2 records cannot be decoded, for example offset 7 of partition 3: .*decimal\.handling\.mode=string/,
@@ -314,13 +314,13 @@ describe('the last records', () => {
     expect(text).not.toMatch(/Zq7S|45\.9/);
   });
 
-  test('none yet', () => expect(notified(judgeRecords([], schema))).toMatch(/^warn/));
+  test('cause a warning if none exist', () => expect(notified(judgeRecords([], schema))).toMatch(/^warn/));
 });
 
 describe('answers', () => {
   const away = {kind: 'error', error: new ProjectorError('redis-unreachable', 'Redis is away')} as const;
 
-  test('what has none fails by its kind; checks behind it are skipped', () => {
+  test('the first check of an unreachable server fails, and the checks after it are skipped', () => {
     const first = judged('redis', away, () => ok('redis', ''));
     expect([notified(first), first.exitCode]).toEqual(['fail: Redis is away', 4]);
     expect(notified(judged('x', again(away), () => ok('x', '')))).toBe('skipped: Redis is away');
@@ -329,7 +329,7 @@ describe('answers', () => {
     );
   });
 
-  test('a question is over at the common end, and none behind it is asked', async () => {
+  test('a request ends at the common deadline, and a request that depends on it is not sent', async () => {
     let over: () => void = () => undefined;
     const clock = {nowMs: () => 0, sleep: async () => await new Promise<void>((resolve) => (over = resolve))};
     const questions = new Questions(clock, 2_500);
@@ -349,7 +349,7 @@ describe('answers', () => {
     expect(next).toEqual({kind: 'skipped', why: 'Redis is not available'});
   });
 
-  test('every host of the settings, once', () => {
+  test('every host in the settings is resolved once', () => {
     const environment = {
       KAFKA_BROKERS: 'k1:9092,k2:9092,k1:9093',
       REDIS_URL: 'redis://u:p@[::1]:6379/0',
@@ -360,25 +360,25 @@ describe('answers', () => {
   });
 });
 
-test('the exit code: settings first, then what is away, then the rest; warnings are none', () => {
-  const fix = 'mend it';
+test('the exit code is that of invalid settings, else of unreachable servers, else of other failures', () => {
+  const fix = 'fix it';
   expect(exitCodeOf([ok('a', ''), warn('b', '', fix), skipped('c', '')])).toBe(0);
   expect(exitCodeOf([fail('a', '', {fix})])).toBe(5);
   expect(exitCodeOf([fail('a', '', {fix}), fail('b', '', {fix, exitCode: 4})])).toBe(4);
   expect(exitCodeOf([fail('a', '', {fix, exitCode: 2}), fail('b', '', {fix, exitCode: 4})])).toBe(2);
 });
 
-test('for people: one line a check, what to do below, sums at the end', () => {
-  const checks = [ok('redis', 'fine'), fail('layout', 'other\u001b[2J', {fix: 'mend it'})];
+test('the text output has one line for each check, with the fix below it, and the sums at the end', () => {
+  const checks = [ok('redis', 'fine'), fail('layout', 'other\u001b[2J', {fix: 'fix it'})];
   expect(doctorLines(checks, 1_234)).toEqual([
     'ok       redis   fine',
     'fail     layout  other\\u001b[2J',
-    '                 mend it',
+    '                 fix it',
     '1 ok, 0 warn, 1 fail, 0 skipped, in 1.2 s',
   ]);
 });
 
-test('settings that are wrong: all faults, exit code 2, and nobody is asked', async () => {
+test('invalid settings fail with all faults and exit code 2, and no server is contacted', async () => {
   const lines: string[] = [];
   const output = {line: (text: string) => lines.push(text), note: (text: string) => lines.push(text)};
   const code = await main(['node', 'projector', 'doctor', '--json'], {KAFKA_BROKERS: 'Zq7Secret'}, output);

@@ -1,4 +1,4 @@
-/** What `projector doctor` makes of the connector's state and settings. */
+/** The checks of `projector doctor` for the state and the settings of the connector. */
 import {readFileSync} from 'node:fs';
 import type {Check} from '../../src/operations/doctor/check.js';
 import {connectChecks, judgeSettings, judgeState} from '../../src/operations/doctor/connectChecks.js';
@@ -8,7 +8,7 @@ const shipped = (file: string): {config: object} =>
 const orders = shipped('orders.json');
 const compact = shipped('orders-compact.json');
 
-/** Each check in one line: verdict, detail; every one but ok and skipped says what to do. */
+/** Returns verdict and detail as one line. Every warning and every failure must say what to do. */
 function notified(check: Check): string {
   expect(check.fix !== null).toBe(check.verdict === 'warn' || check.verdict === 'fail');
   expect(check.exitCode > 0).toBe(check.verdict === 'fail');
@@ -25,7 +25,7 @@ describe('the connector', () => {
     return {name: 'shop-orders', config: Object.fromEntries(all), status: running};
   };
 
-  test.each([[orders], [compact]])('shipped files have the settings that matter', (file) => {
+  test.each([[orders], [compact]])('the shipped connector files pass the check of the settings', (file) => {
     expect(notified(judgeSettings(listed({}, file), expectations))).toMatch(/^ok/);
   });
 
@@ -40,13 +40,13 @@ describe('the connector', () => {
     ['value.converter.replace.null.with.default', undefined],
     ['message.key.columns', undefined],
     ['transforms.route.replacement', 'another'],
-  ])('%s=%s is named', (name, value) => {
+  ])('%s=%s fails the check, which names the setting', (name, value) => {
     expect(notified(judgeSettings(listed({[name]: value}), expectations))).toMatch(
       new RegExp(`^fail: .*${name.replaceAll('.', '\\.')}`),
     );
   });
 
-  test('no other setting is told: it may be a secret (I11)', () => {
+  test('the output contains no other setting, because it can be a secret (I11)', () => {
     const check = judgeSettings(
       listed({'database.password': 'Zq7Secret', 'decimal.handling.mode': 'precise'}),
       expectations,
@@ -58,13 +58,13 @@ describe('the connector', () => {
     ['value.converter.schemas.enable', 'true'],
     ['producer.override.enable.idempotence', undefined],
     ['heartbeat.interval.ms', '0'],
-  ])('%s=%s is a warning', (name, value) => {
+  ])('%s=%s causes a warning', (name, value) => {
     expect(notified(judgeSettings(listed({[name]: value}), expectations))).toMatch(
       new RegExp(`^warn: .*${name}`),
     );
   });
 
-  test('state: runs, paused, failed, away', () => {
+  test('the check of the state fails unless the connector and its task are RUNNING', () => {
     const state = (status: object) =>
       notified(judgeState({...listed(), status: {...running, ...status}}, expectations));
     expect(state({})).toBe('ok: shop-orders and its task are RUNNING');
@@ -78,7 +78,7 @@ describe('the connector', () => {
     );
   });
 
-  test('is the one that writes to the topic, whatever it is called', () => {
+  test('doctor checks the connector that writes to the topic, whatever its name is', () => {
     const value = [
       {...listed({'transforms.route.replacement': 'x'}), name: 'other'},
       {...listed(), name: 'mine'},

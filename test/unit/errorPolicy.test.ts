@@ -1,4 +1,4 @@
-/** What follows from each kind of error. */
+/** The policy for each kind of error: wait or halt, the exit code and the advice. */
 import {ERROR_POLICY, EXIT} from '../../src/runtime/errorPolicy.js';
 import {asProjectorError, messageOf, ProjectorError, type ErrorKind} from '../../src/runtime/errors.js';
 
@@ -11,7 +11,7 @@ test.each(POLICIES)('%s has one sentence of advice and an exit code that is not 
   expect(codes).toContain(policy.exitCode);
 });
 
-test('exactly what may pass by itself is waited for', () => {
+test('exactly the temporary errors make the worker wait, with the exit code for unreachable servers', () => {
   const waits = POLICIES.filter(([, {next}]) => next === 'wait').map(([kind]) => kind);
   expect(waits.sort()).toEqual([
     'connect-unreachable',
@@ -40,7 +40,7 @@ test('exit codes are distinct', () => {
   });
 });
 
-test('an error of ours passes as it is, any other is internal', () => {
+test('asProjectorError returns a ProjectorError unchanged, and any other error as internal', () => {
   const ours = new ProjectorError('topic-missing', 'there is no topic t');
   expect(asProjectorError(ours)).toBe(ours);
   expect(ours.message).toBe('topic-missing: there is no topic t');
@@ -49,7 +49,7 @@ test('an error of ours passes as it is, any other is internal', () => {
   expect(asProjectorError('text')).toMatchObject({kind: 'internal', detail: 'text'});
 });
 
-test('a message is its first line', () => {
+test('messageOf returns the first line of a message', () => {
   expect(messageOf(new Error('one\ntwo'))).toBe('one');
   expect(messageOf(undefined)).toBe('undefined');
 });

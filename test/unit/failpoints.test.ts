@@ -1,4 +1,4 @@
-/** Places where a test lets a worker die. */
+/** Failpoints: places where a test can kill, block or stop a worker. */
 import {
   failpoint,
   FAILPOINT_ACTIONS,
@@ -7,7 +7,7 @@ import {
   parseFailpoint,
 } from '../../src/runtime/failpoints.js';
 
-test('every place with every action can be asked for', () => {
+test('every failpoint can be set with every action', () => {
   for (const name of FAILPOINT_NAMES) {
     for (const action of FAILPOINT_ACTIONS) {
       expect(parseFailpoint(`${name}:${action}`)).toEqual({name, action, time: 1});
@@ -24,9 +24,9 @@ test.each([
   'after-apply:die',
   'after-apply:kill@0',
   'after-apply:kill@x',
-])('%j is none', (text) => expect(parseFailpoint(text)).toBeUndefined());
+])('%j is not a failpoint', (text) => expect(parseFailpoint(text)).toBeUndefined());
 
-test('acts once, at the given time, in the given place', () => {
+test('a failpoint acts once, when the worker reaches its place for the given time', () => {
   const acts: string[] = [];
   const reach = failpoint({name: 'after-apply', action: 'kill', time: 2}, (action) => acts.push(action));
   reach('before-apply');

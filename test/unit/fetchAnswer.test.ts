@@ -1,4 +1,4 @@
-/** What is left out of a fetch, and what kafkajs is told instead. */
+/** Which records of a fetch response are dropped, and how kafkajs learns the offsets that were skipped. */
 import {readAnswer} from '../../src/clients/kafka/wire/fetchAnswer.js';
 import '../../src/clients/kafka/admin.js';
 import {answerBytes, batchBytes, batchOf, markBytes, type Aborted} from '../support/fetchAnswers.js';
@@ -33,7 +33,7 @@ async function read(parts: readonly Buffer[], from: bigint, aborted: readonly Ab
   };
 }
 
-test('the head of an answer and of a partition is what kafkajs expects', async () => {
+test('the fields of a response and of a partition are those that kafkajs expects', async () => {
   const answer = await readAnswer(answerBytes('t', await data(3n, 1)), {topics: []});
   expect(answer).toMatchObject({throttleTime: 0, clientSideThrottleTime: 0, errorCode: 0, sessionId: 7});
   expect(answer?.responses[0]).toMatchObject({topicName: 't'});
@@ -48,7 +48,7 @@ test('the head of an answer and of a partition is what kafkajs expects', async (
   });
 });
 
-test('an aborted transaction is left out, another one beside it is not (I6)', async () => {
+test('an aborted transaction is dropped, but a committed one that overlaps it is not (I6)', async () => {
   const parts = [
     ...[await data(10n, 2, 1n), await data(12n, 2, 2n), await data(14n, 2)],
     ...[await markBytes(16n, 1n, 'abort'), await data(17n, 1, 1n), await markBytes(18n, 2n, 'commit')],
@@ -58,7 +58,7 @@ test('an aborted transaction is left out, another one beside it is not (I6)', as
   expect(last).toBe('18');
 });
 
-test('two transactions that were begun before the fetch and aborted are both left out', async () => {
+test('two aborted transactions that began before the fetch offset are both dropped', async () => {
   const parts = [await data(100n, 2, 2n), await data(102n, 2, 1n), await data(104n, 1)];
   const aborted = [
     {producerId: 1n, firstOffset: 5n},
@@ -67,7 +67,7 @@ test('two transactions that were begun before the fetch and aborted are both lef
   expect((await read(parts, 100n, aborted)).offsets).toEqual([104n]);
 });
 
-test('a fetch of nothing for anyone tells from where to where it went', async () => {
+test('a fetch without records to deliver reports the first and the last offset that it skipped', async () => {
   const parts = [await data(10n, 6, 1n), await markBytes(16n, 1n, 'abort')];
   const aborted = [{producerId: 1n, firstOffset: 10n}];
   expect(await read(parts, 10n, aborted)).toEqual({offsets: [], first: '10', last: '16', isFiltered: true});
@@ -75,13 +75,13 @@ test('a fetch of nothing for anyone tells from where to where it went', async ()
   expect(await read(parts, 16n, [])).toEqual({offsets: [], first: '16', last: '16', isFiltered: true});
 });
 
-test('messages of the form before record batches are left to kafkajs', async () => {
+test('messages in the format before record batches are left to kafkajs', async () => {
   const old = await data(0n, 1);
   old.writeInt8(1, 16);
   expect(await readAnswer(answerBytes('t', old), {topics: []})).toBeUndefined();
 });
 
-test('a codec that nobody knows is named', async () => {
+test('an unknown compression codec causes an error with its number', async () => {
   const strange = await data(0n, 1);
   strange.writeInt16BE(7, 21);
   await expect(readAnswer(answerBytes('t', strange), {topics: []})).rejects.toThrow(
@@ -89,7 +89,7 @@ test('a codec that nobody knows is named', async () => {
   );
 });
 
-test('an answer that ends too early is refused', async () => {
+test('a truncated response causes a RangeError', async () => {
   const answer = answerBytes('t', Buffer.alloc(0));
   await expect(readAnswer(answer.subarray(0, 40), {topics: []})).rejects.toThrow(RangeError);
 });

@@ -1,4 +1,4 @@
-/** Every recorded message decodes to what its SQL did, in both forms. */
+/** Every recorded message decodes to the changes that its SQL statement made, in both forms. */
 import type {Change} from '../../src/domain/change.js';
 import {decodeRecord} from '../../src/decode/decode.js';
 import {fixture, fixtureNames, fixtureRecords} from '../support/fixtures.js';
@@ -25,7 +25,7 @@ const CREATED_WITH_LINES = [
   line('2', '4', ['16', '3']),
 ];
 
-/** By the name of the case; the flat form must say the same. */
+/** The changes of each recorded case. The flat form of a case must decode to the same changes. */
 const CHANGES: Readonly<Record<string, readonly Change[]>> = {
   snapshot: [order('1', ['7', '45.99']), line('1', '1', ['10', '1']), line('1', '2', ['15', '2'])],
   'order-created': CREATED_WITH_LINES,
@@ -48,7 +48,7 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
 
 const rowCases = fixtureNames().filter((name) => !/^(?:heartbeat|truncate)/.test(name));
 
-test.each(rowCases)('a recorded message says what its SQL did (I3, I8, I9): %s', (name) => {
+test.each(rowCases)('recorded messages decode to the changes of their SQL (I3, I8, I9): %s', (name) => {
   const decoded = fixtureRecords(name).map((record) => decodeRecord(record, SCHEMA));
   const expected = CHANGES[name.replace('.flat', '')];
 
@@ -58,13 +58,13 @@ test.each(rowCases)('a recorded message says what its SQL did (I3, I8, I9): %s',
   );
 });
 
-test.each(['heartbeat', 'heartbeat.flat'])('a recorded heartbeat carries its time: %s', (name) => {
+test.each(['heartbeat', 'heartbeat.flat'])('a recorded heartbeat decodes with its time: %s', (name) => {
   expect(fixtureRecords(name).map((record) => decodeRecord(record, SCHEMA))).toEqual([
     {kind: 'heartbeat', sourceTimeMs: expect.any(Number) as number},
   ]);
 });
 
-test('a recorded TRUNCATE is told from a record that cannot be read', () => {
+test('a recorded TRUNCATE is rejected as table-truncated, not as a record that cannot be decoded', () => {
   expect(fixtureRecords('truncate').map((record) => decodeRecord(record, SCHEMA))).toEqual([
     {
       kind: 'rejected',
@@ -73,7 +73,7 @@ test('a recorded TRUNCATE is told from a record that cannot be read', () => {
   ]);
 });
 
-test('a line that moves goes to two partitions, under the keys of its two orders (S2)', () => {
+test('a line item that moves goes to two partitions, under the keys of its two orders (S2)', () => {
   for (const name of ['item-moved', 'item-moved.flat']) {
     const {records} = fixture(name);
     expect(records.map(({key}) => key)).toEqual(['2', '1']);
@@ -81,7 +81,7 @@ test('a line that moves goes to two partitions, under the keys of its two orders
   }
 });
 
-test('all events of an order, both tables, are in one partition (S2)', () => {
+test('all events of an order, from both tables, are in one partition (S2)', () => {
   const partitions = new Map<string, Set<number>>();
   for (const name of Object.keys(CHANGES).filter((key) => !key.startsWith('mysql'))) {
     for (const {key, partition} of fixture(name).records) {
@@ -92,7 +92,7 @@ test('all events of an order, both tables, are in one partition (S2)', () => {
   for (const home of partitions.values()) expect(home.size).toBe(1);
 });
 
-test('every case is recorded in both forms; only TRUNCATE never reaches the flat one', () => {
+test('every case is recorded in both forms, except TRUNCATE, which has no flat form', () => {
   const names = new Set(fixtureNames());
   for (const name of [...Object.keys(CHANGES), 'heartbeat']) {
     expect([name, names.has(name), names.has(`${name}.flat`)]).toEqual([name, true, true]);

@@ -6,7 +6,7 @@ import {partitionView, workerView} from '../support/views.js';
 
 const away = {kind: 'redis-unreachable', detail: 'Redis is away', sinceMs: 5} as const;
 
-test('a worker that waits for Redis is alive, not ready, and says why', () => {
+test('a worker that waits for Redis is alive but not ready, and reports the reason', () => {
   const view = workerView({state: 'waiting', troubles: [away], isRedisUp: false});
   expect(readiness(view)).toEqual({isWell: false, reasons: ['redis-unreachable: Redis is away']});
   expect(liveness(view, 60_000)).toEqual({isWell: true, reasons: []});
@@ -18,17 +18,17 @@ test.each([
   [{isKafkaUp: false}, 'Kafka does not respond'],
   [{state: 'draining'} as const, 'is draining'],
   [{state: 'halted'} as const, 'is halted'],
-])('not ready: %j', (known, reason) => {
+])('a worker with %j is not ready', (known, reason) => {
   const {isWell, reasons} = readiness(workerView(known));
   expect([isWell, reasons.join()]).toEqual([false, expect.stringContaining(reason)]);
 });
 
-test('lag is no illness', () => {
+test('a worker with consumer lag is ready and alive', () => {
   const view = workerView({partitions: [partitionView({lagRecords: 1_000_000n})]});
   expect([readiness(view).isWell, liveness(view, 60_000).isWell]).toEqual([true, true]);
 });
 
-test('a partition that gets no further with records to apply is not alive', () => {
+test('a worker is not alive after one of its partitions has been stuck for the maximum time', () => {
   const view = workerView({
     partitions: [partitionView({stuckMs: 59_999}), partitionView({partition: 4, stuckMs: 60_000})],
   });
@@ -46,7 +46,7 @@ describe('the monitor', () => {
   };
   const facts = {version: '1.2.3', group: 'g', topic: 't'};
 
-  test('before the worker: starting, with what it waits for; then the worker tells', () => {
+  test('the view shows the start and its trouble, and the state of the worker once it runs', () => {
     let nowMs = 1_000;
     const monitor = new Monitor(facts, log, () => nowMs);
     expect(startup(monitor.view)).toEqual({isWell: false, reasons: ['the worker is starting']});
@@ -62,7 +62,7 @@ describe('the monitor', () => {
     expect(lines).toEqual(['waiting: Redis is away', 'recovered: redis-unreachable after 1.0 s']);
   });
 
-  test('status is JSON, with offsets as text (I8)', () => {
+  test('the status is JSON with offsets as strings (I8)', () => {
     const text = JSON.stringify(
       statusOf(
         workerView({nowMs: 3_000, partitions: [partitionView({position: 2n ** 60n, lagRecords: 5n})]}),

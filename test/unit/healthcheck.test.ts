@@ -1,4 +1,4 @@
-/** The health check of the image: a process of its own, against servers as a worker has them. */
+/** The health check of the image, run as a separate process against HTTP servers like that of a worker. */
 import {spawn} from 'node:child_process';
 import {createServer} from 'node:net';
 import {HttpServer, json} from '../../src/observe/http.js';
@@ -30,25 +30,25 @@ beforeAll(async () => {
 });
 afterAll(async () => await server.close());
 
-test('well: exit 0, and the answer is printed; /livez is asked unless it is told another one', async () => {
+test('without an argument, the check requests /livez, prints the response and exits with code 0', async () => {
   expect(await check({PROJECTOR_HTTP_PORT: port})).toEqual({code: 0, text: '{"ok":true}'});
 });
 
-test('a worker that listens everywhere is asked on the loopback address', async () => {
+test('a worker that listens on all addresses is checked on the loopback address', async () => {
   expect(await check({PROJECTOR_HTTP_PORT: port, PROJECTOR_HTTP_HOST: '0.0.0.0'})).toEqual({
     code: 0,
     text: '{"ok":true}',
   });
 });
 
-test('not ready: exit 1 with the reasons', async () => {
+test('for a worker that is not ready, the check prints the reasons and exits with code 1', async () => {
   expect(await check({PROJECTOR_HTTP_PORT: port}, '/readyz')).toEqual({
     code: 1,
     text: '{"ok":false,"reasons":["redis-unreachable"]}',
   });
 });
 
-test('nobody listens: exit 1', async () => {
+test('if the connection is refused, the check exits with code 1', async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const {port: free} = other.address() as {port: number};
@@ -58,7 +58,7 @@ test('nobody listens: exit 1', async () => {
   expect(notified.text).toMatch(/^the request to 127\.0\.0\.1:\d+ failed: .*ECONNREFUSED/);
 });
 
-test('a worker that stands still: no answer, exit 1', async () => {
+test('if the worker does not respond, the check exits with code 1 after its timeout', async () => {
   const silent = createServer();
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   const {port: taken} = silent.address() as {port: number};
@@ -67,7 +67,7 @@ test('a worker that stands still: no answer, exit 1', async () => {
   expect(notified).toEqual({code: 1, text: `127.0.0.1:${taken} did not respond within 4000 ms`});
 });
 
-test.each(['off', '0'])('PROJECTOR_HTTP_PORT %s cannot be asked: exit 1 and the reason', async (value) => {
+test.each(['off', '0'])('PROJECTOR_HTTP_PORT %s causes exit code 1 and the reason', async (value) => {
   expect(await check({PROJECTOR_HTTP_PORT: value})).toEqual({
     code: 1,
     text: `a health check requires a fixed port, but PROJECTOR_HTTP_PORT is ${value}`,

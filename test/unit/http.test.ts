@@ -19,7 +19,7 @@ const ROUTES: Routes = {
   },
 };
 
-test('answers GET and HEAD, whatever stands behind the path', async () => {
+test('the server answers GET and HEAD, with security headers and exact numbers', async () => {
   await serving(ROUTES, async (url) => {
     const live = await fetch(`${url}/livez?verbose=1`);
     expect([live.status, await live.text()]).toEqual([200, 'ok\n']);
@@ -35,14 +35,14 @@ test('answers GET and HEAD, whatever stands behind the path', async () => {
   });
 });
 
-test.each(['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])('%s is refused', async (method) => {
+test.each(['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])('%s is rejected with status 405', async (method) => {
   await serving(ROUTES, async (url) => {
     const answer = await fetch(`${url}/livez`, {method});
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
   });
 });
 
-test('what is not there, and what breaks, is told in one line', async () => {
+test('an unknown path gives status 404 and a failing route 500, each with one line of text', async () => {
   await serving(ROUTES, async (url) => {
     for (const path of ['/', '/nothing', '/__proto__', '/constructor', '/../livez/x']) {
       const answer = await fetch(`${url}${path}`);
@@ -56,7 +56,7 @@ test('what is not there, and what breaks, is told in one line', async () => {
   });
 });
 
-test('a port that is taken is told with the way out', async () => {
+test('a port that is in use causes an error that names the address', async () => {
   await serving(ROUTES, async (url) => {
     const port = Number(new URL(url).port);
     await expect(new HttpServer(ROUTES).listen('127.0.0.1', port)).rejects.toMatchObject({

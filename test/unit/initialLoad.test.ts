@@ -14,7 +14,10 @@ interface World extends LoadDeps {
   readonly positions: Map<number, string>;
 }
 
-/** `failures`: what becomes of the n-th call: applied all the same, or not, or earlier chunks are gone with it. */
+/**
+ * `failures` lists the calls of `apply` that get no reply, by number. `done`: the chunk was applied.
+ * `lost`: it was not. `rolled-back`: it was not, and Redis has also lost an earlier chunk.
+ */
 function world(failures: Readonly<Record<number, 'done' | 'lost' | 'rolled-back'>> = {}): World {
   const sent: ApplyRequest[] = [];
   const positions = new Map<number, string>();
@@ -57,7 +60,7 @@ function world(failures: Readonly<Record<number, 'done' | 'lost' | 'rolled-back'
 
 const SIGNAL = new AbortController().signal;
 
-test('positions stand at the ends of the log, behind a fence of this run whose time is over (C4), and orders come with their lines, also those without a row', async () => {
+test('an initial load stores end offsets in expired fences of its run (C4), and writes line items also without an order row', async () => {
   const shop = world();
   expect(await loadFromMysql(shop, SIGNAL)).toEqual({orders: 4, items: 3});
   expect([...shop.positions]).toEqual([
@@ -73,13 +76,13 @@ test('positions stand at the ends of the log, behind a fence of this run whose t
   ]);
 });
 
-test('without a base, positions stand at the start of the log', async () => {
+test('an empty start stores the first offsets of the partitions as positions', async () => {
   const shop = world();
   await startEmpty(shop);
   expect([...shop.positions.values()]).toEqual(['fence 0 run1 v1 0', 'fence 0 run1 v1 0']);
 });
 
-test('a chunk without an answer is sent again only where it was not applied (I3, I4)', async () => {
+test('a chunk whose reply was lost is sent again only if Redis has not applied it (I3, I4)', async () => {
   const done = world({3: 'done'});
   await loadFromMysql(done, SIGNAL);
   expect(done.sent).toHaveLength(4);
@@ -88,14 +91,14 @@ test('a chunk without an answer is sent again only where it was not applied (I3,
   expect(lost.sent).toHaveLength(4);
 });
 
-test('a Redis that has lost chunks meanwhile is no base', async () => {
+test('the initial load halts if Redis has lost chunks of it', async () => {
   await expect(loadFromMysql(world({4: 'rolled-back'}), SIGNAL)).rejects.toMatchObject({
     kind: 'rebuild-halted',
     detail: 'Redis has lost writes of this run',
   });
 });
 
-test('a row that cannot be used halts, naming the order and the column, and no value', async () => {
+test('a row that cannot be used halts the initial load, naming its order and column, but no value', async () => {
   const shop = world();
   const rows = [{id: '1', user_id: 'Zq7Secret', total_amount: '1.50'}];
   const mysql: LoadDeps['mysql'] = {

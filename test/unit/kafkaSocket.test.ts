@@ -1,4 +1,4 @@
-/** kafkajs gets whole answers, and hears nothing of a socket that is over. */
+/** kafkajs receives only complete responses, and no event of a socket that has ended. */
 import {createServer, type AddressInfo, type Server, type Socket} from 'node:net';
 import {kafkaSocket, WholeAnswers} from '../../src/clients/kafka/socket.js';
 import {fc} from '../support/seededChecks.js';
@@ -19,8 +19,8 @@ function* cuts(bytes: Buffer, lengths: readonly number[]): Generator<Buffer> {
   if (at < bytes.length) yield bytes.subarray(at);
 }
 
-describe('whole answers', () => {
-  test('come out as they went in, however the stream is cut', () => {
+describe('complete responses', () => {
+  test('are delivered unchanged, however the stream is split', () => {
     fc.assert(
       fc.property(
         fc.array(fc.uint8Array({maxLength: 40}), {maxLength: 8}),
@@ -43,7 +43,7 @@ describe('whole answers', () => {
     );
   });
 
-  test('come at once, without waiting for what follows', () => {
+  test('are delivered immediately, without waiting for the bytes that follow', () => {
     const answers = new WholeAnswers();
     const first = answer(Buffer.from('first'));
     expect(answers.add(Buffer.concat([first, Buffer.from([0, 0])]))).toEqual(first);
@@ -51,7 +51,7 @@ describe('whole answers', () => {
     expect(answers.add(Buffer.from('x'))).toEqual(answer(Buffer.from('x')));
   });
 
-  test('a length that cannot be is refused', () => {
+  test('are required: an impossible length is reported as not from Kafka', () => {
     expect(() => new WholeAnswers().add(Buffer.from([255, 255, 255, 255]))).toThrow(/not Kafka/);
   });
 });
@@ -98,7 +98,7 @@ describe('the socket', () => {
     };
   }
 
-  test('hands on whole answers, and forgets the half of one', async () => {
+  test('delivers complete responses, and discards an incomplete one', async () => {
     const {events, next} = open();
     const end = next('end');
     const remote = await client;
@@ -107,7 +107,7 @@ describe('the socket', () => {
     expect(events).toEqual(['connect', 'data whole', 'end']);
   });
 
-  test('reports one end, whatever follows', async () => {
+  test('reports its end once, whatever follows', async () => {
     const {socket, events, next} = open();
     const end = next('end');
     const remote = await client;
@@ -120,7 +120,7 @@ describe('the socket', () => {
     expect(events).toEqual(['connect', 'end']);
   });
 
-  test('that the client has ended says nothing more, and is closed on both sides', async () => {
+  test('emits nothing after the client has ended it, and is closed on both sides', async () => {
     const {socket, events, connected} = open();
     await connected;
     const remote = await client;
@@ -134,7 +134,7 @@ describe('the socket', () => {
     expect(events).toEqual(['connect']);
   });
 
-  test('that ends before TLS is agreed on reports that as an error, once', async () => {
+  test('emits exactly one error if the server closes it during the TLS handshake', async () => {
     const {events, next} = open({});
     const failed = next('error');
     const remote = await client;
@@ -145,7 +145,7 @@ describe('the socket', () => {
     expect(events).toEqual(['error']);
   });
 
-  test('from a server that is not Kafka ends with an error', async () => {
+  test('ends with an error if the server is not Kafka', async () => {
     const {events, next} = open();
     const failed = next('error');
     (await client).write(Buffer.from([255, 0, 0, 0]));

@@ -1,4 +1,4 @@
-/** Tokens for OAUTHBEARER: fetched once for all, renewed before they expire, and no secret in any error. */
+/** All callers share one OAUTHBEARER token. It is renewed before it expires. No error contains a secret. */
 import {createServer, type Server} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import {TokenSource} from '../../src/clients/kafka/token.js';
@@ -32,14 +32,14 @@ afterAll(() => server.close());
 const source = (scope?: string): TokenSource =>
   new TokenSource({url, clientId: 'a b', clientSecret: SECRET, scope}, () => nowMs);
 
-test('id and secret go as RFC 6749 says, the scope along with them', async () => {
+test('client id and secret are encoded as RFC 6749 requires, and the scope is sent with them', async () => {
   await expect(source('kafka write').token()).resolves.toBe('one');
   const login = Buffer.from(asked[0]?.authorization?.replace('Basic ', '') ?? '', 'base64').toString();
   expect(login).toBe('a+b:Zq7Secret%3A%25%26');
   expect(asked[0]?.body).toBe('grant_type=client_credentials&scope=kafka+write');
 });
 
-test('one token serves all, until four fifths of its life are over', async () => {
+test('all callers share one token until four fifths of its lifetime have passed', async () => {
   const tokens = source();
   await expect(Promise.all([tokens.token(), tokens.token()])).resolves.toEqual(['one', 'one']);
   answer.body = answer.body.replace('one', 'two');
@@ -63,18 +63,18 @@ test.each([
   [200, 'no JSON', 'kafka-denied', /returned no access_token$/],
   [503, SECRET, 'kafka-unreachable', /responded with status 503$/],
   [429, '', 'kafka-unreachable', /responded with status 429$/],
-])('an answer of %d %s', async (...[status, body, kind, detail]) => {
+])('the response %d %s causes an error without secrets', async (...[status, body, kind, detail]) => {
   answer = {status, body};
   const tokens = source();
   const failure = (await tokens.token().catch((error: unknown) => error)) as Error;
   expect(failure).toMatchObject({kind, detail: expect.stringMatching(detail) as string});
   expect(failure.message).not.toContain('Zq7Secret');
-  // The next one asks anew.
+  // The error is not kept: the next call sends a new request.
   answer = {status: 200, body: '{"access_token":"three"}'};
   await expect(tokens.token()).resolves.toBe('three');
 });
 
-test('an endpoint that is not there may come back', async () => {
+test('an endpoint that cannot be reached causes the temporary error kafka-unreachable', async () => {
   const tokens = new TokenSource(
     {url: 'http://127.0.0.1:1/', clientId: 'a', clientSecret: SECRET, scope: undefined},
     () => nowMs,
@@ -82,7 +82,7 @@ test('an endpoint that is not there may come back', async () => {
   await expect(tokens.token()).rejects.toMatchObject({kind: 'kafka-unreachable'});
 });
 
-test('the settings come whole, and with no password beside them', () => {
+test('the OAUTHBEARER settings must be set together, and exclude a SASL password', () => {
   const oauth = {
     KAFKA_SASL_MECHANISM: 'oauthbearer',
     KAFKA_OAUTH_TOKEN_URL: 'https://login.example.com/token',

@@ -1,8 +1,8 @@
-/** The keys of the reader's contract, letter by letter; apply.lua must spell the same ones. */
+/** The exact keys of the reader's contract. apply.lua must use the same keys. */
 import {isOwnKey, keysWithPrefix} from '../../src/redis-model/keys.js';
 import {APPLY_SCRIPT} from '../../src/apply/script.js';
 
-test.each(['', 'shop:'])('the keys with prefix %j', (prefix) => {
+test.each(['', 'shop:'])('the keys with prefix %j are those of the contract', (prefix) => {
   const keys = keysWithPrefix(prefix);
   expect([
     keys.order('5'),
@@ -25,13 +25,13 @@ test.each(['', 'shop:'])('the keys with prefix %j', (prefix) => {
   );
 });
 
-test('`KEYS order:*` counts orders: no other key begins so', () => {
+test('`KEYS order:*` counts orders, because no other key begins with order:', () => {
   const keys = keysWithPrefix('');
   const others = [keys.orderLines('5'), keys.productSold('5'), keys.reportTotals, keys.position('order:', 0)];
   expect(others.filter((key) => key.startsWith('order:'))).toEqual([]);
 });
 
-test('the script spells the same keys', () => {
+test('the apply script uses the same keys', () => {
   const keys = keysWithPrefix('');
   const spelled = [
     `prefix .. '${keys.order('')}' .. id`,
@@ -47,7 +47,7 @@ test('the script spells the same keys', () => {
   expect(spelled.filter((text) => !APPLY_SCRIPT.lua.includes(text))).toEqual([]);
 });
 
-test('own keys are told from foreign and malformed ones', () => {
+test('isOwnKey distinguishes keys of the read model from foreign and malformed ones', () => {
   const keys = keysWithPrefix('shop:');
   const own = [
     ...[keys.order('5'), keys.order('-9007199254740993'), keys.orderLines('5'), keys.productSold('7')],
@@ -69,7 +69,7 @@ test('own keys are told from foreign and malformed ones', () => {
 });
 
 test.each(['', 'shop:'])(
-  'with prefix %j the id is read back from the key of an order, and of nothing else',
+  'with prefix %j, orderIdOf returns the id for the key of an order and undefined for any other key',
   (prefix) => {
     const keys = keysWithPrefix(prefix);
     expect(keys.orders).toBe(`${prefix}order:*`);

@@ -1,4 +1,7 @@
-/** deploy/kubernetes and deploy/systemd agree with the program: settings, probes, ports, rights; as kustomize would put them together. */
+/**
+ * deploy/kubernetes and deploy/systemd agree with the program in settings, probes, ports and permissions.
+ * The tests combine the files as kustomize does.
+ */
 import {readdirSync, readFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {parse} from 'yaml';
@@ -66,7 +69,7 @@ interface Kustomization {
   }[];
 }
 
-/** Numbers as Kubernetes reads them: 0440 is octal. */
+/** Reads YAML 1.1, as Kubernetes does, so that 0440 is an octal number. */
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- it stands for an assertion at each caller
 function read<T>(file: string): T {
   return parse(readFileSync(join(ROOT, file), 'utf8'), {version: '1.1'}) as T;
@@ -88,7 +91,7 @@ const known = new Set(settings.flatMap(({env}) => [env, `${env}_FILE`]));
 describe('files', () => {
   const kustomizations = FILES.filter((file) => file.endsWith('kustomization.yaml'));
 
-  test('each is a resource of some kustomization, and each that is named is there', () => {
+  test('each file belongs to a kustomization, and each file that a kustomization names exists', () => {
     const named = kustomizations.flatMap((file) =>
       [...(read<Kustomization>(file).resources ?? []), ...(read<Kustomization>(file).components ?? [])].map(
         (path) => join(dirname(file), path),
@@ -99,7 +102,7 @@ describe('files', () => {
     expect([...named].sort()).toEqual([...resources, ...folders].sort());
   });
 
-  test('have a kind and a version', () => {
+  test('each file has a kind and an API version', () => {
     for (const file of FILES)
       expect(read(file)).toMatchObject({
         apiVersion: expect.any(String) as string,
@@ -117,11 +120,11 @@ describe('settings', () => {
     ),
   ];
 
-  test('every variable is one', () => {
+  test('every variable is a setting of the program', () => {
     expect(variables.filter((name) => !known.has(name))).toEqual([]);
   });
 
-  test('the worker accepts them, with the secret in its place', () => {
+  test('the worker accepts the settings, with the secret from the mounted file', () => {
     const [mount] = worker.volumeMounts ?? [];
     const secret = read<{stringData: Record<string, string>}>('example/secret.example.yaml').stringData;
     expect(Object.keys(secret)).toEqual(['REDIS_URL']);
@@ -130,7 +133,7 @@ describe('settings', () => {
     expect(config).toMatchObject({httpHost: '0.0.0.0', httpPort: 9464});
   });
 
-  test('the connector’s job does not read the secret that it has not', () => {
+  test('the job of the connector does not read the Redis secret, because it does not mount it', () => {
     const own = Object.fromEntries(
       job.spec.template.spec.containers[0].env.map(({name, value = ''}) => [name, value]),
     );
@@ -146,7 +149,7 @@ describe('probes', () => {
     routesOf({view: () => view, metrics, history: new History(() => view), stuckMsMax: 1}),
   );
 
-  test('ask paths that the worker answers, on the port on which it listens', () => {
+  test('request paths that the worker serves, on the port on which it listens', () => {
     expect(worker.ports).toEqual([{name: 'http', containerPort: Number(configMap['PROJECTOR_HTTP_PORT'])}]);
     const asked = [worker.startupProbe, worker.livenessProbe, worker.readinessProbe].map(
       ({httpGet}) => httpGet,
@@ -155,17 +158,17 @@ describe('probes', () => {
     expect(paths).toEqual(expect.arrayContaining(asked.map(({path}) => path)));
   });
 
-  test('a first start may take five minutes', () => {
+  test('allow five minutes for a start', () => {
     const {periodSeconds, failureThreshold = 3} = worker.startupProbe;
     expect(periodSeconds * failureThreshold).toBe(300);
   });
 
-  test('a stop is done before it is killed', () => {
+  test('are followed by a grace period that is longer than the stop timeout of the worker', () => {
     const {terminationGracePeriodSeconds} = deployment.spec.template.spec;
     expect(terminationGracePeriodSeconds * 1_000).toBeGreaterThan(Number(SETTINGS.stopTimeoutMs.default));
   });
 
-  test('Prometheus is sent to the same port, and to a path that is answered', () => {
+  test('use the same port as Prometheus, which scrapes a path that the worker serves', () => {
     const monitor = read<{spec: {podMetricsEndpoints: {port: string; path: string}[]}}>(
       'monitoring/pod-monitor.yaml',
     );
@@ -176,11 +179,11 @@ describe('probes', () => {
   });
 });
 
-describe('rights', () => {
+describe('permissions', () => {
   test.each([
     ['the worker', deployment],
-    ['the connector’s job', job],
-  ])('%s has none that it does not need', (_, {spec}) => {
+    ['the job of the connector', job],
+  ])('%s has only the permissions that it needs', (_, {spec}) => {
     const pod = spec.template.spec;
     expect(pod).toMatchObject({
       automountServiceAccountToken: false,
@@ -197,7 +200,7 @@ describe('rights', () => {
     expect(readFileSync('Dockerfile', 'utf8')).toMatch(/^USER 65532:65532$/m);
   });
 
-  test('the secret is read-only, and readable for the worker alone', () => {
+  test('the secret is mounted read-only, and only the worker can read it', () => {
     expect(worker.volumeMounts).toMatchObject([{readOnly: true}]);
     expect(deployment.spec.template.spec).toMatchObject({
       securityContext: {fsGroup: 65532},
@@ -205,17 +208,17 @@ describe('rights', () => {
     });
   });
 
-  test('a rollout never has more workers than before', () => {
+  test('a rollout never runs more workers than before', () => {
     expect(deployment.spec.strategy.rollingUpdate).toEqual({maxSurge: 0, maxUnavailable: 1});
   });
 });
 
-test('the rules of the operator are those of Prometheus', () => {
+test('the PrometheusRule for the operator contains the same rules as the rule file of Prometheus', () => {
   const {spec} = read<{spec: unknown}>('monitoring/prometheus-rule.yaml');
   expect(spec).toEqual(ruleFile());
 });
 
-test('KEDA asks for the lag of the same group and topic, and for no more workers than there are partitions', () => {
+test('KEDA scales by the lag of the same group and topic, up to the number of partitions', () => {
   const {spec} = read<{
     spec: {
       scaleTargetRef: {name: string};
@@ -240,7 +243,7 @@ test('KEDA asks for the lag of the same group and topic, and for no more workers
   expect(spec.maxReplicaCount).toBe(Number(SETTINGS.topicPartitions.default));
 });
 
-test('systemd: its variables are settings, and its times are above the worker’s', () => {
+test('the systemd unit sets only known settings, and its stop timeout is longer than the worker’s', () => {
   const unit = readFileSync('deploy/systemd/order-projector.service', 'utf8');
   const own = [...unit.matchAll(/^Environment=(\w+)=/gm)].map(([, name = '']) => name);
   expect(own.filter((name) => name !== 'NODE_ENV' && !known.has(name))).toEqual([]);

@@ -1,4 +1,4 @@
-/** What the data depends on beside the rows (I13). */
+/** The layout: what the data depends on in addition to the rows (I13). */
 import {formatLayout, requireSameLayout} from '../../src/redis-model/layout.js';
 
 const SHOP = {
@@ -12,14 +12,14 @@ const SHOP = {
 } as const;
 const TEXT = 'v2 topic=shop.order-events partitions=6 decimals=2 columns=status:text,created_at:time';
 
-test('the text names everything that shapes the data', () => {
+test('the layout contains every setting that shapes the data', () => {
   expect(formatLayout(SHOP)).toBe(TEXT);
   expect(formatLayout({...SHOP, extraColumns: []})).toBe(
     'v2 topic=shop.order-events partitions=6 decimals=2 columns=',
   );
 });
 
-test('the same settings are the same layout', () => {
+test('the same settings give the same layout', () => {
   expect(() => requireSameLayout(TEXT, formatLayout(SHOP))).not.toThrow();
 });
 
@@ -29,11 +29,11 @@ test.each([
   [{...SHOP, extraColumns: []}, 'layout-changed: .*columns is "", and was "status:text,created_at:time"$'],
   [{...SHOP, partitions: 7}, 'partitions-changed: .*partitions is "7", and was "6"$'],
   [{...SHOP, partitions: 7, topic: 't'}, 'partitions-changed: .*topic is "t".*; partitions is "7"'],
-])('another setting is named with both values', (settings, message) => {
+])('a changed setting is reported with both values', (settings, message) => {
   expect(() => requireSameLayout(TEXT, formatLayout(settings))).toThrow(new RegExp(`^${message}`));
 });
 
-test('another form of the data is named', () => {
+test('another form of the data is reported with both versions', () => {
   expect(() => requireSameLayout(TEXT.replace('v2', 'v1'), TEXT)).toThrow(
     /^layout-changed: .*form is "v2", and was "v1"$/,
   );

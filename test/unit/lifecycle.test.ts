@@ -1,9 +1,9 @@
-/** Signal, Backoff, the system's clock, and waiting for servers at start. */
+/** Signal, Backoff, the system clock, and the wait for servers at start. */
 import {untilReachable} from '../../src/cli/start.js';
 import {ProjectorError, type ErrorKind} from '../../src/runtime/errors.js';
 import {Backoff, Signal, systemClock, type Clock} from '../../src/runtime/lifecycle.js';
 
-test('a wake reaches all who wait, and nobody who comes later', async () => {
+test('a wake resolves every wait that has begun, and none that begins later', async () => {
   const signal = new Signal();
   const woken: string[] = [];
   const waits = ['a', 'b'].map((name) => signal.wait().then(() => woken.push(name)));
@@ -17,7 +17,7 @@ test('a wake reaches all who wait, and nobody who comes later', async () => {
   expect(woken).toEqual(['a', 'b', 'late']);
 });
 
-test('a backoff doubles up to its bound and starts anew after a reset', () => {
+test('a backoff doubles up to its maximum and begins again after a reset', () => {
   const backoff = new Backoff(50, 1_000);
   const next = (): number => backoff.nextMs();
   expect([next(), next(), next(), next(), next(), next(), next()]).toEqual([
@@ -27,7 +27,7 @@ test('a backoff doubles up to its bound and starts anew after a reset', () => {
   expect(next()).toBe(50);
 });
 
-test('a sleep ends at once when its signal aborts, before or during it', async () => {
+test('a sleep ends immediately if its signal aborts before or during it', async () => {
   const hour = 3_600_000;
   const abort = new AbortController();
   const during = systemClock.sleep(hour, abort.signal);
@@ -58,7 +58,7 @@ describe('waiting for servers at start', () => {
     };
   };
 
-  test('goes on with growing pauses until it answers, and tells each kind of trouble once', async () => {
+  test('retries with backoff until the servers respond, and reports each kind of trouble once', async () => {
     const clock = fakeClock();
     const notified: string[] = [];
     const attempt = failing([
@@ -73,7 +73,7 @@ describe('waiting for servers at start', () => {
     expect(clock.slept).toEqual([100, 200, 400, 800]);
   });
 
-  test('ends with the last failure when the time is over (L4)', async () => {
+  test('ends with the last error after the timeout (L4)', async () => {
     const clock = fakeClock();
     const attempt = failing(Array.from({length: 100}, () => 'redis-unreachable'));
     const options = {clock, timeoutMs: 5_000, notify: () => undefined};
@@ -81,7 +81,7 @@ describe('waiting for servers at start', () => {
     expect(clock.nowMs()).toBe(5_000);
   });
 
-  test('what cannot pass is not waited for', async () => {
+  test('ends immediately on a permanent error', async () => {
     const clock = fakeClock();
     const options = {clock, timeoutMs: 5_000, notify: () => undefined};
     await expect(untilReachable(options, failing(['redis-denied']))).rejects.toMatchObject({

@@ -1,6 +1,6 @@
 import {LogSilence} from '../../src/clients/kafka/silence.js';
 
-test('a partition is doubted when it was silent for longer than a fetch waits', () => {
+test('a partition is doubted if it had no response for longer than a fetch may wait', () => {
   const silence = new LogSilence(10_000);
   silence.begin(0);
   expect(silence.heard(1_000)).toEqual([]);
@@ -8,7 +8,7 @@ test('a partition is doubted when it was silent for longer than a fetch waits', 
   expect(silence.heard(21_001)).toEqual([{partition: 0, silentMs: 10_001}]);
 });
 
-test('the first answer after a beginning is never doubted, however long it takes', () => {
+test('the first response after a resume is never doubted, however long it takes', () => {
   const silence = new LogSilence(10_000);
   silence.begin(0);
   expect(silence.heard(1_000_000)).toEqual([]);
@@ -17,7 +17,7 @@ test('the first answer after a beginning is never doubted, however long it takes
   expect(silence.heard(2_010_001)).toHaveLength(1);
 });
 
-test('each partition for itself; a forgotten one is not doubted', () => {
+test('each partition is doubted separately, and a forgotten partition is not doubted', () => {
   const silence = new LogSilence(10_000);
   for (const partition of [0, 1, 2]) silence.begin(partition);
   silence.heard(0);

@@ -27,7 +27,7 @@ async function linesOf(metrics: Metrics): Promise<string[]> {
   return text.split('\n').filter((line) => /^(?:projector|kafka)_/.test(line));
 }
 
-test('counts and gauges are those of the worker at the moment of the scrape, however often it is asked', async () => {
+test('each scrape reports the counts and gauges of the worker at that moment, and a second scrape adds nothing', async () => {
   const metrics = new Metrics({view: () => view, topic: 't', hasExporterSeries: false});
   metrics.chunkApplied({durationMs: 4, records: 250});
   metrics.recordQuarantined('record-undecodable');
@@ -61,14 +61,14 @@ test('counts and gauges are those of the worker at the moment of the scrape, how
   expect(lines.filter((line) => line.startsWith('kafka_'))).toEqual([]);
 });
 
-test('what is not known is not there: 0 would be a lie', async () => {
+test('a value that is unknown has no series, because 0 would be a wrong value', async () => {
   const lines = await linesOf(new Metrics({view: () => view, topic: 't', hasExporterSeries: true}));
   expect(lines.filter((line) => line.includes('partition="3"'))).toEqual([]);
-  // One partition is not known, so the lag in time is not either.
+  // The lag of one partition is unknown, so the lag in seconds is unknown too.
   expect(lines.filter((line) => line.startsWith('projector_lag_seconds'))).toEqual([]);
 });
 
-test('a partition that is taken away leaves no series behind', async () => {
+test('the series of a partition disappear when the partition is revoked', async () => {
   let now = view;
   const metrics = new Metrics({view: () => now, topic: 't', hasExporterSeries: true});
   await metrics.text();
@@ -80,7 +80,7 @@ test('a partition that is taken away leaves no series behind', async () => {
   );
 });
 
-test('with the switch: names and labels of kafka_exporter', async () => {
+test('with hasExporterSeries the series have the names and labels of kafka_exporter', async () => {
   const lines = await linesOf(new Metrics({view: () => view, topic: 't', hasExporterSeries: true}));
   const labels = 'consumergroup="order-projector",topic="shop.order-events"';
   expect(lines).toEqual(
@@ -92,19 +92,19 @@ test('with the switch: names and labels of kafka_exporter', async () => {
   );
 });
 
-test('docs/metrics.md names every series, and no other', async () => {
+test('docs/metrics.md names every exported series and no other series', async () => {
   const text = await new Metrics({view: () => view, topic: 't', hasExporterSeries: true}).text();
   const series = [...text.matchAll(/^# TYPE ((?:projector|kafka)_\S+)/gm)].map(([, name]) => name);
   const notified = [...readFileSync('docs/metrics.md', 'utf8').matchAll(/^\| `((?:projector|kafka)_\w+)/gm)];
   expect(notified.map(([, name]) => name).sort()).toEqual(series.sort());
 });
 
-test('lag in records and in time', () => {
+test('lag and freshness are null while a partition is unknown, and they are never negative', () => {
   const known = {...view, partitions: [partitionView({lagRecords: 4n}), partitionView({lagRecords: 0n})]};
   expect([lagOf(known), freshnessMs(known), lagMs(known)]).toEqual([4n, 2_500, 2_500]);
   expect(lagMs({...known, partitions: [partitionView({lagRecords: 0n})]})).toBe(0);
   expect([lagOf(view), lagMs(view)]).toEqual([null, null]);
   expect(freshnessMs({...view, counts: noCounts()})).toBeNull();
-  // A clock of the database that runs ahead makes nothing fresher than now.
+  // If the clock of the database runs ahead, the freshness is 0 and not negative.
   expect(freshnessMs({...view, nowMs: 97_000})).toBe(0);
 });

@@ -1,4 +1,4 @@
-/** deploy/prometheus and deploy/grafana name only what a worker really exposes, and send people to sections that are there. */
+/** deploy/prometheus and deploy/grafana use only exposed series and link to existing runbook sections. */
 import {readFileSync} from 'node:fs';
 import {parse} from 'yaml';
 import {Metrics} from '../../src/observe/metrics.js';
@@ -6,7 +6,7 @@ import {noCounts} from '../../src/worker/outcomes.js';
 import {alertRules, dashboard, panelQueries, parseQuery} from '../support/promql.js';
 import {partitionView, workerView} from '../support/views.js';
 
-/** Series to their labels; job and instance come from Prometheus. */
+/** The labels of each series. Prometheus adds job and instance. */
 let series: Map<string, Set<string>>;
 
 beforeAll(async () => {
@@ -26,7 +26,7 @@ beforeAll(async () => {
   }
 });
 
-/** What is wrong with a query; empty when nothing is. */
+/** The faults of a query. The list is empty if the query has none. */
 function faults(text: string): string[] {
   const {selectors, grouping} = parseQuery(text);
   const known = new Set(selectors.flatMap(({name}) => [...(series.get(name) ?? [])]));
@@ -41,7 +41,7 @@ function faults(text: string): string[] {
   ];
 }
 
-test('the check itself: names and labels that are not there are found, a text that is no query is refused', () => {
+test('the check of a query reports unknown series and labels, and rejects a text that is not a query', () => {
   expect(faults('sum by (topic) (projector_lag_records{job=~".+"}) > 0')).toEqual([]);
   expect(faults('sum by (shop) (rate(projector_lag{job="a", tpic="b"}[5m]))')).toEqual([
     'no series projector_lag',
@@ -55,7 +55,7 @@ test('the check itself: names and labels that are not there are found, a text th
 describe('alerts', () => {
   const rules = alertRules();
 
-  test('are eight, each with a severity, a summary, a description', () => {
+  test('there are eight alerts, each with a severity, a summary, a description and a runbook URL', () => {
     expect(rules.map(({alert}) => alert)).toEqual([
       ...['ProjectorDown', 'ProjectorStalled', 'ProjectorLagGrowing', 'ProjectorStale'],
       ...['ProjectorQuarantine', 'ProjectorHalted', 'ProjectorRejectedWrites', 'ProjectorPositionReset'],
@@ -66,12 +66,12 @@ describe('alerts', () => {
     }
   });
 
-  test.each(rules.map(({alert, expr}) => [alert, expr]))('%s: series and labels exist', (_, expr) => {
+  test.each(rules.map(({alert, expr}) => [alert, expr]))('%s: all series and labels exist', (_, expr) => {
     expect(faults(expr)).toEqual([]);
   });
 
   test.each(rules.map(({alert, annotations}) => [alert, annotations['runbook_url']]))(
-    '%s: its section is in the runbook',
+    '%s: the runbook has a section for the alert',
     (alert, url = '') => {
       const [file = '', section] = url.split('#');
       expect(section).toBe(alert.toLowerCase());
@@ -83,11 +83,11 @@ describe('alerts', () => {
 describe('the dashboard', () => {
   const {panels, templating} = dashboard();
 
-  test.each(panelQueries().map(({title, text}) => [title, text]))('%s: %s', (_, text) => {
+  test.each(panelQueries().map(({title, text}) => [title, text]))('%s: the series of %s exist', (_, text) => {
     expect(faults(text)).toEqual([]);
   });
 
-  test('its variables are asked of a series that exists', () => {
+  test('the variables of the dashboard query a series that exists', () => {
     const asked = templating.list.flatMap(({definition = ''}) =>
       [...definition.matchAll(/label_values\((\w+), (\w+)\)/g)].map(([, name, label]) => [name, label]),
     );
@@ -95,7 +95,7 @@ describe('the dashboard', () => {
     expect(series.get('projector_build_info')).toContain('job');
   });
 
-  test('panels have ids of their own and do not lie upon each other', () => {
+  test('the panels have unique ids, do not overlap and fill the width of the grid', () => {
     expect(panels.length).toBeGreaterThanOrEqual(12);
     expect(new Set(panels.map(({id}) => id)).size).toBe(panels.length);
     const cells = panels.flatMap(({gridPos: {x, y, w, h}}) =>
@@ -105,7 +105,7 @@ describe('the dashboard', () => {
     expect(Math.max(...panels.map(({gridPos: {x, w}}) => x + w))).toBe(24);
   });
 
-  test('is where the provisioning looks for it', () => {
+  test('the dashboard is mounted in the directory from which Grafana provisions dashboards', () => {
     const provider = parse(
       readFileSync('deploy/grafana/provisioning/dashboards/order-projector.yml', 'utf8'),
     ) as {providers: {options: {path: string}}[]};

@@ -1,4 +1,4 @@
-/** Positions, committed offsets and ends of the log side by side, without servers. */
+/** `projector offsets show` without servers: positions, committed offsets and ends of each partition. */
 import {printOffsets} from '../../src/cli/commands/offsets.js';
 import {main} from '../../src/cli/program.js';
 import {readOffsets, type LogAndGroup, type PartitionOffsets} from '../../src/observe/lag.js';
@@ -10,7 +10,7 @@ const ROWS: readonly PartitionOffsets[] = [
   {partition: 2, position: null, isUnreadable: true, committed: 7n, start: 0n, end: 7n, lagRecords: 7n},
 ];
 
-test('each partition has its row: none is told from nothing, and from something foreign', async () => {
+test('each partition has a row, which tells a stored position from a missing one and from an unreadable one', async () => {
   const asked: string[] = [];
   const texts = ['v1 124 123 1795426801749 8b1a2c3d 5f3c9a10', null, 'foreign'];
   const redis = {
@@ -43,7 +43,8 @@ test('each partition has its row: none is told from nothing, and from something 
   const positions = new StoredPositions(redis, 't', 'shop:');
   const rows = await readOffsets(log, positions, {partitionCount: 3, groupId: 'group'});
   expect(rows).toEqual(ROWS);
-  // What is committed is never newer than what Redis holds, and the position never newer than the log.
+  // The order of the reads matters: a committed offset is never newer than the position, and a position
+  // is never newer than the topic end.
   expect(asked).toEqual(['group', ...[0, 1, 2].map((i) => `shop:projector:position:t:${i}`), 'ranges']);
 });
 
@@ -54,7 +55,7 @@ function printed(rows: readonly PartitionOffsets[], json: boolean): {lines: stri
   return {lines, notes};
 }
 
-test('as text', () => {
+test('the text output is a table, and a note names the partitions with an unreadable position', () => {
   expect(printed(ROWS, false)).toEqual({
     lines: [
       'partition  position    committed  topic start  topic end  lag',
@@ -67,7 +68,7 @@ test('as text', () => {
   expect(printed(ROWS.slice(0, 2), false).notes).toEqual([]);
 });
 
-test('as JSON, offsets as text: they may be beyond 2^53', () => {
+test('the JSON output holds offsets as strings, because they may exceed 2^53', () => {
   const far = {...ROWS[0]!, position: 9007199254740993n, end: 9007199254740994n, lagRecords: 1n};
   const {lines} = printed([far, ROWS[1]!], true);
   expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
@@ -89,7 +90,7 @@ test('as JSON, offsets as text: they may be beyond 2^53', () => {
   ]);
 });
 
-test('without settings: one line that says what is missing, and exit code 2', async () => {
+test('without settings the command prints one line that names the missing settings, and exits with code 2', async () => {
   const notes: string[] = [];
   const output = {line: (text: string) => notes.push(text), note: (text: string) => notes.push(text)};
   expect(await main(['node', 'projector', 'offsets', 'show'], {}, output)).toBe(2);

@@ -1,15 +1,15 @@
-/** `projector orders` on something that stands for Redis: what is printed, and what SCAN may do meanwhile. */
+/** `projector orders` on a fake Redis: what each command prints, also if SCAN returns a key twice. */
 import {ordersCount, ordersList, ordersShow, type OrdersContext} from '../../src/cli/commands/orders.js';
 import {main} from '../../src/cli/program.js';
 import {keysWithPrefix} from '../../src/redis-model/keys.js';
 
 interface Fake {
-  /** Keys that SCAN gives, step by step. */
+  /** The keys that each SCAN call returns. */
   readonly steps?: readonly (readonly string[])[];
-  /** `user_id`, `total_amount`, `items_count` by key; undefined for a key that is no hash. */
+  /** `user_id`, `total_amount`, `items_count` by key; undefined for a key that is not a hash. */
   readonly listed?: Readonly<Record<string, (string | null)[] | undefined>>;
   readonly total?: string;
-  /** What the script answers: type and content, of the order and of its lines. */
+  /** The reply of the script: type and content of the order, then of its line items. */
   readonly reply?: readonly (readonly [kind: string, content: readonly string[] | string])[];
   readonly prefix?: string;
 }
@@ -18,7 +18,7 @@ interface Printed {
   readonly exitCode: number;
   readonly lines: string[];
   readonly notes: string[];
-  /** How many hashes were asked for, each time. */
+  /** The number of hashes in each request. */
   readonly asked: number[];
 }
 
@@ -56,12 +56,12 @@ describe('orders count', () => {
   const count = async (fake: Fake, options: {scan?: boolean; json?: boolean} = {}): Promise<Printed> =>
     await printed(fake, async (on) => await ordersCount({scan: false, json: false, ...options}, on));
 
-  test("prints the worker's count, a bare number", async () => {
+  test('prints the count in report:totals as a bare number, or as JSON', async () => {
     expect(await count({total: '1234'})).toMatchObject({exitCode: 0, lines: ['1234'], notes: []});
     expect((await count({total: '1234'}, {json: true})).lines).toEqual(['{"orders":"1234"}']);
   });
 
-  test('--scan counts keys that came twice once, and none of anything else', async () => {
+  test('--scan counts a key that SCAN returns twice only once, and ignores keys that are not orders', async () => {
     const steps = [['order:1', 'order:2', 'order:1'], [], ['order:2', 'order:-3', 'order:x', 'order:04']];
     const found = await count({steps, total: '3'}, {scan: true});
     expect(found).toMatchObject({exitCode: 0, lines: ['3'], notes: []});
@@ -70,7 +70,7 @@ describe('orders count', () => {
     ]);
   });
 
-  test('--scan tells when the two differ, in either form', async () => {
+  test('--scan reports a difference between SCAN and report:totals, in text and in JSON output', async () => {
     for (const json of [false, true]) {
       const found = await count({steps: [['shop:order:1']], total: '2', prefix: 'shop:'}, {scan: true, json});
       expect(found.lines).toEqual([json ? '{"orders":"2","scanned":"1"}' : '1']);
@@ -94,7 +94,7 @@ describe('orders list', () => {
   };
   const steps = [['order:1', 'order:9007199254740993'], ['order:1'], ['order:-3', 'order:4', 'order:1']];
 
-  test('as text: a head, then a row for each, printed as they come', async () => {
+  test('the text output is a header and one row for each order, in the order of SCAN', async () => {
     expect(await list({steps, listed}, {json: false})).toMatchObject({
       exitCode: 0,
       lines: [
@@ -107,7 +107,7 @@ describe('orders list', () => {
     });
   });
 
-  test('as JSON lines, named as in the hash; one that came twice, once (I8)', async () => {
+  test('the JSON output is one object per line with the field names of the hash; a repeated key is printed once (I8)', async () => {
     const {lines} = await list({steps, listed});
     expect(lines).toEqual([
       '{"id":"1","user_id":"7","total_amount":"45.99","items_count":"2"}',
@@ -116,19 +116,19 @@ describe('orders list', () => {
     ]);
   });
 
-  test('stops at the limit, and asks for no more than that', async () => {
+  test('the list stops at the limit and requests no further orders', async () => {
     const found = await list({steps, listed}, {limit: 1});
     expect([idsOf(found), found.asked]).toEqual([['1'], [1]]);
     expect(idsOf(await list({steps, listed}, {limit: 2}))).toEqual(['1', '9007199254740993']);
   });
 
-  test('orders that are deleted meanwhile leave room for others', async () => {
+  test('orders that are deleted during the scan do not count towards the limit', async () => {
     const gone = Array.from({length: 5}, (_, i) => `order:10${i}`);
     const found = await list({steps: [[...gone, 'order:1', 'order:-3']], listed}, {limit: 2});
     expect(idsOf(found)).toEqual(['1', '-3']);
   });
 
-  test('a long step is read in parts', async () => {
+  test('a long result of SCAN is read in batches of 500', async () => {
     const keys = Array.from({length: 1_200}, (_, i) => `order:${i}`);
     const found = await list(
       {steps: [keys], listed: Object.fromEntries(keys.map((key) => [key, ['1', '1.00', '0']]))},
@@ -137,13 +137,13 @@ describe('orders list', () => {
     expect([idsOf(found).length, found.asked]).toEqual([1_200, [500, 500, 200]]);
   });
 
-  test('a key that is no hash is named, and the rest goes on', async () => {
+  test('a key that is not a hash is named in a note, and the other orders are listed', async () => {
     const found = await list({steps: [['order:2', 'order:1']], listed: {...listed, 'order:2': undefined}});
     expect(idsOf(found)).toEqual(['1']);
     expect(found.notes).toEqual(['order:2 is not a hash: another program has written it']);
   });
 
-  test('nothing is no head either', async () => {
+  test('an empty list has no header', async () => {
     expect(await list({}, {json: false})).toMatchObject({exitCode: 0, lines: [], notes: []});
   });
 });
@@ -154,7 +154,7 @@ describe('orders show', () => {
   const show = async (reply: Fake['reply'] & object, {json = false, prefix = ''} = {}): Promise<Printed> =>
     await printed({reply, prefix}, async (on) => await ordersShow({id: '7', json}, on));
 
-  test('prints the hash and its lines, by the number of their id', async () => {
+  test('prints the fields of the hash with control characters escaped, then the line items in numeric order of their ids', async () => {
     const found = await show([['hash', [...ROW, 'note', 'two\nlines\t\u001b[31m']], LINES]);
     expect(found).toMatchObject({exitCode: 0, notes: []});
     expect(found.lines).toEqual([
@@ -171,7 +171,7 @@ describe('orders show', () => {
     ]);
   });
 
-  test('as JSON', async () => {
+  test('the JSON output contains the order and its line items', async () => {
     const found = await show([['hash', ROW], LINES], {json: true});
     expect(found).toMatchObject({exitCode: 0, notes: []});
     expect(found.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
@@ -190,7 +190,7 @@ describe('orders show', () => {
   const NOTHING = ['none', []] as const;
   const NO_LINES = ['none', ''] as const;
 
-  test('an order that is not there: one sentence, exit 3', async () => {
+  test('an order that does not exist is reported in one sentence, with exit code 3', async () => {
     expect(await show([NOTHING, NO_LINES])).toMatchObject({
       exitCode: 3,
       lines: [],
@@ -203,7 +203,7 @@ describe('orders show', () => {
     });
   });
 
-  test('lines without their order are shown, and why they may be there', async () => {
+  test('line items without their order are printed, with a note that says why they can exist', async () => {
     const found = await show([NOTHING, ['string', '71:10:2']], {prefix: 'shop:'});
     expect(found).toMatchObject({
       exitCode: 3,
@@ -220,7 +220,7 @@ describe('orders show', () => {
     });
   });
 
-  test('lines that do not fit the row are told', async () => {
+  test('a note reports line items whose number differs from items_count', async () => {
     const found = await show([
       ['hash', ROW],
       ['string', '-5:3:1;71:10:1;9007199254740993:1:1'],
@@ -255,7 +255,7 @@ describe('orders show', () => {
       ] as const,
       'order_lines:7 holds a line item that cannot be read',
     ],
-  ])('something else under its keys %j is refused by name', async (reply, detail) => {
+  ])('foreign content %j is rejected, and the error names the key', async (reply, detail) => {
     await expect(show(reply)).rejects.toMatchObject({kind: 'read-model-corrupt', detail});
   });
 });
@@ -269,7 +269,7 @@ describe('the id of an order', () => {
   }
 
   test.each(['x', '1.5', '', '007', '1e3', '1 2', '0x1', '+1', 'order:1', '\u001b[2J'])(
-    '%j is a wrong usage, told in one line',
+    '%j is not an order id: the command exits with code 2 and prints one line',
     async (id) => {
       const {exitCode, notes} = await show(id);
       expect([exitCode, notes.length]).toEqual([2, 1]);
@@ -278,7 +278,7 @@ describe('the id of an order', () => {
     },
   );
 
-  test.each(['0', '7', '-7', '9007199254740993', '18446744073709551615'])('%s is one', async (id) => {
+  test.each(['0', '7', '-7', '9007199254740993', '18446744073709551615'])('%s is an order id', async (id) => {
     for (const args of [[id], ['--json', id], [id, '--json']]) {
       expect(await show(...args)).toEqual({
         exitCode: 2,
@@ -289,7 +289,7 @@ describe('the id of an order', () => {
 });
 
 test.each([[['count']], [['list']], [['show', '7']]])(
-  'orders %j without settings: one line that says what is missing, and exit code 2',
+  'orders %j without settings prints one line that names the missing settings, and exits with code 2',
   async (args) => {
     const notes: string[] = [];
     const output = {line: (text: string) => notes.push(text), note: (text: string) => notes.push(text)};

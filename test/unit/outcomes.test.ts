@@ -1,4 +1,4 @@
-/** The books of a partition: every record ends in exactly one outcome (I6). */
+/** The outcome counts of a partition: every consumed record has exactly one outcome (I6). */
 import {noCounts, OutcomeCounter, noOutcomes, recordsOf} from '../../src/worker/outcomes.js';
 
 function taken(records: number): {outcomes: OutcomeCounter; counts: ReturnType<typeof noCounts>} {
@@ -9,7 +9,7 @@ function taken(records: number): {outcomes: OutcomeCounter; counts: ReturnType<t
 }
 const counted = {applied: 4, duplicate: 1, ignored: 2, quarantined: 3};
 
-test('outcomes and records handed back account for every record taken (I6)', () => {
+test('outcomes and returned records together account for every record that was taken (I6)', () => {
   const {outcomes, counts} = taken(12);
   outcomes.requireBalance('t[0]', {settled: false});
   outcomes.enter(counted, 50);
@@ -26,9 +26,9 @@ test('outcomes and records handed back account for every record taken (I6)', () 
 });
 
 test.each([
-  ['one too few', () => taken(9).outcomes],
-  ['one too many', () => taken(11).outcomes],
-])('%s with an outcome halts (I6)', (_name, open) => {
+  ['one record too few', () => taken(9).outcomes],
+  ['one record too many', () => taken(11).outcomes],
+])('%s: the worker halts if the outcomes do not add up to the consumed records (I6)', (_name, open) => {
   const outcomes = open();
   outcomes.enter(counted);
   expect(() => outcomes.requireBalance('t[0]', {settled: true})).toThrow(
@@ -36,20 +36,20 @@ test.each([
   );
 });
 
-test('an outcome for a record that was handed back halts (I6)', () => {
+test('an outcome for a record that was already returned halts the worker (I6)', () => {
   const {outcomes} = taken(10);
   outcomes.handBack(10);
   outcomes.enter(counted);
   expect(() => outcomes.requireBalance('t[0]', {settled: false})).toThrow(/^counts-differ/);
 });
 
-test('while scripts are in flight, records may be open', () => {
+test('records may lack an outcome only while scripts are in flight', () => {
   const {outcomes} = taken(3);
   expect(() => outcomes.requireBalance('t[0]', {settled: false})).not.toThrow();
   expect(() => outcomes.requireBalance('t[0]', {settled: true})).toThrow(/3 are in flight/);
 });
 
-test('the worker adds up its partitions, and keeps the newest time', () => {
+test('the counts of a worker are the sums over its partitions, and its source time is the newest one', () => {
   const counts = noCounts();
   for (const newest of [7, 9, null, 8]) {
     const outcomes = new OutcomeCounter(counts);

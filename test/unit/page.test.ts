@@ -1,4 +1,4 @@
-/** What the live page makes of the worker's answers, and the minutes that the worker keeps for it. */
+/** How the live page shows the responses of the worker, and the history that the worker keeps for it. */
 import type {Clock} from '../../src/runtime/lifecycle.js';
 import {History, HISTORY_POINTS_MAX} from '../../src/observe/history.js';
 import {
@@ -25,14 +25,14 @@ const point = (seconds: number, known: Partial<Point> = {}): Point => ({
   ...known,
 });
 
-describe('words', () => {
+describe('wording', () => {
   test.each([
     ['9223372036854775807', '9,223,372,036,854,775,807'],
     ['1000', '1,000'],
     [999, '999'],
     [0, '0'],
     [null, '–'],
-  ])('count %p', (value, text) => expect(count(value)).toBe(text));
+  ])('a count of %p has thousands separators', (value, text) => expect(count(value)).toBe(text));
 
   test.each([
     [0, '0 s'],
@@ -45,9 +45,9 @@ describe('words', () => {
     [8_040, '2 h 14 min'],
     [273_600, '3 d 4 h'],
     [null, '–'],
-  ])('span %p', (seconds, text) => expect(span(seconds)).toBe(text));
+  ])('a span of %p s is shown in at most two units', (seconds, text) => expect(span(seconds)).toBe(text));
 
-  test('rates: one decimal for a trickle, none for more', () => {
+  test('a rate below 10 has one decimal, and a higher rate has none', () => {
     expect([0, 0.43, 9.9, 9.96, 1_340.4, null].map(rate)).toEqual(['0', '0.4', '9.9', '10', '1,340', '–']);
   });
 
@@ -60,7 +60,7 @@ describe('words', () => {
       ...known,
     }) as Status;
 
-  test('a headline for each state of readiness; a halt is worse than a wait', () => {
+  test('the headline shows the readiness; a halt is bad, and waiting is only a warning', () => {
     const ready = {isWell: false, reasons: ['Redis is away']};
     expect(headline(status({}))).toEqual({tone: 'good', title: 'Ready', reasons: []});
     expect(headline(status({state: 'waiting', ready}))).toMatchObject({tone: 'warn', reasons: ready.reasons});
@@ -69,7 +69,7 @@ describe('words', () => {
     expect(tabTitle(status({ready}))).toMatch(/^Not ready/);
   });
 
-  test('a state that this page does not know stands for itself', () => {
+  test('a state that the page does not know is shown as it is', () => {
     expect([stateText('waiting'), stateText('dreaming')]).toEqual([
       'waiting: retries, and resumes without a restart',
       'dreaming',
@@ -80,15 +80,15 @@ describe('words', () => {
 describe('curves', () => {
   const frame = {width: 100, height: 10, fromMs: 0, toMs: 100 * SECOND};
 
-  test('points of two workers: each moment once, in order, none older than 15 minutes', () => {
+  test('merged points are sorted by time, contain each moment once, and none is older than 15 minutes', () => {
     const known = [point(10), point(1_000)];
     expect(merged(known, [point(1_000), point(995)], 1_001 * SECOND).map(({atMs}) => atMs / SECOND)).toEqual([
       995, 1_000,
     ]);
   });
 
-  test('a rate is taken over some seconds, and not across the start of a worker or a gap', () => {
-    // The second worker has soon applied more than the first.
+  test('a rate is computed over several seconds, and never across the start of a worker or across a gap', () => {
+    // The second worker soon exceeds the count of the first, so the sums alone do not show the restart.
     const sums = [0, 50, 100, 150, 4, 900];
     const points = sums.map((applied, index) =>
       point(index * 5, {applied, startedMs: index < 4 ? 0 : 17_000}),
@@ -97,7 +97,7 @@ describe('curves', () => {
     expect(values).toEqual([null, 10, 10, 10, null, null, null]);
   });
 
-  test('nothing is drawn where nothing is known', () => {
+  test('the curve has a gap where a value is unknown', () => {
     const samples = [0, 10, null, 20, 5].map((value, index) => ({atMs: index * 10 * SECOND, value}));
     const {line, area, top} = draw([...samples, {atMs: 90 * SECOND, value: 20}], frame);
     expect(top).toBe(20);
@@ -112,9 +112,9 @@ describe('curves', () => {
     [11, 20],
     [3_400, 5_000],
     [9_999, 10_000],
-  ])('the edge above %d is %d', (value, top) => expect(niceTop(value)).toBe(top));
+  ])('the top of a scale for the value %d is %d', (value, top) => expect(niceTop(value)).toBe(top));
 
-  test('a stretch without readiness ends with the next point, or soon after the last word', () => {
+  test('a period without readiness ends at the next point, or after 20 s if no point follows in time', () => {
     const points = [point(0), point(5, {isReady: false}), point(10), point(50, {isReady: false}), point(90)];
     expect(awayStretches(points, frame)).toEqual([
       {x: 5, width: 5},
@@ -122,7 +122,7 @@ describe('curves', () => {
     ]);
   });
 
-  test('pointing finds the nearest sample; a young worker is shown larger', () => {
+  test('the pointer selects the nearest sample; the page shows a shorter period while a worker is young', () => {
     const samples = [10, 20, 30].map((seconds) => ({atMs: seconds * SECOND, value: seconds}));
     expect([sampleAt(samples, 24, frame)?.value, sampleAt(samples, 99, frame)?.value]).toEqual([20, 30]);
     expect(sampleAt([], 5, frame)).toBeUndefined();
@@ -131,7 +131,7 @@ describe('curves', () => {
   });
 });
 
-test('the worker keeps a fixed number of points, the newest', async () => {
+test('the history keeps a fixed number of points and drops the oldest', async () => {
   let nowMs = 0;
   const end = new AbortController();
   const history = new History(() =>

@@ -27,7 +27,7 @@ function opened(fromOffset: bigint, bytesMax = 1_000_000): PartitionBuffer {
   return buffer;
 }
 
-test('records come out as they went in, and only from the offset that was asked for (I4)', async () => {
+test('records leave in the order in which they arrived, and a batch of another fetch offset is rejected (I4)', async () => {
   const buffer = opened(5n);
   expect(buffer.whyUnexpected(batch(6n))).toMatch(/fetched from offset 6 instead of 5/);
   expect(buffer.whyUnexpected(batch(5n, 6n))).toBeUndefined();
@@ -40,7 +40,7 @@ test('records come out as they went in, and only from the offset that was asked 
   ]);
 });
 
-test('the record that was applied last is compared and known; another one in its place halts', async () => {
+test('the last applied record is fetched again and compared; a different record there halts the worker', async () => {
   const buffer = new PartitionBuffer('t[0]', clock, 1_000_000);
   buffer.open({fromOffset: 3n, expectFirst: fingerprintOf(record(3n))});
   await buffer.take(batch(3n, 4n), noKeepAlive);
@@ -53,7 +53,7 @@ test('the record that was applied last is compared and known; another one in its
   expect(() => buffer.takeLastApplied()).toThrow(expect.objectContaining({kind: 'topic-replaced'}) as Error);
 });
 
-test('a full one keeps its batch waiting and the membership alive, until there is room (L2)', async () => {
+test('a full buffer blocks the next batch and keeps the group membership alive until there is room (L2)', async () => {
   const buffer = opened(0n, 1);
   let alive = 0;
   let isTaken = false;
@@ -65,7 +65,7 @@ test('a full one keeps its batch waiting and the membership alive, until there i
     .then(() => (isTaken = true));
   await until(
     () => alive > 2,
-    () => 'signs of life',
+    () => 'three calls of keepAlive',
   );
   expect(isTaken).toBe(false);
   buffer.shift();
@@ -75,7 +75,7 @@ test('a full one keeps its batch waiting and the membership alive, until there i
   expect(isTaken).toBe(true);
 });
 
-test('closing lets a batch go that waits for room, and keeps the records; clearing forgets them', async () => {
+test('closing a buffer releases a waiting batch and keeps the records; clearing it discards them', async () => {
   const buffer = opened(0n, 1);
   const taking = buffer.take(batch(0n, 1n), noKeepAlive);
   buffer.close();

@@ -1,4 +1,4 @@
-/** The text form of a position, and what identifies a record. */
+/** The text form of a position, and the fingerprint that identifies a record. */
 import {
   fingerprintOf,
   formatPosition,
@@ -32,7 +32,7 @@ test.each([
       last: {offset: 9007199254740993n, timestampMs: '-1', keyCrc: '00000000', valueCrc: 'ffffffff'},
     },
   ],
-])('%s is read and printed as the same text', (text, position) => {
+])('the position %s is parsed and formatted as the same text', (text, position) => {
   expect(parsePosition(text)).toEqual(position);
   expect(formatPosition(position)).toBe(text);
 });
@@ -53,11 +53,11 @@ test.each([
   ' v1 124',
   'v1 124\n',
   '124',
-])('%j is no position', (text) => {
+])('%j is not a position', (text) => {
   expect(parsePosition(text)).toBeUndefined();
 });
 
-test('the position after a record names the next offset and this record', () => {
+test('the position after a record contains the next offset and the fingerprint of the record', () => {
   const position = positionAfter(RECORD);
   expect(position.nextOffset).toBe(124n);
   expect(position.last).toEqual(fingerprintOf(RECORD));
@@ -71,11 +71,11 @@ test.each<[string, Partial<Identifiable>]>([
   ['missing key', {key: null}],
   ['value', {value: Buffer.from('{"op":"u"}')}],
   ['missing value', {value: null}],
-])('another %s is another record (I10)', (_name, change) => {
+])('a record with a different %s has a different fingerprint (I10)', (_name, change) => {
   expect(sameFingerprint(fingerprintOf(RECORD), fingerprintOf({...RECORD, ...change}))).toBe(false);
 });
 
-test('a copy is the same record, a missing key is told from an empty one', () => {
+test('a copy of a record has the same fingerprint; a missing key differs from an empty key', () => {
   expect(sameFingerprint(fingerprintOf(RECORD), fingerprintOf({...RECORD}))).toBe(true);
   const [missing, empty] = [null, Buffer.alloc(0)].map((key) => fingerprintOf({...RECORD, key}));
   expect(sameFingerprint(missing!, empty!)).toBe(false);

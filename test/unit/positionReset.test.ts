@@ -2,7 +2,7 @@ import type {ApplyOutcome, ApplyRequest} from '../../src/apply/script.js';
 import {parsePlace} from '../../src/cli/commands/offsetsReset.js';
 import {planReset, resetPosition, type ResetModel} from '../../src/operations/rebuild/positionReset.js';
 
-/** A position that others move on before the first tries. */
+/** A stored position that a worker moves before each of the first attempts. */
 function model(
   stored: string,
   moves: readonly string[] = [],
@@ -27,7 +27,7 @@ function model(
 const RANGES = new Map([[0, {low: 10n, high: 100n}]]);
 const goals = (offset: bigint, mayStay = false) => ({offsets: new Map([[0, offset]]), mayStay});
 
-test('a position goes back by the apply script, without changes (I1)', async () => {
+test('the apply script resets a position to a lower offset without changing data (I1)', async () => {
   const world = model('v1 50 49 1 aaaaaaaa bbbbbbbb');
   const [step] = await planReset(world, goals(10n), RANGES);
   expect(step).toEqual({partition: 0, from: 50n, to: 10n});
@@ -36,13 +36,13 @@ test('a position goes back by the apply script, without changes (I1)', async () 
   expect(world.sent.map(({reduction}) => reduction.patches.size)).toEqual([0]);
 });
 
-test('beside a worker that moves on, it is tried again from where that is', async () => {
+test('a reset that a worker overtakes is retried from the new position', async () => {
   const world = model('v1 50', ['v1 60', 'v1 70']);
   expect(await resetPosition(world, {partition: 0, from: 50n, to: 10n})).toBe(70n);
   expect(world.sent.map(({expected}) => expected)).toEqual(['v1 50', 'v1 60', 'v1 70']);
 });
 
-test('a position never goes forward, nor before the log, nor into a partition that is not there (I6)', async () => {
+test('a reset never moves a position forward, before the topic start, or in a partition that does not exist (I6)', async () => {
   const world = model('v1 50');
   await expect(planReset(world, goals(51n), RANGES)).rejects.toMatchObject({
     kind: 'usage',
@@ -59,7 +59,7 @@ test('a position never goes forward, nor before the log, nor into a partition th
   expect(world.sent).toEqual([]);
 });
 
-test('a position that has gone back meanwhile is left alone: it would go forward (I6)', async () => {
+test('a reset is rejected if the position is already lower, because it would move the position forward (I6)', async () => {
   for (const stored of ['v1 5', '']) {
     const world = model(stored);
     await expect(resetPosition(world, {partition: 0, from: 50n, to: 10n})).rejects.toMatchObject({
@@ -69,7 +69,7 @@ test('a position that has gone back meanwhile is left alone: it would go forward
   }
 });
 
-test('places: earliest, an offset, a time', () => {
+test('the target of a reset is `earliest`, an offset or a time; any other text is rejected', () => {
   expect(parsePlace('earliest')).toEqual({kind: 'earliest'});
   expect(parsePlace('42')).toEqual({kind: 'offset', offset: 42n});
   expect(parsePlace('2026-11-25T07:00:00Z')).toEqual({kind: 'time', timeMs: Date.UTC(2026, 10, 25, 7)});

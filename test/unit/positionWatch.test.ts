@@ -1,4 +1,7 @@
-/** The look at resting positions beside scripts that fail: two answers that come at once are told of in the order they came in. */
+/**
+ * The check of idle positions runs alongside scripts that fail. Two replies that arrive together are reported
+ * in the order in which they arrived.
+ */
 import {ReadModel, type ScriptHost} from '../../src/apply/readModel.js';
 import {decodeRecord} from '../../src/decode/decode.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
@@ -12,7 +15,7 @@ import {until} from '../support/until.js';
 
 const away = (): ProjectorError => new ProjectorError('redis-unreachable', 'away');
 
-/** A Redis that holds one position, and its answers back when it is told to. */
+/** A Redis that holds one position. It delays its replies while `reads` is `held`. */
 class HeldRedis implements ScriptHost {
   reads: 'answered' | 'refused' | 'held' = 'answered';
   answerRead: (() => void) | undefined;
@@ -26,7 +29,7 @@ class HeldRedis implements ScriptHost {
     return await new Promise((resolve) => (this.answerRead = () => resolve(texts)));
   }
 
-  /** The first script fails when the test says so, later ones are applied. */
+  /** The first script fails when the test calls `failScript`. Later scripts are applied. */
   async run(_: unknown, __: string, [, next = '']: readonly string[]): Promise<unknown> {
     if (this.failScript === undefined) {
       return await new Promise((___, reject) => (this.failScript = () => reject(away())));
@@ -40,7 +43,7 @@ class HeldRedis implements ScriptHost {
   }
 }
 
-test('a Redis that is well again between a failed script and a look is one trouble, not two (F36)', async () => {
+test('a failed script and a successful check of the position that follows it are one trouble, not two (F36)', async () => {
   const redis = new HeldRedis();
   const topic = new MemoryTopic(1);
   const log = new MemoryLog(topic, 20);
@@ -73,22 +76,22 @@ test('a Redis that is well again between a failed script and a look is one troub
   log.assign([0]);
   await until(
     () => said('partitions assigned') === 1,
-    () => 'an assignment',
+    () => 'the log line of an assignment',
   );
   topic.append(0, recordOf(order('5')));
   await until(
     () => redis.failScript !== undefined,
-    () => 'a script at Redis',
+    () => 'a script sent to Redis',
   );
   redis.reads = 'refused';
   await until(
     () => said('waiting') === 1,
-    () => 'a look that was refused',
+    () => 'a check of the position that failed',
   );
   redis.reads = 'held';
   await until(
     () => redis.answerRead !== undefined,
-    () => 'a look',
+    () => 'a check of the position',
   );
 
   redis.failScript?.();

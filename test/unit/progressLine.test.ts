@@ -1,4 +1,4 @@
-/** Progress as a person sees it: one row that changes, however narrow the terminal is, and nothing of it left at the end. */
+/** The progress line of a terminal: one row that is redrawn in place, at any width, and erased at the end. */
 import {ProgressLine} from '../../src/cli/terminal/progressLine.js';
 import {bar} from '../../src/operations/rebuild/progress.js';
 
@@ -27,7 +27,7 @@ test.each([
   [8, '50.0 %,'],
   [undefined, `[${'#'.repeat(15)}${'-'.repeat(15)}] 50.0 %, 1 of 2`],
   [0, `[${'#'.repeat(15)}${'-'.repeat(15)}] 50.0 %, 1 of 2`],
-])('in %p columns there is one row', (columns, expected) => {
+])('with %p columns the progress fits in one row', (columns, expected) => {
   const {line, written} = opened(columns === undefined ? {} : {columns});
   line.show('50.0 %, 1 of 2', half);
   line.show('50.0 %, 1 of 2', half);
@@ -35,7 +35,7 @@ test.each([
   if (columns !== undefined && columns > 0) expect(expected.length).toBeLessThan(columns);
 });
 
-test('what stays takes the place of what changes, and at the end nothing of that is left', () => {
+test('a note replaces the progress row, and clear() erases the row at the end', () => {
   const {line, written} = opened({columns: 80});
   line.clear();
   line.note('begun');
@@ -47,7 +47,7 @@ test('what stays takes the place of what changes, and at the end nothing of that
   expect(written).toEqual(['begun\n', `${ERASE}one`, ERASE, 'done\n', `${ERASE}two`, ERASE]);
 });
 
-test('where nothing can change in place, there is a line every 5 s, without a bar', () => {
+test('without a terminal the progress is printed every 5 s as a line without a bar', () => {
   const {line, written, pass} = opened({isTerminal: false});
   for (let second = 1; second <= 11; second++) {
     pass(1_000);

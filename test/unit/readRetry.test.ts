@@ -1,4 +1,4 @@
-/** A comparison asks again while a server is silent, and only then. */
+/** A comparison retries a request while a server is unreachable. It does not retry after any other error. */
 import {ProjectorError, type ErrorKind} from '../../src/runtime/errors.js';
 import type {MysqlHost} from '../../src/operations/verify/mysqlSide.js';
 import {ReadRetry, retryingMysql, retryingRedis} from '../../src/operations/verify/retry.js';
@@ -28,7 +28,7 @@ function failure(kind: ErrorKind = 'redis-unreachable'): ProjectorError {
   return new ProjectorError(kind, 'Redis does not answer');
 }
 
-/** Fails so often, then answers. */
+/** A request that fails the given number of times, and then succeeds. */
 function answerAfter(failures: number): () => Promise<string> {
   let tries = 0;
   return async () => {
@@ -38,7 +38,7 @@ function answerAfter(failures: number): () => Promise<string> {
   };
 }
 
-test('a silence is ridden out, with one note when it begins and one when it is over', async () => {
+test('requests are retried during an outage, with one note when it begins and one when it ends', async () => {
   const {retry, notified} = new World();
   expect(await retry.ask(answerAfter(5))).toBe('answer');
   expect(notified).toEqual([
@@ -49,7 +49,7 @@ test('a silence is ridden out, with one note when it begins and one when it is o
   expect(notified).toHaveLength(4);
 });
 
-test('its clock stands still during a silence', async () => {
+test('the clock of the retry stands still during an outage, so that an outage uses up no other timeout', async () => {
   const world = new World();
   const {clock} = world.retry;
   await clock.sleep(1_000);
@@ -62,7 +62,7 @@ test('its clock stands still during a silence', async () => {
   expect(clock.nowMs()).toBe(3_000);
 });
 
-test('a silence that is too long ends with what was said last (L11)', async () => {
+test('an outage longer than the limit ends with the last error (L11)', async () => {
   const world = new World();
   await expect(world.retry.ask(answerAfter(1_000))).rejects.toMatchObject({kind: 'redis-unreachable'});
   expect(world.nowMs).toBeGreaterThanOrEqual(SILENT_MS);
@@ -70,7 +70,7 @@ test('a silence that is too long ends with what was said last (L11)', async () =
   expect(world.notified).toHaveLength(1);
 });
 
-test('what does not pass is not asked again, and a signal ends the waiting with its reason', async () => {
+test('a permanent error is not retried, and an abort signal ends the wait with its reason', async () => {
   const world = new World();
   let asked = 0;
   const refused = async (): Promise<never> => {
@@ -85,8 +85,8 @@ test('what does not pass is not asked again, and a signal ends the waiting with 
   await expect(world.retry.ask(answerAfter(1))).rejects.toBe(reason);
 });
 
-describe('pages', () => {
-  /** Three pages; each opening breaks off behind so many of them. */
+describe('a listing in pages', () => {
+  /** A listing of three pages. Each attempt fails after the given number of pages. */
   function breaking(behind: readonly number[]): () => AsyncGenerator<number> {
     let opened = 0;
     return async function* () {
@@ -102,17 +102,17 @@ describe('pages', () => {
     return seen;
   }
 
-  test('begin anew behind a failure, and whoever counts is told', async () => {
+  test('the listing starts again after a failure, and the caller is notified so that it can reset its counts', async () => {
     expect(await read(breaking([]))).toEqual([1, 2, 3]);
     expect(await read(breaking([2, 0]))).toEqual([1, 2, 'again', 'again', 1, 2, 3]);
   });
 
-  test('that break off again and again are given up (L11)', async () => {
+  test('a listing that fails in every attempt ends with its error (L11)', async () => {
     const open = breaking(Array.from({length: 1_000}, () => 2));
     await expect(read(open)).rejects.toMatchObject({kind: 'redis-unreachable'});
   });
 
-  test('a failure of whoever reads them is his own', async () => {
+  test('an error of the code that reads the pages is not retried', async () => {
     const {retry} = new World();
     const readAll = async (): Promise<void> => {
       for await (const page of retry.pages(breaking([]), () => undefined)) if (page === 2) throw failure();
@@ -121,7 +121,7 @@ describe('pages', () => {
   });
 });
 
-test('every question to Redis is asked again', async () => {
+test('every kind of request to Redis is retried', async () => {
   const world = new World();
   let isSilent = true;
   const once = <T>(value: T) => {
@@ -159,7 +159,7 @@ test('every question to Redis is asked again', async () => {
   }
 });
 
-test('a broken connection to MySQL is made anew', async () => {
+test('a broken connection to MySQL is opened again', async () => {
   const {retry} = new World();
   let connections = 0;
   const mysql: MysqlHost & {isConnected: boolean; connect(): Promise<void>} = {

@@ -1,6 +1,6 @@
 import {bar, duration, grouped, Progress} from '../../src/operations/rebuild/progress.js';
 
-test('a line of progress: percent, records, rate and time left', () => {
+test('a progress line shows percent, records, rate and remaining time', () => {
   const progress = new Progress();
   expect(progress.line({doneRecords: 0n, totalRecords: 200_000n}, 1_000)).toBe(
     '  0.0 %, 0 of 200,000 records',
@@ -13,7 +13,7 @@ test('a line of progress: percent, records, rate and time left', () => {
   );
 });
 
-test('the rate is that of the last samples, not of the whole run', () => {
+test('the rate is computed from the last samples and not from the whole run', () => {
   const progress = new Progress();
   progress.line({doneRecords: 1_000_000n, totalRecords: 2_000_000n}, 0);
   for (let second = 1; second <= 30; second++) {
@@ -22,14 +22,14 @@ test('the rate is that of the last samples, not of the whole run', () => {
   expect(progress.line({doneRecords: 1_000_031n, totalRecords: 2_000_000n}, 31_000)).toContain(', 1/s, ');
 });
 
-test('an empty log is done at once, and a stall shows no rate', () => {
+test('an empty topic is complete at once, and no rate is shown if no record was read', () => {
   const progress = new Progress();
   expect(progress.line({doneRecords: 0n, totalRecords: 0n}, 0)).toBe('100.0 %, 0 of 0 records');
   expect(progress.line({doneRecords: 0n, totalRecords: 0n}, 0)).toBe('100.0 %, 0 of 0 records');
   expect(progress.line({doneRecords: 0n, totalRecords: 10n}, 5_000)).toBe('  0.0 %, 0 of 10 records');
 });
 
-test('bars, counts and times for people', () => {
+test('bars, counts and durations are formatted for people', () => {
   expect(bar({doneRecords: 1n, totalRecords: 4n}, 11)).toBe('[##------] ');
   expect(bar({doneRecords: 0n, totalRecords: 0n}, 8)).toBe('[#####] ');
   expect(bar({doneRecords: 9n, totalRecords: 4n}, 8)).toBe('[#####] ');

@@ -1,4 +1,4 @@
-/** The queue between fetch and apply. */
+/** The queue of records between fetch and apply. */
 import {RecordQueue} from '../../src/worker/recordQueue.js';
 import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
 
@@ -14,7 +14,7 @@ const drain = (queue: RecordQueue): number[] => {
   return offsets;
 };
 
-test('first in, first out, over many batches', () => {
+test('records leave the queue in the order in which they entered it, across many batches', () => {
   const queue = new RecordQueue(1_000_000);
   const wanted = Array.from({length: 5_000}, (_, i) => i);
   const found: number[] = [];
@@ -27,7 +27,7 @@ test('first in, first out, over many batches', () => {
   expect(queue.shift()).toBeUndefined();
 });
 
-test('is full above its bytes, counting keys, values and a share for each record (L2)', () => {
+test('the queue is full when its values and a share for each record exceed the byte limit (L2)', () => {
   const queue = new RecordQueue(1_000);
   queue.push([record(0, 600)]);
   expect(queue.isFull).toBe(false);
@@ -37,13 +37,13 @@ test('is full above its bytes, counting keys, values and a share for each record
   expect(queue.isFull).toBe(false);
 });
 
-test('small records fill it too (L2)', () => {
+test('records without a key and a value fill the queue too, because each record has a share (L2)', () => {
   const queue = new RecordQueue(1_000);
   queue.push(Array.from({length: 6}, (_, i) => record(i)));
   expect(queue.isFull).toBe(true);
 });
 
-test('clear takes all', () => {
+test('clear() removes all records, and the queue can be used again', () => {
   const queue = new RecordQueue(100);
   queue.push([record(1, 500), record(2, 500)]);
   queue.clear();

@@ -1,4 +1,4 @@
-/** What commands print: amounts with their decimals, tables, reports. */
+/** The output of commands: amounts with their decimals, tables, and `projector report`. */
 import {table} from '../../src/cli/terminal/output.js';
 import {main} from '../../src/cli/program.js';
 import {printReport, type ReportList} from '../../src/cli/commands/report.js';
@@ -14,11 +14,11 @@ test.each([
   ['4599', 0, '4599'],
   ['1', 8, '0.00000001'],
   ['900719925474099300', 2, '9007199254740993.00'],
-])('%s minor units with %d decimals are %s', (minorUnits, decimals, printed) => {
+])('%s minor units with %d decimals are printed as %s', (minorUnits, decimals, printed) => {
   expect(withDecimals(minorUnits, decimals)).toBe(printed);
 });
 
-test('columns are as wide as they need, numbers stand to the right', () => {
+test('each column is as wide as its longest cell, and numbers are aligned to the right', () => {
   const rows = [
     ['10', '7', 'ten'],
     ['longer than its title', '-1200.50', ''],
@@ -30,7 +30,7 @@ test('columns are as wide as they need, numbers stand to the right', () => {
   ]);
 });
 
-test('a table without rows is its head', () => {
+test('a table without rows consists of its header', () => {
   expect(table(['a', 'b'], [])).toEqual(['a  b']);
 });
 
@@ -48,7 +48,7 @@ describe('projector report', () => {
     {productId: '15', unitsSold: '3'},
   ];
 
-  /** What a report prints, and the keys that it asked for. */
+  /** The lines that a report prints, and the keys that it read. */
   async function printed(
     list: ReportList | undefined,
     {top = 10, json = false} = {},
@@ -70,7 +70,7 @@ describe('projector report', () => {
     return {lines, asked};
   }
 
-  test('without a list prints all three', async () => {
+  test('without the name of a list the command prints all three lists', async () => {
     const {lines} = await printed(undefined);
     expect(lines).toEqual([
       '2 orders, 7 units, revenue 45.99',
@@ -96,7 +96,7 @@ describe('projector report', () => {
     ['products' as const, PRODUCTS],
     ['users' as const, [{userId: '7', spent: '45.99'}]],
     ['totals' as const, {orders: '2', units: '7', revenue: '45.99'}],
-  ])('%s alone: just that list, and nothing else is asked', async (list, value) => {
+  ])('%s prints only this list and reads only its key', async (list, value) => {
     const {lines, asked} = await printed(list, {json: true});
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([value]);
     expect(asked).toEqual([`shop:report:${list}`]);
@@ -106,7 +106,7 @@ describe('projector report', () => {
     expect(alone.length).toBeGreaterThan(0);
   });
 
-  test('--top bounds a list', async () => {
+  test('--top limits the number of rows of a list', async () => {
     const {lines} = await printed('products', {top: 1, json: true});
     expect(JSON.parse(lines[0]!)).toEqual(PRODUCTS.slice(0, 1));
   });
@@ -116,14 +116,14 @@ describe('projector report', () => {
     [['products', '--top', '0'], /must be a whole number from 1 to 999999/],
     [['--limit', '5.5'], /must be a whole number from 1 to 999999/],
     [['--top', '5', '--limit', '5'], /'--limit <rows>' cannot be used with option '--top <rows>'/],
-  ])('%j is a wrong usage', async (args, notified) => {
+  ])('the arguments %j are a usage error', async (args, notified) => {
     const notes: string[] = [];
     const output = {line: () => undefined, note: (text: string) => notes.push(text)};
     expect(await main(['node', 'projector', 'report', ...args], {}, output)).toBe(2);
     expect(notes.join('\n')).toMatch(notified);
   });
 
-  test.each([[['--limit', '5']], [['users', '--top', '5']]])('%j is understood', async (args) => {
+  test.each([[['--limit', '5']], [['users', '--top', '5']]])('the arguments %j are valid', async (args) => {
     const notes: string[] = [];
     const output = {line: () => undefined, note: (text: string) => notes.push(text)};
     expect(await main(['node', 'projector', 'report', ...args], {}, output)).toBe(2);

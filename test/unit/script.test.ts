@@ -1,4 +1,4 @@
-/** The words between the worker and apply.lua. */
+/** The protocol between the worker and apply.lua: replies, row modes, rights and arguments. */
 import {readFileSync} from 'node:fs';
 import {
   APPLY_SCRIPT,
@@ -17,44 +17,44 @@ const literals = (pattern: RegExp): string[] => [
   ...new Set([...code.matchAll(pattern)].map(([, word]) => word ?? '')),
 ];
 
-test('every reply of the script is known here, and the other way round', () => {
+test('the replies of the script are exactly the replies that the worker can parse', () => {
   const replies = literals(/return \{'(\w+)'/g);
   expect(replies.sort()).toEqual(Object.values(REPLY).sort());
 });
 
-test('every row mode that the script compares is sent from here', () => {
+test('the worker can send every row mode that the script compares', () => {
   const compared = literals(/mode == '(\w+)'/g);
   const modes: string[] = Object.values(ROW_MODE);
   expect(compared.filter((mode) => !modes.includes(mode))).toEqual([]);
-  // `keep` is what is left when it is none of the others.
+  // The script has no comparison for `keep`: it is the case that remains.
   expect(modes.filter((mode) => !compared.includes(mode))).toEqual([ROW_MODE.keep]);
 });
 
-test('the rights that are asked for at start are those that the script needs (I5)', () => {
+test('the preflight check asks for exactly the rights that the scripts and the worker need (I5)', () => {
   const needed = literals(/(?:call|pcall_|in_slices|read_slices)\('([A-Z]+)'/g);
   const asked = [...RIGHTS_SCRIPT.lua.matchAll(/\{'([A-Z]+)'/g)].map(([, command]) => command ?? '');
   const released = [...RELEASE_SCRIPT.lua.matchAll(/redis\.call\('([A-Z]+)'/g)].map(
     ([, command]) => command ?? '',
   );
-  // How the worker reads positions and quarantined offsets, outside of the scripts.
+  // The worker reads positions (MGET) and quarantined offsets (HKEYS) outside of the scripts.
   expect([...new Set(asked)].sort()).toEqual([...new Set([...needed, ...released, 'MGET', 'HKEYS'])].sort());
   const asksFirst = /missing_right\(KEYS\[1\], prefix\)[\s\S]*?pcall_\('HINCRBY', CHUNKS/;
   expect(code).toMatch(asksFirst);
 });
 
-test('comments are not sent to Redis', () => {
+test('the script is sent to Redis without its comments', () => {
   expect(APPLY_SCRIPT.lua).not.toContain('--');
   expect(APPLY_SCRIPT.lua).toMatch(/return \{'applied', created_count \+ patch_count\}\s*$/);
 });
 
-test('the header of the script names every reply and mode', () => {
+test('the header of the script names every reply and every row mode', () => {
   const file = readFileSync('src/apply/apply.lua', 'utf8');
   const header = /--\[\[\s+(Applies[\s\S]*?)\]\]/.exec(file)?.[1] ?? '';
   const words = [...Object.values(REPLY), ...Object.values(ROW_MODE), 'CORRUPT', 'NOPERM'];
   expect(words.filter((word) => !header.includes(word))).toEqual([]);
 });
 
-test('arguments come in the order that the header gives', () => {
+test('the arguments of the script have the order that its header documents', () => {
   const reduction = reduce([
     item('1/11', {product: '20', quantity: '3'}),
     itemGone('1/12'),
@@ -90,7 +90,7 @@ test('arguments come in the order that the header gives', () => {
   ]);
 });
 
-test('half of a surrogate pair goes as the character that UTF-8 has for it; whole pairs and look-alikes go as they are', () => {
+test('an unpaired surrogate is sent as U+FFFD; pairs and texts that look like an escape are sent unchanged', () => {
   const texts = ['a\ud800b', '\udfff', '\u{1f600}', '\\ud800'];
   const reduction = reduce([order('1', {extra: texts})]);
   const settings = {prefix: '', layout: 'l', extraColumns: ['a', 'b', 'c', 'd']};
@@ -99,7 +99,7 @@ test('half of a surrogate pair goes as the character that UTF-8 has for it; whol
   expect(sent.slice(4, 8)).toEqual(['+a\ufffdb', '+\ufffd', '+\u{1f600}', '+\\ud800']);
 });
 
-test('replies are read; unknown ones are a defect, not a success', () => {
+test('known replies are parsed, and an unknown reply is an internal error and not a success', () => {
   const ours = 'v1 topic=t partitions=6 decimals=2 columns=';
   const read = (reply: unknown): unknown => parseReply(reply, ours);
   expect(read(['applied', 3])).toEqual({kind: 'applied'});

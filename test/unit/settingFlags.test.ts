@@ -1,4 +1,4 @@
-/** A flag for each setting; the forms of the table of settings that other programs read. */
+/** A flag for each setting, and the forms of the settings table that other programs read. */
 import {mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -27,7 +27,7 @@ async function projector(args: readonly string[], environment: Environment = {})
   return {exitCode, text: lines.join('\n'), notes};
 }
 
-/** What `config print` tells of a setting. */
+/** The value of a setting in the output of `config print`. */
 async function valueOf(name: string, args: readonly string[], environment: Environment): Promise<unknown> {
   const {text, notes} = await projector(args, environment);
   expect(notes).toEqual([]);
@@ -36,7 +36,7 @@ async function valueOf(name: string, args: readonly string[], environment: Envir
 }
 
 describe('flags', () => {
-  // Settings of TLS and logins are valid together only.
+  // Settings of TLS and logins are valid only together, so this test leaves them out.
   const security: Setting<unknown>[] = Object.values({
     ...KAFKA_SECURITY,
     ...REDIS_SECURITY,
@@ -46,10 +46,10 @@ describe('flags', () => {
   const plain = settings.filter(({env, secret}) => secret !== true && !joint.has(env));
 
   test.each(plain.map(({env, example}) => [env, example]))(
-    '%s: wins over the environment, before and behind the command',
+    'the flag of %s overrides the environment, before and after the command',
     async (env, example) => {
       const flag = `--${env.toLowerCase().replaceAll('_', '-')}`;
-      // A value that would be refused: it is not even read.
+      // The value would be rejected, but the flag overrides it, so it is never parsed.
       const environment = {[env]: '\u0000 no value ,, [*'};
       for (const args of [
         [flag, example, 'config', '--json'],
@@ -60,7 +60,7 @@ describe('flags', () => {
     },
   );
 
-  test('a secret has the flag of its file alone', async () => {
+  test('a secret has no flag, except the flag for the file that contains it', async () => {
     const secrets = settings.filter(({secret}) => secret === true).map(({env}) => env);
     expect(secrets).toContain('REDIS_URL');
     for (const env of secrets) {
@@ -75,7 +75,7 @@ describe('flags', () => {
     }
   });
 
-  test('the file of a secret wins over the variable', async () => {
+  test('the flag for the file of a secret overrides the variable', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'order-projector-'));
     try {
       const file = join(folder, 'url');
@@ -93,7 +93,7 @@ describe('flags', () => {
     }
   });
 
-  test('every setting has one, and no command has an option of the same name', async () => {
+  test('every setting has a flag, and no command has an option of the same name', async () => {
     expect(SETTING_FLAGS.map(({setting}) => setting.env)).toEqual(names);
     for (const path of [
       ['run'],
@@ -110,7 +110,7 @@ describe('flags', () => {
     }
   });
 
-  test('help shows those of basic settings, --help-all those of all', async () => {
+  test('--help lists the flags of the basic settings, and --help-all lists all flags', async () => {
     const short = (await projector(['--help'])).text;
     const long = (await projector(['--help-all'])).text;
     const shown = (text: string): string[] =>
@@ -121,7 +121,7 @@ describe('flags', () => {
 });
 
 describe('config check', () => {
-  test('tells every fault at once, exit code 2, and no value', async () => {
+  test('the command lists all faults at once without any value, and exits with code 2', async () => {
     const environment = {KAFKA_BROKERS: 'Zq7Secret', PROJECTOR_LOG_LEVEL: 'Zq7Secret'};
     const {exitCode, text, notes} = await projector(['config', 'check'], environment);
     expect([exitCode, notes]).toEqual([2, []]);
@@ -135,20 +135,20 @@ describe('config check', () => {
     expect(JSON.parse(json)).toEqual({ok: false, faults: text.split('\n')});
   });
 
-  test('ok', async () => {
+  test('the command prints ok if the settings are valid', async () => {
     const environment = {KAFKA_BROKERS: 'kafka:9092', REDIS_URL: 'redis://redis'};
     expect(await projector(['config', 'check'], environment)).toEqual({exitCode: 0, text: 'ok', notes: []});
   });
 });
 
-describe('the table of settings in other forms', () => {
-  test('.env.example is what `config example` prints', async () => {
+describe('the settings table in other forms', () => {
+  test('.env.example is the output of `config example`', async () => {
     const {exitCode, text} = await projector(['config', 'example']);
     expect(exitCode).toBe(0);
     expect(readFileSync('.env.example', 'utf8')).toBe(`${text}\n`);
   });
 
-  test('JSON Schema, example and flags name the same settings', () => {
+  test('the JSON Schema and the example name the same settings as the table', () => {
     const {properties} = configSchema() as {properties: object};
     expect(Object.keys(properties).filter((name) => !name.endsWith('_FILE'))).toEqual(names);
     const inExample = configExample().flatMap(
@@ -157,13 +157,13 @@ describe('the table of settings in other forms', () => {
     expect([...inExample].sort()).toEqual([...names].sort());
   });
 
-  test('an environment made of the example is valid', async () => {
+  test('an environment made from the example is valid', async () => {
     const lines = configExample().filter((line) => /^[A-Z_]+=/.test(line));
     const environment = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s, 2) as [string, string]));
     expect(await projector(['config', 'check'], environment)).toEqual({exitCode: 0, text: 'ok', notes: []});
   });
 
-  test('JSON Schema: what it says of each setting fits its default and its example', () => {
+  test('the JSON Schema of each setting accepts its default and its example', () => {
     interface Form {
       readonly type?: string;
       readonly pattern?: string;

@@ -10,13 +10,13 @@ function finding(found: string): Finding {
 }
 
 interface World {
-  /** What the looks at the subject find, one after the other; the last one stays. */
+  /** The findings of each comparison of the subject, in order. The last element repeats. */
   readonly looks: readonly (readonly Finding[])[];
-  /** Position of the one partition at each look; the log ends at 100. */
+  /** The position of the only partition at each comparison. The topic ends at offset 100. */
   readonly position?: (look: number) => string;
-  /** The same of the expected side, where it follows the log. */
+  /** The same for the expected side, if it also follows the topic. */
   readonly staging?: (look: number) => string;
-  /** How long a look takes. */
+  /** The duration of a comparison. */
   readonly lookMs?: number;
 }
 
@@ -36,7 +36,7 @@ async function settled({
       (at) => new StoredPositions({getAll: async () => await Promise.resolve([at(look)])}, 't', ''),
     ),
     clock: {
-      // Asked at once after each look for the time of what it has found, and then again.
+      // settle() reads the time directly after each comparison, to date its findings, and then again.
       nowMs: () => (nowMs += lookMs),
       sleep: async (ms) => {
         nowMs += ms;
@@ -52,7 +52,7 @@ async function settled({
   return {...result, tookMs: nowMs};
 }
 
-test('what is equal at two looks in a row is no difference', async () => {
+test('a subject that is equal in two consecutive comparisons has no difference', async () => {
   expect(await settled({looks: [[finding('4')], [], []]})).toMatchObject({
     certain: [],
     open: [],
@@ -60,29 +60,29 @@ test('what is equal at two looks in a row is no difference', async () => {
   });
 });
 
-test('what is equal once, by coincidence, is looked at on', async () => {
+test('a subject that is equal only once, by coincidence, is compared again', async () => {
   const {certain, tookMs} = await settled({looks: [[finding('4')], [], [finding('4')]]});
   expect(certain).toEqual([{subject: {kind: 'product', id: '7'}, findings: [finding('4')]}]);
   expect(tookMs).toBeGreaterThanOrEqual(STILL_MS);
 });
 
-test('what stands still for long enough, behind the end of the log, is certain', async () => {
+test('a finding that stays unchanged for 5 s, after Redis has reached the topic end, is certain', async () => {
   const {certain, open, tookMs} = await settled({looks: [[finding('3')], [finding('4')]]});
   expect([certain.length, open]).toEqual([1, []]);
   expect(tookMs).toBeGreaterThanOrEqual(STILL_MS);
   expect(tookMs).toBeLessThan(2 * STILL_MS);
 });
 
-test('what was seen in one long look alone is not certain', async () => {
+test('a finding of a single long comparison is not certain', async () => {
   const looks = [[finding('4')], [], []];
   expect(await settled({looks, lookMs: STILL_MS + 1})).toMatchObject({certain: []});
 });
 
-test('nothing is certain before Redis has passed the end of the log', async () => {
+test('no finding is certain before the position in Redis has reached the topic end', async () => {
   const behind = await settled({looks: [[finding('4')]], position: () => 'v1 99'});
   expect(behind).toMatchObject({certain: [], open: [{kind: 'product', id: '7'}], isBehind: true});
   expect(behind.tookMs).toBeGreaterThanOrEqual(WAIT_MS);
-  // A fence stands for a position.
+  // A fence contains the position that it replaces, and it counts like this position.
   const late = await settled({
     looks: [[finding('4')]],
     position: (look) => (look < 40 ? 'fence 1 x v1 99' : 'fence 1 x v1 100'),
@@ -91,7 +91,7 @@ test('nothing is certain before Redis has passed the end of the log', async () =
   expect(late.tookMs).toBeGreaterThan(2 * STILL_MS - 1_000);
 });
 
-test('nothing is certain before the expected side has passed the end of the log either', async () => {
+test('no finding is certain before the expected side has reached the topic end', async () => {
   const behind = await settled({looks: [[finding('4')]], staging: () => 'v1 99'});
   expect(behind).toMatchObject({certain: [], open: [{kind: 'product', id: '7'}], isBehind: true});
   const late = await settled({
@@ -102,7 +102,7 @@ test('nothing is certain before the expected side has passed the end of the log 
   expect(late.tookMs).toBeGreaterThan(2 * STILL_MS - 1_000);
 });
 
-test('what never stands still stays open, and is no difference', async () => {
+test('a finding that keeps changing stays open and is not reported as a difference', async () => {
   const looks = Array.from({length: 400}, (_, i) => [finding(String(i))]);
   expect(await settled({looks})).toMatchObject({
     certain: [],

@@ -1,9 +1,9 @@
-/** Places at Redis, shared by the partitions of a worker. */
+/** The slots for scripts in flight, shared by the partitions of a worker. */
 import {Slots} from '../../src/apply/slots.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test('no more than the limit are held at a time; whoever comes first is served first (L1)', async () => {
+test('at most the limit of slots are held at a time, and waiting requests get them in their order (L1)', async () => {
   const slots = new Slots(2);
   const [first, second] = [await slots.take(), await slots.take()];
   const served: string[] = [];
@@ -26,7 +26,7 @@ test('no more than the limit are held at a time; whoever comes first is served f
   await slots.take();
 });
 
-test('a slot is given back once, however often that is said (L1)', async () => {
+test('a slot that is released twice is freed only once (L1)', async () => {
   const slots = new Slots(1);
   const release = await slots.take();
   release();

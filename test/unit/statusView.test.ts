@@ -1,4 +1,4 @@
-/** A worker's status as people read it, and lines that are drawn again in the same place. */
+/** `projector status` and `lag --watch`: the status as text, and rows that are redrawn in place. */
 import {createServer} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import {main} from '../../src/cli/program.js';
@@ -45,7 +45,7 @@ async function projector(
   return {exitCode: await main(['node', 'projector', ...args], {}, output), lines, notes};
 }
 
-test('everything that a worker tells is shown, one thing a line, and nothing steers the terminal', () => {
+test('the status shows each value on a line of its own, with control characters escaped', () => {
   const notified = readStatus(body());
   expect(notified).toBeDefined();
   const text = statusLines(notified!).join('\n');
@@ -67,12 +67,12 @@ test('everything that a worker tells is shown, one thing a line, and nothing ste
   expect(text).not.toContain('\u001b');
 });
 
-test.each([[null], ['text'], [{}], [{state: 'running'}], [[]]])('%j is no status of a worker', (value) => {
+test.each([[null], ['text'], [{}], [{state: 'running'}], [[]]])('%j is not a worker status', (value) => {
   expect(readStatus(value)).toBeUndefined();
 });
 
 describe('projector status', () => {
-  test('asks a worker, and prints what it tells; --json as it is', async () => {
+  test('the command prints the status of a worker, and with --json the unchanged response', async () => {
     const server = new HttpServer({'/status': () => json(200, statusOf(VIEW))});
     const port = await server.listen('127.0.0.1', 0);
     try {
@@ -85,7 +85,7 @@ describe('projector status', () => {
     }
   });
 
-  test('no worker: one clear line, exit code 4', async () => {
+  test('if no worker responds, the command prints one line and exits with code 4', async () => {
     const {exitCode, lines, notes} = await projector(['status', '--url', 'http://127.0.0.1:1']);
     expect([exitCode, lines]).toEqual([4, []]);
     expect(notes).toEqual([
@@ -95,7 +95,7 @@ describe('projector status', () => {
     ]);
   });
 
-  test('something else that answers is no worker', async () => {
+  test('a server that is not a worker is reported with exit code 4', async () => {
     const server = createServer((_, response) => response.end('{"hello": 1}'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     try {
@@ -107,19 +107,19 @@ describe('projector status', () => {
     }
   });
 
-  test.each([['off'], ['0']])('PROJECTOR_HTTP_PORT=%s: the address must be given', async (port) => {
+  test.each([['off'], ['0']])('with PROJECTOR_HTTP_PORT=%s the command requires --url', async (port) => {
     const {exitCode, notes} = await projector(['status', '--projector-http-port', port]);
     expect([exitCode, notes]).toEqual([2, [expect.stringContaining('--url')]]);
   });
 
-  test('a worker that listens on every address is asked on this machine', () => {
+  test('a worker that listens on all addresses is requested at the loopback address', () => {
     expect(workerUrl('0.0.0.0', 1)).toBe('http://127.0.0.1:1');
     expect(workerUrl('::', 1)).toBe('http://[::1]:1');
     expect(workerUrl('fd00::1', 1)).toBe('http://[fd00::1]:1');
   });
 });
 
-/** What a terminal shows that understands what ScreenBlock writes; fails where a row would scroll away. */
+/** A terminal that interprets the output of ScreenBlock. It fails if a row would scroll out of view. */
 class Terminal {
   readonly rowsShown: string[] = [''];
   #row = 0;
@@ -130,7 +130,7 @@ class Terminal {
   ) {}
 
   write(text: string): void {
-    // Escape is shown as ^ here.
+    // The escape character is replaced by ^, so that the pattern below contains no control character.
     const shown = text.replaceAll('\u001b', '^');
     for (const [, up, clear, plain] of shown.matchAll(/\r\^\[(\d+)A|(\^\[J)|([^^\r]+)/g)) {
       if (up !== undefined) this.#row -= Number(up);
@@ -158,7 +158,7 @@ const row = (partition: number, lagRecords: bigint): PartitionLag => ({
 });
 
 describe('lag --watch', () => {
-  /** Looks as often as there are answers. */
+  /** Runs `lag --watch` until each of the answers was returned once. */
   async function watched(
     answers: readonly (readonly PartitionLag[] | Error)[],
     {isJson = false, screen = null}: {isJson?: boolean; screen?: Terminal | null} = {},
@@ -194,7 +194,7 @@ describe('lag --watch', () => {
   }
   const away = new ProjectorError('redis-unreachable', 'Redis is away');
 
-  test('draws in one place, however many partitions there are', async () => {
+  test('the output is redrawn in place and cut to the height of the terminal', async () => {
     const many = Array.from({length: 50}, (_, index) => row(index, 1n));
     const screen = new Terminal(60, 10);
     await watched([many, many.slice(0, 3), many], {screen});
@@ -210,7 +210,7 @@ describe('lag --watch', () => {
     ]);
   });
 
-  test('without a terminal: one line each time; a server that goes away is waited for', async () => {
+  test('without a terminal each update is one line, and an outage of a server is waited for', async () => {
     const {lines, notes} = await watched([[row(0, 3n), row(1, 0n)], away, [row(0, 0n), row(1, 0n)]]);
     expect(lines).toEqual([
       '1970-01-01T00:00:00.000Z consumer lag of events: 3 records (partition 0: 3, partition 1: 0)',
@@ -219,7 +219,7 @@ describe('lag --watch', () => {
     expect(notes).toEqual(['1970-01-01T00:00:02.000Z waiting: Redis is away']);
   });
 
-  test('--json: one object a line', async () => {
+  test('--json prints one object per line', async () => {
     const {lines} = await watched([[row(0, 3n)], [row(0, 1n)]], {isJson: true});
     const notified = lines.map((line) => JSON.parse(line) as {lagRecords: string; at: string});
     expect(notified.map(({lagRecords}) => lagRecords)).toEqual(['3', '1']);
@@ -229,14 +229,14 @@ describe('lag --watch', () => {
     });
   });
 
-  test('what is away at the first look, or cannot pass, is an error', async () => {
+  test('a server that is unreachable at the start, or a permanent error, ends the command', async () => {
     await expect(watched([away])).rejects.toBe(away);
     const denied = new ProjectorError('redis-denied', 'no');
     await expect(watched([[row(0, 0n)], denied])).rejects.toBe(denied);
   });
 });
 
-test('a block is not wider than its terminal, and one without a size is taken for 80 by 24', () => {
+test('a block is narrower than its terminal; a terminal of unknown size counts as 80 by 24', () => {
   const written: string[] = [];
   const screen = {columns: undefined, rows: 0, write: (text: string) => written.push(text)};
   new ScreenBlock(screen).draw(Array.from({length: 30}, () => 'x'.repeat(100)));

@@ -7,7 +7,7 @@ const lines = fc
   .map((ids) => ids.sort((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1)))
   .chain((ids) => fc.tuple(...ids.map((one) => fc.tuple(fc.constant(one), id, id))));
 
-test('what is written is read again, at any size (I8)', () => {
+test('line items are parsed as they were formatted, with ids and quantities of any size (I8)', () => {
   fc.assert(
     fc.property(lines, (all) => {
       const text = formatItems(all.map(([one, productId, quantity]) => [one, {productId, quantity}]));
@@ -18,7 +18,7 @@ test('what is written is read again, at any size (I8)', () => {
   );
 });
 
-test('ids stand in the order of their numbers', () => {
+test('ids are ordered by their numeric value', () => {
   fc.assert(
     fc.property(id, id, (a, b) => {
       expect(isIdBefore(a, b)).toBe(BigInt(a) < BigInt(b));
@@ -38,6 +38,6 @@ test.each([
   '1:1:1;1:1:1',
   '1:2:x',
   ' 1:2:3',
-])('%j is none of ours', (text) => {
+])('%j is not a text of line items', (text) => {
   expect(parseItems(text)).toBeUndefined();
 });

@@ -1,4 +1,7 @@
-/** What counts as standing still (PROJECTOR_LIVENESS_TIMEOUT_MS): records to apply, and no way on. Waiting for records or servers does not. */
+/**
+ * When a partition counts as stuck (PROJECTOR_LIVENESS_TIMEOUT_MS): it has records to apply and no progress.
+ * A partition that waits for records or for a server is not stuck.
+ */
 import {Slots} from '../../src/apply/slots.js';
 import type {ReadModel} from '../../src/apply/readModel.js';
 import {decodeRecord} from '../../src/decode/decode.js';
@@ -14,7 +17,7 @@ import {recordOf, SHOP} from '../support/records.js';
 import {until} from '../support/until.js';
 
 let nowMs: number;
-/** What the partition told of its servers. */
+/** The error kinds that the partition reported for its dependencies. It reports null for a success. */
 let dependency: (string | null)[];
 beforeEach(() => {
   nowMs = 0;
@@ -65,7 +68,7 @@ const batch = {
 };
 const keepAlive = async (): Promise<void> => await Promise.resolve();
 
-test('a script that is never answered', async () => {
+test('a partition is stuck if a script gets no reply', async () => {
   let sent = 0;
   const apply = async (): Promise<never> => {
     sent++;
@@ -75,22 +78,22 @@ test('a script that is never answered', async () => {
   void stuck.run();
   await until(
     () => stuck.appliedNext === 0n,
-    () => 'an anchored partition',
+    () => 'a resumed partition',
   );
   nowMs = 50_000;
-  // Nothing to apply: it waits for records, however long.
+  // The partition has nothing to apply, so it may wait for records for any time.
   expect(stuck.stuckMs(nowMs)).toBe(0);
   await stuck.deliver(batch, keepAlive);
   await until(
     () => sent === 1,
-    () => 'a script at Redis',
+    () => 'a script sent to Redis',
   );
   expect(stuck.stuckMs(nowMs)).toBe(0);
   nowMs = 110_000;
   expect(stuck.stuckMs(nowMs)).toBe(60_000);
 });
 
-test('a server that is away is waited for, and that is no standing still', async () => {
+test('a partition that waits for an unreachable server is not stuck', async () => {
   let tries = 0;
   const waiting = partition({
     positionToResume: async () => {
@@ -103,16 +106,16 @@ test('a server that is away is waited for, and that is no standing still', async
   const run = waiting.run();
   await until(
     () => tries > 5,
-    () => 'some tries',
+    () => 'six attempts',
   );
   expect(waiting.stuckMs(nowMs)).toBe(0);
   waiting.end();
   await run;
 });
 
-test('a failed script is told of at once, although the partition waits for its turn to send the next one', async () => {
+test('a failed script is reported at once, also while the partition waits for a slot for its next script', async () => {
   const slots = new Slots(2);
-  await slots.take(); // Another partition's, never given back.
+  await slots.take(); // The slot of another partition, which never releases it.
   let fail: (() => void) | undefined;
   const apply = async (): Promise<never> =>
     await new Promise((_, reject) => {
@@ -122,21 +125,21 @@ test('a failed script is told of at once, although the partition waits for its t
   void failing.run();
   await until(
     () => failing.appliedNext === 0n,
-    () => 'an anchored partition',
+    () => 'a resumed partition',
   );
   await failing.deliver(batch, keepAlive);
   await until(
     () => fail !== undefined,
-    () => 'a script at Redis',
+    () => 'a script sent to Redis',
   );
-  void slots.take(); // A third one's, which waits for what this script gives back.
+  void slots.take(); // A third partition waits for the slot that this script releases.
   const next = {...recordOf(order('6')), offset: 1n, timestampMs: '0'};
   await failing.deliver({...batch, fetchOffset: 1n, nextOffset: 2n, records: [next]}, keepAlive);
   await new Promise((resolve) => setImmediate(resolve));
   fail?.();
   await until(
     () => dependency.at(-1) === 'redis-unreachable',
-    () => `a failure among ${dependency.join()}`,
+    () => `redis-unreachable as the last of: ${dependency.join()}`,
     2_000,
   );
 });

@@ -5,7 +5,7 @@ import {Survey} from '../../src/operations/verify/survey.js';
 
 const ORDERS = Array.from({length: 5}, (_, i) => ({id: String(i + 1), user_id: '5', total_amount: '1.00'}));
 
-/** MySQL with five orders without lines. */
+/** A MySQL with five orders that have no line items. */
 const mysql: MysqlHost = {
   consistentSnapshot: async (work) =>
     await work(async (sql) => {
@@ -55,7 +55,7 @@ async function surveyed(keys: readonly string[], suspectsMax = 100): Promise<Sur
   return survey;
 }
 
-test('suspects: what differs, what MySQL knows nothing of, and names that are none of ours', async () => {
+test('the survey suspects subjects that differ, subjects that MySQL does not have, and malformed keys', async () => {
   const survey = await surveyed([
     'order:1',
     'order:9',
@@ -64,7 +64,7 @@ test('suspects: what differs, what MySQL knows nothing of, and names that are no
     'product:7:sold',
     'session:1',
   ]);
-  // Member 5 of the products' report is unknown to MySQL, and counter 7 too.
+  // MySQL has no product 5 (a member of report:products) and no product 7 (a counter).
   expect([...survey.suspects.keys()].sort()).toEqual(
     ['order 2', 'order 4', 'product 5', 'key order:x', 'product 7', 'order 9'].sort(),
   );
@@ -72,13 +72,13 @@ test('suspects: what differs, what MySQL knows nothing of, and names that are no
   expect(survey.overflow).toBe(0);
 });
 
-test('no more suspects are remembered than the bound says; the others are counted (L10)', async () => {
+test('at most the limit of suspects are remembered, and the others are counted (L10)', async () => {
   const survey = await surveyed(['order:9'], 2);
   expect([...survey.suspects.keys()]).toEqual(['order 2', 'order 4']);
   expect(survey.overflow).toBe(2);
 });
 
-test('a sample looks at single orders', async () => {
+test('a sample compares single orders', async () => {
   const expected = new MysqlSide(mysql, SHOP);
   const sides = new Sides({expected, redis: redisWith([]), prefix: ''});
   const signal = new AbortController().signal;

@@ -1,4 +1,7 @@
-/** A process that has reset a connection can still exit: with Node 20 one reset at the wrong moment keeps it busy for ever. */
+/**
+ * A process can exit after it has reset a connection. With Node 20, a reset at the wrong moment would keep
+ * the process busy for ever.
+ */
 import {spawn} from 'node:child_process';
 
 const SCRIPT = `
@@ -19,7 +22,7 @@ test.each([
   ['about to end', "socket.end('last words'); reset(socket);"],
   ['ended', 'socket.end(() => reset(socket));'],
   ['closed', "socket.on('close', () => reset(socket)).destroy();"],
-])('of a socket that is %s', async (_name, moment) => {
+])('a process that resets a socket that is %s exits with code 0', async (_name, moment) => {
   const args = ['--import', 'tsx', '--input-type=module', '-e', SCRIPT.replace('MOMENT', moment)];
   const child = spawn(process.execPath, args, {stdio: 'inherit', timeout: 60_000, killSignal: 'SIGKILL'});
   const exit = await new Promise((resolve) => child.once('close', (code, signal) => resolve({code, signal})));

@@ -1,4 +1,4 @@
-/** TLS: settings that protect less than they seem to are refused, and what went wrong is told in words. */
+/** TLS: settings that protect less than they promise are rejected, and error messages name the cause. */
 import {readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {connect as connectTls, createServer, type TLSSocket, type TlsOptions} from 'node:tls';
@@ -28,8 +28,8 @@ function fault(environment: Environment): string {
   }
 }
 
-describe('settings', () => {
-  test('are read once, from files or as they are', () => {
+describe('TLS settings', () => {
+  test('certificates and keys are read from files or from the variables themselves', () => {
     const pem = readFileSync(ca.cert, 'utf8');
     const files = {REDIS_TLS_CA_FILE: ca.cert, REDIS_TLS_CERT_FILE: one.cert, REDIS_TLS_KEY_FILE: one.key};
     const config = readConfig({REDIS_URL: 'rediss://redis:6379/0', ...files}, ['redisUrl']);
@@ -40,7 +40,7 @@ describe('settings', () => {
     expect(readConfig({KAFKA_SSL: 'true', KAFKA_SSL_CA: pem}, []).kafkaCa).toBe(pem);
   });
 
-  test('whose file is not there or no PEM are named, with the path', () => {
+  test('a file that is missing or is not PEM is reported with its setting and path', () => {
     const missing = join(ca.folder, 'missing.pem');
     expect(fault({REDIS_TLS_CA_FILE: missing})).toContain(
       `REDIS_TLS_CA_FILE names a file that cannot be read: `,
@@ -73,8 +73,8 @@ describe('settings', () => {
       () => ({REDIS_URL: 'redis://redis/0', REDIS_TLS_CA_FILE: ca.cert}),
       /use rediss:\/\/ for TLS/,
     ],
-    ['an address for a name', () => ({KAFKA_SSL_SERVER_NAME: '10.0.0.1'}), /a host name, not an IP address/],
-  ])('that do not fit are refused: %s', (_, environment, message) => {
+    ['an IP address as name', () => ({KAFKA_SSL_SERVER_NAME: '10.0.0.1'}), /a host name, not an IP address/],
+  ])('settings that do not fit together are rejected: %s', (_, environment, message) => {
     expect(fault(environment())).toMatch(message);
   });
 
@@ -88,13 +88,13 @@ describe('settings', () => {
     ['mysql://u@db/shop', {cert: 'x', key: 'x'}, /MYSQL_SSL_CERT is set, .* is sent only with TLS/],
     ['mysql://u@db/shop?ssl-mode=VERIFY_CA', {serverName: 'db'}, /does not verify the name/],
     ['mysql://u@127.0.0.1/shop?ssl-mode=VERIFY_IDENTITY', {}, /set MYSQL_SSL_SERVER_NAME/],
-  ])('of MySQL that verify less than they say are refused: %s %j', (url, tls, message) => {
+  ])('a MySQL URL that verifies less than its settings promise is rejected: %s %j', (url, tls, message) => {
     expect(() => new MysqlClient({url, tls})).toThrow(message);
   });
 });
 
-describe('what went wrong', () => {
-  /** The first error of a client that talks to such a server, or of the reading after the handshake. */
+describe('TLS errors', () => {
+  /** The first error of a client that connects to this server, during the handshake or while it reads. */
   async function failure(server: TlsOptions, client: object): Promise<Error> {
     const listening = createServer(server, (socket) => socket.end('hello'));
     listening.on('tlsClientError', () => undefined);
@@ -133,11 +133,11 @@ describe('what went wrong', () => {
     ],
   ];
 
-  test.each(CASES)('is told in words: %s', async (_, provoke, words) => {
+  test.each(CASES)('the error message names the cause: %s', async (_, provoke, words) => {
     expect(tlsReason(await provoke())).toMatch(words);
   });
 
-  test('is told with the names that a certificate has, and none of ours', async () => {
+  test('the error for another host name says that the certificate was issued for another name', async () => {
     const cert = ca.issue({altNames: 'DNS:redis.example.com'});
     const error = tlsError(await failure(server(cert), trusting()), 'Redis at rediss://127.0.0.1/0');
     expect(error).toMatchObject({
@@ -148,7 +148,7 @@ describe('what went wrong', () => {
     });
   });
 
-  test('is none of TLS when a connection is refused', () => {
+  test('a refused connection is not a TLS error', () => {
     expect(
       tlsReason(Object.assign(new Error('connect ECONNREFUSED'), {code: 'ECONNREFUSED'})),
     ).toBeUndefined();

@@ -1,11 +1,11 @@
-/** A read model compared with another one, which the topic was replayed into. */
+/** `verify` against the topic: the read model is compared with one into which the topic was replayed. */
 import {keysWithPrefix} from '../../src/redis-model/keys.js';
 import {TopicSide} from '../../src/operations/verify/topicSide.js';
 import {Sides, type RedisHost} from '../../src/operations/verify/sides.js';
 import {Survey} from '../../src/operations/verify/survey.js';
 
 type Value = string | Record<string, string>;
-/** Key -> value; sorted sets are given as hashes of scores. */
+/** Key -> value. A sorted set is given as a hash of scores. */
 type Content = Readonly<Record<string, Value>>;
 
 function host(content: Content): RedisHost {
@@ -16,7 +16,7 @@ function host(content: Content): RedisHost {
     content[key] === undefined ? 'none' : typeof content[key] === 'string' ? 'string' : 'hash';
   return {
     async *keys() {
-      // Two pages, so that an order and its lines may be apart.
+      // There are two pages, so that an order and its line items can be on different pages.
       const all = Object.keys(content);
       await Promise.resolve();
       yield all.filter((_, index) => index % 2 === 0);
@@ -71,15 +71,15 @@ async function differences(live: Content): Promise<string[]> {
   return found;
 }
 
-test('the same content has no differences, whatever else the two databases hold', async () => {
+test('equal content has no differences, whatever other keys the two databases contain', async () => {
   expect(await differences(LOG)).toEqual([]);
   expect(await differences({...LOG, 'projector:chunks': {begun: '7'}, 'session:1': 'x'})).toEqual([]);
-  // A counter at 0 may be absent: a read model that was filled from MySQL has none.
+  // A counter at 0 may be missing: after an initial load from MySQL it does not exist.
   const {'product:8:sold': zero, ...without} = LOG;
   expect([zero, await differences(without)]).toEqual(['0', []]);
 });
 
-test('each kind of difference is suspected in the survey, and found when it is looked at again', async () => {
+test('the survey suspects each kind of difference, and the comparison confirms it', async () => {
   const {'order:1': order, 'order_lines:3': lines, ...rest} = LOG;
   expect([order, lines]).toEqual([ORDER, '30:8:1']);
   expect(await differences(rest)).toEqual([

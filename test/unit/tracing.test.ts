@@ -6,7 +6,7 @@ const WORKER = {topic: 'shop.order-events', group: 'order-projector', version: '
 const CHUNK = {partition: 3, records: 7, orders: 2, lastOffset: 41n};
 
 describe('without an SDK', () => {
-  test('nothing is recorded, and no line of the log names a trace', () => {
+  test('no span is recorded, and log lines contain no trace id', () => {
     const chunk = traceChunks(WORKER)(CHUNK);
     expect(chunk.within(() => trace.getActiveSpan()?.isRecording() ?? false)).toBe(false);
     expect(chunk.within(activeTrace)).toEqual({});
@@ -24,7 +24,7 @@ describe('with an SDK', () => {
     trace.disable();
   });
 
-  test('one span for each chunk', () => {
+  test('each chunk has one span with the attributes of the messaging conventions', () => {
     traceChunks(WORKER)(CHUNK).end('applied');
     const [span, ...others] = exporter.getFinishedSpans();
     expect(others).toEqual([]);
@@ -45,7 +45,7 @@ describe('with an SDK', () => {
     expect(span?.status.code).toBe(0);
   });
 
-  test('a chunk that was not applied is an error', () => {
+  test('the span of a chunk that was not applied has the status error', () => {
     traceChunks(WORKER)(CHUNK).end('returned');
     const [span] = exporter.getFinishedSpans();
     expect(span?.status.code).toBe(2);
@@ -55,7 +55,7 @@ describe('with an SDK', () => {
     });
   });
 
-  test('what is logged within names the trace, across waits too; what is logged outside does not', async () => {
+  test('a log line within a chunk contains the trace id, also after an await; a log line outside does not', async () => {
     const chunk = traceChunks(WORKER)(CHUNK);
     const named = await chunk.within(async () => {
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,4 +1,4 @@
-/** One line when something is away, one when all is well again. */
+/** The log lines of an outage: one when a dependency becomes unreachable, and one when it has recovered. */
 import {ProjectorError} from '../../src/runtime/errors.js';
 import {Troubles} from '../../src/worker/troubles.js';
 
@@ -16,7 +16,7 @@ function notified(): {troubles: Troubles; lines: string[]} {
 const redis = new ProjectorError('redis-unreachable', 'Redis is away');
 const kafka = new ProjectorError('kafka-unreachable', 'Kafka is away');
 
-test('many sources with one trouble are one line, and one when the last is well', () => {
+test('one trouble of several sources is one line, and its recovery is one line after the last source recovers', () => {
   const {troubles, lines} = notified();
   for (const source of ['1', '2', '1', '2']) troubles.notify(source, redis);
   troubles.notify('1', null);
@@ -26,7 +26,7 @@ test('many sources with one trouble are one line, and one when the last is well'
   expect(lines).toEqual(['waiting: Redis is away', 'recovered: redis-unreachable after 0.0 s']);
 });
 
-test('a second kind of trouble is a line of its own', () => {
+test('a second kind of trouble has its own line', () => {
   const {troubles, lines} = notified();
   troubles.notify('1', redis);
   troubles.notify('2', kafka);
@@ -46,13 +46,13 @@ test('each kind has its own recovery line, with its duration', () => {
   expect(lines.slice(3)).toEqual(['recovered: kafka-unreachable after 19.0 s', 'waiting: Redis is away']);
 });
 
-test('a source that is well never says so by itself', () => {
+test('a success without an earlier trouble is not logged', () => {
   const {troubles, lines} = notified();
   troubles.notify('1', null);
   expect(lines).toEqual([]);
 });
 
-test('a source that is gone no longer holds the good news back', () => {
+test('a source that was removed does not delay the recovery line', () => {
   const {troubles, lines} = notified();
   troubles.notify('1', redis);
   troubles.notify('2', redis);
@@ -61,7 +61,7 @@ test('a source that is gone no longer holds the good news back', () => {
   expect(lines).toEqual(['waiting: Redis is away', 'recovered: redis-unreachable after 0.0 s']);
 });
 
-test('what is suffered from now, since when, and what was told before', () => {
+test('the current troubles have their start time, and the last 10 errors are kept', () => {
   const {troubles} = notified();
   nowMs = 5;
   troubles.notify('1', redis);

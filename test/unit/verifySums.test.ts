@@ -11,7 +11,7 @@ import {
 
 const keys = keysWithPrefix('');
 
-/** Undefined for a key that is no string. */
+/** The value is undefined for a key that is not a string. */
 type Texts = Record<string, string | undefined>;
 
 function host({
@@ -49,7 +49,7 @@ test.each([
   expect(minorUnits(amount, decimals)).toBe(expected);
 });
 
-test('sums by id, as MySQL answers', () => {
+test('sums by id are converted from the rows of MySQL, and NULL counts as 0', () => {
   const rows = [
     {id: '7', total: '1.50'},
     {id: '9007199254740993', total: null},
@@ -60,7 +60,7 @@ test('sums by id, as MySQL answers', () => {
   ]);
 });
 
-test('products: counter and score must both be right; 0 and absent are the same for a counter, not for a score', async () => {
+test('the counter and the score of a product are compared; a missing counter equals 0, but a score of 0 is wrong', async () => {
   const sums = new Map([
     ['1', '5'],
     ['2', '0'],
@@ -86,7 +86,7 @@ test('products: counter and score must both be right; 0 and absent are the same 
   ]);
 });
 
-test('users and totals', async () => {
+test('the scores of users and the totals are compared with the sums of MySQL', async () => {
   const redis = host({
     scores: {1: '150', 2: '1.5'},
     hashes: {'report:totals': {orders: '2', units: '3'}},
@@ -111,7 +111,7 @@ test('users and totals', async () => {
   ]);
 });
 
-test('an order as the live path would write it, with its lines by number and its extra columns (I9)', async () => {
+test('an order is compared with the form that the worker would write, with line items and extra columns (I9)', async () => {
   const row = {userId: '5', totalAmount: '45.99', extra: ['paid', null]};
   const lines = [
     {kind: 'item-upserted', orderId: '1', itemId: '10', item: {productId: '7', quantity: '1'}},

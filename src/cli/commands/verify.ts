@@ -12,8 +12,8 @@ export function addVerify(program: Command, command: CommandContext): void {
   program
     .command('verify')
     .description(
-      'compare every order, counter, report and key in Redis with MySQL (MYSQL_URL), or with a replay of the topic, ' +
-        'while both change. Changes nothing without --repair. Exits with code 3 if they differ',
+      'compare every order, counter, report and key in Redis with MySQL (MYSQL_URL), or with a replay of the topic. ' +
+        'Both may change meanwhile. Changes nothing without --repair. Exits with code 3 if they differ',
     )
     .addOption(
       new Option(

@@ -23,7 +23,7 @@ import {Cutover} from '../../operations/rebuild/cutover.js';
 import {grouped} from '../../operations/rebuild/progress.js';
 import {Replacement, type Replaced, type ReplacementEvent} from '../../operations/rebuild/replacement.js';
 import {CUTOVER_RIGHTS_SCRIPT} from '../../operations/rebuild/scripts.js';
-import {requireNoForeignKeys, StagingDatabase} from '../../operations/rebuild/stagingDatabase.js';
+import {contentOf, requireNoForeignKeys, StagingDatabase} from '../../operations/rebuild/stagingDatabase.js';
 import {followLog} from '../../operations/rebuild/followTopic.js';
 import {interruptible} from '../terminal/interruption.js';
 import type {Output} from '../terminal/output.js';
@@ -162,8 +162,8 @@ export class ReplaceCommand {
     const mark = await staging.mark();
     let records = 0n;
     for (const {low, high} of (await this.#topic.ranges()).values()) records += high - low;
-    const found = mark === '' ? 'no mark and is empty' : `the mark "${mark}"`;
-    this.#output.note(`${this.#staging.address} has ${found}; the topic holds ${grouped(records)} records`);
+    const found = mark === '' ? 'is empty' : contentOf(mark);
+    this.#output.note(`${this.#staging.address} ${found}; the topic holds ${grouped(records)} records`);
     this.#output.note('nothing was done (--dry-run)');
     return EXIT.ok;
   }

@@ -51,7 +51,7 @@ export async function verifyAgainstMysql(
       if (options.repair && config.connectUrl === undefined)
         line.note(
           'CONNECT_URL is not set, so the connector is not checked: make sure that it is running, ' +
-            'otherwise the repaired sums will be wrong later',
+            'otherwise outstanding changes will be added to the repaired sums a second time',
         );
       const servers = {config, redis, topic, mysql};
       const compare = async (repair: ComparedWith['repair'], held: AbortSignal): Promise<Verdict> =>

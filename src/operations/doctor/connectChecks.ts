@@ -105,7 +105,7 @@ const RULES: readonly Rule[] = [
   {
     name: 'value.converter',
     wanted: ['org.apache.kafka.connect.json.JsonConverter'],
-    unset: '(that of the worker)',
+    unset: '(that of the Connect worker)',
     why: 'values may not be JSON',
   },
   {
@@ -130,7 +130,7 @@ const HINTS: readonly Rule[] = [
   {
     name: 'producer.override.enable.idempotence',
     wanted: ['true'],
-    unset: '(that of the worker)',
+    unset: '(that of the Connect worker)',
     why: 'a producer retry may change the order of records',
   },
 ];
@@ -143,8 +143,8 @@ export function judgeSettings(
   const name = 'connector-settings';
   const isWrong = ({name: key, wanted, unset}: Rule): boolean => !wanted.includes(config[key] ?? unset);
   const notified = ({name: key, unset, why}: Rule): string => `${key}=${config[key] ?? unset}: ${why}`;
-  const fixOf = (rules: readonly Rule[]): string =>
-    `Set ${rules.map((rule) => `${rule.name}=${rule.wanted[0] ?? ''}`).join(', ')} (connectors/README.md), then \`projector connector apply\`.`;
+  const fixOf = (rules: readonly Rule[], more = ''): string =>
+    `Set ${rules.map((rule) => `${rule.name}=${rule.wanted[0] ?? ''}`).join(', ')} (connectors/README.md)${more}, then run \`projector connector apply\`.`;
   const faults = RULES.filter(isWrong);
   const texts = faults.map(notified);
   const keys = config['message.key.columns'];
@@ -152,9 +152,12 @@ export function judgeSettings(
     texts.push('message.key.columns is not set: line items may be in other partitions than their orders');
   if (config[TARGET] !== topic) texts.push(`${TARGET} is not ${topic}`);
   if (texts.length > 0) {
-    const more = texts.length > faults.length ? ' Copy the other settings from connectors/orders.json.' : '';
+    const more = texts.length > faults.length ? ', copy the other settings from connectors/orders.json' : '';
     return fail(name, `${connector}: ${texts.join('; ')}`, {
-      fix: faults.length > 0 ? fixOf(faults) + more : `Correct the connector file.${more}`,
+      fix:
+        faults.length > 0
+          ? fixOf(faults, more)
+          : 'Correct these settings in the connector file as in connectors/orders.json, then run `projector connector apply`.',
     });
   }
   const hints = HINTS.filter(isWrong);
@@ -164,7 +167,7 @@ export function judgeSettings(
     return warn(
       name,
       detail,
-      'Set heartbeat.interval.ms=5000 and heartbeat.action.query (connectors/README.md).',
+      'Set heartbeat.interval.ms=5000 and heartbeat.action.query (connectors/README.md), then run `projector connector apply`.',
     );
   }
   return ok(name, `${connector}: all required settings are correct`);

@@ -71,7 +71,7 @@ export function judgeCleanup(topic: string, settings: ReadonlyMap<string, string
   if (!policy.includes('compact')) return ok('cleanup-policy', `${topic} has cleanup.policy=${policy}`);
   return fail(
     'cleanup-policy',
-    `${topic} has cleanup.policy=${policy}: its keys are not unique per row, so compaction removes rows`,
+    `${topic} has cleanup.policy=${policy}: all records of an order have the same key, so compaction would delete records that the worker needs`,
     {
       fix: 'Create a new topic with cleanup.policy=delete (connectors/README.md), and take a new snapshot.',
       exitCode: EXIT.usage,

@@ -71,7 +71,10 @@ export function judgeGrants(grants: readonly string[]): Check {
       'the user of MYSQL_URL has all privileges on all databases',
       'Use a user with only SELECT on both tables.',
     );
-  return ok('mysql-grants', 'the user of MYSQL_URL has the SELECT privilege');
+  return ok(
+    'mysql-grants',
+    'the user of MYSQL_URL has a SELECT privilege (the check `tables` tests both tables)',
+  );
 }
 
 export function judgeAmount(

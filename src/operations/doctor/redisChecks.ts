@@ -98,7 +98,7 @@ export function judgePersistence(info: Info, dumps: string | undefined): Check {
     });
   }
   const fix =
-    'Set appendonly yes. Without it a restart requires a rebuild, and readers see older data or none until then.';
+    'Set appendonly yes. Without it, workers must replay the lost changes after a crash, and readers see older data or none until then.';
   if (info.get('rdb_last_bgsave_status') === 'err') return warn(name, 'the last RDB snapshot failed', fix);
   if (dumps === '')
     return warn(name, 'neither append-only file nor RDB snapshots: a restart loses all data', fix);
@@ -208,7 +208,7 @@ function faultOf(text: string, {low, high}: LogRange): {text: string; fix: strin
 
 export function judgeQuarantine(count: number): Check {
   if (count === 0) return ok('quarantine', 'no record is quarantined');
-  const detail = `${count} record${count === 1 ? ' is' : 's are'} quarantined: the affected orders are not exact in Redis`;
+  const detail = `${count} record${count === 1 ? ' is' : 's are'} quarantined: the affected orders may differ from MySQL`;
   return warn(
     'quarantine',
     detail,

@@ -72,6 +72,16 @@ export async function requireNoForeignKeys(database: Database, prefix: string): 
   );
 }
 
+/** What a database with this mark holds, as the end of a sentence about it. */
+export function contentOf(mark: string): string {
+  if (mark === '') return 'holds no unfinished run';
+  const [command] = mark.split(' ');
+  if (command === 'rebuild' || command === 'sync') return `holds an unfinished ${command}`;
+  if (command === 'loading') return 'holds an unfinished initial load';
+  if (command === 'verify') return 'holds the replayed topic of a `verify`';
+  return 'holds old content that is to be removed';
+}
+
 export class StagingDatabase {
   readonly #database: Database;
   readonly #prefix: string;
@@ -132,7 +142,7 @@ export class StagingDatabase {
     if (stored === next) return;
     throw new ProjectorError(
       'rebuild-lost',
-      `${this.#database.address} is in use by another run (its mark: ${stored === '' ? 'none' : stored})`,
+      `${this.#database.address} is in use by another run (it ${contentOf(stored)})`,
     );
   }
 
@@ -164,8 +174,7 @@ export class StagingDatabase {
     const isTool = (key: string): boolean => this.#isTool(key);
     const {own, foreign, examples} = await countKeys(this.#database, this.#prefix, isTool);
     if (own + foreign === 0) return;
-    const what =
-      foreign === 0 ? 'a read model that is not marked as an unfinished rebuild' : examples.join(', ');
+    const what = foreign === 0 ? 'a complete read model, which is not removed' : examples.join(', ');
     throw new ProjectorError(
       'rebuild-refused',
       `${this.#database.address} must be empty, but holds ${own + foreign} keys (${what}): empty it, or choose another database`,
