@@ -36,7 +36,6 @@ export function lookAround(stack: Stack, worker: KeptWorker, sample: Sample): st
   const {orderId, productId} = sample;
   const {host, port} = {host: '127.0.0.1', port: new URL(stack.env.redis.url).port};
   const cli = `${stack.redisCli ?? 'redis-cli'} -h ${host} -p ${port}`;
-  const {user, password, port: mysqlPort, database} = stack.env.mysql;
   const name = stack.name === 'default' ? '' : ` --name ${stack.name}`;
   return [
     'The servers and a worker keep running.',
@@ -45,7 +44,7 @@ export function lookAround(stack: Stack, worker: KeptWorker, sample: Sample): st
     `  ${cli} GET product:${productId}:sold`,
     `  ${cli} ZREVRANGE report:products 0 9 WITHSCORES`,
     'Delete the order in MySQL, then read it from Redis again:',
-    `  mysql -h ${host} -P ${mysqlPort} -u ${user} -p${password} ${database} -e 'DELETE FROM orders WHERE id = ${orderId}'`,
+    `  npm run -s stack -- sql${name} "DELETE FROM orders WHERE id = ${orderId}"`,
     'Run the commands of the projector on these servers:',
     `  eval "$(npm run -s stack -- env --shell${name})"`,
     '  node dist/main.js report',
