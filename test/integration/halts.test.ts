@@ -88,7 +88,11 @@ describe('a topic that Redis was not built from (I10)', () => {
     bench.write(BEFORE);
     await applied();
     bench.topic.replace(0, ...[...BEHIND, ...BEHIND].map((change) => recordOf(change)));
-    await expectHalt(await bench.soleWorker(), 'topic-replaced', /the record at offset 2 is not the record that was applied/);
+    await expectHalt(
+      await bench.soleWorker(),
+      'topic-replaced',
+      /the record at offset 2 is not the record that was applied/,
+    );
     await bench.expectFold(BEFORE);
   });
 
@@ -97,7 +101,11 @@ describe('a topic that Redis was not built from (I10)', () => {
     await applied();
     const records = BEFORE.map((change) => recordOf(change));
     bench.topic.replace(0, ...records.slice(1), ...records);
-    await expectHalt(await bench.soleWorker(), 'topic-replaced', /the record at offset 2 is not the record that was applied/);
+    await expectHalt(
+      await bench.soleWorker(),
+      'topic-replaced',
+      /the record at offset 2 is not the record that was applied/,
+    );
   });
 
   test('halts the worker if it ends before the stored position', async () => {
