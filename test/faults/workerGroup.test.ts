@@ -2,7 +2,7 @@
 import type {WorkerProcess} from '../../stack/worker.js';
 import {FaultBench} from '../support/faultBench.js';
 import {until} from '../support/until.js';
-import {assignedTo, hasSaid, membersAre, said} from '../support/workerLog.js';
+import {assignedTo, hasSaid, membersAre} from '../support/workerLog.js';
 
 let bench: FaultBench;
 afterEach(async () => await bench.close());
@@ -61,7 +61,8 @@ describe('a change of the group membership', () => {
     await bench.write(50);
     worker.send('SIGCONT');
     await bench.applied();
-    expect(said(worker, /^partitions assigned/)).toBeGreaterThanOrEqual(2);
+    // A fetch does not require membership. So the records can be applied before a heartbeat tells the worker that it must join again.
+    await hasSaid(worker, /^partitions assigned/, 2);
     await bench.expectExact();
   });
 
