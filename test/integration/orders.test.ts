@@ -150,7 +150,7 @@ describe('orders show', () => {
     expect(text.lines.map((shown) => shown.trim().split(/ +/))).toEqual([
       ...Object.entries(row),
       [''],
-      ['line', 'product_id', 'quantity'],
+      ['item', 'product_id', 'quantity'],
       ['20', '10', '1'],
       ['100', '15', '3'],
     ]);
