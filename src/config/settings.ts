@@ -119,6 +119,12 @@ export const SETTINGS = {
     example: '60000',
     desc: 'Time without progress, in ms, after which a partition with records to apply fails /livez. A value below twice REDIS_TIMEOUT_MS is raised to it.',
   },
+  instanceId: {
+    env: 'PROJECTOR_INSTANCE_ID',
+    schema: text,
+    example: 'order-projector-1',
+    desc: 'Client id of this worker in its consumer group. It must be unique in the group and stay the same after a restart: at start, a worker removes the members with its id, so that it need not wait for its own dead session. Default: host name and HTTP port.',
+  },
   clientId: {
     env: 'KAFKA_CLIENT_ID',
     schema: text,
@@ -130,8 +136,8 @@ export const SETTINGS = {
   sessionTimeoutMs: {
     env: 'KAFKA_SESSION_TIMEOUT_MS',
     schema: whole(1_000, 300_000),
-    default: '30000',
-    example: '30000',
+    default: '10000',
+    example: '10000',
     desc: 'Kafka reassigns the partitions of a worker that sends no heartbeat for this time, in ms.',
   },
   heartbeatIntervalMs: {

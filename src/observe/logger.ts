@@ -5,6 +5,7 @@
  * The logger writes synchronously, so that no line is lost before an exit. This costs little, because there are few lines.
  */
 import pino, {type Logger} from 'pino';
+import type {KafkaLogSink} from '../clients/kafka/admin.js';
 import {activeTrace} from './tracing.js';
 
 export function createLogger(
@@ -23,4 +24,21 @@ export function createLogger(
     },
     destination,
   );
+}
+
+/** Limit of the messages that are remembered. The client has some dozens of texts, with addresses in some of them. */
+const MESSAGES_MAX = 200;
+
+/**
+ * Logs the messages of the Kafka client: errors and warnings at `warn`, each text once, and everything else at `debug`. The client
+ * repeats a failed request with the same message for as long as it fails.
+ */
+export function kafkaClientLog(logger: Pick<Logger, 'warn' | 'debug'>): KafkaLogSink {
+  const logged = new Set<string>();
+  return ({level, message}) => {
+    const isNew =
+      (level === 'error' || level === 'warn') && !logged.has(message) && logged.size < MESSAGES_MAX;
+    if (isNew) logged.add(message);
+    logger[isNew ? 'warn' : 'debug']({client: 'kafkajs', level}, message);
+  };
 }

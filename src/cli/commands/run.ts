@@ -1,9 +1,11 @@
 /** `projector run`: runs a worker until a signal stops it or a permanent error halts it. */
+import {hostname} from 'node:os';
 import type {Command} from 'commander';
 import {WORKER_SETTINGS} from '../../config/settings.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import {ConnectClient} from '../../clients/connect.js';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
+import {GroupMembers} from '../../clients/kafka/members.js';
 import {KafkaLog} from '../../clients/kafka/topicLog.js';
 import {RedisClient} from '../../clients/redis/client.js';
 import {kafkaSettings, redisSettings} from '../../config/clientOptions.js';
@@ -21,7 +23,7 @@ import type {Logger} from 'pino';
 import {watchConnector} from '../../observe/connectorWatch.js';
 import {History} from '../../observe/history.js';
 import {HttpServer} from '../../observe/http.js';
-import {createLogger} from '../../observe/logger.js';
+import {createLogger, kafkaClientLog} from '../../observe/logger.js';
 import {Metrics} from '../../observe/metrics.js';
 import {Monitor} from '../../observe/monitor.js';
 import {pageRoutes} from '../../observe/pageFiles.js';
@@ -65,12 +67,15 @@ export async function run(config: RunConfig, unknown: readonly string[]): Promis
   const metrics = new Metrics({view: () => monitor.view, topic, hasExporterSeries});
   let http: HttpServer | undefined;
   try {
-    http = await serve(config, {monitor, metrics, logger, signal: over.signal});
+    const served = await serve(config, {monitor, metrics, logger, signal: over.signal});
+    http = served?.server;
     if (http !== undefined) void watchUpstream(config, {monitor, logger, signal: over.signal});
     const reached = checkEverything(config, {redis, logger, monitor});
     const checked = await Promise.race([reached, aborted(stopping.signal)]);
     if (checked === undefined || stopping.signal.aborted) return EXIT.ok;
-    const projector = newProjector(config, {...checked, logger, observer: metrics});
+    const instanceId = config.instanceId ?? (served && `${hostname()}:${served.port}`);
+    if (instanceId !== undefined) await removePredecessors(config, {instanceId, logger});
+    const projector = newProjector(config, {...checked, instanceId, logger, observer: metrics});
     monitor.watch(projector);
     stopping.signal.addEventListener('abort', () => projector.stop());
     logger.info({redis: redis.address, brokers: config.brokers}, 'worker starts');
@@ -96,7 +101,7 @@ async function serve(
     logger,
     signal,
   }: {monitor: Monitor; metrics: Metrics; logger: Logger; signal: AbortSignal},
-): Promise<HttpServer | undefined> {
+): Promise<{readonly server: HttpServer; readonly port: number} | undefined> {
   const {httpHost: host, httpPort, liveTimeoutMs, redisTimeoutMs} = config;
   if (httpPort === 'off') return undefined;
   // A partition that waits for an unresponsive Redis is not stuck. Its script fails after `redisTimeoutMs`, so /livez must allow more
@@ -111,7 +116,7 @@ async function serve(
   const port = await server.listen(host, httpPort);
   logger.info({host, port}, 'http server listening');
   void history.keep(systemClock, signal);
-  return server;
+  return {server, port};
 }
 
 /** Watches the connector if CONNECT_URL is set. The worker does not depend on the result: it appears in the status only. */
@@ -151,13 +156,46 @@ async function checkEverything(
   }
 }
 
+/**
+ * Removes what a crash of this worker has left in the group. Otherwise Kafka would assign partitions only after the session timeout.
+ * A failure is not an error, because the session expires anyway.
+ */
+async function removePredecessors(
+  config: RunConfig,
+  {instanceId, logger}: {instanceId: string; logger: Logger},
+): Promise<void> {
+  const members = new GroupMembers({...kafkaSettings(config), clientId: instanceId}, config.groupId);
+  try {
+    const removed = await members.evict();
+    if (removed.length > 0)
+      logger.info(
+        {instanceId, members: removed},
+        'removed the previous member of this instance from the group',
+      );
+  } catch (error) {
+    const {detail} = asProjectorError(error);
+    logger.warn(
+      {instanceId, reason: detail},
+      'the previous member of this instance was not removed from the group',
+    );
+  } finally {
+    members.close();
+  }
+}
+
 function newProjector(
   config: RunConfig,
-  {model, partitions, logger, observer}: Reached & {logger: Logger; observer: WorkerObserver},
+  {
+    model,
+    partitions,
+    instanceId,
+    logger,
+    observer,
+  }: Reached & {instanceId: string | undefined; logger: Logger; observer: WorkerObserver},
 ): Projector {
   const log = new KafkaLog(
-    {...kafkaSettings(config), ...config},
-    ({level, message}) => logger.debug({client: 'kafkajs', level}, message),
+    {...kafkaSettings(config), ...config, instanceId},
+    kafkaClientLog(logger),
     systemClock,
   );
   const decoder = new Decoder(sourceSchema(config));
@@ -211,6 +249,7 @@ function fatal(error: unknown, logger: Logger): number {
 }
 
 async function aborted(signal: AbortSignal): Promise<undefined> {
+  if (signal.aborted) return;
   await new Promise((resolve) => signal.addEventListener('abort', resolve, {once: true}));
 }
 

@@ -1,13 +1,10 @@
 /**
  * Reads facts about Kafka without joining a group: brokers, topic, group, and the last records of a topic.
- *
- * kafkajs 2.2.4 has no API for the API versions of a broker, and none for a fetch outside of a group. Both are available in the cluster
- * object that kafkajs creates for its consumers, under a private symbol. The version is pinned, and a test checks it with a real Kafka.
  */
-import kafkajs, {type Admin, type Kafka} from 'kafkajs';
+import kafkajs, {type Admin} from 'kafkajs';
 import type {LogRange, LogRecord} from './eventLog.js';
 import {createKafka, translateKafkaError, type KafkaSettings} from './admin.js';
-import {clusterSymbol} from './wire/fetch.js';
+import {clusterOf, type Cluster} from './cluster.js';
 
 const {ConfigResourceTypes} = kafkajs;
 
@@ -35,32 +32,6 @@ export interface GroupFacts {
 
 export interface PlacedRecord extends LogRecord {
   readonly partition: number;
-}
-
-/** The methods of the cluster object of kafkajs that this file uses. */
-interface Cluster {
-  connect(): Promise<void>;
-  disconnect(): Promise<void>;
-  refreshMetadataIfNecessary(): Promise<void>;
-  addTargetTopic(topic: string): Promise<void>;
-  findLeaderForPartitions(topic: string, partitions: readonly number[]): Record<string, number[]>;
-  findBroker(options: {nodeId: string}): Promise<Broker>;
-  findControllerBroker(): Promise<Broker>;
-}
-
-interface Broker {
-  readonly versions: Readonly<Record<number, {maxVersion: number} | undefined>>;
-  fetch(request: object): Promise<{
-    responses: {partitions: {partition: number; messages: FetchedMessage[]}[]}[];
-  }>;
-}
-
-interface FetchedMessage {
-  readonly offset: string;
-  readonly timestamp: string;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly isControlRecord: boolean;
 }
 
 const FETCH_API = 1;
@@ -182,13 +153,4 @@ export class KafkaProbe {
       throw translateKafkaError(error, this.#where);
     }
   }
-}
-
-function clusterOf(kafka: Kafka): Cluster {
-  const symbol = clusterSymbol(kafka);
-  const inner = kafka as unknown as Record<symbol, ((options: object) => Cluster) | undefined>;
-  const make = symbol === undefined ? undefined : inner[symbol];
-  if (make === undefined)
-    throw new Error('unsupported version of kafkajs: it has no function that creates a cluster');
-  return make({metadataMaxAge: 300_000, allowAutoTopicCreation: false});
 }

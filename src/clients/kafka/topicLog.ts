@@ -27,12 +27,15 @@ import {
   type KafkaLogSink,
   type KafkaSettings,
 } from './admin.js';
+import {GroupMembers} from './members.js';
 import {readFetches} from './wire/fetch.js';
 import {LogSilence} from './silence.js';
 
 export interface KafkaLogSettings extends KafkaSettings {
   readonly topic: string;
   readonly groupId: string;
+  /** The client id of this worker in the group. Undefined if it has no successor that would look for it. */
+  readonly instanceId?: string | undefined;
   readonly sessionTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
   readonly rebalanceTimeoutMs: number;
@@ -72,6 +75,8 @@ export class KafkaLog implements EventLog {
   /** The commit function of a batch, which tries once. Undefined until a client has received its first batch. */
   #commit: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
   readonly #silence: LogSilence;
+  /** Member ids that the clients of this object have had in the group. */
+  readonly #ownMembers = new Set<string>();
   /** Counts GROUP_JOIN events over all clients of this object. */
   #assignment = 0;
   #isUp: boolean | undefined;
@@ -171,7 +176,8 @@ export class KafkaLog implements EventLog {
   /** A method of its own, so that a test can replace the client with one that never responds. */
   protected newConsumer(retry: RetryOptions): Consumer {
     const settings = this.#settings;
-    const kafka = createKafka(settings, (entry) => this.#onClientLog(entry), retry);
+    const clientId = settings.instanceId ?? settings.clientId;
+    const kafka = createKafka({...settings, clientId}, (entry) => this.#onClientLog(entry), retry);
     readFetches(kafka);
     return kafka.consumer({
       groupId: settings.groupId,
@@ -225,6 +231,7 @@ export class KafkaLog implements EventLog {
       const partitions = payload.memberAssignment[topic] ?? [];
       if (partitions.length > 0) consumer.pause([{topic, partitions}]);
       this.#handlers?.assigned(partitions);
+      void this.#warnOfTwins(payload.memberId);
     });
     // FETCH is emitted for failed fetches as well. So a successful heartbeat shows that the connection is up.
     consumer.on(HEARTBEAT, () => this.#setConnection(true, 'the group coordinator responded'));
@@ -245,6 +252,28 @@ export class KafkaLog implements EventLog {
       const skipped = emptyBatch(payload.partition, BigInt(first), BigInt(payload.lastOffset) + 1n);
       void this.#handlers?.batch(skipped, () => Promise.resolve());
     });
+  }
+
+  /**
+   * Warns if another member of the group has the same instance id. At its start it has removed this member, which has joined again.
+   * Each of them removes others only at its own start, so they do not remove each other repeatedly.
+   */
+  async #warnOfTwins(memberId: string): Promise<void> {
+    const {instanceId, groupId} = this.#settings;
+    if (instanceId === undefined) return;
+    this.#ownMembers.add(memberId);
+    const members = new GroupMembers({...this.#settings, clientId: instanceId}, groupId);
+    try {
+      const twins = (await members.find()).filter(({id}) => !this.#ownMembers.has(id));
+      if (twins.length === 0 || this.#isStopping()) return;
+      const hosts = twins.map(({host}) => host).join(', ');
+      const message = `another member of group ${groupId} has the instance id ${instanceId} (host ${hosts}): set PROJECTOR_INSTANCE_ID to a different value for each worker`;
+      this.#log({level: 'warn', message});
+    } catch {
+      // The check is repeated at the next assignment.
+    } finally {
+      members.close();
+    }
   }
 
   /** A fetch response has arrived. */

@@ -6,6 +6,7 @@
  * response itself. Then batch.ts uses the messages of kafkajs.
  */
 import type {Kafka} from 'kafkajs';
+import {clusterSymbol} from '../cluster.js';
 import {readAnswer, type FetchRequest} from './fetchAnswer.js';
 
 interface Call {
@@ -50,13 +51,6 @@ export function readFetches(kafka: Kafka): void {
     };
     return cluster;
   };
-}
-
-/** The private symbol under which kafkajs stores the function that creates a cluster for its consumers. */
-export function clusterSymbol(kafka: Kafka): symbol | undefined {
-  return Object.getOwnPropertySymbols(kafka).find(({description = ''}) =>
-    description.endsWith('Kafka:createCluster'),
-  );
 }
 
 function withOwnFetch(lookup: Lookup): Lookup {
