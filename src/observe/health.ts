@@ -13,9 +13,11 @@ export interface Health {
   readonly reasons: readonly string[];
 }
 
-/** A worker is ready if it can apply new records. Consumer lag does not count, because a worker that catches up is healthy. */
-export function readiness({state, troubles, isKafkaUp, hasJoined}: WorkerView): Health {
+/** A worker is ready if it can apply new records of all its partitions. Consumer lag does not count, because a worker that catches up is healthy. */
+export function readiness({state, troubles, partitions, isKafkaUp, hasJoined}: WorkerView): Health {
   const reasons = troubles.map(({kind, detail}) => `${kind}: ${detail}`);
+  for (const {partition, held} of partitions)
+    if (held !== null) reasons.push(`partition ${partition} is held: ${held.kind}: ${held.detail}`);
   if (state === 'draining' || state === 'halted') reasons.push(`the worker is ${state}`);
   if (!hasJoined) reasons.push('the worker has not joined its consumer group');
   else if (!isKafkaUp) reasons.push('Kafka does not respond');

@@ -209,6 +209,11 @@ export class Metrics implements WorkerObserver {
       'Committed offset in Kafka, for lag tools.',
       ({committed}) => committed,
     );
+    gauge(
+      'projector_partition_held',
+      '1 while the partition is held because of an error, else 0.',
+      ({held}) => (held === null ? 0n : 1n),
+    );
     gauge('projector_log_end_offset', 'Offset of the next record that Kafka appends.', ({end}) => end);
   }
 

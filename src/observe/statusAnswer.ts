@@ -50,6 +50,8 @@ export interface PartitionStatus<Whole> {
   readonly end: Whole | null;
   readonly lagRecords: Whole | null;
   readonly stuckMs: number;
+  /** The error with which the partition is held, while the others continue. */
+  readonly held: {readonly kind: string; readonly detail: string} | null;
 }
 
 /** The state of a worker at one moment of the last 15 minutes. */

@@ -89,13 +89,15 @@ export function showPairs(id: string, pairs: readonly Pair[]): void {
 const STUCK_MS_MIN = 1_000;
 
 export function showPartitions(partitions: Status['partitions']): void {
-  const rows = partitions.map(({partition, position, end, lagRecords, committed, stuckMs}) => {
+  const rows = partitions.map(({partition, position, end, lagRecords, committed, stuckMs, held}) => {
     const row = document.createElement('tr');
     const name = make('th', '', String(partition));
     name.setAttribute('scope', 'row');
     row.append(name, make('td', '', count(position)), make('td', '', count(end)));
     row.append(make('td', '', count(lagRecords)), make('td', 'second', count(committed)));
-    row.append(make('td', 'second', stuckMs < STUCK_MS_MIN ? 'no' : span(stuckMs / 1_000)));
+    row.append(
+      make('td', 'second', held !== null ? 'held' : stuckMs < STUCK_MS_MIN ? 'no' : span(stuckMs / 1_000)),
+    );
     return row;
   });
   part('partitions').replaceChildren(...rows);

@@ -15,6 +15,11 @@ import type {ErrorKind} from './errors.js';
 export interface Policy {
   readonly next: 'wait' | 'quarantine' | 'halt';
   readonly exitCode: number;
+  /**
+   * True if the error concerns one partition only. A worker then holds that partition and continues with the others. It ends when it has no
+   * other partition.
+   */
+  readonly holds?: true;
   /** The advice says what the operator can do. */
   readonly advice: string;
 }
@@ -137,6 +142,13 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     advice:
       'Create the topic with cleanup.policy=delete and retention.ms=-1 (connectors/README.md), then take a new snapshot.',
   },
+  'topic-unreadable': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    holds: true,
+    advice:
+      'Find the cause in the log of the broker, and repair the partition from a replica, then restart the worker. If records are lost for good, run `projector sync --replace`.',
+  },
   'codec-missing': {
     next: 'halt',
     exitCode: EXIT.halted,
@@ -156,6 +168,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'quarantine-flood': {
     next: 'halt',
     exitCode: EXIT.halted,
+    holds: true,
     advice:
       'Correct the setting or the connector that makes records unreadable, or raise PROJECTOR_QUARANTINE_MAX to quarantine such records. Then start the worker again. No record after this one was applied.',
   },
@@ -168,22 +181,26 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'position-missing': {
     next: 'halt',
     exitCode: EXIT.halted,
+    holds: true,
     advice:
       'Load Redis from MySQL with `projector sync --replace`. A rebuild is not possible, because the topic no longer begins at offset 0.',
   },
   'position-unreadable': {
     next: 'halt',
     exitCode: EXIT.halted,
+    holds: true,
     advice: 'Stop any other program that writes this key, then run `projector rebuild`.',
   },
   'topic-start-lost': {
     next: 'halt',
     exitCode: EXIT.halted,
+    holds: true,
     advice: 'Set retention.ms=-1 on the topic, then load Redis from MySQL with `projector sync --replace`.',
   },
   'topic-replaced': {
     next: 'halt',
     exitCode: EXIT.halted,
+    holds: true,
     advice:
       'Set KAFKA_TOPIC to the topic that Redis was built from, or run `projector rebuild` to build Redis from this topic.',
   },

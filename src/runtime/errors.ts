@@ -24,6 +24,7 @@ export type ErrorKind =
   | 'connector-failed'
   | 'topic-missing'
   | 'topic-unsuitable'
+  | 'topic-unreadable'
   | 'codec-missing'
   | 'record-undecodable'
   | 'order-corrupt'

@@ -18,8 +18,8 @@ import {decideStart, requireSamePartitions} from './resume.js';
 import type {Decoded} from '../domain/change.js';
 import {ERROR_POLICY} from '../runtime/errorPolicy.js';
 import type {Failpoint} from '../runtime/failpoints.js';
-import {asProjectorError, type ProjectorError} from '../runtime/errors.js';
-import type {EventLog, LogBatch, LogRecord} from '../clients/kafka/eventLog.js';
+import {asProjectorError, ProjectorError} from '../runtime/errors.js';
+import type {EventLog, LogBatch, LogRecord, UnreadableOffset} from '../clients/kafka/eventLog.js';
 import {Backoff, type Clock} from '../runtime/lifecycle.js';
 import {formatPosition, NO_POSITION, parsePosition} from '../redis-model/position.js';
 import type {WorkerObserver} from './observer.js';
@@ -61,6 +61,8 @@ export class Partition {
   readonly #buffer: PartitionBuffer;
   #chain: ApplyChain | undefined;
   #resetReason: string | undefined;
+  /** The error with which the partition ends. */
+  #failure: ProjectorError | undefined;
   readonly #end = new AbortController();
   #appliedNext: bigint | undefined;
   /** The last script failed, or was rejected before its stream had applied a chunk. No chunk was applied since. */
@@ -120,6 +122,7 @@ export class Partition {
       // The result of chunks without a reply stays unknown here, so they are handed back. The next owner of the partition reads the
       // position.
       this.#settleChain(NO_POSITION);
+      this.#buffer.clear();
     }
   }
 
@@ -134,6 +137,16 @@ export class Partition {
     this.#deps.failpoint('after-fetch');
     if (!this.#hasWork()) this.#moved();
     await this.#buffer.take(batch, keepAlive);
+  }
+
+  /** The topic cannot be read at this offset. If that is final, the partition ends with `topic-unreadable`. */
+  unreadable({offset, reason, isFinal}: UnreadableOffset): void {
+    const failure = new ProjectorError('topic-unreadable', `${this.#where} offset ${offset}: ${reason}`);
+    if (!isFinal) this.#deps.dependency(failure);
+    else {
+      this.#failure ??= failure;
+      this.#buffer.close();
+    }
   }
 
   /** Resets to the stored position: drops every record that is not in flight, and resumes. */
@@ -165,6 +178,7 @@ export class Partition {
     this.#buffer.clear();
     if (!this.#hasEnded()) log.hold(this.number);
     while (!this.#hasEnded()) {
+      if (this.#failure !== undefined) throw this.#failure;
       try {
         const resumed = await this.#tryResume();
         if (resumed !== undefined && !this.#isWithoutProgress) this.#reportWorking();
@@ -223,14 +237,21 @@ export class Partition {
     this.#moved();
     const appliedBefore = this.#appliedNext;
     try {
-      while (!this.#hasEnded() && this.#resetReason === undefined && chain.broken === undefined) {
+      while (this.#mayApply(chain)) {
         if (this.#buffer.isEmpty) await this.#buffer.arrival();
         else await this.#applyNext(chain);
       }
     } finally {
       await chain.settle();
     }
+    if (this.#failure !== undefined && !this.#hasEnded()) throw this.#failure;
     this.#afterBreak(chain, this.#appliedNext !== appliedBefore);
+  }
+
+  /** False if the partition ends, or must resume before it applies more. */
+  #mayApply({broken}: ApplyChain): boolean {
+    if (this.#hasEnded() || this.#failure !== undefined) return false;
+    return this.#resetReason === undefined && broken === undefined;
   }
 
   #hasWork(): boolean {
@@ -285,9 +306,8 @@ export class Partition {
     await chain.room();
     const release = await this.#deps.model.slots.take();
     // The state may have changed during both waits, so the conditions of the calling loop are checked again.
-    const isOver = this.#hasEnded() || this.#resetReason !== undefined || chain.broken !== undefined;
     try {
-      if (isOver || this.#buffer.isEmpty) release();
+      if (!this.#mayApply(chain) || this.#buffer.isEmpty) release();
       else await this.#applyChunk(chain, release);
     } catch (error) {
       release();

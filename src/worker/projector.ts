@@ -26,6 +26,11 @@ export interface ProjectorSettings extends PartitionSettings {
   /** Interval of the offset commits. The position watch runs at least this often. */
   readonly commitIntervalMs: number;
   readonly summaryIntervalMs: number;
+  /**
+   * False: an error of one partition ends the worker. A rebuild needs that, because its content must be complete. Default: true, the worker
+   * holds that partition and continues with the others.
+   */
+  readonly holdsPartitions?: boolean;
   /** If a stop takes longer, the worker ends without leaving the group. */
   readonly stopTimeoutMs: number;
 }
@@ -62,6 +67,8 @@ export class Projector {
   readonly #stop = new AbortController();
   #partitions = new Map<number, Partition>();
   #running = new Set<Promise<void>>();
+  /** Partitions that ended with an error of their own, until the next assignment. */
+  readonly #held = new Map<number, ProjectorError>();
   #failure: ProjectorError | undefined;
   readonly #offsetCommits: OffsetCommits;
   readonly #troubles: Troubles;
@@ -85,6 +92,7 @@ export class Projector {
       assigned: (partitions) => this.#assigned(partitions),
       batch: async (batch, keepAlive) => await this.#batch(batch, keepAlive),
       recheck: (partition, reason) => this.#partitions.get(partition)?.resetToPosition(reason),
+      unreadable: (partition, fault) => this.#partitions.get(partition)?.unreadable(fault),
       connection: (state, reason) => {
         this.#isKafkaUp = state === 'up';
         logger[state === 'up' ? 'info' : 'warn']({reason}, `Kafka is ${state}`);
@@ -132,6 +140,7 @@ export class Projector {
 
   #partitionView(partition: Partition, nowMs: number): PartitionView {
     const position = partition.appliedNext ?? null;
+    const held = this.#held.get(partition.number);
     const {low = null, high = null} = this.#ranges.get(partition.number) ?? {};
     return {
       partition: partition.number,
@@ -140,7 +149,8 @@ export class Projector {
       start: low,
       end: high,
       lagRecords: lagBetween(position, high),
-      stuckMs: partition.stuckMs(nowMs),
+      stuckMs: held === undefined ? partition.stuckMs(nowMs) : 0,
+      held: held === undefined ? null : {kind: held.kind, detail: held.detail},
     };
   }
 
@@ -151,12 +161,13 @@ export class Projector {
       partition.end();
       if (!partitions.includes(partition.number)) this.#troubles.forget(`partition ${partition.number}`);
     }
+    this.#held.clear();
     this.#partitions = new Map(partitions.map((number) => [number, this.#newPartition(number)]));
     this.#deps.logger.info({partitions}, 'partitions assigned');
     for (const partition of this.#partitions.values()) {
       const running: Promise<void> = partition
         .run()
-        .catch((error: unknown) => this.#fail(error))
+        .catch((error: unknown) => this.#partitionFailed(partition, error))
         .finally(() => this.#running.delete(running));
       this.#running.add(running);
     }
@@ -245,6 +256,26 @@ export class Projector {
       if (partition.appliedNext !== undefined) offsets.set(partition.number, partition.appliedNext);
     }
     return offsets;
+  }
+
+  /** Holds the partition if the error concerns only that partition, so that the others continue. Ends the worker if none is left. */
+  #partitionFailed(partition: Partition, error: unknown): void {
+    const failure = asProjectorError(error);
+    const {number} = partition;
+    const {holds = false, advice} = ERROR_POLICY[failure.kind];
+    const {holdsPartitions = true} = this.#settings;
+    // A new assignment may have replaced the partition meanwhile. The new one finds the error again.
+    if (this.#partitions.get(number) !== partition) return;
+    if (!holds || !holdsPartitions || this.#held.size + 1 >= this.#partitions.size) {
+      this.#fail(failure);
+      return;
+    }
+    this.#held.set(number, failure);
+    this.#troubles.forget(`partition ${number}`);
+    this.#deps.log.hold(number);
+    const {kind, detail} = failure;
+    const runbook = `docs/runbook.md#${kind}`;
+    this.#deps.logger.error({partition: number, kind, advice, runbook}, `partition held: ${detail}`);
   }
 
   #fail(error: unknown): void {

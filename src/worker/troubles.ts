@@ -55,9 +55,11 @@ export class Troubles {
     if (error !== null) this.#reportBegin(error);
   }
 
-  /** Removes the trouble of a source that no longer exists. */
+  /** Removes the trouble of a source that no longer exists. This is not a recovery, so no line is logged. */
   forget(source: string): void {
-    this.notify(source, null);
+    const kind = this.#troubles.get(source)?.kind;
+    this.#troubles.delete(source);
+    if (kind !== undefined && !this.#has(kind)) this.#begunMs.delete(kind);
   }
 
   #reportBegin({kind, detail}: ProjectorError): void {
@@ -71,10 +73,13 @@ export class Troubles {
 
   #reportEnd(kind: ErrorKind): void {
     const begunMs = this.#begunMs.get(kind);
-    if (begunMs === undefined || [...this.#troubles.values()].some((trouble) => trouble.kind === kind))
-      return;
+    if (begunMs === undefined || this.#has(kind)) return;
     this.#begunMs.delete(kind);
     const durationMs = this.#nowMs() - begunMs;
     this.#logger.info({kind, durationMs}, `recovered: ${kind} after ${(durationMs / 1_000).toFixed(1)} s`);
+  }
+
+  #has(kind: ErrorKind): boolean {
+    return [...this.#troubles.values()].some((trouble) => trouble.kind === kind);
   }
 }

@@ -26,6 +26,13 @@ export interface PartitionView {
   readonly lagRecords: bigint | null;
   /** How long the partition has had records to apply without progress. 0 while it waits for records or for a server. */
   readonly stuckMs: number;
+  /** The error with which this partition is held, while the others continue; null if it is not held. */
+  readonly held: HeldPartition | null;
+}
+
+export interface HeldPartition {
+  readonly kind: ErrorKind;
+  readonly detail: string;
 }
 
 /** `position` and `end` may be from two moments, so a position beyond the end counts as no lag. */

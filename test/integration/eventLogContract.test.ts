@@ -58,6 +58,8 @@ class Member implements EventLogHandlers {
 
   recheck(): void {}
 
+  unreadable(): void {}
+
   connection(state: 'up' | 'down'): void {
     this.states.push(state);
   }

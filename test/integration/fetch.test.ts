@@ -17,7 +17,7 @@ type Batch = EachBatchPayload['batch'];
 /** The batches that a new group receives, up to the last record. */
 async function batchesOf(topic: string, isReadHere: boolean): Promise<Batch[]> {
   const client = kafka();
-  if (isReadHere) readFetches(client);
+  if (isReadHere) readFetches(client, () => undefined);
   const consumer = client.consumer({groupId: `${topic}-${isReadHere}`});
   const batches: Batch[] = [];
   await consumer.connect();

@@ -35,6 +35,7 @@ test('a Kafka client that stays silent is replaced, and the new client reads the
       assigned: (partitions) => partitions.forEach((partition) => log.readFrom(partition, 0n)),
       batch: (batch) => Promise.resolve(void records.push(...batch.records)),
       recheck: () => undefined,
+      unreadable: () => undefined,
       connection: (state, reason) => states.push(`${state}: ${reason}`),
       failed: (error) => states.push(`failed: ${error.message}`),
     });

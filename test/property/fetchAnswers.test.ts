@@ -89,7 +89,7 @@ test.prop({
     // If a response ends before the magic byte of its first batch, kafkajs fails. There is no record to read.
     const isReadByKafkajs = held.length === 0 || held.length > MAGIC_AT;
     const theirs = isReadByKafkajs ? recordsOfKafkajs(await readByKafkajs(answer, from)) : [];
-    const ours = batchOf((await readAnswer(answer, request(from)))!, from);
+    const ours = batchOf((await readAnswer(answer, request(from), () => undefined))!, from);
     const found = (ours.messages as unknown as {records: LogRecord[]}[]).flatMap(({records}) => records);
     expect(found).toEqual(theirs);
   },
@@ -108,8 +108,25 @@ test.prop({drawn: fc.array(batch, {minLength: 1, maxLength: 3}), at: fc.nat(), b
     );
     set[at % set.length] = byte;
     const answer = answerBytes('t', set);
-    const end = await readAnswer(answer, request(0n)).catch((error: unknown) => error);
+    const end = await readAnswer(answer, request(0n), () => undefined).catch((error: unknown) => error);
     if (!(end instanceof Error)) return;
     expect(end instanceof CodecFailure || end instanceof RangeError).toBe(true);
+  },
+);
+
+/** Where the checksum of a record batch begins. It covers everything after itself, and nothing before. */
+const CHECKSUM_AT = 17;
+
+test.prop({drawn: batch, at: fc.nat(), flip: fc.integer({min: 1, max: 255})})(
+  'a batch with a changed byte is reported, and none of its records is delivered (S9)',
+  async ({drawn, at, flip}) => {
+    const [set = Buffer.alloc(0)] = await Promise.all(laidOut(0n, [drawn]).map(batchBytes));
+    set[CHECKSUM_AT + (at % (set.length - CHECKSUM_AT))]! ^= flip;
+    const offsets: bigint[] = [];
+    const read = await readAnswer(answerBytes('t', set), request(0n), (_topic, {offset}) =>
+      offsets.push(offset),
+    );
+    expect(offsets).toEqual([set.readBigInt64BE(0)]);
+    expect(read?.responses[0]?.partitions[0]?.messages).toEqual([]);
   },
 );

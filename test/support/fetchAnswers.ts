@@ -1,5 +1,6 @@
 /** Fetch responses in the format of a broker, built with the encoders of kafkajs, and what kafkajs decodes from them. */
 import {createRequire} from 'node:module';
+import {crc32c} from '@node-rs/crc32';
 import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
 
 const load = createRequire(import.meta.url);
@@ -73,8 +74,15 @@ export async function batchBytes(plan: BatchPlan): Promise<Buffer> {
   return buffer;
 }
 
+const CHECKSUM_AT = 17;
 const ATTRIBUTES_AT = 21;
 const CONTROL = 0x20;
+
+/** Sets the checksum of a record batch that was changed. */
+export function withChecksum(batch: Buffer): Buffer {
+  batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CHECKSUM_AT);
+  return batch;
+}
 
 /** The control record at the end of a transaction. */
 export async function markBytes(
@@ -93,7 +101,7 @@ export async function markBytes(
     records: [record],
   });
   bytes.writeInt16BE(bytes.readInt16BE(ATTRIBUTES_AT) | CONTROL, ATTRIBUTES_AT);
-  return bytes;
+  return withChecksum(bytes);
 }
 
 export interface Aborted {

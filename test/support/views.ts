@@ -4,7 +4,7 @@ import {noCounts} from '../../src/worker/outcomes.js';
 
 export function partitionView(known: Partial<PartitionView> = {}): PartitionView {
   const nothing = {position: null, committed: null, start: null, end: null, lagRecords: null};
-  return {partition: 0, ...nothing, stuckMs: 0, ...known};
+  return {partition: 0, ...nothing, stuckMs: 0, held: null, ...known};
 }
 
 /** The view of a healthy worker, except for the given fields. */

@@ -130,10 +130,10 @@ describe('a setting from a file', () => {
 
 describe('settings that depend on each other', () => {
   test('the heartbeat interval must be at most a third of the session timeout', () => {
-    expect(faults({KAFKA_HEARTBEAT_INTERVAL_MS: '10001'})).toEqual([
+    expect(faults({KAFKA_HEARTBEAT_INTERVAL_MS: '3334'})).toEqual([
       expect.stringContaining('KAFKA_HEARTBEAT_INTERVAL_MS must be at most a third of'),
     ]);
-    expect(faults({KAFKA_HEARTBEAT_INTERVAL_MS: '10000'})).toEqual([]);
+    expect(faults({KAFKA_HEARTBEAT_INTERVAL_MS: '3333'})).toEqual([]);
   });
 
   test('the SASL settings must be set together or not at all', () => {

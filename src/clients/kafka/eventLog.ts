@@ -31,6 +31,12 @@ export interface LogRange {
   readonly high: bigint;
 }
 
+export interface UnreadableOffset {
+  readonly offset: bigint;
+  readonly reason: string;
+  readonly isFinal: boolean;
+}
+
 export interface EventLogHandlers {
   /** A new assignment. It replaces the previous one, even if the partitions are the same. The handler must not block. */
   assigned(partitions: readonly number[]): void;
@@ -38,6 +44,11 @@ export interface EventLogHandlers {
   batch(batch: LogBatch, keepAlive: () => Promise<void>): Promise<void>;
   /** There was no fetch response for too long. The topic can have been deleted and recreated meanwhile, so I10 must be checked again. */
   recheck(partition: number, reason: string): void;
+  /**
+   * The partition cannot be read at this offset. The implementation fetches it again after a pause, while the other partitions continue.
+   * It is called at every attempt. `isFinal`: there are no more attempts.
+   */
+  unreadable(partition: number, fault: UnreadableOffset): void;
   /** The state of the connection. It is called only when the state changes. */
   connection(state: 'up' | 'down', reason: string): void;
   /** This process can no longer read the topic. */

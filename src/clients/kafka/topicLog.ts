@@ -28,6 +28,7 @@ import {
   type KafkaSettings,
 } from './admin.js';
 import {GroupMembers} from './members.js';
+import {FetchFaults, type FetchFault} from './fetchFaults.js';
 import {readFetches} from './wire/fetch.js';
 import {LogSilence} from './silence.js';
 
@@ -57,6 +58,8 @@ const PASSING: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
   'topic-missing',
 ]);
 const RESTART_PAUSE_MS = 1_000;
+/** Pause before a partition that cannot be read is fetched again. */
+const FAULT_PAUSE_MS = 1_000;
 const WATCH_MS = 1_000;
 /** Timeout for a client to leave the group. A client that is stuck never does. */
 const CLOSE_TIMEOUT_MS = 5_000;
@@ -75,6 +78,9 @@ export class KafkaLog implements EventLog {
   /** The commit function of a batch, which tries once. Undefined until a client has received its first batch. */
   #commit: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
   readonly #silence: LogSilence;
+  readonly #faults = new FetchFaults();
+  /** Partitions that `hold` has paused. */
+  readonly #held = new Set<number>();
   /** Member ids that the clients of this object have had in the group. */
   readonly #ownMembers = new Set<string>();
   /** Counts GROUP_JOIN events over all clients of this object. */
@@ -101,6 +107,7 @@ export class KafkaLog implements EventLog {
   readFrom(partition: number, offset: bigint): void {
     const {topic} = this.#settings;
     this.#silence.begin(partition);
+    this.#held.delete(partition);
     this.#whileInGroup((consumer) => {
       consumer.seek({topic, partition, offset: offset.toString()});
       consumer.resume([{topic, partitions: [partition]}]);
@@ -110,6 +117,7 @@ export class KafkaLog implements EventLog {
   hold(partition: number): void {
     const {topic} = this.#settings;
     this.#silence.forget(partition);
+    this.#held.add(partition);
     this.#whileInGroup((consumer) => consumer.pause([{topic, partitions: [partition]}]));
   }
 
@@ -178,7 +186,9 @@ export class KafkaLog implements EventLog {
     const settings = this.#settings;
     const clientId = settings.instanceId ?? settings.clientId;
     const kafka = createKafka({...settings, clientId}, (entry) => this.#onClientLog(entry), retry);
-    readFetches(kafka);
+    readFetches(kafka, (topic, fault) => {
+      if (topic === settings.topic) this.#onFault(fault);
+    });
     return kafka.consumer({
       groupId: settings.groupId,
       retry,
@@ -229,6 +239,7 @@ export class KafkaLog implements EventLog {
       this.#silence.clear();
       this.#setConnection(true, 'joined the group');
       const partitions = payload.memberAssignment[topic] ?? [];
+      this.#held.clear();
       if (partitions.length > 0) consumer.pause([{topic, partitions}]);
       this.#handlers?.assigned(partitions);
       void this.#warnOfTwins(payload.memberId);
@@ -276,6 +287,30 @@ export class KafkaLog implements EventLog {
     }
   }
 
+  /**
+   * A partition cannot be read. It rests for a pause, because a broker returns such a response at once, and the fetches would use a whole
+   * processor core.
+   */
+  #onFault(fault: FetchFault): void {
+    const {partition, offset, reason} = fault;
+    const consumer = this.#consumer;
+    if (consumer === undefined || this.#isStopping() || this.#held.has(partition)) return;
+    const step = this.#faults.add(fault, this.#clock.nowMs());
+    this.#handlers?.unreadable(partition, {offset, reason, isFinal: step === 'final'});
+    if (step === 'replace')
+      void this.#reopen(`partition ${partition} cannot be read at offset ${offset}: ${reason}`);
+    else if (step === 'retry') void this.#rest(consumer, partition);
+  }
+
+  async #rest(consumer: Consumer, partition: number): Promise<void> {
+    const partitions = [{topic: this.#settings.topic, partitions: [partition]}];
+    const assignment = this.#assignment;
+    this.#whileInGroup(() => consumer.pause(partitions));
+    await this.#clock.sleep(FAULT_PAUSE_MS, this.#stop.signal);
+    if (this.#consumer !== consumer || this.#assignment !== assignment || this.#held.has(partition)) return;
+    this.#whileInGroup(() => consumer.resume(partitions));
+  }
+
   /** A fetch response has arrived. */
   #heard(): void {
     for (const {partition, silentMs} of this.#silence.heard(this.#clock.nowMs())) {
@@ -290,6 +325,7 @@ export class KafkaLog implements EventLog {
     if (this.#isStopping() || payload.isStale()) return;
     const last = batch.messages.at(-1);
     if (last === undefined) return;
+    this.#faults.clear(batch.partition, BigInt(last.offset) + 1n);
     // The offset is resolved before the batch is handled. This is safe because positions are in Redis; it only sets the next fetch.
     try {
       payload.resolveOffset(last.offset);

@@ -42,7 +42,7 @@ export function followLog(options: FollowOptions): Follower {
     if (!('partition' in fields)) say(`${message}${'reason' in fields ? `: ${String(fields.reason)}` : ''}`);
   };
   const worker = new Projector(
-    {...config, partitions},
+    {...config, partitions, holdsPartitions: false},
     {
       log,
       model,

@@ -8,7 +8,13 @@
 import {RecordQueue} from '../../worker/recordQueue.js';
 import {requireSameRecord} from '../../worker/resume.js';
 import {ProjectorError} from '../../runtime/errors.js';
-import type {EventLog, LogBatch, LogRange, LogRecord} from '../../clients/kafka/eventLog.js';
+import type {
+  EventLog,
+  LogBatch,
+  LogRange,
+  LogRecord,
+  UnreadableOffset,
+} from '../../clients/kafka/eventLog.js';
 import {Signal, type Clock} from '../../runtime/lifecycle.js';
 import {fingerprintOf, type Fingerprint} from '../../redis-model/position.js';
 
@@ -84,6 +90,11 @@ export class LogCursor {
       },
       recheck: (partition: number) => {
         if (partition === this.#partition) this.#readLastAgain();
+      },
+      unreadable: (partition: number, {offset, reason}: UnreadableOffset) => {
+        if (partition !== this.#partition) return;
+        const where = `${this.#options.topic}[${partition}] offset ${offset}`;
+        fail(new ProjectorError('topic-unreadable', `${where}: ${reason}`));
       },
       failed: fail,
     };

@@ -7,7 +7,7 @@
  */
 import type {Kafka} from 'kafkajs';
 import {clusterSymbol} from '../cluster.js';
-import {readAnswer, type FetchRequest} from './fetchAnswer.js';
+import {readAnswer, type FetchRequest, type OnFault} from './fetchAnswer.js';
 
 interface Call {
   readonly request: {readonly apiKey: number; readonly apiVersion: number};
@@ -30,7 +30,7 @@ const FETCH_API = 1;
 const FETCH_VERSION = 11;
 
 /** Takes over the fetch responses of every consumer that this client creates after the call. */
-export function readFetches(kafka: Kafka): void {
+export function readFetches(kafka: Kafka, onFault: OnFault): void {
   const symbol = clusterSymbol(kafka);
   if (symbol === undefined) return;
   const inner = kafka as unknown as Record<symbol, (options: object) => Cluster>;
@@ -44,7 +44,7 @@ export function readFetches(kafka: Kafka): void {
       const broker = await find(which);
       // Each new connection to a broker replaces its `lookupRequest`, so it is wrapped again.
       if (!ours.has(broker.lookupRequest)) {
-        broker.lookupRequest = withOwnFetch(broker.lookupRequest);
+        broker.lookupRequest = withOwnFetch(broker.lookupRequest, onFault);
         ours.add(broker.lookupRequest);
       }
       return broker;
@@ -53,7 +53,7 @@ export function readFetches(kafka: Kafka): void {
   };
 }
 
-function withOwnFetch(lookup: Lookup): Lookup {
+function withOwnFetch(lookup: Lookup, onFault: OnFault): Lookup {
   return (apiKey, definition) => {
     const make = lookup(apiKey, definition);
     if (apiKey !== FETCH_API) return make;
@@ -62,7 +62,7 @@ function withOwnFetch(lookup: Lookup): Lookup {
       if (call.request.apiVersion !== FETCH_VERSION) return call;
       const {response} = call;
       const decode = async (answer: Buffer): Promise<unknown> =>
-        (await readAnswer(answer, args)) ?? (await response.decode(answer));
+        (await readAnswer(answer, args, onFault)) ?? (await response.decode(answer));
       return {...call, response: {...response, decode}};
     };
   };

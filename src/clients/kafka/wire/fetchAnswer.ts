@@ -4,12 +4,19 @@
  * It filters aborted transactions by batch (KIP-98). kafkajs filters by record and starts at most one aborted transaction at each record.
  * If two aborted transactions began before the fetch offset, kafkajs delivers the first record of the second one.
  *
+ * kafkajs rejects a whole response because of one partition with an error, and repeats the request for ever. Here such a partition is left
+ * out of the response and reported, so that the other partitions continue.
+ *
  * Source: https://kafka.apache.org/protocol#The_Messages_Fetch, version 11
  */
 import kafkajs from 'kafkajs';
+import {CodecMissing} from '../codecs.js';
 import type {LogRecord} from '../eventLog.js';
+import type {FetchFault} from '../fetchFaults.js';
+import {messageOf} from '../../../runtime/errors.js';
 import {
   isAbort,
+  isIntact,
   isOfOldForm,
   readBatchHeader,
   readRecords,
@@ -21,6 +28,32 @@ import {
 const CODECS = kafkajs.CompressionCodecs as Readonly<
   Record<number, (() => {decompress(packed: Buffer): Promise<Buffer>}) | undefined>
 >;
+
+/**
+ * Errors of a partition from which kafkajs recovers: it reads the leaders again, or handles the offset. Codes of the Kafka protocol.
+ * Every other error concerns only its partition.
+ */
+const HANDLED_BY_KAFKAJS: ReadonlySet<number> = new Set([
+  0, // NONE
+  1, // OFFSET_OUT_OF_RANGE
+  3, // UNKNOWN_TOPIC_OR_PARTITION
+  5, // LEADER_NOT_AVAILABLE
+  6, // NOT_LEADER_OR_FOLLOWER
+  9, // REPLICA_NOT_AVAILABLE
+  29, // TOPIC_AUTHORIZATION_FAILED
+  74, // FENCED_LEADER_EPOCH
+  76, // UNKNOWN_LEADER_EPOCH
+]);
+
+/** Names of the errors that a broker returns for a partition that it cannot read. */
+const ERROR_NAMES: Readonly<Record<number, string>> = {
+  [-1]: 'UNKNOWN_SERVER_ERROR',
+  2: 'CORRUPT_MESSAGE',
+  56: 'KAFKA_STORAGE_ERROR',
+};
+
+/** Receives the partitions that were left out of a response. */
+export type OnFault = (topic: string, fault: FetchFault) => void;
 
 /** A record batch in the form of one kafkajs message. */
 export interface FetchedBatch {
@@ -61,10 +94,14 @@ export interface FetchRequest {
 }
 
 /**
- * Reads one fetch response. Undefined if a partition contains messages in the format before record batches. Throws the error of a codec,
- * and a RangeError if the response is malformed.
+ * Reads one fetch response. Undefined if a partition contains messages in the format before record batches. Throws CodecMissing, and a
+ * RangeError if the response itself is malformed.
  */
-export async function readAnswer(answer: Buffer, request: FetchRequest): Promise<FetchAnswer | undefined> {
+export async function readAnswer(
+  answer: Buffer,
+  request: FetchRequest,
+  onFault: OnFault,
+): Promise<FetchAnswer | undefined> {
   const reader = new AnswerReader(answer);
   const clientSideThrottleTime = reader.int32();
   const errorCode = reader.int16();
@@ -79,9 +116,19 @@ export async function readAnswer(answer: Buffer, request: FetchRequest): Promise
     for (let count = reader.int32(); count > 0; count--) {
       const {aborted, recordSet, ...head} = partitionHead(reader);
       const from = asked.find(({partition}) => partition === head.partition)?.fetchOffset ?? '0';
-      const messages = await readRecordSet(recordSet, BigInt(from), aborted);
-      if (messages === undefined) return undefined;
-      partitions.push({...head, abortedTransactions: [] as const, messages});
+      const read = HANDLED_BY_KAFKAJS.has(head.errorCode)
+        ? await readRecordSet(recordSet, BigInt(from), aborted)
+        : faulty(
+            BigInt(from),
+            `the broker returned ${ERROR_NAMES[head.errorCode] ?? `error ${head.errorCode}`}`,
+          );
+      if (read === undefined) return undefined;
+      const {messages, fault} = read;
+      // The batches before the faulty one are delivered first. The next fetch begins at the faulty one.
+      if (fault !== undefined && messages.length === 0)
+        onFault(topicName, {partition: head.partition, ...fault});
+      const errorCode = fault === undefined ? head.errorCode : 0;
+      partitions.push({...head, errorCode, abortedTransactions: [] as const, messages});
     }
     responses.push({topicName, partitions});
   }
@@ -120,40 +167,84 @@ function partitionHead(reader: AnswerReader): Omit<FetchedPartition, 'messages' 
   };
 }
 
+interface ReadSet {
+  readonly messages: readonly FetchedBatch[];
+  /** The batch at which reading stopped. */
+  readonly fault: Omit<FetchFault, 'partition'> | undefined;
+}
+
+function faulty(offset: bigint, reason: string): ReadSet {
+  return {messages: [], fault: {offset, reason}};
+}
+
 async function readRecordSet(
   bytes: Buffer,
   from: bigint,
   abortedTransactions: readonly AbortedTransaction[],
-): Promise<FetchedBatch[] | undefined> {
-  const batches: FetchedBatch[] = [];
-  const toCome = [...abortedTransactions].sort((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1));
-  const aborted = new Set<bigint>();
-  for (let at = 0; ;) {
-    if (isOfOldForm(bytes, at)) return undefined;
-    const header = readBatchHeader(bytes, at);
-    if (header === undefined) return batches;
-    const packed = bytes.subarray(at + BATCH_HEADER_BYTES, at + header.sizeBytes);
-    at += header.sizeBytes;
-    // Kafka returns whole batches. A batch that ends before the requested offset can precede the requested one, and is skipped.
-    if (header.lastOffset < from) continue;
+): Promise<ReadSet | undefined> {
+  const messages: FetchedBatch[] = [];
+  const transactions = new Transactions(abortedTransactions);
+  let offset = from;
+  try {
+    for (let at = 0; ;) {
+      if (isOfOldForm(bytes, at)) return undefined;
+      const header = readBatchHeader(bytes, at);
+      if (header === undefined) return {messages, fault: undefined};
+      const batch = bytes.subarray(at, at + header.sizeBytes);
+      at += header.sizeBytes;
+      if (header.firstOffset > offset) offset = header.firstOffset;
+      // This comes before the header is used, because a wrong last offset would skip the batch (I6).
+      if (!isIntact(batch, 0, header)) throw new RangeError('its checksum is wrong');
+      // Kafka returns whole batches. A batch that ends before the requested offset can precede the requested one, and is skipped.
+      if (header.lastOffset < from) continue;
+      messages.push(...(await readBatch(batch, header, {from, transactions})));
+      offset = header.lastOffset + 1n;
+    }
+  } catch (error) {
+    if (error instanceof CodecMissing) throw error;
+    return {messages, fault: {offset, reason: `the record batch cannot be read: ${messageOf(error)}`}};
+  }
+}
+
+async function readBatch(
+  batch: Buffer,
+  header: BatchHeader,
+  {from, transactions}: {readonly from: bigint; readonly transactions: Transactions},
+): Promise<FetchedBatch[]> {
+  const packed = batch.subarray(BATCH_HEADER_BYTES);
+  const isNotDelivered = transactions.reach(header);
+  if (header.isControl && isAbort(await unpacked(packed, header), header)) transactions.end(header);
+  if (isNotDelivered) return passedOver(header, from);
+  const all = readRecords(await unpacked(packed, header), header);
+  const records = header.firstOffset < from ? all.filter(({offset}) => offset >= from) : all;
+  if (records.length === 0) return passedOver(header, from);
+  return [{offset: header.lastOffset.toString(), isControlRecord: false, records}];
+}
+
+/** The aborted transactions of one response that are open at the batch that is read. */
+class Transactions {
+  readonly #toCome: AbortedTransaction[];
+  readonly #open = new Set<bigint>();
+
+  constructor(aborted: readonly AbortedTransaction[]) {
+    this.#toCome = [...aborted].sort((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1));
+  }
+
+  /** Opens the transactions that begin up to this batch. Returns whether the batch must not be delivered. */
+  reach({lastOffset, isControl, isTransactional, producerId}: BatchHeader): boolean {
     for (
-      let next = toCome[0];
-      next !== undefined && next.firstOffset <= header.lastOffset;
-      next = toCome[0]
+      let next = this.#toCome[0];
+      next !== undefined && next.firstOffset <= lastOffset;
+      next = this.#toCome[0]
     ) {
-      aborted.add(next.producerId);
-      toCome.shift();
+      this.#open.add(next.producerId);
+      this.#toCome.shift();
     }
-    const isNotDelivered = header.isControl || (header.isTransactional && aborted.has(header.producerId));
-    if (header.isControl && isAbort(await unpacked(packed, header), header))
-      aborted.delete(header.producerId);
-    if (isNotDelivered) batches.push(...passedOver(header, from));
-    else {
-      const all = readRecords(await unpacked(packed, header), header);
-      const records = header.firstOffset < from ? all.filter(({offset}) => offset >= from) : all;
-      if (records.length === 0) batches.push(...passedOver(header, from));
-      else batches.push({offset: header.lastOffset.toString(), isControlRecord: false, records});
-    }
+    return isControl || (isTransactional && this.#open.has(producerId));
+  }
+
+  end({producerId}: BatchHeader): void {
+    this.#open.delete(producerId);
   }
 }
 

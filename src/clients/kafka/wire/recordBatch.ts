@@ -8,6 +8,7 @@
  *
  * Pure: no clock, no I/O.
  */
+import {crc32c} from '@node-rs/crc32';
 import type {LogRecord} from '../eventLog.js';
 
 /** Size of a batch header, in bytes. */
@@ -25,6 +26,7 @@ const CONTROL_BIT = 0x20;
 const AT = {
   length: 8,
   magic: 16,
+  checksum: 17,
   attributes: 21,
   lastOffsetDelta: 23,
   firstTimestamp: 27,
@@ -79,6 +81,14 @@ export function readBatchHeader(bytes: Buffer, at: number): BatchHeader | undefi
     appendTimeMs: (attributes & APPEND_TIME_BIT) === 0 ? undefined : maxTimestamp.toString(),
     count: bytes.readInt32BE(at + AT.count),
   };
+}
+
+/**
+ * Whether the checksum of the batch that begins at `at` is correct. It covers everything from the attributes to the end of the batch.
+ * Gzip has a checksum of its own. Without this check, a changed bit in another batch would be applied.
+ */
+export function isIntact(bytes: Buffer, at: number, {sizeBytes}: BatchHeader): boolean {
+  return crc32c(bytes.subarray(at + AT.attributes, at + sizeBytes)) === bytes.readUInt32BE(at + AT.checksum);
 }
 
 /**
