@@ -4,6 +4,7 @@ import type {KafkaTopic} from '../clients/kafka/admin.js';
 import type {RedisClient} from '../clients/redis/client.js';
 import type {Config, ConfigWith} from '../config/config.js';
 import {ProjectorError} from '../runtime/errors.js';
+import type {Clock} from '../runtime/lifecycle.js';
 import {formatLayout} from '../redis-model/layout.js';
 import {requireSuitableTopic} from '../upstream/connector.js';
 
@@ -62,4 +63,22 @@ export async function checkReadModel(
   await model.requireRights();
   await model.requireLayout();
   return {model, partitions};
+}
+
+const SERVER_CHECK_MS = 60_000;
+
+/**
+ * Returns a check that Redis can still be used (S7). It asks the server again after each new connection, because a failover can lead to
+ * another server, and once a minute, because `CONFIG SET` can change it.
+ */
+export function newServerCheck(redis: RedisClient, clock: Pick<Clock, 'nowMs'>): () => Promise<void> {
+  let {connections} = redis;
+  let checkedMs = clock.nowMs();
+  return async () => {
+    if (redis.connections === connections && clock.nowMs() - checkedMs < SERVER_CHECK_MS) return;
+    const seen = redis.connections;
+    await redis.requireSuitable();
+    connections = seen;
+    checkedMs = clock.nowMs();
+  };
 }

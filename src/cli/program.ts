@@ -107,9 +107,10 @@ export async function createProgram(
  * stderr. The warning has no effect on the worker, and only kafkajs could prevent it.
  */
 function muteKnownWarning(): void {
-  process.removeAllListeners('warning');
-  process.on('warning', (warning) => {
-    if (warning.name !== 'TimeoutNegativeWarning')
-      process.stderr.write(`${warning.name}: ${warning.message}\n`);
-  });
+  const emit = process.emitWarning.bind(process) as (...args: unknown[]) => void;
+  process.emitWarning = (...args: unknown[]): void => {
+    const [warning, type] = args;
+    const name = warning instanceof Error ? warning.name : type;
+    if (name !== 'TimeoutNegativeWarning') emit(...args);
+  };
 }

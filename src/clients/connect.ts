@@ -128,7 +128,7 @@ export class ConnectClient {
         },
       );
     }
-    if (response.ok) return text === '' ? null : (JSON.parse(text) as unknown);
+    if (response.ok) return text === '' ? null : this.#parsed(text);
     if (response.status === 404 && method !== 'PUT') return undefined;
     // Status 409 means that the Connect workers rebalance. 5xx means that they are not ready. Both are temporary.
     const passes = response.status === 409 || response.status >= 500;
@@ -136,6 +136,15 @@ export class ConnectClient {
       passes ? 'connect-unreachable' : 'connector-rejected',
       `${where} responded to ${method} ${path} with status ${response.status}: ${errorText(text)}`,
     );
+  }
+
+  #parsed(text: string): unknown {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch (error) {
+      const detail = `the server at ${this.#url} is not Kafka Connect: its response is not JSON`;
+      throw new ProjectorError('connect-unreachable', detail, {cause: error});
+    }
   }
 }
 

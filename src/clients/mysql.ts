@@ -54,7 +54,7 @@ const DENIED =
   /^(?:ER_\w*ACCESS_?DENIED\w*|ER_ACCOUNT_HAS_BEEN_LOCKED|ER_MUST_CHANGE_PASSWORD\w*|ER_HOST_NOT_PRIVILEGED|ER_SECURE_TRANSPORT_REQUIRED|HANDSHAKE_(?:NO_)?SSL\w*)$/;
 const MISNAMED = /^(?:ER_BAD_DB_ERROR|ER_NO_SUCH_TABLE|ER_BAD_FIELD_ERROR)$/;
 const PASSING =
-  /^(?:ER_CON_COUNT_ERROR|ER_TOO_MANY_USER_CONNECTIONS|ER_SERVER_SHUTDOWN|ER_HOST_IS_BLOCKED|ER_QUERY_INTERRUPTED|ER_LOCK_\w+)$/;
+  /^(?:ER_CON_COUNT_ERROR|ER_TOO_MANY_USER_CONNECTIONS|ER_SERVER_SHUTDOWN|ER_HOST_IS_BLOCKED|ER_QUERY_INTERRUPTED|ER_QUERY_TIMEOUT|ER_LOCK_\w+)$/;
 
 export class MysqlClient {
   readonly #url: URL;
@@ -105,9 +105,14 @@ export class MysqlClient {
       });
       // The connection can break between two queries. The next query fails and reports it, so this handler does nothing.
       connection.on('error', () => undefined);
-      await connection.query(
-        "SET SESSION time_zone = '+00:00', SESSION transaction_isolation = 'REPEATABLE-READ'",
-      );
+      try {
+        await connection.query(
+          "SET SESSION time_zone = '+00:00', SESSION transaction_isolation = 'REPEATABLE-READ'",
+        );
+      } catch (error) {
+        connection.destroy();
+        throw error;
+      }
       return connection;
     });
   }

@@ -11,6 +11,7 @@ import {
   keyPrefix,
   oneOf,
   portOrOff,
+  replicationFactor,
   text,
   url,
   whole,
@@ -198,10 +199,10 @@ export const SETTINGS = {
   },
   topicReplication: {
     env: 'KAFKA_TOPIC_REPLICATION',
-    schema: whole(1, 10),
-    default: '1',
+    schema: replicationFactor,
+    default: '-1',
     example: '3',
-    desc: 'Replication factor when `connector apply` creates the topic. Use 3 in production.',
+    desc: 'Replication factor when `connector apply` creates the topic. -1 selects the default of the broker (default.replication.factor).',
   },
   redisTimeoutMs: {
     env: 'REDIS_TIMEOUT_MS',

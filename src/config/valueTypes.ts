@@ -86,13 +86,21 @@ export const yesNo = kind((z) =>
   z.enum(['true', 'false'], 'true or false').transform((value) => value === 'true'),
 );
 
+/** `%` begins an escape in a URL. The clients decode the user, the password, the host and the path. */
+const PERCENT_WORDS = 'a URL in which each % begins an escape: write the character % as %25';
+
+function isDecodable(value: string): boolean {
+  return succeeds(() => decodeURIComponent(value));
+}
+
 export const url = (...protocols: string[]): Kind<string> => {
   const words = `a URL that begins with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`;
   return kind((z) =>
     z
       .string()
       .regex(new RegExp(`^(?:${protocols.join('|')}):`), words)
-      .refine((value) => URL.canParse(value), words),
+      .refine((value) => URL.canParse(value), words)
+      .refine((value) => isDecodable(value), PERCENT_WORDS),
   );
 };
 
@@ -104,6 +112,14 @@ export const whole = (min: number, max: number): Kind<number> =>
       .transform(Number)
       .refine((value) => value >= min && value <= max, `a whole number from ${min} to ${max}`),
   );
+
+/** -1 means the default of the broker. */
+export const replicationFactor = kind((z) =>
+  z
+    .string()
+    .regex(/^(?:-1|[1-9]|10)$/, 'a whole number from 1 to 10, or -1 for the default of the broker')
+    .transform(Number),
+);
 
 export const portOrOff = kind((z) =>
   z

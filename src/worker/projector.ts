@@ -49,6 +49,8 @@ export interface ProjectorDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly failpoint: Failpoint;
+  /** Rejects with a halting error if this Redis must not be used (S7). Called at every look of the position watch. */
+  readonly requireSuitable?: () => Promise<void>;
   readonly observer?: WorkerObserver;
   readonly traceChunk?: TraceChunk;
 }
@@ -196,13 +198,14 @@ export class Projector {
 
   /** Checks whether Redis responds, and whether a position moved while no record arrived (Redis was restored or flushed). */
   async #watch(): Promise<void> {
-    const {model} = this.#deps;
+    const {model, requireSuitable} = this.#deps;
     const resting = [...this.#partitions.values()].map((partition) => ({
       partition,
       text: partition.restingPosition,
     }));
     try {
       for (const partition of this.#partitions.values()) partition.audit();
+      await requireSuitable?.();
       const stored = await model.positions.read(resting.map(({partition}) => partition.number));
       resting.forEach(({partition, text}, index) => {
         if (text === undefined || partition.restingPosition !== text || stored[index] === text) return;

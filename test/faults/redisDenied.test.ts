@@ -11,7 +11,7 @@ import {OwnBench, SECRET} from '../support/ownBench.js';
 import {redisRules} from '../support/redisRights.js';
 import {clusterArgs, whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
-import {halted} from '../support/workerLog.js';
+import {halted, hasSaid} from '../support/workerLog.js';
 
 const whyNot = whyNoOwnRedis();
 if (whyNot !== undefined) process.stderr.write(`skipped: Redis that denies. ${whyNot}\n`);
@@ -111,6 +111,21 @@ const WRONG = 'Zq7Wrong';
         await faults.close();
       }
     });
+  });
+
+  test('a Redis that was set to evict keys halts a running worker at its next connection (F33) (S7)', async () => {
+    const faults = await FaultBench.open('faults-denied');
+    try {
+      await faults.write([order('5')]);
+      const worker = faults.start({REDIS_URL: urlOf('projector', SECRET), REDIS_KEY_PREFIX: ''});
+      await hasSaid(worker, /^partitions assigned/);
+      await own.call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+      own.proxy.cutAll();
+      const {code, line} = await halted(worker);
+      expect([code, line]).toMatchObject([5, {kind: 'redis-evicts', exitCode: 5}]);
+    } finally {
+      await faults.close();
+    }
   });
 
   describe('while the worker runs', () => {

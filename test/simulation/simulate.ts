@@ -74,6 +74,7 @@ async function settle(world: World, actions: string[]): Promise<void> {
       return;
     }
     await take(world, offers.length > 0 ? offers : sleepOffers(world), actions);
+    actions.push(...world.restartHolding());
   }
   const positions = world.topic.partitions.map((partition) => world.server.position(partition));
   throw new Violation(`hangs: positions ${positions.join()} instead of ${ends(world).join()}`);
@@ -143,6 +144,7 @@ async function take(world: World, offers: readonly Offer[], actions: string[]): 
   await rest();
   actions.push(action + world.lastFailpoint);
   world.lastFailpoint = '';
+  world.holding();
   if (world.violation !== undefined) throw world.violation;
 }
 

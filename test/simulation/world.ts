@@ -136,6 +136,25 @@ export class World {
     return `${worker.name} is killed; ${this.cut(worker)}`;
   }
 
+  /** Workers that hold a partition. Only a foreign writer can be the reason. */
+  holding(): SimWorker[] {
+    const found = this.alive.filter(({projector}) =>
+      projector.view.partitions.some(({held}) => held !== null),
+    );
+    for (const {name, projector} of found) {
+      for (const {held} of projector.view.partitions) {
+        if (held === null || (this.hasCorrupted && CORRUPT_ENDS.includes(held.kind))) continue;
+        this.violation ??= new Violation(`${name} holds a partition: ${held.kind}: ${held.detail}`);
+      }
+    }
+    return found;
+  }
+
+  /** Does what an operator does after the cause was fixed: a restart releases a held partition. */
+  restartHolding(): string[] {
+    return this.holding().map((worker) => `${this.kill(worker)}; ${this.startWorker()}`);
+  }
+
   /** Another Redis becomes the primary. Workers that are connected to the old one are not notified. */
   failover(dump: ServerDump): string {
     this.server = this.server.fork(`redis${++this.#servers}`, dump);

@@ -83,3 +83,31 @@ test('a missing connector file is reported in one line, with exit code 2', async
     expect.stringMatching(/^projector: usage: the connector file cannot be read: .*ENOENT/),
   ]);
 });
+
+describe('--target and --target-file', () => {
+  test.each(['rebuild', 'sync'])(
+    '%s --target rejects a URL with a password, and does not repeat it',
+    async (command) => {
+      const {exitCode, lines, notes} = await projector(
+        [command, '--target', 'redis://user:Zq7Secret@127.0.0.1:1'],
+        {},
+      );
+      expect([exitCode, lines]).toEqual([2, []]);
+      expect(notes.join()).toMatch(/must not contain a password: use --target-file/);
+      expect(notes.join()).not.toContain('Zq7Secret');
+    },
+  );
+
+  test('--target-file names a file with a URL', async () => {
+    const {exitCode, notes} = await projector(['rebuild', '--target-file', 'package.json'], {});
+    expect([exitCode, notes.join()]).toEqual([
+      2,
+      expect.stringMatching(/must name a file with a URL that begins with redis/),
+    ]);
+    const missing = await projector(['rebuild', '--target-file', 'no-such-file'], {});
+    expect([missing.exitCode, missing.notes.join()]).toEqual([
+      2,
+      expect.stringMatching(/cannot be read: .*ENOENT/),
+    ]);
+  });
+});

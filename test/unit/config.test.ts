@@ -223,3 +223,14 @@ describe('variables that resemble settings', () => {
     ]);
   });
 });
+
+test.each(['REDIS_URL', 'MYSQL_URL', 'CONNECT_URL'])(
+  '%s must not contain a % that begins no escape',
+  (name) => {
+    const protocol = {REDIS_URL: 'redis', MYSQL_URL: 'mysql', CONNECT_URL: 'http'}[name] ?? '';
+    expect(faults({[name]: `${protocol}://user:50%Zq7Secret@127.0.0.1:1/0`})).toEqual([
+      expect.stringMatching(/must be a URL in which each % begins an escape: write the character % as %25/),
+    ]);
+    expect(faults({[name]: `${protocol}://user:50%25@127.0.0.1:1/0`})).toEqual([]);
+  },
+);

@@ -95,14 +95,17 @@ describe('Kafka Connect', () => {
     },
   };
   let now = 0;
+  /** If true, the server sends the body as it is, and not as JSON. */
+  let isPlain = false;
 
   beforeEach(async () => {
-    [answers, requests, now] = [[], [], 0];
+    [answers, requests, now, isPlain] = [[], [], 0, false];
     server = createServer((request, response) => {
       requests.push(`${request.method ?? ''} ${request.url ?? ''}`);
       authorization = request.headers.authorization;
       const {status, body} = (answers.length > 1 ? answers.shift() : answers[0]) ?? {status: 404, body: {}};
-      response.writeHead(status, {connection: 'close'}).end(body === null ? '' : JSON.stringify(body));
+      const text = isPlain ? String(body) : JSON.stringify(body);
+      response.writeHead(status, {connection: 'close'}).end(body === null ? '' : text);
       request.resume();
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -119,6 +122,15 @@ describe('Kafka Connect', () => {
     expect(authorization).toBe(`Basic ${Buffer.from('ops:p@ss').toString('base64')}`);
     expect(failure).toMatchObject({kind: 'connector-rejected'});
     expect(String(failure)).not.toMatch(/ops|p@ss|p%40ss/);
+  });
+
+  test('a server that responds with another format than JSON is not Kafka Connect', async () => {
+    answers = [{status: 200, body: '<html>'}];
+    isPlain = true;
+    await expect(new ConnectClient(url).status('shop-orders')).rejects.toMatchObject({
+      kind: 'connect-unreachable',
+      detail: expect.stringMatching(/is not Kafka Connect: its response is not JSON$/) as string,
+    });
   });
 
   const state = (connector: string, ...tasks: string[]): {status: number; body: unknown} => ({

@@ -106,6 +106,22 @@ describe('projector report', () => {
     expect(alone.length).toBeGreaterThan(0);
   });
 
+  test.each(['1.5', 'inf', '-inf', 'nan'])(
+    'a score of %s was not written by a worker: the error names the key',
+    async (score) => {
+      const products = SETS['shop:report:products'];
+      SETS['shop:report:products'] = [{member: '10', score}];
+      try {
+        await expect(printed('products')).rejects.toMatchObject({
+          kind: 'read-model-corrupt',
+          detail: 'shop:report:products: the score of member 10 is not a whole number',
+        });
+      } finally {
+        if (products !== undefined) SETS['shop:report:products'] = products;
+      }
+    },
+  );
+
   test('--top limits the number of rows of a list', async () => {
     const {lines} = await printed('products', {top: 1, json: true});
     expect(JSON.parse(lines[0]!)).toEqual(PRODUCTS.slice(0, 1));

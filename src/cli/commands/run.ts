@@ -33,7 +33,7 @@ import type {ConnectorView, WorkerView} from '../../worker/workerView.js';
 import type {WorkerObserver} from '../../worker/observer.js';
 import {Projector} from '../../worker/projector.js';
 import {retentionWarning} from '../../upstream/connector.js';
-import {checkReadModel, type Reached} from '../preflight.js';
+import {checkReadModel, newServerCheck, type Reached} from '../preflight.js';
 import {untilReachable} from '../start.js';
 import {version} from '../version.js';
 
@@ -75,7 +75,7 @@ export async function run(config: RunConfig, unknown: readonly string[]): Promis
     if (checked === undefined || stopping.signal.aborted) return EXIT.ok;
     const instanceId = config.instanceId ?? (served && `${hostname()}:${served.port}`);
     if (instanceId !== undefined) await removePredecessors(config, {instanceId, logger});
-    const projector = newProjector(config, {...checked, instanceId, logger, observer: metrics});
+    const projector = newProjector(config, {...checked, redis, instanceId, logger, observer: metrics});
     monitor.watch(projector);
     stopping.signal.addEventListener('abort', () => projector.stop());
     logger.info({redis: redis.address, brokers: config.brokers}, 'worker starts');
@@ -188,10 +188,11 @@ function newProjector(
   {
     model,
     partitions,
+    redis,
     instanceId,
     logger,
     observer,
-  }: Reached & {instanceId: string | undefined; logger: Logger; observer: WorkerObserver},
+  }: Reached & {redis: RedisClient; instanceId: string | undefined; logger: Logger; observer: WorkerObserver},
 ): Projector {
   const log = new KafkaLog(
     {...kafkaSettings(config), ...config, instanceId},
@@ -209,6 +210,7 @@ function newProjector(
       observer,
       decode: (record) => decoder.decode(record),
       clock: systemClock,
+      requireSuitable: newServerCheck(redis, systemClock),
       traceChunk: traceChunks({topic: config.topic, group: config.groupId, version: version()}),
       failpoint: plan === undefined ? noFailpoint : failpoint(plan, takeDown),
     },

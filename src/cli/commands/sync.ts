@@ -9,6 +9,7 @@ import {settingsOf, type CommandContext} from '../context.js';
 import {
   ReplaceCommand,
   STAGING,
+  targetOf,
   withReplaceOptions,
   type ReplaceContext,
   type ReplaceOptions,
@@ -35,7 +36,7 @@ async function sync(
   context: ReplaceContext & {readonly config: ConfigWith<'brokers' | 'redisUrl' | 'mysqlUrl'>},
 ): Promise<number> {
   const {config, output} = context;
-  const url = options.target ?? config.redisUrl;
+  const url = targetOf(options) ?? config.redisUrl;
   const redis = new RedisClient(redisSettings(config, url));
   try {
     await redis.connect();

@@ -1,5 +1,6 @@
 /** Recreates the read model, for `projector rebuild` and `projector sync`: from the topic, or from MySQL. */
-import {InvalidArgumentError, type Command} from 'commander';
+import {readFileSync} from 'node:fs';
+import {InvalidArgumentError, Option, type Command} from 'commander';
 import {randomUUID} from 'node:crypto';
 import type {ReadModel} from '../../apply/readModel.js';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
@@ -9,7 +10,7 @@ import {kafkaSettings, mysqlSettings, redisSettings} from '../../config/clientOp
 import type {ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
-import type {ProjectorError} from '../../runtime/errors.js';
+import {messageOf, ProjectorError} from '../../runtime/errors.js';
 import {keysWithPrefix} from '../../redis-model/keys.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {
@@ -45,6 +46,11 @@ export function withReplaceOptions(command: Command): Command {
       'build the read model in this Redis instead, which must have no readers. There is no swap',
       redisUrl,
     )
+    .addOption(
+      new Option('--target-file <path>', 'file with the URL of --target, if the URL contains a password')
+        .argParser(redisUrlIn)
+        .conflicts('target'),
+    )
     .option('--restart', 'discard the data of an unfinished run instead of resuming it', false)
     .option(
       '--quarantine',
@@ -55,9 +61,28 @@ export function withReplaceOptions(command: Command): Command {
     .option('--json', 'print the result as JSON', false);
 }
 
+/** Every user of the machine can read a command line, so the URL on it must not contain a password. */
 function redisUrl(value: string): string {
-  if (/^rediss?:\/\/[^/]/.test(value) && URL.canParse(value)) return value;
-  throw new InvalidArgumentError('must be a URL that begins with redis:// or rediss://.');
+  if (!/^rediss?:\/\/[^/]/.test(value) || !URL.canParse(value))
+    throw new InvalidArgumentError('must be a URL that begins with redis:// or rediss://.');
+  // commander would repeat the value in its message.
+  if (new URL(value).password !== '')
+    throw new ProjectorError(
+      'usage',
+      '--target must not contain a password: use --target-file, a file with the URL',
+    );
+  return value;
+}
+
+function redisUrlIn(path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw new InvalidArgumentError(`cannot be read: ${messageOf(error)}`);
+  }
+  if (/^rediss?:\/\/[^/]/.test(text) && URL.canParse(text)) return text;
+  throw new InvalidArgumentError('must name a file with a URL that begins with redis:// or rediss://.');
 }
 
 export interface ReplaceOptions {
@@ -66,12 +91,21 @@ export interface ReplaceOptions {
    * and swaps it with the live database.
    */
   readonly target: string | undefined;
+  /** The same URL, read from a file. */
+  readonly targetFile: string | undefined;
   readonly dryRun: boolean;
   /** Discard the data of an unfinished run instead of resuming it. */
   readonly restart: boolean;
   /** Quarantine bad records as a worker does, instead of halting at the first one. */
   readonly quarantine: boolean;
   readonly json: boolean;
+}
+
+export function targetOf({
+  target,
+  targetFile,
+}: Pick<ReplaceOptions, 'target' | 'targetFile'>): string | undefined {
+  return target ?? targetFile;
 }
 
 export interface ReplaceContext {
@@ -102,8 +136,9 @@ export class ReplaceCommand {
     this.#line = newProgressLine(output);
     const {mysqlUrl} = config;
     this.#topic = new KafkaTopic(kafkaSettings(config), config.topic);
-    this.#live = options.target === undefined ? new RedisClient(redisSettings(config)) : null;
-    this.#staging = new RedisClient(redisSettings(config, options.target ?? stagingUrl(config)));
+    const target = targetOf(options);
+    this.#live = target === undefined ? new RedisClient(redisSettings(config)) : null;
+    this.#staging = new RedisClient(redisSettings(config, target ?? stagingUrl(config)));
     this.#mysql =
       kind === 'sync' && mysqlUrl !== undefined ? new MysqlClient(mysqlSettings(config, mysqlUrl)) : null;
   }

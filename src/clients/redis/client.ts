@@ -155,6 +155,11 @@ export class RedisClient {
     );
   }
 
+  /** How many times a connection was established. */
+  get connections(): number {
+    return this.#connection.made;
+  }
+
   /** The reply of INFO, by field. */
   async info(): Promise<ReadonlyMap<string, string>> {
     const text = await this.#connection.guarded(async () => await this.#redis.info());

@@ -1,6 +1,8 @@
 /**
  * Reports from Redis alone, without MySQL. Amounts are stored in minor units and printed with their decimals.
  */
+import {wholeScore} from '../../redis-model/scores.js';
+import {ProjectorError} from '../../runtime/errors.js';
 import {keysWithPrefix} from '../../redis-model/keys.js';
 
 /** The part of Redis that reports need (clients/redis/client.ts). */
@@ -39,8 +41,9 @@ export async function bestSellers(
   settings: ReportSettings,
   limit: number,
 ): Promise<ProductRow[]> {
-  const rows = await redis.highest(keysWithPrefix(settings.prefix).reportProducts, limit);
-  return rows.map(({member, score}) => ({productId: member, unitsSold: wholeScore(score)}));
+  const key = keysWithPrefix(settings.prefix).reportProducts;
+  const rows = await redis.highest(key, limit);
+  return rows.map((row) => ({productId: row.member, unitsSold: requireWhole(key, row)}));
 }
 
 /** Users by money spent on existing orders, highest first. */
@@ -49,10 +52,11 @@ export async function topSpenders(
   settings: ReportSettings,
   limit: number,
 ): Promise<UserRow[]> {
-  const rows = await redis.highest(keysWithPrefix(settings.prefix).reportUsers, limit);
-  return rows.map(({member, score}) => ({
-    userId: member,
-    spent: withDecimals(wholeScore(score), settings.moneyDecimals),
+  const key = keysWithPrefix(settings.prefix).reportUsers;
+  const rows = await redis.highest(key, limit);
+  return rows.map((row) => ({
+    userId: row.member,
+    spent: withDecimals(requireWhole(key, row), settings.moneyDecimals),
   }));
 }
 
@@ -79,7 +83,15 @@ export function withDecimals(minorUnits: string, decimals: number): string {
   return `${sign}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;
 }
 
-/** Converts a score to a whole number, because Redis prints large scores as `1e+17`. */
-function wholeScore(score: string): string {
-  return BigInt(Number(score)).toString();
+/** Throws `read-model-corrupt` if the score is not one that a worker writes. */
+function requireWhole(
+  key: string,
+  {member, score}: {readonly member: string; readonly score: string},
+): string {
+  const whole = wholeScore(score);
+  if (whole !== undefined) return whole;
+  throw new ProjectorError(
+    'read-model-corrupt',
+    `${key}: the score of member ${member} is not a whole number`,
+  );
 }

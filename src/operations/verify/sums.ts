@@ -3,6 +3,7 @@
  *
  * A counter or a total at 0 may be absent from Redis. A member of a sorted set at 0 must be absent.
  */
+import {wholeScore} from '../../redis-model/scores.js';
 import type {TextRow} from '../../clients/mysql.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
 import type {Keys} from '../../redis-model/keys.js';
@@ -115,13 +116,7 @@ function compareScore(
   expected: string,
   score: string | null,
 ): Finding[] {
-  const found = score === null ? null : wholeScore(score);
+  const found = score === null ? null : (wholeScore(score) ?? score);
   if (found === (expected === '0' ? null : expected)) return [];
   return [{...place, expected: expected === '0' ? null : expected, found}];
-}
-
-/** The digits of a whole score, because Redis prints large scores as `1e+17`. A score that is not whole is returned unchanged. */
-export function wholeScore(score: string): string {
-  const number = Number(score);
-  return Number.isInteger(number) ? BigInt(number).toString() : score;
 }

@@ -6,7 +6,8 @@
 import type {Keys} from '../../redis-model/keys.js';
 import type {Expected, ExpectedOrders, SumKind, Sums, Totals} from './expected.js';
 import type {RedisHost} from './sides.js';
-import {totalsIn, wholeScore} from './sums.js';
+import {wholeScore} from '../../redis-model/scores.js';
+import {totalsIn} from './sums.js';
 
 export class TopicSide implements Expected {
   readonly name = 'topic';
@@ -52,7 +53,7 @@ export class TopicSide implements Expected {
       kind === 'product'
         ? await this.#redis.getAll(ids.map((id) => this.#keys.productSold(id)))
         : (await this.#redis.scores(this.#keys.reportUsers, ids)).map((score) =>
-            score === null ? null : wholeScore(score),
+            score === null ? null : (wholeScore(score) ?? score),
           );
     return new Map(ids.map((id, index) => [id, sums[index] ?? '0']));
   }
