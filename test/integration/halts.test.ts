@@ -2,13 +2,10 @@
  * Errors that halt a worker. It reports the correct kind, its position is right before the record, and
  * nothing after the record is applied.
  */
-import {ERROR_POLICY} from '../../src/runtime/errorPolicy.js';
 import type {ErrorKind} from '../../src/runtime/errors.js';
-import type {HeldPartition} from '../../src/worker/workerView.js';
 import {item, order} from '../support/changes.js';
 import {encoded, recordOf, rowRecord} from '../support/records.js';
-import {until} from '../support/until.js';
-import {WorkerBench, type Worker} from '../support/workerBench.js';
+import {expectHaltOrHold, WorkerBench, type Worker} from '../support/workerBench.js';
 
 let bench: WorkerBench;
 beforeAll(async () => (bench = await WorkerBench.open(9)));
@@ -20,24 +17,10 @@ const BEFORE = [order('3', {extra: ['new']}), item('3/1'), item('3/2', {product:
 const BEHIND = [order('6', {extra: ['new']}), item('3/9', {product: '12'})];
 const SECRET = 'Zq7Secret';
 
-/** Expects that the worker ends with this error, or that it holds partition 0 if the error concerns one partition. */
 async function expectHalt(worker: Worker, kind: ErrorKind, detail: RegExp): Promise<void> {
-  const failure = {kind, detail: expect.stringMatching(detail) as string};
-  if (ERROR_POLICY[kind].holds === true) {
-    await until(
-      () => heldOf(worker) !== null,
-      () => `partition 0 to be held. Messages: ${worker.messages.join(' | ')}`,
-    );
-    expect(heldOf(worker)).toEqual(failure);
-    expect(worker.messages).toContainEqual(expect.stringMatching(/^partition held: /));
-    await expect(worker.stop()).resolves.toBeUndefined();
-  } else await expect(worker.ended).resolves.toMatchObject(failure);
+  await expectHaltOrHold(worker, kind, detail);
   expect(worker.log.stopped).toBe(true);
   expect(worker.messages.join()).not.toContain(SECRET);
-}
-
-function heldOf({projector}: Worker): HeldPartition | null {
-  return projector.view.partitions.find(({partition}) => partition === 0)?.held ?? null;
 }
 
 /** Runs a worker until it has applied the whole topic, then stops it. */

@@ -68,13 +68,15 @@ async function settle(world: World, actions: string[]): Promise<void> {
   const hasRested = (): boolean =>
     world.alive.every(({name, clock}) => clock.nowMs() - (calmedMs.get(name) ?? 0) >= ACK_ROUNDS_MS);
   for (let step = 0; step < CALM_STEPS_MAX; step++) {
+    actions.push(...world.restartHolding());
+    // A worker that was started just now has its whole rest before it.
+    for (const {name, clock} of world.alive) if (!calmedMs.has(name)) calmedMs.set(name, clock.nowMs());
     const offers = everydayOffers(world);
     if (offers.length === 0 && isAtEnd(world) && hasRested()) {
       world.server.check();
       return;
     }
     await take(world, offers.length > 0 ? offers : sleepOffers(world), actions);
-    actions.push(...world.restartHolding());
   }
   const positions = world.topic.partitions.map((partition) => world.server.position(partition));
   throw new Violation(`hangs: positions ${positions.join()} instead of ${ends(world).join()}`);

@@ -3,12 +3,14 @@ import type {Change, Decoded} from '../../src/domain/change.js';
 import {RedisClient} from '../../src/clients/redis/client.js';
 import {decodeRecord} from '../../src/decode/decode.js';
 import type {SourceSchema} from '../../src/domain/sourceSchema.js';
-import {asProjectorError, type ProjectorError} from '../../src/runtime/errors.js';
+import {ERROR_POLICY} from '../../src/runtime/errorPolicy.js';
+import {asProjectorError, type ErrorKind, type ProjectorError} from '../../src/runtime/errors.js';
 import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
 import {noFailpoint} from '../../src/runtime/failpoints.js';
 import {systemClock, type Clock} from '../../src/runtime/lifecycle.js';
 import {parsePosition} from '../../src/redis-model/position.js';
 import {Projector, type ProjectorSettings} from '../../src/worker/projector.js';
+import type {HeldPartition} from '../../src/worker/workerView.js';
 import {ORDER_EXTRA_COLUMNS} from './arbitraries.js';
 import {MemoryLog, MemoryTopic} from './memoryLog.js';
 import {OrderModel} from './orderModel.js';
@@ -192,4 +194,25 @@ export class WorkerBench {
     for (const {client} of this.#workers) client.close();
     this.#workers = [];
   }
+}
+
+/**
+ * Expects that the worker ends with this error. If the error concerns one partition, expects that the worker holds partition 0 with it, and
+ * stops the worker.
+ */
+export async function expectHaltOrHold(worker: Worker, kind: ErrorKind, detail: RegExp): Promise<void> {
+  const failure = {kind, detail: expect.stringMatching(detail) as string};
+  if (ERROR_POLICY[kind].holds !== true) {
+    await expect(worker.ended).resolves.toMatchObject(failure);
+    return;
+  }
+  const held = (): HeldPartition | null =>
+    worker.projector.view.partitions.find(({partition}) => partition === 0)?.held ?? null;
+  await until(
+    () => held() !== null,
+    () => `partition 0 to be held. Messages: ${worker.messages.join(' | ')}`,
+  );
+  expect(held()).toEqual(failure);
+  expect(worker.messages).toContainEqual(expect.stringMatching(/^partition held: /));
+  await expect(worker.stop()).resolves.toBeUndefined();
 }
