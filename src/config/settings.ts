@@ -124,7 +124,7 @@ export const SETTINGS = {
     env: 'PROJECTOR_INSTANCE_ID',
     schema: text,
     example: 'order-projector-1',
-    desc: 'Client id of this worker in its consumer group. It must be unique in the group and stay the same after a restart: at start, a worker removes the members with its id, so that it need not wait for its own dead session. Default: host name and HTTP port.',
+    desc: 'Client id of this worker in its consumer group. It must be unique in the group and stay the same after a restart: at start, a worker removes the members with its id, so that it need not wait for its own dead session. Default: host name and HTTP port, and no removal if the HTTP server is off.',
   },
   clientId: {
     env: 'KAFKA_CLIENT_ID',

@@ -3,6 +3,9 @@
  * shop writes and two workers run. Readers never see less data than before, the workers are not restarted,
  * and the result is exact.
  */
+import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
 import {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
 import {compare} from '../../stack/comparison.js';
@@ -246,11 +249,14 @@ class Reader {
   }, 300_000);
 
   test('sync loads an empty Redis from MySQL, and a worker then keeps it up to date (I15)', async () => {
-    const target = urlOf('operator', 7);
+    const folder = mkdtempSync(join(tmpdir(), 'projector-target-'));
+    const target = join(folder, 'url');
+    writeFileSync(target, urlOf('operator', 7));
     const [first, again] = [
-      await ended(command('sync', '--target', target)),
-      await ended(command('sync', '--target', target)),
+      await ended(command('sync', '--target-file', target)),
+      await ended(command('sync', '--target-file', target)),
     ];
+    rmSync(folder, {recursive: true});
     expect(first).toMatchObject({code: 0});
     expect(again).toMatchObject({code: 0, output: expect.stringContaining('nothing was done') as string});
     const loaded = redis.duplicate({db: 7});
