@@ -158,7 +158,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'record-undecodable': {
     next: 'quarantine',
     exitCode: EXIT.halted,
-    advice: 'Run `projector dlq show` to see the record, fix the cause, then run `projector dlq replay`.',
+    advice: 'Find the record with `projector dlq list` and `dlq show NAME`, fix the cause, then run `projector dlq replay NAME`.',
   },
   'order-corrupt': {
     next: 'quarantine',
@@ -202,7 +202,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     exitCode: EXIT.halted,
     holds: true,
     advice:
-      'Set KAFKA_TOPIC to the topic that Redis was built from, or run `projector rebuild` to build Redis from this topic.',
+      'Set KAFKA_TOPIC to the topic that Redis was built from. Or build Redis from this topic: with `projector rebuild` if the topic is complete, else with `projector sync --replace`.',
   },
   'layout-changed': {
     next: 'halt',
@@ -235,7 +235,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     next: 'halt',
     exitCode: EXIT.differences,
     advice:
-      'Check that the connector runs and that no record is quarantined; otherwise another program wrote to Redis. Then run `projector verify --repair`, or `projector rebuild`.',
+      'Check that the connector runs and that no record is quarantined. If both are true, another program wrote to Redis. Then run `projector verify --repair`, or `projector rebuild`.',
   },
   'verify-behind': {
     next: 'halt',
@@ -251,7 +251,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Make sure that the connector runs (`projector connector status` shows its state, `projector connector apply` starts it). Wait until `projector lag` shows 0, then run the repair again.',
+      'Make sure that the connector runs (`projector connector status` shows its state, `projector connector apply` starts it). Wait until the end of the topic stops moving and `projector lag` shows 0, then run the repair again.',
   },
   'cutover-in-progress': {
     next: 'wait',

@@ -187,7 +187,7 @@ export class Projector {
       failpoint,
       observer: observer ?? NO_OBSERVER,
       traceChunk: traceChunk ?? untraced,
-      quarantined: (records) => logger.warn({records}, 'records quarantined: see `projector dlq show`'),
+      quarantined: (records) => logger.warn({records}, 'records quarantined: see `projector dlq list`'),
       onReset: (partition, reason) => logger.warn({partition, reason}, 'reset to the stored position'),
     });
   }
