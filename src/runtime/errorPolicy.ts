@@ -158,7 +158,8 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'record-undecodable': {
     next: 'quarantine',
     exitCode: EXIT.halted,
-    advice: 'Find the record with `projector dlq list` and `dlq show NAME`, fix the cause, then run `projector dlq replay NAME`.',
+    advice:
+      'Find the record with `projector dlq list` and `dlq show NAME`, fix the cause, then run `projector dlq replay NAME`.',
   },
   'order-corrupt': {
     next: 'quarantine',

@@ -64,6 +64,8 @@ async function show(stack: Stack, options: DemoOptions): Promise<number> {
     ...workerVariables(stack.env),
     KAFKA_SESSION_TIMEOUT_MS: '6000',
     KAFKA_HEARTBEAT_INTERVAL_MS: '1000',
+    // The worker that starts after the kill removes the dead member of this instance from the group.
+    PROJECTOR_INSTANCE_ID: 'demo',
   };
   say('2. Creating the topic and starting the Debezium connector');
   await applyConnector(variables);
