@@ -13,9 +13,12 @@ RUN npm run build && npm prune --omit=dev --ignore-scripts --no-audit --no-fund 
 
 # The runtime contains only Node and its shared libraries: no shell, no package manager, no npm.
 FROM ${NODE_IMAGE} AS runtime
+COPY --from=build /app/node_modules /app/node_modules
+# Native addons (@node-rs/crc32) need shared libraries that Node itself does not need.
 RUN mkdir -p /runtime/usr/local/bin /runtime/etc \
   && cp /usr/local/bin/node /runtime/usr/local/bin/ \
-  && ldd /usr/local/bin/node | grep -o '/[^ ]*' | xargs -I{} cp --parents --dereference {} /runtime \
+  && for file in /usr/local/bin/node $(find /app/node_modules -name '*.node'); do ldd "$file" | grep -o '/[^ ]*'; done \
+    | sort -u | xargs -I{} cp --parents --dereference {} /runtime \
   && echo 'projector:x:65532:65532::/app:/sbin/nologin' > /runtime/etc/passwd \
   && echo 'projector:x:65532:' > /runtime/etc/group \
   && install -d -m 1777 /runtime/tmp
