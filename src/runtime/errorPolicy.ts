@@ -149,6 +149,12 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     advice:
       'Find the cause in the log of the broker, and repair the partition from a replica, then restart the worker. If records are lost for good, run `projector sync --replace`.',
   },
+  'partition-unavailable': {
+    next: 'wait',
+    exitCode: EXIT.unreachable,
+    advice:
+      'Start the broker that has a replica of the partition, and check the network between it and this machine. A running worker continues with the other partitions and retries this one.',
+  },
   'codec-missing': {
     next: 'halt',
     exitCode: EXIT.halted,

@@ -25,6 +25,7 @@ export type ErrorKind =
   | 'topic-missing'
   | 'topic-unsuitable'
   | 'topic-unreadable'
+  | 'partition-unavailable'
   | 'codec-missing'
   | 'record-undecodable'
   | 'order-corrupt'

@@ -9,50 +9,19 @@
  * and resumes (I4).
  */
 import {ApplyChain} from '../apply/chain.js';
-import type {ReadModel} from '../apply/readModel.js';
 import type {ApplyOutcome, ApplyRequest} from '../apply/script.js';
 import {ChunkBuilder, type FinishedChunk} from './chunkBuilder.js';
-import type {TraceChunk} from './chunkTrace.js';
 import {PartitionBuffer} from './partitionBuffer.js';
-import {decideStart, requireSamePartitions} from './resume.js';
-import type {Decoded} from '../domain/change.js';
+import {decideStart, requireAvailable, requireSamePartitions} from './resume.js';
 import {ERROR_POLICY} from '../runtime/errorPolicy.js';
-import type {Failpoint} from '../runtime/failpoints.js';
 import {asProjectorError, ProjectorError} from '../runtime/errors.js';
-import type {EventLog, LogBatch, LogRecord, UnreadableOffset} from '../clients/kafka/eventLog.js';
-import {Backoff, type Clock} from '../runtime/lifecycle.js';
+import type {LogBatch, Unavailable, UnreadableOffset} from '../clients/kafka/eventLog.js';
+import {Backoff} from '../runtime/lifecycle.js';
 import {formatPosition, NO_POSITION, parsePosition} from '../redis-model/position.js';
-import type {WorkerObserver} from './observer.js';
-import {QuarantineLimit, type QuarantineSettings} from './quarantineLimit.js';
+import type {PartitionDeps, PartitionSettings} from './partitionDeps.js';
+import {QuarantineLimit} from './quarantineLimit.js';
 import {CorruptOrders} from './corruptOrders.js';
-import {OutcomeCounter, noOutcomes, recordsOf, type WorkerCounts} from './outcomes.js';
-
-export interface PartitionSettings extends QuarantineSettings {
-  readonly topic: string;
-  /** Number of partitions of the topic for which the read model was laid out. */
-  readonly partitions: number;
-  /** A chunk ends at this many orders. This limits the time for which one script blocks Redis. */
-  readonly chunkOrdersMax: number;
-  /** A chunk ends at this many records, whichever orders they change. This limits the time between two yields. */
-  readonly chunkRecordsMax: number;
-  readonly queueBytesMax: number;
-}
-
-export interface PartitionDeps {
-  readonly log: EventLog;
-  readonly model: ReadModel;
-  readonly decode: (record: LogRecord) => Decoded;
-  readonly clock: Clock;
-  readonly counts: WorkerCounts;
-  /** Called with the error of each failed attempt, and with null once a resume or a chunk has succeeded. */
-  readonly dependency: (error: ProjectorError | null) => void;
-  readonly onReset: (partition: number, reason: string) => void;
-  /** Called with the names of quarantined records. */
-  readonly quarantined: (names: readonly string[]) => void;
-  readonly failpoint: Failpoint;
-  readonly observer: WorkerObserver;
-  readonly traceChunk: TraceChunk;
-}
+import {OutcomeCounter, noOutcomes, recordsOf} from './outcomes.js';
 
 export class Partition {
   readonly number: number;
@@ -102,6 +71,11 @@ export class Partition {
     return this.#isResuming || !this.#hasWork() ? 0 : Math.max(0, nowMs - this.#movedMs);
   }
 
+  /** The offset from which the partition waits for records. Undefined while it has some, or does not know its position. */
+  get awaitedOffset(): bigint | undefined {
+    return this.#isResuming || this.#hasWork() ? undefined : this.#buffer.awaitedOffset;
+  }
+
   /** Throws `counts-differ` if a record was skipped, or counted twice (I6). */
   audit(): void {
     this.#outcomes.requireBalance(this.#where, {settled: false});
@@ -147,6 +121,11 @@ export class Partition {
       this.#failure ??= failure;
       this.#buffer.close();
     }
+  }
+
+  /** The range of the partition cannot be read. So it waits in its resume until that is possible. */
+  unavailable({reason}: Unavailable): void {
+    if (!this.#isResuming) this.resetToPosition(reason);
   }
 
   /** Resets to the stored position: drops every record that is not in flight, and resumes. */
@@ -204,7 +183,7 @@ export class Partition {
     if (this.#hasEnded()) return undefined;
     requireSamePartitions(partitions, ranges.size, topic);
     const stored = {text, key: model.positions.key(this.number)};
-    const range = ranges.get(this.number);
+    const range = requireAvailable(ranges.get(this.number), text, this.#where);
     const start = decideStart(stored, range, this.#where);
     const next = parsePosition(text)?.nextOffset ?? 0n;
     // Redis went back, or another worker has written. So corrupt orders may be correct again. If not, a script finds them again.

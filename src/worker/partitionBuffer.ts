@@ -37,6 +37,11 @@ export class PartitionBuffer {
     return this.#expectedFetch !== undefined;
   }
 
+  /** The offset of the batch that must come next; undefined while the buffer is closed. */
+  get awaitedOffset(): bigint | undefined {
+    return this.#expectedFetch;
+  }
+
   /** Accepts batches from this offset on. */
   open({fromOffset, expectFirst}: Start): void {
     this.#expectFirst = expectFirst;

@@ -13,13 +13,15 @@ import {ERROR_POLICY} from '../runtime/errorPolicy.js';
 import {asProjectorError, type ProjectorError} from '../runtime/errors.js';
 import type {Failpoint} from '../runtime/failpoints.js';
 import {requireSamePartitions} from './resume.js';
-import type {EventLog, LogBatch, LogRange, LogRecord} from '../clients/kafka/eventLog.js';
+import type {EventLog, LogBatch, LogRange, LogRecord, Unavailable} from '../clients/kafka/eventLog.js';
 import type {Clock} from '../runtime/lifecycle.js';
+import {Stalls} from './stalls.js';
 import {Troubles} from './troubles.js';
 import {lagBetween, type PartitionView, type RunningView} from './workerView.js';
 import {untraced, type TraceChunk} from './chunkTrace.js';
 import {NO_OBSERVER, type WorkerObserver} from './observer.js';
-import {Partition, type PartitionSettings} from './partition.js';
+import {Partition} from './partition.js';
+import type {PartitionSettings} from './partitionDeps.js';
 import {noCounts, type WorkerCounts} from './outcomes.js';
 
 export interface ProjectorSettings extends PartitionSettings {
@@ -78,7 +80,8 @@ export class Projector {
   #rebalances = 0;
   #isKafkaUp = false;
   /** Ranges of the topic, as the worker last read them. */
-  #ranges: ReadonlyMap<number, LogRange> = new Map();
+  readonly #ranges = new Map<number, LogRange>();
+  readonly #stalls = new Stalls();
 
   constructor(settings: ProjectorSettings, deps: ProjectorDeps) {
     this.#settings = settings;
@@ -164,6 +167,7 @@ export class Projector {
       if (!partitions.includes(partition.number)) this.#troubles.forget(`partition ${partition.number}`);
     }
     this.#held.clear();
+    this.#stalls.clear();
     this.#partitions = new Map(partitions.map((number) => [number, this.#newPartition(number)]));
     this.#deps.logger.info({partitions}, 'partitions assigned');
     for (const partition of this.#partitions.values()) {
@@ -230,22 +234,41 @@ export class Projector {
     try {
       const ranges = await this.#deps.log.ranges();
       requireSamePartitions(this.#settings.partitions, ranges.size, this.#settings.topic);
-      this.#ranges = ranges;
       this.#compareWithLog(offsets, ranges);
     } catch (error) {
       const failure = asProjectorError(error);
+      // While Kafka is not reachable, no partition can receive records.
+      this.#stalls.clear();
       // Fetches and offset commits meet every other failure too, and they report it.
       if (failure.kind === 'partitions-changed') this.#fail(failure);
     }
   }
 
-  /** Detects a topic that was truncated or recreated and has received no record since. Without records, no fetch can show it. */
-  #compareWithLog(offsets: ReadonlyMap<number, bigint>, ranges: ReadonlyMap<number, LogRange>): void {
-    for (const [number, offset] of offsets) {
-      const {low, high} = ranges.get(number) ?? {low: offset, high: offset};
-      if (offset >= low && offset <= high) continue;
-      const reason = `the partition starts at offset ${low} and ends at ${high}, but the position is ${offset}`;
-      this.#partitions.get(number)?.resetToPosition(reason);
+  /**
+   * Detects a topic that was truncated or recreated and has received no record since, because without records no fetch can show it. Also
+   * detects a partition that cannot be read.
+   */
+  #compareWithLog(
+    offsets: ReadonlyMap<number, bigint>,
+    ranges: ReadonlyMap<number, LogRange | Unavailable>,
+  ): void {
+    const nowMs = this.#deps.clock.nowMs();
+    for (const [number, range] of ranges) {
+      const partition = this.#partitions.get(number);
+      if ('reason' in range) {
+        partition?.unavailable(range);
+        continue;
+      }
+      const {low, high} = range;
+      this.#ranges.set(number, range);
+      const offset = offsets.get(number);
+      if (offset === undefined || partition === undefined) continue;
+      if (offset < low || offset > high) {
+        const reason = `the partition starts at offset ${low} and ends at ${high}, but the position is ${offset}`;
+        partition.resetToPosition(reason);
+      }
+      const stalledAt = this.#stalls.look({partition: number, awaited: partition.awaitedOffset, high}, nowMs);
+      if (stalledAt !== undefined) this.#deps.log.stalled(number, stalledAt);
     }
   }
 

@@ -7,7 +7,7 @@
  * Pure: no clock, no I/O.
  */
 import {ProjectorError} from '../runtime/errors.js';
-import type {LogRange, LogRecord} from '../clients/kafka/eventLog.js';
+import type {LogRange, LogRecord, Unavailable} from '../clients/kafka/eventLog.js';
 import {parseFence} from '../redis-model/fence.js';
 import {
   fingerprintOf,
@@ -78,6 +78,17 @@ export function decideStart(stored: StoredPosition, range: LogRange | undefined,
   // has removed it.
   if (last === null || last.offset < low) return {fromOffset: nextOffset, expectFirst: null};
   return {fromOffset: last.offset, expectFirst: last};
+}
+
+/** The range of the partition. Throws `partition-unavailable` if it cannot be read now. `stored` is the text of the position. */
+export function requireAvailable(
+  range: LogRange | Unavailable | undefined,
+  stored: string,
+  where: string,
+): LogRange | undefined {
+  if (range === undefined || !('reason' in range)) return range;
+  const {nextOffset = 0n} = parsePosition(stored) ?? {};
+  throw new ProjectorError('partition-unavailable', `${where} offset ${nextOffset}: ${range.reason}`);
 }
 
 /** Throws if the number of partitions differs from the one for which the read model was laid out (S2). */

@@ -1,13 +1,13 @@
 /** A record batch on the broker's disk is corrupt. */
 import {closeSync, openSync, readSync, statSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
+import kafkajs from 'kafkajs';
 import {stackFolder} from '../../stack/folders.js';
-import type {WorkerProcess} from '../../stack/worker.js';
 import {FaultBench} from '../support/faultBench.js';
 import {endOffsets} from '../support/kafka.js';
 import {testStack} from '../support/stack.js';
 import {until} from '../support/until.js';
-import {hasSaid, said} from '../support/workerLog.js';
+import {hasSaid, readiness, said} from '../support/workerLog.js';
 
 const {mode, name: stackName} = testStack();
 const isNative = mode === 'native';
@@ -39,12 +39,6 @@ function corrupt(): () => void {
   return flip;
 }
 
-async function readiness(worker: WorkerProcess): Promise<{status: number; text: string}> {
-  const line = worker.log.find(({msg}) => msg === 'http server listening');
-  const response = await fetch(`http://127.0.0.1:${String(line?.['port'])}/readyz`);
-  return {status: response.status, text: await response.text()};
-}
-
 async function healthyAreCurrent(): Promise<void> {
   const ends = await endOffsets(bench.topic);
   await until(
@@ -57,10 +51,13 @@ async function healthyAreCurrent(): Promise<void> {
   );
 }
 
-(isNative ? test : test.skip)(
-  'a corrupt record batch stops only its partition: the others continue, the worker is not ready and names the offset (F81)',
-  async () => {
-    bench = await FaultBench.open('faults-corrupt', {partitions: PARTITIONS});
+(isNative ? test : test.skip).each([
+  ['uncompressed', kafkajs.CompressionTypes.None],
+  ['gzip', kafkajs.CompressionTypes.GZIP],
+])(
+  'a corrupt record batch (%s) stops only its partition: the others continue, the worker is not ready and names the offset (F81)',
+  async (_, compression) => {
+    bench = await FaultBench.open('faults-corrupt', {partitions: PARTITIONS, compression});
     for (let i = 0; i < 5; i++) await bench.write(30);
     const restore = corrupt();
     const worker = bench.start();

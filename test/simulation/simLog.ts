@@ -123,6 +123,11 @@ export class SimLog implements EventLog {
     if (this.#cursors.has(partition)) this.#cursors.set(partition, undefined);
   }
 
+  /** The simulated group delivers every record. */
+  stalled(): void {
+    return;
+  }
+
   async ranges(): Promise<ReadonlyMap<number, LogRange>> {
     return await this.#call('ranges', () => {
       const {partitions} = this.#topic;

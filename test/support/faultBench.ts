@@ -5,7 +5,7 @@
  */
 import {isDeepStrictEqual} from 'node:util';
 import {Redis} from 'ioredis';
-import kafkajs, {type Producer} from 'kafkajs';
+import kafkajs, {type CompressionTypes, type Producer} from 'kafkajs';
 import type {Change} from '../../src/domain/change.js';
 import type {WorkerProcess} from '../../stack/worker.js';
 import {item, itemGone, order, orderGone} from './changes.js';
@@ -31,6 +31,10 @@ const WRITE_TIMEOUT_MS = 400_000;
 export interface FaultBenchOptions extends TopicOptions {
   /** The Redis of the workers, if it is not that of the stack. The bench closes the connection. */
   readonly redis?: Redis;
+  /** The compression of the record batches. Default: none. */
+  readonly compression?: CompressionTypes;
+  /** Creates the topic in another way. */
+  readonly create?: (topic: string) => Promise<void>;
 }
 
 export class FaultBench {
@@ -39,12 +43,15 @@ export class FaultBench {
   readonly workers: WorkerProcess[] = [];
   readonly #partitions: number;
   readonly #brokers: readonly string[];
+  readonly #compression: CompressionTypes;
   readonly #random: Random;
   readonly #written: {readonly change: Change; readonly partition: number}[] = [];
   #producer: Producer | undefined;
 
-  private constructor(topic: string, {partitions = 1, brokers, redis}: FaultBenchOptions) {
+  private constructor(topic: string, options: FaultBenchOptions) {
+    const {partitions = 1, brokers, redis, compression = kafkajs.CompressionTypes.None} = options;
     this.topic = topic;
+    this.#compression = compression;
     this.#partitions = partitions;
     this.#random = new Random(partitions);
     this.#brokers = brokers ?? testStack().env.kafka.brokers;
@@ -54,7 +61,7 @@ export class FaultBench {
   /** Creates a topic whose name begins with `name`. */
   static async open(name: string, options: FaultBenchOptions = {}): Promise<FaultBench> {
     const topic = `${name}-${Date.now().toString(36)}`;
-    await createTopic(topic, options);
+    await (options.create ?? (async (name) => await createTopic(name, options)))(topic);
     return new FaultBench(topic, options);
   }
 
@@ -116,7 +123,7 @@ export class FaultBench {
       async () => {
         try {
           this.#producer ??= await this.#connectProducer();
-          await this.#producer.send({topic: this.topic, messages});
+          await this.#producer.send({topic: this.topic, messages, compression: this.#compression});
           return true;
         } catch {
           await this.#disconnectProducer();

@@ -5,7 +5,13 @@
  */
 import type {EncodedRecord} from '../../src/decode/decode.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
-import type {EventLog, EventLogHandlers, LogRange, LogRecord} from '../../src/clients/kafka/eventLog.js';
+import type {
+  EventLog,
+  EventLogHandlers,
+  LogRange,
+  LogRecord,
+  Unavailable,
+} from '../../src/clients/kafka/eventLog.js';
 import {Signal} from '../../src/runtime/lifecycle.js';
 
 /** The data of the broker. Several members may read it. */
@@ -66,6 +72,10 @@ export class MemoryLog implements EventLog {
   /** If false, reading offset ranges and committing offsets fail, as if no broker responded. */
   reachable = true;
   readonly committing = new Map<number, bigint>();
+  /** Partitions without a leader: their ranges cannot be read, and they deliver nothing. */
+  readonly leaderless = new Set<number>();
+  /** Partitions whose records the client does not deliver, without an error. */
+  readonly forgotten = new Set<number>();
   stopped = false;
   readonly #topic: MemoryTopic;
   readonly #batchRecords: number;
@@ -115,9 +125,21 @@ export class MemoryLog implements EventLog {
     if (this.#cursors.has(partition)) this.#cursors.set(partition, undefined);
   }
 
-  async ranges(): Promise<ReadonlyMap<number, LogRange>> {
+  async ranges(): Promise<ReadonlyMap<number, LogRange | Unavailable>> {
     await this.#answer();
-    return new Map(this.#topic.partitions.map((partition) => [partition, this.#topic.range(partition)]));
+    const range = (partition: number): LogRange | Unavailable =>
+      this.leaderless.has(partition) ? {reason: 'the partition has no leader'} : this.#topic.range(partition);
+    return new Map(this.#topic.partitions.map((partition) => [partition, range(partition)]));
+  }
+
+  stalled(partition: number, offset: bigint): void {
+    this.#handlers?.unreadable(partition, {offset, reason: 'no records delivered', isFinal: false});
+  }
+
+  /** The client delivers the records of every partition again. */
+  remember(): void {
+    this.forgotten.clear();
+    this.#signal.wake();
   }
 
   async commitOffsets(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
@@ -141,7 +163,8 @@ export class MemoryLog implements EventLog {
     while (this.#assignment === assignment) {
       const asked = this.#cursors.get(partition);
       const {low, high} = this.#topic.range(partition);
-      if (asked === undefined || asked === high) {
+      const isSilent = this.forgotten.has(partition) || this.leaderless.has(partition);
+      if (asked === undefined || asked === high || isSilent) {
         await this.#signal.wait();
         continue;
       }

@@ -53,3 +53,11 @@ export async function halted(worker: WorkerProcess): Promise<Halt> {
   const {code} = await worker.exited;
   return {code, line: worker.log.at(-1) ?? {}};
 }
+
+/** The answer of the worker's readiness probe; status 0 while its HTTP server does not listen. */
+export async function readiness(worker: WorkerProcess): Promise<{status: number; text: string}> {
+  const line = worker.log.find(({msg}) => msg === 'http server listening');
+  if (line === undefined) return {status: 0, text: ''};
+  const response = await fetch(`http://127.0.0.1:${String(line['port'])}/readyz`);
+  return {status: response.status, text: await response.text()};
+}

@@ -18,6 +18,7 @@ test('exactly the temporary errors make the worker wait, with the exit code for 
     'cutover-in-progress',
     'kafka-unreachable',
     'mysql-unreachable',
+    'partition-unavailable',
     'redis-unreachable',
     'tls-failed',
     'topic-missing',

@@ -1,14 +1,17 @@
 /**
- * Connections to Kafka, and the administration of a topic: its ranges, its settings and its creation. It translates errors of kafkajs.
+ * Connections to Kafka, and the administration of a topic: its ranges, its settings and its creation.
  * Only files in clients/kafka/ import kafkajs.
  */
 import kafkajs, {type Admin, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions} from 'kafkajs';
-import {causesOf, messageOf, ProjectorError} from '../../runtime/errors.js';
-import type {LogRange} from './eventLog.js';
-import {CodecMissing, registerCodecs} from './codecs.js';
+import {clusterOf, type Cluster} from './cluster.js';
+import type {LogRange, Unavailable} from './eventLog.js';
+import {registerCodecs} from './codecs.js';
+import {isMissingTopic, translateKafkaError, withTokenHint} from './errors.js';
 import {gzipCodec} from './gzip.js';
+import {readRanges, requireAll} from './ranges.js';
 import {kafkaSocket} from './socket.js';
-import {tlsError, tlsOptions, type TlsMaterial} from '../tls.js';
+import {acceptLeaderless} from './wire/leaderless.js';
+import {tlsOptions, type TlsMaterial} from '../tls.js';
 
 // kafkajs is a CommonJS module and has no named exports for ES modules.
 const {CompressionCodecs, CompressionTypes, ConfigResourceTypes, Kafka: KafkaClient, logLevel} = kafkajs;
@@ -56,7 +59,7 @@ export function createKafka(settings: KafkaSettings, log: KafkaLogSink, retry: K
     ...(settings.sasl === null ? {} : {sasl: saslOptions(settings.sasl)}),
     ...(retry === undefined ? {} : {retry}),
   };
-  return new KafkaClient(config);
+  return acceptLeaderless(new KafkaClient(config));
 }
 
 function saslOptions(sasl: SaslSettings): SASLOptions {
@@ -83,35 +86,61 @@ export interface NewTopic {
   readonly replicationFactor: number;
 }
 
+/** A client that connects at its first use, and again at the first use after `close`. */
+class OnDemand<T extends {connect(): Promise<void>; disconnect(): Promise<void>}> {
+  readonly #create: () => T;
+  #connected: Promise<T> | undefined;
+
+  constructor(create: () => T) {
+    this.#create = create;
+  }
+
+  async connected(): Promise<T> {
+    this.#connected ??= this.#connect();
+    return await this.#connected;
+  }
+
+  async close(): Promise<void> {
+    const connected = this.#connected;
+    this.#connected = undefined;
+    await connected?.then(async (client) => await client.disconnect()).catch(() => undefined);
+  }
+
+  async #connect(): Promise<T> {
+    const client = this.#create();
+    await client.connect();
+    return client;
+  }
+}
+
 /** The administration of one topic. Each request has at most one retry, so that the caller decides how often to repeat it. */
 export class KafkaTopic {
   readonly name: string;
   readonly #settings: KafkaSettings;
-  readonly #log: KafkaLogSink;
-  #connected: Promise<Admin> | undefined;
+  readonly #admin: OnDemand<Admin>;
+  readonly #cluster: OnDemand<Cluster>;
 
   constructor(settings: KafkaSettings, name: string, log: KafkaLogSink = () => undefined) {
     this.name = name;
     this.#settings = settings;
-    this.#log = log;
+    const client = (): Kafka => createKafka(settings, log, {retries: 1, initialRetryTime: 100});
+    this.#admin = new OnDemand(() => client().admin());
+    this.#cluster = new OnDemand(() => clusterOf(client()));
   }
 
   /** The low and the high watermark of every partition. */
   async ranges(): Promise<ReadonlyMap<number, LogRange>> {
-    const rows = await this.#guarded(async (admin) => {
-      const {topics} = await admin.fetchTopicMetadata({topics: [this.name]});
-      const offsets = await admin.fetchTopicOffsets(this.name);
-      if (offsets.length === topics[0]?.partitions.length) return offsets;
-      // kafkajs caches the partitions of a topic for minutes, so it can miss added ones. A new client requests them again.
-      await this.close();
-      return await (await this.#connection()).fetchTopicOffsets(this.name);
-    });
-    return new Map(rows.map(({partition, low, high}) => [partition, {low: BigInt(low), high: BigInt(high)}]));
+    return requireAll(await this.availableRanges(), this.#where);
+  }
+
+  /** The same, but a partition that cannot be asked does not hide the others. */
+  async availableRanges(): Promise<ReadonlyMap<number, LogRange | Unavailable>> {
+    return await this.#guarded(async () => await readRanges(await this.#cluster.connected(), this.name));
   }
 
   /** For each partition the first offset whose record has this timestamp or a later one. It is the end if there is no such record. */
   async offsetsAt(timeMs: number): Promise<ReadonlyMap<number, bigint>> {
-    const rows = await this.#guarded(
+    const rows = await this.#ask(
       async (admin) => await admin.fetchTopicOffsetsByTimestamp(this.name, timeMs),
     );
     return new Map(rows.map(({partition, offset}) => [partition, BigInt(offset)]));
@@ -119,9 +148,7 @@ export class KafkaTopic {
 
   /** The committed offsets of the group. Partitions without one are missing. A group that does not exist has none. */
   async committedOffsets(groupId: string): Promise<ReadonlyMap<number, bigint>> {
-    const topics = await this.#guarded(
-      async (admin) => await admin.fetchOffsets({groupId, topics: [this.name]}),
-    );
+    const topics = await this.#ask(async (admin) => await admin.fetchOffsets({groupId, topics: [this.name]}));
     const rows = topics.flatMap(({partitions}) => partitions);
     return new Map(
       rows.flatMap(({partition, offset}) => (offset === NOT_COMMITTED ? [] : [[partition, BigInt(offset)]])),
@@ -130,16 +157,22 @@ export class KafkaTopic {
 
   /** The number of partitions. Undefined if the topic does not exist. */
   async partitionCount(): Promise<number | undefined> {
-    return await this.#guarded(async (admin) => {
-      if (!(await admin.listTopics()).includes(this.name)) return undefined;
-      const {topics} = await admin.fetchTopicMetadata({topics: [this.name]});
-      return topics[0]?.partitions.length;
+    return await this.#guarded(async () => {
+      const cluster = await this.#cluster.connected();
+      try {
+        await cluster.addTargetTopic(this.name);
+        await cluster.refreshMetadata();
+        return cluster.findTopicPartitionMetadata(this.name).length;
+      } catch (error) {
+        if (isMissingTopic(error)) return undefined;
+        throw error;
+      }
     });
   }
 
   /** The value of a topic setting, under its name in Kafka. Undefined if the broker does not return it. */
   async setting(name: string): Promise<string | undefined> {
-    return await this.#guarded(async (admin) => {
+    return await this.#ask(async (admin) => {
       const {resources} = await admin.describeConfigs({
         includeSynonyms: false,
         resources: [{type: ConfigResourceTypes.TOPIC, name: this.name, configNames: [name]}],
@@ -150,9 +183,9 @@ export class KafkaTopic {
 
   /** Creates the topic with unlimited retention and without compaction (S1). */
   async create(topic: NewTopic): Promise<void> {
-    await this.#guarded(async (admin) => {
+    await this.#ask(async (admin) => {
       await admin.createTopics({
-        waitForLeaders: true,
+        waitForLeaders: false,
         topics: [
           {
             topic: this.name,
@@ -170,100 +203,25 @@ export class KafkaTopic {
   }
 
   async close(): Promise<void> {
-    const connected = this.#connected;
-    this.#connected = undefined;
-    await connected?.then(async (admin) => await admin.disconnect()).catch(() => undefined);
+    await Promise.all([this.#admin.close(), this.#cluster.close()]);
   }
 
-  async #guarded<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
+  get #where(): string {
+    return `${this.name} on ${this.#settings.brokers.join(',')}`;
+  }
+
+  async #ask<T>(question: (admin: Admin) => Promise<T>): Promise<T> {
+    return await this.#guarded(async () => await question(await this.#admin.connected()));
+  }
+
+  async #guarded<T>(question: () => Promise<T>): Promise<T> {
     try {
-      return await question(await this.#connection());
+      return await question();
     } catch (error) {
-      // The next request uses a new client, because this one can cache the address of a former leader for minutes.
+      // The next request uses new clients, because these can cache the address of a former leader for minutes.
       await this.close();
-      const failure = translateKafkaError(error, `${this.name} on ${this.#settings.brokers.join(',')}`);
+      const failure = translateKafkaError(error, this.#where);
       throw this.#settings.sasl?.mechanism === 'oauthbearer' ? withTokenHint(failure) : failure;
     }
   }
-
-  async #connection(): Promise<Admin> {
-    this.#connected ??= this.#connect();
-    return await this.#connected;
-  }
-
-  async #connect(): Promise<Admin> {
-    const admin = createKafka(this.#settings, this.#log, {retries: 1, initialRetryTime: 100}).admin();
-    await admin.connect();
-    return admin;
-  }
-}
-
-/** If a broker rejects a token, kafkajs does not read the reason and sees only a closed connection. So the message names this cause. */
-function withTokenHint(failure: ProjectorError): ProjectorError {
-  if (failure.kind !== 'kafka-unreachable' || /ECONNREFUSED|token endpoint/.test(failure.detail))
-    return failure;
-  const hint = 'a broker that rejects the OAuth token also closes the connection';
-  const detail = `${failure.detail} (${hint}: check the audience, the issuer and the expiry of the token)`;
-  return new ProjectorError(failure.kind, detail, {cause: failure});
-}
-
-/** Errors of unreachable or moved brokers, and of a lost group membership. A new client can recover from them. */
-const PASSING =
-  /Connection|RequestTimeout|LockTimeout|NotFound|NotLoaded|NoBroker|REBALANCE|GENERATION|MEMBER_ID|COORDINATOR|LEADER/;
-
-/** Whether a new client should replace a client that stopped with this error. */
-export function isPassing(error: unknown): boolean {
-  const own = ownOf(error);
-  if (own !== undefined) return own.kind === 'kafka-unreachable';
-  return namesOf(error).some((name) => PASSING.test(name));
-}
-
-/** Translates an error of kafkajs into a ProjectorError. `where` names the topic and the brokers. */
-export function translateKafkaError(error: unknown, where: string): ProjectorError {
-  const own = ownOf(error);
-  if (own !== undefined) return own;
-  const names = namesOf(error);
-  const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
-  const message = messageOf(error);
-  const refusal = tlsError(error, `Kafka for ${where}`);
-  if (refusal !== undefined) return refusal;
-  if (has(/SASL|AUTHORIZATION|AUTHENTICATION/)) {
-    return new ProjectorError('kafka-denied', `Kafka denied access to ${where}: ${message}`, {cause: error});
-  }
-  if (has(/UNKNOWN_TOPIC_OR_PARTITION/)) {
-    return new ProjectorError('topic-missing', `topic ${where} does not exist`, {cause: error});
-  }
-  const codec = [...causesOf(error)].find((link) => link instanceof CodecMissing);
-  if (codec !== undefined) {
-    const detail = `a record batch of ${where} is compressed with ${codec.message}`;
-    return new ProjectorError('codec-missing', detail, {cause: error});
-  }
-  return new ProjectorError('kafka-unreachable', `request to Kafka for ${where} failed: ${message}`, {
-    cause: error,
-  });
-}
-
-/** The error with which the worker stops after its Kafka client has stopped with a permanent error. */
-export function crashOf(error: unknown, where: string): ProjectorError {
-  const translated = translateKafkaError(error, where);
-  if (translated.kind !== 'kafka-unreachable') return translated;
-  return new ProjectorError(
-    'consumer-crashed',
-    `the Kafka client for ${where} stopped: ${messageOf(error)}`,
-    {
-      cause: error,
-    },
-  );
-}
-
-/** An error that this program threw inside a call of kafkajs. kafkajs wraps such an error in one of its own. */
-function ownOf(error: unknown): ProjectorError | undefined {
-  return [...causesOf(error)].find((link) => link instanceof ProjectorError);
-}
-
-/** The name and the protocol error type of an error and of each of its causes. */
-function namesOf(error: unknown): string[] {
-  return [...causesOf(error)].flatMap((link) =>
-    link instanceof Error ? [`${link.name} ${'type' in link ? String(link.type) : ''}`] : [],
-  );
 }

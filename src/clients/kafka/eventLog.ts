@@ -31,6 +31,11 @@ export interface LogRange {
   readonly high: bigint;
 }
 
+/** A partition whose range cannot be read, for example because it has no leader. */
+export interface Unavailable {
+  readonly reason: string;
+}
+
 export interface UnreadableOffset {
   readonly offset: bigint;
   readonly reason: string;
@@ -61,8 +66,16 @@ export interface EventLog {
   readFrom(partition: number, offset: bigint): void;
   /** Pauses the partition until the next `readFrom`. */
   hold(partition: number): void;
-  /** The range of every partition of the topic. Rejects while Kafka is unreachable. */
-  ranges(): Promise<ReadonlyMap<number, LogRange>>;
+  /**
+   * The range of every partition of the topic, or why it cannot be read. An answer is never older than the call. Rejects while Kafka is
+   * unreachable.
+   */
+  ranges(): Promise<ReadonlyMap<number, LogRange | Unavailable>>;
+  /**
+   * The topic has records from this offset on, but the partition has received none of them for long. It calls `unreadable` with the last
+   * error of the client, and replaces the client if that lasts.
+   */
+  stalled(partition: number, offset: bigint): void;
   /** Commits the next offset of each partition to Kafka, for lag tools only. */
   commitOffsets(nextOffsets: ReadonlyMap<number, bigint>): Promise<void>;
   /** Leaves the group. It calls no handler afterwards. */

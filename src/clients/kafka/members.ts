@@ -7,8 +7,9 @@
  * Source: Kafka protocol, DescribeGroups and LeaveGroup; KIP-345 describes the same removal for administrators.
  */
 import type {Admin} from 'kafkajs';
-import {createKafka, translateKafkaError, type KafkaSettings} from './admin.js';
+import {createKafka, type KafkaSettings} from './admin.js';
 import {clusterOf, type Cluster} from './cluster.js';
+import {translateKafkaError} from './errors.js';
 
 export interface Member {
   readonly id: string;

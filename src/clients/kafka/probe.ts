@@ -3,8 +3,10 @@
  */
 import kafkajs, {type Admin} from 'kafkajs';
 import type {LogRange, LogRecord} from './eventLog.js';
-import {createKafka, translateKafkaError, type KafkaSettings} from './admin.js';
+import {createKafka, type KafkaSettings} from './admin.js';
 import {clusterOf, type Cluster} from './cluster.js';
+import {translateKafkaError} from './errors.js';
+import {readRanges, requireAll} from './ranges.js';
 
 const {ConfigResourceTypes} = kafkajs;
 
@@ -96,8 +98,8 @@ export class KafkaProbe {
   }
 
   async ranges(): Promise<ReadonlyMap<number, LogRange>> {
-    const rows = await this.#guarded(async () => await this.#admin.fetchTopicOffsets(this.#topic));
-    return new Map(rows.map(({partition, low, high}) => [partition, {low: BigInt(low), high: BigInt(high)}]));
+    const found = await this.#guarded(async () => await readRanges(this.#cluster, this.#topic));
+    return requireAll(found, this.#where);
   }
 
   /** The last records of each partition, at most `count`. Records that do not fit into one fetch are missing. */

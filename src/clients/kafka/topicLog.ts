@@ -11,26 +11,21 @@
  *   for too long is doubted, and its last applied record is compared (I10, silence.ts).
  * - kafkajs can stop to fetch and to send heartbeats without an error. One known cause is a connection that breaks within a response;
  *   socket.ts fixes it. For other causes, this class replaces a client without a response for longer than any request may take.
+ * - If a partition has no leader, kafkajs reads no partition of the topic. wire/leaderless.ts changes this.
  * - With `autoCommit`, a seek would commit an offset. So it is disabled, and `commitOffsets` commits offsets for lag tools. `commitOffsets` of the
  *   consumer retries without a limit and could overwrite newer offsets after a rebalance. The commit function of a batch tries once.
  */
 import type {Consumer, EachBatchPayload, RetryOptions} from 'kafkajs';
-import type {EventLog, EventLogHandlers, LogRange} from './eventLog.js';
+import type {EventLog, EventLogHandlers, LogRange, Unavailable} from './eventLog.js';
 import {asProjectorError, messageOf, type ErrorKind} from '../../runtime/errors.js';
 import {emptyBatch, logBatch} from './batch.js';
-import {
-  crashOf,
-  createKafka,
-  isPassing,
-  KafkaTopic,
-  translateKafkaError,
-  type KafkaLogSink,
-  type KafkaSettings,
-} from './admin.js';
-import {GroupMembers} from './members.js';
+import {createKafka, KafkaTopic, type KafkaLogSink, type KafkaSettings} from './admin.js';
+import {crashOf, isPassing, translateKafkaError} from './errors.js';
 import {FetchFaults, type FetchFault} from './fetchFaults.js';
+import {SharedQuestion} from './sharedQuestion.js';
 import {readFetches} from './wire/fetch.js';
 import {LogSilence} from './silence.js';
+import {Twins} from './twins.js';
 
 export interface KafkaLogSettings extends KafkaSettings {
   readonly topic: string;
@@ -73,6 +68,8 @@ export class KafkaLog implements EventLog {
   readonly #log: KafkaLogSink;
   readonly #clock: KafkaLogClock;
   readonly #topic: KafkaTopic;
+  /** All partitions ask for the ranges at the same time, after each assignment. */
+  readonly #ranges: SharedQuestion<ReadonlyMap<number, LogRange | Unavailable>>;
   #handlers: EventLogHandlers | undefined;
   #consumer: Consumer | undefined;
   /** The commit function of a batch, which tries once. Undefined until a client has received its first batch. */
@@ -81,13 +78,16 @@ export class KafkaLog implements EventLog {
   readonly #faults = new FetchFaults();
   /** Partitions that `hold` has paused. */
   readonly #held = new Set<number>();
-  /** Member ids that the clients of this object have had in the group. */
-  readonly #ownMembers = new Set<string>();
+  readonly #twins: Twins | undefined;
   /** Counts GROUP_JOIN events over all clients of this object. */
   #assignment = 0;
   #isUp: boolean | undefined;
   /** The time of the last response of any kind, or of the creation of the client. */
   #answeredMs = 0;
+  /** The time of the last fetch response, or of the creation of the client. */
+  #fetchedMs = 0;
+  /** The last error that the client has logged. */
+  #lastError: string | undefined;
   readonly #stop = new AbortController();
 
   constructor(settings: KafkaLogSettings, log: KafkaLogSink, clock: KafkaLogClock) {
@@ -96,6 +96,10 @@ export class KafkaLog implements EventLog {
     this.#clock = clock;
     this.#silence = new LogSilence(settings.maxWaitMs + SILENCE_MS);
     this.#topic = new KafkaTopic(settings, settings.topic, log);
+    const {instanceId, groupId} = settings;
+    this.#twins =
+      instanceId === undefined ? undefined : new Twins({...settings, clientId: instanceId}, groupId, log);
+    this.#ranges = new SharedQuestion(async () => await this.#topic.availableRanges());
   }
 
   async start(handlers: EventLogHandlers): Promise<void> {
@@ -121,8 +125,20 @@ export class KafkaLog implements EventLog {
     this.#whileInGroup((consumer) => consumer.pause([{topic, partitions: [partition]}]));
   }
 
-  async ranges(): Promise<ReadonlyMap<number, LogRange>> {
-    return await this.#topic.ranges();
+  async ranges(): Promise<ReadonlyMap<number, LogRange | Unavailable>> {
+    return await this.#ranges.ask();
+  }
+
+  stalled(partition: number, offset: bigint): void {
+    const {maxWaitMs, rebalanceTimeoutMs, requestTimeoutMs} = this.#settings;
+    const cause = this.#lastError === undefined ? '' : `; its last error: ${this.#lastError}`;
+    const reason = `the Kafka client delivers no records${cause}`;
+    const silentMs = this.#clock.nowMs() - this.#fetchedMs;
+    // A client that waits for the other members of its group does not fetch. To replace it would prolong that.
+    const mayBeJoining =
+      silentMs > maxWaitMs + SILENCE_MS && silentMs <= rebalanceTimeoutMs + requestTimeoutMs;
+    if (mayBeJoining) this.#handlers?.unreadable(partition, {offset, reason, isFinal: false});
+    else this.#onFault({partition, offset, reason}, false);
   }
 
   async commitOffsets(nextOffsets: ReadonlyMap<number, bigint>): Promise<void> {
@@ -156,6 +172,8 @@ export class KafkaLog implements EventLog {
     this.#consumer = consumer;
     this.#commit = undefined;
     this.#answeredMs = this.#clock.nowMs();
+    this.#fetchedMs = this.#answeredMs;
+    this.#lastError = undefined;
     this.#listen(consumer, (error) => {
       if (this.#isStopping() || this.#consumer !== consumer) return;
       if (willReturn || isPassing(error)) void this.#reopen('the Kafka client stopped');
@@ -187,7 +205,7 @@ export class KafkaLog implements EventLog {
     const clientId = settings.instanceId ?? settings.clientId;
     const kafka = createKafka({...settings, clientId}, (entry) => this.#onClientLog(entry), retry);
     readFetches(kafka, (topic, fault) => {
-      if (topic === settings.topic) this.#onFault(fault);
+      if (topic === settings.topic) this.#onFault(fault, true);
     });
     return kafka.consumer({
       groupId: settings.groupId,
@@ -242,7 +260,7 @@ export class KafkaLog implements EventLog {
       this.#held.clear();
       if (partitions.length > 0) consumer.pause([{topic, partitions}]);
       this.#handlers?.assigned(partitions);
-      void this.#warnOfTwins(payload.memberId);
+      void this.#twins?.look(payload.memberId);
     });
     // FETCH is emitted for failed fetches as well. So a successful heartbeat shows that the connection is up.
     consumer.on(HEARTBEAT, () => this.#setConnection(true, 'the group coordinator responded'));
@@ -266,40 +284,18 @@ export class KafkaLog implements EventLog {
   }
 
   /**
-   * Warns if another member of the group has the same instance id. At its start it has removed this member, which has joined again.
-   * Each of them removes others only at its own start, so they do not remove each other repeatedly.
-   */
-  async #warnOfTwins(memberId: string): Promise<void> {
-    const {instanceId, groupId} = this.#settings;
-    if (instanceId === undefined) return;
-    this.#ownMembers.add(memberId);
-    const members = new GroupMembers({...this.#settings, clientId: instanceId}, groupId);
-    try {
-      const twins = (await members.find()).filter(({id}) => !this.#ownMembers.has(id));
-      if (twins.length === 0 || this.#isStopping()) return;
-      const hosts = twins.map(({host}) => host).join(', ');
-      const message = `another member of group ${groupId} has the instance id ${instanceId} (host ${hosts}): set PROJECTOR_INSTANCE_ID to a different value for each worker`;
-      this.#log({level: 'warn', message});
-    } catch {
-      // The check is repeated at the next assignment.
-    } finally {
-      members.close();
-    }
-  }
-
-  /**
    * A partition cannot be read. It rests for a pause, because a broker returns such a response at once, and the fetches would use a whole
-   * processor core.
+   * processor core. `canEnd` is false if time can heal the fault, as a quota of the broker does. Then the partition is never held.
    */
-  #onFault(fault: FetchFault): void {
+  #onFault(fault: FetchFault, canEnd: boolean): void {
     const {partition, offset, reason} = fault;
     const consumer = this.#consumer;
     if (consumer === undefined || this.#isStopping() || this.#held.has(partition)) return;
     const step = this.#faults.add(fault, this.#clock.nowMs());
-    this.#handlers?.unreadable(partition, {offset, reason, isFinal: step === 'final'});
+    this.#handlers?.unreadable(partition, {offset, reason, isFinal: canEnd && step === 'final'});
     if (step === 'replace')
       void this.#reopen(`partition ${partition} cannot be read at offset ${offset}: ${reason}`);
-    else if (step === 'retry') void this.#rest(consumer, partition);
+    else if (step === 'retry' || !canEnd) void this.#rest(consumer, partition);
   }
 
   async #rest(consumer: Consumer, partition: number): Promise<void> {
@@ -313,7 +309,8 @@ export class KafkaLog implements EventLog {
 
   /** A fetch response has arrived. */
   #heard(): void {
-    for (const {partition, silentMs} of this.#silence.heard(this.#clock.nowMs())) {
+    this.#fetchedMs = this.#clock.nowMs();
+    for (const {partition, silentMs} of this.#silence.heard(this.#fetchedMs)) {
       this.#handlers?.recheck(partition, `no fetch response from Kafka for ${silentMs} ms`);
     }
   }
@@ -366,6 +363,7 @@ export class KafkaLog implements EventLog {
   }
 
   #onClientLog(entry: {level: 'error' | 'warn' | 'info' | 'debug'; message: string}): void {
+    if (entry.level === 'error') this.#lastError = entry.message;
     if (entry.level === 'error' && /connection|socket|broker/i.test(entry.message)) {
       this.#setConnection(false, entry.message);
     }

@@ -6,7 +6,7 @@
  */
 import {ERROR_POLICY} from '../../runtime/errorPolicy.js';
 import {asProjectorError, ProjectorError} from '../../runtime/errors.js';
-import type {EventLog, EventLogHandlers, LogRange} from '../../clients/kafka/eventLog.js';
+import type {EventLog, EventLogHandlers, LogRange, Unavailable} from '../../clients/kafka/eventLog.js';
 import {positionInFence} from '../../redis-model/fence.js';
 import type {Clock} from '../../runtime/lifecycle.js';
 import {parsePosition} from '../../redis-model/position.js';
@@ -122,8 +122,12 @@ export class UncommittedLog implements EventLog {
     this.#log.hold(partition);
   }
 
-  async ranges(): Promise<ReadonlyMap<number, LogRange>> {
+  async ranges(): Promise<ReadonlyMap<number, LogRange | Unavailable>> {
     return await this.#log.ranges();
+  }
+
+  stalled(partition: number, offset: bigint): void {
+    this.#log.stalled(partition, offset);
   }
 
   async commitOffsets(): Promise<void> {

@@ -103,7 +103,12 @@ export class LogCursor {
   }
 
   async range(partition: number): Promise<LogRange | undefined> {
-    return (await this.#log.ranges()).get(partition);
+    const range = (await this.#log.ranges()).get(partition);
+    if (range === undefined || !('reason' in range)) return range;
+    throw new ProjectorError(
+      'partition-unavailable',
+      `${this.#options.topic}[${partition}]: ${range.reason}`,
+    );
   }
 
   seek(partition: number, offset: bigint): void {
