@@ -20,11 +20,8 @@ export interface Reached {
 export async function checkTopic(config: ConfigWith<'brokers'>, topic: KafkaTopic): Promise<number> {
   const partitions = await topic.partitionCount();
   if (partitions === undefined) {
-    const where = `${config.topic} does not exist on ${config.brokers.join(',')}`;
-    throw new ProjectorError(
-      'topic-missing',
-      `topic ${where}, or this Kafka user is not authorized to describe it`,
-    );
+    const where = `${config.topic} on ${config.brokers.join(',')}`;
+    throw new ProjectorError('topic-missing', `topic ${where} does not exist`);
   }
   await requireSuitableTopic(topic);
   return partitions;

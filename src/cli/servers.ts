@@ -35,11 +35,8 @@ export async function withLog<T>(
     try {
       const partitionCount = await topic.partitionCount();
       if (partitionCount === undefined) {
-        const where = `${config.topic} does not exist on ${config.brokers.join(',')}`;
-        throw new ProjectorError(
-          'topic-missing',
-          `topic ${where}, or this Kafka user is not authorized to describe it`,
-        );
+        const where = `${config.topic} on ${config.brokers.join(',')}`;
+        throw new ProjectorError('topic-missing', `topic ${where} does not exist`);
       }
       const positions = new StoredPositions(redis, config.topic, config.keyPrefix);
       return await work({topic, positions, partitionCount});

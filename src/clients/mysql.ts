@@ -31,6 +31,12 @@ export type TextRow = Readonly<Record<string, string | null>>;
 /** Runs a query within one snapshot. Each value replaces one `?`. A list expands to values that are separated by commas. */
 export type RowQuery = (sql: string, values: readonly (string | readonly string[])[]) => Promise<TextRow[]>;
 
+/** `missing`: the server has not executed all of them. `unsupported`: GTIDs are off, or the server has another kind of GTIDs. */
+export type GtidWait = 'shown' | 'missing' | 'unsupported';
+
+/** The server cannot wait for a GTID. */
+class GtidsUnsupported extends Error {}
+
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The timeout is long because sums over tables with millions of rows take long. */
 const QUERY_TIMEOUT_MS = 120_000;
@@ -55,6 +61,8 @@ const DENIED =
 const MISNAMED = /^(?:ER_BAD_DB_ERROR|ER_NO_SUCH_TABLE|ER_BAD_FIELD_ERROR)$/;
 const PASSING =
   /^(?:ER_CON_COUNT_ERROR|ER_TOO_MANY_USER_CONNECTIONS|ER_SERVER_SHUTDOWN|ER_HOST_IS_BLOCKED|ER_QUERY_INTERRUPTED|ER_QUERY_TIMEOUT|ER_LOCK_\w+)$/;
+
+const WITHOUT_GTIDS = /^(?:ER_GTID_MODE_OFF|ER_CANT_WAIT_FOR_EXECUTED_GTID_SET\w*|ER_SP_DOES_NOT_EXIST)$/;
 
 export class MysqlClient {
   readonly #url: URL;
@@ -128,6 +136,20 @@ export class MysqlClient {
     }
   }
 
+  /** Waits until this server has executed all of these transactions, at most `timeoutMs`. They are then visible to new snapshots. */
+  async waitForGtids(gtids: string, timeoutMs: number): Promise<GtidWait> {
+    try {
+      const rows = await this.#ask('SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?) AS isMissing', [
+        gtids,
+        (timeoutMs / 1_000).toFixed(3),
+      ]);
+      return rows[0]?.['isMissing'] === '0' ? 'shown' : 'missing';
+    } catch (error) {
+      if (error instanceof ProjectorError && error.cause instanceof GtidsUnsupported) return 'unsupported';
+      throw error;
+    }
+  }
+
   /** Streams the rows of one query in pages, so the memory use does not grow with the number of rows. */
   async *stream(sql: string, pageRows: number): AsyncGenerator<TextRow[]> {
     let fields: FieldPacket[] = [];
@@ -196,6 +218,11 @@ export class MysqlClient {
       const hint = 'check MYSQL_URL, ORDERS_TABLE and ORDER_ITEMS_TABLE';
       return new ProjectorError('config-invalid', `${where} returned an error: ${sqlMessage} (${hint})`, {
         cause: error,
+      });
+    }
+    if (WITHOUT_GTIDS.test(code)) {
+      return new ProjectorError('internal', `${where} cannot wait for a GTID (${code})`, {
+        cause: new GtidsUnsupported(code),
       });
     }
     if (PASSING.test(code) || !code.startsWith('ER_')) {

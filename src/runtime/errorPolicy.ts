@@ -114,6 +114,12 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     advice:
       'Check the user, the password and ssl-mode in MYSQL_URL. The user requires the SELECT privilege on both tables.',
   },
+  'mysql-behind': {
+    next: 'halt',
+    exitCode: EXIT.unreachable,
+    advice:
+      'Wait until the replica in MYSQL_URL has caught up, or set MYSQL_URL to the primary. If MySQL was restored from a backup, take a new snapshot, then run `projector sync --replace`.',
+  },
   'connect-unreachable': {
     next: 'wait',
     exitCode: EXIT.unreachable,

@@ -19,6 +19,7 @@ export type ErrorKind =
   | 'tls-failed'
   | 'mysql-unreachable'
   | 'mysql-denied'
+  | 'mysql-behind'
   | 'connect-unreachable'
   | 'connector-rejected'
   | 'connector-failed'

@@ -11,17 +11,6 @@ import {lineItem, orderRow} from '../decode/rows.js';
 import type {SourceSchema} from '../domain/sourceSchema.js';
 import {ProjectorError} from '../runtime/errors.js';
 
-/**
- * Pause between reading a position and reading rows from MySQL (S8). Without it, this race loses a change:
- *
- * 1. MySQL writes a transaction to the binlog, and Debezium sends it to Kafka.
- * 2. A position after its records is read.
- * 3. The rows are read, but they lack the transaction, because MySQL shows it to other sessions a moment later.
- *
- * After the pause, MySQL shows every transaction whose records lie before the position.
- */
-export const VISIBLE_AFTER_MS = 200;
-
 /** One order with its line items, as MySQL contains it. */
 export interface SourceOrder {
   /** Empty if the order has neither a row nor line items. */

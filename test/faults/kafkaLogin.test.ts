@@ -133,12 +133,6 @@ const USERS = ['projector', 'operator', 'reports', 'stranger'];
     const worker = bench.start({PROJECTOR_START_TIMEOUT_MS: '1500', ...variables()});
     const {code, line} = await halted(worker);
     const expected: Readonly<Record<string, readonly [number, string, RegExp]>> = {
-      // Kafka reports a topic that the user may not see as a topic that does not exist.
-      'a user without rights': [
-        4,
-        'topic-missing',
-        /topic .+ does not exist on .+, or this Kafka user is not authorized/,
-      ],
       'a token for somebody else': [4, 'kafka-unreachable', /rejects the OAuth token/],
     };
     const [exitCode, kind, words] = expected[name] ?? [

@@ -67,3 +67,22 @@ test('workers with different instance ids do not remove each other', async () =>
   for (const worker of [first, second]) expect([said(worker, REMOVED), said(worker, TWIN)]).toEqual([0, 0]);
   await bench.expectExact();
 });
+
+test('another worker takes the partitions of a dead one over when its session has expired (F01)', async () => {
+  // These are the defaults of the product. Other tests use shorter times.
+  const settings = {KAFKA_SESSION_TIMEOUT_MS: '10000', KAFKA_HEARTBEAT_INTERVAL_MS: '3000'};
+  const workers = [1, 2].map(() => bench.start(settings));
+  await bench.write(50);
+  await membersAre(bench.group, 2);
+  await bench.applied();
+  const [dead, other] = workers;
+  await dead?.end('SIGKILL');
+  const begin = performance.now();
+  await bench.write(50);
+  await bench.applied();
+  report(
+    `F01: kill -9 without a restart, new orders visible after ${Math.round(performance.now() - begin)} ms`,
+  );
+  expect(other?.isRunning).toBe(true);
+  await bench.expectExact();
+});

@@ -1,7 +1,7 @@
 /** The checks of `projector doctor` on given answers. test/pipeline/doctor runs them against real servers. */
 import {doctorLines} from '../../src/cli/commands/doctor.js';
 import {main} from '../../src/cli/program.js';
-import type {PlacedRecord} from '../../src/clients/kafka/probe.js';
+import type {PlacedRecord} from '../../src/clients/kafka/records.js';
 import {readConfig, sourceSchema} from '../../src/config/readConfig.js';
 import {Questions} from '../../src/operations/doctor/asking.js';
 import {hostsOf} from '../../src/operations/doctor/askNetwork.js';

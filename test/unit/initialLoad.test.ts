@@ -51,6 +51,7 @@ function world(failures: Readonly<Record<number, 'done' | 'lost' | 'rolled-back'
         await work(async (sql) => await Promise.resolve(sql.includes('`order_items`') ? lines : orders)),
     },
     schema: SHOP,
+    visible: async () => await Promise.resolve(),
     id: 'run1',
     clock: {nowMs: () => 0, sleep: async () => await Promise.resolve()},
     chunkOrdersMax: 2,

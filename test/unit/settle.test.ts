@@ -43,6 +43,7 @@ async function settled({
         await Promise.resolve();
       },
     },
+    visible: async () => await Promise.resolve(),
     stillMs: STILL_MS,
     waitMs: WAIT_MS,
     progress: () => undefined,

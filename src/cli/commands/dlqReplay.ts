@@ -25,6 +25,7 @@ import {printable} from '../../runtime/escapeControl.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import type {Output} from '../terminal/output.js';
 import {checkReadModel} from '../preflight.js';
+import {mysqlVisible} from '../visibility.js';
 
 export function addDlqReplay(dlq: Command, command: CommandContext): void {
   const {output, end} = command;
@@ -79,7 +80,14 @@ export async function dlqReplay(options: ReplayOptions, context: ReplayContext):
     const {model} = await checkReadModel(config, {redis, topic});
     await mysql?.connect();
     const schema = sourceSchema(config);
-    const source = mysql === undefined ? logSource() : mysqlSource(mysql, schema, {clock: systemClock});
+    const source =
+      mysql === undefined
+        ? logSource()
+        : mysqlSource(
+            mysql,
+            schema,
+            mysqlVisible({topic, mysql}, (text) => output.note(text)),
+          );
     output.note(
       mysql === undefined
         ? 'rebuilding orders from the start of the topic, because MYSQL_URL is not set'

@@ -32,6 +32,7 @@ import {newProgressLine, type ProgressLine} from '../terminal/progressLine.js';
 import {layoutText, newReadModel, checkTopic} from '../preflight.js';
 import {loadModel, newLock, requireWholeTopic, stagingUrl} from './staging.js';
 import {untilReachable} from '../start.js';
+import {mysqlVisible} from '../visibility.js';
 
 /** Where both commands build the read model, for their help. */
 export const STAGING =
@@ -239,7 +240,9 @@ export class ReplaceCommand {
       await startEmpty(base);
       return;
     }
-    const deps = {...base, chunkOrdersMax, mysql: this.#mysql, schema: sourceSchema(this.#config)};
+    const servers = {topic: this.#topic, mysql: this.#mysql};
+    const visible = mysqlVisible(servers, (text) => this.#line.note(text));
+    const deps = {...base, chunkOrdersMax, visible, mysql: this.#mysql, schema: sourceSchema(this.#config)};
     const progress = ({orders, items: lines}: LoadedRows): void =>
       this.#line.show(
         `${grouped(BigInt(orders))} orders, ${grouped(BigInt(lines))} line items read from MySQL`,

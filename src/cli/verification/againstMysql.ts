@@ -13,6 +13,7 @@ import {interruptible} from '../terminal/interruption.js';
 import type {Output} from '../terminal/output.js';
 import {newProgressLine} from '../terminal/progressLine.js';
 import {newReadModel, checkTopic} from '../preflight.js';
+import {endsOf, mysqlVisible} from '../visibility.js';
 import {newUpstreamCheck, withRepair} from './repair.js';
 
 export interface VerifyOptions extends PrintOptions {
@@ -53,11 +54,23 @@ export async function verifyAgainstMysql(
           'CONNECT_URL is not set, so the connector is not checked: make sure that it is running, ' +
             'otherwise outstanding changes will be added to the repaired sums a second time',
         );
+      const visible = mysqlVisible({topic, mysql}, (text) => line.note(text));
       const servers = {config, redis, topic, mysql};
       const compare = async (repair: ComparedWith['repair'], held: AbortSignal): Promise<Verdict> =>
-        await comparedWithMysql({...servers, line, repair, signal: held}, options);
+        await comparedWithMysql({...servers, visible, line, repair, signal: held}, options);
       const verdict = options.repair
-        ? await withRepair({...servers, model, partitions, requireUpstream, signal}, options, compare)
+        ? await withRepair(
+            {
+              ...servers,
+              model,
+              partitions,
+              requireUpstream,
+              visible: async () => await visible(await endsOf(topic), signal),
+              signal,
+            },
+            options,
+            compare,
+          )
         : await compare(null, signal);
       return printVerdict(verdict, 'MySQL', {options, output, line});
     });
@@ -70,7 +83,7 @@ export async function verifyAgainstMysql(
 
 interface ComparedWith extends Pick<
   Parameters<typeof compared>[0],
-  'redis' | 'topic' | 'line' | 'repair' | 'signal'
+  'redis' | 'topic' | 'visible' | 'line' | 'repair' | 'signal'
 > {
   readonly config: VerifyContext['config'];
   readonly mysql: MysqlClient;

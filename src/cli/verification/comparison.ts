@@ -11,6 +11,7 @@ import type {Finding} from '../../operations/verify/finding.js';
 import {ReadRetry, retryingRedis} from '../../operations/verify/retry.js';
 import type {Repair} from '../../operations/verify/repair.js';
 import {Sides} from '../../operations/verify/sides.js';
+import type {Visible} from '../../upstream/visibility.js';
 import {verify, type Verdict, type VerifyEvent} from '../../operations/verify/verify.js';
 import {table, type Output} from '../terminal/output.js';
 import type {ProgressLine} from '../terminal/progressLine.js';
@@ -31,6 +32,8 @@ export interface ComparisonParts {
   readonly expected: Expected;
   /** The database of the expected side if a worker applies the topic to it. It is null if the expected side is MySQL. */
   readonly follower: RedisClient | null;
+  /** Resolves when the expected side shows every record before the ends of the partitions. */
+  readonly visible: Visible;
   readonly sample: (() => AsyncIterable<ExpectedOrders>) | null;
   readonly repair: Repair | null;
   readonly retry: ReadRetry;
@@ -52,7 +55,7 @@ export function newRetry(line: ProgressLine, signal: AbortSignal): ReadRetry {
 
 /** Runs the comparison. `wait` is the number of seconds that differences may take to settle. */
 export async function compared(parts: ComparisonParts, wait: number): Promise<Verdict> {
-  const {config, redis, topic, expected, follower, retry, line, signal, sample, repair} = parts;
+  const {config, redis, topic, expected, visible, follower, retry, line, signal, sample, repair} = parts;
   const show = (text: string): void => {
     parts.requireRunning();
     line.show(text);
@@ -71,6 +74,7 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
       positions: databases.map(
         (database) => new StoredPositions(retryingRedis(database, retry), config.topic, config.keyPrefix),
       ),
+      visible: async (ends) => await retry.ask(async () => await visible(ends, signal)),
       clock: retry.clock,
       stillMs: STILL_MS,
       waitMs: wait * 1_000,

@@ -58,12 +58,13 @@ export interface RepairParts {
   readonly model: ReadModel;
   readonly partitions: number;
   readonly requireUpstream: () => Promise<void>;
+  readonly visible: () => Promise<void>;
   readonly signal: AbortSignal;
 }
 
 /** Runs `work` with a repair while this process holds the lock of rebuilds. */
 export async function withRepair<T>(
-  {config, redis, mysql, model, partitions, requireUpstream, signal}: RepairParts,
+  {config, redis, mysql, model, partitions, requireUpstream, visible, signal}: RepairParts,
   {removeMalformed: mayRemove}: {readonly removeMalformed: boolean},
   work: (repair: Repair, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -79,6 +80,7 @@ export async function withRepair<T>(
   });
   // These sides do not retry, because a fence expires within seconds and a late repair would be rejected.
   const sides = new Sides({expected: new MysqlSide(mysql, schema), redis, prefix});
-  const deps = {sides, mysql, schema, fences, model, redis, requireUpstream, clock: systemClock, mayRemove};
+  const parts = {sides, mysql, schema, visible, fences, model, redis, requireUpstream};
+  const deps = {...parts, clock: systemClock, mayRemove};
   return await lock.during(signal, async (held) => await work(new Repair(deps), held));
 }

@@ -4,11 +4,12 @@
  */
 import kafkajs, {type Admin, type Kafka, type KafkaConfig, type LogEntry, type SASLOptions} from 'kafkajs';
 import {clusterOf, type Cluster} from './cluster.js';
-import type {LogRange, Unavailable} from './eventLog.js';
+import type {LogRange, LogRecord, Unavailable} from './eventLog.js';
 import {registerCodecs} from './codecs.js';
 import {isMissingTopic, translateKafkaError, withTokenHint} from './errors.js';
 import {gzipCodec} from './gzip.js';
 import {readRanges, requireAll} from './ranges.js';
+import {recordsBefore} from './records.js';
 import {kafkaSocket} from './socket.js';
 import {acceptLeaderless} from './wire/leaderless.js';
 import {tlsOptions, type TlsMaterial} from '../tls.js';
@@ -167,6 +168,15 @@ export class KafkaTopic {
         if (isMissingTopic(error)) return undefined;
         throw error;
       }
+    });
+  }
+
+  /** The records of the batch with the offset before `end`, up to that offset. Empty if it has only control records. */
+  async recordsBefore(partition: number, end: bigint): Promise<readonly LogRecord[]> {
+    return await this.#guarded(async () => {
+      const cluster = await this.#cluster.connected();
+      await cluster.addTargetTopic(this.name);
+      return await recordsBefore(cluster, this.name, {partition, end});
     });
   }
 

@@ -5,11 +5,13 @@ import {tlsError} from '../tls.js';
 
 /** If a broker rejects a token, kafkajs does not read the reason and sees only a closed connection. So the message names this cause. */
 export function withTokenHint(failure: ProjectorError): ProjectorError {
-  if (failure.kind !== 'kafka-unreachable' || /ECONNREFUSED|token endpoint/.test(failure.detail))
-    return failure;
+  // kafkajs can continue on the connection that the broker is closing. Then the broker reports the state of that connection.
+  const isClosing = namesOf(failure).some((name) => name.includes('ILLEGAL_SASL_STATE'));
+  const isUnreachable = failure.kind === 'kafka-unreachable' || isClosing;
+  if (!isUnreachable || /ECONNREFUSED|token endpoint/.test(failure.detail)) return failure;
   const hint = 'a broker that rejects the OAuth token also closes the connection';
   const detail = `${failure.detail} (${hint}: check the audience, the issuer and the expiry of the token)`;
-  return new ProjectorError(failure.kind, detail, {cause: failure});
+  return new ProjectorError('kafka-unreachable', detail, {cause: failure});
 }
 
 /** Errors of unreachable or moved brokers, and of a lost group membership. A new client can recover from them. */

@@ -2,11 +2,12 @@
  * Reads facts about Kafka without joining a group: brokers, topic, group, and the last records of a topic.
  */
 import kafkajs, {type Admin} from 'kafkajs';
-import type {LogRange, LogRecord} from './eventLog.js';
+import type {LogRange} from './eventLog.js';
 import {createKafka, type KafkaSettings} from './admin.js';
 import {clusterOf, type Cluster} from './cluster.js';
 import {translateKafkaError} from './errors.js';
 import {readRanges, requireAll} from './ranges.js';
+import {recordsFrom, type PlacedRecord} from './records.js';
 
 const {ConfigResourceTypes} = kafkajs;
 
@@ -32,12 +33,7 @@ export interface GroupFacts {
   readonly members: number;
 }
 
-export interface PlacedRecord extends LogRecord {
-  readonly partition: number;
-}
-
 const FETCH_API = 1;
-const FETCH_PARTITION_BYTES = 65_536;
 
 export class KafkaProbe {
   readonly #where: string;
@@ -112,33 +108,7 @@ export class KafkaProbe {
     if (starts.size === 0) return [];
     return await this.#guarded(async () => {
       await this.#cluster.addTargetTopic(this.#topic);
-      const leaders = this.#cluster.findLeaderForPartitions(this.#topic, [...starts.keys()]);
-      const parts = Object.entries(leaders).map(async ([nodeId, partitions]) => {
-        const broker = await this.#cluster.findBroker({nodeId});
-        const places = partitions.map((partition) => ({
-          partition,
-          fetchOffset: String(starts.get(partition)),
-          maxBytes: FETCH_PARTITION_BYTES,
-        }));
-        const request = {maxWaitTime: 100, minBytes: 1, topics: [{topic: this.#topic, partitions: places}]};
-        const {responses} = await broker.fetch(request);
-        return responses.flatMap((response) => response.partitions);
-      });
-      const fetched = (await Promise.all(parts)).flat();
-      return fetched.flatMap(({partition, messages}) =>
-        messages
-          .filter(
-            ({offset, isControlRecord}) =>
-              !isControlRecord && BigInt(offset) >= (starts.get(partition) ?? 0n),
-          )
-          .map(({offset, timestamp, key, value}) => ({
-            partition,
-            offset: BigInt(offset),
-            timestampMs: timestamp,
-            key,
-            value,
-          })),
-      );
+      return await recordsFrom(this.#cluster, this.#topic, starts);
     });
   }
 

@@ -1,11 +1,6 @@
 /** Asks Kafka for its brokers, the topic, the consumer group and the last records. */
-import {
-  KafkaProbe,
-  type BrokerFacts,
-  type GroupFacts,
-  type PlacedRecord,
-  type TopicFacts,
-} from '../../clients/kafka/probe.js';
+import {KafkaProbe, type BrokerFacts, type GroupFacts, type TopicFacts} from '../../clients/kafka/probe.js';
+import type {PlacedRecord} from '../../clients/kafka/records.js';
 import {kafkaSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
 import {ProjectorError} from '../../runtime/errors.js';

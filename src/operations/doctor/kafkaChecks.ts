@@ -3,7 +3,8 @@
  *
  * Pure: no clock, no I/O.
  */
-import type {BrokerFacts, GroupFacts, PlacedRecord, TopicFacts} from '../../clients/kafka/probe.js';
+import type {BrokerFacts, GroupFacts, TopicFacts} from '../../clients/kafka/probe.js';
+import type {PlacedRecord} from '../../clients/kafka/records.js';
 import {decodeRecord} from '../../decode/decode.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
 import {EXIT} from '../../runtime/errorPolicy.js';

@@ -4,7 +4,7 @@
  * An initial load takes these steps:
  *
  * 1. It reads the end of every partition and stores these offsets as the positions.
- * 2. It waits VISIBLE_AFTER_MS, so that MySQL shows every transaction before these offsets (S8).
+ * 2. It waits until MySQL shows every transaction before these offsets (S8).
  * 3. It reads one consistent snapshot of MySQL, page by page.
  * 4. It writes each page with the apply script.
  *
@@ -21,12 +21,14 @@ import {Backoff, type Clock} from '../../runtime/lifecycle.js';
 import type {Reduction} from '../../domain/patch.js';
 import {formatPosition, NO_POSITION} from '../../redis-model/position.js';
 import {Reducer} from '../../reduce.js';
-import {readSourcePage, VISIBLE_AFTER_MS, type SourcePage} from '../../upstream/sourceRows.js';
+import {readSourcePage, type SourcePage} from '../../upstream/sourceRows.js';
+import type {Visible} from '../../upstream/visibility.js';
 
 export interface LoadDeps extends BaseDeps {
   /** MySQL (clients/mysql.ts). */
   readonly mysql: {consistentSnapshot<T>(work: (ask: RowQuery) => Promise<T>): Promise<T>};
   readonly schema: SourceSchema;
+  readonly visible: Visible;
   /** Largest number of orders in one script. */
   readonly chunkOrdersMax: number;
   /** Called after each page, with the sums so far. */
@@ -71,10 +73,11 @@ export async function startEmpty(deps: BaseDeps): Promise<void> {
  * aborts, it rejects with the reason of `signal`.
  */
 export async function loadFromMysql(deps: LoadDeps, signal: AbortSignal): Promise<LoadedRows> {
-  const {ranges, mysql, schema, clock, chunkOrdersMax, progress} = deps;
+  const {ranges, mysql, schema, visible, chunkOrdersMax, progress} = deps;
   const writer = new BaseWriter(deps);
-  for (const [partition, {high}] of await ranges()) await writer.place(partition, high);
-  await clock.sleep(VISIBLE_AFTER_MS, signal);
+  const ends = new Map([...(await ranges())].map(([partition, {high}]) => [partition, high]));
+  for (const [partition, end] of ends) await writer.place(partition, end);
+  await visible(ends, signal);
   const loaded = await mysql.consistentSnapshot(async (ask) => {
     let sum: LoadedRows = {orders: 0, items: 0};
     let page: SourcePage | undefined;

@@ -122,7 +122,8 @@ export class RebuildRound {
       if (entry.orderId !== null) this.#targets.get(entry.orderId)?.entries.set(one.name, one);
     }
     await this.#collectProducts();
-    const base = await source.base([...this.#targets.keys()]);
+    const at = {partition: this.#partition, position: this.#begin};
+    const base = await source.base([...this.#targets.keys()], at);
     for (const target of this.#targets.values()) {
       const found = base.get(target.orderId);
       const reason =

@@ -9,16 +9,19 @@ import type {RowQuery} from '../../clients/mysql.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import type {LogRange} from '../../clients/kafka/eventLog.js';
-import type {Clock} from '../../runtime/lifecycle.js';
-import {readSourceOrders, VISIBLE_AFTER_MS, type SourceOrder} from '../../upstream/sourceRows.js';
+import {readSourceOrders, type SourceOrder} from '../../upstream/sourceRows.js';
+import type {Visible} from '../../upstream/visibility.js';
 
 export interface ReplaySource {
   /** True if records before `foldFrom` may be undecodable, because the base already contains their effect. */
   readonly coversBadRecords: boolean;
   /** Returns the first offset that is folded onto the base. Throws `replay-impossible` if the topic has lost its start. */
   foldFrom(position: bigint, range: LogRange, where: string): bigint;
-  /** Reads the base of these orders. The caller reads the position first. The result contains every id. */
-  base(orderIds: readonly string[]): Promise<ReadonlyMap<string, SourceOrder>>;
+  /** Reads the base of these orders of one partition, not older than `position`, its next offset. The result contains every id. */
+  base(
+    orderIds: readonly string[],
+    at: {readonly partition: number; readonly position: bigint},
+  ): Promise<ReadonlyMap<string, SourceOrder>>;
 }
 
 /** The part of MySQL that a replay needs (clients/mysql.ts). */
@@ -26,18 +29,14 @@ export interface SnapshotHost {
   consistentSnapshot<T>(work: (ask: RowQuery) => Promise<T>): Promise<T>;
 }
 
-/** The base from MySQL. S8: MySQL shows a transaction at most VISIBLE_AFTER_MS after Debezium can read it. */
-export function mysqlSource(
-  mysql: SnapshotHost,
-  schema: SourceSchema,
-  {clock, visibleAfterMs = VISIBLE_AFTER_MS}: {clock: Clock; visibleAfterMs?: number},
-): ReplaySource {
+/** The base from MySQL. S8: MySQL can show a transaction later than Debezium reads it. */
+export function mysqlSource(mysql: SnapshotHost, schema: SourceSchema, visible: Visible): ReplaySource {
   return {
     coversBadRecords: true,
     // Folding an earlier record would restore values that an undecodable record has replaced in MySQL since.
     foldFrom: (position) => position,
-    base: async (orderIds) => {
-      await clock.sleep(visibleAfterMs);
+    base: async (orderIds, {partition, position}) => {
+      await visible(new Map([[partition, position]]));
       return await mysql.consistentSnapshot(async (ask) => await readSourceOrders(ask, orderIds, schema));
     },
   };

@@ -15,7 +15,7 @@ import {ProjectorError} from '../../runtime/errors.js';
 import type {Clock} from '../../runtime/lifecycle.js';
 import {DISCARD_SCRIPT} from '../../apply/discard.js';
 import {Reducer} from '../../reduce.js';
-import {readSourceOrders, VISIBLE_AFTER_MS, type SourceOrder} from '../../upstream/sourceRows.js';
+import {readSourceOrders, type SourceOrder} from '../../upstream/sourceRows.js';
 import type {StoredPositions} from '../../redis-model/storedPositions.js';
 import type {MysqlHost} from './mysqlSide.js';
 import type {Finding, Subject, SubjectKind} from './finding.js';
@@ -26,6 +26,8 @@ export interface RepairDeps {
   readonly sides: Sides;
   readonly mysql: Pick<MysqlHost, 'consistentSnapshot'>;
   readonly schema: SourceSchema;
+  /** Resolves when MySQL shows every transaction whose records are in the topic. */
+  readonly visible: () => Promise<void>;
   readonly fences: Fences;
   /** What the repair uses of the read model (apply/readModel.ts). */
   readonly model: {
@@ -142,10 +144,12 @@ export class Repair {
   }
 
   async #rebuild(ids: readonly string[]): Promise<void> {
-    const {sides, mysql, schema, clock} = this.#deps;
+    const {sides, mysql, schema, visible} = this.#deps;
+    // The long part of the wait comes before the fence, so that the workers need not wait for it.
+    await visible();
     await this.#fenced(async (text) => {
-      // MySQL can show a transaction later than the binlog does (S8). After this time it shows every change before the fenced positions.
-      await clock.sleep(VISIBLE_AFTER_MS);
+      // MySQL must show every change before the fenced positions (S8).
+      await visible();
       const source = await mysql.consistentSnapshot(async (ask) => await readSourceOrders(ask, ids, schema));
       let outcome = await this.#apply(source, text);
       while (outcome.kind === 'corrupt') {

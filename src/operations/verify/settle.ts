@@ -6,6 +6,7 @@
  *
  *   1. A look finds the difference in a new form, and records the time.
  *   2. The next look finds the same difference. The ends of the partitions that this look read before its comparison become the goal.
+ *      Before the comparison, the look waited until MySQL shows every transaction before these ends.
  *   3. Every look has found the same difference for at least `stillMs`. So no look has seen a change on either side.
  *   4. Every read model that follows the topic had reached the goal before the comparison. So no record before the goal is missing.
  *
@@ -17,6 +18,7 @@ import {positionInFence} from '../../redis-model/fence.js';
 import type {Clock} from '../../runtime/lifecycle.js';
 import {parsePosition} from '../../redis-model/position.js';
 import type {StoredPositions} from '../../redis-model/storedPositions.js';
+import type {Visible} from '../../upstream/visibility.js';
 import type {Comparison, Finding, Subject, SubjectKind} from './finding.js';
 
 export interface SettleDeps {
@@ -24,6 +26,8 @@ export interface SettleDeps {
   readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
   /** The positions of Redis, and those of the expected side if that follows the topic too. */
   readonly positions: readonly StoredPositions[];
+  /** Resolves when the expected side shows every record before these ends. */
+  readonly visible: Visible;
   readonly clock: Clock;
   /** How long a difference must remain unchanged before it can be certain, in ms. */
   readonly stillMs: number;
@@ -75,6 +79,7 @@ export async function settle(subjects: readonly Subject[], deps: SettleDeps): Pr
     progress(open.size);
     const reached = await reachedOffsets(deps);
     const ends = await endsOf(deps);
+    await deps.visible(ends, signal);
     await look(open, deps, ends);
     isBehind = false;
     for (const [name, suspicion] of open) {
