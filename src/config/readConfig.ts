@@ -97,6 +97,7 @@ function crossFaults(config: Config): string[] {
 
 export function sourceSchema(config: Config): SourceSchema {
   return {
+    database: config.sourceDatabase ?? databaseIn(config.mysqlUrl),
     orders: {
       table: config.ordersTable,
       id: config.orderIdColumn,
@@ -114,4 +115,11 @@ export function sourceSchema(config: Config): SourceSchema {
     extraColumns: config.extraColumns ?? [],
     moneyDecimals: config.moneyDecimals,
   };
+}
+
+/** The database that a MySQL URL names. */
+function databaseIn(url: string | undefined): string | undefined {
+  if (url === undefined) return undefined;
+  const name = decodeURIComponent(new URL(url).pathname.slice(1));
+  return name === '' ? undefined : name;
 }

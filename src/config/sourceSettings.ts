@@ -3,6 +3,12 @@ import type {Setting} from './setting.js';
 import {columnName, whole} from './valueTypes.js';
 
 export const SOURCE_SETTINGS = {
+  sourceDatabase: {
+    env: 'SOURCE_DATABASE',
+    schema: columnName,
+    example: 'shop',
+    desc: 'MySQL database of both tables. Rows of equally named tables in other databases are ignored. Default: the database in MYSQL_URL. Without both, rows of every database are accepted.',
+  },
   ordersTable: {
     env: 'ORDERS_TABLE',
     schema: columnName,

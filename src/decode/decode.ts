@@ -121,6 +121,7 @@ function decodeText(text: string, key: Buffer | null, {schema, bytes, learn}: Te
 interface RowEvent {
   readonly op: string;
   readonly table: string;
+  readonly database: string | undefined;
   readonly before: unknown;
   readonly after: unknown;
   readonly sourceTimeMs: number | null;
@@ -140,10 +141,12 @@ function rowEventOf(body: JsonObject): RowEvent | undefined {
 }
 
 function interpretRow(event: RowEvent, key: Buffer | null, schema: SourceSchema): Decoded {
-  const {table, sourceTimeMs} = event;
+  const {table, database, sourceTimeMs} = event;
   if (table === schema.heartbeatTable) return {kind: 'heartbeat', sourceTimeMs};
-  if (table !== schema.orders.table && table !== schema.items.table) {
-    return {kind: 'ignored', reason: 'a row of another table'};
+  const isOther = table !== schema.orders.table && table !== schema.items.table;
+  if (isOther || isOtherDatabase(database, schema)) {
+    const reason = isOther ? 'a row of another table' : 'a row of another database';
+    return {kind: 'ignored', reason, table: database === undefined ? table : `${database}.${table}`};
   }
   if (event.op === 't') {
     throw new Undecodable(`table ${table} was truncated`, {kind: 'table-truncated'});
@@ -154,12 +157,18 @@ function interpretRow(event: RowEvent, key: Buffer | null, schema: SourceSchema)
   return {kind: 'change', change, sourceTimeMs};
 }
 
+/** A record that does not name its database is accepted, because the flat form contains the name only on request. */
+function isOtherDatabase(database: string | undefined, schema: SourceSchema): boolean {
+  return database !== undefined && schema.database !== undefined && database !== schema.database;
+}
+
 function readEnvelope(body: JsonObject): RowEvent | undefined {
   const {op, source, before, after} = body;
   if (typeof op !== 'string' || !isJsonObject(source)) return undefined;
   const table = source['table'];
   if (typeof table !== 'string') throw new Undecodable('the envelope has no source.table');
-  return {op, table, before, after, sourceTimeMs: optionalTimeMs(source['ts_ms'])};
+  const database = nameOf(source['db']);
+  return {op, table, database, before, after, sourceTimeMs: optionalTimeMs(source['ts_ms'])};
 }
 
 function readFlat(body: JsonObject): RowEvent | undefined {
@@ -174,10 +183,15 @@ function readFlat(body: JsonObject): RowEvent | undefined {
   return {
     op: isDelete ? 'd' : op,
     table,
+    database: nameOf(body['__source_db']),
     before: isDelete ? body : undefined,
     after: isDelete ? undefined : body,
     sourceTimeMs: optionalTimeMs(body['__source_ts_ms']),
   };
+}
+
+function nameOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 /** Interprets the records that Debezium writes in addition to row events. It rejects every unknown form. */

@@ -194,7 +194,7 @@ function placesIn(parsed: JsonObject): Places | undefined {
       before: hasBefore ? at('before') : undefined,
       // If `before` or `after` is not a row here, it must not be one in a matching text. Otherwise the reader would skip the check
       // of an update against the row before it.
-      fixed: [at('before'), at('after')],
+      fixed: [at('before'), at('after'), at('source', 'db')],
       isDelete,
     };
   }
@@ -205,7 +205,7 @@ function placesIn(parsed: JsonObject): Places | undefined {
     time: at('__source_ts_ms'),
     row: base,
     before: undefined,
-    fixed: [at('__deleted')],
+    fixed: [at('__deleted'), at('__source_db')],
     isDelete,
   };
 }

@@ -40,5 +40,6 @@ export type Decoded =
   | {readonly kind: 'change'; readonly change: Change; readonly sourceTimeMs: number | null}
   | {readonly kind: 'heartbeat'; readonly sourceTimeMs: number | null}
   | {readonly kind: 'tombstone'}
-  | {readonly kind: 'ignored'; readonly reason: string}
+  /** `table` is given if the record is a row of a table that is not part of the source: its name, after that of its database if known. */
+  | {readonly kind: 'ignored'; readonly reason: string; readonly table?: string}
   | {readonly kind: 'rejected'; readonly rejection: Rejection};

@@ -10,6 +10,8 @@ export interface ExtraColumn {
 }
 
 export interface SourceSchema {
+  /** The database of both tables. Undefined accepts the rows of every database. */
+  readonly database: string | undefined;
   readonly orders: {
     readonly table: string;
     readonly id: string;

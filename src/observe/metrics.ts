@@ -95,6 +95,17 @@ export class Metrics implements WorkerObserver {
         for (const outcome of OUTCOMES) this.inc({topic, outcome}, counts[outcome]);
       },
     });
+    new Counter({
+      name: 'projector_other_table_records_total',
+      help: 'Total number of ignored records of a table that is not part of the source, by table.',
+      labelNames: ['topic', 'table'],
+      registers,
+      collect() {
+        const {topic, otherTables} = view();
+        this.reset();
+        for (const [table, records] of otherTables) this.inc({topic, table}, records);
+      },
+    });
     const total = (name: string, help: string, value: (now: WorkerView) => number): void => {
       new Counter({
         name,

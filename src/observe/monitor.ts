@@ -61,6 +61,7 @@ export class Monitor {
       isKafkaUp: false,
       partitions: [],
       counts: noCounts(),
+      otherTables: new Map(),
       rebalances: 0,
       troubles: this.#troubles.now,
       errors: [],

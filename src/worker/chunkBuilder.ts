@@ -26,6 +26,8 @@ export interface ChunkPlace {
 
 export interface ChunkRules {
   readonly decode: (record: LogRecord) => Decoded;
+  /** The partition of a key (S2). */
+  readonly partitionOf: (key: Buffer) => number | undefined;
   readonly limit: QuarantineLimit;
   /** Why the order of a record is corrupt, if a script has found that; else undefined. */
   readonly corrupt: (orderId: string, offset: bigint) => string | undefined;
@@ -40,6 +42,15 @@ export interface FinishedChunk {
   readonly end: Position;
   readonly outcomes: Outcomes;
   readonly newestSourceMs: number | null;
+  /** The number of records of each table that is not part of the source. */
+  readonly otherTables: ReadonlyMap<string, number>;
+}
+
+/** Why a record cannot be applied. */
+interface Fault {
+  readonly kind: ErrorKind;
+  readonly reason: string;
+  readonly orderId: string | null;
 }
 
 export class ChunkBuilder {
@@ -50,6 +61,7 @@ export class ChunkBuilder {
   readonly #quarantinedKinds: ErrorKind[] = [];
   readonly #outcomes = noOutcomes();
   #newestSourceMs: number | null = null;
+  readonly #otherTables = new Map<string, number>();
   #last: LogRecord | undefined;
 
   constructor(place: ChunkPlace, rules: ChunkRules) {
@@ -66,11 +78,10 @@ export class ChunkBuilder {
     const decoded = this.#rules.decode(record);
     switch (decoded.kind) {
       case 'change': {
-        const {orderId} = decoded.change;
-        const what = this.#rules.corrupt(orderId, record.offset);
-        if (what === undefined) this.#reducer.add(decoded.change);
-        else this.#addToQuarantine(record, {kind: 'order-corrupt', reason: what, orderId});
-        this.#outcomes[what === undefined ? 'applied' : 'quarantined']++;
+        const why = this.#misplaced(record) ?? this.#corrupt(record, decoded.change.orderId);
+        if (why === undefined) this.#reducer.add(decoded.change);
+        else this.#addToQuarantine(record, why);
+        this.#outcomes[why === undefined ? 'applied' : 'quarantined']++;
         this.#seen(decoded.sourceTimeMs);
         break;
       }
@@ -79,8 +90,12 @@ export class ChunkBuilder {
         this.#outcomes.ignored++;
         break;
       case 'tombstone':
+        this.#outcomes.ignored++;
+        break;
       case 'ignored':
         this.#outcomes.ignored++;
+        if (decoded.table !== undefined)
+          this.#otherTables.set(decoded.table, (this.#otherTables.get(decoded.table) ?? 0) + 1);
         break;
       case 'rejected':
         this.#addToQuarantine(record, decoded.rejection);
@@ -102,6 +117,7 @@ export class ChunkBuilder {
       end: positionAfter(this.#last),
       outcomes: this.#outcomes,
       newestSourceMs: this.#newestSourceMs,
+      otherTables: this.#otherTables,
     };
   }
 
@@ -109,7 +125,20 @@ export class ChunkBuilder {
     if (sourceTimeMs !== null) this.#newestSourceMs = Math.max(this.#newestSourceMs ?? 0, sourceTimeMs);
   }
 
-  #addToQuarantine(record: LogRecord, why: {kind: ErrorKind; reason: string; orderId: string | null}): void {
+  /** In another partition, the order of this record and of the other records of its order is unknown (S2). */
+  #misplaced({key}: LogRecord): Fault | undefined {
+    const expected = key === null ? undefined : this.#rules.partitionOf(key);
+    if (expected === undefined || expected === this.#place.partition) return undefined;
+    const reason = `the record's key belongs into partition ${expected}: its producer does not use Kafka's default partitioner`;
+    return {kind: 'record-undecodable', reason, orderId: null};
+  }
+
+  #corrupt({offset}: LogRecord, orderId: string): Fault | undefined {
+    const reason = this.#rules.corrupt(orderId, offset);
+    return reason === undefined ? undefined : {kind: 'order-corrupt', reason, orderId};
+  }
+
+  #addToQuarantine(record: LogRecord, why: Fault): void {
     const {topic, partition} = this.#place;
     const {offset, timestampMs, key, value} = record;
     const {kind, reason, orderId} = why;

@@ -297,10 +297,13 @@ export class Partition {
   /** Decodes and reduces records of the buffer until the chunk is large enough, and sends it. */
   async #applyChunk(chain: ApplyChain, release: () => void): Promise<void> {
     const {chunkOrdersMax, chunkRecordsMax, topic} = this.#settings;
-    const {decode, failpoint} = this.#deps;
+    const {decode, partitionOf, failpoint} = this.#deps;
     const corrupt = (orderId: string, offset: bigint): string | undefined =>
       this.#corruptOrders.reasonAt(orderId, offset);
-    const builder = new ChunkBuilder({topic, partition: this.number}, {decode, limit: this.#limit, corrupt});
+    const builder = new ChunkBuilder(
+      {topic, partition: this.number},
+      {decode, partitionOf, limit: this.#limit, corrupt},
+    );
     if (this.#buffer.takeLastApplied()) {
       this.#outcomes.take();
       this.#outcomes.enter({...noOutcomes(), duplicate: 1});
@@ -354,6 +357,7 @@ export class Partition {
         this.#moved();
         observer.chunkApplied({durationMs: clock.nowMs() - sentMs, records});
         if (quarantine.size > 0) trace.within(() => this.#deps.quarantined([...quarantine.keys()]));
+        if (chunk.otherTables.size > 0) this.#deps.otherTables(chunk.otherTables);
         for (const kind of chunk.quarantinedKinds) observer.recordQuarantined(kind);
         this.#corruptOrders.forgetBefore(end.nextOffset);
         this.#reportWorking();

@@ -25,6 +25,7 @@ export interface PartitionDeps {
   readonly log: EventLog;
   readonly model: ReadModel;
   readonly decode: (record: LogRecord) => Decoded;
+  readonly partitionOf: (key: Buffer) => number | undefined;
   readonly clock: Clock;
   readonly counts: WorkerCounts;
   /** Called with the error of each failed attempt, and with null once a resume or a chunk has succeeded. */
@@ -32,6 +33,8 @@ export interface PartitionDeps {
   readonly onReset: (partition: number, reason: string) => void;
   /** Called with the names of quarantined records. */
   readonly quarantined: (names: readonly string[]) => void;
+  /** Called with the number of applied records of each table that is not part of the source. */
+  readonly otherTables: (records: ReadonlyMap<string, number>) => void;
   readonly failpoint: Failpoint;
   readonly observer: WorkerObserver;
   readonly traceChunk: TraceChunk;

@@ -15,6 +15,7 @@ import type {Failpoint} from '../runtime/failpoints.js';
 import {requireSamePartitions} from './resume.js';
 import type {EventLog, LogBatch, LogRange, LogRecord, Unavailable} from '../clients/kafka/eventLog.js';
 import type {Clock} from '../runtime/lifecycle.js';
+import {OtherTables} from './otherTables.js';
 import {Stalls} from './stalls.js';
 import {Troubles} from './troubles.js';
 import {lagBetween, type PartitionView, type RunningView} from './workerView.js';
@@ -48,6 +49,8 @@ export interface ProjectorDeps {
   readonly log: EventLog;
   readonly model: ReadModel;
   readonly decode: (record: LogRecord) => Decoded;
+  /** The partition that a key belongs into (S2). */
+  readonly partitionOf: (key: Buffer) => number | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly failpoint: Failpoint;
@@ -76,6 +79,7 @@ export class Projector {
   #failure: ProjectorError | undefined;
   readonly #offsetCommits: OffsetCommits;
   readonly #troubles: Troubles;
+  readonly #otherTables: OtherTables;
   /** Number of assignments that this worker has received. */
   #rebalances = 0;
   #isKafkaUp = false;
@@ -87,6 +91,7 @@ export class Projector {
     this.#settings = settings;
     this.#deps = deps;
     this.#offsetCommits = new OffsetCommits(deps);
+    this.#otherTables = new OtherTables(deps.logger);
     this.#troubles = new Troubles(deps.logger, () => deps.clock.nowMs());
   }
 
@@ -138,6 +143,7 @@ export class Projector {
       partitions: [...this.#partitions.values()].map((partition) => this.#partitionView(partition, nowMs)),
       rebalances: this.#rebalances,
       counts: this.counts,
+      otherTables: this.#otherTables.records,
       troubles,
       errors: this.#troubles.errors,
     };
@@ -180,17 +186,19 @@ export class Projector {
   }
 
   #newPartition(number: number): Partition {
-    const {log, model, decode, clock, logger, failpoint, observer, traceChunk} = this.#deps;
+    const {log, model, decode, partitionOf, clock, logger, failpoint, observer, traceChunk} = this.#deps;
     return new Partition(number, this.#settings, {
       log,
       model,
       decode,
+      partitionOf,
       clock,
       counts: this.counts,
       dependency: (error) => this.#troubles.notify(`partition ${number}`, error),
       failpoint,
       observer: observer ?? NO_OBSERVER,
       traceChunk: traceChunk ?? untraced,
+      otherTables: (records) => this.#otherTables.add(records),
       quarantined: (records) => logger.warn({records}, 'records quarantined: see `projector dlq list`'),
       onReset: (partition, reason) => logger.warn({partition, reason}, 'reset to the stored position'),
     });

@@ -68,6 +68,8 @@ export interface RunningView {
   /** The partitions that are assigned to this worker. */
   readonly partitions: readonly PartitionView[];
   readonly counts: Readonly<WorkerCounts>;
+  /** The number of records of each table that is not part of the source. */
+  readonly otherTables: ReadonlyMap<string, number>;
   readonly rebalances: number;
   /** The current troubles: failures for which the worker waits. */
   readonly troubles: readonly Trouble[];

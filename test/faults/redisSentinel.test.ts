@@ -47,6 +47,8 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels. ${whyNot}\n`
     const worker = bench.start(settings());
     await bench.whileWriting(async () => {
       await bench.reached(100n);
+      await sentinels.killOne();
+      await bench.advanced(50n);
       await first.kill();
       await hasSaid(worker, /^waiting: Redis at redis:\/\/shop-master\/0 /);
       await until(
@@ -57,6 +59,8 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels. ${whyNot}\n`
       await hasSaid(worker, /^recovered: /);
       await bench.advanced(50n);
     });
+    // The client library prints errors of Sentinels unless somebody listens to them.
+    expect(worker.output).not.toContain('ioredis');
     await bench.applied();
     expect(
       await projector(['orders', 'count'], {...settings(), REDIS_KEY_PREFIX: bench.prefix}),

@@ -7,6 +7,7 @@ import type {Change} from '../../src/domain/change.js';
 import {longRun} from '../support/arbitraries.js';
 import {item, order} from '../support/changes.js';
 import {encoded, orderRow, recordOf, rowRecord} from '../support/records.js';
+import {replay} from '../support/replayBench.js';
 import {until} from '../support/until.js';
 import {expectHaltOrHold, WorkerBench} from '../support/workerBench.js';
 
@@ -221,4 +222,37 @@ test('while Redis rejects writes, no record is quarantined and none is skipped (
   await bench.caughtUp();
   expect(await entries()).toHaveLength(1);
   await bench.expectFold([...BEFORE, ...BEHIND]);
+});
+
+test('a record in the wrong partition is quarantined, and a replay refuses it (S2, F87)', async () => {
+  const worker = await bench.soleWorker({partitionOf: (key) => bench.partitionOf(key.toString())});
+  bench.topic.append(1, recordOf(order('3', {extra: ['new']})));
+  bench.write([order('4', {extra: ['new']})]);
+  await bench.expectExact();
+  const [entry] = await entries();
+  expect(entry).toMatchObject({kind: 'record-undecodable', orderId: null, partition: 1});
+  expect(entry?.reason).toMatch(/belongs into partition 0/);
+  expect(await replay(bench)).toEqual([
+    expect.objectContaining({
+      replayed: false,
+      reason: expect.stringMatching(/partition 1, but its key belongs into partition 0/) as string,
+    }),
+  ]);
+  await expect(worker.stop()).resolves.toBeUndefined();
+});
+
+test('records of other tables are ignored, counted by table and logged once (F86)', async () => {
+  const worker = await bench.soleWorker();
+  const row = {before: null, after: orderRow(), op: 'c'};
+  const cart = encoded({...row, source: {db: 'shop', table: 'carts'}}, '3');
+  const archived = encoded({...row, source: {db: 'archive', table: 'orders'}}, '3');
+  bench.topic.append(0, cart, archived, cart);
+  bench.write([order('3', {extra: ['new']})]);
+  await bench.expectExact();
+  expect(Object.fromEntries(worker.projector.view.otherTables)).toEqual({
+    'shop.carts': 2,
+    'archive.orders': 1,
+  });
+  expect(worker.messages.filter((message) => message.startsWith('records ignored'))).toHaveLength(2);
+  await expect(worker.stop()).resolves.toBeUndefined();
 });

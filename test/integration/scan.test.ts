@@ -24,6 +24,7 @@ const KEYS = 5_000;
     const names = Array.from({length: KEYS}, (_, i) => `k${i}`);
     await writer.mset(names.flatMap((name) => [name, '1']));
     await writer.zadd('members', ...names.flatMap((name) => ['1', name]));
+    await writer.hset('fields', ...names.flatMap((name) => [name, '1']));
     writer.disconnect();
     redis = new RedisClient({url: own.url, timeoutMs: 2_000});
     await redis.connect();
@@ -49,9 +50,13 @@ const KEYS = 5_000;
   const sources = {
     keys: () => redis.keys(),
     members: () => redis.members('members'),
+    keysMatching: () => redis.keysMatching('k*', 10),
+    fields: async function* () {
+      for await (const page of redis.fields('fields')) yield page.map(([name]) => name);
+    },
   };
 
-  test.each(['keys', 'members'] as const)('listing %s fails if the client has reconnected', async (kind) => {
+  test.each(['keys', 'members', 'keysMatching', 'fields'] as const)('listing %s fails if the client has reconnected', async (kind) => {
     const seen: string[] = [];
     const read = async (): Promise<void> => {
       let isFirst = true;

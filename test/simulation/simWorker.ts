@@ -66,6 +66,8 @@ export class SimWorker {
       log: this.log,
       model: new ReadModel(this.redis, topic.name, {prefix, layout, extraColumns: ORDER_EXTRA_COLUMNS}),
       decode: (record) => DECODER.decode(record),
+      // The simulation has a partitioner of its own.
+      partitionOf: () => undefined,
       clock: this.clock,
       logger: {info: notify, warn: notify, error: notify},
       failpoint: this.#failpoint(options),

@@ -29,7 +29,7 @@ export function kafka(brokers: readonly string[] = testStack().env.kafka.brokers
 }
 
 /** The partition that Kafka's default partitioner chooses for this key. */
-export function partitionOf(key: string, partitions: number): number {
+export function partitionOf(key: string | Buffer, partitions: number): number {
   const partitionMetadata = Array.from({length: partitions}, (_, partitionId) => ({
     partitionId,
     partitionErrorCode: 0,

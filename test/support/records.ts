@@ -18,6 +18,7 @@ export type Form = 'envelope' | 'with schema' | 'flat';
 export const FORMS: readonly Form[] = ['envelope', 'with schema', 'flat'];
 
 export const SHOP: SourceSchema = {
+  database: 'shop',
   orders: {table: 'orders', id: 'id', userId: 'user_id', totalAmount: 'total_amount'},
   items: {
     table: 'order_items',

@@ -119,6 +119,7 @@ export async function replay(bench: WorkerBench, options: ReplayOptions = {}): P
       model: options.model?.(real) ?? real,
       source: options.source ?? logSource(),
       decode: right,
+      partitionOf: (key: Buffer) => bench.partitionOf(key.toString()),
     };
     await replayEntries(chosen, deps, (result) => results.push(result));
   } finally {

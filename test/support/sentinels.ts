@@ -83,7 +83,11 @@ export class Sentinels implements AsyncDisposable {
         const place = (await redis.call('SENTINEL', 'get-master-addr-by-name', MASTER)) as string[];
         return Number(place[1]);
       });
-    return await Promise.all(this.ports.map(of));
+    return await Promise.all(this.#alive.map(of));
+  }
+
+  get #alive(): readonly number[] {
+    return this.ports.filter((_, index) => this.#servers[index]?.isRunning === true);
   }
 
   async #views(): Promise<string[][]> {
@@ -93,6 +97,11 @@ export class Sentinels implements AsyncDisposable {
         async (redis) => (await redis.call('SENTINEL', 'master', MASTER)) as string[],
       );
     return await Promise.all(this.ports.map(of));
+  }
+
+  /** Kills one of the Sentinels. The others still have a quorum. */
+  async killOne(): Promise<void> {
+    await this.#servers.at(-1)?.end('SIGKILL');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -22,6 +22,7 @@ export function workerView(known: Partial<WorkerView> = {}): WorkerView {
     connector: null,
     partitions: [],
     counts: noCounts(),
+    otherTables: new Map(),
     rebalances: 1,
     troubles: [],
     errors: [],

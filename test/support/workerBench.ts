@@ -45,6 +45,8 @@ export interface WorkerOptions {
   readonly timeoutMs?: number;
   /** Replaces the decoder, to simulate other settings. */
   readonly decode?: (record: LogRecord) => Decoded;
+  /** The partitioner of the producer. Default: the bench writes records into any partition. */
+  readonly partitionOf?: (key: Buffer) => number | undefined;
 }
 
 export interface Worker {
@@ -115,6 +117,7 @@ export class WorkerBench {
         log,
         model: this.redis.modelOn(client),
         decode: options.decode ?? ((record) => decodeRecord(record, BENCH_SCHEMA)),
+        partitionOf: options.partitionOf ?? (() => undefined),
         clock: options.clock ?? systemClock,
         logger: {info: notify, warn: notify, error: notify},
         failpoint: noFailpoint,

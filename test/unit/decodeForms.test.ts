@@ -1,6 +1,6 @@
 /** The forms in which a row event can arrive, and the records that are not row events. */
 import {order} from '../support/changes.js';
-import {decodeRecord} from '../../src/decode/decode.js';
+import {Decoder, decodeRecord} from '../../src/decode/decode.js';
 import type {Decoded} from '../../src/domain/change.js';
 import {
   body,
@@ -75,7 +75,11 @@ describe.each(FORMS)('a row event as %s', (form) => {
     const heartbeat = rowRecord({op: 'u', table: 'heartbeat', after: {id: 1, ts: 'x'}}, '1', form);
     expect(decodeRecord(heartbeat, SHOP)).toEqual({kind: 'heartbeat', sourceTimeMs: SOURCE_TIME_MS});
     const other = rowRecord({op: 'c', table: 'users', after: {id: 1}}, null, form);
-    expect(decodeRecord(other, SHOP)).toEqual({kind: 'ignored', reason: 'a row of another table'});
+    expect(decodeRecord(other, SHOP)).toEqual({
+      kind: 'ignored',
+      reason: 'a row of another table',
+      table: form === 'flat' ? 'users' : 'shop.users',
+    });
   });
 });
 
@@ -164,4 +168,49 @@ test('a field named __proto__ has no effect (F58)', () => {
     expect(decode(value)).toMatchObject({change: {kind: 'order-upserted', orderId: '5', row: {userId}}});
   }
   expect('polluted' in {}).toBe(false);
+});
+
+describe('a row of a table that is not part of the source (F86)', () => {
+  test.each([
+    ['another table', {__op: 'c', __table: 'carts', __source_db: 'shop'}, 'shop.carts'],
+    ['another table, without the database', {__op: 'c', __table: 'carts'}, 'carts'],
+    [
+      'the same table in another database',
+      {__op: 'c', __table: 'orders', __source_db: 'archive'},
+      'archive.orders',
+    ],
+    [
+      'the same in an envelope',
+      {op: 'c', source: {db: 'archive', table: 'order_items'}},
+      'archive.order_items',
+    ],
+  ])('%s is ignored, and named', (_, fields, table) => {
+    expect(decode({...orderRow(), ...fields})).toMatchObject({kind: 'ignored', table});
+  });
+
+  test('a remembered shape does not match the same row of another database', () => {
+    const decoder = new Decoder(SHOP);
+    const record = (db: string): unknown => ({
+      op: 'c',
+      before: null,
+      after: orderRow(),
+      source: {db, table: 'orders'},
+    });
+    for (const db of ['shop', 'shop', 'archive', 'shop']) {
+      expect(decoder.decode(encoded(record(db), '5'))).toMatchObject(
+        db === 'shop' ? {kind: 'change'} : {kind: 'ignored', table: 'archive.orders'},
+      );
+    }
+  });
+
+  test.each([
+    ['the record names none', SHOP, {__op: 'c', __table: 'orders'}],
+    [
+      'the settings name none',
+      {...SHOP, database: undefined},
+      {__op: 'c', __table: 'orders', __source_db: 'any'},
+    ],
+  ])('a row is accepted if %s', (_, schema, fields) => {
+    expect(decodeRecord(encoded({...orderRow(), ...fields}, '5'), schema)).toMatchObject({kind: 'change'});
+  });
 });

@@ -88,7 +88,12 @@ describe('the output for an entry', () => {
 /** Returns entries with these names, as they are read from Redis. */
 async function stored(...names: string[]): Promise<StoredEntry[]> {
   const hash = Object.fromEntries(names.map((name) => [name, formatEntry(ENTRY)]));
-  const host = {hash: () => Promise.resolve(hash), run: () => Promise.resolve([])};
+  const host = {
+    fields: async function* () {
+      yield await Promise.resolve(Object.entries(hash));
+    },
+    run: () => Promise.resolve([]),
+  };
   return await new QuarantineEntries(host, '').all();
 }
 

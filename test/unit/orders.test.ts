@@ -28,10 +28,8 @@ async function printed(
 ): Promise<Printed> {
   const [lines, notes, asked]: [string[], string[], number[]] = [[], [], []];
   const redis: OrdersContext['redis'] = {
-    scan: async (cursor) => {
-      const step = Number(cursor);
-      const next = step + 1 < steps.length ? String(step + 1) : '0';
-      return await Promise.resolve({cursor: next, keys: [...(steps[step] ?? [])]});
+    keysMatching: async function* () {
+      for (const step of steps) yield await Promise.resolve([...step]);
     },
     fieldsOfEach: async (keys, fields) => {
       asked.push(keys.length);

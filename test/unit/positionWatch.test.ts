@@ -67,6 +67,7 @@ test('a failed script and a successful check of the position that follows it are
       log,
       model: new ReadModel(redis, 't', {prefix: '', layout: 'l', extraColumns: []}),
       decode: (record) => decodeRecord(record, SHOP),
+      partitionOf: () => undefined,
       clock: systemClock,
       logger: {info: notify, warn: notify, error: notify},
       failpoint: noFailpoint,

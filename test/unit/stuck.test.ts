@@ -49,6 +49,8 @@ function partition(model: Partial<ReadModel>): Partition {
       ...model,
     } as unknown as ReadModel,
     decode: (record) => decodeRecord(record, SHOP),
+    partitionOf: () => undefined,
+    otherTables: () => undefined,
     clock: {nowMs: () => nowMs, sleep: async () => await new Promise((resolve) => setImmediate(resolve))},
     counts: noCounts(),
     dependency: (error) => void dependency.push(error?.kind ?? null),

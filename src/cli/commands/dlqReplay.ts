@@ -9,6 +9,7 @@ import {kafkaSettings, mysqlSettings, redisSettings} from '../../config/clientOp
 import type {ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
 import {Decoder} from '../../decode/decode.js';
+import {partitionOfKey} from '../../decode/partitioner.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {systemClock} from '../../runtime/lifecycle.js';
@@ -77,7 +78,7 @@ export async function dlqReplay(options: ReplayOptions, context: ReplayContext):
       output.note(NOTHING);
       return EXIT.ok;
     }
-    const {model} = await checkReadModel(config, {redis, topic});
+    const {model, partitions} = await checkReadModel(config, {redis, topic});
     await mysql?.connect();
     const schema = sourceSchema(config);
     const source =
@@ -93,7 +94,7 @@ export async function dlqReplay(options: ReplayOptions, context: ReplayContext):
         ? 'rebuilding orders from the start of the topic, because MYSQL_URL is not set'
         : `rebuilding orders from ${mysql.address}`,
     );
-    const failed = await replayChosen(chosen, {...context, options, entries, model, source});
+    const failed = await replayChosen(chosen, {...context, options, entries, model, partitions, source});
     if (failed === 0) return EXIT.ok;
     throw new ProjectorError(
       'replay-impossible',
@@ -110,20 +111,22 @@ interface Prepared extends ReplayContext {
   readonly options: ReplayOptions;
   readonly entries: QuarantineEntries;
   readonly model: Awaited<ReturnType<typeof checkReadModel>>['model'];
+  readonly partitions: number;
   readonly source: ReplaySource;
 }
 
 /** Resolves with the number of entries that were not replayed. */
 async function replayChosen(
   chosen: readonly StoredEntry[],
-  {config, output, options, entries, model, source}: Prepared,
+  {config, output, options, entries, model, partitions, source}: Prepared,
 ): Promise<number> {
   const {topic} = config;
   const cursor = newCursor({config, output});
   let failed = 0;
   try {
     await cursor.open();
-    const deps = {topic, model, entries, cursor, source, clock: systemClock};
+    const partitionOf = (key: Buffer): number => partitionOfKey(key, partitions);
+    const deps = {topic, model, entries, cursor, source, partitionOf, clock: systemClock};
     const decoder = new Decoder(sourceSchema(config));
     await replayEntries(chosen, {...deps, decode: (record) => decoder.decode(record)}, (result) => {
       if (!result.replayed) failed++;

@@ -13,6 +13,7 @@ import type {ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
 import {unknownVariables} from '../../config/unknownVariables.js';
 import {Decoder} from '../../decode/decode.js';
+import {partitionOfKey} from '../../decode/partitioner.js';
 import {unreachable} from '../../runtime/assert.js';
 import {ERROR_POLICY, EXIT} from '../../runtime/errorPolicy.js';
 import {asProjectorError, type ProjectorError} from '../../runtime/errors.js';
@@ -209,6 +210,7 @@ function newProjector(
       logger,
       observer,
       decode: (record) => decoder.decode(record),
+      partitionOf: (key) => partitionOfKey(key, partitions),
       clock: systemClock,
       requireSuitable: newServerCheck(redis, systemClock),
       traceChunk: traceChunks({topic: config.topic, group: config.groupId, version: version()}),

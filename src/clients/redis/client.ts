@@ -5,6 +5,8 @@ import {ProjectorError} from '../../runtime/errors.js';
 import {RedisConnection, type RedisSettings} from './connection.js';
 
 /** The COUNT option of SCAN and ZSCAN: how many elements one call examines, approximately. */
+/** Quarantined records can be large. */
+const FIELDS_PAGE = 100;
 const KEYS_PAGE = 1_000;
 
 /** A Lua script with one key. Each client registers it under its name, so a name belongs to one script. */
@@ -109,18 +111,21 @@ export class RedisClient {
   }
 
   /**
-   * One SCAN step. An iteration begins with cursor '0' and ends when the returned cursor is '0'. `count` limits how long one step blocks
-   * Redis; the number of returned keys can differ. A key can be returned twice. A key that exists during the whole iteration is
-   * returned at least once.
+   * The keys that match a pattern, in pages. `count` limits how long one step blocks Redis; the number of returned keys can differ. A key
+   * can be returned twice. A key that exists during the whole iteration is returned at least once.
    */
-  async scan(
-    cursor: string,
-    {match, count}: {readonly match: string; readonly count: number},
-  ): Promise<{cursor: string; keys: string[]}> {
-    const [next, keys] = await this.#connection.guarded(
-      async () => await this.#redis.scan(cursor, 'MATCH', match, 'COUNT', count),
-    );
-    return {cursor: next, keys};
+  async *keysMatching(match: string, count: number): AsyncGenerator<string[]> {
+    yield* this.#pages(async (cursor) => await this.#redis.scan(cursor, 'MATCH', match, 'COUNT', count));
+  }
+
+  /** All fields of a hash with their values, in pages. A field can be returned twice while the hash is written. */
+  async *fields(key: string): AsyncGenerator<[name: string, value: string][]> {
+    const flat = this.#pages(async (cursor) => await this.#redis.hscan(key, cursor, 'COUNT', FIELDS_PAGE));
+    for await (const page of flat) {
+      yield page.flatMap((text, index): [string, string][] =>
+        index % 2 === 0 ? [[text, page[index + 1] ?? '']] : [],
+      );
+    }
   }
 
   /** All keys of the database, in pages. */

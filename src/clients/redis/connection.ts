@@ -58,6 +58,7 @@ export class RedisConnection {
       ...sentinelOptions(settings),
     } satisfies RedisOptions;
     this.redis = new Redis(settings.url, options);
+    if (settings.sentinels !== undefined) silenceSentinels(this.redis);
     let isInWrongDatabase = false;
     this.redis.on('connect', () => {
       isInWrongDatabase = false;
@@ -172,6 +173,16 @@ function sentinelOptions({url, tls, sentinels}: RedisSettings) {
     ...(password === undefined ? {} : {sentinelPassword: password}),
     ...(hasTls ? {enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(tls)} : {}),
   };
+}
+
+/**
+ * ioredis connects to the Sentinels for the failover detector without a listener for errors, and prints the stack of every such error. A
+ * Sentinel that is down needs no message, because the others detect a failover too. If none responds, the connection reports it.
+ */
+function silenceSentinels(redis: Redis): void {
+  const {connector} = redis as unknown as {connector: {connectToSentinel: (...args: unknown[]) => Redis}};
+  const connect = connector.connectToSentinel.bind(connector);
+  connector.connectToSentinel = (...args) => connect(...args).on('error', () => undefined);
 }
 
 function placesOf(sentinels: SentinelSettings | undefined): Server[] {

@@ -8,6 +8,7 @@ import type {PlacedRecord} from '../../clients/kafka/records.js';
 import {decodeRecord} from '../../decode/decode.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
+import {printable} from '../../runtime/escapeControl.js';
 import type {KafkaAnswers} from './askKafka.js';
 import {again, fail, judged, ok, warn, type Check} from './check.js';
 
@@ -103,12 +104,28 @@ export function judgeGroup(groupId: string, {state, protocolType, members}: Grou
  * Decodes the last records as a worker does. This finds a wrong converter, a wrong form of the events, and wrong decimals.
  * The result never contains a value of a row (I11).
  */
+const TABLES_SHOWN_MAX = 5;
+
 export function judgeRecords(records: readonly PlacedRecord[], schema: SourceSchema): Check {
   if (records.length === 0) {
     return warn(
       'records',
       'the topic holds no records',
       'Start the connector with `projector connector apply`.',
+    );
+  }
+  const others = records.flatMap((record) => {
+    const decoded = decodeRecord(record, schema);
+    return decoded.kind === 'ignored' && decoded.table !== undefined ? [decoded.table] : [];
+  });
+  if (others.length > 0) {
+    const tables = [...new Set(others)].slice(0, TABLES_SHOWN_MAX).map(printable).join(', ');
+    return fail(
+      'records',
+      `${others.length} of the last ${records.length} records are rows of other tables (${tables}), which the worker ignores`,
+      {
+        fix: 'Correct SOURCE_DATABASE, ORDERS_TABLE and ORDER_ITEMS_TABLE. If they are right, remove the other tables from table.include.list of the connector.',
+      },
     );
   }
   const rejected = records.flatMap((record) => {

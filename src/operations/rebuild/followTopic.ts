@@ -6,6 +6,7 @@ import {kafkaSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
 import {Decoder} from '../../decode/decode.js';
+import {partitionOfKey} from '../../decode/partitioner.js';
 import {noFailpoint} from '../../runtime/failpoints.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {Projector} from '../../worker/projector.js';
@@ -49,6 +50,7 @@ export function followLog(options: FollowOptions): Follower {
       clock: systemClock,
       failpoint: noFailpoint,
       decode: (record) => decoder.decode(record),
+      partitionOf: (key) => partitionOfKey(key, partitions),
       logger: {info: () => undefined, warn: notify, error: notify},
     },
   );

@@ -8,7 +8,7 @@ import {parseEntry, parseEntryName, type QuarantineEntry} from '../../redis-mode
 
 /** The part of Redis that entries need (clients/redis/client.ts). */
 export interface EntryHost {
-  hash(key: string): Promise<Record<string, string>>;
+  fields(key: string): AsyncIterable<readonly (readonly [name: string, value: string])[]>;
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
 }
 
@@ -57,8 +57,9 @@ export class QuarantineEntries {
 
   /** Reads all entries, ordered by topic, partition and offset. */
   async all(): Promise<StoredEntry[]> {
-    const fields = Object.entries(await this.#redis.hash(this.#key));
-    return fields.map(([name, text]) => ({name, text, entry: parseEntry(name, text)})).sort(byPlace);
+    const fields = new Map<string, string>();
+    for await (const page of this.#redis.fields(this.#key)) for (const [name, text] of page) fields.set(name, text);
+    return [...fields].map(([name, text]) => ({name, text, entry: parseEntry(name, text)})).sort(byPlace);
   }
 
   /** Removes the entries that have not changed since they were read. Resolves with the names of the removed entries. */

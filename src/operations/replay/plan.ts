@@ -27,6 +27,7 @@ export interface PlanDeps {
   readonly topic: string;
   readonly cursor: LogCursor;
   readonly decode: (record: EncodedEntry) => Decoded;
+  readonly partitionOf: (key: Buffer) => number;
 }
 
 type EncodedEntry = Pick<LogRecord, 'key' | 'value'>;
@@ -94,7 +95,12 @@ async function orderOf(entry: QuarantineEntry | undefined, deps: PlanDeps): Prom
   const record = await recordOf(entry, deps.cursor);
   if (record === undefined) return {kind: 'refused', reason: 'the topic no longer contains the record'};
   const decoded = deps.decode(record);
-  if (decoded.kind === 'change') return {kind: 'order', orderId: decoded.change.orderId, partition};
+  if (decoded.kind === 'change') {
+    const expected = record.key === null ? partition : deps.partitionOf(record.key);
+    if (expected === partition) return {kind: 'order', orderId: decoded.change.orderId, partition};
+    const reason = `the record is in partition ${partition}, but its key belongs into partition ${expected}: correct the partitioner of its producer, then take a new snapshot into a new topic`;
+    return {kind: 'refused', reason};
+  }
   if (decoded.kind !== 'rejected') return {kind: 'orderless'};
   const {reason} = decoded.rejection;
   return {

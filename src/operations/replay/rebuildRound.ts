@@ -49,6 +49,7 @@ export interface RebuildDeps {
   readonly cursor: LogCursor;
   readonly source: ReplaySource;
   readonly decode: (record: Pick<LogRecord, 'key' | 'value'>) => Decoded;
+  readonly partitionOf: (key: Buffer) => number;
   readonly clock: Clock;
 }
 

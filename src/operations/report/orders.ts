@@ -10,10 +10,7 @@ import {parseItems, type StoredItem} from '../../redis-model/storedItems.js';
 
 /** The part of Redis that these functions need (clients/redis/client.ts). */
 export interface OrderSource {
-  scan(
-    cursor: string,
-    step: {readonly match: string; readonly count: number},
-  ): Promise<{cursor: string; keys: string[]}>;
+  keysMatching(match: string, count: number): AsyncIterable<string[]>;
   fieldsOfEach(
     keys: readonly string[],
     fields: readonly string[],
@@ -87,12 +84,8 @@ async function readPage(redis: OrderSource, keys: Keys, ids: readonly string[]):
  * Yields the ids of orders, step by step. It ignores keys that match the pattern of an order key but do not end with an id.
  */
 async function* scannedIds(redis: OrderSource, keys: Keys): AsyncGenerator<string[], void, undefined> {
-  let cursor = '0';
-  do {
-    const step = await redis.scan(cursor, {match: keys.orders, count: SCAN_KEYS});
-    cursor = step.cursor;
-    yield [...new Set(step.keys.flatMap((key) => keys.orderIdOf(key) ?? []))];
-  } while (cursor !== '0');
+  for await (const page of redis.keysMatching(keys.orders, SCAN_KEYS))
+    yield [...new Set(page.flatMap((key) => keys.orderIdOf(key) ?? []))];
 }
 
 /** All that Redis holds of an order, at one moment. */
