@@ -221,7 +221,7 @@ export class MysqlClient {
       });
     }
     if (WITHOUT_GTIDS.test(code)) {
-      return new ProjectorError('internal', `${where} cannot wait for a GTID (${code})`, {
+      return new ProjectorError('mysql-rejected', `${where} cannot wait for a GTID (${code})`, {
         cause: new GtidsUnsupported(code),
       });
     }
@@ -231,7 +231,7 @@ export class MysqlClient {
       return new ProjectorError('mysql-unreachable', `${where} is not available: ${code}`, {cause: error});
     }
     // I11: the cause is omitted, because it contains the message of MySQL and the query.
-    return new ProjectorError('internal', `${where} returned the unexpected error ${code}`);
+    return new ProjectorError('mysql-rejected', `${where} returned the unexpected error ${code}`);
   }
 }
 

@@ -5,14 +5,13 @@
  *
  * Pure: no clock, no I/O.
  */
-import {ProjectorError} from '../runtime/errors.js';
+import {assert} from '../runtime/assert.js';
 
 const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 
-/** Throws if `partitions` is not positive. */
 export function partitionOfKey(key: Uint8Array, partitions: number): number {
-  if (partitions < 1) throw new ProjectorError('internal', `a topic has ${partitions} partitions`);
+  assert(partitions > 0, 'a topic has partitions');
   return (murmur2(key) & 0x7fffffff) % partitions;
 }
 

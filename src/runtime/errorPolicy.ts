@@ -85,6 +85,17 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     advice:
       'Use a Redis without cluster mode, because one script must access keys that a cluster distributes over nodes.',
   },
+  'redis-unsupported': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'Use Redis 6.2 or later, or Valkey, as one server with replicas (docs/compatibility.md).',
+  },
+  'redis-rejected': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice:
+      'Look up the error in the documentation of the server, and check that the server is a supported one (docs/compatibility.md). Then start the worker again.',
+  },
   'kafka-unreachable': {
     next: 'wait',
     exitCode: EXIT.unreachable,
@@ -119,6 +130,12 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     exitCode: EXIT.unreachable,
     advice:
       'Wait until the replica in MYSQL_URL has caught up, or set MYSQL_URL to the primary. If MySQL was restored from a backup, take a new snapshot, then run `projector sync --replace`.',
+  },
+  'mysql-rejected': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice:
+      'Look up the error code in the documentation of MySQL. The log of the server can name the reason.',
   },
   'connect-unreachable': {
     next: 'wait',

@@ -202,10 +202,7 @@ test('a worker waits for a topic that does not exist, names it, and starts when 
   const {topic} = bench;
   await withAdmin(async (admin) => await admin.deleteTopics({topics: [topic]}));
   const worker = bench.start();
-  await hasSaid(
-    worker,
-    new RegExp(`^waiting: topic ${topic} does not exist on 127\\.0\\.0\\.1:\\d+, or [\\w ]+$`),
-  );
+  await hasSaid(worker, new RegExp(`^waiting: topic ${topic} on 127\\.0\\.0\\.1:\\d+ does not exist$`));
   expect(worker.log.find(({kind}) => kind === 'topic-missing')).toMatchObject({level: 40});
   await createTopic(topic);
   await bench.write([order('5')]);

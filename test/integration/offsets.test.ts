@@ -88,7 +88,7 @@ test('a missing topic or an unreachable Kafka is reported in one line, with exit
   const missing = await show([], {KAFKA_TOPIC: `${TOPIC}-other`});
   expect([missing.exitCode, missing.lines]).toEqual([4, []]);
   expect(missing.notes).toEqual([
-    expect.stringMatching(/^projector: topic-missing: topic .+ does not exist on /),
+    expect.stringMatching(/^projector: topic-missing: topic .+ on .+ does not exist\./),
   ]);
   const away = await show([], {KAFKA_BROKERS: '127.0.0.1:1'});
   expect([away.exitCode, away.lines]).toEqual([4, []]);

@@ -56,22 +56,25 @@ const KEYS = 5_000;
     },
   };
 
-  test.each(['keys', 'members', 'keysMatching', 'fields'] as const)('listing %s fails if the client has reconnected', async (kind) => {
-    const seen: string[] = [];
-    const read = async (): Promise<void> => {
-      let isFirst = true;
-      for await (const page of sources[kind]()) {
-        seen.push(...page);
-        if (isFirst) await startedAnew();
-        isFirst = false;
-      }
-    };
-    await expect(read()).rejects.toMatchObject({
-      kind: 'redis-unreachable',
-      detail: expect.stringContaining('broke during a scan of the keys') as string,
-    });
-    expect(seen.length).toBeLessThan(KEYS);
-  });
+  test.each(['keys', 'members', 'keysMatching', 'fields'] as const)(
+    'listing %s fails if the client has reconnected',
+    async (kind) => {
+      const seen: string[] = [];
+      const read = async (): Promise<void> => {
+        let isFirst = true;
+        for await (const page of sources[kind]()) {
+          seen.push(...page);
+          if (isFirst) await startedAnew();
+          isFirst = false;
+        }
+      };
+      await expect(read()).rejects.toMatchObject({
+        kind: 'redis-unreachable',
+        detail: expect.stringContaining('broke during a scan of the keys') as string,
+      });
+      expect(seen.length).toBeLessThan(KEYS);
+    },
+  );
 
   test('a listing with retries begins again after a reconnect and returns all keys (L11)', async () => {
     const {signal} = new AbortController();

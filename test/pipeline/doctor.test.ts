@@ -119,7 +119,7 @@ describe('checks of the read model', () => {
 describe('checks of MySQL', () => {
   test('doctor fails if MySQL is unreachable', async () => {
     expectFail(
-      await doctor({MYSQL_URL: 'mysql://shop:Zq7Secret@127.0.0.1:1/shop'}),
+      await doctor({MYSQL_URL: `mysql://shop:Zq7Secret@127.0.0.1:1/${testStack().env.mysql.database}`}),
       /^mysql: .*ECONNREFUSED/,
       4,
     );

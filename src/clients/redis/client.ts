@@ -145,13 +145,17 @@ export class RedisClient {
 
   /**
    * Throws `redis-evicts` if the server can evict keys of the read model to free memory (S7). Throws `redis-clustered` if the server
-   * distributes keys over nodes, because a script could not access all keys of an order there (S6).
+   * distributes keys over nodes, because a script could not access all keys of an order there (S6). Throws `redis-unsupported` for servers
+   * that only speak the protocol of Redis.
    */
   async requireSuitable(): Promise<void> {
     const info = await this.#connection.guarded(async () => await this.#redis.info());
     if (/^cluster_enabled:1/m.test(info)) {
       throw new ProjectorError('redis-clustered', `Redis at ${this.address} runs in cluster mode`);
     }
+    const unsupported = unsupportedServer(info);
+    if (unsupported !== undefined)
+      throw new ProjectorError('redis-unsupported', `the server at ${this.address} is ${unsupported}`);
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
     if (policy?.startsWith('allkeys-') !== true) return;
     throw new ProjectorError(
@@ -238,6 +242,19 @@ export class RedisClient {
     }
     return call;
   }
+}
+
+/**
+ * Names a server that is known not to work, from the text of INFO. Dragonfly runs the scripts of different keys at the same time, and
+ * rejects keys that a script does not declare. KeyDB has several writers per server. Redis before 6.2 has no ZMSCORE.
+ */
+export function unsupportedServer(info: string): string | undefined {
+  if (/^dragonfly_version:/m.test(info)) return 'Dragonfly, which is not supported';
+  if (/^executable:.*keydb/im.test(info) || /^mvcc_depth:/m.test(info))
+    return 'KeyDB, which is not supported';
+  const [, version = '', major = '', minor = ''] = /^redis_version:((\d+)\.(\d+)[\d.]*)/m.exec(info) ?? [];
+  const isOld = version !== '' && (Number(major) < 6 || (Number(major) === 6 && Number(minor) < 2));
+  return isOld ? `Redis ${version}; this program needs 6.2 or later` : undefined;
 }
 
 /** The number of the logical database in a URL. It is 0 if the URL has none. */

@@ -8,6 +8,8 @@ const PASSING_ERRORS =
 /** Missing rights. Within a script the error text differs: Redis 7.0 names the user, later versions name an ACL failure. */
 const DENIED_ERRORS =
   /^(?:NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR invalid password|ERR ACL failure|ERR The user executing the script)/;
+/** Also from services that hide their cluster mode, for example a sharded Redis Enterprise. */
+const CLUSTER_ERRORS = /^(?:CROSSSLOT|MOVED|ASK)\b/;
 const CORRUPT_ERRORS = /^(?:WRONGTYPE|CORRUPT)\b/;
 
 /** `where` names the server. `connectionError` is the reason why there is no connection; undefined if there is one. */
@@ -25,13 +27,17 @@ export function translateRedisError(
   if (CORRUPT_ERRORS.test(message)) {
     return new ProjectorError('read-model-corrupt', `${where}: ${message}`, {cause: error});
   }
+  if (CLUSTER_ERRORS.test(message)) {
+    const detail = `${where} distributes the keys over several servers: ${message}`;
+    return new ProjectorError('redis-clustered', detail, {cause: error});
+  }
   if (PASSING_ERRORS.test(message)) {
     return new ProjectorError('redis-unreachable', `${where} cannot process commands: ${message}`, {
       cause: error,
     });
   }
   if (error instanceof Error && error.name === 'ReplyError') {
-    return new ProjectorError('internal', `${where} returned an unexpected error: ${message}`, {
+    return new ProjectorError('redis-rejected', `${where} returned an unexpected error: ${message}`, {
       cause: error,
     });
   }

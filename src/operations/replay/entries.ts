@@ -58,7 +58,8 @@ export class QuarantineEntries {
   /** Reads all entries, ordered by topic, partition and offset. */
   async all(): Promise<StoredEntry[]> {
     const fields = new Map<string, string>();
-    for await (const page of this.#redis.fields(this.#key)) for (const [name, text] of page) fields.set(name, text);
+    for await (const page of this.#redis.fields(this.#key))
+      for (const [name, text] of page) fields.set(name, text);
     return [...fields].map(([name, text]) => ({name, text, entry: parseEntry(name, text)})).sort(byPlace);
   }
 
