@@ -8,8 +8,8 @@
  */
 import {unreachable} from './runtime/assert.js';
 import type {Change} from './domain/change.js';
-import type {LineItem, OrderRow} from './domain/order.js';
-import {composePatches, type OrderPatch, type Reduction} from './domain/patch.js';
+import type {LineItem} from './domain/order.js';
+import {composePatches, HIDDEN, type OrderPatch, type Reduction} from './domain/patch.js';
 
 export function reduce(changes: readonly Change[]): Reduction {
   const reducer = new Reducer();
@@ -34,7 +34,7 @@ export function composeReductions(first: Reduction, second: Reduction): Reductio
 
 interface GrowingPatch {
   reset: boolean;
-  row: OrderRow | null;
+  row: OrderPatch['row'];
   items: Map<string, LineItem | null>;
 }
 
@@ -58,6 +58,9 @@ export class Reducer {
       case 'order-upserted':
         patch.row = change.row;
         return;
+      case 'order-hidden':
+        patch.row = HIDDEN;
+        return;
       case 'order-deleted':
         // The reset also removes the line items, because before MySQL 9.6 the binlog does not contain their cascaded deletes (S4).
         patch.reset = true;
@@ -66,7 +69,7 @@ export class Reducer {
         return;
       case 'item-upserted':
         patch.items.set(change.itemId, change.item);
-        this.#products.add(change.item.productId);
+        if (change.item.productId !== '') this.#products.add(change.item.productId);
         return;
       case 'item-deleted':
         if (patch.reset) patch.items.delete(change.itemId);

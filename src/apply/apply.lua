@@ -26,13 +26,14 @@
            4  units, minor units and number of the created orders, which Redis probably does not hold
            5  these orders, each: order id, user id, total amount, per extra column '+text' or '-' (NULL), items_count, items,
               line items in their stored form: 'item id:product_id:quantity;...', by item id
+              (the user id, or a product_id, is empty if there is none)
            6  records to quarantine, each: name, entry
            7  names of quarantined records that these patches settle: their entries are removed
            8  number of other patches
            9  these patches, each:
               order id
-              row: 'keep' | 'upsert' | 'replace' | 'clear'
-                   (replace and clear delete the order and its line items first; clear leaves no row)
+              row: 'keep' | 'upsert' | 'replace' | 'clear' | 'hide'
+                   (replace and clear delete the order and its line items first; clear and hide leave no row)
               for upsert and replace: user id, total amount, then per extra column '+text' or '-' (NULL)
               number of texts that follow, then each line item: item id, 'product_id:quantity' or '' (deleted)
   Ids, amounts and positions are text and stay text, because a Lua number rounds beyond 2^53 (I8). Quantities have at most 10

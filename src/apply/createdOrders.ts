@@ -10,7 +10,7 @@
  * Pure: no clock, no I/O.
  */
 import type {OrderRow} from '../domain/order.js';
-import type {OrderPatch, Reduction} from '../domain/patch.js';
+import {HIDDEN, type OrderPatch, type Reduction} from '../domain/patch.js';
 import {isIdBefore, itemText} from '../redis-model/storedItems.js';
 
 export interface CreatedOrder {
@@ -48,17 +48,18 @@ export function createdOrders({patches, created}: Reduction): CreatedOrders {
       if (item === null) continue;
       const count = Number(item.quantity);
       units += count;
-      sold.set(item.productId, (sold.get(item.productId) ?? 0) + count);
+      if (item.productId !== '') sold.set(item.productId, (sold.get(item.productId) ?? 0) + count);
     }
     const cents = Number(order.row.totalAmount.replace('.', ''));
     revenue += cents;
-    spent.set(order.row.userId, (spent.get(order.row.userId) ?? 0) + cents);
+    const {userId} = order.row;
+    if (userId !== '') spent.set(userId, (spent.get(userId) ?? 0) + cents);
   }
   return {orders, sold, spent, units, revenue};
 }
 
 function createdOrder(orderId: string, patch: OrderPatch | undefined): CreatedOrder | undefined {
-  if (patch === undefined || patch.reset || patch.row === null) return undefined;
+  if (patch === undefined || patch.reset || patch.row === null || patch.row === HIDDEN) return undefined;
   let count = 0;
   let items = '';
   let storedItems = '';

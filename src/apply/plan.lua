@@ -49,7 +49,7 @@ end
 -- 'product_id:quantity' of each id. Returns nil if the text has another form.
 local function read_items(stored)
   local ids, items, count, last_id = {}, {}, 0, nil
-  for id, item in string.gmatch(stored, '(%-?%d+):(%-?%d+:%-?%d+)') do
+  for id, item in string.gmatch(stored, '(%-?%d+):(%-?%d*:%-?%d+)') do
     if last_id and not by_id(last_id, id) then return nil end
     -- A longer quantity could not be summed exactly, and the removal of its line item also needs that sum (I8).
     if #item > DIGITS_MAX + 2 and #string.match(item, ':(.*)$') > DIGITS_MAX then return nil end
@@ -59,14 +59,14 @@ local function read_items(stored)
     last_id = id
   end
   -- The text may contain only the line items, and one separator between two of them.
-  if string.gsub(stored, '%-?%d+:%-?%d+:%-?%d+', '') ~= string.rep(';', count - 1) then return nil end
+  if string.gsub(stored, '%-?%d+:%-?%d*:%-?%d+', '') ~= string.rep(';', count - 1) then return nil end
   return ids, items
 end
 -- Adds the units of one line item to the sums, or subtracts them (sign -1).
 local function count_item(item, sign)
-  local _, _, product, quantity = string.find(item, '^(%-?%d+):(%-?%d+)$')
+  local _, _, product, quantity = string.find(item, '^(%-?%d*):(%-?%d+)$')
   local count = sign * tonumber(quantity)
-  units[product] = (units[product] or 0) + count
+  if product ~= '' then units[product] = (units[product] or 0) + count end
   units_delta = units_delta + count
 end
 local function count_items(items, sign)
@@ -74,12 +74,12 @@ local function count_items(items, sign)
 end
 -- The field `items` of an order: its line items without their ids.
 local function items_of(items_text)
-  return (string.gsub(items_text, '%-?%d+:(%-?%d+):(%-?%d+)', 'product_id:%1,quantity:%2'))
+  return (string.gsub(items_text, '%-?%d+:(%-?%d*):(%-?%d+)', 'product_id:%1,quantity:%2'))
 end
 local function count_order(user, amount, sign)
   local cents = minor_units(amount)
   if not cents then return false end
-  add(spent, user, sign * cents)
+  if user ~= '' then add(spent, user, sign * cents) end
   revenue_delta = revenue_delta + sign * cents
   orders_delta = orders_delta + sign
   return true
@@ -172,9 +172,9 @@ local function plan(texts, at)
   local user_before, amount_before, failure = read_order(id, order_key)
   if failure then return failure end
   local existed = user_before
-  local reset = mode == 'replace' or mode == 'clear'
+  local reset, hides = mode == 'replace' or mode == 'clear', mode == 'hide'
   -- If no line item changes, the script does not read the line items, because the fields of the order already show them.
-  local keeps_items = existed and not reset and from > to
+  local keeps_items = existed and not reset and not hides and from > to
   if keeps_items and row_at and #extra_names == 0 and user_before == texts[row_at] and amount_before == texts[row_at + 1] then
     return nil, to + 1 -- The change of this row concerns no column that the read model contains.
   end
@@ -183,7 +183,7 @@ local function plan(texts, at)
     ids, items, stored_items, failure = read_stored_items(id, items_key)
     if failure then return failure end
   end
-  local exists = row_at or existed and not reset
+  local exists = row_at or existed and not reset and not hides
   -- If the order existed and stays, only the line items that change are counted. Else all of its line items are counted.
   local stays = existed and exists and not reset
   if existed and not stays then count_items(items, -1) end
@@ -191,7 +191,7 @@ local function plan(texts, at)
     return corrupt_order(id, order_key, 'holds a total_amount that cannot be read')
   end
 
-  local write = {order_key = order_key, items_key = items_key, reset = reset}
+  local write = {order_key = order_key, items_key = items_key, reset = reset or hides}
   local user, amount, fields = user_before, amount_before, {}
   if row_at then
     user, amount = texts[row_at], texts[row_at + 1]

@@ -8,7 +8,7 @@ import {ProjectorError} from '../runtime/errors.js';
 import {requireSameLayout} from '../redis-model/layout.js';
 import {readScript} from './luaScript.js';
 import type {OrderRow} from '../domain/order.js';
-import type {OrderPatch, Reduction} from '../domain/patch.js';
+import {HIDDEN, type OrderPatch, type Reduction} from '../domain/patch.js';
 import {createdOrders, type CreatedOrders} from './createdOrders.js';
 
 const textOf = (name: string): string => readScript(new URL(`./${name}`, import.meta.url));
@@ -46,7 +46,13 @@ export const REPLY = {
 } as const;
 
 /** How a patch treats the row of the order. A test compares these words with the text of the script. */
-export const ROW_MODE = {keep: 'keep', upsert: 'upsert', replace: 'replace', clear: 'clear'} as const;
+export const ROW_MODE = {
+  keep: 'keep',
+  upsert: 'upsert',
+  replace: 'replace',
+  clear: 'clear',
+  hide: 'hide',
+} as const;
 
 /** The result of a script to which Redis has replied. A missing reply is none of these: the result is unknown (I4). */
 export type ApplyOutcome =
@@ -117,8 +123,9 @@ function pushRow(texts: Text[], {userId, totalAmount, extra}: OrderRow): void {
 function pushPatch(texts: Text[], orderId: string, patch: OrderPatch): void {
   const {row, items} = patch;
   texts.push(orderId);
-  if (row === null) {
-    texts.push(patch.reset ? ROW_MODE.clear : ROW_MODE.keep);
+  if (row === null || row === HIDDEN) {
+    const withoutReset = row === null ? ROW_MODE.keep : ROW_MODE.hide;
+    texts.push(patch.reset ? ROW_MODE.clear : withoutReset);
   } else {
     texts.push(patch.reset ? ROW_MODE.replace : ROW_MODE.upsert);
     pushRow(texts, row);

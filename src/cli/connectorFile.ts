@@ -1,13 +1,34 @@
-/** Reads the file of the connector. */
+/** The connector that a command manages: from its file, or from the settings. */
 import {readFileSync} from 'node:fs';
-import {fileURLToPath} from 'node:url';
+import type {Config} from '../config/config.js';
+import {sourceSchema} from '../config/readConfig.js';
 import {messageOf, ProjectorError} from '../runtime/errors.js';
 import {parseConnectorFile, type ConnectorFile} from '../upstream/connector.js';
+import {connectorOf, type RecordForm} from '../upstream/connectorConfig.js';
 
-const DEFAULT_FILE = fileURLToPath(new URL('../../connectors/orders.json', import.meta.url));
+export interface ConnectorChoice {
+  /** The path of a connector file. If it is undefined, the connector follows from the settings. */
+  readonly file: string | undefined;
+  readonly form?: RecordForm | undefined;
+}
 
-/** Reads a connector file. Without a path, it reads connectors/orders.json of this program. */
-export function readConnectorFile(path: string = DEFAULT_FILE): ConnectorFile {
+/** The database of the shipped example, if no setting names another. */
+const DEFAULT_DATABASE = 'shop';
+
+export function chosenConnector({file, form = 'envelope'}: ConnectorChoice, config: Config): ConnectorFile {
+  if (file !== undefined) return readConnectorFile(file);
+  const schema = sourceSchema(config);
+  return connectorOf({
+    schema,
+    form,
+    database: schema.database ?? DEFAULT_DATABASE,
+    topic: config.topic,
+    partitions: config.topicPartitions,
+    replicationFactor: config.topicReplication,
+  });
+}
+
+function readConnectorFile(path: string): ConnectorFile {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');

@@ -3,6 +3,7 @@ import {ReadModel} from '../apply/readModel.js';
 import type {KafkaTopic} from '../clients/kafka/admin.js';
 import type {RedisClient} from '../clients/redis/client.js';
 import type {Config, ConfigWith} from '../config/config.js';
+import {layoutSettings} from '../config/readConfig.js';
 import {ProjectorError} from '../runtime/errors.js';
 import type {Clock} from '../runtime/lifecycle.js';
 import {formatLayout} from '../redis-model/layout.js';
@@ -29,8 +30,7 @@ export async function checkTopic(config: ConfigWith<'brokers'>, topic: KafkaTopi
 
 /** The layout that follows from these settings. */
 export function layoutText(config: Config, partitions: number): string {
-  const {topic, moneyDecimals, extraColumns = []} = config;
-  return formatLayout({topic, partitions, moneyDecimals, extraColumns});
+  return formatLayout({...layoutSettings(config), partitions});
 }
 
 export function newReadModel(

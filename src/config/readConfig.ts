@@ -6,7 +6,8 @@
  * the value may be a secret.
  */
 import {readFileSync} from 'node:fs';
-import type {SourceSchema} from '../domain/sourceSchema.js';
+import {formatCondition} from '../domain/condition.js';
+import type {ExtraColumn, SourceSchema} from '../domain/sourceSchema.js';
 import {messageOf, ProjectorError} from '../runtime/errors.js';
 import {securityFaults} from './clientOptions.js';
 import type {Config, ConfigWith, Environment, SettingName} from './config.js';
@@ -102,7 +103,10 @@ export function sourceSchema(config: Config): SourceSchema {
       table: config.ordersTable,
       id: config.orderIdColumn,
       userId: config.userIdColumn,
+      guestUserId: config.guestUserId,
       totalAmount: config.totalAmountColumn,
+      isMinor: config.moneyUnit === 'minor',
+      where: config.ordersWhere ?? [],
     },
     items: {
       table: config.itemsTable,
@@ -110,11 +114,35 @@ export function sourceSchema(config: Config): SourceSchema {
       orderId: config.itemOrderIdColumn,
       productId: config.productIdColumn,
       quantity: config.quantityColumn,
+      where: config.itemsWhere ?? [],
     },
     heartbeatTable: config.heartbeatTable,
     extraColumns: config.extraColumns ?? [],
     moneyDecimals: config.moneyDecimals,
   };
+}
+
+/** The settings that the data in Redis depends on (redis-model/layout.ts), without the number of partitions. */
+export function layoutSettings(config: Config): {
+  readonly topic: string;
+  readonly moneyDecimals: number;
+  readonly extraColumns: readonly ExtraColumn[];
+  readonly mapping: Readonly<Record<string, string>>;
+} {
+  const {topic, moneyDecimals, extraColumns = []} = config;
+  return {topic, moneyDecimals, extraColumns, mapping: mappingOf(sourceSchema(config))};
+}
+
+/** The settings that change what a row means. Those with their default values are left out. */
+function mappingOf({orders, items}: SourceSchema): Record<string, string> {
+  const fields = {
+    'orders-where': formatCondition(orders.where),
+    'items-where': formatCondition(items.where),
+    guest: orders.guestUserId ?? '',
+    amount: orders.totalAmount.length > 1 ? orders.totalAmount.join('+') : '',
+    unit: orders.isMinor ? 'minor' : '',
+  };
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ''));
 }
 
 /** The database that a MySQL URL names. */

@@ -7,6 +7,7 @@ import {createPrivateKey, X509Certificate} from 'node:crypto';
 import type {SaslMechanism} from '../clients/kafka/admin.js';
 import {createRequire} from 'node:module';
 import type * as zod from 'zod';
+import {parseCondition, type Condition} from '../domain/condition.js';
 import type {ExtraColumn} from '../domain/sourceSchema.js';
 import {
   FAILPOINT_ACTIONS,
@@ -63,13 +64,34 @@ const list = (z: Z): zod.ZodType<string[], string> =>
     return items;
   });
 
+const COLUMN_NAME = /^[A-Za-z_][A-Za-z0-9_$]*$/;
+
 export const columnName = kind((z) =>
   z
     .string()
-    .regex(
-      /^[A-Za-z_][A-Za-z0-9_$]*$/,
-      'a column or table name of letters, digits, _ and $, not starting with a digit or $',
-    ),
+    .regex(COLUMN_NAME, 'a column or table name of letters, digits, _ and $, not starting with a digit or $'),
+);
+
+/** One column, or several whose values are added: `price+shipping`. */
+export const columnSum = kind((z) =>
+  z.string().transform((value, context) => {
+    const columns = value.split('+').map((column) => column.trim());
+    if (!columns.every((column) => COLUMN_NAME.test(column)) || new Set(columns).size < columns.length)
+      context.addIssue({code: 'custom', message: 'a column name, or distinct column names joined by +'});
+    return columns;
+  }),
+);
+
+export const condition = kind((z) =>
+  z.string().transform((value, context): Condition => {
+    const found = parseCondition(value);
+    if (typeof found !== 'string') return found;
+    context.addIssue({
+      code: 'custom',
+      message: `terms joined by a comma, each column=value|value or column!=value|value, where an empty value is NULL (${found})`,
+    });
+    return z.NEVER;
+  }),
 );
 
 export const keyPrefix = kind((z) =>

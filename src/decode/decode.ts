@@ -23,7 +23,7 @@ import {
   type JsonObject,
 } from './fields.js';
 import {orderIdOf, requireKey} from './recordKey.js';
-import {lineItem, orderRow} from './rows.js';
+import {itemChangeOf, orderChangeOf} from './rows.js';
 import {RowShapes} from './rowShapes.js';
 import type {SourceSchema} from '../domain/sourceSchema.js';
 
@@ -55,7 +55,7 @@ export class Decoder {
       requireKey(key, row.change.orderId);
       return row;
     }
-    const learn = (parsed: JsonObject): void => this.#rows.learn(text, parsed);
+    const learn = (parsed: JsonObject, change: Change): void => this.#rows.learn(text, parsed, change);
     return decodeText(text, key, {schema: this.#schema, bytes: value.length, learn});
   }
 }
@@ -90,14 +90,14 @@ interface TextContext {
   readonly schema: SourceSchema;
   readonly bytes: number;
   /** The decoder calls this with each parsed value that contains a change, so that `Decoder` can learn its shape. */
-  readonly learn?: (parsed: JsonObject) => void;
+  readonly learn?: (parsed: JsonObject, change: Change) => void;
 }
 
 function decodeText(text: string, key: Buffer | null, {schema, bytes, learn}: TextContext): Decoded {
   try {
     const parsed: unknown = JSON.parse(text);
     const decoded = interpret(parsed, key, schema);
-    if (decoded.kind === 'change' && isJsonObject(parsed)) learn?.(parsed);
+    if (decoded.kind === 'change' && isJsonObject(parsed)) learn?.(parsed, decoded.change);
     return decoded;
   } catch (error) {
     if (error instanceof SyntaxError) throw new Undecodable(`the value (${bytes} bytes) is not JSON`);
@@ -153,6 +153,7 @@ function interpretRow(event: RowEvent, key: Buffer | null, schema: SourceSchema)
   }
   if (event.op === 'm') return {kind: 'ignored', reason: 'a logical message'};
   const change = table === schema.orders.table ? orderChange(event, schema) : itemChange(event, schema);
+  if (change === undefined) return {kind: 'ignored', reason: 'a line item without an order'};
   requireKey(key, change.orderId);
   return {kind: 'change', change, sourceTimeMs};
 }
@@ -214,19 +215,22 @@ function orderChange(event: RowEvent, schema: SourceSchema): Change {
   const orderId = wholeNumber(row, orders.id);
   if (isDelete) return {kind: 'order-deleted', orderId};
   requireSameId(event, orders.id, orderId);
-  const upserted = {kind: 'order-upserted', orderId, row: orderRow(row, schema)} as const;
-  return event.op === 'c' || event.op === 'r' ? {...upserted, isCreate: true} : upserted;
+  const change = orderChangeOf(row, orderId, schema);
+  const isCreate = change.kind === 'order-upserted' && (event.op === 'c' || event.op === 'r');
+  return isCreate ? {...change, isCreate} : change;
 }
 
-function itemChange(event: RowEvent, schema: SourceSchema): Change {
+/** Undefined for a line item that belongs to no order. */
+function itemChange(event: RowEvent, schema: SourceSchema): Change | undefined {
   const {items} = schema;
   const {row, isDelete} = rowOf(event);
+  if (row[items.orderId] === null) return undefined;
   const itemId = wholeNumber(row, items.id);
   const orderId = wholeNumber(row, items.orderId);
   if (isDelete) return {kind: 'item-deleted', orderId, itemId};
   requireSameId(event, items.id, itemId);
   requireSameId(event, items.orderId, orderId);
-  return {kind: 'item-upserted', orderId, itemId, item: lineItem(row, schema)};
+  return itemChangeOf(row, orderId, schema);
 }
 
 function rowOf(event: RowEvent): {row: JsonObject; isDelete: boolean} {

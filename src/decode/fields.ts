@@ -11,6 +11,7 @@ import {LosslessNumber} from 'lossless-json';
 import {canonicalText} from '../domain/canonical.js';
 import {AMOUNT_DIGITS_MAX, digitCount, isWholeNumber, QUANTITY_DIGITS_MAX} from '../domain/order.js';
 import type {Rejection} from '../domain/change.js';
+import type {Term} from '../domain/condition.js';
 import type {ExtraColumn} from '../domain/sourceSchema.js';
 
 /** A reader throws this if a field breaks a rule. The decoder turns it into a rejection. */
@@ -51,33 +52,100 @@ export function wholeNumber(row: JsonObject, column: string): string {
   throw new Undecodable(expected(row, column, 'a whole number'));
 }
 
-/** Reads a count that is short enough for exact sums (S5). */
+/** Reads the id of a buyer or a product. NULL and '' are none, and so is `none`. The result is '' then. */
+export function optionalId(row: JsonObject, column: string, none?: string): string {
+  const value = row[column];
+  if (value === null || value === '') return '';
+  const id = wholeNumber(row, column);
+  return id === none ? '' : id;
+}
+
+/** Reads a count that is short enough for exact sums (S5). Zeros after the decimal point are cut. */
 export function quantity(row: JsonObject, column: string): string {
-  const text = wholeNumber(row, column);
+  const value = row[column];
+  const cut = typeof value === 'string' ? /^(-?\d+)\.0*$/.exec(value)?.[1] : undefined;
+  const text = cut === undefined ? wholeNumber(row, column) : wholeNumber({[column]: cut}, column);
   requireDigits(text, column, QUANTITY_DIGITS_MAX);
   return text;
 }
 
-/** Reads an amount. It must be a decimal string in the form of MySQL, with exactly the configured number of decimals (S5). */
-export function money(row: JsonObject, column: string, decimals: number): string {
+/** The columns of an amount (domain/sourceSchema.ts). */
+export interface AmountColumns {
+  readonly totalAmount: readonly string[];
+  readonly isMinor: boolean;
+}
+
+/**
+ * Reads an amount, which is the sum of its columns. The result has exactly `decimals` decimals: missing zeros are added, and zeros after
+ * these decimals are cut (S5).
+ */
+export function money(
+  row: JsonObject,
+  {totalAmount: columns, isMinor}: AmountColumns,
+  decimals: number,
+): string {
+  const [first = '', ...others] = columns;
+  const text =
+    others.length === 0
+      ? amountText(row, first, {isMinor, decimals})
+      : fromMinor(
+          columns.reduce((sum, column) => sum + minorUnits(amountText(row, column, {isMinor, decimals})), 0n),
+          decimals,
+        );
+  requireDigits(text, columns.join('+'), AMOUNT_DIGITS_MAX);
+  return text;
+}
+
+const AMOUNT = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?$/;
+
+/** One column of an amount, with exactly `decimals` decimals. */
+function amountText(
+  row: JsonObject,
+  column: string,
+  {isMinor, decimals}: {readonly isMinor: boolean; readonly decimals: number},
+): string {
+  if (isMinor) return fromMinor(BigInt(wholeNumber(row, column)), decimals);
   const value = row[column];
-  const integerPart =
-    typeof value === 'string' ? value.slice(0, value.length - (decimals === 0 ? 0 : decimals + 1)) : '';
-  if (
-    typeof value !== 'string' ||
-    !hasDecimals(value, decimals) ||
-    !isUnsigned(integerPart.replace(/^-/, ''))
-  ) {
+  const rule = `a decimal string with ${decimals} decimals (decimal.handling.mode=string in the connector, MONEY_DECIMALS in the worker)`;
+  const found = typeof value === 'string' ? AMOUNT.exec(value) : null;
+  if (found === null) throw new Undecodable(expected(row, column, rule));
+  const [, sign = '', whole = '', fraction = ''] = found;
+  if (fraction.length === decimals)
+    return sign === '-' ? withoutNegativeZero(value as string) : (value as string);
+  if (/[^0]/.test(fraction.slice(decimals)))
     throw new Undecodable(
-      expected(
-        row,
-        column,
-        `a decimal string with ${decimals} decimals (decimal.handling.mode=string in the connector, MONEY_DECIMALS in the worker)`,
-      ),
+      `column ${column} has more than ${decimals} decimals that are not 0 (MONEY_DECIMALS)`,
     );
-  }
-  requireDigits(value, column, AMOUNT_DIGITS_MAX);
-  return value;
+  const kept = fraction.slice(0, decimals).padEnd(decimals, '0');
+  return withoutNegativeZero(`${sign}${whole}${kept === '' ? '' : `.${kept}`}`);
+}
+
+function withoutNegativeZero(text: string): string {
+  return /[1-9]/.test(text) ? text : text.replace('-', '');
+}
+
+/** The amount in minor units: without its decimal point. */
+export function minorUnits(amount: string): bigint {
+  return BigInt(amount.replace('.', ''));
+}
+
+/** With 2 decimals, `4599` becomes `45.99`. */
+export function fromMinor(units: bigint, decimals: number): string {
+  if (decimals === 0) return units.toString();
+  const digits = (units < 0n ? -units : units).toString().padStart(decimals + 1, '0');
+  return `${units < 0n ? '-' : ''}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;
+}
+
+/**
+ * Reads the value of a column for a condition (domain/condition.ts). A record without the column counts as NULL if the condition names NULL,
+ * because the record can be older than the column. Else it is an error.
+ */
+export function conditionText(row: JsonObject, {column, values}: Term): string | null {
+  if (!(column in row) && !values.includes(null))
+    throw new Undecodable(
+      `column ${column} is missing; a condition needs it (ORDERS_WHERE, ORDER_ITEMS_WHERE)`,
+    );
+  return extraText(row, {name: column, type: 'text'});
 }
 
 /** Reads an extra column as text. Returns null if the column is NULL, or if the record is older than the column. */
@@ -106,16 +174,6 @@ function requireDigits(text: string, column: string, digitsMax: number): void {
   if (digitCount(text) > digitsMax) {
     throw new Undecodable(`column ${column} has more than ${digitsMax} digits, so sums would not be exact`);
   }
-}
-
-function isUnsigned(text: string): boolean {
-  return /^(?:0|[1-9]\d*)$/.test(text);
-}
-
-function hasDecimals(text: string, decimals: number): boolean {
-  if (decimals === 0) return true;
-  const point = text.length - decimals - 1;
-  return text.charAt(point) === '.' && /^\d+$/.test(text.slice(point + 1));
 }
 
 function expected(row: JsonObject, column: string, rule: string): string {

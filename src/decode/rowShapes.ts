@@ -10,8 +10,9 @@
  * Pure: no clock, no I/O.
  */
 import type {Change} from '../domain/change.js';
+import {holds, type Condition} from '../domain/condition.js';
 import {AMOUNT_DIGITS_MAX, QUANTITY_DIGITS_MAX} from '../domain/order.js';
-import {extraText, isJsonObject, NeedsExactNumbers, type JsonObject} from './fields.js';
+import {extraText, fromMinor, isJsonObject, NeedsExactNumbers, type JsonObject} from './fields.js';
 import type {ExtraColumn, SourceSchema} from '../domain/sourceSchema.js';
 import {SCALAR, same, Shapes, type Captured, type GroupOf, type Leaf} from './shapes.js';
 
@@ -39,13 +40,25 @@ const captured = (pattern: string): Leaf => ({pattern, captures: true});
 export class RowShapes {
   readonly #schema: SourceSchema;
   readonly #shapes = new Shapes<RowChange>();
-  /** False if an extra column is also an id, user or amount column. A shape captures a column only once, so it cannot serve both. */
+  /**
+   * False if a column has two uses that need different patterns, for example an extra column that is also the amount, or if the amount is a
+   * sum. Then every text is parsed.
+   */
   readonly #isPlain: boolean;
+  readonly #orderTerms: readonly ExtraColumn[];
+  readonly #itemTerms: readonly ExtraColumn[];
 
   constructor(schema: SourceSchema) {
     this.#schema = schema;
-    const {id, userId, totalAmount} = schema.orders;
-    this.#isPlain = !schema.extraColumns.some(({name}) => [id, userId, totalAmount].includes(name));
+    const {orders, items, extraColumns} = schema;
+    this.#orderTerms = orders.where.map(({column}) => ({name: column, type: 'text'}));
+    this.#itemTerms = items.where.map(({column}) => ({name: column, type: 'text'}));
+    const ofOrders = [orders.id, orders.userId, ...orders.totalAmount];
+    const ofItems = [items.id, items.orderId, items.productId, items.quantity];
+    this.#isPlain =
+      orders.totalAmount.length === 1 &&
+      ![...extraColumns, ...this.#orderTerms].some(({name}) => ofOrders.includes(name)) &&
+      !this.#itemTerms.some(({name}) => ofItems.includes(name));
   }
 
   /** Returns undefined if the caller must parse the text. */
@@ -53,10 +66,12 @@ export class RowShapes {
     return this.#shapes.read(text);
   }
 
-  /** Learns the shape of a text that contains a change. `parsed` is the parsed text. */
-  learn(text: string, parsed: JsonObject): void {
+  /** Learns the shape of a text that contains this change. `parsed` is the parsed text. */
+  learn(text: string, parsed: JsonObject, change: Change): void {
     const places = placesIn(parsed);
     if (places === undefined || !this.#isPlain) return;
+    // A row that does not count can hold any values, so that texts of rows that count would not match its shape.
+    if (change.kind === 'order-hidden' || (change.kind === 'item-deleted' && !places.isDelete)) return;
     const isOrder = valueAt(parsed, places.table) === this.#schema.orders.table;
     this.#shapes.learn(text, parsed, {
       leaf: (path, value) => this.#leafOf(places, isOrder, {path, value}),
@@ -88,10 +103,12 @@ export class RowShapes {
     const {orders, items, extraColumns, moneyDecimals} = this.#schema;
     if (this.#ids(isOrder).includes(column)) return wholeNumberLeaf(value);
     if (isDelete) return undefined;
-    if (column === (isOrder ? orders.userId : items.productId)) return wholeNumberLeaf(value);
-    if (!isOrder && column === items.quantity) return wholeNumberLeaf(value, QUANTITY_DIGITS_MAX);
-    if (isOrder && column === orders.totalAmount) return amountLeaf(moneyDecimals);
-    return isOrder && extraColumns.some(({name}) => name === column) ? captured(`(${SCALAR})`) : undefined;
+    if (column === (isOrder ? orders.userId : items.productId)) return optionalIdLeaf(value);
+    if (!isOrder && column === items.quantity) return quantityLeaf(value);
+    if (isOrder && orders.totalAmount.includes(column))
+      return orders.isMinor ? wholeNumberLeaf(value, AMOUNT_DIGITS_MAX) : amountLeaf(moneyDecimals);
+    const texts = isOrder ? [...extraColumns, ...this.#orderTerms] : this.#itemTerms;
+    return texts.some(({name}) => name === column) ? captured(`(${SCALAR})`) : undefined;
   }
 
   #ids(isOrder: boolean): readonly string[] {
@@ -100,9 +117,10 @@ export class RowShapes {
   }
 
   #orderReader(places: Places, groupOf: GroupOf): (texts: Captured) => RowChange | undefined {
-    const {orders, extraColumns} = this.#schema;
+    const {orders, extraColumns, moneyDecimals} = this.#schema;
     const inRow = (column: string): number => groupOf([...places.row, column]);
-    const [id, user, amount] = [inRow(orders.id), inRow(orders.userId), inRow(orders.totalAmount)];
+    const [id, user, amount] = [inRow(orders.id), inRow(orders.userId), inRow(orders.totalAmount[0] ?? '')];
+    const counts = conditionReader(orders.where, this.#orderTerms, inRow);
     const [op, time] = [groupOf(places.op), groupOf(places.time)];
     const idBefore = places.before === undefined ? id : groupOf([...places.before, orders.id]);
     const extras = extraColumns.map((column) => ({column, group: inRow(column.name)}));
@@ -111,9 +129,18 @@ export class RowShapes {
       const sourceTimeMs = time === 0 ? null : Number(texts[time]);
       if (places.isDelete) return {kind: 'change', change: {kind: 'order-deleted', orderId}, sourceTimeMs};
       if (texts[idBefore] !== orderId) return undefined;
+      const doesCount = counts(texts);
+      if (doesCount === undefined) return undefined;
+      if (!doesCount) return {kind: 'change', change: {kind: 'order-hidden', orderId}, sourceTimeMs};
       const extra = extras.length === 0 ? NO_EXTRA : extraTexts(extras, texts);
       if (extra === undefined) return undefined;
-      const row = {userId: texts[user] ?? '', totalAmount: texts[amount] ?? '', extra};
+      const userId = texts[user] ?? '';
+      const found = texts[amount] ?? '';
+      const row = {
+        userId: userId === orders.guestUserId ? '' : userId,
+        totalAmount: orders.isMinor ? fromMinor(BigInt(found), moneyDecimals) : found,
+        extra,
+      };
       const change: Change =
         texts[op] === 'u'
           ? {kind: 'order-upserted', orderId, row}
@@ -130,6 +157,7 @@ export class RowShapes {
     ] as [number, number, number, number];
     const time = groupOf(places.time);
     const before = places.before ?? places.row;
+    const counts = conditionReader(items.where, this.#itemTerms, inRow);
     const [idBefore, orderBefore] = [groupOf([...before, items.id]), groupOf([...before, items.orderId])];
     return (texts) => {
       const [itemId = '', orderId = ''] = [texts[id], texts[order]];
@@ -137,10 +165,28 @@ export class RowShapes {
       if (places.isDelete)
         return {kind: 'change', change: {kind: 'item-deleted', orderId, itemId}, sourceTimeMs};
       if (texts[idBefore] !== itemId || texts[orderBefore] !== orderId) return undefined;
+      const doesCount = counts(texts);
+      if (doesCount === undefined) return undefined;
+      if (!doesCount) return {kind: 'change', change: {kind: 'item-deleted', orderId, itemId}, sourceTimeMs};
       const item = {productId: texts[product] ?? '', quantity: texts[count] ?? ''};
       return {kind: 'change', change: {kind: 'item-upserted', orderId, itemId, item}, sourceTimeMs};
     };
   }
+}
+
+/** Returns whether a row satisfies the condition, and undefined if the caller must parse the text. */
+function conditionReader(
+  condition: Condition,
+  columns: readonly ExtraColumn[],
+  inRow: (column: string) => number,
+): (texts: Captured) => boolean | undefined {
+  if (condition.length === 0) return () => true;
+  const groups = columns.map((column) => ({column, group: inRow(column.name)}));
+  if (groups.some(({group}) => group === 0)) return () => undefined;
+  return (texts) => {
+    const values = extraTexts(groups, texts);
+    return values && holds(condition, (term) => values[condition.indexOf(term)] ?? null);
+  };
 }
 
 const NO_EXTRA: readonly (string | null)[] = [];
@@ -169,11 +215,26 @@ function wholeNumberLeaf(value: unknown, digitsMax?: number): Leaf {
   return captured(typeof value === 'string' ? `"${digits}"` : digits);
 }
 
-/** Matches the amounts that money() in fields.ts accepts. */
+/** Matches the ids that optionalId() in fields.ts accepts. The group has no text for NULL. */
+function optionalIdLeaf(value: unknown): Leaf {
+  const digits = '(0|-?[1-9][0-9]*)';
+  return captured(typeof value === 'string' ? `(?:"${digits}?"|null)` : `(?:${digits}|null)`);
+}
+
+/** Matches the quantities that quantity() in fields.ts accepts. */
+function quantityLeaf(value: unknown): Leaf {
+  if (typeof value !== 'string') return wholeNumberLeaf(value, QUANTITY_DIGITS_MAX);
+  return captured(`"(0|-?[1-9][0-9]{0,${QUANTITY_DIGITS_MAX - 1}})(?:\\.0*)?"`);
+}
+
+/** Matches the amounts of one column that money() in fields.ts accepts, if they have all decimals. */
 function amountLeaf(decimals: number): Leaf {
   const more = Math.max(0, AMOUNT_DIGITS_MAX - decimals - 1);
-  const fraction = decimals === 0 ? '' : `\\.[0-9]{${decimals}}`;
-  return captured(`"(-?(?:0|[1-9][0-9]{0,${more}})${fraction})"`);
+  const whole = `-?(?:0|[1-9][0-9]{0,${more}})`;
+  // A negative zero has another canonical form, so the parser reads it.
+  const notNegativeZero = '(?!"-0(?:\\.0*)?")';
+  if (decimals === 0) return captured(`${notNegativeZero}"(${whole})(?:\\.0+)?"`);
+  return captured(`${notNegativeZero}"(${whole}\\.[0-9]{${decimals}})0*"`);
 }
 
 /** Returns the paths at which decode.ts finds the row event of this text. */

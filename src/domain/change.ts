@@ -18,6 +18,11 @@ export type Change =
        */
       readonly isCreate?: boolean;
     }
+  /**
+   * The row exists, but does not satisfy the condition of the orders table. Like a deleted order, it is not in the read model and counts
+   * nowhere. But its line items stay stored, because no event brings them back when the row satisfies the condition again.
+   */
+  | {readonly kind: 'order-hidden'; readonly orderId: string}
   | {readonly kind: 'order-deleted'; readonly orderId: string}
   | {
       readonly kind: 'item-upserted';

@@ -8,6 +8,7 @@
 
 /** A row of `orders`, without its id. MySQL prints the same texts for the ids and the amount. */
 export interface OrderRow {
+  /** Empty if nobody is the buyer. */
   readonly userId: string;
   /** The text has the fixed number of decimals of its column, for example `45.99`. */
   readonly totalAmount: string;
@@ -17,6 +18,7 @@ export interface OrderRow {
 
 /** A line item: a row of `order_items`, without its own id and the id of its order. */
 export interface LineItem {
+  /** Empty if the line item has no product. Its units count in the total only. */
   readonly productId: string;
   /** The quantity is a whole number and can be negative. */
   readonly quantity: string;

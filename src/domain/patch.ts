@@ -7,11 +7,17 @@
  */
 import type {LineItem, OrderRow} from './order.js';
 
+/** The row of a hidden order (change.ts). */
+export const HIDDEN = 'hidden';
+
 export interface OrderPatch {
   /** The run contains a delete of the order. So the script first removes the order and all its line items. */
   readonly reset: boolean;
-  /** The order has this row after the run. Null means that the run does not set it. After a reset, null means that no row exists. */
-  readonly row: OrderRow | null;
+  /**
+   * The order has this row after the run. HIDDEN means that it has none, while its line items stay. Null means that the run does not set the
+   * row. After a reset, null means that no row exists.
+   */
+  readonly row: OrderRow | typeof HIDDEN | null;
   /** The key is the id of the line item. Null deletes it. A patch with a reset contains no null, because the reset deletes everything. */
   readonly items: ReadonlyMap<string, LineItem | null>;
 }

@@ -3,6 +3,8 @@
  *
  * Pure: no clock, no I/O.
  */
+import type {Condition} from './condition.js';
+
 export interface ExtraColumn {
   readonly name: string;
   /** canonical.ts converts values of type `time` to their canonical form. Values of type `text` stay unchanged. */
@@ -16,7 +18,14 @@ export interface SourceSchema {
     readonly table: string;
     readonly id: string;
     readonly userId: string;
-    readonly totalAmount: string;
+    /** A value of the buyer's column that means nobody, in addition to NULL and ''. Undefined if there is none. */
+    readonly guestUserId: string | undefined;
+    /** The amount is the sum of these columns. */
+    readonly totalAmount: readonly string[];
+    /** True if the columns contain whole numbers of minor units (cents). */
+    readonly isMinor: boolean;
+    /** Rows that do not satisfy it are hidden (change.ts). */
+    readonly where: Condition;
   };
   readonly items: {
     readonly table: string;
@@ -24,9 +33,11 @@ export interface SourceSchema {
     readonly orderId: string;
     readonly productId: string;
     readonly quantity: string;
+    /** Rows that do not satisfy it are no line items. */
+    readonly where: Condition;
   };
   readonly heartbeatTable: string;
   readonly extraColumns: readonly ExtraColumn[];
-  /** The amount column has this many decimals. The number is fixed, because Redis holds sums in minor units. */
+  /** Amounts have this many decimals that count. The number is fixed, because Redis holds sums in minor units. */
   readonly moneyDecimals: number;
 }

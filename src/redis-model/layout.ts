@@ -1,7 +1,7 @@
 /**
  * What the data in Redis depends on in addition to the rows. The first script writes it, and every later script compares it (I13).
  *
- *   v2 topic=shop.order-events partitions=6 decimals=2 columns=status:text,created_at:time
+ *   v2 topic=shop.order-events partitions=6 decimals=2 columns=status:text,created_at:time orders-where=status%3Dpaid
  *
  * With another topic, other decimals or other extra columns, a worker would mix new data with old data. No later event repairs this.
  * With more partitions, later events of an order can be in another partition than its earlier events. Then their order is lost (S2).
@@ -17,25 +17,36 @@ export interface Layout {
   readonly partitions: number;
   readonly moneyDecimals: number;
   readonly extraColumns: readonly ExtraColumn[];
+  /** What a row means: conditions, guests, columns of the amount. A field with its default value is left out. */
+  readonly mapping?: Readonly<Record<string, string>>;
 }
 
-export function formatLayout({topic, partitions, moneyDecimals, extraColumns}: Layout): string {
+export function formatLayout({topic, partitions, moneyDecimals, extraColumns, mapping = {}}: Layout): string {
   const columns = extraColumns.map(({name, type}) => `${name}:${type}`).join(',');
-  return `v2 topic=${topic} partitions=${partitions} decimals=${moneyDecimals} columns=${columns}`;
+  const fields = Object.entries(mapping).map(([name, value]) => ` ${name}=${encodeURIComponent(value)}`);
+  return `v2 topic=${topic} partitions=${partitions} decimals=${moneyDecimals} columns=${columns}${fields.join('')}`;
 }
 
 /** Throws `layout-changed`, or `partitions-changed` if the number of partitions differs. The error names all differences. */
 export function requireSameLayout(stored: string, ours: string): void {
   if (stored === ours) return;
-  const theirs = new Map(stored.split(' ').map(fieldOf));
-  const differences = ours
-    .split(' ')
-    .map(fieldOf)
-    .filter(([name, value]) => theirs.get(name) !== value)
-    .map(([name, value]) => ({name, text: `${name} is "${value}", and was "${theirs.get(name) ?? ''}"`}));
+  const [theirs, mine] = [stored, ours].map((text) => new Map(text.split(' ').map(fieldOf)));
+  const differences = [...new Set([...(mine?.keys() ?? []), ...(theirs?.keys() ?? [])])]
+    .map((name) => ({name, is: mine?.get(name) ?? '', was: theirs?.get(name) ?? ''}))
+    .filter(({is, was}) => is !== was)
+    .map(({name, is, was}) => ({name, text: `${name} is "${shown(is)}", and was "${shown(was)}"`}));
   const kind = differences.some(({name}) => name === 'partitions') ? 'partitions-changed' : 'layout-changed';
   const texts = differences.map(({text}) => text).join('; ');
   throw new ProjectorError(kind, `the read model in Redis was built with other settings: ${texts}`);
+}
+
+/** The values of the mapping are encoded, because they can contain blanks. */
+function shown(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 function fieldOf(text: string): [name: string, value: string] {

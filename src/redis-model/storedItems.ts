@@ -1,7 +1,7 @@
 /**
  * The line items of an order in Redis: one text, sorted by their ids.
  *
- *   71:10:3;72:15:1      line item 71 has 3 of product 10, line item 72 has 1 of product 15
+ *   71:10:3;72:15:1;73::2      line item 71 has 3 of product 10, line item 72 has 1 of product 15, line item 73 has 2 of no product
  *
  * They are one text and not a hash, so that one MGET reads and one MSET writes those of all orders in a chunk.
  * The apply script (apply/plan.lua) reads and writes the same form.
@@ -27,7 +27,8 @@ export function itemText(id: string, {productId, quantity}: LineItem): string {
   return `${id}:${productId}:${quantity}`;
 }
 
-const ITEM = /^(-?\d+):(-?\d+):(-?\d+)$/;
+/** The product is empty if the line item has none. */
+const ITEM = /^(-?\d+):(-?\d*):(-?\d+)$/;
 
 /** Returns undefined if the text is not one that the worker writes. */
 export function parseItems(text: string): StoredItem[] | undefined {

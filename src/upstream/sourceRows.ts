@@ -7,9 +7,10 @@
 import type {Change} from '../domain/change.js';
 import type {RowQuery, TextRow} from '../clients/mysql.js';
 import {Undecodable, wholeNumber} from '../decode/fields.js';
-import {lineItem, orderRow} from '../decode/rows.js';
+import {itemChangeOf, orderChangeOf} from '../decode/rows.js';
 import type {SourceSchema} from '../domain/sourceSchema.js';
 import {ProjectorError} from '../runtime/errors.js';
+import {quoted} from './sql.js';
 
 /** One order with its line items, as MySQL contains it. */
 export interface SourceOrder {
@@ -34,10 +35,10 @@ export async function readSourceOrders(
     return rows.map((row) => [orderIdIn(row, table, column), row]);
   };
   for (const [orderId, row] of await rowsOf(orders.table, orders.id)) {
-    found.get(orderId)?.add(() => ({kind: 'order-upserted', orderId, row: orderRow(row, schema)}));
+    found.get(orderId)?.add(() => orderChangeOf(row, orderId, schema));
   }
   for (const [orderId, row] of await rowsOf(items.table, items.orderId)) {
-    found.get(orderId)?.add(() => itemChange(row, orderId, schema));
+    found.get(orderId)?.add(() => itemChangeOf(row, orderId, schema));
   }
   return found;
 }
@@ -80,30 +81,23 @@ export async function readSourcePage(
   let last: string | null = null;
   for (const row of rows) {
     const orderId = orderIdIn(row, orders.table, orders.id);
-    orderOf(orderId).add(() => ({
-      kind: 'order-upserted',
-      orderId,
-      row: orderRow(row, schema),
-      isCreate: true,
-    }));
+    orderOf(orderId).add(() => {
+      const change = orderChangeOf(row, orderId, schema);
+      return change.kind === 'order-upserted' ? {...change, isCreate: true} : change;
+    });
     last = orderId;
   }
   const next = rows.length < limit ? null : last;
   const below = next === null ? '' : `${quoted(items.orderId)} <= ${next}`;
   const itemRows = await ask(
-    `SELECT * FROM ${quoted(items.table)} ${where(above(items.orderId), below)} ORDER BY ${quoted(items.orderId)}, ${quoted(items.id)}`,
+    `SELECT * FROM ${quoted(items.table)} ${where(`${quoted(items.orderId)} IS NOT NULL`, above(items.orderId), below)} ORDER BY ${quoted(items.orderId)}, ${quoted(items.id)}`,
     [],
   );
   for (const row of itemRows) {
     const orderId = orderIdIn(row, items.table, items.orderId);
-    orderOf(orderId).add(() => itemChange(row, orderId, schema));
+    orderOf(orderId).add(() => itemChangeOf(row, orderId, schema));
   }
   return {orders: found, next, itemCount: itemRows.length};
-}
-
-function itemChange(row: TextRow, orderId: string, schema: SourceSchema): Change {
-  const itemId = wholeNumber(row, schema.items.id);
-  return {kind: 'item-upserted', orderId, itemId, item: lineItem(row, schema)};
 }
 
 class GrowingOrder implements SourceOrder {
@@ -112,7 +106,9 @@ class GrowingOrder implements SourceOrder {
 
   add(read: () => Change): void {
     try {
-      this.changes.push(read());
+      const change = read();
+      // A row that does not satisfy its condition is no line item, and nothing has to be deleted.
+      if (change.kind !== 'item-deleted') this.changes.push(change);
     } catch (error) {
       if (!(error instanceof Undecodable)) throw error;
       this.fault ??= `MySQL: ${error.message}`;
@@ -128,9 +124,4 @@ function orderIdIn(row: TextRow, table: string, column: string): string {
     if (!(error instanceof Undecodable)) throw error;
     throw new ProjectorError('config-invalid', `MySQL table ${table}: ${error.message}`, {cause: error});
   }
-}
-
-/** Quotes a table or column name for a query. */
-export function quoted(name: string): string {
-  return `\`${name.replaceAll('`', '``')}\``;
 }

@@ -176,7 +176,7 @@ async function withConnector(
     'schema.history.internal.kafka.topic': `${name}.history`,
     'transforms.route.regex': 'none',
     'transforms.route.replacement': testStack().env.topic,
-    'predicates.keyedById.pattern': '.*heartbeat',
+    'predicates.isHeartbeat.pattern': '.*heartbeat',
   };
   writeFileSync(file, JSON.stringify({name, config: {...shipped.config, ...own, ...changes}}));
   try {

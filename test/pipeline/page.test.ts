@@ -84,7 +84,9 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
     let notified: StatusAnswer<string> | undefined;
     open.page.on('response', (response) => {
       if (!response.url().endsWith('/status')) return;
-      void response.json().then((status: StatusAnswer<string>) => (notified = status));
+      // The page can close before this answer is read. The test waits for the answers that it needs.
+      const keep = (status: StatusAnswer<string>): unknown => (notified = status);
+      void response.json().then(keep, () => undefined);
     });
     await seen(open, 'verdict-title', 'Ready');
     await shop.whileTrading(async () => {

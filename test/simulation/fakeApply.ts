@@ -164,7 +164,8 @@ function planPatch(
   const amountBefore = before.get('total_amount');
   const existed = userBefore !== undefined && amountBefore !== undefined;
   const reset = patch.mode === 'replace' || patch.mode === 'clear';
-  const keepsLines = existed && !reset && patch.lines.length === 0;
+  const hides = patch.mode === 'hide';
+  const keepsLines = existed && !reset && !hides && patch.lines.length === 0;
   const isKept = keepsLines && input.extraNames.length === 0 && patch.row !== undefined;
   if (isKept && patch.row.user === userBefore && patch.row.amount === amountBefore) {
     return {orderKey, linesKey, reset, lines: undefined, fields: undefined, deleteFields: []};
@@ -189,7 +190,8 @@ function planPatch(
   const linesAfter = byId(lines)
     .map(([id, line]) => `${id}:${line}`)
     .join(';');
-  const row = patch.row ?? (existed && !reset ? {user: userBefore, amount: amountBefore} : undefined);
+  const row =
+    patch.row ?? (existed && !reset && !hides ? {user: userBefore, amount: amountBefore} : undefined);
   if (row !== undefined) {
     countLines(sums, lines, 1n);
     if (!countOrder(sums, row, 1n)) throw corrupt(orderKey, 'would hold a total_amount that cannot be read');
@@ -200,7 +202,7 @@ function planPatch(
       : [...rowFields(patch, input.extraNames), ...(keepsLines ? [] : itemFields(lines))];
   const deleteFields = reset ? [] : input.extraNames.filter((_, index) => patch.row?.extra[index] === null);
   const changed = linesAfter === linesBefore ? undefined : linesAfter;
-  return {orderKey, linesKey, reset, lines: changed, fields, deleteFields};
+  return {orderKey, linesKey, reset: reset || hides, lines: changed, fields, deleteFields};
 }
 
 function requireWholeOrder(fields: ReadonlyMap<string, string>, failure: () => Error): void {
@@ -212,7 +214,7 @@ function linesOf(text: string): Map<string, string> | undefined {
   const lines = new Map<string, string>();
   let last: string | undefined;
   for (const part of text === '' ? [] : text.split(';')) {
-    const [, id, product, quantity] = /^(-?\d+):(-?\d+):(-?\d+)$/.exec(part) ?? [];
+    const [, id, product, quantity] = /^(-?\d+):(-?\d*):(-?\d+)$/.exec(part) ?? [];
     if (id === undefined || quantity === undefined || quantity.length > DIGITS_MAX) return undefined;
     if (last !== undefined && !isBefore(last, id)) return undefined;
     lines.set(id, `${product}:${quantity}`);

@@ -1,7 +1,7 @@
 /** Parses the arguments of apply.lua in the order that its header documents. */
 export interface Patch {
   readonly id: string;
-  readonly mode: 'keep' | 'upsert' | 'replace' | 'clear';
+  readonly mode: 'keep' | 'upsert' | 'replace' | 'clear' | 'hide';
   readonly row:
     {readonly user: string; readonly amount: string; readonly extra: readonly (string | null)[]} | undefined;
   /** The id of a line item, and `product_id:quantity`, or '' if it is deleted. */

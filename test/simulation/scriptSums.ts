@@ -33,7 +33,7 @@ export function countLines(sums: Sums, lines: ReadonlyMap<string, string>, sign:
   for (const line of lines.values()) {
     const [product = '', quantity = ''] = line.split(':');
     const count = sign * BigInt(quantity);
-    add(sums.units, product, count);
+    if (product !== '') add(sums.units, product, count);
     sums.totalUnits += count;
   }
 }
@@ -47,7 +47,7 @@ export function countOrder(
   if (whole === undefined || decimals === undefined || whole.length + decimals.length > DIGITS_MAX)
     return false;
   const cents = BigInt(whole + decimals);
-  add(sums.spent, user, sign * cents);
+  if (user !== '') add(sums.spent, user, sign * cents);
   sums.revenue += sign * cents;
   sums.orders += sign;
   return true;

@@ -6,7 +6,7 @@
 import type {Change} from '../../src/domain/change.js';
 import type {EncodedRecord} from '../../src/decode/decode.js';
 import type {ErrorKind} from '../../src/runtime/errors.js';
-import {item, itemGone, order, orderGone} from '../support/changes.js';
+import {item, itemGone, order, orderGone, orderHidden} from '../support/changes.js';
 import type {Random} from '../support/random.js';
 import {encoded, FORMS, orderRow, recordOf, rowRecord} from '../support/records.js';
 
@@ -22,8 +22,8 @@ export interface Event {
 
 export const ORDER_IDS = ['1', '2', '3', '4', '5', '6', '9007199254740993'] as const;
 const LINE_IDS = ['9007199254740993', '3', '20', '100'] as const;
-const PRODUCTS = ['10', '11', '12'] as const;
-const USERS = ['7', '8'] as const;
+const PRODUCTS = ['10', '11', '12', ''] as const;
+const USERS = ['7', '8', ''] as const;
 const TOTALS = ['0.00', '45.99', '-3.50', '9999999999.99'] as const;
 const QUANTITIES = ['1', '3', '0', '-2', '2147483647'] as const;
 const EXTRAS = [null, '', 'paid'] as const;
@@ -60,7 +60,7 @@ export class Shop {
     const record = random.pick([
       (): EncodedRecord => encoded('{"op":', orderId),
       () => encoded('[]', null),
-      () => rowRecord({op: 'c', table: 'orders', after: orderRow({...row, total_amount: '1.5'})}, orderId),
+      () => rowRecord({op: 'c', table: 'orders', after: orderRow({...row, total_amount: '1.555'})}, orderId),
       () => rowRecord({op: 'x', table: 'orders', after: orderRow(row)}, orderId),
       () => rowRecord({op: 'c', table: 'orders', after: orderRow(row)}, '77'),
       () => rowRecord({op: 'd', table: 'order_items', before: null}, orderId),
@@ -85,6 +85,7 @@ export class Shop {
       return [...cascade.slice(random.int(0, cascade.length)), orderGone(orderId)];
     }
     if (kind < 17) return [orderGone(orderId), this.#order(orderId), ...this.#lines(orderId)];
+    if (kind < 18) return [orderHidden(orderId)];
     const [, id = ''] = itemId.split('/');
     const moved = [itemGone(itemId), this.#line(`${random.pick(ORDER_IDS)}/${id}`)];
     return random.chance(0.5) ? moved : moved.reverse();

@@ -8,7 +8,7 @@ import {asProjectorError, type ProjectorError} from '../../src/runtime/errors.js
 import type {Failpoint} from '../../src/runtime/failpoints.js';
 import {Projector, type ProjectorSettings} from '../../src/worker/projector.js';
 import {ORDER_EXTRA_COLUMNS} from '../support/arbitraries.js';
-import {SHOP} from '../support/records.js';
+import {HIDING} from '../support/records.js';
 import type {SimGroup} from './group.js';
 import {Killed, type Life} from './life.js';
 import type {FailpointPlan} from './plan.js';
@@ -32,7 +32,7 @@ export interface WorkerOptions {
   readonly onFailpoint: (worker: SimWorker, plan: FailpointPlan) => boolean;
 }
 
-const SCHEMA = {...SHOP, extraColumns: ORDER_EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}))};
+const SCHEMA = {...HIDING, extraColumns: ORDER_EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}))};
 /**
  * Shared by all workers, because learning shapes takes time. Its results do not depend on earlier records.
  */

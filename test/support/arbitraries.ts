@@ -1,12 +1,12 @@
 /** Random changes of few ids, so that they affect the same orders: moves, deletes, re-creations, items without an order. */
 import fc from 'fast-check';
 import type {Change} from '../../src/domain/change.js';
-import {item, itemGone, order, orderGone} from './changes.js';
+import {item, itemGone, order, orderGone, orderHidden} from './changes.js';
 
 const orderId = fc.constantFrom('1', '2', '9007199254740993');
 const itemId = fc.constantFrom('3', '20', '100', '9007199254740992', '9007199254740993');
-const user = fc.constantFrom('7', '8');
-const product = fc.constantFrom('10', '11', '12');
+const user = fc.constantFrom('7', '8', '');
+const product = fc.constantFrom('10', '11', '12', '');
 const total = fc.constantFrom('0.00', '45.99', '-3.50', '9999999999.99');
 const quantity = fc.constantFrom('1', '3', '0', '-2', '2147483647');
 const extra = fc.constantFrom(null, '', 'paid');
@@ -37,6 +37,7 @@ export const changes = (maxSteps = 30): fc.Arbitrary<Change[]> =>
         {weight: 6, arbitrary: setLine},
         {weight: 3, arbitrary: anyLine.map((id) => [itemGone(id)])},
         {weight: 2, arbitrary: orderId.map((id) => [orderGone(id)])},
+        {weight: 2, arbitrary: orderId.map((id) => [orderHidden(id)])},
         {weight: 1, arbitrary: recreate},
         {weight: 2, arbitrary: move},
       ),

@@ -20,6 +20,11 @@ export function order(orderId: string, fields: OrderFields = {}): Change {
   return isCreate ? {...upserted, isCreate} : upserted;
 }
 
+/** A row of `orders` that does not satisfy the condition. */
+export function orderHidden(orderId: string): Change {
+  return {kind: 'order-hidden', orderId};
+}
+
 export function orderGone(orderId: string): Change {
   return {kind: 'order-deleted', orderId};
 }

@@ -36,6 +36,8 @@ export class OrderModel {
     if (change.kind === 'order-upserted') {
       const {userId: user, totalAmount: total, extra} = change.row;
       this.#rows.set(orderId, {user, total, extra});
+    } else if (change.kind === 'order-hidden') {
+      this.#rows.delete(orderId);
     } else if (change.kind === 'order-deleted') {
       this.#rows.delete(orderId);
       this.#lines.delete(orderId);
@@ -44,7 +46,7 @@ export class OrderModel {
       const lines = this.#lines.get(orderId) ?? new Map<string, Line>();
       lines.set(change.itemId, {product, quantity});
       this.#lines.set(orderId, lines);
-      this.#products.add(product);
+      if (product !== '') this.#products.add(product);
     } else {
       const lines = this.#lines.get(orderId);
       lines?.delete(change.itemId);
@@ -80,10 +82,10 @@ export class OrderModel {
       content[`${prefix}order:${orderId}`] = hash;
       const cents = BigInt(row.total.replace('.', ''));
       revenue += cents;
-      spent.set(row.user, (spent.get(row.user) ?? 0n) + cents);
+      if (row.user !== '') spent.set(row.user, (spent.get(row.user) ?? 0n) + cents);
       for (const [, {product, quantity}] of lines) {
         units += BigInt(quantity);
-        sold.set(product, (sold.get(product) ?? 0n) + BigInt(quantity));
+        if (product !== '') sold.set(product, (sold.get(product) ?? 0n) + BigInt(quantity));
       }
     }
     for (const [product, count] of sold) content[`${prefix}product:${product}:sold`] = String(count);

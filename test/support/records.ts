@@ -19,17 +19,34 @@ export const FORMS: readonly Form[] = ['envelope', 'with schema', 'flat'];
 
 export const SHOP: SourceSchema = {
   database: 'shop',
-  orders: {table: 'orders', id: 'id', userId: 'user_id', totalAmount: 'total_amount'},
+  orders: {
+    table: 'orders',
+    id: 'id',
+    userId: 'user_id',
+    guestUserId: undefined,
+    totalAmount: ['total_amount'],
+    isMinor: false,
+    where: [],
+  },
   items: {
     table: 'order_items',
     id: 'id',
     orderId: 'order_id',
     productId: 'product_id',
     quantity: 'quantity',
+    where: [],
   },
   heartbeatTable: 'heartbeat',
   extraColumns: [],
   moneyDecimals: 2,
+};
+
+/** The status of an order that does not count, under the condition of HIDING. */
+export const DRAFT = 'draft';
+/** The shop with a condition, so that orders can be hidden. */
+export const HIDING: SourceSchema = {
+  ...SHOP,
+  orders: {...SHOP.orders, where: [{column: 'status', isNegated: true, values: [DRAFT]}]},
 };
 
 export const SOURCE_TIME_MS = 1_795_426_801_749;
@@ -77,18 +94,25 @@ export function recordOf(change: Change, form: Form = 'envelope', op: 'c' | 'u' 
     case 'order-upserted': {
       const {userId, totalAmount, extra} = change.row;
       const [status = 'new'] = extra;
-      return upsert('orders', orderRow({id, user_id: BigInt(userId), total_amount: totalAmount, status}));
+      return upsert('orders', orderRow({id, user_id: idOf(userId), total_amount: totalAmount, status}));
     }
+    case 'order-hidden':
+      return upsert('orders', orderRow({id, total_amount: null, status: DRAFT}));
     case 'order-deleted':
       return gone('orders', orderRow({id}));
     case 'item-upserted': {
       const {productId, quantity} = change.item;
-      const row = {id: BigInt(change.itemId), product_id: BigInt(productId), quantity: BigInt(quantity)};
+      const row = {id: BigInt(change.itemId), product_id: idOf(productId), quantity: BigInt(quantity)};
       return upsert('order_items', lineRow({...row, order_id: id}));
     }
     case 'item-deleted':
       return gone('order_items', lineRow({id: BigInt(change.itemId), order_id: id}));
   }
+}
+
+/** The column of an id that is '' holds NULL. */
+function idOf(text: string): bigint | null {
+  return text === '' ? null : BigInt(text);
 }
 
 /** JSON text in which a bigint is a plain number. */

@@ -14,7 +14,7 @@ import type {HeldPartition} from '../../src/worker/workerView.js';
 import {ORDER_EXTRA_COLUMNS} from './arbitraries.js';
 import {MemoryLog, MemoryTopic} from './memoryLog.js';
 import {OrderModel} from './orderModel.js';
-import {FORMS, recordOf, SHOP} from './records.js';
+import {FORMS, HIDING, recordOf} from './records.js';
 import {RedisBench, TOPIC} from './redisBench.js';
 import {until} from './until.js';
 
@@ -33,7 +33,7 @@ const SETTINGS: ProjectorSettings = {
 };
 
 export const BENCH_SCHEMA: SourceSchema = {
-  ...SHOP,
+  ...HIDING,
   extraColumns: ORDER_EXTRA_COLUMNS.map((name) => ({name, type: 'text'})),
 };
 

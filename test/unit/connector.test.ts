@@ -2,6 +2,7 @@
 import {readFileSync} from 'node:fs';
 import {createServer, type Server} from 'node:http';
 import type {AddressInfo} from 'node:net';
+import {main} from '../../src/cli/program.js';
 import {ConnectClient} from '../../src/clients/connect.js';
 import type {KafkaTopic} from '../../src/clients/kafka/admin.js';
 import type {Clock} from '../../src/runtime/lifecycle.js';
@@ -16,10 +17,21 @@ import {
 } from '../../src/upstream/connector.js';
 
 describe('a connector file', () => {
-  test.each(['connectors/orders.json', 'connectors/orders-compact.json'])('%s can be parsed', (path) => {
-    const {name, config} = parseConnectorFile(readFileSync(path, 'utf8'), path);
-    expect(name).not.toBe('');
-    expect(config['connector.class']).toBe('io.debezium.connector.mysql.MySqlConnector');
+  test.each([
+    ['connectors/orders.json', 'envelope'],
+    ['connectors/orders-compact.json', 'compact'],
+  ])('%s is the connector that follows from the default settings (npm run settings)', async (path, form) => {
+    const parsed = parseConnectorFile(readFileSync(path, 'utf8'), path);
+    const lines: string[] = [];
+    const output = {line: (text: string) => lines.push(text), note: () => undefined};
+    expect(
+      await main(
+        ['node', 'projector', 'connector', 'print', '--form', form],
+        {SOURCE_DATABASE: 'shop'},
+        output,
+      ),
+    ).toBe(0);
+    expect(JSON.parse(lines.join('\n'))).toEqual(parsed);
   });
 
   test.each([

@@ -149,7 +149,7 @@ test.each([
 test('table and column names can be mapped', () => {
   const schema = {
     ...SHOP,
-    orders: {table: 'bestellung', id: 'nr', userId: 'kunde', totalAmount: 'summe'},
+    orders: {...SHOP.orders, table: 'bestellung', id: 'nr', userId: 'kunde', totalAmount: ['summe']},
   };
   const record = rowRecord({op: 'c', table: 'bestellung', after: {nr: 5, kunde: 9, summe: '1.00'}}, '5');
   expect(decodeRecord(record, schema)).toMatchObject({

@@ -306,12 +306,12 @@ describe('the last records', () => {
     expect(notified(judgeRecords([record('45.99')], schema))).toBe('ok: the last 1 records can be decoded');
   });
 
-  test.each([['Zq7S'], [45.99], ['45.9']])('with %j cause a failure that names no value (I11)', (amount) => {
+  test.each([['Zq7S'], [45.99], ['45,9']])('with %j cause a failure that names no value (I11)', (amount) => {
     const text = notified(judgeRecords([record('45.99'), record(amount)], schema));
     expect(text).toMatch(
       /^fail: 1 of the last 2 records cannot be decoded, for example offset 7 of partition 3: .*decimal\.handling\.mode=string/,
     );
-    expect(text).not.toMatch(/Zq7S|45\.9/);
+    expect(text).not.toMatch(/Zq7S|45[.,]9/);
   });
 
   test('cause a warning if none exist', () => expect(notified(judgeRecords([], schema))).toMatch(/^warn/));

@@ -1,6 +1,6 @@
 /** `projector connector apply|status|restart|delete`: manages the Debezium connector through Kafka Connect. */
-import type {Command} from 'commander';
-import {readConnectorFile} from '../connectorFile.js';
+import {Option, type Command} from 'commander';
+import {chosenConnector} from '../connectorFile.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import {ConnectClient, type ConnectorStatus} from '../../clients/connect.js';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
@@ -17,6 +17,7 @@ import {
   waitUntilRunning,
   type ConnectorFile,
 } from '../../upstream/connector.js';
+import type {RecordForm} from '../../upstream/connectorConfig.js';
 import type {Output} from '../terminal/output.js';
 import {untilReachable} from '../start.js';
 
@@ -35,17 +36,39 @@ export function addConnector(program: Command, command: CommandContext): void {
     connectors
       .command(action)
       .description(description)
-      .option('--file <path>', 'path of the connector file (default: connectors/orders.json)')
+      .option(
+        '--file <path>',
+        'path of a connector file. Default: the connector that follows from the settings',
+      )
+      .addOption(formOption())
       .option('--json', 'print JSON', false)
-      .action(async ({file, json}: {file?: string; json: boolean}) => {
+      .action(async ({file, form, json}: {file?: string; form?: RecordForm; json: boolean}) => {
         const config = settingsOf(command, ['connectUrl']);
-        command.end(await connector(action, {file, json}, {config, output: command.output}));
+        command.end(await connector(action, {file, form, json}, {config, output: command.output}));
       });
   }
+  connectors
+    .command('print')
+    .description(
+      'print the connector that follows from the settings, in the form of the REST API of Kafka Connect',
+    )
+    .addOption(formOption())
+    .action(({form}: {form?: RecordForm}) => {
+      const file = chosenConnector({file: undefined, form}, settingsOf(command, []));
+      command.output.line(JSON.stringify(file, null, 2));
+      command.end(EXIT.ok);
+    });
+}
+
+function formOption(): Option {
+  return new Option('--form <form>', 'form of the records: the full envelope of Debezium, or the row alone')
+    .choices(['envelope', 'compact'])
+    .default('envelope');
 }
 
 export interface ConnectorOptions {
   readonly file: string | undefined;
+  readonly form?: RecordForm | undefined;
   readonly json: boolean;
 }
 
@@ -56,7 +79,7 @@ export async function connector(
   options: ConnectorOptions,
   {config, output}: {config: ConfigWith<'connectUrl'>; output: Output},
 ): Promise<number> {
-  const file = readConnectorFile(options.file);
+  const file = chosenConnector(options, config);
   const connect = new ConnectClient(config.connectUrl);
   const start = {
     clock: systemClock,

@@ -11,7 +11,7 @@ import {EXIT} from '../../runtime/errorPolicy.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {printable} from '../../runtime/escapeControl.js';
 import {WORKER_SETTINGS} from '../../config/settings.js';
-import {readConnectorFile} from '../connectorFile.js';
+import {chosenConnector} from '../connectorFile.js';
 import type {Output} from '../terminal/output.js';
 import {fetchStatus, readStatus, workerUrl} from '../workerStatus.js';
 
@@ -30,7 +30,10 @@ export function addDoctor(program: Command, context: CommandContext): void {
       'check settings, servers, topic, connector and read model, and show how to fix problems. Changes nothing',
     )
     .option('--json', 'print JSON', false)
-    .option('--connector-file <path>', 'file of the connector to check (default: connectors/orders.json)')
+    .option(
+      '--connector-file <path>',
+      'file of the connector to check (default: the connector that follows from the settings)',
+    )
     .option(
       '--timeout <seconds>',
       'timeout for the responses of the servers. Increase it on an overloaded machine',
@@ -48,7 +51,7 @@ export interface DoctorOptions {
   /** Timeout in seconds. It covers all responses of all servers together. */
   readonly timeout: number;
   readonly json: boolean;
-  /** The file of the connector to check. If it is undefined, connectors/orders.json is used. */
+  /** The file of the connector to check. If it is undefined, the connector that follows from the settings. */
   readonly connectorFile: string | undefined;
 }
 
@@ -56,11 +59,12 @@ export async function doctor(
   {json, connectorFile, timeout}: DoctorOptions,
   {environment, output}: {readonly environment: Environment; readonly output: Output},
 ): Promise<number> {
-  const {name: connectorName} = readConnectorFile(connectorFile);
   const startedMs = performance.now();
   const faults = configFaults(environment, WORKER_SETTINGS);
   const checks =
-    faults.length > 0 ? settingsChecks(faults) : await checksOf(environment, connectorName, timeout * 1_000);
+    faults.length > 0
+      ? settingsChecks(faults)
+      : await checksOf(environment, connectorNameOf(connectorFile, environment), timeout * 1_000);
   const exitCode = exitCodeOf(checks);
   const tookMs = Math.round(performance.now() - startedMs);
   if (json) {
@@ -105,4 +109,9 @@ export function doctorLines(checks: readonly Check[], tookMs: number): string[] 
   const count = (wanted: Verdict): number => checks.filter(({verdict}) => verdict === wanted).length;
   const sums = (['ok', 'warn', 'fail', 'skipped'] as const).map((verdict) => `${count(verdict)} ${verdict}`);
   return [...lines, `${sums.join(', ')}, in ${(tookMs / 1_000).toFixed(1)} s`];
+}
+
+/** The name of the connector to check. The settings are valid. */
+function connectorNameOf(file: string | undefined, environment: Environment): string {
+  return chosenConnector({file}, readConfig(environment, [])).name;
 }

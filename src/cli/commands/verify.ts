@@ -37,7 +37,7 @@ export function addVerify(program: Command, command: CommandContext): void {
     )
     .option(
       '--connector-file <path>',
-      'with --repair: file of the connector that must be running (default: connectors/orders.json)',
+      'with --repair: file of the connector that must be running (default: the connector that follows from the settings)',
     )
     .option(
       '--sample <orders>',

@@ -22,7 +22,7 @@ export interface VerifyOptions extends PrintOptions {
   readonly removeMalformed: boolean;
   /** The number of random orders to compare, without counters and other keys. If it is undefined, everything is compared. */
   readonly sample: number | undefined;
-  /** The file of the connector that must be running for a repair. If it is undefined, connectors/orders.json is used. */
+  /** The file of the connector that must be running for a repair. If it is undefined, the connector that follows from the settings. */
   readonly connectorFile: string | undefined;
 }
 

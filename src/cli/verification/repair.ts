@@ -14,7 +14,7 @@ import {requireSameTopic, whyNotRunning} from '../../upstream/connector.js';
 import {MysqlSide} from '../../operations/verify/mysqlSide.js';
 import {Repair} from '../../operations/verify/repair.js';
 import {Sides} from '../../operations/verify/sides.js';
-import {readConnectorFile} from '../connectorFile.js';
+import {chosenConnector} from '../connectorFile.js';
 import {newLock} from '../replacement/staging.js';
 
 /**
@@ -29,11 +29,12 @@ import {newLock} from '../replacement/staging.js';
  */
 export function newUpstreamCheck(
   connectorFile: string | undefined,
-  {connectUrl, topic}: Pick<ConfigWith<'brokers'>, 'connectUrl' | 'topic'>,
+  config: ConfigWith<'brokers'>,
 ): () => Promise<void> {
+  const {connectUrl, topic} = config;
   return async () => {
     if (connectUrl === undefined) return;
-    const file = readConnectorFile(connectorFile);
+    const file = chosenConnector({file: connectorFile}, config);
     try {
       requireSameTopic(file, topic);
     } catch (error) {

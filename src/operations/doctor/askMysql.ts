@@ -1,6 +1,7 @@
 /** Asks MySQL for its variables, the grants of this user, and the two tables. */
 import {MysqlClient, type RowQuery, type TextRow} from '../../clients/mysql.js';
 import {mysqlSettings} from '../../config/clientOptions.js';
+import type {Condition} from '../../domain/condition.js';
 import type {ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
 import type {Questions} from './asking.js';
@@ -66,12 +67,25 @@ async function readTables(query: RowQuery, config: ConfigWith<'mysqlUrl'>): Prom
     await query(`SELECT ${list} FROM \`${table}\` LIMIT 0`, []);
   };
   const extra = extraColumns.map(({name}) => name);
-  await select(orders.table, [orders.id, orders.userId, orders.totalAmount, ...extra]);
-  await select(lines.table, [lines.id, lines.orderId, lines.productId, lines.quantity]);
+  const terms = (condition: Condition): string[] => condition.map(({column}) => column);
+  await select(orders.table, [
+    orders.id,
+    orders.userId,
+    ...orders.totalAmount,
+    ...extra,
+    ...terms(orders.where),
+  ]);
+  await select(lines.table, [
+    lines.id,
+    lines.orderId,
+    lines.productId,
+    lines.quantity,
+    ...terms(lines.where),
+  ]);
   const [row] = await query(
     'SELECT data_type AS kind, numeric_scale AS scale FROM information_schema.columns ' +
       'WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?',
-    [orders.table, orders.totalAmount],
+    [orders.table, orders.totalAmount[0] ?? ''],
   );
   return {type: row?.['kind'] ?? 'unknown', decimals: row?.['scale'] ?? null};
 }

@@ -4,6 +4,7 @@
  * Pure: no clock, no I/O.
  */
 import type {Config} from '../../config/config.js';
+import {layoutSettings} from '../../config/readConfig.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {asProjectorError} from '../../runtime/errors.js';
 import type {LogRange} from '../../clients/kafka/eventLog.js';
@@ -149,9 +150,8 @@ export function judgeStaging(info: Info, mark: string | null, {stagingDatabase}:
 
 export function judgeLayout(stored: string | null, partitions: number, config: Config): Check {
   if (stored === null) return ok('layout', 'no layout is stored in Redis');
-  const {topic, moneyDecimals, extraColumns = []} = config;
   try {
-    requireSameLayout(stored, formatLayout({topic, partitions, moneyDecimals, extraColumns}));
+    requireSameLayout(stored, formatLayout({...layoutSettings(config), partitions}));
     return ok('layout', 'the layout in Redis matches the settings');
   } catch (error) {
     return failedBy('layout', asProjectorError(error));

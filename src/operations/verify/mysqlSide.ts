@@ -5,7 +5,8 @@
  */
 import type {RowQuery, TextRow} from '../../clients/mysql.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
-import {quoted, readSourceOrders, readSourcePage, type SourcePage} from '../../upstream/sourceRows.js';
+import {readSourceOrders, readSourcePage, type SourcePage} from '../../upstream/sourceRows.js';
+import {quoted} from '../../upstream/sql.js';
 import type {Expected, ExpectedOrders, SumKind, Sums, Totals} from './expected.js';
 import {ordersOfRows} from './orders.js';
 import {sumQuestions, sumsOf, totalsOf} from './sums.js';
@@ -82,7 +83,7 @@ export class MysqlSide implements Expected {
   async totals(): Promise<Totals> {
     const question = sumQuestions(this.#schema).totals;
     const [row] = await this.#mysql.consistentSnapshot(async (ask) => await ask(question, []));
-    return totalsOf(row, this.#schema.moneyDecimals);
+    return totalsOf(row, this.#decimals('user'));
   }
 
   async #page(after: (ask: RowQuery) => Promise<string | null>, limit: number): Promise<SourcePage> {
@@ -97,7 +98,7 @@ export class MysqlSide implements Expected {
   }
 
   #decimals(kind: SumKind): number {
-    return kind === 'product' ? 0 : this.#schema.moneyDecimals;
+    return kind === 'product' || this.#schema.orders.isMinor ? 0 : this.#schema.moneyDecimals;
   }
 }
 

@@ -7,7 +7,7 @@ import {wholeScore} from '../../redis-model/scores.js';
 import type {TextRow} from '../../clients/mysql.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
 import type {Keys} from '../../redis-model/keys.js';
-import {quoted} from '../../upstream/sourceRows.js';
+import {conditionSql, literalSql, quoted, textSql} from '../../upstream/sql.js';
 import type {Sums, Totals} from './expected.js';
 import type {Comparison, Finding, FindingKind} from './finding.js';
 
@@ -31,17 +31,24 @@ export function sumQuestions(schema: SourceSchema, ids?: readonly string[]): Sum
   const {orders, items} = schema;
   const [o, l] = [quoted(orders.table), quoted(items.table)];
   const [id, orderId] = [quoted(orders.id), quoted(items.orderId)];
-  const [product, quantity] = [quoted(items.productId), quoted(items.quantity)];
-  const [user, amount] = [quoted(orders.userId), quoted(orders.totalAmount)];
-  const among = (column: string): string =>
-    ids === undefined ? '' : ` WHERE ${column} IN (${ids.join(', ')})`;
+  const [product, quantity] = [`l.${quoted(items.productId)}`, `l.${quoted(items.quantity)}`];
+  const user = `o.${quoted(orders.userId)}`;
+  const amount = orders.totalAmount.map((column) => `o.${quoted(column)}`).join(' + ');
+  const among = (column: string): string[] => (ids === undefined ? [] : [`${column} IN (${ids.join(', ')})`]);
+  const where = (...parts: string[]): string => (parts.length === 0 ? '' : ` WHERE ${parts.join(' AND ')}`);
+  const counted = conditionSql(orders.where, 'o');
   const joined = `${l} l JOIN ${o} o ON o.${id} = l.${orderId}`;
+  const both = [...counted, ...conditionSql(items.where, 'l')];
+  const hasProduct = `${product} IS NOT NULL AND ${textSql(product)} <> ''`;
+  const isNobody = orders.guestUserId === undefined ? [`''`] : [`''`, literalSql(orders.guestUserId)];
+  const hasUser = `${user} IS NOT NULL AND ${textSql(user)} NOT IN (${isNobody.join(', ')})`;
   return {
-    product: `SELECT l.${product} AS id, SUM(l.${quantity}) AS total FROM ${joined}${among(`l.${product}`)} GROUP BY l.${product}`,
-    user: `SELECT ${user} AS id, SUM(${amount}) AS total FROM ${o}${among(user)} GROUP BY ${user}`,
+    product: `SELECT ${product} AS id, SUM(${quantity}) AS total FROM ${joined}${where(hasProduct, ...both, ...among(product))} GROUP BY ${product}`,
+    user: `SELECT ${user} AS id, SUM(${amount}) AS total FROM ${o} o${where(hasUser, ...counted, ...among(user))} GROUP BY ${user}`,
     totals:
-      `SELECT (SELECT COUNT(*) FROM ${o}) AS orders, (SELECT COALESCE(SUM(${amount}), 0) FROM ${o}) AS revenue, ` +
-      `(SELECT COALESCE(SUM(l.${quantity}), 0) FROM ${joined}) AS units`,
+      `SELECT (SELECT COUNT(*) FROM ${o} o${where(...counted)}) AS orders, ` +
+      `(SELECT COALESCE(SUM(${amount}), 0) FROM ${o} o${where(...counted)}) AS revenue, ` +
+      `(SELECT COALESCE(SUM(${quantity}), 0) FROM ${joined}${where(...both)}) AS units`,
   };
 }
 
