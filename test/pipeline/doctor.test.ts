@@ -147,10 +147,10 @@ describe('checks of MySQL', () => {
     }
   });
 
-  test('doctor fails if the amounts have another number of decimals than MONEY_DECIMALS', async () => {
-    const notified = await doctor({MONEY_DECIMALS: '3'});
+  test('doctor fails if the columns of the amount have another type than MONEY_UNIT says', async () => {
+    const notified = await doctor({MONEY_UNIT: 'minor'});
     expect(notified.fail.filter((text) => text.startsWith('tables: '))).toEqual([
-      expect.stringMatching(/with 2 decimals, but MONEY_DECIMALS is 3/),
+      expect.stringMatching(/total_amount must be a whole-number type/),
     ]);
     expect(notified.status).toBe(5);
   });

@@ -123,9 +123,9 @@ function renamed(file: string, {name, database, topic}: ConnectorNames): Config 
     ]),
   );
   // Tests read extra columns that the shipped connector does not send.
-  const {'column.include.list': _, ...withAllColumns} = config;
+  delete config['column.include.list'];
   return {
-    ...withAllColumns,
+    ...config,
     'database.include.list': database,
     // MySQL treats each connector as a replica, so each one needs a unique server id.
     'database.server.id': String(1_000_000 + (Date.now() % 1_000_000_000)),

@@ -12,10 +12,11 @@ export interface MysqlAnswers {
   readonly variables: Answer<ReadonlyMap<string, string>>;
   readonly grants: Answer<readonly string[]>;
   /** Type and decimals of the amount column. An answer also means that both tables can be read. */
-  readonly tables: Answer<AmountColumn>;
+  readonly tables: Answer<readonly AmountColumn[]>;
 }
 
 export interface AmountColumn {
+  readonly name: string;
   readonly type: string;
   readonly decimals: string | null;
 }
@@ -60,7 +61,7 @@ export async function askMysql(config: ConfigWith<'mysqlUrl'>, questions: Questi
  * Selects every column that the projector uses, with LIMIT 0. If a right, a table or a column is missing, it rejects with the
  * error of MySQL, which names it.
  */
-async function readTables(query: RowQuery, config: ConfigWith<'mysqlUrl'>): Promise<AmountColumn> {
+async function readTables(query: RowQuery, config: ConfigWith<'mysqlUrl'>): Promise<AmountColumn[]> {
   const {orders, items: lines, extraColumns} = sourceSchema(config);
   const select = async (table: string, columns: readonly string[]): Promise<void> => {
     const list = columns.map((column) => `\`${column}\``).join(', ');
@@ -82,12 +83,16 @@ async function readTables(query: RowQuery, config: ConfigWith<'mysqlUrl'>): Prom
     lines.quantity,
     ...terms(lines.where),
   ]);
-  const [row] = await query(
-    'SELECT data_type AS kind, numeric_scale AS scale FROM information_schema.columns ' +
-      'WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?',
-    [orders.table, orders.totalAmount[0] ?? ''],
+  const rows = await query(
+    'SELECT column_name AS name, data_type AS kind, numeric_scale AS scale FROM information_schema.columns ' +
+      'WHERE table_schema = DATABASE() AND table_name = ? AND column_name IN (?)',
+    [orders.table, orders.totalAmount],
   );
-  return {type: row?.['kind'] ?? 'unknown', decimals: row?.['scale'] ?? null};
+  return rows.map((row) => ({
+    name: row['name'] ?? '',
+    type: row['kind'] ?? 'unknown',
+    decimals: row['scale'] ?? null,
+  }));
 }
 
 function variablesOf(rows: readonly TextRow[]): ReadonlyMap<string, string> {

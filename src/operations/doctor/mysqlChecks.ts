@@ -77,13 +77,30 @@ export function judgeGrants(grants: readonly string[]): Check {
   );
 }
 
-export function judgeAmount(
-  {type, decimals}: AmountColumn,
-  {totalAmountColumn, moneyDecimals}: Config,
-): Check {
-  const detail = `both tables can be read; ${totalAmountColumn} is ${type} with ${decimals ?? 'no'} decimals`;
-  if (type === 'decimal' && decimals === String(moneyDecimals)) return ok('tables', detail);
-  return fail('tables', `${detail}, but MONEY_DECIMALS is ${moneyDecimals}`, {
-    fix: 'Set MONEY_DECIMALS to the decimals of that column, which must be a DECIMAL. Then run `projector rebuild`.',
-  });
+const WHOLE_TYPES: ReadonlySet<string> = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigint']);
+
+/** The columns of the amount, with the settings that say what is in them. */
+export function judgeAmount(columns: readonly AmountColumn[], {moneyDecimals, moneyUnit}: Config): Check {
+  const described = columns.map(({name, type, decimals}) =>
+    decimals === null || decimals === '0'
+      ? `${name} is ${type}`
+      : `${name} is ${type} with ${decimals} decimals`,
+  );
+  const detail = `both tables can be read; ${described.join(', ')}`;
+  const isMinor = moneyUnit === 'minor';
+  const wrong = columns.find(({type}) => !(isMinor ? WHOLE_TYPES.has(type) : type === 'decimal'));
+  if (wrong !== undefined) {
+    const needed = isMinor ? 'a whole-number type (MONEY_UNIT=minor)' : 'DECIMAL (MONEY_UNIT=major)';
+    return fail('tables', `${detail}, but the type of ${wrong.name} must be ${needed}`, {
+      fix: 'Set ORDER_TOTAL_AMOUNT_COLUMN and MONEY_UNIT to the columns that contain the amount (docs/mapping.md).',
+    });
+  }
+  const most = Math.max(...columns.map(({decimals}) => Number(decimals ?? 0)));
+  if (isMinor || most === moneyDecimals) return ok('tables', detail);
+  if (most > moneyDecimals) return ok('tables', `${detail}, of which the first ${moneyDecimals} count`);
+  return warn(
+    'tables',
+    `${detail}, but MONEY_DECIMALS is ${moneyDecimals}`,
+    `Set MONEY_DECIMALS=${most}, then run \`projector rebuild\`.`,
+  );
 }
