@@ -201,7 +201,7 @@ test('a connector that Connect rejects, here for a wrong password, is reported w
 });
 
 test('a failed connector task is reported with its stack trace and the next step', async () => {
-  await withConnector({'transforms.rowKey.field': 'nothing'}, async (file) => {
+  await withConnector({'transforms.heartbeatKey.field': 'nothing'}, async (file) => {
     await projector(['connector', 'apply', '--file', file]);
     const {stderr} = await until(
       async () => {

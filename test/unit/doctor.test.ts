@@ -24,8 +24,7 @@ import {
   judgeRetention,
   judgeTopic,
 } from '../../src/operations/doctor/kafkaChecks.js';
-import type {AmountColumn} from '../../src/operations/doctor/askMysql.js';
-import {judgeAmount, judgeBinlog, judgeGrants} from '../../src/operations/doctor/mysqlChecks.js';
+import {judgeBinlog, judgeGrants} from '../../src/operations/doctor/mysqlChecks.js';
 import {judgeHosts, judgePort} from '../../src/operations/doctor/networkChecks.js';
 import {
   judgeEviction,
@@ -40,7 +39,6 @@ import {
 import {ProjectorError} from '../../src/runtime/errors.js';
 
 const config = readConfig({}, []);
-const amounts = (type: string, decimals: string | null): AmountColumn => ({name: 'total', type, decimals});
 const map = (entries: Record<string, string>): ReadonlyMap<string, string> =>
   new Map(Object.entries(entries));
 
@@ -232,28 +230,6 @@ const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegEx
   ],
   ['missing grants', () => judgeGrants(['GRANT USAGE ON *.* TO `u`@`%`']), /^fail: .*no SELECT privilege/],
   ['too many grants', () => judgeGrants(['GRANT ALL PRIVILEGES ON *.* TO `root`@`%`']), /^warn/],
-  ['a column of amounts', () => judgeAmount([amounts('decimal', '2')], config), /^ok/],
-  [
-    'a column of amounts with more decimals',
-    () => judgeAmount([amounts('decimal', '4')], config),
-    /^ok: .*4 decimals, of which the first 2 count/,
-  ],
-  [
-    'a column of amounts with fewer decimals',
-    () => judgeAmount([amounts('decimal', '1')], config),
-    /^warn: .*1 decimals, but MONEY_DECIMALS is 2/,
-  ],
-  [
-    'a column of amounts that is not a decimal',
-    () => judgeAmount([amounts('decimal', '2'), amounts('double', null)], config),
-    /^fail: .*double, but the type of total must be DECIMAL/,
-  ],
-  ['cents', () => judgeAmount([amounts('int', '0')], {...config, moneyUnit: 'minor'}), /^ok/],
-  [
-    'cents in a decimal',
-    () => judgeAmount([amounts('decimal', '2')], {...config, moneyUnit: 'minor'}),
-    /^fail: .*must be a whole-number type/,
-  ],
   ['a free port', () => judgePort('http://h:1', 'free'), /^ok/],
   ['a port that a worker uses', () => judgePort('http://h:1', 'worker'), /^ok/],
   ['a port that another program uses', () => judgePort('http://h:1', 'other'), /^fail: another program/],
