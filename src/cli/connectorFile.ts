@@ -12,7 +12,7 @@ export interface ConnectorChoice {
   readonly form?: RecordForm | undefined;
 }
 
-/** The database of the shipped example, if no setting names another. */
+/** For the name of the connector, if no setting names a database. `connector apply` requires one. */
 const DEFAULT_DATABASE = 'shop';
 
 export function chosenConnector({file, form = 'envelope'}: ConnectorChoice, config: Config): ConnectorFile {

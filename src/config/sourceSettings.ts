@@ -7,7 +7,7 @@ export const SOURCE_SETTINGS = {
     env: 'SOURCE_DATABASE',
     schema: columnName,
     example: 'shop',
-    desc: 'MySQL database of both tables. Rows of equally named tables in other databases are ignored. Default: the database in MYSQL_URL. Without both, rows of every database are accepted.',
+    desc: 'MySQL database of both tables. Rows of equally named tables in other databases are ignored. Default: the database in MYSQL_URL. Without both, a worker accepts rows of every database. `connector apply` requires one of them.',
   },
   ordersTable: {
     env: 'ORDERS_TABLE',

@@ -224,7 +224,11 @@ function orderChange(event: RowEvent, schema: SourceSchema): Change {
 function itemChange(event: RowEvent, schema: SourceSchema): Change | undefined {
   const {items} = schema;
   const {row, isDelete} = rowOf(event);
-  if (row[items.orderId] === null) return undefined;
+  if (row[items.orderId] === null) {
+    const isMoved = event.op === 'u' && isJsonObject(event.before) && event.before[items.orderId] !== null;
+    if (isMoved) throw new Undecodable(changedId(items.orderId), {isKeyTrusted: false});
+    return undefined;
+  }
   const itemId = wholeNumber(row, items.id);
   const orderId = wholeNumber(row, items.orderId);
   if (isDelete) return {kind: 'item-deleted', orderId, itemId};
@@ -252,9 +256,10 @@ function rowOf(event: RowEvent): {row: JsonObject; isDelete: boolean} {
 function requireSameId(event: RowEvent, column: string, idAfter: string): void {
   if (event.op !== 'u' || !isJsonObject(event.before)) return;
   if (wholeNumber(event.before, column) !== idAfter) {
-    throw new Undecodable(
-      `the update changes ${column} (message.key.columns in the connector must contain this column)`,
-      {isKeyTrusted: false},
-    );
+    throw new Undecodable(changedId(column), {isKeyTrusted: false});
   }
+}
+
+function changedId(column: string): string {
+  return `the update changes ${column} (message.key.columns in the connector must contain this column)`;
 }

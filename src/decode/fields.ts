@@ -55,7 +55,7 @@ export function wholeNumber(row: JsonObject, column: string): string {
 /** Reads the id of a buyer or a product. NULL and '' are none, and so is `none`. The result is '' then. */
 export function optionalId(row: JsonObject, column: string, none?: string): string {
   const value = row[column];
-  if (value === null || value === '') return '';
+  if (value === null || value === '' || value === none) return '';
   const id = wholeNumber(row, column);
   return id === none ? '' : id;
 }
@@ -138,10 +138,12 @@ export function fromMinor(units: bigint, decimals: number): string {
 
 /**
  * Reads the value of a column for a condition (domain/condition.ts). A record without the column counts as NULL if the condition names NULL,
- * because the record can be older than the column. Else it is an error.
+ * because the record can be older than the column. Else it is an error, also if the name differs in case only: MySQL would find the column.
  */
 export function conditionText(row: JsonObject, {column, values}: Term): string | null {
-  if (!(column in row) && !values.includes(null))
+  const lower = column.toLowerCase();
+  const isOtherCase = (name: string): boolean => name !== column && name.toLowerCase() === lower;
+  if (!(column in row) && (!values.includes(null) || Object.keys(row).some(isOtherCase)))
     throw new Undecodable(
       `column ${column} is missing; a condition needs it (ORDERS_WHERE, ORDER_ITEMS_WHERE)`,
     );

@@ -72,11 +72,20 @@ export class RowShapes {
     if (places === undefined || !this.#isPlain) return;
     // A row that does not count can hold any values, so that texts of rows that count would not match its shape.
     if (change.kind === 'order-hidden' || (change.kind === 'item-deleted' && !places.isDelete)) return;
+    // An amount without all its decimals does not match the pattern of its own shape. That says nothing about later texts.
+    if (change.kind === 'order-upserted' && !this.#hasAllDecimals(parsed, places)) return;
     const isOrder = valueAt(parsed, places.table) === this.#schema.orders.table;
     this.#shapes.learn(text, parsed, {
       leaf: (path, value) => this.#leafOf(places, isOrder, {path, value}),
       reader: (groupOf) => (isOrder ? this.#orderReader(places, groupOf) : this.#itemReader(places, groupOf)),
     });
+  }
+
+  #hasAllDecimals(parsed: JsonObject, {row}: Places): boolean {
+    const {orders, moneyDecimals} = this.#schema;
+    const value = valueAt(parsed, [...row, orders.totalAmount[0] ?? '']);
+    if (orders.isMinor || typeof value !== 'string') return true;
+    return (value.split('.')[1] ?? '').length >= moneyDecimals && !/^-[0.]*$/.test(value);
   }
 
   #leafOf(
@@ -181,8 +190,8 @@ function conditionReader(
   inRow: (column: string) => number,
 ): (texts: Captured) => boolean | undefined {
   if (condition.length === 0) return () => true;
+  // A row without the column counts as NULL. It has a shape only if the condition names NULL (fields.ts).
   const groups = columns.map((column) => ({column, group: inRow(column.name)}));
-  if (groups.some(({group}) => group === 0)) return () => undefined;
   return (texts) => {
     const values = extraTexts(groups, texts);
     return values && holds(condition, (term) => values[condition.indexOf(term)] ?? null);

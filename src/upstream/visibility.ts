@@ -27,8 +27,8 @@ const WAIT_STEP_MS = 2_000;
 export type Visible = (ends: ReadonlyMap<number, bigint>, signal?: AbortSignal) => Promise<void>;
 
 export interface VisibilityDeps {
-  /** The records of the batch in which the record before `end` is, up to that record (clients/kafka/admin.ts). */
-  readonly recordsBefore: (partition: number, end: bigint) => Promise<readonly LogRecord[]>;
+  /** The records of the batch in which the record before `end` is, up to that record. Undefined before the start of the partition. */
+  readonly recordsBefore: (partition: number, end: bigint) => Promise<readonly LogRecord[] | undefined>;
   readonly waitForGtids: (gtids: string, timeoutMs: number) => Promise<GtidWait>;
   /** Time after which the wait ends with `mysql-behind`, in ms. */
   readonly timeoutMs: number;
@@ -47,14 +47,13 @@ export function newVisible(deps: VisibilityDeps): Visible {
   };
   return async (ends, signal) => {
     const gtids = new Set<string>();
+    let isKnown = true;
     for (const [partition, end] of ends) {
       const found = await lastTransaction(deps, partition, end);
-      if (found === 'no-gtid') {
-        await pause('the records of the topic have no GTIDs', signal);
-        return;
-      }
-      if (found !== undefined) gtids.add(found);
+      if (found === 'unknown') isKnown = false;
+      else if (found !== 'none') gtids.add(found);
     }
+    if (!isKnown) await pause('the last records of the topic have no GTIDs', signal);
     if (gtids.size === 0) return;
     const list = [...gtids].join(',');
     const deadlineMs = clock.nowMs() + timeoutMs;
@@ -76,21 +75,24 @@ export function newVisible(deps: VisibilityDeps): Visible {
   };
 }
 
-/** The GTID of the last row event before `end`; undefined if there is none. */
+/** The GTID of the last row event before `end`. `none`: the partition has no record. `unknown`: no record names a transaction. */
 async function lastTransaction(
   {recordsBefore}: VisibilityDeps,
   partition: number,
   end: bigint,
-): Promise<string | undefined> {
+): Promise<string> {
   let before = end;
+  let hasRecords = false;
   for (let batches = 0; batches < BATCHES_MAX && before > 0n; batches++) {
     const records = await recordsBefore(partition, before);
+    if (records === undefined) break;
+    hasRecords = true;
     for (const {value} of [...records].reverse()) {
       const transaction = transactionOf(value);
       if (transaction.kind === 'gtid') return transaction.gtid;
-      if (transaction.kind === 'no-gtid') return 'no-gtid';
+      if (transaction.kind === 'no-gtid') return 'unknown';
     }
     before = records[0]?.offset ?? before - 1n;
   }
-  return undefined;
+  return hasRecords ? 'unknown' : 'none';
 }

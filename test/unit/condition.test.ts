@@ -95,6 +95,8 @@ describe('a row that does not satisfy its condition (I16)', () => {
       rejection: {reason: expect.stringContaining('ORDERS_WHERE') as string},
     });
     expect(without('status=|paid')).toMatchObject({change: {kind: 'order-upserted'}});
+    // MySQL would find the column `user_id`, whatever the case of the name is.
+    expect(without('USER_ID=')).toMatchObject({kind: 'rejected'});
     expect(without('status!=')).toMatchObject({change: {kind: 'order-hidden'}});
   });
 

@@ -248,6 +248,13 @@ describe('nobody and nothing', () => {
       });
   });
 
+  test('an update that takes a line item out of its order is rejected: the connector has the wrong key columns', () => {
+    const event = {op: 'u', table: 'order_items', before: lineRow(), after: lineRow({order_id: null})};
+    expect(decodeRecord(rowRecord(event, '5'), SHOP)).toMatchObject({
+      rejection: {reason: expect.stringContaining('the update changes order_id') as string},
+    });
+  });
+
   test.each([
     ['1.0000', '1'],
     ['-17.00', '-17'],

@@ -34,6 +34,8 @@ interface World {
   /** The values of the records of each partition, in batches. Null stands for a batch of control records. */
   readonly batches: Readonly<Record<number, readonly (readonly string[] | null)[]>>;
   readonly answers?: readonly GtidWait[];
+  /** The first offset that still exists. */
+  readonly lostBelow?: bigint;
 }
 
 interface Run {
@@ -43,7 +45,10 @@ interface Run {
   readonly error: unknown;
 }
 
-async function run({batches, answers = ['shown']}: World, signal?: AbortSignal): Promise<Run> {
+async function run(
+  {batches, answers = ['shown'], lostBelow = 0n}: World,
+  signal?: AbortSignal,
+): Promise<Run> {
   const asked: string[] = [];
   const notes: string[] = [];
   let sleptMs = 0;
@@ -65,6 +70,7 @@ async function run({batches, answers = ['shown']}: World, signal?: AbortSignal):
   );
   const visible = newVisible({
     recordsBefore: async (partition, end) => {
+      if (end <= lostBelow) return undefined;
       const batch = all
         .get(partition)
         ?.placed.find((records) => records.some(({offset}) => offset === end - 1n));
@@ -110,13 +116,34 @@ test('it waits for the newest transaction of each partition, whatever is after i
   expect(sleptMs).toBe(0);
 });
 
-test('a topic of snapshot records only needs no wait', async () => {
-  const {asked, sleptMs} = await run({batches: {0: [[flat('r', null)], [flat('r', null)]]}});
-  expect([asked, sleptMs]).toEqual([[], 0]);
+test('a partition without records needs no wait, not even below its first offset', async () => {
+  const {asked, sleptMs, notes} = await run({batches: {0: []}, lostBelow: 0n});
+  expect([asked, sleptMs, notes]).toEqual([[], 0, []]);
+});
+
+test('it waits for the transactions that it knows, also if another partition names none (S8)', async () => {
+  const {asked, notes} = await run({
+    batches: {0: [[flat('r', null)]], 1: [[flat('c', 'a:1')]], 2: [[flat('c', null)]]},
+    answers: ['shown', 'shown'],
+  });
+  expect(asked).toEqual(['a:1', 'a:1']);
+  expect(notes).toHaveLength(1);
+});
+
+test('it does not read below the first offset that still exists', async () => {
+  const {asked, notes, error} = await run({
+    batches: {0: [[flat('c', 'a:1')], [flat('r', null)]]},
+    lostBelow: 1n,
+  });
+  expect([asked, notes.length, error]).toEqual([[], 1, undefined]);
 });
 
 test.each<[string, World, string]>([
-  ['the records have none', {batches: {0: [[flat('c', null)]]}}, 'the records of the topic have no GTIDs'],
+  [
+    'the records have none',
+    {batches: {0: [[flat('c', null)]]}},
+    'the last records of the topic have no GTIDs',
+  ],
   [
     'MySQL has none',
     {batches: {0: [[flat('c', 'a:1')]]}, answers: ['unsupported', 'unsupported']},

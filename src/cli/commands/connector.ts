@@ -5,7 +5,8 @@ import {settingsOf, type CommandContext} from '../context.js';
 import {ConnectClient, type ConnectorStatus} from '../../clients/connect.js';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {kafkaSettings} from '../../config/clientOptions.js';
-import type {ConfigWith} from '../../config/config.js';
+import type {Config, ConfigWith} from '../../config/config.js';
+import {sourceSchema} from '../../config/readConfig.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {systemClock} from '../../runtime/lifecycle.js';
@@ -54,10 +55,21 @@ export function addConnector(program: Command, command: CommandContext): void {
     )
     .addOption(formOption())
     .action(({form}: {form?: RecordForm}) => {
-      const file = chosenConnector({file: undefined, form}, settingsOf(command, []));
+      const config = settingsOf(command, []);
+      requireDatabase(undefined, config);
+      const file = chosenConnector({file: undefined, form}, config);
       command.output.line(JSON.stringify(file, null, 2));
       command.end(EXIT.ok);
     });
+}
+
+/** Without a database, the connector would read that of the example. */
+function requireDatabase(file: string | undefined, config: Config): void {
+  if (file !== undefined || sourceSchema(config).database !== undefined) return;
+  throw new ProjectorError(
+    'config-invalid',
+    'SOURCE_DATABASE is not set (required to generate the connector. Example: SOURCE_DATABASE=shop)',
+  );
 }
 
 function formOption(): Option {
@@ -79,6 +91,7 @@ export async function connector(
   options: ConnectorOptions,
   {config, output}: {config: ConfigWith<'connectUrl'>; output: Output},
 ): Promise<number> {
+  if (action === 'apply') requireDatabase(options.file, config);
   const file = chosenConnector(options, config);
   const connect = new ConnectClient(config.connectUrl);
   const start = {

@@ -6,7 +6,7 @@ import kafkajs, {type Admin, type Kafka, type KafkaConfig, type LogEntry, type S
 import {clusterOf, type Cluster} from './cluster.js';
 import type {LogRange, LogRecord, Unavailable} from './eventLog.js';
 import {registerCodecs} from './codecs.js';
-import {isMissingTopic, translateKafkaError, withTokenHint} from './errors.js';
+import {isMissingTopic, isOutOfRange, translateKafkaError, withTokenHint} from './errors.js';
 import {gzipCodec} from './gzip.js';
 import {readRanges, requireAll} from './ranges.js';
 import {recordsBefore} from './records.js';
@@ -171,12 +171,20 @@ export class KafkaTopic {
     });
   }
 
-  /** The records of the batch with the offset before `end`, up to that offset. Empty if it has only control records. */
-  async recordsBefore(partition: number, end: bigint): Promise<readonly LogRecord[]> {
+  /**
+   * The records of the batch with the offset before `end`, up to that offset. Empty if it has only control records. Undefined if the partition
+   * begins at `end` or later.
+   */
+  async recordsBefore(partition: number, end: bigint): Promise<readonly LogRecord[] | undefined> {
     return await this.#guarded(async () => {
       const cluster = await this.#cluster.connected();
       await cluster.addTargetTopic(this.name);
-      return await recordsBefore(cluster, this.name, {partition, end});
+      try {
+        return await recordsBefore(cluster, this.name, {partition, end});
+      } catch (error) {
+        if (isOutOfRange(error)) return undefined;
+        throw error;
+      }
     });
   }
 

@@ -25,6 +25,11 @@ export function isPassing(error: unknown): boolean {
   return namesOf(error).some((name) => PASSING.test(name));
 }
 
+/** Whether Kafka answered that the partition does not contain the requested offset. */
+export function isOutOfRange(error: unknown): boolean {
+  return namesOf(error).some((name) => /OFFSET_OUT_OF_RANGE|OffsetOutOfRange/.test(name));
+}
+
 /** Whether Kafka answered that the topic does not exist. */
 export function isMissingTopic(error: unknown): boolean {
   return namesOf(error).some((name) => name.includes('UNKNOWN_TOPIC_OR_PARTITION'));

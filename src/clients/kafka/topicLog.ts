@@ -76,6 +76,8 @@ export class KafkaLog implements EventLog {
   #commit: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
   readonly #silence: LogSilence;
   readonly #faults = new FetchFaults();
+  /** Separate, so that a stall does not shorten the time of a fault at the same offset. */
+  readonly #stalls = new FetchFaults();
   /** Partitions that `hold` has paused. */
   readonly #held = new Set<number>();
   readonly #twins: Twins | undefined;
@@ -291,7 +293,7 @@ export class KafkaLog implements EventLog {
     const {partition, offset, reason} = fault;
     const consumer = this.#consumer;
     if (consumer === undefined || this.#isStopping() || this.#held.has(partition)) return;
-    const step = this.#faults.add(fault, this.#clock.nowMs());
+    const step = (canEnd ? this.#faults : this.#stalls).add(fault, this.#clock.nowMs());
     this.#handlers?.unreadable(partition, {offset, reason, isFinal: canEnd && step === 'final'});
     if (step === 'replace')
       void this.#reopen(`partition ${partition} cannot be read at offset ${offset}: ${reason}`);
@@ -322,7 +324,8 @@ export class KafkaLog implements EventLog {
     if (this.#isStopping() || payload.isStale()) return;
     const last = batch.messages.at(-1);
     if (last === undefined) return;
-    this.#faults.clear(batch.partition, BigInt(last.offset) + 1n);
+    for (const faults of [this.#faults, this.#stalls])
+      faults.clear(batch.partition, BigInt(last.offset) + 1n);
     // The offset is resolved before the batch is handled. This is safe because positions are in Redis; it only sets the next fetch.
     try {
       payload.resolveOffset(last.offset);

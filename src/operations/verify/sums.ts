@@ -33,7 +33,10 @@ export function sumQuestions(schema: SourceSchema, ids?: readonly string[]): Sum
   const [id, orderId] = [quoted(orders.id), quoted(items.orderId)];
   const [product, quantity] = [`l.${quoted(items.productId)}`, `l.${quoted(items.quantity)}`];
   const user = `o.${quoted(orders.userId)}`;
-  const amount = orders.totalAmount.map((column) => `o.${quoted(column)}`).join(' + ');
+  // A sum of an unsigned and a signed column would be unsigned, and fail below 0.
+  const term = (column: string): string =>
+    orders.totalAmount.length === 1 ? `o.${quoted(column)}` : `CAST(o.${quoted(column)} AS DECIMAL(65, 8))`;
+  const amount = orders.totalAmount.map(term).join(' + ');
   const among = (column: string): string[] => (ids === undefined ? [] : [`${column} IN (${ids.join(', ')})`]);
   const where = (...parts: string[]): string => (parts.length === 0 ? '' : ` WHERE ${parts.join(' AND ')}`);
   const counted = conditionSql(orders.where, 'o');
