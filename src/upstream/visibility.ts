@@ -9,7 +9,7 @@
  * The last record of each partition names its transaction (GTID). MySQL shows transactions in the order of the binlog, so that it shows
  * the earlier ones of that partition too. Sources: MySQL manual, "WAIT_FOR_EXECUTED_GTID_SET" and "binlog_order_commits".
  *
- * Without GTIDs it only pauses, which is enough for a server without semi-synchronous replication.
+ * Without GTIDs it only pauses, and reports that. The pause is short for a replica, and for semi-synchronous replication.
  */
 import type {LogRecord} from '../clients/kafka/eventLog.js';
 import type {GtidWait} from '../clients/mysql.js';

@@ -1,7 +1,7 @@
 /**
  * Lets a kafkajs client read a topic of which some partitions have no leader, for example because the only broker with their replica is
- * down. kafkajs 2.2.4 rejects the metadata of a whole topic because of one such partition, and requests it again without a limit. Meanwhile
- * no partition is read.
+ * down. kafkajs 2.2.4 rejects the metadata of a whole topic because of one such partition, and requests it again without a limit. Until
+ * that partition has a leader, no partition is read.
  *
  * With this change, kafkajs fetches the other partitions. It requests the metadata every second, so that it notices the new leader soon.
  */
