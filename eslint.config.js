@@ -80,6 +80,11 @@ export default tseslint.config(
           message:
             'Write the properties themselves: the compiler does not check a spread literal for properties that do not exist.',
         },
+        {
+          selector: "CallExpression[callee.property.name='addEventListener'][arguments.0.value='abort']",
+          message:
+            'Use onAbort (runtime/lifecycle.ts): a signal that has already aborted has no more events.',
+        },
       ],
       'max-lines-per-function': ['error', {max: 70, skipComments: true, skipBlankLines: true}],
     },

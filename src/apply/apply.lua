@@ -23,7 +23,7 @@
            1  names of the extra columns
            2  products whose counter must exist, each with the units that the created orders sold
            3  users, each with the minor units that they spent on the created orders
-           4  units, minor units and number of the created orders, which Redis probably does not hold
+           4  of the created orders, which Redis probably does not hold: units, minor units as a multiple of 10^8 and the rest, number
            5  these orders, each: order id, user id, total amount, per extra column '+text' or '-' (NULL), items_count, items,
               line items in their stored form: 'item id:product_id:quantity;...', by item id
               (the user id, or a product_id, is empty if there is none)
@@ -36,8 +36,13 @@
                    (replace and clear delete the order and its line items first; clear and hide leave no row)
               for upsert and replace: user id, total amount, then per extra column '+text' or '-' (NULL)
               number of texts that follow, then each line item: item id, 'product_id:quantity' or '' (deleted)
+           10 decimals of the amounts of line items. -1 if orders have an amount of their own. Else every line item is
+              'product_id:quantity:amount', also in its stored form, and the amount of an order is the sum over its line items:
+              the total amount in part 9 is empty
+  Units and minor units are in the smallest unit of the decimals: the quantity '0.25' is 25.
   Ids, amounts and positions are text and stay text, because a Lua number rounds beyond 2^53 (I8). Quantities have at most 10
-  digits and amounts 12 (checked by decode/). So the sums of one chunk stay far below 2^53.
+  digits and amounts 15 (checked by decode/). So they are exact numbers, and so are the sums of the units of a chunk. The sum of all
+  amounts of a chunk is kept in two parts.
 
   Returns  {'applied', number of patches}
            {'rejected', stored position}          the write was rejected
@@ -55,7 +60,7 @@ local stored = call('GET', KEYS[1]) or ''
 if stored ~= ARGV[1] then return {'rejected', stored} end
 
 local prefix = ARGV[3]
-local extra_names, products_named, created_spent, created_sums, created, quarantined, settled, patch_count, patches =
+local extra_names, products_named, created_spent, created_sums, created, quarantined, settled, patch_count, patches, item_decimals =
   unpack(cjson.decode(ARGV[5]))
 
 local PRODUCTS, USERS, TOTALS = prefix .. 'report:products', prefix .. 'report:users', prefix .. 'report:totals'

@@ -4,14 +4,15 @@
  * The result is valid if Redis holds none of these orders. The script checks that. If Redis holds one of them, the script computes
  * the orders itself from what it reads.
  *
- * I8: ids and texts stay as they are. Quantities have at most 10 digits and amounts 12 (decode/fields.ts), so that the sums of
- * a chunk are exact numbers.
+ * I8: ids and texts stay as they are. Quantities have at most 10 digits and amounts 15 (decode/fields.ts). So they are exact numbers, and
+ * so are the sums of the units of a chunk. The sum of all amounts is kept in two parts.
  *
  * Pure: no clock, no I/O.
  */
-import type {OrderRow} from '../domain/order.js';
 import {HIDDEN, type OrderPatch, type Reduction} from '../domain/patch.js';
-import {isIdBefore, itemText} from '../redis-model/storedItems.js';
+import {isIdBefore} from '../domain/id.js';
+import {fromSmallestUnit, inSmallestUnit, type OrderRow} from '../domain/order.js';
+import {itemText} from '../redis-model/storedItems.js';
 
 export interface CreatedOrder {
   readonly orderId: string;
@@ -23,6 +24,15 @@ export interface CreatedOrder {
   readonly storedItems: string;
 }
 
+/** Minor units: `high * REVENUE_UNIT + low`. */
+export interface Revenue {
+  readonly high: number;
+  readonly low: number;
+}
+
+/** The same number is in plan.lua. */
+export const REVENUE_UNIT = 10 ** 8;
+
 export interface CreatedOrders {
   readonly orders: readonly CreatedOrder[];
   /** Product id -> units. */
@@ -30,35 +40,43 @@ export interface CreatedOrders {
   /** User id -> minor units. */
   readonly spent: ReadonlyMap<string, number>;
   readonly units: number;
-  readonly revenue: number;
+  readonly revenue: Revenue;
 }
 
-/** The orders that the chunk creates, without those from which it also deletes something. */
-export function createdOrders({patches, created}: Reduction): CreatedOrders {
+/**
+ * The orders that the chunk creates, without those from which it also deletes something. `itemDecimals` is the number of decimals of the
+ * amounts of line items, if orders have no amount of their own.
+ */
+export function createdOrders({patches, created}: Reduction, itemDecimals?: number): CreatedOrders {
   const orders: CreatedOrder[] = [];
   const sold = new Map<string, number>();
   const spent = new Map<string, number>();
   let units = 0;
-  let revenue = 0;
+  let [high, low] = [0, 0];
   for (const orderId of created) {
-    const order = createdOrder(orderId, patches.get(orderId));
+    const order = createdOrder(orderId, patches.get(orderId), itemDecimals);
     if (order === undefined) continue;
     orders.push(order);
     for (const item of patches.get(orderId)?.items.values() ?? []) {
       if (item === null) continue;
-      const count = Number(item.quantity);
+      const count = inSmallestUnit(item.quantity);
       units += count;
       if (item.productId !== '') sold.set(item.productId, (sold.get(item.productId) ?? 0) + count);
     }
-    const cents = Number(order.row.totalAmount.replace('.', ''));
-    revenue += cents;
+    const cents = inSmallestUnit(order.row.totalAmount);
+    high += Math.trunc(cents / REVENUE_UNIT);
+    low += cents % REVENUE_UNIT;
     const {userId} = order.row;
     if (userId !== '') spent.set(userId, (spent.get(userId) ?? 0) + cents);
   }
-  return {orders, sold, spent, units, revenue};
+  return {orders, sold, spent, units, revenue: {high, low}};
 }
 
-function createdOrder(orderId: string, patch: OrderPatch | undefined): CreatedOrder | undefined {
+function createdOrder(
+  orderId: string,
+  patch: OrderPatch | undefined,
+  itemDecimals: number | undefined,
+): CreatedOrder | undefined {
   if (patch === undefined || patch.reset || patch.row === null || patch.row === HIDDEN) return undefined;
   let count = 0;
   let items = '';
@@ -67,21 +85,25 @@ function createdOrder(orderId: string, patch: OrderPatch | undefined): CreatedOr
   for (const [id, item] of patch.items) {
     if (item === null) return undefined;
     // The topic nearly always contains line items in the order of their ids, so that sorting is rarely needed.
-    if (count > 0 && !isIdBefore(last, id)) return sortedOrder(orderId, patch.row, patch.items);
+    if (count > 0 && !isIdBefore(last, id)) return createdOrder(orderId, sorted(patch), itemDecimals);
     const separator = count === 0 ? '' : ';';
     items += `${separator}product_id:${item.productId},quantity:${item.quantity}`;
     storedItems += separator + itemText(id, item);
     last = id;
     count++;
   }
-  return {orderId, row: patch.row, itemsCount: count, items, storedItems};
+  const row =
+    itemDecimals === undefined ? patch.row : {...patch.row, totalAmount: amountOf(patch, itemDecimals)};
+  return {orderId, row, itemsCount: count, items, storedItems};
 }
 
-function sortedOrder(
-  orderId: string,
-  row: OrderRow,
-  itemsById: OrderPatch['items'],
-): CreatedOrder | undefined {
-  const sorted = [...itemsById].sort(([a], [b]) => (isIdBefore(a, b) ? -1 : 1));
-  return createdOrder(orderId, {reset: false, row, items: new Map(sorted)});
+function sorted(patch: OrderPatch): OrderPatch {
+  return {...patch, items: new Map([...patch.items].sort(([a], [b]) => (isIdBefore(a, b) ? -1 : 1)))};
+}
+
+/** The amount of an order that has none of its own. */
+function amountOf({items}: OrderPatch, decimals: number): string {
+  let sum = 0n;
+  for (const item of items.values()) sum += BigInt(item?.amount?.replace('.', '') ?? '0');
+  return fromSmallestUnit(sum, decimals);
 }

@@ -27,17 +27,21 @@ end
 
 -- Sums of the differences, by product and by user.
 local units, spent = {}, {}
-local orders_delta, units_delta, revenue_delta = 0, 0, 0
+local orders_delta, units_delta = 0, 0
+-- The sum of the amounts is revenue_high * REVENUE_UNIT + revenue_low, because it could exceed 2^53 (I8).
+local REVENUE_UNIT = 10 ^ 8
+local revenue_high, revenue_low = 0, 0
 local function add(sums, member, delta) sums[member] = (sums[member] or 0) + delta end
 -- Parses strictly, because tonumber also accepts `nan`, `1e9` and `0x10`. The limit of digits keeps the sums exact (I8).
 local DIGITS_MAX = 15
 local function minor_units(amount)
-  local _, _, whole, decimals = string.find(amount, '^(%-?%d+)%.?(%d*)$')
+  local _, _, sign, whole, decimals = string.find(amount, '^(%-?)(%d+)%.?(%d*)$')
   if not whole or #whole + #decimals > DIGITS_MAX then return nil end
-  return tonumber(whole .. decimals)
+  return tonumber(sign .. whole .. decimals)
 end
 
--- Compares ids as numbers without converting them, so that ids of any length keep their exact value (I8).
+-- The order of ids (domain/id.ts). Whole numbers are compared without converting them, so that ids of any length keep their exact
+-- value (I8).
 local function by_id(a, b)
   local a_negative, b_negative = string.byte(a) == 45, string.byte(b) == 45
   if a_negative ~= b_negative then return a_negative end
@@ -45,42 +49,69 @@ local function by_id(a, b)
   if #a ~= #b then return #a < #b end
   return a < b
 end
+-- The amount of an order is the sum over its line items, so each of them has an amount.
+local has_item_amounts = item_decimals >= 0
+local NUMBER, ID_CHARACTERS = '%-?%d+%.?%d*', '[%w%%._~/-]'
+local ITEM = ID_CHARACTERS .. '*:' .. NUMBER .. (has_item_amounts and ':' .. NUMBER or '')
+local STORED_ITEM, STORED_ITEM_PARTS = ID_CHARACTERS .. '+:' .. ITEM, '(' .. ID_CHARACTERS .. '+):(' .. ITEM .. ')'
+-- Returns the product of a line item, its units, and its minor units. The last two are nil if they cannot be read.
+local function numbers_of(item)
+  local _, _, product, quantity, amount = string.find(item, '^([^:]*):([^:]*):?(.*)$')
+  return product, minor_units(quantity), amount == '' and 0 or minor_units(amount)
+end
 -- Parses the stored line items of an order: 'item id:product_id:quantity;...', by item id. Returns the ids, and
 -- 'product_id:quantity' of each id. Returns nil if the text has another form.
 local function read_items(stored)
   local ids, items, count, last_id = {}, {}, 0, nil
-  for id, item in string.gmatch(stored, '(%-?%d+):(%-?%d*:%-?%d+)') do
+  for id, item in string.gmatch(stored, STORED_ITEM_PARTS) do
     if last_id and not by_id(last_id, id) then return nil end
     -- A longer quantity could not be summed exactly, and the removal of its line item also needs that sum (I8).
-    if #item > DIGITS_MAX + 2 and #string.match(item, ':(.*)$') > DIGITS_MAX then return nil end
+    if #item > DIGITS_MAX + 2 then
+      local _, count_of, cents = numbers_of(item)
+      if not count_of or not cents then return nil end
+    end
     count = count + 1
     ids[count] = id
     items[id] = item
     last_id = id
   end
   -- The text may contain only the line items, and one separator between two of them.
-  if string.gsub(stored, '%-?%d+:%-?%d*:%-?%d+', '') ~= string.rep(';', count - 1) then return nil end
+  if string.gsub(stored, STORED_ITEM, '') ~= string.rep(';', count - 1) then return nil end
   return ids, items
 end
 -- Adds the units of one line item to the sums, or subtracts them (sign -1).
 local function count_item(item, sign)
-  local _, _, product, quantity = string.find(item, '^(%-?%d*):(%-?%d+)$')
-  local count = sign * tonumber(quantity)
+  local product, count = numbers_of(item)
+  count = sign * count
   if product ~= '' then units[product] = (units[product] or 0) + count end
   units_delta = units_delta + count
 end
 local function count_items(items, sign)
   for _, item in pairs(items) do count_item(item, sign) end
 end
--- The field `items` of an order: its line items without their ids.
+-- The field `items` of an order: its line items without their ids and amounts.
+local SHOWN = '[^:;]+:([^:;]*):([^:;]+)' .. (has_item_amounts and ':[^:;]+' or '')
 local function items_of(items_text)
-  return (string.gsub(items_text, '%-?%d+:(%-?%d*):(%-?%d+)', 'product_id:%1,quantity:%2'))
+  return (string.gsub(items_text, SHOWN, 'product_id:%1,quantity:%2'))
+end
+-- The amount of an order that has none of its own.
+local function amount_of(items)
+  local sum = 0
+  for _, item in pairs(items) do
+    local _, _, cents = numbers_of(item)
+    sum = sum + cents
+  end
+  if item_decimals == 0 then return string.format('%d', sum) end
+  local digits = string.format('%0' .. (item_decimals + 1) .. 'd', math.abs(sum))
+  return (sum < 0 and '-' or '') .. string.sub(digits, 1, -item_decimals - 1) .. '.' .. string.sub(digits, -item_decimals)
 end
 local function count_order(user, amount, sign)
   local cents = minor_units(amount)
   if not cents then return false end
   if user ~= '' then add(spent, user, sign * cents) end
-  revenue_delta = revenue_delta + sign * cents
+  local rest = cents % REVENUE_UNIT
+  revenue_high = revenue_high + sign * (cents - rest) / REVENUE_UNIT
+  revenue_low = revenue_low + sign * rest
   orders_delta = orders_delta + sign
   return true
 end
@@ -175,7 +206,8 @@ local function plan(texts, at)
   local reset, hides = mode == 'replace' or mode == 'clear', mode == 'hide'
   -- If no line item changes, the script does not read the line items, because the fields of the order already show them.
   local keeps_items = existed and not reset and not hides and from > to
-  if keeps_items and row_at and #extra_names == 0 and user_before == texts[row_at] and amount_before == texts[row_at + 1] then
+  local is_same_amount = row_at and (has_item_amounts or amount_before == texts[row_at + 1])
+  if keeps_items and row_at and #extra_names == 0 and user_before == texts[row_at] and is_same_amount then
     return nil, to + 1 -- The change of this row concerns no column that the read model contains.
   end
   local ids, items, stored_items = {}, {}, ''
@@ -192,23 +224,27 @@ local function plan(texts, at)
   end
 
   local write = {order_key = order_key, items_key = items_key, reset = reset or hides}
-  local user, amount, fields = user_before, amount_before, {}
-  if row_at then
-    user, amount = texts[row_at], texts[row_at + 1]
-    fields = {'id', id, 'user_id', user, 'total_amount', amount}
-    write.delete_fields = set_extras(fields, texts, row_at + 2)
-  end
+  local user, amount, fields, text = user_before, amount_before, {}, nil
   if not keeps_items then
     if reset then ids, items = {}, {} end
     ids = change_items(ids, items, texts, from, to, stays)
-    local text = items_text(ids, items)
+    text = items_text(ids, items)
     if text ~= stored_items then write.items = text end
-    if exists then
-      if not stays then count_items(items, 1) end
-      local last = #fields
-      fields[last + 1], fields[last + 2] = 'items_count', string.format('%d', #ids)
-      fields[last + 3], fields[last + 4] = 'items', items_of(text)
-    end
+    if exists and not stays then count_items(items, 1) end
+    if exists and has_item_amounts then amount = amount_of(items) end
+  end
+  if row_at then
+    user = texts[row_at]
+    if not has_item_amounts then amount = texts[row_at + 1] end
+    fields = {'id', id, 'user_id', user, 'total_amount', amount}
+    write.delete_fields = set_extras(fields, texts, row_at + 2)
+  elseif has_item_amounts and amount ~= amount_before then
+    fields = {'total_amount', amount}
+  end
+  if text and exists then
+    local last = #fields
+    fields[last + 1], fields[last + 2] = 'items_count', string.format('%d', #ids)
+    fields[last + 3], fields[last + 4] = 'items', items_of(text)
   end
   if exists and not count_order(user, amount, 1) then
     return corrupt_order(id, order_key, 'would hold a total_amount that cannot be read')
@@ -220,7 +256,7 @@ end
 
 -- Redis holds none of the orders that the topic creates in this chunk, unless the topic is replayed over live data. One EXISTS
 -- checks that. If it is so, the script uses what the caller has computed for these orders, and reads none of them.
-local created_units, created_revenue, created_count = unpack(created_sums)
+local created_units, created_high, created_low, created_count = unpack(created_sums)
 local CREATED_TEXTS = 6 + #extra_names
 local created_keys = {}
 for i = 1, created_count do
@@ -230,7 +266,7 @@ for i = 1, created_count do
 end
 local are_new = count_existing(created_keys) == 0
 if are_new then
-  orders_delta, units_delta, revenue_delta = created_count, created_units, created_revenue
+  orders_delta, units_delta, revenue_high, revenue_low = created_count, created_units, created_high, created_low
 else
   for i = 1, created_count do
     local from = (i - 1) * CREATED_TEXTS + 1

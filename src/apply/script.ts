@@ -9,6 +9,7 @@ import {requireSameLayout} from '../redis-model/layout.js';
 import {readScript} from './luaScript.js';
 import type {OrderRow} from '../domain/order.js';
 import {HIDDEN, type OrderPatch, type Reduction} from '../domain/patch.js';
+import {itemValues} from '../redis-model/storedItems.js';
 import {createdOrders, type CreatedOrders} from './createdOrders.js';
 
 const textOf = (name: string): string => readScript(new URL(`./${name}`, import.meta.url));
@@ -76,6 +77,8 @@ export interface ScriptSettings {
   /** What the data depends on (redis-model/layout.ts). The script rejects a read model with another layout. */
   readonly layout: string;
   readonly extraColumns: readonly string[];
+  /** The decimals of the amounts of line items, if orders have no amount of their own. */
+  readonly itemDecimals?: number | undefined;
   /** True for a read model that is being built. If it has no position, it was discarded, and nothing may be written (C4). */
   readonly isBeingBuilt?: boolean;
 }
@@ -85,9 +88,9 @@ const NOTHING: ReadonlyMap<string, string> = new Map();
 /** ARGV of the script, in the order that the head of apply.lua gives. */
 export function scriptArguments(request: ApplyRequest, settings: ScriptSettings): string[] {
   const {patches, products} = request.reduction;
-  const {prefix, layout, extraColumns} = settings;
+  const {prefix, layout, extraColumns, itemDecimals} = settings;
   const {quarantine = NOTHING, settled = []} = request;
-  const created = createdOrders(request.reduction);
+  const created = createdOrders(request.reduction, itemDecimals);
   const isCreated = new Set(created.orders.map(({orderId}) => orderId));
   const sold: Text[] = [];
   for (const product of products) sold.push(product, created.sold.get(product) ?? 0);
@@ -95,9 +98,9 @@ export function scriptArguments(request: ApplyRequest, settings: ScriptSettings)
   for (const [orderId, patch] of patches) if (!isCreated.has(orderId)) pushPatch(others, orderId, patch);
   const chunk = [
     ...[extraColumns, sold, [...created.spent].flat()],
-    [created.units, created.revenue, created.orders.length],
+    [created.units, created.revenue.high, created.revenue.low, created.orders.length],
     ...[createdTexts(created), [...quarantine].flat(), settled],
-    ...[patches.size - created.orders.length, others],
+    ...[patches.size - created.orders.length, others, itemDecimals ?? -1],
   ];
   return [request.expected, request.next, prefix, layout, jsonOf(chunk)];
 }
@@ -132,7 +135,7 @@ function pushPatch(texts: Text[], orderId: string, patch: OrderPatch): void {
   }
   texts.push(2 * items.size);
   for (const [itemId, item] of items) {
-    texts.push(itemId, item === null ? '' : `${item.productId}:${item.quantity}`);
+    texts.push(itemId, item === null ? '' : itemValues(item));
   }
 }
 

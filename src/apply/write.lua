@@ -108,7 +108,8 @@ in_slices('ZADD', USERS, user_scores)
 in_slices('ZREM', USERS, users_gone)
 call('HINCRBY', TOTALS, 'orders', text(orders_delta))
 call('HINCRBY', TOTALS, 'units', text(units_delta))
-call('HINCRBY', TOTALS, 'revenue', text(revenue_delta))
+if revenue_high ~= 0 then call('HINCRBY', TOTALS, 'revenue', text(revenue_high) .. string.sub(text(REVENUE_UNIT), 2)) end
+call('HINCRBY', TOTALS, 'revenue', text(revenue_low))
 
 -- 3. Orders and their line items: first the deletes, then the line items, then the orders.
 local gone, item_sets = {}, {}

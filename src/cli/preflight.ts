@@ -3,7 +3,8 @@ import {ReadModel} from '../apply/readModel.js';
 import type {KafkaTopic} from '../clients/kafka/admin.js';
 import type {RedisClient} from '../clients/redis/client.js';
 import type {Config, ConfigWith} from '../config/config.js';
-import {layoutSettings} from '../config/readConfig.js';
+import {layoutSettings, sourceSchema} from '../config/readConfig.js';
+import {itemDecimals} from '../domain/sourceSchema.js';
 import {ProjectorError} from '../runtime/errors.js';
 import type {Clock} from '../runtime/lifecycle.js';
 import {formatLayout} from '../redis-model/layout.js';
@@ -41,7 +42,14 @@ export function newReadModel(
   const {topic, extraColumns = [], keyPrefix: prefix} = config;
   const names = extraColumns.map(({name}) => name);
   const layout = layoutText(config, partitions);
-  return new ReadModel(redis, topic, {prefix, layout, extraColumns: names, isBeingBuilt});
+  const decimals = itemDecimals(sourceSchema(config));
+  return new ReadModel(redis, topic, {
+    prefix,
+    layout,
+    extraColumns: names,
+    itemDecimals: decimals,
+    isBeingBuilt,
+  });
 }
 
 /**

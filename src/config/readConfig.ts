@@ -7,7 +7,7 @@
  */
 import {readFileSync} from 'node:fs';
 import {formatCondition} from '../domain/condition.js';
-import type {ExtraColumn, SourceSchema} from '../domain/sourceSchema.js';
+import type {EarlierNames, ExtraColumn, SourceSchema} from '../domain/sourceSchema.js';
 import {messageOf, ProjectorError} from '../runtime/errors.js';
 import {securityFaults} from './clientOptions.js';
 import type {Config, ConfigWith, Environment, SettingName} from './config.js';
@@ -97,29 +97,54 @@ function crossFaults(config: Config): string[] {
 }
 
 export function sourceSchema(config: Config): SourceSchema {
+  const {totalAmountColumn: totalAmount, itemAmountColumn: ofItems = []} = config;
+  const [[userId, ...usersBefore], [productId, ...productsBefore], [quantity, ...quantitiesBefore]] = [
+    config.userIdColumn,
+    config.productIdColumn,
+    config.quantityColumn,
+  ] as [readonly string[], readonly string[], readonly string[]];
   return {
     database: config.sourceDatabase ?? databaseIn(config.mysqlUrl),
     orders: {
       table: config.ordersTable,
       id: config.orderIdColumn,
-      userId: config.userIdColumn,
+      userId: userId ?? '',
       guestUserId: config.guestUserId,
-      totalAmount: config.totalAmountColumn,
+      totalAmount: ofItems.length > 0 ? [] : totalAmount.columns,
       isMinor: config.moneyUnit === 'minor',
       where: config.ordersWhere ?? [],
+      earlier: earlierNames([
+        [userId, usersBefore],
+        [totalAmount.columns[0], totalAmount.earlier],
+      ]),
     },
     items: {
       table: config.itemsTable,
       id: config.itemIdColumn,
       orderId: config.itemOrderIdColumn,
-      productId: config.productIdColumn,
-      quantity: config.quantityColumn,
+      productId: productId ?? '',
+      quantity: quantity ?? '',
+      amount: ofItems,
       where: config.itemsWhere ?? [],
+      earlier: earlierNames([
+        [productId, productsBefore],
+        [quantity, quantitiesBefore],
+      ]),
     },
     heartbeatTable: config.heartbeatTable,
     extraColumns: config.extraColumns ?? [],
     moneyDecimals: config.moneyDecimals,
+    quantityDecimals: config.quantityDecimals,
+    isRounded: config.isMoneyRounded,
   };
+}
+
+function earlierNames(
+  columns: readonly (readonly [name: string | undefined, before: readonly string[]])[],
+): EarlierNames {
+  return new Map(
+    columns.flatMap(([name, before]) => (name === undefined || before.length === 0 ? [] : [[name, before]])),
+  );
 }
 
 /** The settings that the data in Redis depends on (redis-model/layout.ts), without the number of partitions. */
@@ -134,13 +159,16 @@ export function layoutSettings(config: Config): {
 }
 
 /** The settings that change what a row means. Those with their default values are left out. */
-function mappingOf({orders, items}: SourceSchema): Record<string, string> {
+function mappingOf({orders, items, quantityDecimals, isRounded}: SourceSchema): Record<string, string> {
   const fields = {
     'orders-where': formatCondition(orders.where),
     'items-where': formatCondition(items.where),
     guest: orders.guestUserId ?? '',
     amount: orders.totalAmount.length > 1 ? orders.totalAmount.join('+') : '',
     unit: orders.isMinor ? 'minor' : '',
+    rounded: isRounded ? 'true' : '',
+    'quantity-decimals': quantityDecimals === 0 ? '' : String(quantityDecimals),
+    'item-amount': items.amount.join('*'),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ''));
 }

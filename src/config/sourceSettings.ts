@@ -1,6 +1,17 @@
 /** The settings for the names of tables and columns in the source, as data. settings.ts includes them in its table. */
 import type {Setting} from './setting.js';
-import {columnName, columnSum, condition, oneOf, text, whole} from './valueTypes.js';
+import {
+  columnName,
+  columnNames,
+  columnProduct,
+  columnsOfId,
+  columnSum,
+  condition,
+  oneOf,
+  text,
+  whole,
+  yesNo,
+} from './valueTypes.js';
 
 export const SOURCE_SETTINGS = {
   sourceDatabase: {
@@ -25,10 +36,10 @@ export const SOURCE_SETTINGS = {
   },
   userIdColumn: {
     env: 'ORDER_USER_ID_COLUMN',
-    schema: columnName,
+    schema: columnNames,
     default: 'user_id',
-    example: 'customer_id',
-    desc: 'Column of the orders table that contains the id of the buyer.',
+    example: 'customer_id,user_id',
+    desc: 'Column of the orders table that contains the id of the buyer. If the column was renamed, its earlier names follow, separated by commas.',
   },
   guestUserId: {
     env: 'ORDER_GUEST_USER_ID',
@@ -46,8 +57,8 @@ export const SOURCE_SETTINGS = {
     env: 'ORDER_TOTAL_AMOUNT_COLUMN',
     schema: columnSum,
     default: 'total_amount',
-    example: 'total',
-    desc: 'Column of the orders table that contains the amount, or several joined by `+`. Its type must be DECIMAL, or a whole number with MONEY_UNIT=minor.',
+    example: 'total+shipping',
+    desc: 'Column of the orders table that contains the amount, or several joined by `+`. If the column was renamed, its earlier names follow, separated by commas. Its type must be DECIMAL, a whole number with MONEY_UNIT=minor, or DOUBLE with MONEY_ROUND=true. Ignored if ORDER_ITEM_AMOUNT_COLUMN is set.',
   },
   moneyUnit: {
     env: 'MONEY_UNIT',
@@ -63,6 +74,13 @@ export const SOURCE_SETTINGS = {
     example: '2',
     desc: 'Number of decimals of amounts. Redis stores sums in the smallest unit. A column may have more decimals if they are 0. A change requires `projector rebuild`.',
   },
+  isMoneyRounded: {
+    env: 'MONEY_ROUND',
+    schema: yesNo,
+    default: 'false',
+    example: 'true',
+    desc: 'true: an amount with more decimals is rounded to MONEY_DECIMALS, half away from zero, as MySQL rounds a DECIMAL. false: it is rejected. DOUBLE columns require true.',
+  },
   itemsTable: {
     env: 'ORDER_ITEMS_TABLE',
     schema: columnName,
@@ -72,10 +90,10 @@ export const SOURCE_SETTINGS = {
   },
   itemIdColumn: {
     env: 'ORDER_ITEM_ID_COLUMN',
-    schema: columnName,
+    schema: columnsOfId,
     default: 'id',
-    example: 'id',
-    desc: 'Primary key column of the line items table.',
+    example: 'product_id/size',
+    desc: 'Column of the line items table that identifies a line item within its order, or several joined by `/`.',
   },
   itemOrderIdColumn: {
     env: 'ORDER_ITEM_ORDER_ID_COLUMN',
@@ -86,17 +104,30 @@ export const SOURCE_SETTINGS = {
   },
   productIdColumn: {
     env: 'ORDER_ITEM_PRODUCT_ID_COLUMN',
-    schema: columnName,
+    schema: columnNames,
     default: 'product_id',
     example: 'sku_id',
-    desc: 'Column of the line items table that contains the product id.',
+    desc: 'Column of the line items table that contains the product id. Earlier names follow, separated by commas.',
   },
   quantityColumn: {
     env: 'ORDER_ITEM_QUANTITY_COLUMN',
-    schema: columnName,
+    schema: columnNames,
     default: 'quantity',
     example: 'qty',
-    desc: 'Column of the line items table that contains the number of units.',
+    desc: 'Column of the line items table that contains the number of units. Earlier names follow, separated by commas.',
+  },
+  quantityDecimals: {
+    env: 'QUANTITY_DECIMALS',
+    schema: whole(0, 6),
+    default: '0',
+    example: '3',
+    desc: 'Number of decimals of quantities, for example for weights. Redis stores sums of units in the smallest unit: with 3, `0.25` counts as 250. A column may have more decimals if they are 0. A change requires `projector rebuild`.',
+  },
+  itemAmountColumn: {
+    env: 'ORDER_ITEM_AMOUNT_COLUMN',
+    schema: columnProduct,
+    example: 'price*quantity',
+    desc: 'For tables without an amount of the order: the column of the line items table that contains the amount of a line item, or several joined by `*`. The amount of an order is then the sum over its line items.',
   },
   itemsWhere: {
     env: 'ORDER_ITEMS_WHERE',

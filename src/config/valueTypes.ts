@@ -72,15 +72,51 @@ export const columnName = kind((z) =>
     .regex(COLUMN_NAME, 'a column or table name of letters, digits, _ and $, not starting with a digit or $'),
 );
 
-/** One column, or several whose values are added: `price+shipping`. */
+/** Column names that are joined by a character. */
+const joinedColumns = (joint: string): Kind<readonly string[]> =>
+  kind((z) =>
+    z.string().transform((value, context) => {
+      const columns = value.split(joint).map((column) => column.trim());
+      if (!columns.every((column) => COLUMN_NAME.test(column)) || new Set(columns).size < columns.length)
+        context.addIssue({
+          code: 'custom',
+          message: `a column name, or distinct column names joined by ${joint}`,
+        });
+      return columns;
+    }),
+  );
+
+/** Several columns together are the id: `order_id/line`. */
+export const columnsOfId = joinedColumns('/');
+
+/** The values are multiplied: `price*quantity`. */
+export const columnProduct = joinedColumns('*');
+
+/** The name of a column now, and the names that it had before: `customer_id,user_id`. */
+export const columnNames = joinedColumns(',');
+
+/** One column with the names that it had before, or several whose values are added: `price+shipping`. */
 export const columnSum = kind((z) =>
-  z.string().transform((value, context) => {
-    const columns = value.split('+').map((column) => column.trim());
-    if (!columns.every((column) => COLUMN_NAME.test(column)) || new Set(columns).size < columns.length)
-      context.addIssue({code: 'custom', message: 'a column name, or distinct column names joined by +'});
-    return columns;
+  z.string().transform((value, context): ColumnSum => {
+    const [names, columns] = [value.split(','), value.split('+')].map((list) =>
+      list.map((one) => one.trim()),
+    );
+    const isSum = value.includes('+');
+    const all = (isSum ? columns : names) ?? [];
+    if (!all.every((column) => COLUMN_NAME.test(column)) || new Set(all).size < all.length)
+      context.addIssue({
+        code: 'custom',
+        message:
+          'a column name, distinct column names joined by +, or a name and earlier names joined by a comma',
+      });
+    return isSum ? {columns: all, earlier: []} : {columns: all.slice(0, 1), earlier: all.slice(1)};
   }),
 );
+
+export interface ColumnSum {
+  readonly columns: readonly string[];
+  readonly earlier: readonly string[];
+}
 
 export const condition = kind((z) =>
   z.string().transform((value, context): Condition => {

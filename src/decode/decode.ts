@@ -19,7 +19,8 @@ import {
   NeedsExactNumbers,
   optionalTimeMs,
   Undecodable,
-  wholeNumber,
+  idIn,
+  idOfColumns,
   type JsonObject,
 } from './fields.js';
 import {orderIdOf, requireKey} from './recordKey.js';
@@ -212,9 +213,9 @@ function interpretOther(body: JsonObject): Decoded {
 function orderChange(event: RowEvent, schema: SourceSchema): Change {
   const {orders} = schema;
   const {row, isDelete} = rowOf(event);
-  const orderId = wholeNumber(row, orders.id);
+  const orderId = idIn(row, orders.id);
   if (isDelete) return {kind: 'order-deleted', orderId};
-  requireSameId(event, orders.id, orderId);
+  requireSameId(event, [orders.id], orderId);
   const change = orderChangeOf(row, orderId, schema);
   const isCreate = change.kind === 'order-upserted' && (event.op === 'c' || event.op === 'r');
   return isCreate ? {...change, isCreate} : change;
@@ -224,17 +225,21 @@ function orderChange(event: RowEvent, schema: SourceSchema): Change {
 function itemChange(event: RowEvent, schema: SourceSchema): Change | undefined {
   const {items} = schema;
   const {row, isDelete} = rowOf(event);
-  if (row[items.orderId] === null) {
-    const isMoved = event.op === 'u' && isJsonObject(event.before) && event.before[items.orderId] !== null;
+  if (isNoId(row[items.orderId])) {
+    const isMoved = event.op === 'u' && isJsonObject(event.before) && !isNoId(event.before[items.orderId]);
     if (isMoved) throw new Undecodable(changedId(items.orderId), {isKeyTrusted: false});
     return undefined;
   }
-  const itemId = wholeNumber(row, items.id);
-  const orderId = wholeNumber(row, items.orderId);
+  const itemId = idOfColumns(row, items.id);
+  const orderId = idIn(row, items.orderId);
   if (isDelete) return {kind: 'item-deleted', orderId, itemId};
   requireSameId(event, items.id, itemId);
-  requireSameId(event, items.orderId, orderId);
+  requireSameId(event, [items.orderId], orderId);
   return itemChangeOf(row, orderId, schema);
+}
+
+function isNoId(value: unknown): boolean {
+  return value === null || value === '';
 }
 
 function rowOf(event: RowEvent): {row: JsonObject; isDelete: boolean} {
@@ -253,10 +258,10 @@ function rowOf(event: RowEvent): {row: JsonObject; isDelete: boolean} {
  * A change of an id must arrive as a delete and a create, each in the partition of its own order (S2). One update would arrive
  * under one of the two keys only. Then the partition of the other order would contain no record of the change.
  */
-function requireSameId(event: RowEvent, column: string, idAfter: string): void {
+function requireSameId(event: RowEvent, columns: readonly string[], idAfter: string): void {
   if (event.op !== 'u' || !isJsonObject(event.before)) return;
-  if (wholeNumber(event.before, column) !== idAfter) {
-    throw new Undecodable(changedId(column), {isKeyTrusted: false});
+  if (idOfColumns(event.before, columns) !== idAfter) {
+    throw new Undecodable(changedId(columns.join(', ')), {isKeyTrusted: false});
   }
 }
 

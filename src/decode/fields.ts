@@ -9,8 +9,15 @@
  */
 import {LosslessNumber} from 'lossless-json';
 import {canonicalText} from '../domain/canonical.js';
-import {AMOUNT_DIGITS_MAX, digitCount, isWholeNumber, QUANTITY_DIGITS_MAX} from '../domain/order.js';
+import {
+  AMOUNT_DIGITS_MAX,
+  digitCount,
+  fromSmallestUnit,
+  isWholeNumber,
+  QUANTITY_DIGITS_MAX,
+} from '../domain/order.js';
 import type {Rejection} from '../domain/change.js';
+import {idOfText} from '../domain/id.js';
 import type {Term} from '../domain/condition.js';
 import type {ExtraColumn} from '../domain/sourceSchema.js';
 
@@ -38,102 +45,156 @@ export function isJsonObject(value: unknown): value is JsonObject {
   );
 }
 
-/** Reads an id or a count. It is a whole number of any size, returned as text. */
+/** Reads a whole number of any size, as text. */
 export function wholeNumber(row: JsonObject, column: string): string {
-  const value = row[column];
-  if (typeof value === 'number') {
-    if (Number.isSafeInteger(value)) return value.toString();
-    if (Number.isInteger(value)) throw new NeedsExactNumbers();
-  } else if (typeof value === 'string') {
-    if (isWholeNumber(value)) return value;
-  } else if (value instanceof LosslessNumber) {
-    if (isWholeNumber(value.value)) return value.value;
-  }
+  const text = exactText(row[column]);
+  if (text !== undefined && isWholeNumber(text)) return text;
   throw new Undecodable(expected(row, column, 'a whole number'));
+}
+
+/** The text of a number or a text. Undefined for other values. It throws NeedsExactNumbers if JSON.parse may have rounded the number. */
+function exactText(value: unknown): string | undefined {
+  if (typeof value === 'string') return value;
+  if (value instanceof LosslessNumber) return value.value;
+  if (typeof value !== 'number') return undefined;
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) throw new NeedsExactNumbers();
+  return value.toString();
+}
+
+/** Reads an id (domain/id.ts): a whole number, or a text that is not empty. */
+export function idIn(row: JsonObject, column: string): string {
+  const value = row[column];
+  if (typeof value === 'string' && value !== '') return idOfText(value);
+  if (typeof value === 'number' || value instanceof LosslessNumber) return wholeNumber(row, column);
+  throw new Undecodable(expected(row, column, 'a whole number or a text'));
+}
+
+/** Reads an id that several columns form together. */
+export function idOfColumns(row: JsonObject, columns: readonly string[]): string {
+  const [first = '', ...others] = columns;
+  return others.reduce((id, column) => `${id}/${idIn(row, column)}`, idIn(row, first));
 }
 
 /** Reads the id of a buyer or a product. NULL and '' are none, and so is `none`. The result is '' then. */
 export function optionalId(row: JsonObject, column: string, none?: string): string {
   const value = row[column];
   if (value === null || value === '' || value === none) return '';
-  const id = wholeNumber(row, column);
-  return id === none ? '' : id;
+  const id = idIn(row, column);
+  return none !== undefined && none !== '' && id === idOfText(none) ? '' : id;
 }
 
-/** Reads a count that is short enough for exact sums (S5). Zeros after the decimal point are cut. */
-export function quantity(row: JsonObject, column: string): string {
-  const value = row[column];
-  const cut = typeof value === 'string' ? /^(-?\d+)\.0*$/.exec(value)?.[1] : undefined;
-  const text = cut === undefined ? wholeNumber(row, column) : wholeNumber({[column]: cut}, column);
+/** Reads a count with exactly `decimals` decimals, short enough for exact sums (S5). Zeros after these decimals are cut. */
+export function quantity(row: JsonObject, column: string, decimals: number): string {
+  const text = withDecimals(DECIMAL.exec(exactText(row[column]) ?? ''), decimals, false);
+  if (text === undefined) {
+    const rule = decimals === 0 ? 'a whole number' : `a number with at most ${decimals} decimals`;
+    throw new Undecodable(expected(row, column, `${rule} (QUANTITY_DECIMALS)`));
+  }
   requireDigits(text, column, QUANTITY_DIGITS_MAX);
   return text;
 }
 
-/** The columns of an amount (domain/sourceSchema.ts). */
-export interface AmountColumns {
-  readonly totalAmount: readonly string[];
+/** How amounts are read (domain/sourceSchema.ts). */
+export interface AmountRule {
   readonly isMinor: boolean;
+  readonly moneyDecimals: number;
+  readonly isRounded: boolean;
 }
 
 /**
- * Reads an amount, which is the sum of its columns. The result has exactly `decimals` decimals: missing zeros are added, and zeros after
- * these decimals are cut (S5).
+ * Reads an amount, which is the sum of its columns. The result has exactly as many decimals as the rule says: missing zeros are added,
+ * and zeros after these decimals are cut (S5).
  */
-export function money(
-  row: JsonObject,
-  {totalAmount: columns, isMinor}: AmountColumns,
-  decimals: number,
-): string {
+export function money(row: JsonObject, columns: readonly string[], rule: AmountRule): string {
   const [first = '', ...others] = columns;
+  const sum = (): bigint =>
+    columns.reduce((units, column) => units + minorUnits(amountText(row, column, rule)), 0n);
   const text =
-    others.length === 0
-      ? amountText(row, first, {isMinor, decimals})
-      : fromMinor(
-          columns.reduce((sum, column) => sum + minorUnits(amountText(row, column, {isMinor, decimals})), 0n),
-          decimals,
-        );
+    others.length === 0 ? amountText(row, first, rule) : fromSmallestUnit(sum(), rule.moneyDecimals);
   requireDigits(text, columns.join('+'), AMOUNT_DIGITS_MAX);
   return text;
 }
 
-const AMOUNT = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?$/;
+/** Reads the amount of a line item, which is the product of its columns. Their values must be exact decimals. */
+export function moneyOfItem(row: JsonObject, columns: readonly string[], rule: AmountRule): string {
+  const {isMinor, moneyDecimals, isRounded} = rule;
+  let [units, scale] = [1n, 0];
+  for (const column of columns) {
+    const [, sign = '', whole, fraction = ''] = DECIMAL.exec(exactText(row[column]) ?? '') ?? [];
+    if (whole === undefined)
+      throw new Undecodable(expected(row, column, 'a whole number or a decimal string'));
+    units *= BigInt(sign + whole + fraction);
+    scale += fraction.length;
+  }
+  const text = withDecimals(
+    DECIMAL.exec(fromSmallestUnit(units, scale)),
+    isMinor ? 0 : moneyDecimals,
+    isRounded,
+  );
+  const name = columns.join('*');
+  if (text === undefined)
+    throw new Undecodable(
+      `the product of ${name} has more than ${moneyDecimals} decimals (MONEY_DECIMALS, MONEY_ROUND)`,
+    );
+  const amount = isMinor ? fromSmallestUnit(BigInt(text), moneyDecimals) : text;
+  requireDigits(amount, name, AMOUNT_DIGITS_MAX);
+  return amount;
+}
 
-/** One column of an amount, with exactly `decimals` decimals. */
+const DECIMAL = /^(-?)(0|[1-9]\d*)(?:\.(\d+)?)?$/;
+
+/** One column of an amount, with exactly as many decimals as the rule says. */
 function amountText(
   row: JsonObject,
   column: string,
-  {isMinor, decimals}: {readonly isMinor: boolean; readonly decimals: number},
+  {isMinor, moneyDecimals, isRounded}: AmountRule,
 ): string {
-  if (isMinor) return fromMinor(BigInt(wholeNumber(row, column)), decimals);
+  if (isMinor) return fromSmallestUnit(BigInt(wholeNumber(row, column)), moneyDecimals);
   const value = row[column];
-  const rule = `a decimal string with ${decimals} decimals (decimal.handling.mode=string in the connector, MONEY_DECIMALS in the worker)`;
-  const found = typeof value === 'string' ? AMOUNT.exec(value) : null;
-  if (found === null) throw new Undecodable(expected(row, column, rule));
-  const [, sign = '', whole = '', fraction = ''] = found;
-  if (fraction.length === decimals)
-    return sign === '-' ? withoutNegativeZero(value as string) : (value as string);
-  if (/[^0]/.test(fraction.slice(decimals)))
-    throw new Undecodable(
-      `column ${column} has more than ${decimals} decimals that are not 0 (MONEY_DECIMALS)`,
-    );
-  const kept = fraction.slice(0, decimals).padEnd(decimals, '0');
-  return withoutNegativeZero(`${sign}${whole}${kept === '' ? '' : `.${kept}`}`);
+  const found = DECIMAL.exec(typeof value === 'string' ? value : isRounded ? floatText(value) : '');
+  if (found === null) {
+    const rule = `a decimal string with ${moneyDecimals} decimals (decimal.handling.mode=string in the connector, MONEY_DECIMALS in the worker; for a DOUBLE set MONEY_ROUND=true)`;
+    throw new Undecodable(expected(row, column, rule));
+  }
+  const text = withDecimals(found, moneyDecimals, isRounded);
+  if (text !== undefined) return text;
+  throw new Undecodable(
+    `column ${column} has more than ${moneyDecimals} decimals that are not 0 (MONEY_DECIMALS, MONEY_ROUND)`,
+  );
 }
 
-function withoutNegativeZero(text: string): string {
-  return /[1-9]/.test(text) ? text : text.replace('-', '');
+/** The shortest decimal text of a DOUBLE, which is what MySQL prints. '' for another value, or for one that is too large for an amount. */
+function floatText(value: unknown): string {
+  const number = value instanceof LosslessNumber ? Number(value.value) : value;
+  if (typeof number !== 'number' || Math.abs(number) >= 1e21) return '';
+  const text = number.toString();
+  return text.includes('e') ? number.toFixed(20) : text;
+}
+
+/**
+ * The number with exactly `decimals` decimals. Further decimals are rounded, half away from zero, or must be 0. Undefined if they are not, or
+ * if nothing was found. The canonical form has no negative zero.
+ */
+function withDecimals(
+  found: RegExpExecArray | null,
+  decimals: number,
+  isRounded: boolean,
+): string | undefined {
+  if (found === null) return undefined;
+  const [, sign = '', whole = '', fraction = ''] = found;
+  const kept = fraction.slice(0, decimals).padEnd(decimals, '0');
+  if (/[^0]/.test(fraction.slice(decimals))) {
+    if (!isRounded) return undefined;
+    if (fraction.charAt(decimals) >= '5')
+      return fromSmallestUnit(BigInt(`${sign}${BigInt(whole + kept) + 1n}`), decimals);
+  }
+  const text = kept === '' ? whole : `${whole}.${kept}`;
+  return sign === '-' && /[1-9]/.test(text) ? `-${text}` : text;
 }
 
 /** The amount in minor units: without its decimal point. */
-export function minorUnits(amount: string): bigint {
+function minorUnits(amount: string): bigint {
   return BigInt(amount.replace('.', ''));
-}
-
-/** With 2 decimals, `4599` becomes `45.99`. */
-export function fromMinor(units: bigint, decimals: number): string {
-  if (decimals === 0) return units.toString();
-  const digits = (units < 0n ? -units : units).toString().padStart(decimals + 1, '0');
-  return `${units < 0n ? '-' : ''}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;
 }
 
 /**

@@ -6,7 +6,7 @@
  * Pure: no clock, no I/O.
  */
 import {LosslessNumber, parse as parseExact} from 'lossless-json';
-import {isWholeNumber} from '../domain/order.js';
+import {idOfText, isId} from '../domain/id.js';
 import {isJsonObject, Undecodable} from './fields.js';
 
 export function requireKey(key: Buffer | null, orderId: string): void {
@@ -16,7 +16,7 @@ export function requireKey(key: Buffer | null, orderId: string): void {
     );
   }
   const text = key.toString('latin1');
-  if (text === orderId || scalarOf(text) === orderId) return;
+  if (text === orderId || idInKey(key) === orderId) return;
   throw new Undecodable(
     "the record's key is not the order id (check message.key.columns and ExtractField$Key in the connector)",
     {isKeyTrusted: false},
@@ -26,12 +26,18 @@ export function requireKey(key: Buffer | null, orderId: string): void {
 /** Returns the order id that a key contains, or null if it contains none. */
 export function orderIdOf(key: Buffer | null): string | null {
   if (key === null) return null;
-  const text = key.toString('latin1');
-  const id = isWholeNumber(text) ? text : scalarOf(text);
-  return id !== undefined && isWholeNumber(id) ? id : null;
+  return idInKey(key) ?? null;
 }
 
-/** Returns the scalar in a key of the form `5`, `"5"`, or `{"schema":..., "payload":5}`. */
+/** Returns the id in a key of the form `5`, `"5"`, or `{"schema":..., "payload":5}`, or of a key that is the text of an id. */
+function idInKey(key: Buffer): string | undefined {
+  const text = key.toString('utf8');
+  const scalar = scalarOf(text);
+  if (scalar !== undefined && scalar !== '') return idOfText(scalar);
+  return scalar === undefined && isId(text) && text !== 'null' ? text : undefined;
+}
+
+/** Returns the scalar in a key that is JSON. */
 function scalarOf(text: string): string | undefined {
   let parsed: unknown;
   try {

@@ -11,8 +11,8 @@
  */
 import type {Change} from '../domain/change.js';
 import {holds, type Condition} from '../domain/condition.js';
-import {AMOUNT_DIGITS_MAX, QUANTITY_DIGITS_MAX} from '../domain/order.js';
-import {extraText, fromMinor, isJsonObject, NeedsExactNumbers, type JsonObject} from './fields.js';
+import {AMOUNT_DIGITS_MAX, fromSmallestUnit, QUANTITY_DIGITS_MAX} from '../domain/order.js';
+import {extraText, isJsonObject, NeedsExactNumbers, type JsonObject} from './fields.js';
 import type {ExtraColumn, SourceSchema} from '../domain/sourceSchema.js';
 import {SCALAR, same, Shapes, type Captured, type GroupOf, type Leaf} from './shapes.js';
 
@@ -41,10 +41,10 @@ export class RowShapes {
   readonly #schema: SourceSchema;
   readonly #shapes = new Shapes<RowChange>();
   /**
-   * False if a column has two uses that need different patterns, for example an extra column that is also the amount, or if the amount is a
-   * sum. Then every text is parsed.
+   * Whether the rows of a table have shapes. They have none if a column has two uses that need different patterns, for example an extra
+   * column that is also the amount, or if an amount is computed from several columns. Then every text is parsed.
    */
-  readonly #isPlain: boolean;
+  readonly #isPlain: {readonly orders: boolean; readonly items: boolean};
   readonly #orderTerms: readonly ExtraColumn[];
   readonly #itemTerms: readonly ExtraColumn[];
 
@@ -54,11 +54,17 @@ export class RowShapes {
     this.#orderTerms = orders.where.map(({column}) => ({name: column, type: 'text'}));
     this.#itemTerms = items.where.map(({column}) => ({name: column, type: 'text'}));
     const ofOrders = [orders.id, orders.userId, ...orders.totalAmount];
-    const ofItems = [items.id, items.orderId, items.productId, items.quantity];
-    this.#isPlain =
-      orders.totalAmount.length === 1 &&
-      ![...extraColumns, ...this.#orderTerms].some(({name}) => ofOrders.includes(name)) &&
-      !this.#itemTerms.some(({name}) => ofItems.includes(name));
+    const ofItems = [...items.id, items.orderId, items.productId, items.quantity];
+    this.#isPlain = {
+      orders:
+        orders.totalAmount.length === 1 &&
+        orders.earlier.size === 0 &&
+        ![...extraColumns, ...this.#orderTerms].some(({name}) => ofOrders.includes(name)),
+      items:
+        items.amount.length === 0 &&
+        items.earlier.size === 0 &&
+        !this.#itemTerms.some(({name}) => ofItems.includes(name)),
+    };
   }
 
   /** Returns undefined if the caller must parse the text. */
@@ -69,23 +75,26 @@ export class RowShapes {
   /** Learns the shape of a text that contains this change. `parsed` is the parsed text. */
   learn(text: string, parsed: JsonObject, change: Change): void {
     const places = placesIn(parsed);
-    if (places === undefined || !this.#isPlain) return;
+    if (places === undefined) return;
+    const isOrder = valueAt(parsed, places.table) === this.#schema.orders.table;
+    if (!(isOrder ? this.#isPlain.orders : this.#isPlain.items)) return;
     // A row that does not count can hold any values, so that texts of rows that count would not match its shape.
     if (change.kind === 'order-hidden' || (change.kind === 'item-deleted' && !places.isDelete)) return;
-    // An amount without all its decimals does not match the pattern of its own shape. That says nothing about later texts.
-    if (change.kind === 'order-upserted' && !this.#hasAllDecimals(parsed, places)) return;
-    const isOrder = valueAt(parsed, places.table) === this.#schema.orders.table;
+    // A number without all its decimals does not match the pattern of its own shape. That says nothing about later texts.
+    if (!places.isDelete && !this.#hasAllDecimals(parsed, places, isOrder)) return;
     this.#shapes.learn(text, parsed, {
       leaf: (path, value) => this.#leafOf(places, isOrder, {path, value}),
       reader: (groupOf) => (isOrder ? this.#orderReader(places, groupOf) : this.#itemReader(places, groupOf)),
     });
   }
 
-  #hasAllDecimals(parsed: JsonObject, {row}: Places): boolean {
-    const {orders, moneyDecimals} = this.#schema;
-    const value = valueAt(parsed, [...row, orders.totalAmount[0] ?? '']);
-    if (orders.isMinor || typeof value !== 'string') return true;
-    return (value.split('.')[1] ?? '').length >= moneyDecimals && !/^-[0.]*$/.test(value);
+  #hasAllDecimals(parsed: JsonObject, {row}: Places, isOrder: boolean): boolean {
+    const {orders, items, moneyDecimals, quantityDecimals} = this.#schema;
+    const value = valueAt(parsed, [...row, isOrder ? (orders.totalAmount[0] ?? '') : items.quantity]);
+    if (typeof value !== 'string') return isOrder ? orders.isMinor : quantityDecimals === 0;
+    if (isOrder && orders.isMinor) return true;
+    const decimals = isOrder ? moneyDecimals : quantityDecimals;
+    return (value.split('.')[1] ?? '').length >= decimals && !/^-[0.]*$/.test(value);
   }
 
   #leafOf(
@@ -101,7 +110,7 @@ export class RowShapes {
     const column = path.at(-1) ?? '';
     if (samePath(path.slice(0, -1), row)) return this.#columnLeaf(isOrder, isDelete, {column, value});
     const isBefore = before !== undefined && samePath(path.slice(0, -1), before);
-    return isBefore && this.#ids(isOrder).includes(column) ? wholeNumberLeaf(value) : undefined;
+    return isBefore && this.#ids(isOrder).includes(column) ? idLeaf(value) : undefined;
   }
 
   #columnLeaf(
@@ -109,20 +118,25 @@ export class RowShapes {
     isDelete: boolean,
     {column, value}: {column: string; value: unknown},
   ): Leaf | undefined {
-    const {orders, items, extraColumns, moneyDecimals} = this.#schema;
-    if (this.#ids(isOrder).includes(column)) return wholeNumberLeaf(value);
+    const {orders, items, extraColumns, moneyDecimals, quantityDecimals} = this.#schema;
+    if (this.#ids(isOrder).includes(column)) return idLeaf(value);
     if (isDelete) return undefined;
     if (column === (isOrder ? orders.userId : items.productId)) return optionalIdLeaf(value);
-    if (!isOrder && column === items.quantity) return quantityLeaf(value);
+    if (!isOrder && column === items.quantity)
+      return typeof value === 'string'
+        ? decimalLeaf(quantityDecimals, QUANTITY_DIGITS_MAX)
+        : wholeNumberLeaf(value, QUANTITY_DIGITS_MAX);
     if (isOrder && orders.totalAmount.includes(column))
-      return orders.isMinor ? wholeNumberLeaf(value, AMOUNT_DIGITS_MAX) : amountLeaf(moneyDecimals);
+      return orders.isMinor
+        ? wholeNumberLeaf(value, AMOUNT_DIGITS_MAX)
+        : decimalLeaf(moneyDecimals, AMOUNT_DIGITS_MAX);
     const texts = isOrder ? [...extraColumns, ...this.#orderTerms] : this.#itemTerms;
     return texts.some(({name}) => name === column) ? captured(`(${SCALAR})`) : undefined;
   }
 
   #ids(isOrder: boolean): readonly string[] {
     const {orders, items} = this.#schema;
-    return isOrder ? [orders.id] : [items.id, items.orderId];
+    return isOrder ? [orders.id] : [...items.id, items.orderId];
   }
 
   #orderReader(places: Places, groupOf: GroupOf): (texts: Captured) => RowChange | undefined {
@@ -147,7 +161,7 @@ export class RowShapes {
       const found = texts[amount] ?? '';
       const row = {
         userId: userId === orders.guestUserId ? '' : userId,
-        totalAmount: orders.isMinor ? fromMinor(BigInt(found), moneyDecimals) : found,
+        totalAmount: orders.isMinor ? fromSmallestUnit(BigInt(found), moneyDecimals) : found,
         extra,
       };
       const change: Change =
@@ -161,19 +175,19 @@ export class RowShapes {
   #itemReader(places: Places, groupOf: GroupOf): (texts: Captured) => RowChange | undefined {
     const {items} = this.#schema;
     const inRow = (column: string): number => groupOf([...places.row, column]);
-    const [id, order, product, count] = [
-      ...[inRow(items.id), inRow(items.orderId), inRow(items.productId), inRow(items.quantity)],
-    ] as [number, number, number, number];
+    const id = joined(items.id.map(inRow));
+    const [order, product, count] = [inRow(items.orderId), inRow(items.productId), inRow(items.quantity)];
     const time = groupOf(places.time);
     const before = places.before ?? places.row;
     const counts = conditionReader(items.where, this.#itemTerms, inRow);
-    const [idBefore, orderBefore] = [groupOf([...before, items.id]), groupOf([...before, items.orderId])];
+    const idBefore = joined(items.id.map((column) => groupOf([...before, column])));
+    const orderBefore = groupOf([...before, items.orderId]);
     return (texts) => {
-      const [itemId = '', orderId = ''] = [texts[id], texts[order]];
+      const [itemId, orderId = ''] = [id(texts), texts[order]];
       const sourceTimeMs = time === 0 ? null : Number(texts[time]);
       if (places.isDelete)
         return {kind: 'change', change: {kind: 'item-deleted', orderId, itemId}, sourceTimeMs};
-      if (texts[idBefore] !== itemId || texts[orderBefore] !== orderId) return undefined;
+      if (idBefore(texts) !== itemId || texts[orderBefore] !== orderId) return undefined;
       const doesCount = counts(texts);
       if (doesCount === undefined) return undefined;
       if (!doesCount) return {kind: 'change', change: {kind: 'item-deleted', orderId, itemId}, sourceTimeMs};
@@ -217,6 +231,20 @@ function extraTexts(
   }
 }
 
+/** Reads the id that these groups form together. */
+function joined(groups: readonly number[]): (texts: Captured) => string {
+  const [first = 0, ...others] = groups;
+  return (texts) => others.reduce((id, group) => `${id}/${texts[group] ?? ''}`, texts[first] ?? '');
+}
+
+/** The texts that are their own ids (domain/id.ts). The parser reads every other text. */
+const PLAIN_TEXT = '[A-Za-z0-9._~-]';
+
+/** Matches ids that idIn() in fields.ts accepts. */
+function idLeaf(value: unknown): Leaf {
+  return typeof value === 'string' ? captured(`"(${PLAIN_TEXT}+)"`) : wholeNumberLeaf(value);
+}
+
 /** Matches the whole numbers that wholeNumber() and quantity() in fields.ts accept. */
 function wholeNumberLeaf(value: unknown, digitsMax?: number): Leaf {
   const more = digitsMax === undefined ? '*' : `{0,${digitsMax - 1}}`;
@@ -226,23 +254,17 @@ function wholeNumberLeaf(value: unknown, digitsMax?: number): Leaf {
 
 /** Matches the ids that optionalId() in fields.ts accepts. The group has no text for NULL. */
 function optionalIdLeaf(value: unknown): Leaf {
-  const digits = '(0|-?[1-9][0-9]*)';
-  return captured(typeof value === 'string' ? `(?:"${digits}?"|null)` : `(?:${digits}|null)`);
+  if (typeof value === 'string') return captured(`(?:"(${PLAIN_TEXT}*)"|null)`);
+  return captured('(?:(0|-?[1-9][0-9]*)|null)');
 }
 
-/** Matches the quantities that quantity() in fields.ts accepts. */
-function quantityLeaf(value: unknown): Leaf {
-  if (typeof value !== 'string') return wholeNumberLeaf(value, QUANTITY_DIGITS_MAX);
-  return captured(`"(0|-?[1-9][0-9]{0,${QUANTITY_DIGITS_MAX - 1}})(?:\\.0*)?"`);
-}
-
-/** Matches the amounts of one column that money() in fields.ts accepts, if they have all decimals. */
-function amountLeaf(decimals: number): Leaf {
-  const more = Math.max(0, AMOUNT_DIGITS_MAX - decimals - 1);
+/** Matches the amounts of one column, and the quantities, that fields.ts accepts, if they have all decimals. */
+function decimalLeaf(decimals: number, digitsMax: number): Leaf {
+  const more = Math.max(0, digitsMax - decimals - 1);
   const whole = `-?(?:0|[1-9][0-9]{0,${more}})`;
   // A negative zero has another canonical form, so the parser reads it.
   const notNegativeZero = '(?!"-0(?:\\.0*)?")';
-  if (decimals === 0) return captured(`${notNegativeZero}"(${whole})(?:\\.0+)?"`);
+  if (decimals === 0) return captured(`${notNegativeZero}"(${whole})(?:\\.0*)?"`);
   return captured(`${notNegativeZero}"(${whole}\\.[0-9]{${decimals}})0*"`);
 }
 

@@ -11,36 +11,59 @@ import type {LineItem, OrderRow} from '../domain/order.js';
 import {
   conditionText,
   extraText,
+  idOfColumns,
   money,
+  moneyOfItem,
   optionalId,
   quantity,
-  wholeNumber,
+  type AmountRule,
   type JsonObject,
 } from './fields.js';
-import type {SourceSchema} from '../domain/sourceSchema.js';
+import type {EarlierNames, SourceSchema} from '../domain/sourceSchema.js';
 
 /** What a row of `orders` means. Throws Undecodable, which names the column and the rule that it breaks. */
-export function orderChangeOf(row: JsonObject, orderId: string, schema: SourceSchema): Change {
+export function orderChangeOf(found: JsonObject, orderId: string, schema: SourceSchema): Change {
+  const row = withPresentNames(found, schema.orders.earlier);
   if (!holds(schema.orders.where, (term) => conditionText(row, term))) return {kind: 'order-hidden', orderId};
   return {kind: 'order-upserted', orderId, row: orderRow(row, schema)};
 }
 
 /** What a row of `order_items` means. Throws as `orderChangeOf` does. */
-export function itemChangeOf(row: JsonObject, orderId: string, schema: SourceSchema): Change {
-  const itemId = wholeNumber(row, schema.items.id);
+export function itemChangeOf(found: JsonObject, orderId: string, schema: SourceSchema): Change {
+  const row = withPresentNames(found, schema.items.earlier);
+  const itemId = idOfColumns(row, schema.items.id);
   if (!holds(schema.items.where, (term) => conditionText(row, term)))
     return {kind: 'item-deleted', orderId, itemId};
   return {kind: 'item-upserted', orderId, itemId, item: lineItem(row, schema)};
 }
 
-function orderRow(row: JsonObject, {orders, extraColumns, moneyDecimals}: SourceSchema): OrderRow {
+/** A row from before a column was renamed has the value under the earlier name. */
+function withPresentNames(row: JsonObject, earlier: EarlierNames): JsonObject {
+  if (earlier.size === 0) return row;
+  const renamed = [...earlier].flatMap(([name, olds]) => {
+    const old = name in row ? undefined : olds.find((one) => one in row);
+    return old === undefined ? [] : [[name, row[old]] as const];
+  });
+  return renamed.length === 0 ? row : {...row, ...Object.fromEntries(renamed)};
+}
+
+function orderRow(row: JsonObject, schema: SourceSchema): OrderRow {
+  const {orders, extraColumns} = schema;
   return {
     userId: optionalId(row, orders.userId, orders.guestUserId),
-    totalAmount: money(row, orders, moneyDecimals),
+    totalAmount: orders.totalAmount.length === 0 ? '' : money(row, orders.totalAmount, amountRule(schema)),
     extra: extraColumns.map((column) => extraText(row, column)),
   };
 }
 
-function lineItem(row: JsonObject, {items}: SourceSchema): LineItem {
-  return {productId: optionalId(row, items.productId), quantity: quantity(row, items.quantity)};
+function lineItem(row: JsonObject, schema: SourceSchema): LineItem {
+  const {items, quantityDecimals} = schema;
+  const productId = optionalId(row, items.productId);
+  const count = quantity(row, items.quantity, quantityDecimals);
+  if (items.amount.length === 0) return {productId, quantity: count};
+  return {productId, quantity: count, amount: moneyOfItem(row, items.amount, amountRule(schema))};
+}
+
+function amountRule({orders, moneyDecimals, isRounded}: SourceSchema): AmountRule {
+  return {isMinor: orders.isMinor, moneyDecimals, isRounded};
 }

@@ -11,6 +11,9 @@ export interface ExtraColumn {
   readonly type: 'text' | 'time';
 }
 
+/** Names that a column had before. A row without the column is read from the first of them that it has. */
+export type EarlierNames = ReadonlyMap<string, readonly string[]>;
+
 export interface SourceSchema {
   /** The database of both tables. Undefined accepts the rows of every database. */
   readonly database: string | undefined;
@@ -20,24 +23,38 @@ export interface SourceSchema {
     readonly userId: string;
     /** A value of the buyer's column that means nobody, in addition to NULL and ''. Undefined if there is none. */
     readonly guestUserId: string | undefined;
-    /** The amount is the sum of these columns. */
+    /** The amount is the sum of these columns. Without any, it is the sum over the line items (`items.amount`). */
     readonly totalAmount: readonly string[];
     /** True if the columns contain whole numbers of minor units (cents). */
     readonly isMinor: boolean;
     /** Rows that do not satisfy it are hidden (change.ts). */
     readonly where: Condition;
+    readonly earlier: EarlierNames;
   };
   readonly items: {
     readonly table: string;
-    readonly id: string;
+    /** One column, or several that together are the id. It must be unique within an order. */
+    readonly id: readonly string[];
     readonly orderId: string;
     readonly productId: string;
     readonly quantity: string;
+    /** The amount of a line item is the product of these columns. Empty if orders have an amount of their own. */
+    readonly amount: readonly string[];
     /** Rows that do not satisfy it are no line items. */
     readonly where: Condition;
+    readonly earlier: EarlierNames;
   };
   readonly heartbeatTable: string;
   readonly extraColumns: readonly ExtraColumn[];
   /** Amounts have this many decimals that count. The number is fixed, because Redis holds sums in minor units. */
   readonly moneyDecimals: number;
+  /** Quantities have this many decimals that count. Redis holds sums in the smallest unit, as for amounts. */
+  readonly quantityDecimals: number;
+  /** True if amounts with more decimals are rounded, half away from zero. Else such a row is rejected. */
+  readonly isRounded: boolean;
+}
+
+/** The decimals of the amounts of line items, if orders have no amount of their own. */
+export function itemDecimals({items, moneyDecimals}: SourceSchema): number | undefined {
+  return items.amount.length === 0 ? undefined : moneyDecimals;
 }

@@ -5,7 +5,7 @@
  *
  * Pure: no clock, no I/O.
  */
-import {isWholeNumber} from '../domain/order.js';
+import {ID_CHARACTERS, isId} from '../domain/id.js';
 
 export interface Keys {
   /** The hash of an order has the fields `id user_id total_amount items_count items` and the configured extra columns. */
@@ -45,7 +45,7 @@ export function keysWithPrefix(prefix: string): Keys {
   const orderBegin = `${prefix}order:`;
   const idAfterPrefix = (begin: string, key: string): string | undefined => {
     const id = key.slice(begin.length);
-    return key.startsWith(begin) && isWholeNumber(id) ? id : undefined;
+    return key.startsWith(begin) && isId(id) ? id : undefined;
   };
   return {
     orders: `${orderBegin}*`,
@@ -66,7 +66,7 @@ export function keysWithPrefix(prefix: string): Keys {
   };
 }
 
-const ID = String.raw`-?\d+`;
+const ID = `${ID_CHARACTERS}+`;
 const OWN_KEY = new RegExp(
   `^(?:order:${ID}|order_lines:${ID}|product:${ID}:sold|report:(?:products|users|totals)` +
     `|projector:(?:quarantine|chunks|layout|rebuild|staging|position:.+))$`,

@@ -10,20 +10,28 @@ export const systemClock: Clock = {
   nowMs: () => Date.now(),
   sleep: async (ms, signal) => {
     await new Promise<void>((resolve) => {
-      if (signal?.aborted === true) {
-        resolve();
-        return;
-      }
       const done = (): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', done);
         resolve();
       };
       const timer = setTimeout(done, ms);
-      signal?.addEventListener('abort', done);
+      if (signal !== undefined) onAbort(signal, done);
     });
   },
 };
+
+/** Calls `act` when the signal aborts. A signal that has aborted has no more events, so `act` is then called at once. */
+export function onAbort(signal: AbortSignal, act: () => void): void {
+  if (signal.aborted) act();
+  // eslint-disable-next-line no-restricted-syntax -- This is the one place.
+  else signal.addEventListener('abort', act, {once: true});
+}
+
+/** Resolves when the signal has aborted. */
+export async function untilAborted(signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => onAbort(signal, resolve));
+}
 
 /** Wakes all waiters. A waiter must check its condition and call `wait` in one synchronous step, so that it misses no `wake`. */
 export class Signal {

@@ -8,6 +8,7 @@
  */
 import type {SourceSchema} from '../domain/sourceSchema.js';
 import type {ConnectorFile} from './connector.js';
+import {mappedColumns} from './sourceTables.js';
 
 export type RecordForm = 'envelope' | 'compact';
 
@@ -66,7 +67,7 @@ function source({database, schema, form}: ConnectorSettings): Record<string, str
   const tables = [orders.table, items.table, heartbeatTable].map((table) => `${database}.${table}`);
   const keys = [
     `${tables[0]}:${orders.id}`,
-    `${tables[1]}:${[...new Set([items.orderId, items.id])].join(',')}`,
+    `${tables[1]}:${[...new Set([items.orderId, ...items.id])].join(',')}`,
   ];
   return {
     'topic.prefix': database,
@@ -89,14 +90,14 @@ function heartbeat(database: string, table: string): string {
  * Only the columns that the worker reads. A value in another column can stop the connector (a TIME of 26 hours), and a wide row makes every
  * record larger.
  */
-function columns(database: string, {orders, items, heartbeatTable, extraColumns}: SourceSchema): string[] {
+function columns(database: string, schema: SourceSchema): string[] {
+  const {orders, items, heartbeatTable} = schema;
   const of = (table: string, names: readonly string[]): string[] =>
     [...new Set(names)].map((name) => pattern(`${database}.${table}.${name}`));
-  const terms = (condition: SourceSchema['orders']['where']): string[] => condition.map(({column}) => column);
-  const extra = extraColumns.map(({name}) => name);
+  const mapped = mappedColumns(schema);
   return [
-    ...of(orders.table, [orders.id, orders.userId, ...orders.totalAmount, ...terms(orders.where), ...extra]),
-    ...of(items.table, [items.id, items.orderId, items.productId, items.quantity, ...terms(items.where)]),
+    ...of(orders.table, mapped.orders),
+    ...of(items.table, mapped.items),
     ...of(heartbeatTable, ['id', 'ts']),
     ...of('debezium_signal', ['id', 'type', 'data']),
   ];
@@ -116,6 +117,7 @@ const VALUES = {
   'decimal.handling.mode': 'string',
   'time.precision.mode': 'isostring',
   'bigint.unsigned.handling.mode': 'long',
+  'binary.handling.mode': 'hex',
   'event.converting.failure.handling.mode': 'fail',
   'event.processing.failure.handling.mode': 'fail',
   'inconsistent.schema.handling.mode': 'fail',

@@ -6,11 +6,11 @@
  */
 import type {Change} from '../domain/change.js';
 import type {RowQuery, TextRow} from '../clients/mysql.js';
-import {Undecodable, wholeNumber} from '../decode/fields.js';
+import {idIn, Undecodable} from '../decode/fields.js';
 import {itemChangeOf, orderChangeOf} from '../decode/rows.js';
-import type {SourceSchema} from '../domain/sourceSchema.js';
 import {ProjectorError} from '../runtime/errors.js';
-import {quoted} from './sql.js';
+import {idSql, isAmongSql, quoted, textSql} from './sql.js';
+import type {SourceTables} from './sourceTables.js';
 
 /** One order with its line items, as MySQL contains it. */
 export interface SourceOrder {
@@ -24,20 +24,28 @@ export interface SourceOrder {
 export async function readSourceOrders(
   ask: RowQuery,
   orderIds: readonly string[],
-  schema: SourceSchema,
+  tables: SourceTables,
 ): Promise<Map<string, SourceOrder>> {
+  const {schema, columns, kinds} = tables;
   const {orders, items} = schema;
   const found = new Map(orderIds.map((id) => [id, new GrowingOrder()]));
   if (orderIds.length === 0) return found;
-  // `SELECT *` is used because a missing extra column must not be an error. It is not an error in a record either.
-  const rowsOf = async (table: string, column: string): Promise<[string, TextRow][]> => {
-    const rows = await ask(`SELECT * FROM ${quoted(table)} WHERE ${quoted(column)} IN (?)`, [orderIds]);
+  const rowsOf = async (select: string, table: string, column: string): Promise<[string, TextRow][]> => {
+    const rows = await ask(`${select} WHERE ${isAmongSql(quoted(column), orderIds, kinds.order)}`, []);
     return rows.map((row) => [orderIdIn(row, table, column), row]);
   };
-  for (const [orderId, row] of await rowsOf(orders.table, orders.id)) {
+  for (const [orderId, row] of await rowsOf(
+    selectOf(orders.table, columns.orders),
+    orders.table,
+    orders.id,
+  )) {
     found.get(orderId)?.add(() => orderChangeOf(row, orderId, schema));
   }
-  for (const [orderId, row] of await rowsOf(items.table, items.orderId)) {
+  for (const [orderId, row] of await rowsOf(
+    selectOf(items.table, columns.items),
+    items.table,
+    items.orderId,
+  )) {
     found.get(orderId)?.add(() => itemChangeOf(row, orderId, schema));
   }
   return found;
@@ -59,17 +67,19 @@ export interface SourcePage {
 export async function readSourcePage(
   ask: RowQuery,
   {after, limit}: {after: string | null; limit: number},
-  schema: SourceSchema,
+  {schema, columns, kinds}: SourceTables,
 ): Promise<SourcePage> {
   const {orders, items} = schema;
-  // Ids consist of digits, which `orderIdIn` has checked. As numeric literals in the query MySQL compares them exactly at any size.
-  const above = (column: string): string => (after === null ? '' : `${quoted(column)} > ${after}`);
+  const compared = (column: string, sign: '>' | '<=', id: string | null): string => {
+    const literal = id === null ? undefined : idSql(id, kinds.order);
+    return literal === undefined ? '' : `${quoted(column)} ${sign} ${literal}`;
+  };
   const where = (...conditions: string[]): string => {
     const given = conditions.filter((condition) => condition !== '');
     return given.length === 0 ? '' : `WHERE ${given.join(' AND ')}`;
   };
   const rows = await ask(
-    `SELECT * FROM ${quoted(orders.table)} ${where(above(orders.id))} ORDER BY ${quoted(orders.id)} LIMIT ${limit}`,
+    `${selectOf(orders.table, columns.orders)} ${where(compared(orders.id, '>', after))} ORDER BY ${quoted(orders.id)} LIMIT ${limit}`,
     [],
   );
   const found = new Map<string, GrowingOrder>();
@@ -88,9 +98,13 @@ export async function readSourcePage(
     last = orderId;
   }
   const next = rows.length < limit ? null : last;
-  const below = next === null ? '' : `${quoted(items.orderId)} <= ${next}`;
+  const hasOrder = [
+    `${quoted(items.orderId)} IS NOT NULL`,
+    ...(kinds.order === 'text' ? [`${textSql(quoted(items.orderId))} <> ''`] : []),
+  ];
+  const range = [compared(items.orderId, '>', after), compared(items.orderId, '<=', next)];
   const itemRows = await ask(
-    `SELECT * FROM ${quoted(items.table)} ${where(`${quoted(items.orderId)} IS NOT NULL`, above(items.orderId), below)} ORDER BY ${quoted(items.orderId)}, ${quoted(items.id)}`,
+    `${selectOf(items.table, columns.items)} ${where(...hasOrder, ...range)} ORDER BY ${[items.orderId, ...items.id].map(quoted).join(', ')}`,
     [],
   );
   for (const row of itemRows) {
@@ -98,6 +112,11 @@ export async function readSourcePage(
     orderOf(orderId).add(() => itemChangeOf(row, orderId, schema));
   }
   return {orders: found, next, itemCount: itemRows.length};
+}
+
+/** Only the columns that the mapping names. `*` would leave out invisible columns, and read wide ones for nothing. */
+function selectOf(table: string, columns: readonly string[]): string {
+  return `SELECT ${columns.map(quoted).join(', ')} FROM ${quoted(table)}`;
 }
 
 class GrowingOrder implements SourceOrder {
@@ -119,7 +138,7 @@ class GrowingOrder implements SourceOrder {
 /** A row with an unreadable order id is an error. If it were skipped, its order would be rebuilt without that row. */
 function orderIdIn(row: TextRow, table: string, column: string): string {
   try {
-    return wholeNumber(row, column);
+    return idIn(row, column);
   } catch (error) {
     if (!(error instanceof Undecodable)) throw error;
     throw new ProjectorError('config-invalid', `MySQL table ${table}: ${error.message}`, {cause: error});

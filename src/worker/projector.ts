@@ -14,7 +14,7 @@ import {asProjectorError, type ProjectorError} from '../runtime/errors.js';
 import type {Failpoint} from '../runtime/failpoints.js';
 import {requireSamePartitions} from './resume.js';
 import type {EventLog, LogBatch, LogRange, LogRecord, Unavailable} from '../clients/kafka/eventLog.js';
-import type {Clock} from '../runtime/lifecycle.js';
+import {untilAborted, type Clock} from '../runtime/lifecycle.js';
 import {OtherTables} from './otherTables.js';
 import {Stalls} from './stalls.js';
 import {Troubles} from './troubles.js';
@@ -121,7 +121,7 @@ export class Projector {
       return Promise.resolve();
     });
     // `run` does not await the start or the loops, because they can hang on a server that does not respond.
-    await this.#stopped();
+    await untilAborted(this.#stop.signal);
     await this.#drain();
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -321,12 +321,6 @@ export class Projector {
     const {newestSourceMs, ...counts} = this.counts;
     const freshnessMs = newestSourceMs === null ? undefined : this.#deps.clock.nowMs() - newestSourceMs;
     this.#deps.logger.info({...counts, freshnessMs}, 'summary');
-  }
-
-  async #stopped(): Promise<void> {
-    const {signal} = this.#stop;
-    if (signal.aborted) return;
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, {once: true}));
   }
 
   async #every(intervalMs: number, task: () => Promise<void>): Promise<void> {

@@ -4,6 +4,7 @@
  *
  * The seed repeats the sequence of faults and transactions, but not their timing.
  */
+import {onAbort} from '../../src/runtime/lifecycle.js';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {Random} from '../random.js';
 import type {Workload} from '../workload.js';
@@ -32,7 +33,7 @@ export class ChaosRun {
   private constructor(setup: ChaosSetup) {
     this.#setup = setup;
     this.#random = new Random(setup.seed);
-    setup.signal.addEventListener('abort', () => this.#end(), {once: true});
+    onAbort(setup.signal, () => this.#end());
   }
 
   /** Opens all parts and starts the first two or three workers. */

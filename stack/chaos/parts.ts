@@ -1,4 +1,5 @@
 /** The parts of a chaos run. They are opened in order and closed in the reverse order. */
+import {onAbort} from '../../src/runtime/lifecycle.js';
 import type {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
 import {workerVariables} from '../environment.js';
@@ -127,8 +128,8 @@ async function closeAll(closers: Close[]): Promise<void> {
 
 async function applyConnector({env}: Stack, signal: AbortSignal): Promise<void> {
   const command = new WorkerProcess(workerVariables(env), ['connector', 'apply']);
-  const stop = (): unknown => command.end('SIGTERM');
-  signal.addEventListener('abort', stop, {once: true});
+  const stop = (): void => void command.end('SIGTERM');
+  onAbort(signal, stop);
   const {code} = await command.exited;
   signal.removeEventListener('abort', stop);
   if (code !== 0) throw new Error(`connector apply ended with exit code ${code ?? '?'}: ${command.output}`);

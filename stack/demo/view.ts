@@ -10,7 +10,7 @@ import {compare, type Comparison} from '../comparison.js';
 import type {StackEnv} from '../stack.js';
 import {workerVariables} from '../stack.js';
 
-const REPORT = {prefix: '', moneyDecimals: 2};
+const REPORT = {prefix: '', moneyDecimals: 2, quantityDecimals: 0};
 
 export interface Flow {
   /** Records in the topic since its creation, and how many of them the worker has not applied. */

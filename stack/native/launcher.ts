@@ -1,3 +1,4 @@
+import {onAbort} from '../../src/runtime/lifecycle.js';
 import {spawn} from 'node:child_process';
 import {closeSync, existsSync, mkdirSync, openSync} from 'node:fs';
 import {dirname, join} from 'node:path';
@@ -94,8 +95,7 @@ function supervise(options: NativeOptions): Promise<void> {
   // The supervisor is stored at once. So if this launcher dies now, the next one finds the process and stops it.
   if (state !== undefined && child.pid !== undefined) writeState({...state, keeper: identityOf(child.pid)});
   const abort = (): void => void child.kill('SIGTERM');
-  options.signal?.addEventListener('abort', abort, {once: true});
-  if (options.signal?.aborted === true) abort();
+  if (options.signal !== undefined) onAbort(options.signal, abort);
   return new Promise<void>((resolve, reject) => {
     child.on('message', (message: SupervisorMessage) => {
       if (message.kind === 'progress') options.onProgress(message.line);

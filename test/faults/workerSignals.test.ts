@@ -2,6 +2,7 @@
 import {FaultBench} from '../support/faultBench.js';
 import {whileRedisIsFrozen} from '../support/freeze.js';
 import {withAdmin} from '../support/kafka.js';
+import {systemClock} from '../../src/runtime/lifecycle.js';
 import {until} from '../support/until.js';
 import {halted, hasSaid, membersAre} from '../support/workerLog.js';
 
@@ -59,6 +60,16 @@ test('a worker that receives SIGTERM in a batch commits its position and exits w
   await bench.expectExact();
   expect(first.log.at(-1)).toMatchObject({msg: 'worker stopped'});
   await expectAckedToTheEnd();
+});
+
+test('a worker that receives SIGTERM at any moment of its start ends with 0 (F05)', async () => {
+  const STEP_MS = 40;
+  for (let step = 0; step < 10; step++) {
+    const worker = bench.start({PROJECTOR_INSTANCE_ID: 'starting', PROJECTOR_HTTP_PORT: '0'});
+    await hasSaid(worker, /^http server listening/);
+    await systemClock.sleep(step * STEP_MS);
+    expect(await worker.end('SIGTERM')).toEqual({code: 0, signal: null});
+  }
 });
 
 function sizeOf(list: unknown): number {

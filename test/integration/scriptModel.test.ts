@@ -4,15 +4,15 @@
  * Redis must equal the fold of the log up to the stored position, field by field.
  */
 import type {Change} from '../../src/domain/change.js';
-import {changes, ORDER_EXTRA_COLUMNS} from '../support/arbitraries.js';
+import {changes as anyChanges, ORDER_EXTRA_COLUMNS, withItemAmounts} from '../support/arbitraries.js';
 import {OrderModel} from '../support/orderModel.js';
 import {RedisBench, type Snapshot} from '../support/redisBench.js';
 import {inTier} from '../support/tier.js';
 import {fc} from '../support/seededChecks.js';
 
 let bench: RedisBench;
-beforeAll(async () => (bench = await RedisBench.open(7, {extraColumns: ORDER_EXTRA_COLUMNS})));
-afterAll(async () => await bench.close());
+/** Whether the amount of an order is the sum over its line items. Quantities have decimals then. */
+let hasItemAmounts: boolean;
 
 type Command =
   | {readonly kind: 'apply' | 'apply and lose the reply'; readonly length: number}
@@ -91,66 +91,83 @@ class Run {
     expect(this.#position).toBe(stored);
     if (stored === 0) return;
     const expected = OrderModel.of(this.#log.slice(0, stored));
-    expect(await bench.content()).toEqual(expected.content('', ORDER_EXTRA_COLUMNS));
+    expect(await bench.content()).toEqual(expected.content('', ORDER_EXTRA_COLUMNS, hasItemAmounts));
   }
 }
 
-test('Redis equals the fold of the topic up to its position after every command (I1, I4, C1, C2)', async () => {
-  await fc.assert(
-    fc.asyncProperty(changes(80), fc.array(command, {maxLength: 25}), async (log, commands) => {
-      await bench.redis.flushdb();
-      const run = new Run(log);
-      for (const step of commands) {
-        await run.do(step);
-        await run.check();
-      }
-    }),
-    {numRuns: inTier({test: 150, soak: 3_000})},
-  );
-});
+describe.each([
+  ['with an amount of the order', false],
+  ['with amounts of line items', true],
+])('%s', (_name, ofItems) => {
+  const changes = (maxSteps: number): fc.Arbitrary<readonly Change[]> =>
+    anyChanges(maxSteps).map((all) => (ofItems ? withItemAmounts(all) : all));
 
-test('the content of Redis does not depend on chunk borders (I2, I7)', async () => {
-  const cuts = fc.array(fc.nat(60), {maxLength: 8});
-  await fc.assert(
-    fc.asyncProperty(changes(50), cuts, async (log, places) => {
-      const borders = [...new Set([0, ...places.filter((at) => at < log.length)])].sort((a, b) => a - b);
-      await bench.redis.flushdb();
-      await bench.applyAll(borders.map((from, index) => log.slice(from, borders[index + 1])));
-      const cut = await bench.content();
-      await bench.redis.flushdb();
-      await bench.applyAll([log]);
-      expect(await bench.content()).toEqual(cut);
-      expect(cut).toEqual(OrderModel.of(log).content('', ORDER_EXTRA_COLUMNS));
-    }),
-    {numRuns: inTier({test: 100, soak: 2_000})},
-  );
-});
+  beforeAll(async () => {
+    hasItemAmounts = ofItems;
+    const itemDecimals = ofItems ? 2 : undefined;
+    bench = await RedisBench.open(7, {extraColumns: ORDER_EXTRA_COLUMNS, itemDecimals});
+  });
+  afterAll(async () => await bench.close());
 
-test('a run of events that Debezium sends again changes nothing (I3, S3, C2) (F61)', async () => {
-  await fc.assert(
-    fc.asyncProperty(changes(40), fc.nat(40), async (log, again) => {
-      await bench.redis.flushdb();
-      await bench.applyAll([log]);
-      const once = await bench.content();
-      const suffix = log.slice(Math.max(0, log.length - again));
-      await bench.applyAll([suffix.slice(0, again / 2), suffix.slice(again / 2)]);
-      expect(await bench.content()).toEqual(once);
-    }),
-    {numRuns: inTier({test: 60, soak: 1_000})},
-  );
-});
+  test('Redis equals the fold of the topic up to its position after every command (I1, I4, C1, C2)', async () => {
+    await fc.assert(
+      fc.asyncProperty(changes(80), fc.array(command, {maxLength: 25}), async (log, commands) => {
+        await bench.redis.flushdb();
+        const run = new Run(log);
+        for (const step of commands) {
+          await run.do(step);
+          await run.check();
+        }
+      }),
+      {numRuns: inTier({test: 150, soak: 3_000})},
+    );
+  });
 
-test('partitions may be applied in any order (I7) (F67)', async () => {
-  await fc.assert(
-    fc.asyncProperty(changes(40), fc.boolean(), async (log, isReversed) => {
-      await bench.redis.flushdb();
-      const orders = [...new Set(log.map(({orderId}) => orderId))];
-      if (isReversed) orders.reverse();
-      for (const orderId of orders)
-        await bench.applyAll([log.filter((change) => change.orderId === orderId)]);
-      if (log.length === 0) return;
-      expect(await bench.content()).toEqual(OrderModel.of(log).content('', ORDER_EXTRA_COLUMNS));
-    }),
-    {numRuns: inTier({test: 60, soak: 1_000})},
-  );
+  test('the content of Redis does not depend on chunk borders (I2, I7)', async () => {
+    const cuts = fc.array(fc.nat(60), {maxLength: 8});
+    await fc.assert(
+      fc.asyncProperty(changes(50), cuts, async (log, places) => {
+        const borders = [...new Set([0, ...places.filter((at) => at < log.length)])].sort((a, b) => a - b);
+        await bench.redis.flushdb();
+        await bench.applyAll(borders.map((from, index) => log.slice(from, borders[index + 1])));
+        const cut = await bench.content();
+        await bench.redis.flushdb();
+        await bench.applyAll([log]);
+        expect(await bench.content()).toEqual(cut);
+        expect(cut).toEqual(OrderModel.of(log).content('', ORDER_EXTRA_COLUMNS, hasItemAmounts));
+      }),
+      {numRuns: inTier({test: 100, soak: 2_000})},
+    );
+  });
+
+  test('a run of events that Debezium sends again changes nothing (I3, S3, C2) (F61)', async () => {
+    await fc.assert(
+      fc.asyncProperty(changes(40), fc.nat(40), async (log, again) => {
+        await bench.redis.flushdb();
+        await bench.applyAll([log]);
+        const once = await bench.content();
+        const suffix = log.slice(Math.max(0, log.length - again));
+        await bench.applyAll([suffix.slice(0, again / 2), suffix.slice(again / 2)]);
+        expect(await bench.content()).toEqual(once);
+      }),
+      {numRuns: inTier({test: 60, soak: 1_000})},
+    );
+  });
+
+  test('partitions may be applied in any order (I7) (F67)', async () => {
+    await fc.assert(
+      fc.asyncProperty(changes(40), fc.boolean(), async (log, isReversed) => {
+        await bench.redis.flushdb();
+        const orders = [...new Set(log.map(({orderId}) => orderId))];
+        if (isReversed) orders.reverse();
+        for (const orderId of orders)
+          await bench.applyAll([log.filter((change) => change.orderId === orderId)]);
+        if (log.length === 0) return;
+        expect(await bench.content()).toEqual(
+          OrderModel.of(log).content('', ORDER_EXTRA_COLUMNS, hasItemAmounts),
+        );
+      }),
+      {numRuns: inTier({test: 60, soak: 1_000})},
+    );
+  });
 });

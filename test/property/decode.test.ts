@@ -64,7 +64,7 @@ test.prop([
   fc.dictionary(fc.string(), fc.jsonValue()),
   fc.string(),
 ])(
-  'a row with an invalid id and any columns is rejected, and the reason contains no text of it (I11)',
+  'a row with an id that is not that of its key and any columns is rejected, and the reason contains no text of it (I11)',
   (table, row, marker) => {
     const secret = `Zq7${marker}`;
     const event = {op: 'c', table, after: {...row, id: secret, user_id: secret}};

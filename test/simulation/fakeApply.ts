@@ -5,12 +5,13 @@
 import {corrupt, type Keyspace} from './keyspace.js';
 import {readArguments, type Patch, type ScriptInput} from './scriptInput.js';
 import {
+  amountOfLines,
   countLines,
   countOrder,
-  DIGITS_MAX,
   moveCounters,
   moveReports,
   noSums,
+  smallestUnit,
   type Sums,
 } from './scriptSums.js';
 
@@ -154,6 +155,7 @@ function planPatch(
   patch: Patch,
   {input, sums}: {input: ScriptInput; sums: Sums},
 ): OrderWrite {
+  const {itemDecimals} = input;
   const orderKey = `${input.prefix}order:${patch.id}`;
   const linesKey = `${input.prefix}order_lines:${patch.id}`;
   const corrupt = (key: string, what: string): CorruptOrder => new CorruptOrder(patch.id, `${key} ${what}`);
@@ -167,14 +169,15 @@ function planPatch(
   const hides = patch.mode === 'hide';
   const keepsLines = existed && !reset && !hides && patch.lines.length === 0;
   const isKept = keepsLines && input.extraNames.length === 0 && patch.row !== undefined;
-  if (isKept && patch.row.user === userBefore && patch.row.amount === amountBefore) {
+  const isSame = isKept && patch.row.user === userBefore;
+  if (isSame && (itemDecimals !== undefined || patch.row.amount === amountBefore)) {
     return {orderKey, linesKey, reset, lines: undefined, fields: undefined, deleteFields: []};
   }
   if (!keepsLines && (keys.get(linesKey)?.type ?? 'string') !== 'string') {
     throw corrupt(linesKey, 'is not a string');
   }
   const linesBefore = keepsLines ? '' : (keys.string(linesKey) ?? '');
-  const lines = linesOf(linesBefore);
+  const lines = linesOf(linesBefore, itemDecimals !== undefined);
   if (lines === undefined) throw corrupt(linesKey, 'holds a line item that cannot be read');
   if (existed) {
     countLines(sums, lines, -1n);
@@ -190,8 +193,9 @@ function planPatch(
   const linesAfter = byId(lines)
     .map(([id, line]) => `${id}:${line}`)
     .join(';');
-  const row =
+  const given =
     patch.row ?? (existed && !reset && !hides ? {user: userBefore, amount: amountBefore} : undefined);
+  const row = given && withAmount(given, {itemDecimals, lines: keepsLines ? undefined : lines, amountBefore});
   if (row !== undefined) {
     countLines(sums, lines, 1n);
     if (!countOrder(sums, row, 1n)) throw corrupt(orderKey, 'would hold a total_amount that cannot be read');
@@ -199,10 +203,29 @@ function planPatch(
   const fields =
     row === undefined
       ? undefined
-      : [...rowFields(patch, input.extraNames), ...(keepsLines ? [] : itemFields(lines))];
+      : [
+          ...rowFields(patch, row, input.extraNames),
+          ...(itemDecimals === undefined ? [] : [['total_amount', row.amount] as [string, string]]),
+          ...(keepsLines ? [] : itemFields(lines)),
+        ];
   const deleteFields = reset ? [] : input.extraNames.filter((_, index) => patch.row?.extra[index] === null);
   const changed = linesAfter === linesBefore ? undefined : linesAfter;
   return {orderKey, linesKey, reset: reset || hides, lines: changed, fields, deleteFields};
+}
+
+/** The amount of an order that has none of its own follows from its line items. It stays if they stay. */
+function withAmount(
+  {user, amount}: {user: string; amount: string},
+  from: {
+    itemDecimals: number | undefined;
+    lines: ReadonlyMap<string, string> | undefined;
+    amountBefore: string | undefined;
+  },
+): {user: string; amount: string} {
+  if (from.itemDecimals === undefined) return {user, amount};
+  const computed =
+    from.lines === undefined ? from.amountBefore : amountOfLines(from.lines, from.itemDecimals);
+  return {user, amount: computed ?? ''};
 }
 
 function requireWholeOrder(fields: ReadonlyMap<string, string>, failure: () => Error): void {
@@ -210,14 +233,16 @@ function requireWholeOrder(fields: ReadonlyMap<string, string>, failure: () => E
 }
 
 /** The line items of an order by id. Undefined if the text has another form. */
-function linesOf(text: string): Map<string, string> | undefined {
+function linesOf(text: string, hasAmounts: boolean): Map<string, string> | undefined {
   const lines = new Map<string, string>();
   let last: string | undefined;
   for (const part of text === '' ? [] : text.split(';')) {
-    const [, id, product, quantity] = /^(-?\d+):(-?\d*):(-?\d+)$/.exec(part) ?? [];
-    if (id === undefined || quantity === undefined || quantity.length > DIGITS_MAX) return undefined;
+    const [id = '', product = '', ...numbers] = part.split(':');
+    if (!/^[\w%.~/-]+$/.test(id) || !/^[\w%.~/-]*$/.test(product)) return undefined;
+    if (numbers.length !== (hasAmounts ? 2 : 1)) return undefined;
+    if (numbers.some((number) => smallestUnit(number) === undefined)) return undefined;
     if (last !== undefined && !isBefore(last, id)) return undefined;
-    lines.set(id, `${product}:${quantity}`);
+    lines.set(id, [product, ...numbers].join(':'));
     last = id;
   }
   return lines;
@@ -236,15 +261,19 @@ function byId(lines: ReadonlyMap<string, string>): [string, string][] {
   return [...lines].sort(([a], [b]) => (isBefore(a, b) ? -1 : 1));
 }
 
-function rowFields({id, row}: Patch, extraNames: readonly string[]): [string, string][] {
-  if (row === undefined) return [];
+function rowFields(
+  {id, row: given}: Patch,
+  row: {user: string; amount: string},
+  extraNames: readonly string[],
+): [string, string][] {
+  if (given === undefined) return [];
   const fields: [string, string][] = [
     ['id', id],
     ['user_id', row.user],
     ['total_amount', row.amount],
   ];
   extraNames.forEach((name, index) => {
-    const value = row.extra[index] ?? null;
+    const value = given.extra[index] ?? null;
     if (value !== null) fields.push([name, value]);
   });
   return fields;
@@ -252,8 +281,8 @@ function rowFields({id, row}: Patch, extraNames: readonly string[]): [string, st
 
 function itemFields(lines: ReadonlyMap<string, string>): [string, string][] {
   const items = byId(lines).map(([, line]) => {
-    const colon = line.indexOf(':');
-    return `product_id:${line.slice(0, colon)},quantity:${line.slice(colon + 1)}`;
+    const [product, quantity] = line.split(':');
+    return `product_id:${product},quantity:${quantity}`;
   });
   return [
     ['items_count', String(lines.size)],

@@ -30,6 +30,8 @@ export interface ScriptInput {
   readonly created: CreatedSums;
   readonly quarantined: readonly (readonly [string, string])[];
   readonly settled: readonly string[];
+  /** The decimals of the amounts of line items. Undefined if orders have an amount of their own. */
+  readonly itemDecimals: number | undefined;
   /** The patches of the created orders come first. */
   readonly patches: readonly Patch[];
 }
@@ -38,10 +40,11 @@ type Text = string | number;
 
 export function readArguments(args: readonly string[]): ScriptInput {
   const [, next = '', prefix = '', layout = '', chunk = ''] = args;
-  const [extraNames, sold, spent, sums, created, quarantined, settled, otherCount, others] = JSON.parse(
-    chunk,
-  ) as [string[], Text[], Text[], number[], Text[], Text[], string[], number, Text[]];
-  const [units = 0, revenue = 0, createdCount = 0] = sums;
+  const [extraNames, sold, spent, sums, created, quarantined, settled, otherCount, others, decimals] =
+    JSON.parse(chunk) as [
+      ...[string[], Text[], Text[], number[], Text[], Text[], string[], number, Text[], number],
+    ];
+  const [units = 0, high = 0, low = 0, createdCount = 0] = sums;
   const itemFields = new Map<string, readonly [string, string]>();
   const createdPatches = new Reader(created).all(createdCount, (reader): Patch => {
     const id = reader.text();
@@ -59,7 +62,7 @@ export function readArguments(args: readonly string[]): ScriptInput {
     spent: sumsOf(spent),
     itemFields,
     units: BigInt(units),
-    revenue: BigInt(revenue),
+    revenue: BigInt(high) * 10n ** 8n + BigInt(low),
   };
   return {
     next,
@@ -68,6 +71,7 @@ export function readArguments(args: readonly string[]): ScriptInput {
     extraNames,
     created: worked,
     settled,
+    itemDecimals: decimals < 0 ? undefined : decimals,
     products: [...worked.sold.keys()],
     quarantined: new Reader(quarantined).pairs(quarantined.length / 2),
     patches: [...createdPatches, ...otherPatches],

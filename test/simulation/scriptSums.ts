@@ -9,7 +9,7 @@ export const DIGITS_MAX = 15;
 /** Counters stay below this limit, so that the numbers of Lua are exact. */
 const COUNT_LIMIT = 10n ** 15n;
 const WHOLE = /^-?[1-9]\d*$/;
-const AMOUNT = /^(-?\d+)\.?(\d*)$/;
+const NUMBER = /^(-?)(\d+)\.?(\d*)$/;
 
 /** The differences that a chunk makes, by product and by user. */
 export interface Sums {
@@ -32,10 +32,27 @@ function add(sums: Map<string, bigint>, member: string, delta: bigint): void {
 export function countLines(sums: Sums, lines: ReadonlyMap<string, string>, sign: bigint): void {
   for (const line of lines.values()) {
     const [product = '', quantity = ''] = line.split(':');
-    const count = sign * BigInt(quantity);
+    const count = sign * (smallestUnit(quantity) ?? 0n);
     if (product !== '') add(sums.units, product, count);
     sums.totalUnits += count;
   }
+}
+
+/** An amount or a quantity without its decimal point. Undefined if it has another form, or more digits than Lua can add up exactly. */
+export function smallestUnit(text: string): bigint | undefined {
+  const [, sign = '', whole = '', decimals = ''] = NUMBER.exec(text) ?? [];
+  if (whole === '' || whole.length + decimals.length > DIGITS_MAX) return undefined;
+  return BigInt(sign + whole + decimals);
+}
+
+/** The amount of an order that has none of its own. */
+export function amountOfLines(lines: ReadonlyMap<string, string>, decimals: number): string {
+  let sum = 0n;
+  for (const line of lines.values()) sum += smallestUnit(line.split(':')[2] ?? '0') ?? 0n;
+  const text = String(sum < 0n ? -sum : sum).padStart(decimals + 1, '0');
+  const point = text.length - decimals;
+  const [whole, fraction] = [text.slice(0, point), text.slice(point)];
+  return `${sum < 0n ? '-' : ''}${whole}${decimals === 0 ? '' : `.${fraction}`}`;
 }
 
 export function countOrder(
@@ -43,10 +60,8 @@ export function countOrder(
   {user, amount}: {user: string; amount: string},
   sign: bigint,
 ): boolean {
-  const [, whole, decimals] = AMOUNT.exec(amount) ?? [];
-  if (whole === undefined || decimals === undefined || whole.length + decimals.length > DIGITS_MAX)
-    return false;
-  const cents = BigInt(whole + decimals);
+  const cents = smallestUnit(amount);
+  if (cents === undefined) return false;
   if (user !== '') add(sums.spent, user, sign * cents);
   sums.revenue += sign * cents;
   sums.orders += sign;

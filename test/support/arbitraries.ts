@@ -3,11 +3,20 @@ import fc from 'fast-check';
 import type {Change} from '../../src/domain/change.js';
 import {item, itemGone, order, orderGone, orderHidden} from './changes.js';
 
-const orderId = fc.constantFrom('1', '2', '9007199254740993');
-const itemId = fc.constantFrom('3', '20', '100', '9007199254740992', '9007199254740993');
-const user = fc.constantFrom('7', '8', '');
-const product = fc.constantFrom('10', '11', '12', '');
-const total = fc.constantFrom('0.00', '45.99', '-3.50', '9999999999.99');
+const orderId = fc.constantFrom('1', '2', '9007199254740993', 'a%3A1');
+const itemId = fc.constantFrom(
+  '3',
+  '20',
+  '100',
+  '9007199254740992',
+  '9007199254740993',
+  'x%3B',
+  'b~1',
+  '3/XL',
+);
+const user = fc.constantFrom('7', '8', '', '6f1c-a');
+const product = fc.constantFrom('10', '11', '12', '', 'S18_1749');
+const total = fc.constantFrom('0.00', '45.99', '-3.50', '9999999999999.99');
 const quantity = fc.constantFrom('1', '3', '0', '-2', '2147483647');
 const extra = fc.constantFrom(null, '', 'paid');
 
@@ -27,6 +36,17 @@ const move = fc.tuple(orderId, orderId, itemId, product, fc.boolean()).map(([fro
   return isLate ? steps.reverse() : steps;
 });
 const recreate = orderId.map((id) => [orderGone(id), order(id, {user: '8', total: '1.00', extra: [null]})]);
+
+/** The same changes for a shop whose orders have no amount of their own, and whose quantities have decimals. */
+export function withItemAmounts(all: readonly Change[]): Change[] {
+  return all.map((change) => {
+    if (change.kind === 'order-upserted') return {...change, row: {...change.row, totalAmount: ''}};
+    if (change.kind !== 'item-upserted') return change;
+    const {productId, quantity} = change.item;
+    const amount = `${quantity}${productId.length}.05`.replace(/^(-?)0(?=\d)/, '$1');
+    return {...change, item: {productId, quantity: `${quantity}.25`, amount}};
+  });
+}
 
 /** A sequence of changes, as in the topic. */
 export const changes = (maxSteps = 30): fc.Arbitrary<Change[]> =>

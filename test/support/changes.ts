@@ -11,6 +11,7 @@ export interface OrderFields {
 export interface LineFields {
   readonly product?: string;
   readonly quantity?: string;
+  readonly amount?: string;
 }
 
 /** A row of `orders`, as in a record of an insert, an update or a snapshot. */
@@ -30,9 +31,14 @@ export function orderGone(orderId: string): Change {
 }
 
 /** A row of `order_items`. The form of `id` is `order/item`. */
-export function item(id: string, {product = '10', quantity = '1'}: LineFields = {}): Change {
+export function item(id: string, {product = '10', quantity = '1', amount}: LineFields = {}): Change {
   const [orderId, itemId] = idsOf(id);
-  return {kind: 'item-upserted', orderId, itemId, item: {productId: product, quantity}};
+  return {
+    kind: 'item-upserted',
+    orderId,
+    itemId,
+    item: amount === undefined ? {productId: product, quantity} : {productId: product, quantity, amount},
+  };
 }
 
 export function itemGone(id: string): Change {

@@ -16,6 +16,7 @@ export type Content = Record<string, string | Record<string, string>>;
 interface Line {
   readonly product: string;
   readonly quantity: string;
+  readonly amount: string | undefined;
 }
 
 const NO_LINES: ReadonlyMap<string, Line> = new Map();
@@ -42,9 +43,9 @@ export class OrderModel {
       this.#rows.delete(orderId);
       this.#lines.delete(orderId);
     } else if (change.kind === 'item-upserted') {
-      const {productId: product, quantity} = change.item;
+      const {productId: product, quantity, amount} = change.item;
       const lines = this.#lines.get(orderId) ?? new Map<string, Line>();
-      lines.set(change.itemId, {product, quantity});
+      lines.set(change.itemId, {product, quantity, amount});
       this.#lines.set(orderId, lines);
       if (product !== '') this.#products.add(product);
     } else {
@@ -55,7 +56,7 @@ export class OrderModel {
   }
 
   /** The expected content of Redis, without positions. `extraColumns` names the extra columns of the rows. */
-  content(prefix = '', extraColumns: readonly string[] = []): Content {
+  content(prefix = '', extraColumns: readonly string[] = [], hasItemAmounts = false): Content {
     const content: Content = {};
     const sold = new Map([...this.#products].map((product) => [product, 0n]));
     const spent = new Map<string, bigint>();
@@ -63,15 +64,19 @@ export class OrderModel {
     let revenue = 0n;
     for (const [orderId, lines] of this.#lines) {
       content[`${prefix}order_lines:${orderId}`] = byId(lines)
-        .map(([id, {product, quantity}]) => `${id}:${product}:${quantity}`)
+        .map(([id, line]) =>
+          [id, line.product, line.quantity, line.amount].filter((text) => text !== undefined).join(':'),
+        )
         .join(';');
     }
     for (const [orderId, row] of this.#rows) {
       const lines = byId(this.#lines.get(orderId) ?? NO_LINES);
+      const sum = lines.reduce((cents, [, {amount = ''}]) => cents + BigInt(amount.replace('.', '')), 0n);
+      const total = hasItemAmounts ? major(sum) : row.total;
       const hash: Record<string, string> = {
         id: orderId,
         user_id: row.user,
-        total_amount: row.total,
+        total_amount: total,
         items_count: String(lines.length),
         items: lines.map(([, line]) => `product_id:${line.product},quantity:${line.quantity}`).join(';'),
       };
@@ -80,12 +85,13 @@ export class OrderModel {
         if (value !== null) hash[column] = value;
       });
       content[`${prefix}order:${orderId}`] = hash;
-      const cents = BigInt(row.total.replace('.', ''));
+      const cents = BigInt(total.replace('.', ''));
       revenue += cents;
       if (row.user !== '') spent.set(row.user, (spent.get(row.user) ?? 0n) + cents);
       for (const [, {product, quantity}] of lines) {
-        units += BigInt(quantity);
-        if (product !== '') sold.set(product, (sold.get(product) ?? 0n) + BigInt(quantity));
+        const count = BigInt(quantity.replace('.', ''));
+        units += count;
+        if (product !== '') sold.set(product, (sold.get(product) ?? 0n) + count);
       }
     }
     for (const [product, count] of sold) content[`${prefix}product:${product}:sold`] = String(count);
@@ -101,7 +107,18 @@ export class OrderModel {
 }
 
 function byId(lines: ReadonlyMap<string, Line>): [string, Line][] {
-  return [...lines].sort(([a], [b]) => (BigInt(a) < BigInt(b) ? -1 : 1));
+  return [...lines].sort(([a], [b]) => (isBefore(a, b) ? -1 : 1));
+}
+
+/** Numbers in numeric order. Of other texts, the shorter ones come first. No text of the tests begins with a minus sign. */
+function isBefore(a: string, b: string): boolean {
+  if (/^-?\d+$/.test(a) && /^-?\d+$/.test(b)) return BigInt(a) < BigInt(b);
+  return a.length === b.length ? a < b : a.length < b.length;
+}
+
+function major(cents: bigint): string {
+  const digits = String(cents < 0n ? -cents : cents).padStart(3, '0');
+  return `${cents < 0n ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`;
 }
 
 /** Members with the score 0 are removed from a sorted set, and an empty set has no key. */

@@ -1,7 +1,10 @@
 /** Builders of records in the form of Debezium. Numbers of type bigint are printed exactly. */
 import type {Change} from '../../src/domain/change.js';
 import type {EncodedRecord} from '../../src/decode/decode.js';
+import {textOfId} from '../../src/domain/id.js';
+import {isWholeNumber} from '../../src/domain/order.js';
 import type {SourceSchema} from '../../src/domain/sourceSchema.js';
+import type {SourceTables} from '../../src/upstream/sourceTables.js';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -27,18 +30,33 @@ export const SHOP: SourceSchema = {
     totalAmount: ['total_amount'],
     isMinor: false,
     where: [],
+    earlier: new Map(),
   },
   items: {
     table: 'order_items',
-    id: 'id',
+    id: ['id'],
     orderId: 'order_id',
     productId: 'product_id',
     quantity: 'quantity',
+    amount: [],
     where: [],
+    earlier: new Map(),
   },
   heartbeatTable: 'heartbeat',
   extraColumns: [],
   moneyDecimals: 2,
+  quantityDecimals: 0,
+  isRounded: false,
+};
+
+/** What queries need to know of the tables of the shop. */
+export const SHOP_TABLES: SourceTables = {
+  schema: SHOP,
+  columns: {
+    orders: ['id', 'user_id', 'total_amount'],
+    items: ['id', 'order_id', 'product_id', 'quantity'],
+  },
+  kinds: {order: 'whole', product: 'whole', user: 'whole'},
 };
 
 /** The status of an order that does not count, under the condition of HIDING. */
@@ -89,7 +107,7 @@ export function recordOf(change: Change, form: Form = 'envelope', op: 'c' | 'u' 
     rowRecord({op, table, before: op === 'u' ? row : null, after: row}, change.orderId, form);
   const gone = (table: string, row: Row): EncodedRecord =>
     rowRecord({op: 'd', table, before: row}, change.orderId, form);
-  const id = BigInt(change.orderId);
+  const id = idOf(change.orderId);
   switch (change.kind) {
     case 'order-upserted': {
       const {userId, totalAmount, extra} = change.row;
@@ -102,17 +120,18 @@ export function recordOf(change: Change, form: Form = 'envelope', op: 'c' | 'u' 
       return gone('orders', orderRow({id}));
     case 'item-upserted': {
       const {productId, quantity} = change.item;
-      const row = {id: BigInt(change.itemId), product_id: idOf(productId), quantity: BigInt(quantity)};
+      const row = {id: idOf(change.itemId), product_id: idOf(productId), quantity: BigInt(quantity)};
       return upsert('order_items', lineRow({...row, order_id: id}));
     }
     case 'item-deleted':
-      return gone('order_items', lineRow({id: BigInt(change.itemId), order_id: id}));
+      return gone('order_items', lineRow({id: idOf(change.itemId), order_id: id}));
   }
 }
 
 /** The column of an id that is '' holds NULL. */
-function idOf(text: string): bigint | null {
-  return text === '' ? null : BigInt(text);
+function idOf(id: string): bigint | string | null {
+  if (id === '') return null;
+  return isWholeNumber(id) ? BigInt(id) : textOfId(id);
 }
 
 /** JSON text in which a bigint is a plain number. */

@@ -23,6 +23,8 @@ export interface BenchOptions {
   readonly url?: string;
   readonly prefix?: string;
   readonly extraColumns?: readonly string[];
+  /** Defined if the amount of an order is the sum over its line items. */
+  readonly itemDecimals?: number | undefined;
 }
 
 export class RedisBench {
@@ -53,8 +55,8 @@ export class RedisBench {
   }
 
   modelOn(client: RedisClient): ReadModel {
-    const {prefix = '', extraColumns = []} = this.#options;
-    return new ReadModel(client, TOPIC, {prefix, extraColumns, layout: LAYOUT});
+    const {prefix = '', extraColumns = [], itemDecimals} = this.#options;
+    return new ReadModel(client, TOPIC, {prefix, extraColumns, itemDecimals, layout: LAYOUT});
   }
 
   /** Applies changes as one chunk that moves the position of partition 0 from `expected` to `next`. */

@@ -20,7 +20,7 @@ import {MemoryLog} from './memoryLog.js';
 import {OrderModel, type Content} from './orderModel.js';
 import {encoded} from './records.js';
 import {TOPIC} from './redisBench.js';
-import {BENCH_SCHEMA, type WorkerBench} from './workerBench.js';
+import {BENCH_SCHEMA, BENCH_TABLES, type WorkerBench} from './workerBench.js';
 
 /** Limits that no test reaches. */
 export const MANY = {quarantineMax: 100_000, quarantineWindow: 10};
@@ -54,7 +54,7 @@ export class PlayedMysql implements SnapshotHost {
   snapshots = 0;
 
   get source(): ReplaySource {
-    return mysqlSource(this, BENCH_SCHEMA, async () => await Promise.resolve());
+    return mysqlSource(this, BENCH_TABLES, async () => await Promise.resolve());
   }
 
   async consistentSnapshot<T>(
@@ -64,11 +64,12 @@ export class PlayedMysql implements SnapshotHost {
   ): Promise<T> {
     this.snapshots++;
     const content = fold(this.committed);
-    return await work(async (sql, [ids = []]) => {
+    return await work(async (sql) => {
       await new Promise((resolve) => setImmediate(resolve));
-      return (typeof ids === 'string' ? [ids] : ids).flatMap((id) =>
-        sql.includes('`orders`') ? orderRows(content, id) : itemRows(content, id),
-      );
+      const [, ids = ''] = / IN \(([^)]*)\)$/.exec(sql) ?? [];
+      return ids
+        .split(', ')
+        .flatMap((id) => (sql.includes('`orders`') ? orderRows(content, id) : itemRows(content, id)));
     });
   }
 }

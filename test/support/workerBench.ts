@@ -14,7 +14,8 @@ import type {HeldPartition} from '../../src/worker/workerView.js';
 import {ORDER_EXTRA_COLUMNS} from './arbitraries.js';
 import {MemoryLog, MemoryTopic} from './memoryLog.js';
 import {OrderModel} from './orderModel.js';
-import {FORMS, HIDING, recordOf} from './records.js';
+import {FORMS, HIDING, recordOf, SHOP_TABLES} from './records.js';
+import type {SourceTables} from '../../src/upstream/sourceTables.js';
 import {RedisBench, TOPIC} from './redisBench.js';
 import {until} from './until.js';
 
@@ -35,6 +36,12 @@ const SETTINGS: ProjectorSettings = {
 export const BENCH_SCHEMA: SourceSchema = {
   ...HIDING,
   extraColumns: ORDER_EXTRA_COLUMNS.map((name) => ({name, type: 'text'})),
+};
+
+export const BENCH_TABLES: SourceTables = {
+  ...SHOP_TABLES,
+  schema: BENCH_SCHEMA,
+  columns: {...SHOP_TABLES.columns, orders: [...SHOP_TABLES.columns.orders, 'status']},
 };
 
 export interface WorkerOptions {

@@ -1,5 +1,6 @@
 /** Ids are exact at any size, and the id in the row equals the id in the key. */
-import {decodeRecord} from '../../src/decode/decode.js';
+import {Decoder, decodeRecord} from '../../src/decode/decode.js';
+import {isId, textOfId} from '../../src/domain/id.js';
 import {body, encoded, FORMS, json, lineRow, orderRow, rowRecord, SHOP} from '../support/records.js';
 
 const BIG = 9_223_372_036_854_775_807n;
@@ -39,10 +40,47 @@ test('ids can be strings', () => {
 });
 
 test.each([
-  ['text with a leading zero', '05'],
-  ['text with a plus', '+5'],
+  ['a UUID', '6f1c0d5e-0000-4000-8000-00000000000a', '6f1c0d5e-0000-4000-8000-00000000000a'],
+  ['leading zeros', '05', '05'],
+  ['a separator of keys', 'a:b', 'a%3Ab'],
+  ['separators of line items', '1:2;3', '1%3A2%3B3'],
+  ['a percent sign', '50%', '50%25'],
+  ['a slash', 'a/b', 'a%2Fb'],
+  ['a blank and other characters', 'é *', '%C3%A9%20%2A'],
+  ['null as a text', 'null', 'null'],
+])('an id that is text with %s has one form in the row and in the key (I8)', (_name, text, id) => {
+  for (const form of FORMS) {
+    const line = {
+      op: 'c',
+      table: 'order_items',
+      after: lineRow({id: text, order_id: text, product_id: text}),
+    };
+    expect(decodeRecord(rowRecord(line, JSON.stringify(text), form), SHOP)).toMatchObject({
+      change: {orderId: id, itemId: id, item: {productId: id}},
+    });
+    const order = {op: 'c', table: 'orders', after: orderRow({id: text, user_id: text})};
+    expect(decodeRecord(rowRecord(order, JSON.stringify(text), form), SHOP)).toMatchObject({
+      change: {orderId: id, row: {userId: id}},
+    });
+  }
+  expect([isId(id), textOfId(id)]).toEqual([true, text]);
+});
+
+test('an id of several columns is their ids, joined by a slash', () => {
+  const schema = {...SHOP, items: {...SHOP.items, id: ['product_id', 'size']}};
+  const decoder = new Decoder(schema);
+  for (const [size, id] of [
+    ['XL', '10/XL'],
+    ['M/L', '10/M%2FL'],
+    ['S', '10/S'],
+  ] as const) {
+    const event = {op: 'c', table: 'order_items', after: lineRow({size})};
+    expect(decoder.decode(rowRecord(event, '5'))).toMatchObject({change: {itemId: id}});
+  }
+});
+
+test.each([
   ['empty text', ''],
-  ['text that is no number', 'five'],
   ['a fraction', 5.5],
   ['null', null],
   ['a boolean', true],

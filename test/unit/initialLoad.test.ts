@@ -2,7 +2,7 @@ import type {ApplyOutcome, ApplyRequest} from '../../src/apply/script.js';
 import type {TextRow} from '../../src/clients/mysql.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
 import {loadFromMysql, startEmpty, type LoadDeps} from '../../src/operations/rebuild/initialLoad.js';
-import {SHOP} from '../support/records.js';
+import {SHOP_TABLES} from '../support/records.js';
 
 const RANGES = new Map([
   [0, {low: 0n, high: 40n}],
@@ -50,7 +50,7 @@ function world(failures: Readonly<Record<number, 'done' | 'lost' | 'rolled-back'
       consistentSnapshot: async (work) =>
         await work(async (sql) => await Promise.resolve(sql.includes('`order_items`') ? lines : orders)),
     },
-    schema: SHOP,
+    tables: SHOP_TABLES,
     visible: async () => await Promise.resolve(),
     id: 'run1',
     clock: {nowMs: () => 0, sleep: async () => await Promise.resolve()},
@@ -101,7 +101,7 @@ test('the initial load halts if Redis has lost chunks of it', async () => {
 
 test('a row that cannot be used halts the initial load, naming its order and column, but no value', async () => {
   const shop = world();
-  const rows = [{id: '1', user_id: 'Zq7Secret', total_amount: '1.50'}];
+  const rows = [{id: '1', user_id: '5', total_amount: 'Zq7Secret'}];
   const mysql: LoadDeps['mysql'] = {
     consistentSnapshot: async (work) =>
       await work(async (sql) => await Promise.resolve(sql.includes('`order_items`') ? [] : rows)),
@@ -109,7 +109,7 @@ test('a row that cannot be used halts the initial load, naming its order and col
   const filling = loadFromMysql({...shop, mysql}, SIGNAL);
   await expect(filling).rejects.toMatchObject({
     kind: 'rebuild-halted',
-    detail: expect.stringMatching(/^order 1: MySQL: .*user_id/) as string,
+    detail: expect.stringMatching(/^order 1: MySQL: .*total_amount/) as string,
   });
   await expect(filling).rejects.not.toMatchObject({detail: expect.stringContaining('Zq7') as string});
 });

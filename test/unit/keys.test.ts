@@ -58,7 +58,7 @@ test('isOwnKey distinguishes keys of the read model from foreign and malformed o
   const foreign = [
     'order:5',
     'shop:order:',
-    'shop:order:x',
+    'shop:order:a b',
     'shop:order:5:note',
     'shop:product:7',
     'shop:session:1',
@@ -73,11 +73,12 @@ test.each(['', 'shop:'])(
   (prefix) => {
     const keys = keysWithPrefix(prefix);
     expect(keys.orders).toBe(`${prefix}order:*`);
-    for (const id of ['0', '5', '-5', '9007199254740993']) expect(keys.orderIdOf(keys.order(id))).toBe(id);
+    for (const id of ['0', '5', '-5', '9007199254740993', 'x', '05', 'a%3Ab', '1/2'])
+      expect(keys.orderIdOf(keys.order(id))).toBe(id);
     const others = [
       keys.orderLines('5'),
-      keys.order('x'),
-      keys.order('05'),
+      keys.order('a%3a'),
+      keys.order('a//b'),
       keys.order('5:x'),
       `x${keys.order('5')}`,
     ];

@@ -1,7 +1,14 @@
 /** Signal, Backoff, the system clock, and the wait for servers at start. */
 import {untilReachable} from '../../src/cli/start.js';
 import {ProjectorError, type ErrorKind} from '../../src/runtime/errors.js';
-import {Backoff, Signal, systemClock, type Clock} from '../../src/runtime/lifecycle.js';
+import {
+  Backoff,
+  onAbort,
+  Signal,
+  systemClock,
+  untilAborted,
+  type Clock,
+} from '../../src/runtime/lifecycle.js';
 
 test('a wake resolves every wait that has begun, and none that begins later', async () => {
   const signal = new Signal();
@@ -25,6 +32,16 @@ test('a backoff doubles up to its maximum and begins again after a reset', () =>
   ]);
   backoff.reset();
   expect(next()).toBe(50);
+});
+
+test('what waits for a signal also learns of one that has aborted before', async () => {
+  const abort = new AbortController();
+  let calls = 0;
+  onAbort(abort.signal, () => calls++);
+  abort.abort();
+  onAbort(abort.signal, () => calls++);
+  await untilAborted(abort.signal);
+  expect(calls).toBe(2);
 });
 
 test('a sleep ends immediately if its signal aborts before or during it', async () => {

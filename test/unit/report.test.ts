@@ -65,7 +65,7 @@ describe('projector report', () => {
       },
     };
     const output = {line: (text: string) => lines.push(text), note: () => undefined};
-    const settings = {prefix: 'shop:', moneyDecimals: 2};
+    const settings = {prefix: 'shop:', moneyDecimals: 2, quantityDecimals: 0};
     await printReport({list, top, json}, {redis, settings, output});
     return {lines, asked};
   }

@@ -74,7 +74,7 @@ test('the arguments of the script have the order that its header documents', () 
     ['status', 'note'],
     ['20', 0, '21', 5],
     ['8', 150],
-    [5, 150, 1],
+    [5, 0, 150, 1],
     [
       ...['2', '8', '1.50', '+paid', '-', '2', 'product_id:21,quantity:4;product_id:21,quantity:1'],
       '30:21:4;31:21:1',
@@ -87,6 +87,7 @@ test('the arguments of the script have the order that its header documents', () 
       ...['3', 'clear', 0],
       ...['4', 'replace', '9', '2.00', '+', '++x', 0],
     ],
+    -1,
   ]);
 });
 
@@ -95,7 +96,7 @@ test('an unpaired surrogate is sent as U+FFFD; pairs and texts that look like an
   const reduction = reduce([order('1', {extra: texts})]);
   const settings = {prefix: '', layout: 'l', extraColumns: ['a', 'b', 'c', 'd']};
   const [, , , , chunk = ''] = scriptArguments({expected: 'a', next: 'b', reduction}, settings);
-  const sent = (JSON.parse(chunk) as [...unknown[], string[]]).at(-1) as string[];
+  const sent = (JSON.parse(chunk) as [...unknown[], string[]]).at(-2) as string[];
   expect(sent.slice(4, 8)).toEqual(['+a\ufffdb', '+\ufffd', '+\u{1f600}', '+\\ud800']);
 });
 

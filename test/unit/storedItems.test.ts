@@ -1,4 +1,5 @@
-import {formatItems, isIdBefore, parseItems} from '../../src/redis-model/storedItems.js';
+import {isIdBefore} from '../../src/domain/id.js';
+import {formatItems, parseItems} from '../../src/redis-model/storedItems.js';
 import {fc} from '../support/seededChecks.js';
 
 const id = fc.bigInt().map(String);
@@ -30,7 +31,10 @@ test.each([
   'x',
   '1',
   '1:2',
-  '1:2:3:4',
+  '1:2:3:4:5',
+  '1:2:3:x',
+  '1:2:3.',
+  'a b:2:3',
   '1:2:3;',
   ';1:2:3',
   '1:2:3,2:2:3',

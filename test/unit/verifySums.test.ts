@@ -105,7 +105,11 @@ test('the scores of users and the totals are compared with the sums of MySQL', a
     ['1.5'],
     [null],
   ]);
-  const totals = await compareTotals(redis, totalsOf({orders: '2', units: '4', revenue: '0.00'}, 2), keys);
+  const totals = await compareTotals(
+    redis,
+    totalsOf({orders: '2', units: '4', revenue: '0.00'}, {units: 0, revenue: 2}),
+    keys,
+  );
   expect(totals.get('all')).toEqual([
     {kind: 'total-differs', key: 'report:totals', field: 'units', expected: '4', found: '3'},
   ]);
@@ -128,7 +132,7 @@ test('an order is compared with the form that the worker would write, with line 
   const hash = {id: '1', user_id: '5', total_amount: '45.99', items_count: '2', items, status: 'paid'};
   const right = {'order:1': hash};
   const rightLines: Texts = {'order_lines:1': '9:8:2;10:7:1'};
-  const expected = ordersOfRows(source, ['status', 'note']);
+  const expected = ordersOfRows(source, {extraColumns: ['status', 'note'], itemDecimals: undefined});
   const compare = async (
     hashes: Record<string, Record<string, string> | undefined>,
     texts = rightLines,

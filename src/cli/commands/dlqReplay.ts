@@ -26,6 +26,7 @@ import {printable} from '../../runtime/escapeControl.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import type {Output} from '../terminal/output.js';
 import {checkReadModel} from '../preflight.js';
+import {readSourceTables} from '../../upstream/sourceTables.js';
 import {mysqlVisible} from '../visibility.js';
 
 export function addDlqReplay(dlq: Command, command: CommandContext): void {
@@ -81,12 +82,13 @@ export async function dlqReplay(options: ReplayOptions, context: ReplayContext):
     const {model, partitions} = await checkReadModel(config, {redis, topic});
     await mysql?.connect();
     const schema = sourceSchema(config);
+    const tables = mysql === undefined ? undefined : await readSourceTables(mysql, schema);
     const source =
-      mysql === undefined
+      mysql === undefined || tables === undefined
         ? logSource()
         : mysqlSource(
             mysql,
-            schema,
+            tables,
             mysqlVisible({topic, mysql}, (text) => output.note(text)),
           );
     output.note(

@@ -1,7 +1,7 @@
 /** `projector orders count|list|show`: prints orders from Redis, which are customer data. It connects to Redis only. */
 import type {Command} from 'commander';
 import {ProjectorError} from '../../runtime/errors.js';
-import {isWholeNumber} from '../../domain/order.js';
+import {idOfText, isId} from '../../domain/id.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import {rowLimit} from '../optionValues.js';
 import type {ConfigWith} from '../../config/config.js';
@@ -16,7 +16,7 @@ import {
   type OrderSource,
   type StoredOrder,
 } from '../../operations/report/orders.js';
-import {totals, type ReportSource} from '../../operations/report/report.js';
+import {totals, type ReportSettings, type ReportSource} from '../../operations/report/report.js';
 import type {StoredItem} from '../../redis-model/storedItems.js';
 import {withRedis} from '../servers.js';
 import {table, tableRow, type Output} from '../terminal/output.js';
@@ -57,28 +57,24 @@ export function addOrders(program: Command, command: CommandContext): void {
     .description(
       'show one order with its line items: this is customer data. Exits with code 3 if it does not exist',
     )
-    .argument('<id>', 'id of the order, as MySQL prints it', orderId)
+    .argument('<id>', 'id of the order, as MySQL or Redis prints it', orderId)
     .option('--json', 'print JSON; {"found":false,"id":"7"} if the order does not exist', false)
     .action(async (id: string, options: {json: boolean}) => {
       end(await onOrders(context(), async (on) => await ordersShow({id, ...options}, on)));
     });
 }
 
+/** The id may be given as MySQL prints it, or with unusual characters encoded, as in the keys of Redis. */
 function orderId(value: string): string {
-  if (!isWholeNumber(value)) {
-    throw new ProjectorError(
-      'usage',
-      `${printable(JSON.stringify(value))} is not an order id: it must be a whole number`,
-    );
-  }
-  return value;
+  if (value === '') throw new ProjectorError('usage', 'the order id must not be empty');
+  return isId(value) ? value : idOfText(value);
 }
 
 /** The dependencies of these commands. Tests pass a fake in place of Redis. */
 export interface OrdersContext {
   readonly redis: OrderSource & ReportSource;
   readonly keys: Keys;
-  readonly settings: {readonly prefix: string; readonly moneyDecimals: number};
+  readonly settings: ReportSettings;
   readonly output: Output;
 }
 
@@ -87,7 +83,8 @@ export async function onOrders(
   {config, output}: {config: ConfigWith<'redisUrl'>; output: Output},
   command: (context: OrdersContext) => Promise<number>,
 ): Promise<number> {
-  const settings = {prefix: config.keyPrefix, moneyDecimals: config.moneyDecimals};
+  const {keyPrefix: prefix, moneyDecimals, quantityDecimals} = config;
+  const settings = {prefix, moneyDecimals, quantityDecimals};
   const keys = keysWithPrefix(config.keyPrefix);
   return await withRedis(config, async (redis) => await command({redis, keys, settings, output}));
 }
@@ -154,7 +151,10 @@ export async function ordersShow(
 }
 
 function jsonOf(id: string, {row, items}: StoredOrder): object {
-  const found = items.map((item) => ({id: item.id, product_id: item.productId, quantity: item.quantity}));
+  const found = items.map(({id: itemId, productId, quantity, amount}) => {
+    const shownItem = {id: itemId, product_id: productId, quantity};
+    return amount === undefined ? shownItem : {...shownItem, amount};
+  });
   if (row !== null) return {found: true, id, order: row, items: found};
   return {found: false, id, ...(items.length > 0 ? {items: found} : {})};
 }
@@ -181,8 +181,12 @@ function fieldsOf(row: Readonly<Record<string, string>>): string[] {
 }
 
 function itemsOf(items: readonly StoredItem[]): string[] {
-  const cells = items.map(({id, productId, quantity}) => [id, productId, quantity]);
-  return table(['item', 'product_id', 'quantity'], cells);
+  const hasAmounts = items.some(({amount}) => amount !== undefined);
+  const cells = items.map(({id, productId, quantity, amount}) => [
+    ...[id, productId, quantity],
+    ...(hasAmounts ? [amount ?? ''] : []),
+  ]);
+  return table(['item', 'product_id', 'quantity', ...(hasAmounts ? ['amount'] : [])], cells);
 }
 
 /** Escapes line breaks, tabs and control characters for a terminal, because extra columns can hold any text. */

@@ -47,7 +47,8 @@ export async function report(
   options: ReportOptions,
   {config, output}: {config: ConfigWith<'redisUrl'>; output: Output},
 ): Promise<number> {
-  const settings = {prefix: config.keyPrefix, moneyDecimals: config.moneyDecimals};
+  const {keyPrefix: prefix, moneyDecimals, quantityDecimals} = config;
+  const settings = {prefix, moneyDecimals, quantityDecimals};
   return await withRedis(config, async (redis) => {
     await printReport(options, {redis, settings, output});
     return EXIT.ok;

@@ -19,7 +19,7 @@ import {ERROR_POLICY, EXIT} from '../../runtime/errorPolicy.js';
 import {asProjectorError, type ProjectorError} from '../../runtime/errors.js';
 import {failpoint, noFailpoint, type FailpointAction} from '../../runtime/failpoints.js';
 import {limitHeapGrowth} from '../../runtime/heap.js';
-import {systemClock} from '../../runtime/lifecycle.js';
+import {onAbort, systemClock, untilAborted} from '../../runtime/lifecycle.js';
 import type {Logger} from 'pino';
 import {watchConnector} from '../../observe/connectorWatch.js';
 import {History} from '../../observe/history.js';
@@ -72,13 +72,15 @@ export async function run(config: RunConfig, unknown: readonly string[]): Promis
     http = served?.server;
     if (http !== undefined) void watchUpstream(config, {monitor, logger, signal: over.signal});
     const reached = checkEverything(config, {redis, logger, monitor});
-    const checked = await Promise.race([reached, aborted(stopping.signal)]);
+    const checked = await Promise.race([reached, untilAborted(stopping.signal)]);
     if (checked === undefined || stopping.signal.aborted) return EXIT.ok;
     const instanceId = config.instanceId ?? (served && `${hostname()}:${served.port}`);
-    if (instanceId !== undefined) await removePredecessors(config, {instanceId, logger});
+    if (instanceId !== undefined)
+      await Promise.race([removePredecessors(config, {instanceId, logger}), untilAborted(stopping.signal)]);
+    if (stopping.signal.aborted) return EXIT.ok;
     const projector = newProjector(config, {...checked, redis, instanceId, logger, observer: metrics});
     monitor.watch(projector);
-    stopping.signal.addEventListener('abort', () => projector.stop());
+    onAbort(stopping.signal, () => projector.stop());
     logger.info({redis: redis.address, brokers: config.brokers}, 'worker starts');
     await projector.run();
     logger.info({}, 'worker stopped');
@@ -250,11 +252,6 @@ function fatal(error: unknown, logger: Logger): number {
   const runbook = `docs/runbook.md#${failure.kind}`;
   logger.fatal({kind: failure.kind, exitCode, advice, runbook, stack}, failure.detail);
   return exitCode;
-}
-
-async function aborted(signal: AbortSignal): Promise<undefined> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, {once: true}));
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Recreates the read model, for `projector rebuild` and `projector sync`: from the topic, or from MySQL. */
+import {readSourceTables} from '../../upstream/sourceTables.js';
 import {readFileSync} from 'node:fs';
 import {InvalidArgumentError, Option, type Command} from 'commander';
 import {randomUUID} from 'node:crypto';
@@ -242,7 +243,8 @@ export class ReplaceCommand {
     }
     const servers = {topic: this.#topic, mysql: this.#mysql};
     const visible = mysqlVisible(servers, (text) => this.#line.note(text));
-    const deps = {...base, chunkOrdersMax, visible, mysql: this.#mysql, schema: sourceSchema(this.#config)};
+    const tables = await readSourceTables(this.#mysql, sourceSchema(this.#config));
+    const deps = {...base, chunkOrdersMax, visible, mysql: this.#mysql, tables};
     const progress = ({orders, items: lines}: LoadedRows): void =>
       this.#line.show(
         `${grouped(BigInt(orders))} orders, ${grouped(BigInt(lines))} line items read from MySQL`,

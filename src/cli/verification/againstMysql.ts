@@ -8,6 +8,7 @@ import {sourceSchema} from '../../config/readConfig.js';
 import {MysqlSide} from '../../operations/verify/mysqlSide.js';
 import {retryingMysql} from '../../operations/verify/retry.js';
 import type {Verdict} from '../../operations/verify/verify.js';
+import {readSourceTables, type SourceTables} from '../../upstream/sourceTables.js';
 import {compared, newRetry, printVerdict, type PrintOptions} from './comparison.js';
 import {interruptible} from '../terminal/interruption.js';
 import type {Output} from '../terminal/output.js';
@@ -47,6 +48,7 @@ export async function verifyAgainstMysql(
     await model.requireLayout();
     if (options.repair) await model.requireRights();
     await mysql.connect();
+    const tables = await readSourceTables(mysql, sourceSchema(config));
     const line = newProgressLine(output);
     return await interruptible(line, async (signal) => {
       if (options.repair && config.connectUrl === undefined)
@@ -57,11 +59,12 @@ export async function verifyAgainstMysql(
       const visible = mysqlVisible({topic, mysql}, (text) => line.note(text));
       const servers = {config, redis, topic, mysql};
       const compare = async (repair: ComparedWith['repair'], held: AbortSignal): Promise<Verdict> =>
-        await comparedWithMysql({...servers, visible, line, repair, signal: held}, options);
+        await comparedWithMysql({...servers, tables, visible, line, repair, signal: held}, options);
       const verdict = options.repair
         ? await withRepair(
             {
               ...servers,
+              tables,
               model,
               partitions,
               requireUpstream,
@@ -87,14 +90,15 @@ interface ComparedWith extends Pick<
 > {
   readonly config: VerifyContext['config'];
   readonly mysql: MysqlClient;
+  readonly tables: SourceTables;
 }
 
 async function comparedWithMysql(
-  {mysql, ...parts}: ComparedWith,
+  {mysql, tables, ...parts}: ComparedWith,
   {sample: count, wait}: VerifyOptions,
 ): Promise<Verdict> {
   const retry = newRetry(parts.line, parts.signal);
-  const expected = new MysqlSide(retryingMysql(mysql, retry), sourceSchema(parts.config));
+  const expected = new MysqlSide(retryingMysql(mysql, retry), tables);
   const places = (orders: number): number[] => Array.from({length: orders}, () => Math.random());
   const sample = count === undefined ? null : () => expected.sample(places(count));
   const requireRunning = (): void => undefined;

@@ -6,11 +6,11 @@ import {ConnectClient} from '../../clients/connect.js';
 import type {MysqlClient} from '../../clients/mysql.js';
 import type {RedisClient} from '../../clients/redis/client.js';
 import type {ConfigWith} from '../../config/config.js';
-import {sourceSchema} from '../../config/readConfig.js';
 import {asProjectorError, ProjectorError} from '../../runtime/errors.js';
 import {keysWithPrefix} from '../../redis-model/keys.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {requireSameTopic, whyNotRunning} from '../../upstream/connector.js';
+import type {SourceTables} from '../../upstream/sourceTables.js';
 import {MysqlSide} from '../../operations/verify/mysqlSide.js';
 import {Repair} from '../../operations/verify/repair.js';
 import {Sides} from '../../operations/verify/sides.js';
@@ -56,6 +56,7 @@ export interface RepairParts {
   readonly config: ConfigWith<'brokers' | 'redisUrl'>;
   readonly redis: RedisClient;
   readonly mysql: MysqlClient;
+  readonly tables: SourceTables;
   readonly model: ReadModel;
   readonly partitions: number;
   readonly requireUpstream: () => Promise<void>;
@@ -65,14 +66,13 @@ export interface RepairParts {
 
 /** Runs `work` with a repair while this process holds the lock of rebuilds. */
 export async function withRepair<T>(
-  {config, redis, mysql, model, partitions, requireUpstream, visible, signal}: RepairParts,
+  {config, redis, mysql, tables, model, partitions, requireUpstream, visible, signal}: RepairParts,
   {removeMalformed: mayRemove}: {readonly removeMalformed: boolean},
   work: (repair: Repair, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const id = randomUUID().slice(0, 8);
   const {keyPrefix: prefix} = config;
   const lock = newLock(redis, {id, command: 'repair'}, prefix);
-  const schema = sourceSchema(config);
   const fences = new Fences(redis, {
     lockKey: keysWithPrefix(prefix).rebuildLock,
     lockText: lock.text,
@@ -80,8 +80,8 @@ export async function withRepair<T>(
     positionKeys: model.positions.keys(partitions),
   });
   // These sides do not retry, because a fence expires within seconds and a late repair would be rejected.
-  const sides = new Sides({expected: new MysqlSide(mysql, schema), redis, prefix});
-  const parts = {sides, mysql, schema, visible, fences, model, redis, requireUpstream};
+  const sides = new Sides({expected: new MysqlSide(mysql, tables), redis, prefix});
+  const parts = {sides, mysql, tables, visible, fences, model, redis, requireUpstream};
   const deps = {...parts, clock: systemClock, mayRemove};
   return await lock.during(signal, async (held) => await work(new Repair(deps), held));
 }

@@ -1,7 +1,9 @@
 /** Asks MySQL for its variables, the grants of this user, and the two tables. */
 import {MysqlClient, type RowQuery, type TextRow} from '../../clients/mysql.js';
 import {mysqlSettings} from '../../config/clientOptions.js';
-import type {Condition} from '../../domain/condition.js';
+import type {SourceSchema} from '../../domain/sourceSchema.js';
+import {findTables, sourceTables, type FoundTables} from '../../upstream/sourceTables.js';
+import {quoted} from '../../upstream/sql.js';
 import type {ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
 import type {Questions} from './asking.js';
@@ -11,14 +13,8 @@ export interface MysqlAnswers {
   /** Variables of the server, by name in lower case. A variable that the server does not have is absent. */
   readonly variables: Answer<ReadonlyMap<string, string>>;
   readonly grants: Answer<readonly string[]>;
-  /** Type and decimals of the amount column. An answer also means that both tables can be read. */
-  readonly tables: Answer<readonly AmountColumn[]>;
-}
-
-export interface AmountColumn {
-  readonly name: string;
-  readonly type: string;
-  readonly decimals: string | null;
+  /** An answer also means that both tables can be read. */
+  readonly tables: Answer<FoundTables>;
 }
 
 export const VARIABLES = [
@@ -43,7 +39,7 @@ export async function askMysql(config: ConfigWith<'mysqlUrl'>, questions: Questi
       async (query) => await query(`SHOW GLOBAL VARIABLES WHERE Variable_name IN (${names})`, []),
     );
     const grants = await ask(async (query) => await query('SHOW GRANTS', []));
-    const tables = await ask(async (query) => await readTables(query, config));
+    const tables = await ask(async (query) => await readTables(query, sourceSchema(config)));
     return {
       variables: mapped<readonly TextRow[], ReadonlyMap<string, string>>(
         connected.kind === 'answer' ? rows : connected,
@@ -58,41 +54,20 @@ export async function askMysql(config: ConfigWith<'mysqlUrl'>, questions: Questi
 }
 
 /**
- * Selects every column that the projector uses, with LIMIT 0. If a right, a table or a column is missing, it rejects with the
- * error of MySQL, which names it.
+ * Reads what MySQL says of both tables, and selects every column that the projector uses, with LIMIT 0. If a right is missing, it rejects
+ * with the error of MySQL, which names it.
  */
-async function readTables(query: RowQuery, config: ConfigWith<'mysqlUrl'>): Promise<AmountColumn[]> {
-  const {orders, items: lines, extraColumns} = sourceSchema(config);
-  const select = async (table: string, columns: readonly string[]): Promise<void> => {
-    const list = columns.map((column) => `\`${column}\``).join(', ');
-    await query(`SELECT ${list} FROM \`${table}\` LIMIT 0`, []);
-  };
-  const extra = extraColumns.map(({name}) => name);
-  const terms = (condition: Condition): string[] => condition.map(({column}) => column);
-  await select(orders.table, [
-    orders.id,
-    orders.userId,
-    ...orders.totalAmount,
-    ...extra,
-    ...terms(orders.where),
-  ]);
-  await select(lines.table, [
-    lines.id,
-    lines.orderId,
-    lines.productId,
-    lines.quantity,
-    ...terms(lines.where),
-  ]);
-  const rows = await query(
-    'SELECT column_name AS name, data_type AS kind, numeric_scale AS scale FROM information_schema.columns ' +
-      'WHERE table_schema = DATABASE() AND table_name = ? AND column_name IN (?)',
-    [orders.table, orders.totalAmount],
-  );
-  return rows.map((row) => ({
-    name: row['name'] ?? '',
-    type: row['kind'] ?? 'unknown',
-    decimals: row['scale'] ?? null,
-  }));
+async function readTables(query: RowQuery, schema: SourceSchema): Promise<FoundTables> {
+  const found = await findTables(query, schema);
+  const {columns} = sourceTables(schema, found);
+  for (const [table, names] of [
+    [schema.orders.table, columns.orders],
+    [schema.items.table, columns.items],
+  ] as const) {
+    const list = names.length === 0 ? '1' : names.map(quoted).join(', ');
+    await query(`SELECT ${list} FROM ${quoted(table)} LIMIT 0`, []);
+  }
+  return found;
 }
 
 function variablesOf(rows: readonly TextRow[]): ReadonlyMap<string, string> {

@@ -6,7 +6,12 @@
  * Pure: no clock, no I/O.
  */
 import type {Config} from '../../config/config.js';
-import type {AmountColumn, MysqlAnswers} from './askMysql.js';
+import {sourceSchema} from '../../config/readConfig.js';
+import type {Condition} from '../../domain/condition.js';
+import type {SourceSchema} from '../../domain/sourceSchema.js';
+import {columnFaults} from '../../upstream/columnRules.js';
+import type {FoundTables, SourceColumn, SourceTable} from '../../upstream/sourceTables.js';
+import type {MysqlAnswers} from './askMysql.js';
 import {again, fail, judged, ok, warn, type Check} from './check.js';
 
 type Variables = ReadonlyMap<string, string>;
@@ -18,7 +23,7 @@ export function mysqlChecks(answers: MysqlAnswers, config: Config): Check[] {
     ),
     judged('binlog', again(answers.variables), judgeBinlog),
     judged('mysql-grants', answers.grants, judgeGrants),
-    judged('tables', answers.tables, (column) => judgeAmount(column, config)),
+    judged('tables', answers.tables, (found) => judgeTables(found, sourceSchema(config))),
   ];
 }
 
@@ -77,30 +82,61 @@ export function judgeGrants(grants: readonly string[]): Check {
   );
 }
 
-const WHOLE_TYPES: ReadonlySet<string> = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigint']);
-
-/** The columns of the amount, with the settings that say what is in them. */
-export function judgeAmount(columns: readonly AmountColumn[], {moneyDecimals, moneyUnit}: Config): Check {
-  const described = columns.map(({name, type, decimals}) =>
-    decimals === null || decimals === '0'
-      ? `${name} is ${type}`
-      : `${name} is ${type} with ${decimals} decimals`,
-  );
-  const detail = `both tables can be read; ${described.join(', ')}`;
-  const isMinor = moneyUnit === 'minor';
-  const wrong = columns.find(({type}) => !(isMinor ? WHOLE_TYPES.has(type) : type === 'decimal'));
-  if (wrong !== undefined) {
-    const needed = isMinor ? 'a whole-number type (MONEY_UNIT=minor)' : 'DECIMAL (MONEY_UNIT=major)';
-    return fail('tables', `${detail}, but the type of ${wrong.name} must be ${needed}`, {
-      fix: 'Set ORDER_TOTAL_AMOUNT_COLUMN and MONEY_UNIT to the columns that contain the amount (docs/mapping.md).',
+/** The columns of both tables, with the settings that say what is in them. */
+export function judgeTables(found: FoundTables, schema: SourceSchema): Check {
+  const faults = columnFaults(schema, found);
+  if (faults.length > 0)
+    return fail('tables', faults.join('; '), {
+      fix: 'Correct the settings of the mapping, or the columns (docs/mapping.md).',
     });
-  }
-  const most = Math.max(...columns.map(({decimals}) => Number(decimals ?? 0)));
-  if (isMinor || most === moneyDecimals) return ok('tables', detail);
-  if (most > moneyDecimals) return ok('tables', `${detail}, of which the first ${moneyDecimals} count`);
-  return warn(
-    'tables',
-    `${detail}, but MONEY_DECIMALS is ${moneyDecimals}`,
-    `Set MONEY_DECIMALS=${most}, then run \`projector rebuild\`.`,
+  const {orders, items, moneyDecimals, quantityDecimals} = schema;
+  const [inOrders, inItems] = [found.orders, found.items].map(
+    ({columns}) =>
+      (name: string) =>
+        columns.find((column) => column.name === name),
   );
+  const amounts = (orders.totalAmount.length > 0 ? orders.totalAmount : items.amount).map((name) =>
+    (orders.totalAmount.length > 0 ? inOrders : inItems)?.(name),
+  );
+  const described = amounts.flatMap((column) => (column === undefined ? [] : [describe(column)]));
+  const detail = `both tables can be read; ${described.join(', ')}`;
+  const most = Math.max(...amounts.map((column) => column?.decimals ?? 0));
+  if (!orders.isMinor && orders.totalAmount.length > 0 && most < moneyDecimals)
+    return warn(
+      'tables',
+      `${detail}, but MONEY_DECIMALS is ${moneyDecimals}`,
+      `Set MONEY_DECIMALS=${most}, then run \`projector rebuild\`.`,
+    );
+  const doubts = nullableUses(schema, found);
+  if (doubts.length > 0)
+    return warn(
+      'tables',
+      `${detail}; these columns can be NULL, and a row that counts is quarantined then: ${doubts.join(', ')}`,
+      'Exclude such rows with a condition (docs/mapping.md), or make the columns NOT NULL.',
+    );
+  const cut = orders.isMinor || most <= moneyDecimals ? '' : `, of which the first ${moneyDecimals} count`;
+  const quantity = inItems?.(items.quantity);
+  const units =
+    quantity === undefined || quantity.decimals <= quantityDecimals
+      ? ''
+      : `; ${describe(quantity)}, of which the first ${quantityDecimals} count`;
+  return ok('tables', detail + cut + units);
+}
+
+function describe({name, type, decimals}: SourceColumn): string {
+  return decimals === 0 ? `${name} is ${type}` : `${name} is ${type} with ${decimals} decimals`;
+}
+
+/** Columns that must have a value in every row that counts. A condition on a column says that its NULL was considered. */
+function nullableUses({orders, items}: SourceSchema, found: FoundTables): string[] {
+  const among = (table: SourceTable, names: readonly string[], where: Condition): string[] => {
+    const considered = where.map(({column}) => column);
+    return table.columns
+      .filter(({name, isNullable}) => isNullable && names.includes(name) && !considered.includes(name))
+      .map(({name}) => `${table.name}.${name}`);
+  };
+  return [
+    ...among(found.orders, orders.totalAmount, orders.where),
+    ...among(found.items, [items.quantity, ...items.amount], items.where),
+  ];
 }

@@ -13,7 +13,6 @@
  */
 import type {ApplyOutcome, ApplyRequest} from '../../apply/script.js';
 import type {RowQuery} from '../../clients/mysql.js';
-import type {SourceSchema} from '../../domain/sourceSchema.js';
 import {ERROR_POLICY} from '../../runtime/errorPolicy.js';
 import {asProjectorError, ProjectorError} from '../../runtime/errors.js';
 import type {LogRange} from '../../clients/kafka/eventLog.js';
@@ -22,12 +21,13 @@ import type {Reduction} from '../../domain/patch.js';
 import {formatPosition, NO_POSITION} from '../../redis-model/position.js';
 import {Reducer} from '../../reduce.js';
 import {readSourcePage, type SourcePage} from '../../upstream/sourceRows.js';
+import type {SourceTables} from '../../upstream/sourceTables.js';
 import type {Visible} from '../../upstream/visibility.js';
 
 export interface LoadDeps extends BaseDeps {
   /** MySQL (clients/mysql.ts). */
   readonly mysql: {consistentSnapshot<T>(work: (ask: RowQuery) => Promise<T>): Promise<T>};
-  readonly schema: SourceSchema;
+  readonly tables: SourceTables;
   readonly visible: Visible;
   /** Largest number of orders in one script. */
   readonly chunkOrdersMax: number;
@@ -73,7 +73,7 @@ export async function startEmpty(deps: BaseDeps): Promise<void> {
  * aborts, it rejects with the reason of `signal`.
  */
 export async function loadFromMysql(deps: LoadDeps, signal: AbortSignal): Promise<LoadedRows> {
-  const {ranges, mysql, schema, visible, chunkOrdersMax, progress} = deps;
+  const {ranges, mysql, tables, visible, chunkOrdersMax, progress} = deps;
   const writer = new BaseWriter(deps);
   const ends = new Map([...(await ranges())].map(([partition, {high}]) => [partition, high]));
   for (const [partition, end] of ends) await writer.place(partition, end);
@@ -85,7 +85,7 @@ export async function loadFromMysql(deps: LoadDeps, signal: AbortSignal): Promis
       signal.throwIfAborted();
       const after: string | null = page?.next ?? null;
       const [next] = await Promise.all([
-        readSourcePage(ask, {after, limit: PAGE_ORDERS}, schema),
+        readSourcePage(ask, {after, limit: PAGE_ORDERS}, tables),
         page === undefined ? undefined : writer.write(page, chunkOrdersMax),
       ]);
       page = next;

@@ -6,10 +6,10 @@
  * changes carry full rows (I3).
  */
 import type {RowQuery} from '../../clients/mysql.js';
-import type {SourceSchema} from '../../domain/sourceSchema.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import type {LogRange} from '../../clients/kafka/eventLog.js';
 import {readSourceOrders, type SourceOrder} from '../../upstream/sourceRows.js';
+import type {SourceTables} from '../../upstream/sourceTables.js';
 import type {Visible} from '../../upstream/visibility.js';
 
 export interface ReplaySource {
@@ -30,14 +30,14 @@ export interface SnapshotHost {
 }
 
 /** The base from MySQL. S8: MySQL can show a transaction later than Debezium reads it. */
-export function mysqlSource(mysql: SnapshotHost, schema: SourceSchema, visible: Visible): ReplaySource {
+export function mysqlSource(mysql: SnapshotHost, tables: SourceTables, visible: Visible): ReplaySource {
   return {
     coversBadRecords: true,
     // Folding an earlier record would restore values that an undecodable record has replaced in MySQL since.
     foldFrom: (position) => position,
     base: async (orderIds, {partition, position}) => {
       await visible(new Map([[partition, position]]));
-      return await mysql.consistentSnapshot(async (ask) => await readSourceOrders(ask, orderIds, schema));
+      return await mysql.consistentSnapshot(async (ask) => await readSourceOrders(ask, orderIds, tables));
     },
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Reports from Redis alone, without MySQL. Amounts are stored in minor units and printed with their decimals.
+ * Reports from Redis alone, without MySQL. Amounts and units are stored in their smallest unit and printed with their decimals.
  */
 import {wholeScore} from '../../redis-model/scores.js';
 import {ProjectorError} from '../../runtime/errors.js';
@@ -15,10 +15,12 @@ export interface ReportSource {
 export interface ReportSettings {
   readonly prefix: string;
   readonly moneyDecimals: number;
+  readonly quantityDecimals: number;
 }
 
 export interface ProductRow {
   readonly productId: string;
+  /** With QUANTITY_DECIMALS decimals. */
   readonly unitsSold: string;
 }
 
@@ -43,7 +45,10 @@ export async function bestSellers(
 ): Promise<ProductRow[]> {
   const key = keysWithPrefix(settings.prefix).reportProducts;
   const rows = await redis.highest(key, limit);
-  return rows.map((row) => ({productId: row.member, unitsSold: requireWhole(key, row)}));
+  return rows.map((row) => ({
+    productId: row.member,
+    unitsSold: withDecimals(requireWhole(key, row), settings.quantityDecimals),
+  }));
 }
 
 /** Users by money spent on existing orders, highest first. */
@@ -66,7 +71,11 @@ export async function totals(redis: ReportSource, settings: ReportSettings): Pro
     units = '0',
     revenue = '0',
   } = await redis.hash(keysWithPrefix(settings.prefix).reportTotals);
-  return {orders, units, revenue: withDecimals(revenue, settings.moneyDecimals)};
+  return {
+    orders,
+    units: withDecimals(units, settings.quantityDecimals),
+    revenue: withDecimals(revenue, settings.moneyDecimals),
+  };
 }
 
 /** The number of orders according to the totals; '0' if there are no totals. */

@@ -4,9 +4,11 @@
  * Each result, and each page of orders, comes from one snapshot. So an order and its line items always belong together.
  */
 import type {RowQuery, TextRow} from '../../clients/mysql.js';
-import type {SourceSchema} from '../../domain/sourceSchema.js';
+import {idOfText} from '../../domain/id.js';
+import {itemDecimals} from '../../domain/sourceSchema.js';
+import type {SourceTables} from '../../upstream/sourceTables.js';
 import {readSourceOrders, readSourcePage, type SourcePage} from '../../upstream/sourceRows.js';
-import {quoted} from '../../upstream/sql.js';
+import {isAmongSql, quoted} from '../../upstream/sql.js';
 import type {Expected, ExpectedOrders, SumKind, Sums, Totals} from './expected.js';
 import {ordersOfRows} from './orders.js';
 import {sumQuestions, sumsOf, totalsOf} from './sums.js';
@@ -24,11 +26,11 @@ const PAGE_SUMS = 1_000;
 export class MysqlSide implements Expected {
   readonly name = 'MySQL';
   readonly #mysql: MysqlHost;
-  readonly #schema: SourceSchema;
+  readonly #tables: SourceTables;
 
-  constructor(mysql: MysqlHost, schema: SourceSchema) {
+  constructor(mysql: MysqlHost, tables: SourceTables) {
     this.#mysql = mysql;
-    this.#schema = schema;
+    this.#tables = tables;
   }
 
   async *orderPages(): AsyncGenerator<ExpectedOrders> {
@@ -44,66 +46,73 @@ export class MysqlSide implements Expected {
   /** One order for each place in the range of ids. A place is a number from 0 (lowest id) to 1 (highest id). */
   async *sample(places: readonly number[]): AsyncGenerator<ExpectedOrders> {
     for (const place of places) {
-      const {orders} = await this.#page(async (ask) => await idAt(ask, this.#schema, place), 1);
+      const {orders} = await this.#page(async (ask) => await idAt(ask, this.#tables, place), 1);
       yield this.#expected(orders);
     }
   }
 
   async orders(ids: readonly string[]): Promise<ExpectedOrders> {
     const source = await this.#mysql.consistentSnapshot(
-      async (ask) => await readSourceOrders(ask, ids, this.#schema),
+      async (ask) => await readSourceOrders(ask, ids, this.#tables),
     );
     return this.#expected(source);
   }
 
   async knownOrders(ids: readonly string[]): Promise<ReadonlySet<string>> {
     if (ids.length === 0) return new Set();
-    const {orders, items} = this.#schema;
-    const list = ids.join(', ');
-    const question =
-      `SELECT ${quoted(orders.id)} AS id FROM ${quoted(orders.table)} WHERE ${quoted(orders.id)} IN (${list}) ` +
-      `UNION SELECT ${quoted(items.orderId)} AS id FROM ${quoted(items.table)} WHERE ${quoted(items.orderId)} IN (${list})`;
+    const {schema, kinds} = this.#tables;
+    const select = (table: string, column: string): string =>
+      `SELECT DISTINCT ${quoted(column)} AS id FROM ${quoted(table)} WHERE ${isAmongSql(quoted(column), ids, kinds.order)}`;
+    const question = `${select(schema.orders.table, schema.orders.id)} UNION ALL ${select(schema.items.table, schema.items.orderId)}`;
     const rows = await this.#mysql.consistentSnapshot(async (ask) => await ask(question, []));
-    return new Set(rows.map(({id}) => id ?? ''));
+    return new Set(rows.map(({id}) => idOfText(id ?? '')));
   }
 
   async *sumPages(kind: SumKind, again?: () => void): AsyncGenerator<Sums> {
-    const question = sumQuestions(this.#schema)[kind];
+    const question = sumQuestions(this.#tables)[kind];
     const decimals = this.#decimals(kind);
     for await (const rows of this.#mysql.stream(question, PAGE_SUMS, again)) yield sumsOf(rows, decimals);
   }
 
   async sums(kind: SumKind, ids: readonly string[]): Promise<Sums> {
-    const question = sumQuestions(this.#schema, ids)[kind];
+    const question = sumQuestions(this.#tables, ids)[kind];
     const rows = await this.#mysql.consistentSnapshot(async (ask) => await ask(question, []));
     const found = sumsOf(rows, this.#decimals(kind));
     return new Map(ids.map((id) => [id, found.get(id) ?? '0']));
   }
 
   async totals(): Promise<Totals> {
-    const question = sumQuestions(this.#schema).totals;
+    const question = sumQuestions(this.#tables).totals;
     const [row] = await this.#mysql.consistentSnapshot(async (ask) => await ask(question, []));
-    return totalsOf(row, this.#decimals('user'));
+    return totalsOf(row, {units: this.#decimals('product'), revenue: this.#decimals('user')});
   }
 
   async #page(after: (ask: RowQuery) => Promise<string | null>, limit: number): Promise<SourcePage> {
     return await this.#mysql.consistentSnapshot(
-      async (ask) => await readSourcePage(ask, {after: await after(ask), limit}, this.#schema),
+      async (ask) => await readSourcePage(ask, {after: await after(ask), limit}, this.#tables),
     );
   }
 
   #expected(source: SourcePage['orders']): ExpectedOrders {
-    const extraColumns = this.#schema.extraColumns.map(({name}) => name);
-    return ordersOfRows(source, extraColumns);
+    const {schema} = this.#tables;
+    const extraColumns = schema.extraColumns.map(({name}) => name);
+    return ordersOfRows(source, {extraColumns, itemDecimals: itemDecimals(schema)});
   }
 
   #decimals(kind: SumKind): number {
-    return kind === 'product' || this.#schema.orders.isMinor ? 0 : this.#schema.moneyDecimals;
+    const {orders, moneyDecimals, quantityDecimals} = this.#tables.schema;
+    if (kind === 'product') return quantityDecimals;
+    return orders.isMinor ? 0 : moneyDecimals;
   }
 }
 
 /** The search for the order at this place of the range of ids starts after the returned id. Null if the table is empty. */
-async function idAt(ask: RowQuery, {orders}: SourceSchema, place: number): Promise<string | null> {
+async function idAt(
+  ask: RowQuery,
+  {schema: {orders}, kinds}: SourceTables,
+  place: number,
+): Promise<string | null> {
+  if (kinds.order !== 'whole') return await idAtRow(ask, orders, place);
   const [range] = await ask(
     `SELECT MIN(${quoted(orders.id)}) AS low, MAX(${quoted(orders.id)}) AS high FROM ${quoted(orders.table)}`,
     [],
@@ -112,4 +121,20 @@ async function idAt(ask: RowQuery, {orders}: SourceSchema, place: number): Promi
   if (low === null || high === null) return null;
   const width = BigInt(high) - BigInt(low) + 1n;
   return (BigInt(low) - 1n + (width * BigInt(Math.floor(place * 1e9))) / 1_000_000_000n).toString();
+}
+
+/** Other ids are no numbers, so the rows are counted. */
+async function idAtRow(
+  ask: RowQuery,
+  {table, id}: {readonly table: string; readonly id: string},
+  place: number,
+): Promise<string | null> {
+  const [{count = '0'} = {}] = await ask(`SELECT COUNT(*) AS count FROM ${quoted(table)}`, []);
+  const row = Math.floor(place * Number(count)) - 1;
+  if (row < 0) return null;
+  const [found] = await ask(
+    `SELECT ${quoted(id)} AS id FROM ${quoted(table)} ORDER BY ${quoted(id)} LIMIT 1 OFFSET ${row}`,
+    [],
+  );
+  return idOfText(found?.['id'] ?? '');
 }

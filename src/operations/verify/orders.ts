@@ -9,7 +9,8 @@ import type {Change} from '../../domain/change.js';
 import type {Keys} from '../../redis-model/keys.js';
 import {reduce} from '../../reduce.js';
 import type {SourceOrder} from '../../upstream/sourceRows.js';
-import {formatItems, isIdBefore} from '../../redis-model/storedItems.js';
+import {isIdBefore} from '../../domain/id.js';
+import {formatItems} from '../../redis-model/storedItems.js';
 import type {ExpectedOrder, ExpectedOrders, Hash} from './expected.js';
 import type {Comparison, Finding} from './finding.js';
 
@@ -45,14 +46,22 @@ export async function compareOrders(
   );
 }
 
+/** What the hash of an order depends on in addition to the rows. */
+export interface OrderForm {
+  readonly extraColumns: readonly string[];
+  /** The decimals of the amounts of line items, if orders have no amount of their own. */
+  readonly itemDecimals: number | undefined;
+}
+
 /** The orders that follow from the rows of MySQL. */
 export function ordersOfRows(
   source: ReadonlyMap<string, SourceOrder>,
-  extraColumns: readonly string[],
+  {extraColumns, itemDecimals}: OrderForm,
 ): ExpectedOrders {
   return new Map(
     [...source].map(([id, {changes, fault}]) => {
-      const parts = fault === undefined ? partsOf(id, changes, extraColumns) : {order: {}, items: ''};
+      const parts =
+        fault === undefined ? partsOf(id, changes, {extraColumns, itemDecimals}) : {order: {}, items: ''};
       return [id, {...parts, fault}];
     }),
   );
@@ -61,14 +70,14 @@ export function ordersOfRows(
 function partsOf(
   id: string,
   changes: readonly Change[],
-  extraColumns: readonly string[],
+  {extraColumns, itemDecimals}: OrderForm,
 ): Pick<ExpectedOrder, 'order' | 'items'> {
   const reduction = reduce(changes);
   const rows = [...(reduction.patches.get(id)?.items ?? [])].flatMap(([itemId, item]) =>
     item === null ? [] : [[itemId, item] as const],
   );
   const storedItems = formatItems(rows.sort(([a], [b]) => (isIdBefore(a, b) ? -1 : 1)));
-  const [order] = createdOrders({...reduction, created: new Set([id])}).orders;
+  const [order] = createdOrders({...reduction, created: new Set([id])}, itemDecimals).orders;
   if (order === undefined) return {order: {}, items: storedItems};
   const {row, itemsCount, items} = order;
   const extra = extraColumns.flatMap((name, index) => {

@@ -10,7 +10,7 @@
 import type {Fences} from '../../apply/fences.js';
 import type {ApplyOutcome, ApplyRequest} from '../../apply/script.js';
 import type {Script} from '../../clients/redis/client.js';
-import type {SourceSchema} from '../../domain/sourceSchema.js';
+import type {SourceTables} from '../../upstream/sourceTables.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import type {Clock} from '../../runtime/lifecycle.js';
 import {DISCARD_SCRIPT} from '../../apply/discard.js';
@@ -25,7 +25,7 @@ export interface RepairDeps {
   /** MySQL as the expected side, and Redis. */
   readonly sides: Sides;
   readonly mysql: Pick<MysqlHost, 'consistentSnapshot'>;
-  readonly schema: SourceSchema;
+  readonly tables: SourceTables;
   /** Resolves when MySQL shows every transaction whose records are in the topic. */
   readonly visible: () => Promise<void>;
   readonly fences: Fences;
@@ -144,13 +144,13 @@ export class Repair {
   }
 
   async #rebuild(ids: readonly string[]): Promise<void> {
-    const {sides, mysql, schema, visible} = this.#deps;
+    const {sides, mysql, tables, visible} = this.#deps;
     // The long part of the wait comes before the fence, so that the workers need not wait for it.
     await visible();
     await this.#fenced(async (text) => {
       // MySQL must show every change before the fenced positions (S8).
       await visible();
-      const source = await mysql.consistentSnapshot(async (ask) => await readSourceOrders(ask, ids, schema));
+      const source = await mysql.consistentSnapshot(async (ask) => await readSourceOrders(ask, ids, tables));
       let outcome = await this.#apply(source, text);
       while (outcome.kind === 'corrupt') {
         const {orderId} = outcome;

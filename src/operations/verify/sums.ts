@@ -7,7 +7,9 @@ import {wholeScore} from '../../redis-model/scores.js';
 import type {TextRow} from '../../clients/mysql.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
 import type {Keys} from '../../redis-model/keys.js';
-import {conditionSql, literalSql, quoted, textSql} from '../../upstream/sql.js';
+import {conditionSql, hasIdSql, isAmongSql, isSameIdSql, quoted} from '../../upstream/sql.js';
+import type {IdKind, SourceTables} from '../../upstream/sourceTables.js';
+import {idOfText} from '../../domain/id.js';
 import type {Sums, Totals} from './expected.js';
 import type {Comparison, Finding, FindingKind} from './finding.js';
 
@@ -26,38 +28,70 @@ export interface SumQuestions {
   readonly totals: string;
 }
 
-/** The queries to MySQL. `ids` restricts them to these products or users. The ids go into the SQL text, so they must be digits. */
-export function sumQuestions(schema: SourceSchema, ids?: readonly string[]): SumQuestions {
+/** The queries to MySQL. `ids` restricts them to these products or users. */
+export function sumQuestions({schema, columns, kinds}: SourceTables, ids?: readonly string[]): SumQuestions {
   const {orders, items} = schema;
   const [o, l] = [quoted(orders.table), quoted(items.table)];
   const [id, orderId] = [quoted(orders.id), quoted(items.orderId)];
   const [product, quantity] = [`l.${quoted(items.productId)}`, `l.${quoted(items.quantity)}`];
   const user = `o.${quoted(orders.userId)}`;
-  // A sum of an unsigned and a signed column would be unsigned, and fail below 0.
-  const term = (column: string): string =>
-    orders.totalAmount.length === 1 ? `o.${quoted(column)}` : `CAST(o.${quoted(column)} AS DECIMAL(65, 8))`;
-  const amount = orders.totalAmount.map(term).join(' + ');
-  const among = (column: string): string[] => (ids === undefined ? [] : [`${column} IN (${ids.join(', ')})`]);
+  const among = (column: string, kind: IdKind): string[] =>
+    ids === undefined ? [] : [isAmongSql(column, ids, kind)];
   const where = (...parts: string[]): string => (parts.length === 0 ? '' : ` WHERE ${parts.join(' AND ')}`);
-  const counted = conditionSql(orders.where, 'o');
-  const joined = `${l} l JOIN ${o} o ON o.${id} = l.${orderId}`;
-  const both = [...counted, ...conditionSql(items.where, 'l')];
-  const hasProduct = `${product} IS NOT NULL AND ${textSql(product)} <> ''`;
-  const isNobody = orders.guestUserId === undefined ? [`''`] : [`''`, literalSql(orders.guestUserId)];
-  const hasUser = `${user} IS NOT NULL AND ${textSql(user)} NOT IN (${isNobody.join(', ')})`;
+  const counted = conditionSql(orders.where, 'o', columns.orders);
+  const joined = `${l} l JOIN ${o} o ON ${isSameIdSql(`o.${id}`, `l.${orderId}`, kinds.order)}`;
+  const both = [...counted, ...conditionSql(items.where, 'l', columns.items)];
+  const amounts = amountsOf(schema, {o, joined, counted, both});
+  // Ids are grouped byte by byte, whatever the collation of the column is.
+  const sums = (
+    column: string,
+    kind: IdKind,
+    [sum, from, conditions]: readonly [string, string, readonly string[]],
+  ): string =>
+    `SELECT ${kind === 'whole' ? column : `MIN(${column})`} AS id, SUM(${sum}) AS total FROM ${from}${where(...conditions, ...among(column, kind))} ` +
+    `GROUP BY ${kind === 'whole' ? column : `CAST(${column} AS BINARY)`}`;
   return {
-    product: `SELECT ${product} AS id, SUM(${quantity}) AS total FROM ${joined}${where(hasProduct, ...both, ...among(product))} GROUP BY ${product}`,
-    user: `SELECT ${user} AS id, SUM(${amount}) AS total FROM ${o} o${where(hasUser, ...counted, ...among(user))} GROUP BY ${user}`,
+    product: sums(product, kinds.product, [quantity, joined, [hasIdSql(product, kinds.product), ...both]]),
+    user: sums(user, kinds.user, [
+      amounts.value,
+      amounts.from,
+      [hasIdSql(user, kinds.user, orders.guestUserId), ...amounts.conditions],
+    ]),
     totals:
       `SELECT (SELECT COUNT(*) FROM ${o} o${where(...counted)}) AS orders, ` +
-      `(SELECT COALESCE(SUM(${amount}), 0) FROM ${o} o${where(...counted)}) AS revenue, ` +
+      `(SELECT COALESCE(SUM(${amounts.value}), 0) FROM ${amounts.from}${where(...amounts.conditions)}) AS revenue, ` +
       `(SELECT COALESCE(SUM(${quantity}), 0) FROM ${joined}${where(...both)}) AS units`,
   };
 }
 
+/** The amount, and the rows over which it is summed up: the orders, or their line items if orders have no amount of their own. */
+function amountsOf(
+  {orders, items, moneyDecimals, isRounded}: SourceSchema,
+  rows: {o: string; joined: string; counted: readonly string[]; both: readonly string[]},
+): {readonly value: string; readonly from: string; readonly conditions: readonly string[]} {
+  const rounded = (value: string): string => (isRounded ? `ROUND(${value}, ${moneyDecimals})` : value);
+  if (orders.totalAmount.length > 0) {
+    const isPlain = orders.totalAmount.length === 1 && !isRounded;
+    const value = (name: string): string =>
+      rounded(isPlain ? `o.${quoted(name)}` : exactSql(`o.${quoted(name)}`));
+    return {value: orders.totalAmount.map(value).join(' + '), from: `${rows.o} o`, conditions: rows.counted};
+  }
+  // A product of casts would lose decimals, because the result has at most 30.
+  const value = rounded(items.amount.map((name) => `l.${quoted(name)}`).join(' * '));
+  return {value, from: rows.joined, conditions: rows.both};
+}
+
+/**
+ * A number as a decimal. The text of a DOUBLE is converted, and a sum of an unsigned and a signed column would be unsigned and fail
+ * below 0.
+ */
+function exactSql(column: string): string {
+  return `CAST(${column} AS DECIMAL(65, 20))`;
+}
+
 /** The sums in the rows of `product` or `user`. `decimals` is how many decimals the sums have. */
 export function sumsOf(rows: readonly TextRow[], decimals: number): Map<string, string> {
-  return new Map(rows.map(({id, total}) => [id ?? '', minorUnits(total ?? '0', decimals)]));
+  return new Map(rows.map(({id, total}) => [idOfText(id ?? ''), minorUnits(total ?? '0', decimals)]));
 }
 
 /** With 2 decimals, `45.99` becomes `4599` and `45` becomes `4500`. */
@@ -66,12 +100,12 @@ export function minorUnits(amount: string, decimals: number): string {
   return BigInt(whole + fraction.padEnd(decimals, '0').slice(0, decimals)).toString();
 }
 
-/** The totals in the row of `totals`. */
-export function totalsOf(row: TextRow | undefined, decimals: number): Totals {
+/** The totals in the row of `totals`. `decimals` is how many decimals units and revenue have. */
+export function totalsOf(row: TextRow | undefined, decimals: {units: number; revenue: number}): Totals {
   return {
     orders: row?.['orders'] ?? '0',
-    units: minorUnits(row?.['units'] ?? '0', 0),
-    revenue: minorUnits(row?.['revenue'] ?? '0', decimals),
+    units: minorUnits(row?.['units'] ?? '0', decimals.units),
+    revenue: minorUnits(row?.['revenue'] ?? '0', decimals.revenue),
   };
 }
 

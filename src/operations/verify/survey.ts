@@ -117,8 +117,8 @@ export class Survey {
     else if (isOwnKey(key, prefix)) {
       // The id is taken as text from the key. So `order:007` becomes a suspect, because no expected order has the id `007`.
       const name = key.slice(prefix.length);
-      const [, orderId] = /^order(?:_lines)?:(-?\d+)$/.exec(name) ?? [];
-      const [, product] = /^product:(-?\d+):sold$/.exec(name) ?? [];
+      const [, orderId] = /^order(?:_lines)?:(.*)$/s.exec(name) ?? [];
+      const [, product] = /^product:(.*):sold$/s.exec(name) ?? [];
       return {orderId, product};
     } else this.looked.foreignKeys++;
     return {};

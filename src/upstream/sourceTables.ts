@@ -1,0 +1,152 @@
+/**
+ * The two tables as MySQL describes them: which columns exist, and how an id is written in SQL.
+ *
+ * `information_schema` is read before the first row. So a column that the read model could not contain exactly is refused with its reason,
+ * instead of being found one row at a time (columnRules.ts).
+ */
+import type {RowQuery, TextRow} from '../clients/mysql.js';
+import type {Condition} from '../domain/condition.js';
+import type {EarlierNames, SourceSchema} from '../domain/sourceSchema.js';
+import {ProjectorError} from '../runtime/errors.js';
+import {columnFaults} from './columnRules.js';
+
+export interface SourceColumn {
+  readonly name: string;
+  /** Lower case, for example `decimal`. */
+  readonly type: string;
+  /** With its length and attributes, for example `int(6) unsigned zerofill`. */
+  readonly fullType: string;
+  readonly isNullable: boolean;
+  readonly decimals: number;
+  readonly collation: string | null;
+}
+
+export interface SourceTable {
+  readonly name: string;
+  readonly columns: readonly SourceColumn[];
+}
+
+export interface FoundTables {
+  readonly orders: SourceTable;
+  readonly items: SourceTable;
+}
+
+/** How an id is written in SQL: as digits, as a text, or as bytes in hexadecimal digits. */
+export type IdKind = 'whole' | 'text' | 'bytes';
+
+/** What queries need to know of both tables. */
+export interface SourceTables {
+  /** With the names that the columns have in MySQL now. */
+  readonly schema: SourceSchema;
+  /** The columns to select: those of the mapping that exist. */
+  readonly columns: {readonly orders: readonly string[]; readonly items: readonly string[]};
+  readonly kinds: {readonly order: IdKind; readonly product: IdKind; readonly user: IdKind};
+}
+
+/** Throws `config-invalid` if a table or a column does not fit, with all reasons. */
+export async function readSourceTables(
+  mysql: {consistentSnapshot<T>(work: (ask: RowQuery) => Promise<T>): Promise<T>},
+  schema: SourceSchema,
+): Promise<SourceTables> {
+  const found = await mysql.consistentSnapshot(async (ask) => await findTables(ask, schema));
+  const faults = columnFaults(schema, found);
+  if (faults.length > 0)
+    throw new ProjectorError('config-invalid', `MySQL does not fit the settings: ${faults.join('; ')}`);
+  return sourceTables(schema, found);
+}
+
+/** A table without columns does not exist, or this user may not read it. */
+export async function findTables(ask: RowQuery, {orders, items}: SourceSchema): Promise<FoundTables> {
+  const rows = await ask(
+    'SELECT table_name AS tab, column_name AS name, data_type AS kind, column_type AS full, is_nullable AS nullable, ' +
+      'numeric_scale AS scale, collation_name AS collation FROM information_schema.columns ' +
+      'WHERE table_schema = DATABASE() AND table_name IN (?) ORDER BY ordinal_position',
+    [[orders.table, items.table]],
+  );
+  const table = (name: string): SourceTable => ({
+    name,
+    columns: rows.filter((row) => row['tab'] === name).map(columnOf),
+  });
+  return {orders: table(orders.table), items: table(items.table)};
+}
+
+function columnOf(row: TextRow): SourceColumn {
+  return {
+    name: row['name'] ?? '',
+    type: (row['kind'] ?? '').toLowerCase(),
+    fullType: (row['full'] ?? '').toLowerCase(),
+    isNullable: row['nullable'] === 'YES',
+    decimals: Number(row['scale'] ?? 0),
+    collation: row['collation'] ?? null,
+  };
+}
+
+/** The columns that the mapping names, with their earlier names. */
+export function mappedColumns({orders, items, extraColumns}: SourceSchema): {
+  readonly orders: readonly string[];
+  readonly items: readonly string[];
+} {
+  const terms = (where: Condition): string[] => where.map(({column}) => column);
+  const earlier = (names: EarlierNames): string[] => [...names.values()].flat();
+  const distinct = (names: readonly string[]): string[] => [...new Set(names)];
+  return {
+    orders: distinct([
+      ...[
+        orders.id,
+        orders.userId,
+        ...orders.totalAmount,
+        ...earlier(orders.earlier),
+        ...terms(orders.where),
+      ],
+      ...extraColumns.map(({name}) => name),
+    ]),
+    items: distinct([
+      ...[...items.id, items.orderId, items.productId, items.quantity, ...items.amount],
+      ...[...earlier(items.earlier), ...terms(items.where)],
+    ]),
+  };
+}
+
+export function sourceTables(schema: SourceSchema, found: FoundTables): SourceTables {
+  const {orders, items} = schema;
+  const mapped = mappedColumns(schema);
+  const among = (table: SourceTable, names: readonly string[]): string[] => {
+    const existing = new Set(table.columns.map(({name}) => name));
+    return names.filter((name) => existing.has(name));
+  };
+  const columns = {orders: among(found.orders, mapped.orders), items: among(found.items, mapped.items)};
+  const now = (existing: readonly string[], earlier: EarlierNames) => (name: string) =>
+    [name, ...(earlier.get(name) ?? [])].find((one) => existing.includes(one)) ?? name;
+  const [ofOrders, ofItems] = [now(columns.orders, orders.earlier), now(columns.items, items.earlier)];
+  const current: SourceSchema = {
+    ...schema,
+    orders: {...orders, userId: ofOrders(orders.userId), totalAmount: orders.totalAmount.map(ofOrders)},
+    items: {...items, productId: ofItems(items.productId), quantity: ofItems(items.quantity)},
+  };
+  const kind = (table: SourceTable, column: string): IdKind =>
+    idKind(table.columns.find(({name}) => name === column));
+  return {
+    schema: current,
+    columns,
+    kinds: {
+      order: kind(found.orders, orders.id),
+      product: kind(found.items, current.items.productId),
+      user: kind(found.orders, current.orders.userId),
+    },
+  };
+}
+
+function idKind(column: SourceColumn | undefined): IdKind {
+  switch (column?.type) {
+    case 'char':
+    case 'varchar':
+    case 'tinytext':
+    case 'text':
+      return 'text';
+    case 'binary':
+    case 'varbinary':
+      return 'bytes';
+    default:
+      return 'whole';
+  }
+}
