@@ -2,8 +2,8 @@
  * The MySQL client: the only file of src that imports mysql2. It only reads the source.
  *
  * I9: each value is returned as the text that Debezium produces for it, before canonical.ts. This is the text that MySQL prints, with
- * these exceptions: floats (the shortest text in JavaScript), ZEROFILL (no zeros in front), BIT(1) (`0` or `1`), other BIT (base64), JSON
- * (no whitespace) and bytes (hexadecimal digits).
+ * these exceptions: DOUBLE (the shortest text in JavaScript), ZEROFILL (no zeros in front), BIT(1) (`0` or `1`), other BIT (base64) and bytes
+ * (hexadecimal digits).
  * TIMESTAMP values are in UTC.
  * I11: messages of MySQL can contain values of rows. Only messages that name tables, columns or users are passed on.
  */
@@ -51,13 +51,9 @@ const SSL_MODES = {
 } as const;
 
 /** Column types, by their numbers in the MySQL protocol. */
-const FLOAT = 4;
 const DOUBLE = 5;
-/** The number of decimals of a FLOAT or DOUBLE that was declared without one. */
-const ANY_DECIMALS = 31;
 const ZEROFILL_FLAG = 64;
 const BIT = 16;
-const JSON_TEXT = 245;
 const TEXTS_OR_BYTES: ReadonlySet<number | undefined> = new Set([15, 249, 250, 251, 252, 253, 254]);
 const BYTES_CHARSET = 63;
 
@@ -253,22 +249,11 @@ function textOf(bytes: Buffer | null, field: FieldPacket): string | null {
   if (bytes === null) return null;
   const {columnType, characterSet, columnLength} = field;
   if (columnType === DOUBLE) return Number(bytes.toString('latin1')).toString();
-  // Debezium converts a FLOAT(8,2) to a double, which shows more digits.
-  if (columnType === FLOAT) {
-    const number = Number(bytes.toString('latin1'));
-    return (field.decimals === ANY_DECIMALS ? number : Math.fround(number)).toString();
-  }
   if ((Number(field.flags) & ZEROFILL_FLAG) !== 0) return bytes.toString('latin1').replace(/^0+(?=\d)/, '');
   if (columnType === BIT && columnLength === 1) return String(bytes[0] ?? 0);
-  if (columnType === JSON_TEXT) return withoutBlanks(bytes.toString('utf8'));
   if (columnType === BIT) return bytes.toString('base64');
   const isBytes = TEXTS_OR_BYTES.has(columnType) && characterSet === BYTES_CHARSET;
   return bytes.toString(isBytes ? 'hex' : 'utf8');
-}
-
-/** Removes whitespace outside of strings, because Debezium prints JSON from the binlog without it. */
-function withoutBlanks(json: string): string {
-  return json.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1');
 }
 
 function hostOf(hostname: string): string {

@@ -198,13 +198,13 @@ export const extraColumns = kind((z) =>
   list(z)
     .transform((items, context): ExtraColumn[] =>
       items.map((item) => {
-        const match = /^([A-Za-z_][A-Za-z0-9_$]*)(?::(text|time))?$/.exec(item);
+        const match = /^([A-Za-z_][A-Za-z0-9_$]*)(?::(text|time|json))?$/.exec(item);
         if (match === null)
           context.addIssue({
             code: 'custom',
-            message: 'a comma-separated list of column, column:text or column:time',
+            message: 'a comma-separated list of column, column:text, column:time or column:json',
           });
-        return {name: match?.[1] ?? '', type: match?.[2] === 'time' ? 'time' : 'text'};
+        return {name: match?.[1] ?? '', type: (match?.[2] ?? 'text') as ExtraColumn['type']};
       }),
     )
     .refine(

@@ -8,7 +8,7 @@
  * Pure: no clock, no I/O.
  */
 import {LosslessNumber} from 'lossless-json';
-import {canonicalText} from '../domain/canonical.js';
+import {canonicalJson, canonicalText} from '../domain/canonical.js';
 import {
   AMOUNT_DIGITS_MAX,
   digitCount,
@@ -151,7 +151,7 @@ function amountText(
 ): string {
   if (isMinor) return fromSmallestUnit(BigInt(wholeNumber(row, column)), moneyDecimals);
   const value = row[column];
-  const found = DECIMAL.exec(typeof value === 'string' ? value : isRounded ? floatText(value) : '');
+  const found = DECIMAL.exec(isRounded ? floatText(value) : typeof value === 'string' ? value : '');
   if (found === null) {
     const rule = `a decimal string with ${moneyDecimals} decimals (decimal.handling.mode=string in the connector, MONEY_DECIMALS in the worker; for a DOUBLE set MONEY_ROUND=true)`;
     throw new Undecodable(expected(row, column, rule));
@@ -163,12 +163,17 @@ function amountText(
   );
 }
 
-/** The shortest decimal text of a DOUBLE, which is what MySQL prints. '' for another value, or for one that is too large for an amount. */
+/**
+ * The decimal text of an amount that may be a DOUBLE: then it is the shortest text, which is what MySQL prints. '' for another value, or
+ * for one that is too large for an amount.
+ */
 function floatText(value: unknown): string {
-  const number = value instanceof LosslessNumber ? Number(value.value) : value;
-  if (typeof number !== 'number' || Math.abs(number) >= 1e21) return '';
-  const text = number.toString();
-  return text.includes('e') ? number.toFixed(20) : text;
+  const text = value instanceof LosslessNumber ? value.value : value;
+  if (typeof text === 'string' && !/e/i.test(text)) return text;
+  const number = Number(text);
+  if ((typeof text !== 'string' && typeof text !== 'number') || !(Math.abs(number) < 1e21)) return '';
+  const shortest = number.toString();
+  return shortest.includes('e') ? number.toFixed(20) : shortest;
 }
 
 /**
@@ -211,11 +216,17 @@ export function conditionText(row: JsonObject, {column, values}: Term): string |
   return extraText(row, {name: column, type: 'text'});
 }
 
+const CANONICAL: Readonly<Record<ExtraColumn['type'], (text: string) => string>> = {
+  text: (text) => text,
+  time: canonicalText,
+  json: canonicalJson,
+};
+
 /** Reads an extra column as text. Returns null if the column is NULL, or if the record is older than the column. */
 export function extraText(row: JsonObject, column: ExtraColumn): string | null {
   const value = row[column.name];
   if (value === undefined || value === null) return null;
-  if (typeof value === 'string') return column.type === 'time' ? canonicalText(value) : value;
+  if (typeof value === 'string') return CANONICAL[column.type](value);
   if (typeof value === 'boolean') return value ? '1' : '0';
   if (typeof value === 'number') {
     if (Number.isInteger(value) && !Number.isSafeInteger(value)) throw new NeedsExactNumbers();

@@ -59,10 +59,12 @@ export class RowShapes {
       orders:
         orders.totalAmount.length === 1 &&
         orders.earlier.size === 0 &&
+        areDistinct(ofOrders) &&
         ![...extraColumns, ...this.#orderTerms].some(({name}) => ofOrders.includes(name)),
       items:
         items.amount.length === 0 &&
         items.earlier.size === 0 &&
+        areDistinct(ofItems) &&
         !this.#itemTerms.some(({name}) => ofItems.includes(name)),
     };
   }
@@ -229,6 +231,10 @@ function extraTexts(
     if (error instanceof NeedsExactNumbers) return undefined;
     throw error;
   }
+}
+
+function areDistinct(names: readonly string[]): boolean {
+  return new Set(names).size === names.length;
 }
 
 /** Reads the id that these groups form together. */

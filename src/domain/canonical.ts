@@ -38,3 +38,8 @@ function canonicalFraction(digits: string | undefined): string {
   const cut = (digits ?? '').replace(/0+$/, '');
   return cut === '' ? '' : `.${cut}`;
 }
+
+/** JSON without white space between its tokens. Debezium prints it with blanks in a snapshot, and without them from the binlog. */
+export function canonicalJson(json: string): string {
+  return json.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1');
+}

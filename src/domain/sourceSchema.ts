@@ -7,8 +7,8 @@ import type {Condition} from './condition.js';
 
 export interface ExtraColumn {
   readonly name: string;
-  /** canonical.ts converts values of type `time` to their canonical form. Values of type `text` stay unchanged. */
-  readonly type: 'text' | 'time';
+  /** canonical.ts converts values of type `time` and `json` to their canonical form. Values of type `text` stay unchanged. */
+  readonly type: 'text' | 'time' | 'json';
 }
 
 /** Names that a column had before. A row without the column is read from the first of them that it has. */

@@ -7,13 +7,43 @@
  * Pure: no clock, no I/O.
  */
 import type {Condition} from '../domain/condition.js';
-import type {EarlierNames, SourceSchema} from '../domain/sourceSchema.js';
+import type {EarlierNames, ExtraColumn, SourceSchema} from '../domain/sourceSchema.js';
 import type {FoundTables, SourceColumn, SourceTable} from './sourceTables.js';
 
 const WHOLE = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint'];
 const TEXT = ['char', 'varchar', 'tinytext', 'text'];
 const IDS = [...WHOLE, ...TEXT, 'binary', 'varbinary'];
 const COMPARED = [...WHOLE, ...TEXT, 'mediumtext', 'longtext', 'enum', 'set', 'decimal', 'year'];
+
+/** Types whose values have several forms. The form of an extra column must say so (domain/canonical.ts). */
+const FORMS: Readonly<Record<string, ExtraColumn['type']>> = {
+  json: 'json',
+  date: 'time',
+  time: 'time',
+  datetime: 'time',
+  timestamp: 'time',
+};
+
+/** Debezium prints such a value with a backslash. */
+function hasComma({type, fullType}: SourceColumn): boolean {
+  return type === 'enum' && (fullType.match(/'(?:[^']|'')*'/g) ?? []).some((value) => value.includes(','));
+}
+
+const COMMA = 'Debezium prints the comma in its values with a backslash';
+
+/** Types that an extra column cannot have, with the reason if it is not plain. */
+const NOT_SHOWN: Readonly<Record<string, string>> = {
+  float: ', because MySQL prints only 6 digits of it (use DOUBLE or DECIMAL)',
+  bit: '',
+  vector: '',
+  ...Object.fromEntries(
+    ['geometry', 'point', 'linestring', 'polygon', 'geomcollection', 'geometrycollection'].map((type) => [
+      type,
+      '',
+    ]),
+  ),
+  ...Object.fromEntries(['multipoint', 'multilinestring', 'multipolygon'].map((type) => [type, ''])),
+};
 
 /** One sentence for each column that does not fit. */
 export function columnFaults(schema: SourceSchema, found: FoundTables): string[] {
@@ -35,7 +65,7 @@ export function columnFaults(schema: SourceSchema, found: FoundTables): string[]
   inItems.require(items.quantity, 'the quantity', [...WHOLE, 'decimal']);
   for (const name of items.amount) inItems.require(name, 'a factor of the amount', [...WHOLE, 'decimal']);
   inItems.compared(items.where);
-  for (const {name} of schema.extraColumns) of.requireShown(name);
+  for (const column of schema.extraColumns) of.requireShown(column);
   return [...of.faults, ...inItems.faults, ...keyFaults(of.find(orders.id), inItems.find(items.orderId))];
 }
 
@@ -99,29 +129,22 @@ class Columns {
         if (!values.includes(null)) this.#missing(name, 'a condition');
         continue;
       }
-      if (values.every((value) => value === null) || COMPARED.includes(column.type)) continue;
+      if (values.every((value) => value === null)) continue;
+      if (hasComma(column)) this.#unfit(column, COMMA);
+      if (COMPARED.includes(column.type) && !column.fullType.includes('zerofill')) continue;
       this.#unfit(column, 'a condition can only test it for NULL');
     }
   }
 
   /** An extra column that does not exist is absent from Redis. */
-  requireShown(name: string): void {
+  requireShown({name, type}: ExtraColumn): void {
     const column = this.find(name);
-    const cannot = [
-      'bit',
-      'geometry',
-      'point',
-      'linestring',
-      'polygon',
-      'multipoint',
-      'multilinestring',
-      'multipolygon',
-      'geomcollection',
-      'geometrycollection',
-      'vector',
-    ];
-    if (column === undefined || !cannot.includes(column.type) || column.fullType === 'bit(1)') return;
-    this.#unfit(column, 'an extra column cannot show it');
+    if (column === undefined || column.fullType === 'bit(1)') return;
+    const why = NOT_SHOWN[column.type];
+    if (why !== undefined) this.#unfit(column, `an extra column cannot show it${why}`);
+    else if (hasComma(column)) this.#unfit(column, COMMA);
+    const form = FORMS[column.type] ?? type;
+    if (form !== type) this.#unfit(column, `write it as ${name}:${form} in ORDER_EXTRA_COLUMNS`);
   }
 
   #missing(name: string, use: string): void {

@@ -137,7 +137,7 @@ export function sourceTables(schema: SourceSchema, found: FoundTables): SourceTa
 }
 
 function idKind(column: SourceColumn | undefined): IdKind {
-  switch (column?.type) {
+  switch (column?.type ?? 'int') {
     case 'char':
     case 'varchar':
     case 'tinytext':

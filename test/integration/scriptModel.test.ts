@@ -11,8 +11,8 @@ import {inTier} from '../support/tier.js';
 import {fc} from '../support/seededChecks.js';
 
 let bench: RedisBench;
-/** Whether the amount of an order is the sum over its line items. Quantities have decimals then. */
-let hasItemAmounts: boolean;
+/** Defined if the amount of an order is the sum over its line items. Quantities have decimals then. */
+let itemDecimals: number | undefined;
 
 type Command =
   | {readonly kind: 'apply' | 'apply and lose the reply'; readonly length: number}
@@ -91,7 +91,7 @@ class Run {
     expect(this.#position).toBe(stored);
     if (stored === 0) return;
     const expected = OrderModel.of(this.#log.slice(0, stored));
-    expect(await bench.content()).toEqual(expected.content('', ORDER_EXTRA_COLUMNS, hasItemAmounts));
+    expect(await bench.content()).toEqual(expected.content('', ORDER_EXTRA_COLUMNS, itemDecimals));
   }
 }
 
@@ -103,8 +103,7 @@ describe.each([
     anyChanges(maxSteps).map((all) => (ofItems ? withItemAmounts(all) : all));
 
   beforeAll(async () => {
-    hasItemAmounts = ofItems;
-    const itemDecimals = ofItems ? 2 : undefined;
+    itemDecimals = ofItems ? 2 : undefined;
     bench = await RedisBench.open(7, {extraColumns: ORDER_EXTRA_COLUMNS, itemDecimals});
   });
   afterAll(async () => await bench.close());
@@ -134,7 +133,7 @@ describe.each([
         await bench.redis.flushdb();
         await bench.applyAll([log]);
         expect(await bench.content()).toEqual(cut);
-        expect(cut).toEqual(OrderModel.of(log).content('', ORDER_EXTRA_COLUMNS, hasItemAmounts));
+        expect(cut).toEqual(OrderModel.of(log).content('', ORDER_EXTRA_COLUMNS, itemDecimals));
       }),
       {numRuns: inTier({test: 100, soak: 2_000})},
     );
@@ -164,7 +163,7 @@ describe.each([
           await bench.applyAll([log.filter((change) => change.orderId === orderId)]);
         if (log.length === 0) return;
         expect(await bench.content()).toEqual(
-          OrderModel.of(log).content('', ORDER_EXTRA_COLUMNS, hasItemAmounts),
+          OrderModel.of(log).content('', ORDER_EXTRA_COLUMNS, itemDecimals),
         );
       }),
       {numRuns: inTier({test: 60, soak: 1_000})},

@@ -2,7 +2,7 @@
  * The clock of a worker. Its time passes when the scheduler ends one of its sleeps. Each worker has its own
  * time.
  */
-import type {Clock} from '../../src/runtime/lifecycle.js';
+import {onAbort, type Clock} from '../../src/runtime/lifecycle.js';
 import type {Life} from './life.js';
 
 interface Sleeper {
@@ -44,8 +44,8 @@ export class SimClock implements Clock {
           if (!this.#life.isDead) resolve();
         },
       };
-      signal?.addEventListener('abort', sleeper.wake);
       this.#sleepers.push(sleeper);
+      if (signal !== undefined) onAbort(signal, sleeper.wake);
     });
   }
 

@@ -56,7 +56,7 @@ export class OrderModel {
   }
 
   /** The expected content of Redis, without positions. `extraColumns` names the extra columns of the rows. */
-  content(prefix = '', extraColumns: readonly string[] = [], hasItemAmounts = false): Content {
+  content(prefix = '', extraColumns: readonly string[] = [], itemDecimals?: number): Content {
     const content: Content = {};
     const sold = new Map([...this.#products].map((product) => [product, 0n]));
     const spent = new Map<string, bigint>();
@@ -72,7 +72,7 @@ export class OrderModel {
     for (const [orderId, row] of this.#rows) {
       const lines = byId(this.#lines.get(orderId) ?? NO_LINES);
       const sum = lines.reduce((cents, [, {amount = ''}]) => cents + BigInt(amount.replace('.', '')), 0n);
-      const total = hasItemAmounts ? major(sum) : row.total;
+      const total = itemDecimals === undefined ? row.total : major(sum, itemDecimals);
       const hash: Record<string, string> = {
         id: orderId,
         user_id: row.user,
@@ -116,9 +116,10 @@ function isBefore(a: string, b: string): boolean {
   return a.length === b.length ? a < b : a.length < b.length;
 }
 
-function major(cents: bigint): string {
-  const digits = String(cents < 0n ? -cents : cents).padStart(3, '0');
-  return `${cents < 0n ? '-' : ''}${digits.slice(0, -2)}.${digits.slice(-2)}`;
+function major(units: bigint, decimals: number): string {
+  if (decimals === 0) return String(units);
+  const digits = String(units < 0n ? -units : units).padStart(decimals + 1, '0');
+  return `${units < 0n ? '-' : ''}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;
 }
 
 /** Members with the score 0 are removed from a sorted set, and an empty set has no key. */

@@ -63,6 +63,20 @@ async function hasReadTables(topic: string): Promise<void> {
   );
 }
 
+/** Creates a database with the tables of `schema`, and those that the connector needs in addition. All users may use it. */
+export async function createForeignShop(root: Connection, database: string, schema: string): Promise<void> {
+  const {user} = testStack().env.mysql;
+  await root.query(`CREATE DATABASE ${database} CHARACTER SET utf8mb4; USE ${database}`);
+  await root.query(schema);
+  await root.query(
+    `SET SESSION sql_mode = DEFAULT;
+     CREATE TABLE heartbeat (id INT PRIMARY KEY, ts TIMESTAMP(3) NOT NULL);
+     CREATE TABLE debezium_signal (id VARCHAR(42) PRIMARY KEY, type VARCHAR(32) NOT NULL, data VARCHAR(2048) NULL);
+     GRANT ALL PRIVILEGES ON ${database}.* TO 'debezium'@'%';
+     GRANT ALL PRIVILEGES ON ${database}.* TO '${user}'@'%'`,
+  );
+}
+
 /** Creates a database with the shipped tables and rights. */
 async function createDatabase(database: string): Promise<void> {
   const {user} = testStack().env.mysql;

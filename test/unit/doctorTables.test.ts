@@ -38,7 +38,7 @@ function judged(found: FoundTables, settings: Record<string, string> = {}): stri
   return `${verdict}: ${detail}`;
 }
 
-test.each<[string, FoundTables, Record<string, string>, RegExp]>([
+const CASES: readonly (readonly [string, FoundTables, Record<string, string>, RegExp])[] = [
   ['a DECIMAL', tables(), {}, /^ok: .*total_amount is decimal with 2 decimals$/],
   ['more decimals', tables(['total_amount decimal(14,4)']), {}, /^ok: .*of which the first 2 count$/],
   ['fewer decimals', tables(['total_amount decimal(12,1)']), {}, /^warn: .*but MONEY_DECIMALS is 2$/],
@@ -120,6 +120,8 @@ test.each<[string, FoundTables, Record<string, string>, RegExp]>([
     {ORDER_ITEM_AMOUNT_COLUMN: 'price*quantity'},
     /^fail: order_items.price is double: a factor of the amount/,
   ],
-])('%s', (_name, found, settings, expected) => {
+];
+
+test.each(CASES)('%s', (...[, found, settings, expected]) => {
   expect(judged(found, settings)).toMatch(expected);
 });

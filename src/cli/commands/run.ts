@@ -73,11 +73,12 @@ export async function run(config: RunConfig, unknown: readonly string[]): Promis
     if (http !== undefined) void watchUpstream(config, {monitor, logger, signal: over.signal});
     const reached = checkEverything(config, {redis, logger, monitor});
     const checked = await Promise.race([reached, untilAborted(stopping.signal)]);
-    if (checked === undefined || stopping.signal.aborted) return EXIT.ok;
+    const isStopping = (): boolean => stopping.signal.aborted;
+    if (checked === undefined || isStopping()) return EXIT.ok;
     const instanceId = config.instanceId ?? (served && `${hostname()}:${served.port}`);
     if (instanceId !== undefined)
       await Promise.race([removePredecessors(config, {instanceId, logger}), untilAborted(stopping.signal)]);
-    if (stopping.signal.aborted) return EXIT.ok;
+    if (isStopping()) return EXIT.ok;
     const projector = newProjector(config, {...checked, redis, instanceId, logger, observer: metrics});
     monitor.watch(projector);
     onAbort(stopping.signal, () => projector.stop());

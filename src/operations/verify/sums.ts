@@ -69,7 +69,8 @@ function amountsOf(
   {orders, items, moneyDecimals, isRounded}: SourceSchema,
   rows: {o: string; joined: string; counted: readonly string[]; both: readonly string[]},
 ): {readonly value: string; readonly from: string; readonly conditions: readonly string[]} {
-  const rounded = (value: string): string => (isRounded ? `ROUND(${value}, ${moneyDecimals})` : value);
+  const rounded = (value: string): string =>
+    isRounded ? `ROUND(${value}, ${orders.isMinor ? 0 : moneyDecimals})` : value;
   if (orders.totalAmount.length > 0) {
     const isPlain = orders.totalAmount.length === 1 && !isRounded;
     const value = (name: string): string =>
@@ -82,11 +83,11 @@ function amountsOf(
 }
 
 /**
- * A number as a decimal. The text of a DOUBLE is converted, and a sum of an unsigned and a signed column would be unsigned and fail
- * below 0.
+ * A number as a decimal. A DOUBLE is converted by its text, because its value has more digits than its text, and they would be rounded
+ * differently. A sum of an unsigned and a signed column would be unsigned and fail below 0.
  */
 function exactSql(column: string): string {
-  return `CAST(${column} AS DECIMAL(65, 20))`;
+  return `CAST(CAST(${column} AS CHAR) AS DECIMAL(65, 20))`;
 }
 
 /** The sums in the rows of `product` or `user`. `decimals` is how many decimals the sums have. */
