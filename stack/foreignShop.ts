@@ -4,11 +4,12 @@
  * other orders, and disappear. Used by the demo and the tests.
  */
 import {randomUUID} from 'node:crypto';
-import type {Connection, ResultSetHeader, RowDataPacket} from 'mysql2/promise';
+import {createConnection, type Connection, type ResultSetHeader, type RowDataPacket} from 'mysql2/promise';
 import type {Condition} from '../src/domain/condition.js';
 import type {SourceSchema} from '../src/domain/sourceSchema.js';
 import {quoted} from '../src/upstream/sql.js';
 import type {Random} from './random.js';
+import type {StackEnv} from './environment.js';
 
 /** A value that mysql2 returns, and accepts again. */
 type Value = string | number | Buffer | null;
@@ -19,6 +20,8 @@ interface Table {
   /** Without columns that MySQL computes. */
   readonly columns: readonly string[];
   readonly nullable: ReadonlySet<string>;
+  /** The longest text that a column can hold. */
+  readonly lengths: ReadonlyMap<string, number>;
   /** Columns of a unique key that is not the primary key, with their types. */
   readonly unique: ReadonlyMap<string, string>;
   readonly foreign: ReadonlySet<string>;
@@ -184,14 +187,13 @@ export class ForeignShop {
     return Object.fromEntries(states.filter((state): state is [string, Value] => state[1] !== undefined));
   }
 
-  #newId({templates}: Table, column: string): Value {
+  #newId({templates, lengths}: Table, column: string): Value {
     const like = templates[0]?.[column];
     const number = 10_000 + ++this.#count;
     if (like instanceof Buffer)
       return Buffer.from(randomUUID().replaceAll('-', ''), 'hex').subarray(0, like.length);
-    return typeof like === 'string' && !/^-?\d+$/.test(like)
-      ? randomUUID().slice(0, Math.max(8, like.length))
-      : number;
+    const isText = typeof like === 'string' && !/^-?\d+$/.test(like);
+    return isText ? randomUUID().slice(0, lengths.get(column)) : number;
   }
 
   async #insert({name, columns, unique, templates, foreign, nullable}: Table, values: Row): Promise<void> {
@@ -235,7 +237,8 @@ async function describe(connection: Connection, name: string): Promise<Table> {
   const rows = async (sql: string, values: readonly string[] = []): Promise<Row[]> =>
     (await connection.query<(RowDataPacket & Row)[]>(sql, [...values]))[0];
   const columns = await rows(
-    `SELECT column_name AS name, data_type AS type, is_nullable AS nullable FROM information_schema.columns
+    `SELECT column_name AS name, data_type AS type, is_nullable AS nullable, character_maximum_length AS length
+     FROM information_schema.columns
      WHERE table_schema = DATABASE() AND table_name = ? AND extra NOT LIKE '%GENERATED%' ORDER BY ordinal_position`,
     [name],
   );
@@ -256,6 +259,7 @@ async function describe(connection: Connection, name: string): Promise<Table> {
     name,
     columns: [...typeOf.keys()],
     nullable: new Set(columns.filter((row) => row['nullable'] === 'YES').map((row) => String(row['name']))),
+    lengths: new Map(columns.map((row) => [String(row['name']), Number(row['length'] ?? 0)])),
     unique: new Map(
       unique
         .map((row) => String(row['name']))
@@ -273,4 +277,45 @@ async function describe(connection: Connection, name: string): Promise<Table> {
       ),
     ),
   };
+}
+
+/** Values that JavaScript could not hold exactly are texts. */
+export const VALUES_AS_TEXT = {dateStrings: true, supportBigNumbers: true, bigNumberStrings: true} as const;
+
+/** The settings in the text of a preset (shops/README.md). */
+export function settingsOfPreset(text: string): Record<string, string> {
+  const settings = text.split('\n').flatMap((line) => {
+    const [, name, value = ''] = /^(\w+)=(.*)$/.exec(line) ?? [];
+    return name === undefined ? [] : [[name, value.replace(/^'(.*)'$/, '$1')] as const];
+  });
+  return Object.fromEntries(settings);
+}
+
+/** A connection as MySQL's root user. */
+export async function rootOf({
+  mode,
+  env,
+}: {
+  readonly mode: 'native' | 'docker';
+  readonly env: StackEnv;
+}): Promise<Connection> {
+  const {host, port} = env.mysql;
+  const password = mode === 'native' ? '' : 'root';
+  return await createConnection({host, port, user: 'root', password, multipleStatements: true});
+}
+
+/** Creates a database with the tables of `schema`, and those that the connector needs in addition. All users may use it. */
+export async function createShopDatabase(
+  root: Connection,
+  {database, user, schema}: {readonly database: string; readonly user: string; readonly schema: string},
+): Promise<void> {
+  await root.query(`CREATE DATABASE ${database} CHARACTER SET utf8mb4; USE ${database}`);
+  await root.query(schema);
+  await root.query(
+    `SET SESSION sql_mode = DEFAULT;
+     CREATE TABLE heartbeat (id INT PRIMARY KEY, ts TIMESTAMP(3) NOT NULL);
+     CREATE TABLE debezium_signal (id VARCHAR(42) PRIMARY KEY, type VARCHAR(32) NOT NULL, data VARCHAR(2048) NULL);
+     GRANT ALL PRIVILEGES ON ${database}.* TO 'debezium'@'%';
+     GRANT ALL PRIVILEGES ON ${database}.* TO '${user}'@'%'`,
+  );
 }

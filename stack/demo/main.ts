@@ -3,12 +3,14 @@
  * in MySQL and a worker, kills the worker once under load, and compares Redis with MySQL at the end.
  *
  * Options: --orders N (default 5000), --keep, --native | --docker, --name NAME, --seed N.
+ * --shop NAME shows the tables, the rows and the preset of a shop system instead (shops/README.md), with N random transactions.
  * Exit codes: 0 no differences, 1 the demo failed, 2 wrong usage, 3 differences, 130 interrupted.
  */
 import {parseArgs} from 'node:util';
 import {startStack, workerVariables, type Stack} from '../stack.js';
 import {WorkerProcess} from '../worker.js';
 import {keepWorker, lookAround, type Sample} from './keep.js';
+import {showForeignShop, shopNames} from './foreignDemo.js';
 import {Shop} from './shop.js';
 import {View} from './view.js';
 
@@ -23,6 +25,8 @@ interface DemoOptions {
   readonly mode: 'native' | 'docker' | undefined;
   readonly name: string;
   readonly seed: number;
+  /** A shop system in `shops/`. Undefined for the shop of the demo. */
+  readonly shop: string | undefined;
 }
 
 const interrupted = new AbortController();
@@ -46,7 +50,11 @@ async function main(): Promise<number> {
       onProgress: (line) => say(`   ${line}`),
       signal: interrupted.signal,
     });
-    const code = await show(stack, options);
+    const {shop, orders: transactions, seed} = options;
+    const code =
+      shop === undefined
+        ? await show(stack, options)
+        : await showForeignShop(stack, {shop, transactions, seed, say, signal: interrupted.signal});
     isKept = options.keep && !interrupted.signal.aborted;
     if (isKept) for (const line of lookAround(stack, keepWorker(stack), await newestOf(stack))) say(line);
     return interrupted.signal.aborted ? 130 : code;
@@ -172,7 +180,8 @@ function readOptions(): DemoOptions | undefined {
   try {
     const {values} = parseArgs({
       options: {
-        orders: {type: 'string', default: '5000'},
+        orders: {type: 'string'},
+        shop: {type: 'string'},
         seed: {type: 'string', default: '1'},
         name: {type: 'string', default: 'demo'},
         keep: {type: 'boolean', default: false},
@@ -180,13 +189,17 @@ function readOptions(): DemoOptions | undefined {
         docker: {type: 'boolean', default: false},
       },
     });
-    if (!/^[1-9]\d{0,6}$/.test(values.orders))
-      throw new Error('--orders must be an integer from 1 to 9999999');
+    const {shop, orders = shop === undefined ? '5000' : '500'} = values;
+    if (shop !== undefined && !shopNames().includes(shop))
+      throw new Error(`--shop must be one of ${shopNames().join(', ')}`);
+    if (shop !== undefined && values.keep) throw new Error('--shop and --keep cannot be combined');
+    if (!/^[1-9]\d{0,6}$/.test(orders)) throw new Error('--orders must be an integer from 1 to 9999999');
     if (!/^\d{1,9}$/.test(values.seed)) throw new Error('--seed must be an integer from 0 to 999999999');
     if (values.native && values.docker) throw new Error('--native and --docker cannot be combined');
     const mode = values.native ? 'native' : values.docker ? 'docker' : undefined;
     return {
-      orders: Number(values.orders),
+      orders: Number(orders),
+      shop,
       seed: Number(values.seed),
       name: values.name,
       keep: values.keep,
@@ -194,7 +207,7 @@ function readOptions(): DemoOptions | undefined {
     };
   } catch (error) {
     process.stderr.write(
-      `demo: ${(error as Error).message}\nUsage: npm run demo -- [--orders N] [--keep] [--native | --docker] [--name NAME] [--seed N]\n`,
+      `demo: ${(error as Error).message}\nUsage: npm run demo -- [--shop NAME] [--orders N] [--keep] [--native | --docker] [--name NAME] [--seed N]\n`,
     );
     return undefined;
   }

@@ -5,18 +5,13 @@
 import {readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {Redis} from 'ioredis';
-import {createConnection, type Connection} from 'mysql2/promise';
-import {readConfig, sourceSchema} from '../../src/config/readConfig.js';
 import {keysWithPrefix} from '../../src/redis-model/keys.js';
 import {parseItems} from '../../src/redis-model/storedItems.js';
-import {WorkerProcess} from '../../stack/worker.js';
-import {QUICK, type Variables} from '../support/pipeline.js';
 import {projector} from '../support/projector.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
-import {ForeignShop} from '../../stack/foreignShop.js';
-import {chosenSeed, Random} from '../support/random.js';
-import {connectRoot, createForeignShop} from '../support/shop.js';
-import {testStack, variables} from '../support/stack.js';
+import {settingsOfPreset} from '../../stack/foreignShop.js';
+import {ForeignPipeline} from '../support/foreignPipeline.js';
+import {chosenSeed} from '../support/random.js';
 import {inTier} from '../support/tier.js';
 import {until} from '../support/until.js';
 
@@ -28,8 +23,6 @@ const TIMEOUT_MS = 60_000;
 /** Transactions of the random business. */
 const STEPS = inTier({test: 100, soak: 3_000});
 const seed = chosenSeed();
-/** Values that JavaScript could not hold exactly are texts. */
-const AS_TEXT = {dateStrings: true, supportBigNumbers: true, bigNumberStrings: true} as const;
 
 /** The state of a shop, in the words of its `expected.json`. */
 interface State {
@@ -43,12 +36,7 @@ interface State {
 }
 
 function settingsOf(preset: string): Record<string, string> {
-  const lines = readFileSync(join('shops', `${preset}.env`), 'utf8').split('\n');
-  const settings = lines.flatMap((line) => {
-    const [, name, value = ''] = /^(\w+)=(.*)$/.exec(line) ?? [];
-    return name === undefined ? [] : [[name, value.replace(/^'(.*)'$/, '$1')] as const];
-  });
-  return Object.fromEntries(settings);
+  return settingsOfPreset(readFileSync(join('shops', `${preset}.env`), 'utf8'));
 }
 
 function expectedOf(preset: string): State {
@@ -117,16 +105,13 @@ async function stateOf(redis: Redis, prefix: string, decimals: Decimals): Promis
 (whyNot === undefined ? describe : describe.skip)('the presets of shop systems', () => {
   let own: OwnRedis;
   let redis: Redis;
-  let root: Connection;
 
   beforeAll(async () => {
     own = await OwnRedis.open();
     redis = new Redis(own.url);
-    root = await connectRoot();
   });
   afterAll(async () => {
     redis.disconnect();
-    await root.end();
     await own.close();
   });
 
@@ -134,79 +119,44 @@ async function stateOf(redis: Redis, prefix: string, decimals: Decimals): Promis
     `%s ends in the state that SQL gives, also after a rebuild, a sync and kill -9 in random business, and verify agrees (I9) (I16), seed ${seed}`,
     async (preset) => {
       const settings = settingsOf(preset);
-      const database = `${preset.replaceAll('-', '_')}_${process.pid}_${Date.now().toString(36)}`;
-      const prefix = `${preset}:`;
       const decimals = {
         money: Number(settings['MONEY_DECIMALS'] ?? '2'),
         quantity: Number(settings['QUANTITY_DECIMALS'] ?? '0'),
       };
-      const {host, port, user, password} = testStack().env.mysql;
-      const ours: Variables = {
-        ...QUICK,
-        ...settings,
-        SOURCE_DATABASE: database,
-        MYSQL_URL: `mysql://${user}:${password}@${host}:${port}/${database}`,
-        KAFKA_TOPIC: `${database}.order-events`,
-        KAFKA_GROUP_ID: database,
-        REDIS_URL: own.url,
-        REDIS_KEY_PREFIX: prefix,
-        // The worker after the kill need not wait until the session of the killed one has expired.
-        PROJECTOR_INSTANCE_ID: database,
-      };
-      const run = async (...args: readonly string[]): Promise<void> => {
-        const {status, stdout, stderr} = await projector(args, ours);
-        if (status !== 0)
-          throw new Error(`projector ${args.join(' ')} ended with ${status}: ${stdout}${stderr}`);
-      };
+      const textOf = (file: string): string => readFileSync(join('shops', preset, file), 'utf8');
       await redis.flushall();
-      const schema = readFileSync(join('shops', preset, 'schema.sql'), 'utf8');
-      await createForeignShop(root, database, schema);
-      await run('connector', 'apply');
-      let worker = new WorkerProcess({...variables(), ...ours});
+      const parts = {name: preset, schema: textOf('schema.sql'), settings, redisUrl: own.url};
+      const shop = await ForeignPipeline.open(parts);
       try {
-        await root.query(`USE ${database}`);
-        await root.query(readFileSync(join('shops', preset, 'rows.sql'), 'utf8'));
+        await shop.root.query(textOf('rows.sql'));
         const expected = expectedOf(preset);
+        const state = async (): Promise<State> => await stateOf(redis, shop.prefix, decimals);
         let found: State | undefined;
         await until(
-          async () =>
-            JSON.stringify(sorted((found = await stateOf(redis, prefix, decimals)))) ===
-            JSON.stringify(sorted(expected)),
-          () => `the expected state. The end of the worker's output: ${worker.output.slice(-1_000)}`,
+          async () => JSON.stringify(sorted((found = await state()))) === JSON.stringify(sorted(expected)),
+          () => `the expected state. The end of the worker's output: ${shop.worker.output.slice(-1_000)}`,
           TIMEOUT_MS,
         ).catch(async (error: unknown) => {
           // The reason is usually a connector that has stopped, or a record that was rejected.
-          const {stdout, stderr} = await projector(['connector', 'status'], ours);
+          const {stdout, stderr} = await projector(['connector', 'status'], shop.settings);
           process.stderr.write(
-            `${preset}: ${stdout}${stderr.slice(0, 6_000)}\n${worker.output.slice(-2_000)}`,
+            `${preset}: ${stdout}${stderr.slice(0, 6_000)}\n${shop.worker.output.slice(-2_000)}`,
           );
           expect(found).toEqual(expected);
           throw error;
         });
-        await run('verify', '--wait', '20');
-        await run('rebuild');
-        expect(await stateOf(redis, prefix, decimals)).toEqual(expected);
-        await run('sync', '--replace');
-        expect(await stateOf(redis, prefix, decimals)).toEqual(expected);
-        await run('verify', '--wait', '20');
+        await shop.run('verify', '--wait', '20');
+        await shop.run('rebuild');
+        expect(await state()).toEqual(expected);
+        await shop.run('sync', '--replace');
+        expect(await state()).toEqual(expected);
+        await shop.run('verify', '--wait', '20');
 
-        const connection = await createConnection({uri: ours['MYSQL_URL'] ?? '', ...AS_TEXT});
-        const schema = sourceSchema(readConfig(ours, []));
-        const shop = await ForeignShop.open({connection, schema, random: new Random(seed)});
-        for (let step = 0; step < STEPS; step++) {
-          if (step === STEPS / 2) {
-            await worker.end('SIGKILL');
-            worker = new WorkerProcess({...variables(), ...ours});
-          }
-          await shop.trade();
-        }
-        await connection.end();
         // Rows that do not fit are skipped. They must not be the rule.
-        expect(shop.done.transactions).toBeGreaterThan(STEPS / 3);
-        await run('verify', '--wait', '60');
+        expect(await shop.trade(STEPS, seed)).toBeGreaterThan(STEPS / 3);
+        await shop.run('verify', '--wait', '60');
       } finally {
-        await worker.end('SIGTERM');
-        await run('connector', 'delete');
+        await shop.close();
       }
     },
     180_000,

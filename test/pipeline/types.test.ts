@@ -19,7 +19,8 @@ import {Connector} from '../support/connector.js';
 import {readTopic} from '../support/kafka.js';
 import {OrderModel, type Content} from '../support/orderModel.js';
 import {chosenSeed, Random} from '../support/random.js';
-import {connectRoot, createForeignShop} from '../support/shop.js';
+import {createShopDatabase} from '../../stack/foreignShop.js';
+import {connectRoot} from '../support/shop.js';
 import {testStack} from '../support/stack.js';
 import {inTier} from '../support/tier.js';
 import {until} from '../support/until.js';
@@ -51,7 +52,8 @@ async function ask<T>(work: (query: RowQuery) => Promise<T>): Promise<T> {
 
 beforeAll(async () => {
   root = await connectRoot();
-  await createForeignShop(root, database, wideSchema());
+  const {user: owner} = testStack().env.mysql;
+  await createShopDatabase(root, {database, user: owner, schema: wideSchema()});
   const insert = async (from: number): Promise<void> => {
     const ids = Array.from({length: ROWS_EACH}, (_, index) => from + index);
     for (const table of ['orders', 'order_items']) await root.query(wideRows(table, ids, random));

@@ -5,7 +5,8 @@
 import {mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {createConnection, type Connection} from 'mysql2/promise';
+import type {Connection} from 'mysql2/promise';
+import {rootOf} from '../../stack/foreignShop.js';
 import {Connector} from './connector.js';
 import {endOffsets} from './kafka.js';
 import {testStack, useOwn, type OwnNames} from './stack.js';
@@ -32,10 +33,7 @@ export function shopOfFile(): Promise<Shop> {
 
 /** A connection as MySQL's root user. */
 export async function connectRoot(): Promise<Connection> {
-  const {mode, env} = testStack();
-  const {host, port} = env.mysql;
-  const password = mode === 'native' ? '' : 'root';
-  return await createConnection({host, port, user: 'root', password, multipleStatements: true});
+  return await rootOf(testStack());
 }
 
 async function openShop(): Promise<Shop> {
@@ -60,20 +58,6 @@ async function hasReadTables(topic: string): Promise<void> {
     async () => [...(await endOffsets(topic)).values()].some((end) => end > 0n),
     () => `the first record of ${topic}`,
     60_000,
-  );
-}
-
-/** Creates a database with the tables of `schema`, and those that the connector needs in addition. All users may use it. */
-export async function createForeignShop(root: Connection, database: string, schema: string): Promise<void> {
-  const {user} = testStack().env.mysql;
-  await root.query(`CREATE DATABASE ${database} CHARACTER SET utf8mb4; USE ${database}`);
-  await root.query(schema);
-  await root.query(
-    `SET SESSION sql_mode = DEFAULT;
-     CREATE TABLE heartbeat (id INT PRIMARY KEY, ts TIMESTAMP(3) NOT NULL);
-     CREATE TABLE debezium_signal (id VARCHAR(42) PRIMARY KEY, type VARCHAR(32) NOT NULL, data VARCHAR(2048) NULL);
-     GRANT ALL PRIVILEGES ON ${database}.* TO 'debezium'@'%';
-     GRANT ALL PRIVILEGES ON ${database}.* TO '${user}'@'%'`,
   );
 }
 

@@ -64,10 +64,10 @@ export function addOrders(program: Command, command: CommandContext): void {
     });
 }
 
-/** The id may be given as MySQL prints it, or with unusual characters encoded, as in the keys of Redis. */
+/** The id may be given as MySQL prints it, or with unusual characters encoded, as in the keys of Redis. No order id has several columns. */
 function orderId(value: string): string {
   if (value === '') throw new ProjectorError('usage', 'the order id must not be empty');
-  return isId(value) ? value : idOfText(value);
+  return isId(value) && !value.includes('/') ? value : idOfText(value);
 }
 
 /** The dependencies of these commands. Tests pass a fake in place of Redis. */
