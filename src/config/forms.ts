@@ -8,7 +8,7 @@ const FAMILIES: readonly (readonly [prefix: RegExp, title: string])[] = [
   [/^KAFKA_/, 'Kafka'],
   [/^REDIS_/, 'Redis'],
   [/^(?:MYSQL|CONNECT)_/, 'MySQL and Kafka Connect'],
-  [/^(?:SOURCE|ORDER|ORDERS|MONEY)_/, 'Tables and columns'],
+  [/^(?:SOURCE|ORDER|ORDERS|MONEY|QUANTITY)_/, 'Tables and columns'],
 ];
 
 const ALL: readonly Setting<unknown>[] = Object.values(SETTINGS);

@@ -8,7 +8,7 @@
  */
 import type {Condition} from '../domain/condition.js';
 import type {EarlierNames, ExtraColumn, SourceSchema} from '../domain/sourceSchema.js';
-import type {FoundTables, SourceColumn, SourceTable} from './sourceTables.js';
+import type {FoundTables, SourceColumn, SourceTable} from './foundTables.js';
 
 const WHOLE = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint'];
 const TEXT = ['char', 'varchar', 'tinytext', 'text'];

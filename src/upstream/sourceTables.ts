@@ -1,35 +1,15 @@
 /**
- * The two tables as MySQL describes them: which columns exist, and how an id is written in SQL.
+ * What queries need to know of both tables: which columns exist, and how an id is written in SQL.
  *
  * `information_schema` is read before the first row. So a column that the read model could not contain exactly is refused with its reason,
  * instead of being found one row at a time (columnRules.ts).
  */
-import type {RowQuery, TextRow} from '../clients/mysql.js';
+import type {RowQuery} from '../clients/mysql.js';
 import type {Condition} from '../domain/condition.js';
 import type {EarlierNames, SourceSchema} from '../domain/sourceSchema.js';
 import {ProjectorError} from '../runtime/errors.js';
 import {columnFaults} from './columnRules.js';
-
-export interface SourceColumn {
-  readonly name: string;
-  /** Lower case, for example `decimal`. */
-  readonly type: string;
-  /** With its length and attributes, for example `int(6) unsigned zerofill`. */
-  readonly fullType: string;
-  readonly isNullable: boolean;
-  readonly decimals: number;
-  readonly collation: string | null;
-}
-
-export interface SourceTable {
-  readonly name: string;
-  readonly columns: readonly SourceColumn[];
-}
-
-export interface FoundTables {
-  readonly orders: SourceTable;
-  readonly items: SourceTable;
-}
+import {findTables, type FoundTables, type SourceColumn, type SourceTable} from './foundTables.js';
 
 /** How an id is written in SQL: as digits, as a text, or as bytes in hexadecimal digits. */
 export type IdKind = 'whole' | 'text' | 'bytes';
@@ -53,32 +33,6 @@ export async function readSourceTables(
   if (faults.length > 0)
     throw new ProjectorError('config-invalid', `MySQL does not fit the settings: ${faults.join('; ')}`);
   return sourceTables(schema, found);
-}
-
-/** A table without columns does not exist, or this user may not read it. */
-export async function findTables(ask: RowQuery, {orders, items}: SourceSchema): Promise<FoundTables> {
-  const rows = await ask(
-    'SELECT table_name AS tab, column_name AS name, data_type AS kind, column_type AS full, is_nullable AS nullable, ' +
-      'numeric_scale AS scale, collation_name AS collation FROM information_schema.columns ' +
-      'WHERE table_schema = DATABASE() AND table_name IN (?) ORDER BY ordinal_position',
-    [[orders.table, items.table]],
-  );
-  const table = (name: string): SourceTable => ({
-    name,
-    columns: rows.filter((row) => row['tab'] === name).map(columnOf),
-  });
-  return {orders: table(orders.table), items: table(items.table)};
-}
-
-function columnOf(row: TextRow): SourceColumn {
-  return {
-    name: row['name'] ?? '',
-    type: (row['kind'] ?? '').toLowerCase(),
-    fullType: (row['full'] ?? '').toLowerCase(),
-    isNullable: row['nullable'] === 'YES',
-    decimals: Number(row['scale'] ?? 0),
-    collation: row['collation'] ?? null,
-  };
 }
 
 /** The columns that the mapping names, with their earlier names. */

@@ -1,7 +1,7 @@
 /** What `projector doctor`, and every command that reads MySQL, says of the columns of both tables (I9). */
 import {readConfig, sourceSchema} from '../../src/config/readConfig.js';
 import {judgeTables} from '../../src/operations/doctor/mysqlChecks.js';
-import type {FoundTables, SourceColumn} from '../../src/upstream/sourceTables.js';
+import type {FoundTables, SourceColumn} from '../../src/upstream/foundTables.js';
 
 /** A column such as `total DECIMAL(12,2) NULL`. */
 function column(text: string): SourceColumn {

@@ -2,7 +2,8 @@
 import {MysqlClient, type RowQuery, type TextRow} from '../../clients/mysql.js';
 import {mysqlSettings} from '../../config/clientOptions.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
-import {findTables, sourceTables, type FoundTables} from '../../upstream/sourceTables.js';
+import {findTables, type FoundTables} from '../../upstream/foundTables.js';
+import {sourceTables} from '../../upstream/sourceTables.js';
 import {quoted} from '../../upstream/sql.js';
 import type {ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';

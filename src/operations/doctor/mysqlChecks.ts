@@ -10,7 +10,7 @@ import {sourceSchema} from '../../config/readConfig.js';
 import type {Condition} from '../../domain/condition.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
 import {columnFaults} from '../../upstream/columnRules.js';
-import type {FoundTables, SourceColumn, SourceTable} from '../../upstream/sourceTables.js';
+import type {FoundTables, SourceColumn, SourceTable} from '../../upstream/foundTables.js';
 import type {MysqlAnswers} from './askMysql.js';
 import {again, fail, judged, ok, warn, type Check} from './check.js';
 
