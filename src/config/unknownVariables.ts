@@ -9,9 +9,6 @@ import type {Environment} from './config.js';
 import type {Setting} from './setting.js';
 import {SETTINGS} from './settings.js';
 
-/** The prefixes of all settings. */
-const FAMILY = /^(?:PROJECTOR|KAFKA|REDIS|MYSQL|CONNECT|SOURCE|ORDERS?|MONEY)_/;
-
 /**
  * Kubernetes sets these variables for every service of a namespace, for example REDIS_PORT=tcp://10.0.0.1:6379 for a service with the
  * name `redis` (documentation of Kubernetes, "Service", section "Environment variables").
@@ -26,9 +23,11 @@ const DIFFERENCE_MAX = 0.4;
 /** Returns one sentence for each unknown variable. It contains the name and never the value. */
 export function unknownVariables(environment: Environment): string[] {
   const names = Object.values<Setting<unknown>>(SETTINGS).map(({env}) => env);
+  const families = new Set(names.map(familyOf));
+  const isOfFamily = (name: string): boolean => familyOf(name) !== undefined && families.has(familyOf(name));
   const known = new Set(names.flatMap((name) => [name, `${name}_FILE`]));
   return Object.entries(environment)
-    .filter(([name]) => FAMILY.test(name) && !known.has(name) && !SERVICE_LINK.test(name))
+    .filter(([name]) => isOfFamily(name) && !known.has(name) && !SERVICE_LINK.test(name))
     .filter(([name, value = '']) => !(name.endsWith('_PORT') && SERVICE_ADDRESS.test(value)))
     .map(([name]) => name)
     .sort()
@@ -37,4 +36,9 @@ export function unknownVariables(environment: Environment): string[] {
       const isLikely = distance(name.replace(/_FILE$/, ''), likely) <= DIFFERENCE_MAX * likely.length;
       return `${name} is not a setting of this program${isLikely ? `; did you mean ${likely}?` : ''}`;
     });
+}
+
+/** The part of a name before its first underscore. A name without one belongs to no family. */
+function familyOf(name: string): string | undefined {
+  return /^([A-Z]+)_/.exec(name)?.[1];
 }

@@ -16,7 +16,7 @@ function notified(check: Check): string {
 }
 
 describe('the connector', () => {
-  const expectations = {topic: 'shop.order-events', name: 'shop-orders'};
+  const expectations = {topic: 'shop.order-events', name: 'shop-orders', columns: ['shop.orders.user_id']};
   const running = {state: 'RUNNING', trace: undefined, tasks: [{id: 0, state: 'RUNNING', trace: undefined}]};
   const listed = (change: Record<string, string | undefined> = {}, file: {config: object} = orders) => {
     const all = Object.entries({...file.config, ...change}).filter(
@@ -44,6 +44,17 @@ describe('the connector', () => {
     expect(notified(judgeSettings(listed({[name]: value}), expectations))).toMatch(
       new RegExp(`^fail: .*${name.replaceAll('.', '\\.')}`),
     );
+  });
+
+  test.each<[string, string | undefined, RegExp]>([
+    ['column.include.list', 'shop.orders.id', /^fail: shop-orders does not read shop\.orders\.user_id$/],
+    ['table.include.list', 'shop.sales', /^fail: shop-orders does not read shop\.orders\.user_id$/],
+    ['column.exclude.list', 'shop.orders.(user_id|note)', /^fail: shop-orders does not read/],
+    ['column.include.list', 'SHOP\\.orders\\..*', /^ok/],
+    ['column.include.list', undefined, /^ok/],
+    ['column.include.list', '(?i)shop.*', /^ok/],
+  ])('a connector with %s=%s is judged by the columns that it reads', (name, value, expected) => {
+    expect(notified(judgeSettings(listed({[name]: value}), expectations))).toMatch(expected);
   });
 
   test('the output contains no other setting, because it can be a secret (I11)', () => {

@@ -1,6 +1,6 @@
 /** What `projector doctor`, and every command that reads MySQL, says of the columns of both tables (I9). */
 import {readConfig, sourceSchema} from '../../src/config/readConfig.js';
-import {judgeTables} from '../../src/operations/doctor/mysqlChecks.js';
+import {judgeTables, judgeVersion} from '../../src/operations/doctor/mysqlChecks.js';
 import type {FoundTables, SourceColumn} from '../../src/upstream/foundTables.js';
 
 /** A column such as `total DECIMAL(12,2) NULL`. */
@@ -124,4 +124,13 @@ const CASES: readonly (readonly [string, FoundTables, Record<string, string>, Re
 
 test.each(CASES)('%s', (...[, found, settings, expected]) => {
   expect(judged(found, settings)).toMatch(expected);
+});
+
+test('MariaDB is named, because it was not tested', () => {
+  expect(judgeVersion(new Map([['version', '8.0.15']]))).toMatchObject({verdict: 'ok'});
+  const {verdict, detail} = judgeVersion(new Map([['version', '10.11.6-MariaDB-0+deb12u1']]));
+  expect([verdict, detail]).toEqual([
+    'fail',
+    expect.stringContaining('MariaDB needs another Debezium connector'),
+  ]);
 });

@@ -13,6 +13,8 @@ export interface ConnectExpectations {
   readonly topic: string;
   /** The name of the connector in the connector file. */
   readonly name: string;
+  /** The columns that the mapping needs, as `database.table.column`. Empty if no setting names the database. */
+  readonly columns: readonly string[];
 }
 
 export function connectChecks(
@@ -128,6 +130,12 @@ const HINTS: readonly Rule[] = [
     why: 'the schema takes most of the space of each record',
   },
   {
+    name: 'binary.handling.mode',
+    wanted: ['hex'],
+    unset: 'bytes',
+    why: 'ids of bytes have another text than in MySQL',
+  },
+  {
     name: 'producer.override.enable.idempotence',
     wanted: ['true'],
     unset: '(that of the Connect worker)',
@@ -135,12 +143,46 @@ const HINTS: readonly Rule[] = [
   },
 ];
 
+/** A pattern that only Java understands is taken to match, because nothing can be said of it. */
+function isMatch(pattern: string, text: string): boolean {
+  try {
+    return new RegExp(`^(?:${pattern})$`, 'i').test(text);
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * The needed columns that a connector does not read. Its lists contain regular expressions, which must match the whole name, whatever the
+ * case (documentation of Debezium's MySQL connector, `column.include.list`).
+ */
+export function unreadColumns(
+  config: Readonly<Record<string, string>>,
+  columns: readonly string[],
+): readonly string[] {
+  const matches = (list: string | undefined, text: string): boolean | undefined =>
+    list === undefined || list === ''
+      ? undefined
+      : list.split(',').some((pattern) => isMatch(pattern.trim(), text));
+  return columns.filter((column) => {
+    const table = column.slice(0, column.lastIndexOf('.'));
+    const isTableRead = matches(config['table.include.list'], table) ?? true;
+    const isRead = matches(config['column.include.list'], column) ?? true;
+    return !isTableRead || !isRead || matches(config['column.exclude.list'], column) === true;
+  });
+}
+
 /** The check prints values only of the settings that this file names, because those contain no secret (I11). */
 export function judgeSettings(
   {name: connector, config}: ListedConnector,
-  {topic}: ConnectExpectations,
+  {topic, columns}: ConnectExpectations,
 ): Check {
   const name = 'connector-settings';
+  const unread = unreadColumns(config, columns);
+  if (unread.length > 0)
+    return fail(name, `${connector} does not read ${unread.join(', ')}`, {
+      fix: 'Run `projector connector apply` with the settings of the workers, then `projector sync --replace`.',
+    });
   const isWrong = ({name: key, wanted, unset}: Rule): boolean => !wanted.includes(config[key] ?? unset);
   const notified = ({name: key, unset, why}: Rule): string => `${key}=${config[key] ?? unset}: ${why}`;
   const fixOf = (rules: readonly Rule[], more = ''): string =>

@@ -1,6 +1,8 @@
 /** Runs all checks. It asks all servers at the same time, and a question without an answer at the deadline counts as an error. */
 import type {Config, ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
+import type {SourceSchema} from '../../domain/sourceSchema.js';
+import {mappedColumns} from '../../upstream/sourceTables.js';
 import type {Clock} from '../../runtime/lifecycle.js';
 import {tlsMaterials} from '../../config/clientOptions.js';
 import {askConnect} from './askConnect.js';
@@ -98,11 +100,28 @@ async function mysqlSide(config: Config, questions: Questions): Promise<Check[]>
 }
 
 async function connectSide(
-  {connectUrl, topic}: Config,
+  config: Config,
   questions: Questions,
   {connectorName: name}: DoctorContext,
 ): Promise<Check[]> {
-  if (connectUrl !== undefined) return connectChecks(await askConnect(connectUrl, questions), {topic, name});
+  const {connectUrl, topic} = config;
+  if (connectUrl !== undefined)
+    return connectChecks(await askConnect(connectUrl, questions), {
+      topic,
+      name,
+      columns: neededColumns(sourceSchema(config)),
+    });
   const why = 'CONNECT_URL is not set';
   return ['connect', 'connector', 'connector-settings'].map((each) => skipped(each, why));
+}
+
+/** Empty if no setting names the database. */
+function neededColumns(schema: SourceSchema): string[] {
+  const {database, orders, items} = schema;
+  if (database === undefined) return [];
+  const mapped = mappedColumns(schema);
+  return [
+    ...mapped.orders.map((column) => `${database}.${orders.table}.${column}`),
+    ...mapped.items.map((column) => `${database}.${items.table}.${column}`),
+  ];
 }

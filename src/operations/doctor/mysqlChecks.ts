@@ -14,13 +14,19 @@ import type {FoundTables, SourceColumn, SourceTable} from '../../upstream/foundT
 import type {MysqlAnswers} from './askMysql.js';
 import {again, fail, judged, ok, warn, type Check} from './check.js';
 
+export function judgeVersion(variables: Variables): Check {
+  const version = variables.get('version') ?? 'unknown';
+  if (!/mariadb/i.test(version)) return ok('mysql', `version ${version}`);
+  return fail('mysql', `version ${version}: MariaDB needs another Debezium connector, and was not tested`, {
+    fix: 'Use MySQL (docs/compatibility.md).',
+  });
+}
+
 type Variables = ReadonlyMap<string, string>;
 
 export function mysqlChecks(answers: MysqlAnswers, config: Config): Check[] {
   return [
-    judged('mysql', answers.variables, (variables) =>
-      ok('mysql', `version ${variables.get('version') ?? 'unknown'}`),
-    ),
+    judged('mysql', answers.variables, judgeVersion),
     judged('binlog', again(answers.variables), judgeBinlog),
     judged('mysql-grants', answers.grants, judgeGrants),
     judged('tables', answers.tables, (found) => judgeTables(found, sourceSchema(config))),
