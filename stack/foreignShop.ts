@@ -4,29 +4,12 @@
  * other orders, and disappear. Used by the demo and the tests.
  */
 import {randomUUID} from 'node:crypto';
-import {createConnection, type Connection, type ResultSetHeader, type RowDataPacket} from 'mysql2/promise';
+import type {Connection, ResultSetHeader} from 'mysql2/promise';
 import type {Condition} from '../src/domain/condition.js';
 import type {SourceSchema} from '../src/domain/sourceSchema.js';
 import {quoted} from '../src/upstream/sql.js';
+import {describe, type Row, type Table, type Value} from './foreignTable.js';
 import type {Random} from './random.js';
-import type {StackEnv} from './environment.js';
-
-/** A value that mysql2 returns, and accepts again. */
-type Value = string | number | Buffer | null;
-type Row = Readonly<Record<string, Value>>;
-
-interface Table {
-  readonly name: string;
-  /** Without columns that MySQL computes. */
-  readonly columns: readonly string[];
-  readonly nullable: ReadonlySet<string>;
-  /** The longest text that a column can hold. */
-  readonly lengths: ReadonlyMap<string, number>;
-  /** Columns of a unique key that is not the primary key, with their types. */
-  readonly unique: ReadonlyMap<string, string>;
-  readonly foreign: ReadonlySet<string>;
-  readonly templates: readonly Row[];
-}
 
 const NUMBER = /int$|^decimal$/;
 /** The row does not fit: a duplicate key, a foreign key, or a value that the type does not have. */
@@ -231,91 +214,4 @@ function whereOf(key: Row): string {
   return Object.keys(key)
     .map((column) => `${quoted(column)} = ?`)
     .join(' AND ');
-}
-
-async function describe(connection: Connection, name: string): Promise<Table> {
-  const rows = async (sql: string, values: readonly string[] = []): Promise<Row[]> =>
-    (await connection.query<(RowDataPacket & Row)[]>(sql, [...values]))[0];
-  const columns = await rows(
-    `SELECT column_name AS name, data_type AS type, is_nullable AS nullable, character_maximum_length AS length
-     FROM information_schema.columns
-     WHERE table_schema = DATABASE() AND table_name = ? AND extra NOT LIKE '%GENERATED%' ORDER BY ordinal_position`,
-    [name],
-  );
-  const typeOf = new Map(columns.map((row) => [String(row['name']), String(row['type'])]));
-  const unique = await rows(
-    `SELECT DISTINCT column_name AS name FROM information_schema.statistics
-     WHERE table_schema = DATABASE() AND table_name = ? AND non_unique = 0 AND index_name <> 'PRIMARY'`,
-    [name],
-  );
-  const foreign = await rows(
-    `SELECT DISTINCT column_name AS name FROM information_schema.key_column_usage
-     WHERE table_schema = DATABASE() AND table_name = ? AND referenced_table_name IS NOT NULL`,
-    [name],
-  );
-  const foreignNames = new Set(foreign.map((row) => String(row['name'])));
-  const templates = await rows(`SELECT * FROM ${quoted(name)} LIMIT 100`);
-  return {
-    name,
-    columns: [...typeOf.keys()],
-    nullable: new Set(columns.filter((row) => row['nullable'] === 'YES').map((row) => String(row['name']))),
-    lengths: new Map(columns.map((row) => [String(row['name']), Number(row['length'] ?? 0)])),
-    unique: new Map(
-      unique
-        .map((row) => String(row['name']))
-        .filter((one) => !foreignNames.has(one))
-        .map((one) => [one, typeOf.get(one) ?? '']),
-    ),
-    foreign: foreignNames,
-    // mysql2 parses JSON. It is written again as text.
-    templates: templates.map((row) =>
-      Object.fromEntries(
-        Object.entries(row).map(([column, value]) => [
-          column,
-          typeOf.get(column) === 'json' && value !== null ? JSON.stringify(value) : value,
-        ]),
-      ),
-    ),
-  };
-}
-
-/** Values that JavaScript could not hold exactly are texts. */
-export const VALUES_AS_TEXT = {dateStrings: true, supportBigNumbers: true, bigNumberStrings: true} as const;
-
-/** The settings in the text of a preset (shops/README.md). */
-export function settingsOfPreset(text: string): Record<string, string> {
-  const settings = text.split('\n').flatMap((line) => {
-    const [, name, value = ''] = /^(\w+)=(.*)$/.exec(line) ?? [];
-    return name === undefined ? [] : [[name, value.replace(/^'(.*)'$/, '$1')] as const];
-  });
-  return Object.fromEntries(settings);
-}
-
-/** A connection as MySQL's root user. */
-export async function rootOf({
-  mode,
-  env,
-}: {
-  readonly mode: 'native' | 'docker';
-  readonly env: StackEnv;
-}): Promise<Connection> {
-  const {host, port} = env.mysql;
-  const password = mode === 'native' ? '' : 'root';
-  return await createConnection({host, port, user: 'root', password, multipleStatements: true});
-}
-
-/** Creates a database with the tables of `schema`, and those that the connector needs in addition. All users may use it. */
-export async function createShopDatabase(
-  root: Connection,
-  {database, user, schema}: {readonly database: string; readonly user: string; readonly schema: string},
-): Promise<void> {
-  await root.query(`CREATE DATABASE ${database} CHARACTER SET utf8mb4; USE ${database}`);
-  await root.query(schema);
-  await root.query(
-    `SET SESSION sql_mode = DEFAULT;
-     CREATE TABLE heartbeat (id INT PRIMARY KEY, ts TIMESTAMP(3) NOT NULL);
-     CREATE TABLE debezium_signal (id VARCHAR(42) PRIMARY KEY, type VARCHAR(32) NOT NULL, data VARCHAR(2048) NULL);
-     GRANT ALL PRIVILEGES ON ${database}.* TO 'debezium'@'%';
-     GRANT ALL PRIVILEGES ON ${database}.* TO '${user}'@'%'`,
-  );
 }

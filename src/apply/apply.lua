@@ -83,7 +83,7 @@ local totals = call('HMGET', TOTALS, 'orders', 'units', 'revenue')
 if stored ~= '' and not totals[1] then return corrupt(TOTALS, 'is missing, although Redis holds a position') end
 if stored ~= '' and not layout then return corrupt(LAYOUT, 'is missing, although Redis holds a position') end
 local function is_whole(number)
-  return number == '0' or #number <= 17 and string.find(number, '^%-?[1-9]%d*$')
+  return number == '0' or #number <= 18 and string.find(number, '^%-?[1-9]%d*$')
 end
 for _, total in ipairs(totals) do
   if total and not is_whole(total) then return corrupt(TOTALS, 'has a field that is not a whole number') end

@@ -11,7 +11,13 @@
  */
 import {HIDDEN, type OrderPatch, type Reduction} from '../domain/patch.js';
 import {isIdBefore} from '../domain/id.js';
-import {fromSmallestUnit, inSmallestUnit, type OrderRow} from '../domain/order.js';
+import {
+  AMOUNT_DIGITS_MAX,
+  digitCount,
+  fromSmallestUnit,
+  inSmallestUnit,
+  type OrderRow,
+} from '../domain/order.js';
 import {itemText} from '../redis-model/storedItems.js';
 
 export interface CreatedOrder {
@@ -94,6 +100,8 @@ function createdOrder(
   }
   const row =
     itemDecimals === undefined ? patch.row : {...patch.row, totalAmount: amountOf(patch, itemDecimals)};
+  // The script rejects such an order in the same way, wherever its line items come from.
+  if (digitCount(row.totalAmount) > AMOUNT_DIGITS_MAX) return undefined;
   return {orderId, row, itemsCount: count, items, storedItems};
 }
 

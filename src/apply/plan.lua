@@ -47,7 +47,13 @@ local function by_id(a, b)
   if a_negative ~= b_negative then return a_negative end
   if a_negative then a, b = b, a end
   if #a ~= #b then return #a < #b end
-  return a < b
+  -- Lua compares texts by the locale of the server. For digits it makes no difference.
+  if not string.find(a, '[^%d%-]') and not string.find(b, '[^%d%-]') then return a < b end
+  for i = 1, #a do
+    local x, y = string.byte(a, i), string.byte(b, i)
+    if x ~= y then return x < y end
+  end
+  return false
 end
 -- The amount of an order is the sum over its line items, so each of them has an amount.
 local has_item_amounts = item_decimals >= 0
@@ -76,7 +82,7 @@ local function read_items(stored)
     last_id = id
   end
   -- The text may contain only the line items, and one separator between two of them.
-  if string.gsub(stored, STORED_ITEM, '') ~= string.rep(';', count - 1) then return nil end
+  if stored ~= '' and string.gsub(stored .. ';', STORED_ITEM .. ';', '') ~= '' then return nil end
   return ids, items
 end
 -- Adds the units of one line item to the sums, or subtracts them (sign -1).

@@ -169,6 +169,7 @@ function mappingOf({orders, items, quantityDecimals, isRounded}: SourceSchema): 
     rounded: isRounded ? 'true' : '',
     'quantity-decimals': quantityDecimals === 0 ? '' : String(quantityDecimals),
     'item-amount': items.amount.join('*'),
+    'item-id': items.id.join('/') === 'id' ? '' : items.id.join('/'),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ''));
 }

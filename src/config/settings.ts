@@ -4,9 +4,9 @@
  * The table is the only source: readConfig.ts reads the environment with it, and `projector config` and docs/settings.md show it.
  */
 import {KAFKA_SECURITY, MYSQL_SECURITY, REDIS_SECURITY} from './securitySettings.js';
+import {extraColumns} from './columnTypes.js';
 import {
   brokers,
-  extraColumns,
   failpointPlan,
   keyPrefix,
   oneOf,

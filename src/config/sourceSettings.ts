@@ -1,17 +1,7 @@
 /** The settings for the names of tables and columns in the source, as data. settings.ts includes them in its table. */
 import type {Setting} from './setting.js';
-import {
-  columnName,
-  columnNames,
-  columnProduct,
-  columnsOfId,
-  columnSum,
-  condition,
-  oneOf,
-  text,
-  whole,
-  yesNo,
-} from './valueTypes.js';
+import {columnName, columnNames, columnProduct, columnsOfId, columnSum, condition} from './columnTypes.js';
+import {oneOf, text, whole, yesNo} from './valueTypes.js';
 
 export const SOURCE_SETTINGS = {
   sourceDatabase: {

@@ -14,6 +14,7 @@ import {holds, type Condition} from '../domain/condition.js';
 import {AMOUNT_DIGITS_MAX, fromSmallestUnit, QUANTITY_DIGITS_MAX} from '../domain/order.js';
 import {extraText, isJsonObject, NeedsExactNumbers, type JsonObject} from './fields.js';
 import type {ExtraColumn, SourceSchema} from '../domain/sourceSchema.js';
+import {captured, decimalLeaf, idLeaf, optionalIdLeaf, wholeNumberLeaf} from './leaves.js';
 import {SCALAR, same, Shapes, type Captured, type GroupOf, type Leaf} from './shapes.js';
 
 export interface RowChange {
@@ -34,8 +35,6 @@ interface Places {
   readonly fixed: readonly (readonly string[])[];
   readonly isDelete: boolean;
 }
-
-const captured = (pattern: string): Leaf => ({pattern, captures: true});
 
 export class RowShapes {
   readonly #schema: SourceSchema;
@@ -241,37 +240,6 @@ function areDistinct(names: readonly string[]): boolean {
 function joined(groups: readonly number[]): (texts: Captured) => string {
   const [first = 0, ...others] = groups;
   return (texts) => others.reduce((id, group) => `${id}/${texts[group] ?? ''}`, texts[first] ?? '');
-}
-
-/** The texts that are their own ids (domain/id.ts). The parser reads every other text. */
-const PLAIN_TEXT = '[A-Za-z0-9._~-]';
-
-/** Matches ids that idIn() in fields.ts accepts. */
-function idLeaf(value: unknown): Leaf {
-  return typeof value === 'string' ? captured(`"(${PLAIN_TEXT}+)"`) : wholeNumberLeaf(value);
-}
-
-/** Matches the whole numbers that wholeNumber() and quantity() in fields.ts accept. */
-function wholeNumberLeaf(value: unknown, digitsMax?: number): Leaf {
-  const more = digitsMax === undefined ? '*' : `{0,${digitsMax - 1}}`;
-  const digits = `(0|-?[1-9][0-9]${more})`;
-  return captured(typeof value === 'string' ? `"${digits}"` : digits);
-}
-
-/** Matches the ids that optionalId() in fields.ts accepts. The group has no text for NULL. */
-function optionalIdLeaf(value: unknown): Leaf {
-  if (typeof value === 'string') return captured(`(?:"(${PLAIN_TEXT}*)"|null)`);
-  return captured('(?:(0|-?[1-9][0-9]*)|null)');
-}
-
-/** Matches the amounts of one column, and the quantities, that fields.ts accepts, if they have all decimals. */
-function decimalLeaf(decimals: number, digitsMax: number): Leaf {
-  const more = Math.max(0, digitsMax - decimals - 1);
-  const whole = `-?(?:0|[1-9][0-9]{0,${more}})`;
-  // A negative zero has another canonical form, so the parser reads it.
-  const notNegativeZero = '(?!"-0(?:\\.0*)?")';
-  if (decimals === 0) return captured(`${notNegativeZero}"(${whole})(?:\\.0*)?"`);
-  return captured(`${notNegativeZero}"(${whole}\\.[0-9]{${decimals}})0*"`);
 }
 
 /** Returns the paths at which decode.ts finds the row event of this text. */

@@ -8,17 +8,8 @@
 import type {Change} from '../domain/change.js';
 import {holds} from '../domain/condition.js';
 import type {LineItem, OrderRow} from '../domain/order.js';
-import {
-  conditionText,
-  extraText,
-  idOfColumns,
-  money,
-  moneyOfItem,
-  optionalId,
-  quantity,
-  type AmountRule,
-  type JsonObject,
-} from './fields.js';
+import {money, moneyOfItem, quantity, type AmountRule} from './amounts.js';
+import {conditionText, extraText, idOfColumns, optionalId, type JsonObject} from './fields.js';
 import type {EarlierNames, SourceSchema} from '../domain/sourceSchema.js';
 
 /** What a row of `orders` means. Throws Undecodable, which names the column and the rule that it breaks. */

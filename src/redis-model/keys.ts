@@ -5,7 +5,7 @@
  *
  * Pure: no clock, no I/O.
  */
-import {ID_CHARACTERS, isId} from '../domain/id.js';
+import {isId} from '../domain/id.js';
 
 export interface Keys {
   /** The hash of an order has the fields `id user_id total_amount items_count items` and the configured extra columns. */
@@ -45,7 +45,7 @@ export function keysWithPrefix(prefix: string): Keys {
   const orderBegin = `${prefix}order:`;
   const idAfterPrefix = (begin: string, key: string): string | undefined => {
     const id = key.slice(begin.length);
-    return key.startsWith(begin) && isId(id) ? id : undefined;
+    return key.startsWith(begin) && isId(id) && !id.includes('/') ? id : undefined;
   };
   return {
     orders: `${orderBegin}*`,
@@ -66,7 +66,8 @@ export function keysWithPrefix(prefix: string): Keys {
   };
 }
 
-const ID = `${ID_CHARACTERS}+`;
+/** Only the id of a line item has several parts, and it is in no key. */
+const ID = '[A-Za-z0-9%._~-]+';
 const OWN_KEY = new RegExp(
   `^(?:order:${ID}|order_lines:${ID}|product:${ID}:sold|report:(?:products|users|totals)` +
     `|projector:(?:quarantine|chunks|layout|rebuild|staging|position:.+))$`,

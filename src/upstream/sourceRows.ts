@@ -9,7 +9,7 @@ import type {RowQuery, TextRow} from '../clients/mysql.js';
 import {idIn, Undecodable} from '../decode/fields.js';
 import {itemChangeOf, orderChangeOf} from '../decode/rows.js';
 import {ProjectorError} from '../runtime/errors.js';
-import {idSql, isAmongSql, quoted, textSql} from './sql.js';
+import {hasIdSql, idSql, isAmongSql, quoted} from './sql.js';
 import type {SourceTables} from './sourceTables.js';
 
 /** One order with its line items, as MySQL contains it. */
@@ -98,13 +98,10 @@ export async function readSourcePage(
     last = orderId;
   }
   const next = rows.length < limit ? null : last;
-  const hasOrder = [
-    `${quoted(items.orderId)} IS NOT NULL`,
-    ...(kinds.order === 'text' ? [`${textSql(quoted(items.orderId))} <> ''`] : []),
-  ];
+  const hasOrder = hasIdSql(quoted(items.orderId), kinds.order);
   const range = [compared(items.orderId, '>', after), compared(items.orderId, '<=', next)];
   const itemRows = await ask(
-    `${selectOf(items.table, columns.items)} ${where(...hasOrder, ...range)} ORDER BY ${[items.orderId, ...items.id].map(quoted).join(', ')}`,
+    `${selectOf(items.table, columns.items)} ${where(hasOrder, ...range)} ORDER BY ${[items.orderId, ...items.id].map(quoted).join(', ')}`,
     [],
   );
   for (const row of itemRows) {

@@ -74,8 +74,19 @@ export function sourceTables(schema: SourceSchema, found: FoundTables): SourceTa
   const [ofOrders, ofItems] = [now(columns.orders, orders.earlier), now(columns.items, items.earlier)];
   const current: SourceSchema = {
     ...schema,
-    orders: {...orders, userId: ofOrders(orders.userId), totalAmount: orders.totalAmount.map(ofOrders)},
-    items: {...items, productId: ofItems(items.productId), quantity: ofItems(items.quantity)},
+    orders: {
+      ...orders,
+      userId: ofOrders(orders.userId),
+      totalAmount: orders.totalAmount.map(ofOrders),
+      where: present(orders.where, ofOrders),
+    },
+    items: {
+      ...items,
+      productId: ofItems(items.productId),
+      quantity: ofItems(items.quantity),
+      amount: items.amount.map(ofItems),
+      where: present(items.where, ofItems),
+    },
   };
   const kind = (table: SourceTable, column: string): IdKind =>
     idKind(table.columns.find(({name}) => name === column));
@@ -88,6 +99,11 @@ export function sourceTables(schema: SourceSchema, found: FoundTables): SourceTa
       user: kind(found.orders, current.orders.userId),
     },
   };
+}
+
+/** The same condition with the names that the columns have now. */
+function present(condition: Condition, now: (name: string) => string): Condition {
+  return condition.map((term) => ({...term, column: now(term.column)}));
 }
 
 function idKind(column: SourceColumn | undefined): IdKind {

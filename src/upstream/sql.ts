@@ -38,13 +38,17 @@ export function idSql(id: string, kind: IdKind): string | undefined {
   }
 }
 
-/** The condition that the column is one of these ids. Texts are compared with the collation, for its index, and then byte by byte. */
+/**
+ * The condition that the column is one of these ids. Texts are compared with the collation, for its index, and then byte by byte. A text that
+ * the character set of the column may not have is compared byte by byte only, because MySQL cannot convert it.
+ */
 export function isAmongSql(column: string, ids: readonly string[], kind: IdKind): string {
   const literals = ids.map((id) => idSql(id, kind)).filter((literal) => literal !== undefined);
   if (literals.length === 0) return 'FALSE';
   const isAny = `${column} IN (${literals.join(', ')})`;
   if (kind !== 'text') return isAny;
-  return `(${isAny} AND ${textSql(column)} IN (${literals.map((literal) => literal.replace('_utf8mb4 ', '')).join(', ')}))`;
+  const bytes = `${textSql(column)} IN (${literals.map((literal) => literal.replace('_utf8mb4 ', '')).join(', ')})`;
+  return ids.some((id) => id.includes('%')) ? bytes : `(${isAny} AND ${bytes})`;
 }
 
 /** The condition that the column has an id: it is neither NULL nor '', nor the text that means none. */

@@ -206,6 +206,21 @@ const MARK = 'projector:staging';
     expect(await own.bench.redis.snapshot()).toEqual([]);
   });
 
+  test('a key of another program counts as foreign, also if an order or a product could have its name', async () => {
+    own.bench.write(longRun(313, 80));
+    await follower().then(async (worker) => {
+      await loaded(staging);
+      await worker.stop();
+    });
+    const content = new StagingDatabase(staging, '');
+    await expect(content.requireNoForeignKeys()).resolves.toBeUndefined();
+    for (const key of ['order:pending', 'product:cart:sold', 'order_lines:x/y', 'order:1:note']) {
+      await staging.run({name: 'put', lua: "return redis.call('SET', KEYS[1], 'x')"}, key, []);
+      await expect(content.requireNoForeignKeys()).rejects.toMatchObject({kind: 'rebuild-refused'});
+      await staging.run({name: 'remove', lua: "return redis.call('DEL', KEYS[1])"}, key, []);
+    }
+  });
+
   test('a staging database is discarded only under its own mark, and foreign keys stay (C4)', async () => {
     own.bench.write(longRun(311, 80));
     await follower().then(async (worker) => {

@@ -97,6 +97,9 @@ const lines = [
   ...[
     '3:10:1;',
     'x y:10:1',
+    '3:10:1a:5:6;',
+    'B:1:1;a:1:1',
+    'a:1:1;B:1:1',
     '3/XL:S1:0.25;x%3B:10:1.5',
     '3:10:1.25:9.50',
     ';3:10:1',
@@ -107,7 +110,7 @@ const lines = [
     '03:10:1;20:1:1',
   ],
 ];
-const totals = [null, 'foreign', '007', '-5', '0', '12345678901234567', '123456789012345678'];
+const totals = [null, 'foreign', '007', '-5', '0', '123456789012345678', '1234567890123456789'];
 const chunks = [null, '0', '3', '4', 'foreign'];
 const command: fc.Arbitrary<Command> = fc.oneof(
   {weight: 12, arbitrary: apply},

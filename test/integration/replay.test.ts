@@ -3,6 +3,7 @@ import type {Change, Decoded} from '../../src/domain/change.js';
 import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
 import {QuarantineEntries} from '../../src/operations/replay/entries.js';
 import {item, itemGone, order, orderGone} from '../support/changes.js';
+import type {EncodedRecord} from '../../src/decode/decode.js';
 import {encoded, recordOf} from '../support/records.js';
 import {
   BAD,
@@ -37,6 +38,22 @@ async function appliedBy(decode: (record: LogRecord) => Decoded = right): Promis
   await bench.caughtUp();
   return worker;
 }
+
+test('an order whose key is a text without quotes is rebuilt from the topic with all its records (F60)', async () => {
+  const raw = (record: EncodedRecord): EncodedRecord => ({...record, key: Buffer.from('a:1')});
+  const partition = bench.partitionOf('a%3A1');
+  bench.topic.append(partition, raw(recordOf(order('a%3A1', {total: '3.00', extra: ['new']}))));
+  bench.topic.append(partition, raw(recordOf(item('a%3A1/7'))), raw(BAD));
+  await appliedBy();
+  expect(await replay(bench)).toEqual([
+    expect.objectContaining({orderId: 'a%3A1', replayed: true}) as unknown,
+  ]);
+  expect(await bench.redis.redis.hgetall('order:a%3A1')).toMatchObject({
+    total_amount: '3.00',
+    items_count: '1',
+  });
+  expect(await names()).toEqual([]);
+});
 
 describe('a replay from MySQL', () => {
   test('writes the order as it is in MySQL, removes its entries, and changes no other order (F60)', async () => {

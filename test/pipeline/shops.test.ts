@@ -9,7 +9,7 @@ import {keysWithPrefix} from '../../src/redis-model/keys.js';
 import {parseItems} from '../../src/redis-model/storedItems.js';
 import {projector} from '../support/projector.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
-import {settingsOfPreset} from '../../stack/foreignShop.js';
+import {settingsOfPreset} from '../../stack/shopDatabase.js';
 import {ForeignPipeline} from '../support/foreignPipeline.js';
 import {chosenSeed} from '../support/random.js';
 import {inTier} from '../support/tier.js';

@@ -20,7 +20,7 @@ import {Connector} from '../support/connector.js';
 import {readTopic} from '../support/kafka.js';
 import {OrderModel, type Content} from '../support/orderModel.js';
 import {chosenSeed, Random} from '../support/random.js';
-import {createShopDatabase} from '../../stack/foreignShop.js';
+import {createShopDatabase} from '../../stack/shopDatabase.js';
 import {connectRoot} from '../support/shop.js';
 import {testStack} from '../support/stack.js';
 import {inTier} from '../support/tier.js';

@@ -97,7 +97,7 @@ function requireSoundSharedKeys(
     throw corrupt(`${prefix}projector:layout`, 'is missing, although Redis holds a position');
   for (const field of ['orders', 'units', 'revenue']) {
     const total = totals.get(field) ?? '0';
-    const isWhole = total === '0' || (total.length <= 17 && WHOLE_TOTAL.test(total));
+    const isWhole = total === '0' || (total.length <= 18 && WHOLE_TOTAL.test(total));
     if (!isWhole) throw corrupt(totalsKey, 'has a field that is not a whole number');
   }
   const chunksKey = `${prefix}projector:chunks`;
@@ -105,7 +105,7 @@ function requireSoundSharedKeys(
   const begun = chunks.get('begun');
   if (begun !== chunks.get('finished'))
     throw corrupt(chunksKey, 'shows that Redis has executed a chunk or a part of it twice');
-  if (begun !== undefined && begun !== '0' && !(begun.length <= 17 && WHOLE_TOTAL.test(begun))) {
+  if (begun !== undefined && begun !== '0' && !(begun.length <= 18 && WHOLE_TOTAL.test(begun))) {
     throw corrupt(chunksKey, 'has a field that is not a whole number');
   }
 }

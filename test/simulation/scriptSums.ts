@@ -89,7 +89,7 @@ export function moveCounters(keys: Keyspace, {prefix, products}: ScriptInput, {u
 function countOf(keys: Keyspace, key: string): bigint {
   if ((keys.get(key)?.type ?? 'string') !== 'string') throw uncountable(key);
   const text = keys.string(key) ?? '0';
-  if (text !== '0' && !(text.length <= 17 && WHOLE.test(text))) throw uncountable(key);
+  if (text !== '0' && !(text.length <= 18 && WHOLE.test(text))) throw uncountable(key);
   return BigInt(text);
 }
 

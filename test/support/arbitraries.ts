@@ -11,7 +11,8 @@ const itemId = fc.constantFrom(
   '9007199254740992',
   '9007199254740993',
   'x%3B',
-  'b~1',
+  'B~1',
+  'a_1',
   '3/XL',
 );
 const user = fc.constantFrom('7', '8', '', '6f1c-a');

@@ -1,7 +1,8 @@
 /** The whole pipeline for tables that are not ours: a database, the connector that follows from the settings, a worker, and an own Redis. */
 import {createConnection, type Connection} from 'mysql2/promise';
 import {readConfig, sourceSchema} from '../../src/config/readConfig.js';
-import {createShopDatabase, ForeignShop, VALUES_AS_TEXT} from '../../stack/foreignShop.js';
+import {ForeignShop} from '../../stack/foreignShop.js';
+import {createShopDatabase, VALUES_AS_TEXT} from '../../stack/shopDatabase.js';
 import {WorkerProcess} from '../../stack/worker.js';
 import {QUICK, type Variables} from './pipeline.js';
 import {projector} from './projector.js';

@@ -103,10 +103,12 @@ export function rowRecord(event: RowEvent, key: string | null, form: Form = 'env
 
 /** The record that decodes to this change. `op` is c, u or r. An update has the same row as before and after image. */
 export function recordOf(change: Change, form: Form = 'envelope', op: 'c' | 'u' | 'r' = 'c'): EncodedRecord {
+  const {orderId} = change;
+  const key = isWholeNumber(orderId) ? orderId : JSON.stringify(textOfId(orderId));
   const upsert = (table: string, row: Row): EncodedRecord =>
-    rowRecord({op, table, before: op === 'u' ? row : null, after: row}, change.orderId, form);
+    rowRecord({op, table, before: op === 'u' ? row : null, after: row}, key, form);
   const gone = (table: string, row: Row): EncodedRecord =>
-    rowRecord({op: 'd', table, before: row}, change.orderId, form);
+    rowRecord({op: 'd', table, before: row}, key, form);
   const id = idOf(change.orderId);
   switch (change.kind) {
     case 'order-upserted': {

@@ -6,7 +6,7 @@ import {mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import type {Connection} from 'mysql2/promise';
-import {rootOf} from '../../stack/foreignShop.js';
+import {rootOf} from '../../stack/shopDatabase.js';
 import {Connector} from './connector.js';
 import {endOffsets} from './kafka.js';
 import {testStack, useOwn, type OwnNames} from './stack.js';

@@ -150,7 +150,18 @@ export function randomMapping(
     ? ['a_count', 'an_int', 'a_medium']
     : ['a_decimal', 'a_price', 'a_long_decimal', 'a_double'];
   const totalAmount = [...new Set(Array.from({length: random.int(1, 2)}, () => among(...amounts)))];
-  const ofItems = random.chance(0.2) ? [...new Set([among('a_price', 'a_decimal'), among('a_count')])] : [];
+  const factors = [
+    'a_price',
+    'a_decimal',
+    'a_count',
+    'a_tiny',
+    'a_big_unsigned',
+    'a_tiny_unsigned',
+    'a_long_decimal',
+  ];
+  const ofItems = random.chance(0.2)
+    ? [...new Set([among('a_price', 'a_decimal', 'a_tiny_unsigned'), among(...factors)])]
+    : [];
   const quantity = among('a_count', 'a_long_decimal', 'a_tiny', 'a_whole_decimal');
   const isOwnId = random.chance(0.5);
   const ids = ['a_varchar', 'a_uuid', 'a_binary_text', 'an_int', 'a_latin_text', 'bytes', 'a_filled'];

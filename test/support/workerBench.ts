@@ -15,6 +15,7 @@ import {ORDER_EXTRA_COLUMNS} from './arbitraries.js';
 import {MemoryLog, MemoryTopic} from './memoryLog.js';
 import {OrderModel} from './orderModel.js';
 import {FORMS, HIDING, recordOf, SHOP_TABLES} from './records.js';
+import {isWholeNumber} from '../../src/domain/order.js';
 import type {SourceTables} from '../../src/upstream/sourceTables.js';
 import {RedisBench, TOPIC} from './redisBench.js';
 import {until} from './until.js';
@@ -96,7 +97,8 @@ export class WorkerBench {
   }
 
   partitionOf(orderId: string): number {
-    return Number(BigInt(orderId) % BigInt(PARTITIONS));
+    if (isWholeNumber(orderId)) return Number(BigInt(orderId) % BigInt(PARTITIONS));
+    return orderId.length % PARTITIONS;
   }
 
   /** Writes changes to the log, alternating between the record forms. */

@@ -10,6 +10,7 @@ import {sourceSchema} from '../../config/readConfig.js';
 import type {Condition} from '../../domain/condition.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
 import {columnFaults} from '../../upstream/columnRules.js';
+import {sourceTables} from '../../upstream/sourceTables.js';
 import type {FoundTables, SourceColumn, SourceTable} from '../../upstream/foundTables.js';
 import type {MysqlAnswers} from './askMysql.js';
 import {again, fail, judged, ok, warn, type Check} from './check.js';
@@ -95,7 +96,7 @@ export function judgeTables(found: FoundTables, schema: SourceSchema): Check {
     return fail('tables', faults.join('; '), {
       fix: 'Correct the settings of the mapping, or the columns (docs/mapping.md).',
     });
-  const {orders, items, moneyDecimals, quantityDecimals} = schema;
+  const {orders, items, moneyDecimals, quantityDecimals} = sourceTables(schema, found).schema;
   const [inOrders, inItems] = [found.orders, found.items].map(
     ({columns}) =>
       (name: string) =>
@@ -107,7 +108,8 @@ export function judgeTables(found: FoundTables, schema: SourceSchema): Check {
   const described = amounts.flatMap((column) => (column === undefined ? [] : [describe(column)]));
   const detail = `both tables can be read; ${described.join(', ')}`;
   const most = Math.max(...amounts.map((column) => column?.decimals ?? 0));
-  if (!orders.isMinor && orders.totalAmount.length > 0 && most < moneyDecimals)
+  const isDecimal = amounts.every((column) => column?.type === 'decimal');
+  if (!orders.isMinor && orders.totalAmount.length > 0 && isDecimal && most < moneyDecimals)
     return warn(
       'tables',
       `${detail}, but MONEY_DECIMALS is ${moneyDecimals}`,

@@ -69,3 +69,22 @@ for _, command in ipairs(needed) do
 end
 return 'ok'`,
 };
+
+/**
+ * Finds keys that have the name of a key of the read model, but not its content. KEYS[1] is not used. ARGV contains the keys, each followed by
+ * the type that it must have and, for an order, its id.
+ */
+export const FOREIGN_SCRIPT: Script = {
+  name: 'projectorForeign',
+  lua: `
+local foreign = {}
+for i = 1, #ARGV, 3 do
+  local key, kind, id = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local found = redis.call('TYPE', key).ok
+  local is_ours = found == 'none' or found == kind
+  if found == 'hash' and is_ours then is_ours = redis.call('HGET', key, 'id') == id end
+  if found == 'string' and is_ours and id ~= '' then is_ours = string.find(redis.call('GET', key), '^%-?%d+$') ~= nil end
+  if not is_ours then foreign[#foreign + 1] = key end
+end
+return foreign`,
+};

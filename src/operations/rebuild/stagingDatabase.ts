@@ -10,8 +10,9 @@
 import type {Script} from '../../clients/redis/client.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {isOwnKey, keysWithPrefix} from '../../redis-model/keys.js';
+import {isWholeNumber} from '../../domain/order.js';
 import {DISCARD_SCRIPT} from '../../apply/discard.js';
-import {EXCHANGE_SCRIPT} from './scripts.js';
+import {EXCHANGE_SCRIPT, FOREIGN_SCRIPT} from './scripts.js';
 
 /** The part of a Redis connection with a selected database that this file needs (clients/redis/client.ts). */
 export interface Database {
@@ -49,9 +50,10 @@ async function countKeys(
   let foreign = 0;
   const examples: string[] = [];
   for await (const page of database.keys()) {
+    const disguised = await disguisedKeys(database, page, prefix);
     for (const key of page) {
       if (isPassedOver(key)) continue;
-      if (isOwnKey(key, prefix)) own++;
+      if (isOwnKey(key, prefix) && !disguised.has(key)) own++;
       else {
         foreign++;
         if (examples.length < EXAMPLES_MAX) examples.push(JSON.stringify(key));
@@ -59,6 +61,26 @@ async function countKeys(
     }
   }
   return {own, foreign, examples};
+}
+
+/**
+ * Foreign keys with names such as `order:pending`. An id can be any text, so their content decides. Ids that are whole numbers need no look at
+ * the content.
+ */
+async function disguisedKeys(
+  database: Database,
+  page: readonly string[],
+  prefix: string,
+): Promise<ReadonlySet<string>> {
+  const args = page.flatMap((key) => {
+    const [, kind, id = ''] =
+      /^(order|order_lines|product):(.*?)(?::sold)?$/s.exec(key.slice(prefix.length)) ?? [];
+    if (kind === undefined || !isOwnKey(key, prefix) || isWholeNumber(id)) return [];
+    return [key, kind === 'order' ? 'hash' : 'string', kind === 'order_lines' ? '' : id];
+  });
+  const [first] = args;
+  if (first === undefined) return new Set();
+  return new Set((await database.run(FOREIGN_SCRIPT, first, args)) as string[]);
 }
 
 /** Throws `rebuild-refused` if the database holds foreign keys, because the swap would move them to another database. */

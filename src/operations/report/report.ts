@@ -93,14 +93,8 @@ export function withDecimals(minorUnits: string, decimals: number): string {
 }
 
 /** Throws `read-model-corrupt` if the score is not one that a worker writes. */
-function requireWhole(
-  key: string,
-  {member, score}: {readonly member: string; readonly score: string},
-): string {
+function requireWhole(key: string, {score}: {readonly score: string}): string {
   const whole = wholeScore(score);
   if (whole !== undefined) return whole;
-  throw new ProjectorError(
-    'read-model-corrupt',
-    `${key}: the score of member ${member} is not a whole number`,
-  );
+  throw new ProjectorError('read-model-corrupt', `${key}: the score of a member is not a whole number`);
 }

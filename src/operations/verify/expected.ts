@@ -37,6 +37,8 @@ export interface Totals {
 export interface Expected {
   /** The name of this side in tables and messages. */
   readonly name: string;
+  /** False if no order, or no product, can have this id. Then a key with it belongs to another program. */
+  canBe(kind: 'order' | 'product', id: string): boolean;
   orderPages(again?: () => void): AsyncIterable<ExpectedOrders>;
   /** The result contains every requested id. */
   orders(ids: readonly string[]): Promise<ExpectedOrders>;

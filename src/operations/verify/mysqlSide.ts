@@ -8,7 +8,7 @@ import {idOfText} from '../../domain/id.js';
 import {itemDecimals} from '../../domain/sourceSchema.js';
 import type {SourceTables} from '../../upstream/sourceTables.js';
 import {readSourceOrders, readSourcePage, type SourcePage} from '../../upstream/sourceRows.js';
-import {isAmongSql, quoted} from '../../upstream/sql.js';
+import {idSql, isAmongSql, quoted} from '../../upstream/sql.js';
 import type {Expected, ExpectedOrders, SumKind, Sums, Totals} from './expected.js';
 import {ordersOfRows} from './orders.js';
 import {sumQuestions, sumsOf, totalsOf} from './sums.js';
@@ -31,6 +31,10 @@ export class MysqlSide implements Expected {
   constructor(mysql: MysqlHost, tables: SourceTables) {
     this.#mysql = mysql;
     this.#tables = tables;
+  }
+
+  canBe(kind: 'order' | 'product', id: string): boolean {
+    return idSql(id, this.#tables.kinds[kind]) !== undefined;
   }
 
   async *orderPages(): AsyncGenerator<ExpectedOrders> {
@@ -112,29 +116,35 @@ async function idAt(
   {schema: {orders}, kinds}: SourceTables,
   place: number,
 ): Promise<string | null> {
-  if (kinds.order !== 'whole') return await idAtRow(ask, orders, place);
   const [range] = await ask(
     `SELECT MIN(${quoted(orders.id)}) AS low, MAX(${quoted(orders.id)}) AS high FROM ${quoted(orders.table)}`,
     [],
   );
   const {low = null, high = null} = range ?? {};
   if (low === null || high === null) return null;
+  if (kinds.order !== 'whole') return idBetween(low, high, {place, isBytes: kinds.order === 'bytes'});
   const width = BigInt(high) - BigInt(low) + 1n;
   return (BigInt(low) - 1n + (width * BigInt(Math.floor(place * 1e9))) / 1_000_000_000n).toString();
 }
 
-/** Other ids are no numbers, so the rows are counted. */
-async function idAtRow(
-  ask: RowQuery,
-  {table, id}: {readonly table: string; readonly id: string},
-  place: number,
-): Promise<string | null> {
-  const [{count = '0'} = {}] = await ask(`SELECT COUNT(*) AS count FROM ${quoted(table)}`, []);
-  const row = Math.floor(place * Number(count)) - 1;
-  if (row < 0) return null;
-  const [found] = await ask(
-    `SELECT ${quoted(id)} AS id FROM ${quoted(table)} ORDER BY ${quoted(id)} LIMIT 1 OFFSET ${row}`,
-    [],
+const COMPARED_BYTES = 5;
+
+/** A text, or bytes, at this place between two others. Only their first bytes are compared. */
+function idBetween(low: string, high: string, {place, isBytes}: {place: number; isBytes: boolean}): string {
+  const numberOf = (text: string): number => {
+    const bytes = Buffer.from(text, isBytes ? 'hex' : 'utf8');
+    return Array.from({length: COMPARED_BYTES}, (_, index) => bytes[index] ?? 0).reduce(
+      (sum, byte) => sum * 256 + byte,
+      0,
+    );
+  };
+  const [from, to] = [numberOf(low), numberOf(high)];
+  const hex = BigInt(Math.floor(from + (to - from) * place))
+    .toString(16)
+    .padStart(2 * COMPARED_BYTES, '0');
+  if (isBytes) return hex;
+  // Characters that every character set has.
+  return idOfText(
+    String.fromCharCode(...Buffer.from(hex, 'hex').map((byte) => Math.min(126, Math.max(33, byte)))),
   );
-  return idOfText(found?.['id'] ?? '');
 }

@@ -152,8 +152,11 @@ export class Repair {
       await visible();
       const source = await mysql.consistentSnapshot(async (ask) => await readSourceOrders(ask, ids, tables));
       let outcome = await this.#apply(source, text);
+      const discarded = new Set<string>();
       while (outcome.kind === 'corrupt') {
-        const {orderId} = outcome;
+        const {orderId, what} = outcome;
+        if (discarded.has(orderId)) throw new ProjectorError('repair-refused', `order ${orderId}: ${what}`);
+        discarded.add(orderId);
         const keys = [sides.keys.order(orderId), sides.keys.orderLines(orderId)];
         await this.#deps.redis.run(DISCARD_SCRIPT, this.#fencedKey, [text, ...keys]);
         outcome = await this.#apply(source, text);

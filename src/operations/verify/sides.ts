@@ -53,8 +53,20 @@ export class Sides {
 
   /** Whether a key has the form of a read model key without being one. Keys with other names belong to other programs. */
   isMalformed(key: string): boolean {
-    if (!key.startsWith(this.prefix) || isOwnKey(key, this.prefix)) return false;
+    if (!key.startsWith(this.prefix)) return false;
+    const {orderId, product} = this.idsIn(key);
+    if (orderId !== undefined && !this.expected.canBe('order', orderId)) return true;
+    if (product !== undefined && !this.expected.canBe('product', product)) return true;
+    if (isOwnKey(key, this.prefix)) return false;
     return /^(?:order:|order_lines:|report:|projector:|product:.*:sold$)/.test(key.slice(this.prefix.length));
+  }
+
+  /** The ids in a key of the read model, as they are written there. */
+  idsIn(key: string): {readonly orderId: string | undefined; readonly product: string | undefined} {
+    const name = isOwnKey(key, this.prefix) ? key.slice(this.prefix.length) : '';
+    const [, orderId] = /^order(?:_lines)?:(.*)$/s.exec(name) ?? [];
+    const [, product] = /^product:(.*):sold$/s.exec(name) ?? [];
+    return {orderId, product};
   }
 
   async #malformed(ids: readonly string[]): Promise<Comparison> {

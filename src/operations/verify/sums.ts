@@ -77,8 +77,8 @@ function amountsOf(
       rounded(isPlain ? `o.${quoted(name)}` : exactSql(`o.${quoted(name)}`));
     return {value: orders.totalAmount.map(value).join(' + '), from: `${rows.o} o`, conditions: rows.counted};
   }
-  // A product of casts would lose decimals, because the result has at most 30.
-  const value = rounded(items.amount.map((name) => `l.${quoted(name)}`).join(' * '));
+  // The literal makes the product a decimal, without the limits of an unsigned number and without losing decimals.
+  const value = rounded(['1.', ...items.amount.map((name) => `l.${quoted(name)}`)].join(' * '));
   return {value, from: rows.joined, conditions: rows.both};
 }
 

@@ -116,10 +116,7 @@ export class Survey {
     if (this.#sides.isMalformed(key)) this.#add({kind: 'key', id: key});
     else if (isOwnKey(key, prefix)) {
       // The id is taken as text from the key. So `order:007` becomes a suspect, because no expected order has the id `007`.
-      const name = key.slice(prefix.length);
-      const [, orderId] = /^order(?:_lines)?:(.*)$/s.exec(name) ?? [];
-      const [, product] = /^product:(.*):sold$/s.exec(name) ?? [];
-      return {orderId, product};
+      return this.#sides.idsIn(key);
     } else this.looked.foreignKeys++;
     return {};
   }

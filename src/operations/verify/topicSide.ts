@@ -19,6 +19,10 @@ export class TopicSide implements Expected {
     this.#keys = keys;
   }
 
+  canBe(): boolean {
+    return true;
+  }
+
   async *orderPages(again?: () => void): AsyncGenerator<ExpectedOrders> {
     for await (const page of this.#redis.keys(again)) {
       const ids = page.flatMap((key) => this.#keys.orderIdOf(key) ?? []);
