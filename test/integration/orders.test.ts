@@ -53,7 +53,7 @@ describe('2,500 orders, next to keys that are not orders', () => {
     const chunks: Change[][] = [];
     for (let at = 0; at < changes.length; at += 500) chunks.push(changes.slice(at, at + 500).flat());
     await bench.applyAll(chunks);
-    const others = Array.from({length: 3_000}, (_, i) => [`order:${i}`, 'x', `${PREFIX}order:x${i}`, 'x']);
+    const others = Array.from({length: 3_000}, (_, i) => [`order:${i}`, 'x', `${PREFIX}order:{${i}}`, 'x']);
     await bench.redis.mset(others.flat());
   });
 

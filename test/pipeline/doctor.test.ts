@@ -150,7 +150,9 @@ describe('checks of MySQL', () => {
   test('doctor fails if the columns of the amount have another type than MONEY_UNIT says', async () => {
     const notified = await doctor({MONEY_UNIT: 'minor'});
     expect(notified.fail.filter((text) => text.startsWith('tables: '))).toEqual([
-      expect.stringMatching(/total_amount is decimal\(12,2\): an amount with MONEY_UNIT=minor must be TINYINT/),
+      expect.stringMatching(
+        /total_amount is decimal\(12,2\): an amount with MONEY_UNIT=minor must be TINYINT/,
+      ),
     ]);
     expect(notified.status).toBe(5);
   });

@@ -13,7 +13,7 @@ const itemId = fc.constantFrom(
   'x%3B',
   'B~1',
   'a_1',
-  '3/XL',
+  '3%2FXL',
 );
 const user = fc.constantFrom('7', '8', '', '6f1c-a');
 const product = fc.constantFrom('10', '11', '12', '', 'S18_1749');

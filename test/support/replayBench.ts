@@ -20,6 +20,7 @@ import {MemoryLog} from './memoryLog.js';
 import {OrderModel, type Content} from './orderModel.js';
 import {encoded} from './records.js';
 import {TOPIC} from './redisBench.js';
+import {idOfText, textOfId} from '../../src/domain/id.js';
 import {BENCH_SCHEMA, BENCH_TABLES, type WorkerBench} from './workerBench.js';
 
 /** Limits that no test reaches. */
@@ -66,10 +67,14 @@ export class PlayedMysql implements SnapshotHost {
     const content = fold(this.committed);
     return await work(async (sql) => {
       await new Promise((resolve) => setImmediate(resolve));
-      const [, ids = ''] = / IN \(([^)]*)\)$/.exec(sql) ?? [];
-      return ids
-        .split(', ')
-        .flatMap((id) => (sql.includes('`orders`') ? orderRows(content, id) : itemRows(content, id)));
+      const ids = new Set(
+        [...sql.matchAll(/x'([0-9a-f]+)'/g)].map(([, hex = '']) =>
+          idOfText(Buffer.from(hex, 'hex').toString()),
+        ),
+      );
+      return [...ids].flatMap((id) =>
+        sql.includes('`orders`') ? orderRows(content, id) : itemRows(content, id),
+      );
     });
   }
 }
@@ -78,7 +83,7 @@ function orderRows(content: Content, id: string): TextRow[] {
   const hash = content[`order:${id}`];
   if (hash === undefined || typeof hash === 'string') return [];
   const {user_id = '', total_amount = '', status = null} = hash;
-  return [{id, user_id, total_amount, status}];
+  return [{id: textOfId(id), user_id: textOfId(user_id), total_amount, status}];
 }
 
 function itemRows(content: Content, orderId: string): TextRow[] {
@@ -86,7 +91,13 @@ function itemRows(content: Content, orderId: string): TextRow[] {
   if (typeof text !== 'string' || text === '') return [];
   return text.split(';').map((line) => {
     const [id = '', product_id = '', quantity = ''] = line.split(':');
-    return {id, order_id: orderId, product_id, quantity, unit_price: '1.00'};
+    return {
+      id: textOfId(id),
+      order_id: textOfId(orderId),
+      product_id: textOfId(product_id),
+      quantity,
+      unit_price: '1.00',
+    };
   });
 }
 

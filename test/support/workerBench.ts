@@ -42,6 +42,8 @@ export const BENCH_SCHEMA: SourceSchema = {
 export const BENCH_TABLES: SourceTables = {
   ...SHOP_TABLES,
   schema: BENCH_SCHEMA,
+  // The orders of the benches have whole numbers and texts as ids.
+  kinds: {order: 'text', product: 'text', user: 'text'},
   columns: {...SHOP_TABLES.columns, orders: [...SHOP_TABLES.columns.orders, 'status']},
 };
 
