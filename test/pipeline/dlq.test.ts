@@ -14,6 +14,8 @@ import {until} from '../support/until.js';
 /** One column of each type that MySQL and Debezium may print differently. */
 const COLUMNS: Readonly<Record<string, readonly [type: string, value: string, kind?: 'time' | 'json']>> = {
   a_double: ['DOUBLE', '1.50'],
+  // Without it, Debezium 3.6.1 cannot read the binlog of MySQL 8.0.15: it counts the numeric columns in another way when one is a YEAR.
+  a_small_double: ['DOUBLE', '0.1'],
   a_tiny: ['TINYINT', '-7'],
   a_flag: ['BOOLEAN', '1'],
   a_bit: ['BIT(1)', "b'1'"],
