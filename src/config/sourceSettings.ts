@@ -117,7 +117,7 @@ export const SOURCE_SETTINGS = {
     env: 'ORDER_ITEM_AMOUNT_COLUMN',
     schema: columnProduct,
     example: 'price*quantity',
-    desc: 'For tables without an amount of the order: the column of the line items table that contains the amount of a line item, or several joined by `*`. The amount of an order is then the sum over its line items.',
+    desc: 'For tables without an amount of the order: the column of the line items table that contains the amount of a line item, or several joined by `*`. The amount of an order is then the sum over its line items, each with MONEY_DECIMALS decimals.',
   },
   itemsWhere: {
     env: 'ORDER_ITEMS_WHERE',

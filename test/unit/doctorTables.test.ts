@@ -120,6 +120,18 @@ const CASES: readonly (readonly [string, FoundTables, Record<string, string>, Re
     /^ok: .*price is decimal with 2 decimals, quantity is int$/,
   ],
   [
+    'the amount of line items with too many decimals',
+    tables([], ['price decimal(10,2)', 'kg decimal(8,3)']),
+    {ORDER_ITEM_AMOUNT_COLUMN: 'price*kg'},
+    /^warn: .*their product can have 5 decimals, and a row with more than 2 that are not 0 is quarantined$/,
+  ],
+  [
+    'the rounded amount of line items',
+    tables([], ['price decimal(10,2)', 'kg decimal(8,3)']),
+    {ORDER_ITEM_AMOUNT_COLUMN: 'price*kg', MONEY_ROUND: 'true'},
+    /^ok: .*kg is decimal with 3 decimals, rounded to 2$/,
+  ],
+  [
     'the amount of line items from a DOUBLE',
     tables([], ['price double']),
     {ORDER_ITEM_AMOUNT_COLUMN: 'price*quantity'},

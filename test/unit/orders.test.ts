@@ -207,7 +207,7 @@ describe('orders show', () => {
       exitCode: 3,
       lines: ['item  product_id  quantity', '  71          10         2'],
       notes: [
-        'order 7: not found in Redis; shop:order_lines:7 holds 1 line item, kept until the row of the order arrives',
+        'order 7: not found in Redis; shop:order_lines:7 holds 1 line item, kept until the row of the order arrives, or satisfies ORDERS_WHERE',
       ],
     });
     const json = await show([NOTHING, ['string', '71:10:2']], {json: true});

@@ -168,7 +168,7 @@ function oddityOf(id: string, {row, items}: StoredOrder, keys: Keys): string | u
   if (row === null) {
     const sentence = `order ${id}: not found in Redis`;
     if (items.length === 0) return sentence;
-    return `${sentence}; ${kept}, kept until the row of the order arrives`;
+    return `${sentence}; ${kept}, kept until the row of the order arrives, or satisfies ORDERS_WHERE`;
   }
   const {items_count: count = 'none'} = row;
   if (count === String(items.length)) return undefined;

@@ -96,7 +96,7 @@ export function judgeTables(found: FoundTables, schema: SourceSchema): Check {
     return fail('tables', faults.join('; '), {
       fix: 'Correct the settings of the mapping, or the columns (docs/mapping.md).',
     });
-  const {orders, items, moneyDecimals, quantityDecimals} = sourceTables(schema, found).schema;
+  const {orders, items, moneyDecimals, quantityDecimals, isRounded} = sourceTables(schema, found).schema;
   const [inOrders, inItems] = [found.orders, found.items].map(
     ({columns}) =>
       (name: string) =>
@@ -107,13 +107,21 @@ export function judgeTables(found: FoundTables, schema: SourceSchema): Check {
   );
   const described = amounts.flatMap((column) => (column === undefined ? [] : [describe(column)]));
   const detail = `both tables can be read; ${described.join(', ')}`;
-  const most = Math.max(...amounts.map((column) => column?.decimals ?? 0));
+  const isProduct = orders.totalAmount.length === 0;
+  const decimals = amounts.map((column) => column?.decimals ?? 0);
+  const most = isProduct ? decimals.reduce((sum, one) => sum + one, 0) : Math.max(...decimals);
   const isDecimal = amounts.every((column) => column?.type === 'decimal');
   if (!orders.isMinor && orders.totalAmount.length > 0 && isDecimal && most < moneyDecimals)
     return warn(
       'tables',
       `${detail}, but MONEY_DECIMALS is ${moneyDecimals}`,
       `Set MONEY_DECIMALS=${most}, then run \`projector rebuild\`.`,
+    );
+  if (isProduct && !orders.isMinor && !isRounded && most > moneyDecimals)
+    return warn(
+      'tables',
+      `${detail}: their product can have ${most} decimals, and a row with more than ${moneyDecimals} that are not 0 is quarantined`,
+      'Set MONEY_ROUND=true, or raise MONEY_DECIMALS (docs/mapping.md).',
     );
   const doubts = nullableUses(schema, found);
   if (doubts.length > 0)
@@ -122,7 +130,12 @@ export function judgeTables(found: FoundTables, schema: SourceSchema): Check {
       `${detail}; these columns can be NULL, and a row that counts is quarantined then: ${doubts.join(', ')}`,
       'Exclude such rows with a condition (docs/mapping.md), or make the columns NOT NULL.',
     );
-  const cut = orders.isMinor || most <= moneyDecimals ? '' : `, of which the first ${moneyDecimals} count`;
+  const isCut = !orders.isMinor && most > moneyDecimals;
+  const cut = !isCut
+    ? ''
+    : isRounded
+      ? `, rounded to ${moneyDecimals}`
+      : `, of which the first ${moneyDecimals} count`;
   const quantity = inItems?.(items.quantity);
   const units =
     quantity === undefined || quantity.decimals <= quantityDecimals
