@@ -70,7 +70,7 @@ const seed = chosenSeed();
     await redis.zincrby(log.key('report:products'), 1, product);
     await redis.zincrby(log.key('report:users'), 7, scored);
     await redis.hincrby(log.key('report:totals'), 'units', 1);
-    await redis.set(log.key('order:abc'), 'x');
+    await redis.set(log.key('order:{abc}'), 'x');
 
     const {code, output, verdict} = await log.verified();
     expect([code, output]).toEqual([
@@ -93,17 +93,17 @@ const seed = chosenSeed();
         `score-differs ${log.key('report:products')} ${product}`,
         `score-differs ${log.key('report:users')} ${scored}`,
         `total-differs ${log.key('report:totals')} units`,
-        `key-malformed ${log.key('order:abc')}`,
+        `key-malformed ${log.key('order:{abc}')}`,
       ].sort(),
     );
     await log.expectNothingLeft();
     // Without --json the output is a table.
     const shown = await ended(shop.command([...AGAINST_LOG, '--limit', '1']));
     expect(shown.output).toMatch(/^difference +key +field +topic +Redis$/m);
-    expect(await redis.exists(log.key('order:abc'))).toBe(1);
+    expect(await redis.exists(log.key('order:{abc}'))).toBe(1);
 
     // A rebuild from the topic restores the content from before the damage.
-    await redis.del(log.key('order:abc'));
+    await redis.del(log.key('order:{abc}'));
     expect(await ended(shop.command(['rebuild']))).toMatchObject({code: 0});
     await shop.applied();
     const isMarker = (name: string): boolean => /^order(_lines)?:-|^report:users$/.test(name);
