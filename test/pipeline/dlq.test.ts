@@ -157,7 +157,7 @@ test.each([
       kind: 'record-undecodable',
       orderId: expect.any(String) as string,
       reason:
-        'column a_null is null; expected a decimal string with 2 decimals (decimal.handling.mode=string in the connector, MONEY_DECIMALS in the worker)',
+        'column a_null is null; expected a decimal string with 2 decimals (decimal.handling.mode=string in the connector, MONEY_DECIMALS in the worker; for a DOUBLE set MONEY_ROUND=true)',
       time: expect.stringMatching(/^20\d\d-.*Z$/) as string,
     });
     await restarted(right);
