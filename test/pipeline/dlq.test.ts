@@ -227,7 +227,7 @@ test('dlq list, show, replay and drop exit with the right code and text, and onl
   await shop.applied();
   await produce(topic, [
     {key: id, value: '{"after": a-customer-secret'},
-    {key: 'no id', value: Buffer.from([0xff, 0xfe])},
+    {key: '[]', value: Buffer.from([0xff, 0xfe])},
   ]);
   await until(
     async () => (await list()).length === 2,
@@ -251,7 +251,7 @@ test('dlq list, show, replay and drop exit with the right code and text, and onl
     orderId: null,
     keptBytes: 2,
     valueBytes: 2,
-    key: {encoding: 'utf8', data: 'no id'},
+    key: {encoding: 'utf8', data: '[]'},
     value: {encoding: 'base64', data: '//4='},
   });
   for (const args of [['show'], ['drop', '--yes'], ['replay']]) {
