@@ -101,7 +101,7 @@ function createdOrder(
   const row =
     itemDecimals === undefined ? patch.row : {...patch.row, totalAmount: amountOf(patch, itemDecimals)};
   // The script rejects such an order in the same way, wherever its line items come from.
-  if (digitCount(row.totalAmount) > AMOUNT_DIGITS_MAX) return undefined;
+  if (itemDecimals !== undefined && digitCount(row.totalAmount) > AMOUNT_DIGITS_MAX) return undefined;
   return {orderId, row, itemsCount: count, items, storedItems};
 }
 

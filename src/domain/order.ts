@@ -47,7 +47,7 @@ export function isWholeNumber(text: string): boolean {
 
 /** An amount or a quantity in its smallest unit: `45.99` is 4599. It is an exact number, because both are short enough (S5). */
 export function inSmallestUnit(text: string): number {
-  return Number(text.replace('.', ''));
+  return Number(text.includes('.') ? text.replace('.', '') : text);
 }
 
 /** With 2 decimals, `4599` becomes `45.99`. */
