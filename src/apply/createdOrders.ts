@@ -4,7 +4,7 @@
  * The result is valid if Redis holds none of these orders. The script checks that. If Redis holds one of them, the script computes
  * the orders itself from what it reads.
  *
- * I8: ids and texts stay as they are. Quantities have at most 10 digits and amounts 15 (decode/fields.ts). So they are exact numbers, and
+ * I8: ids and texts stay as they are. Quantities have at most 10 digits and amounts 15 (decode/amounts.ts). So they are exact numbers, and
  * so are the sums of the units of a chunk. The sum of all amounts is kept in two parts.
  *
  * Pure: no clock, no I/O.

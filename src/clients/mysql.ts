@@ -1,5 +1,5 @@
 /**
- * The MySQL client: the only file of src that imports mysql2. It only reads the source.
+ * The MySQL client. It only reads the source.
  *
  * I9: each value is returned as the text that Debezium produces for it, before canonical.ts. This is the text that MySQL prints, with
  * these exceptions: DOUBLE (the shortest text in JavaScript), ZEROFILL (no zeros in front), BIT(1) (`0` or `1`), other BIT (base64) and bytes
@@ -7,16 +7,11 @@
  * TIMESTAMP values are in UTC.
  * I11: messages of MySQL can contain values of rows. Only messages that name tables, columns or users are passed on.
  */
-import {connect as connectTcp, isIP} from 'node:net';
+import {connect as connectTcp} from 'node:net';
 import type {Connection as StreamingConnection} from 'mysql2';
-import {
-  createConnection,
-  type Connection,
-  type FieldPacket,
-  type RowDataPacket,
-  type SslOptions,
-} from 'mysql2/promise';
+import {createConnection, type Connection, type FieldPacket, type RowDataPacket} from 'mysql2/promise';
 import {ProjectorError} from '../runtime/errors.js';
+import {hostOf, tlsOf, type MysqlTls} from './mysqlTls.js';
 import {tlsError, type TlsMaterial} from './tls.js';
 
 export interface MysqlSettings {
@@ -41,14 +36,6 @@ class GtidsUnsupported extends Error {}
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The timeout is long because sums over tables with millions of rows take long. */
 const QUERY_TIMEOUT_MS = 120_000;
-
-/** The names are those of the MySQL client programs. Without `ssl-mode` the connection is not encrypted. */
-const SSL_MODES = {
-  DISABLED: undefined,
-  REQUIRED: {rejectUnauthorized: false},
-  VERIFY_CA: {rejectUnauthorized: true, verifyIdentity: false},
-  VERIFY_IDENTITY: {rejectUnauthorized: true, verifyIdentity: true},
-} as const;
 
 /** Column types, by their numbers in the MySQL protocol. */
 const DOUBLE = 5;
@@ -254,57 +241,4 @@ function textOf(bytes: Buffer | null, field: FieldPacket): string | null {
   if (columnType === BIT) return bytes.toString('base64');
   const isBytes = TEXTS_OR_BYTES.has(columnType) && characterSet === BYTES_CHARSET;
   return bytes.toString(isBytes ? 'hex' : 'utf8');
-}
-
-function hostOf(hostname: string): string {
-  return hostname.replace(/^\[|\]$/g, '');
-}
-
-interface MysqlTls {
-  readonly ssl: SslOptions;
-  readonly serverName: string | undefined;
-}
-
-/** Undefined without TLS. Throws `config-invalid` if the mode would verify less than the settings seem to require. */
-function tlsOf(url: URL, {ca, cert, key, serverName}: TlsMaterial): MysqlTls | undefined {
-  const mode = sslModeOf(url);
-  const verified = SSL_MODES[mode];
-  const verifiesName = mode === 'VERIFY_IDENTITY';
-  if (ca !== undefined && verified?.rejectUnauthorized !== true) {
-    throw new ProjectorError(
-      'config-invalid',
-      `MYSQL_SSL_CA is set, but ssl-mode=${mode} does not verify the certificate: set ?ssl-mode=VERIFY_IDENTITY in MYSQL_URL`,
-    );
-  }
-  if (cert !== undefined && verified === undefined) {
-    throw new ProjectorError(
-      'config-invalid',
-      'MYSQL_SSL_CERT is set, but a client certificate is sent only with TLS: set ?ssl-mode=VERIFY_IDENTITY in MYSQL_URL',
-    );
-  }
-  if (serverName !== undefined && !verifiesName) {
-    throw new ProjectorError(
-      'config-invalid',
-      `MYSQL_SSL_SERVER_NAME is set, but ssl-mode=${mode} does not verify the name: set ?ssl-mode=VERIFY_IDENTITY in MYSQL_URL`,
-    );
-  }
-  if (verifiesName && serverName === undefined && isIP(hostOf(url.hostname)) !== 0) {
-    throw new ProjectorError(
-      'config-invalid',
-      'the host in MYSQL_URL is an IP address, but ssl-mode=VERIFY_IDENTITY verifies a name: set MYSQL_SSL_SERVER_NAME to the name in the certificate',
-    );
-  }
-  if (verified === undefined) return undefined;
-  const ours = cert === undefined || key === undefined ? {} : {cert, key};
-  return {ssl: {...verified, ...(ca === undefined ? {} : {ca}), ...ours}, serverName};
-}
-
-function sslModeOf(url: URL): keyof typeof SSL_MODES {
-  const unknown = [...url.searchParams.keys()].filter((name) => name !== 'ssl-mode');
-  const mode = url.searchParams.get('ssl-mode') ?? 'DISABLED';
-  if (unknown.length === 0 && Object.hasOwn(SSL_MODES, mode)) return mode as keyof typeof SSL_MODES;
-  throw new ProjectorError(
-    'config-invalid',
-    `MYSQL_URL accepts only the option ssl-mode, with one of these values: ${Object.keys(SSL_MODES).join(', ')}`,
-  );
 }

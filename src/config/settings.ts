@@ -80,7 +80,7 @@ export const SETTINGS = {
     env: 'ORDER_EXTRA_COLUMNS',
     schema: extraColumns,
     example: 'status,created_at:time',
-    desc: 'Additional columns of the orders table to store in the order hash. `:time` converts a date or time to the format that MySQL prints. A change requires `projector rebuild`.',
+    desc: 'Additional columns of the orders table to store in the order hash. `:time` converts a date or time to the format that MySQL prints, and `:json` removes the blanks of JSON. A change requires `projector rebuild`.',
     basic: true,
   },
   logLevel: {

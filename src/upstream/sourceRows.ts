@@ -30,22 +30,19 @@ export async function readSourceOrders(
   const {orders, items} = schema;
   const found = new Map(orderIds.map((id) => [id, new GrowingOrder()]));
   if (orderIds.length === 0) return found;
-  const rowsOf = async (select: string, table: string, column: string): Promise<[string, TextRow][]> => {
-    const rows = await ask(`${select} WHERE ${isAmongSql(quoted(column), orderIds, kinds.order)}`, []);
+  const rowsOf = async (
+    table: string,
+    column: string,
+    names: readonly string[],
+  ): Promise<[string, TextRow][]> => {
+    const among = isAmongSql(quoted(column), orderIds, kinds.order);
+    const rows = await ask(`${selectOf(table, names)} WHERE ${among}`, []);
     return rows.map((row) => [orderIdIn(row, table, column), row]);
   };
-  for (const [orderId, row] of await rowsOf(
-    selectOf(orders.table, columns.orders),
-    orders.table,
-    orders.id,
-  )) {
+  for (const [orderId, row] of await rowsOf(orders.table, orders.id, columns.orders)) {
     found.get(orderId)?.add(() => orderChangeOf(row, orderId, schema));
   }
-  for (const [orderId, row] of await rowsOf(
-    selectOf(items.table, columns.items),
-    items.table,
-    items.orderId,
-  )) {
+  for (const [orderId, row] of await rowsOf(items.table, items.orderId, columns.items)) {
     found.get(orderId)?.add(() => itemChangeOf(row, orderId, schema));
   }
   return found;

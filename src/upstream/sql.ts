@@ -39,8 +39,9 @@ export function idSql(id: string, kind: IdKind): string | undefined {
 }
 
 /**
- * The condition that the column is one of these ids. Texts are compared with the collation, for its index, and then byte by byte. A text that
- * the character set of the column may not have is compared byte by byte only, because MySQL cannot convert it.
+ * The condition that the column is one of these ids. Texts are compared with the collation, for its index, and then byte by byte. If one of
+ * them is not ASCII, all are compared byte by byte only, without the index, because MySQL may be unable to convert it to the character set of
+ * the column.
  */
 export function isAmongSql(column: string, ids: readonly string[], kind: IdKind): string {
   const literals = ids.map((id) => idSql(id, kind)).filter((literal) => literal !== undefined);
@@ -48,7 +49,8 @@ export function isAmongSql(column: string, ids: readonly string[], kind: IdKind)
   const isAny = `${column} IN (${literals.join(', ')})`;
   if (kind !== 'text') return isAny;
   const bytes = `${textSql(column)} IN (${literals.map((literal) => literal.replace('_utf8mb4 ', '')).join(', ')})`;
-  return ids.some((id) => id.includes('%')) ? bytes : `(${isAny} AND ${bytes})`;
+  const isAscii = literals.every((literal) => !/^_utf8mb4 x'(?:..)*[89a-f]./.test(literal));
+  return isAscii ? `(${isAny} AND ${bytes})` : bytes;
 }
 
 /** The condition that the column has an id: it is neither NULL nor '', nor the text that means none. */

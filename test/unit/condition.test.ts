@@ -1,6 +1,7 @@
 /** Conditions on rows: parsed, printed, and evaluated in the stream. test/integration/conditionSql compares them with MySQL. */
 import {formatCondition, holds, parseCondition, type Condition} from '../../src/domain/condition.js';
 import {Decoder, decodeRecord} from '../../src/decode/decode.js';
+import {isAmongSql} from '../../src/upstream/sql.js';
 import {lineRow, orderRow, rowRecord, SHOP} from '../support/records.js';
 
 function parsed(text: string): Condition {
@@ -109,3 +110,16 @@ describe('a row that does not satisfy its condition (I16)', () => {
     }
   });
 });
+
+test.each([
+  [
+    '2026%2F7',
+    "(c IN (_utf8mb4 x'323032362f37') AND CAST(CONVERT(CAST(c AS CHAR) USING utf8mb4) AS BINARY) IN (x'323032362f37'))",
+  ],
+  ['%C3%84', "CAST(CONVERT(CAST(c AS CHAR) USING utf8mb4) AS BINARY) IN (x'c384')"],
+])(
+  'the id %s is looked up with the index of its column if every character set has its characters',
+  (id, expected) => {
+    expect(isAmongSql('c', [id], 'text')).toBe(expected);
+  },
+);
