@@ -34,6 +34,10 @@ export interface Keys {
   readonly layout: string;
   /** The string names the process that rebuilds this read model (operations/rebuild/lock.ts). */
   readonly rebuildLock: string;
+  /** The hash holds the requests and the results of the audit (audit.ts). */
+  readonly audit: string;
+  /** The string names the process that audits this read model. It expires if that process dies. */
+  readonly auditLease: string;
   /** The string is the mark: it names the content of the staging database (operations/rebuild/stagingDatabase.ts). */
   readonly stagingMark: string;
   /** The string holds the position of a partition (position.ts), or the fence that replaces it (fence.ts). */
@@ -61,6 +65,8 @@ export function keysWithPrefix(prefix: string): Keys {
     chunks: `${prefix}projector:chunks`,
     layout: `${prefix}projector:layout`,
     rebuildLock: `${prefix}projector:rebuild`,
+    audit: `${prefix}projector:audit`,
+    auditLease: `${prefix}projector:audit-lease`,
     stagingMark: `${prefix}projector:staging`,
     position: (topic, partition) => `${prefix}projector:position:${topic}:${partition}`,
   };
@@ -70,7 +76,7 @@ export function keysWithPrefix(prefix: string): Keys {
 const ID = '[A-Za-z0-9%._~-]+';
 const OWN_KEY = new RegExp(
   `^(?:order:${ID}|order_lines:${ID}|product:${ID}:sold|report:(?:products|users|totals)` +
-    `|projector:(?:quarantine|chunks|layout|rebuild|staging|position:.+))$`,
+    `|projector:(?:quarantine|chunks|layout|rebuild|audit|audit-lease|staging|position:.+))$`,
 );
 
 /** Returns true if a key of the database belongs to the read model with this prefix. */
