@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<AddCommand>>> = {
   rebuild: async () => (await import('./commands/rebuild.js')).addRebuild,
   sync: async () => (await import('./commands/sync.js')).addSync,
   verify: async () => (await import('./commands/verify.js')).addVerify,
+  audit: async () => (await import('./commands/audit.js')).addAudit,
   dlq: async () => (await import('./commands/dlq.js')).addDlq,
   config: async () => (await import('./commands/config.js')).addConfig,
 };

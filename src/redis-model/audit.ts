@@ -3,9 +3,9 @@
  *
  *   requested   why an audit is necessary: `ALTER TABLE at shop.order-events[3] offset 512`. The apply script writes it, together with the
  *               position after the record that asks for it
- *   answered    the request that the last complete pass answers. If it differs from `requested`, an audit is due at once
- *   last        the last complete pass, as JSON
- *   current     the pass that is under way, as JSON
+ *   answered    the request that the last complete pass answers. If it differs from `requested`, a pass is due at once
+ *   last        the last complete pass, as JSON (`AuditPass`)
+ *   current     the pass that is under way, as JSON (`AuditProgress`)
  *
  * Pure: no clock, no I/O.
  */
@@ -15,3 +15,92 @@ export const AUDIT_FIELDS = {
   last: 'last',
   current: 'current',
 } as const;
+
+export interface AuditCounts {
+  /** Orders that were compared. */
+  readonly orders: number;
+  /** Certain differences, before any repair. */
+  readonly differences: number;
+  /** Differences that a repair removed. */
+  readonly repaired: number;
+  /** Values whose comparison was not certain in time, because they changed too often or because Redis or the topic was behind. */
+  readonly open: number;
+  /** Orders, and keys of orders, that still differ or are open. Sums are not repaired before there are none. */
+  readonly openOrders: number;
+  /** Values beyond the limit of one range. They were counted and not compared. */
+  readonly unchecked: number;
+}
+
+/** A complete pass. */
+export interface AuditPass extends AuditCounts {
+  readonly startedMs: number;
+  readonly endedMs: number;
+  /** The longest time between the starts of two passes, in ms, unless a pass itself takes longer. Null for a single pass (`--once`). */
+  readonly everyMs: number | null;
+  readonly isRepairing: boolean;
+}
+
+/** How far a pass has come, so that another process can continue it. */
+export interface AuditProgress {
+  readonly startedMs: number;
+  /** The request that this pass answers; '' if there was none. */
+  readonly requested: string;
+  readonly stage: string;
+  /** Where the stage continues: after this id. Null for its start. */
+  readonly after: string | null;
+  readonly counts: AuditCounts;
+}
+
+export interface AuditState {
+  readonly requested: string;
+  readonly answered: string;
+  readonly last: AuditPass | null;
+  readonly current: AuditProgress | null;
+}
+
+export const NO_COUNTS: AuditCounts = {
+  orders: 0,
+  differences: 0,
+  repaired: 0,
+  open: 0,
+  openOrders: 0,
+  unchecked: 0,
+};
+
+/** The state in the fields of the hash. A field that this version does not understand counts as absent. */
+export function auditState(hash: Readonly<Record<string, string>>): AuditState {
+  return {
+    requested: hash[AUDIT_FIELDS.requested] ?? '',
+    answered: hash[AUDIT_FIELDS.answered] ?? '',
+    last: parsed<AuditPass>(hash[AUDIT_FIELDS.last], [
+      'startedMs',
+      'endedMs',
+      'orders',
+      'differences',
+      'repaired',
+      'open',
+    ]),
+    current: parsed<AuditProgress>(hash[AUDIT_FIELDS.current], [
+      'startedMs',
+      'requested',
+      'stage',
+      'after',
+      'counts',
+    ]),
+  };
+}
+
+/** Differences that a pass has found and not repaired. */
+export function remaining({differences, repaired}: Pick<AuditCounts, 'differences' | 'repaired'>): number {
+  return differences - repaired;
+}
+
+function parsed<T>(text: string | undefined, fields: readonly (keyof T & string)[]): T | null {
+  try {
+    const value: unknown = JSON.parse(text ?? 'null');
+    const isKnown = typeof value === 'object' && value !== null && fields.every((field) => field in value);
+    return isKnown ? (value as T) : null;
+  } catch {
+    return null;
+  }
+}

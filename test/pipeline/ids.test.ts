@@ -112,7 +112,7 @@ const SHOPS: readonly Shop[] = [
         ) as Record<string, unknown>;
       try {
         await shop.root.query(rows);
-        await shop.run('verify', '--wait', '30');
+        await shop.run('verify', '--wait', '60');
         expect(await held()).toEqual(expected);
         await shop.run('rebuild');
         expect(await held()).toEqual(expected);

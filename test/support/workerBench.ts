@@ -168,11 +168,12 @@ export class WorkerBench {
   }
 
   /** Waits until the whole log is applied. */
-  async caughtUp(): Promise<void> {
+  async caughtUp(timeoutMs = 30_000): Promise<void> {
     await until(
       async () => (await this.positions()).join() === this.ends.join(),
       () =>
         `positions at ${this.ends.join()}; ${this.#workers.flatMap(({messages}) => messages.slice(-3)).join(' | ')}`,
+      timeoutMs,
     );
   }
 

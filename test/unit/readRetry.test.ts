@@ -142,6 +142,7 @@ test('every kind of request to Redis is retried', async () => {
     scores: once(['2']),
     hash: once({x: '3'}),
     types: once(['none']),
+    memberCount: once(7),
     keys: pages,
     members: pages,
   };
@@ -152,6 +153,7 @@ test('every kind of request to Redis is retried', async () => {
   expect(await patient.scores('k', ['m'])).toEqual(['2']);
   expect(await patient.hash('k')).toEqual({x: '3'});
   expect(await patient.types(['k'])).toEqual(['none']);
+  expect(await patient.memberCount('k')).toBe(7);
   for (const source of [patient.keys(), patient.members('k')]) {
     const found: (readonly string[])[] = [];
     for await (const page of source) found.push(page);

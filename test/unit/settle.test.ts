@@ -16,6 +16,8 @@ interface World {
   readonly position?: (look: number) => string;
   /** The same for the expected side, if it also follows the topic. */
   readonly staging?: (look: number) => string;
+  /** The time of the newest row event in the topic, by the clock of MySQL, at each comparison. Absent: not considered. */
+  readonly newestMs?: (look: number) => number;
   /** The duration of a comparison. */
   readonly lookMs?: number;
 }
@@ -24,6 +26,7 @@ async function settled({
   looks,
   position = () => 'v1 100',
   staging = () => 'v1 100',
+  newestMs,
   lookMs = 0,
 }: World): Promise<Settled & {tookMs: number}> {
   let nowMs = 0;
@@ -44,6 +47,15 @@ async function settled({
       },
     },
     visible: async () => await Promise.resolve(),
+    // The clock of MySQL shows 100 all the time.
+    upstream:
+      newestMs === undefined
+        ? null
+        : {
+            nowMs: async () => await Promise.resolve(100),
+            newestMs: async () => await Promise.resolve(newestMs(look)),
+          },
+    pauseFactor: 1,
     stillMs: STILL_MS,
     waitMs: WAIT_MS,
     progress: () => undefined,
@@ -110,4 +122,19 @@ test('a finding that keeps changing stays open and is not reported as a differen
     open: [{kind: 'product', id: '7'}],
     isBehind: false,
   });
+});
+
+test('no finding is certain before the topic has a row event from after the look that found it', async () => {
+  const looks = [[finding('4')]];
+  const stopped = await settled({looks, newestMs: () => 100});
+  expect(stopped).toMatchObject({certain: [], open: [{kind: 'product', id: '7'}], isBehind: true});
+  const late = await settled({looks, newestMs: (look) => (look < 40 ? 100 : 101)});
+  expect(late).toMatchObject({open: [], isBehind: false, certain: [{findings: [finding('4')]}]});
+  expect(late.tookMs).toBeGreaterThan(2 * STILL_MS - 1_000);
+});
+
+test('a record that the connector writes late removes the suspicion, and is no difference', async () => {
+  const looks = [...Array.from({length: 60}, () => [finding('4')]), []];
+  const late = await settled({looks, newestMs: (look) => (look < 60 ? 100 : 101)});
+  expect(late).toMatchObject({certain: [], open: [], isBehind: false});
 });

@@ -15,7 +15,7 @@ import {unknownVariables} from '../../config/unknownVariables.js';
 import {Decoder} from '../../decode/decode.js';
 import {partitionOfKey} from '../../decode/partitioner.js';
 import {unreachable} from '../../runtime/assert.js';
-import {ERROR_POLICY, EXIT} from '../../runtime/errorPolicy.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
 import {asProjectorError, type ProjectorError} from '../../runtime/errors.js';
 import {failpoint, noFailpoint, type FailpointAction} from '../../runtime/failpoints.js';
 import {limitHeapGrowth} from '../../runtime/heap.js';
@@ -35,6 +35,7 @@ import type {WorkerObserver} from '../../worker/observer.js';
 import {Projector} from '../../worker/projector.js';
 import {retentionWarning} from '../../upstream/connector.js';
 import {checkReadModel, newServerCheck, type Reached} from '../preflight.js';
+import {fatal, processEvents} from '../service.js';
 import {untilReachable} from '../start.js';
 import {version} from '../version.js';
 
@@ -242,41 +243,4 @@ function takeDown(action: FailpointAction): void {
     default:
       unreachable(action);
   }
-}
-
-/** Logs the error that ended the worker, as the last line of its output. Returns the exit code. */
-function fatal(error: unknown, logger: Logger): number {
-  const failure = asProjectorError(error);
-  const {advice, exitCode} = ERROR_POLICY[failure.kind];
-  const {cause} = failure;
-  const stack = failure.kind === 'internal' && cause instanceof Error ? cause.stack : undefined;
-  const runbook = `docs/runbook.md#${failure.kind}`;
-  logger.fatal({kind: failure.kind, exitCode, advice, runbook, stack}, failure.detail);
-  return exitCode;
-}
-
-/**
- * Handles signals and uncaught exceptions.
- *
- * The first signal stops the worker gracefully. The second signal exits at once, which is safe because Redis holds the positions.
- * An uncaught exception also exits at once, because the state of the process is unknown after it.
- */
-function processEvents(stop: () => void, logger: Logger): {remove(): void} {
-  let count = 0;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    count++;
-    if (count === 1) stop();
-    else process.exit(signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
-  };
-  const onUncaught = (error: unknown): void => process.exit(fatal(error, logger));
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  process.on('uncaughtException', onUncaught);
-  return {
-    remove: () => {
-      process.off('SIGINT', onSignal);
-      process.off('SIGTERM', onSignal);
-      process.off('uncaughtException', onUncaught);
-    },
-  };
 }

@@ -44,10 +44,10 @@ export interface ComparisonParts {
 }
 
 /** A difference is certain only if it has not changed for this time. */
-const STILL_MS = 5_000;
+export const STILL_MS = 5_000;
 const SUSPECTS_MAX = 20_000;
 /** A comparison fails if a server does not respond for longer than this time. */
-const SILENT_MS = 60_000;
+export const SILENT_MS = 60_000;
 
 export function newRetry(line: ProgressLine, signal: AbortSignal): ReadRetry {
   return new ReadRetry({clock: systemClock, silentMs: SILENT_MS, signal, notify: (text) => line.note(text)});
@@ -68,6 +68,7 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
       progress: ({orders, products, users, keys}) =>
         show(`${orders} orders, ${products} products, ${users} users, ${keys} keys compared`),
       signal,
+      seed: Math.floor(Math.random() * 2 ** 31),
     },
     settle: {
       ranges: async () => await retry.ask(async () => await topic.ranges()),
@@ -75,7 +76,9 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
         (database) => new StoredPositions(retryingRedis(database, retry), config.topic, config.keyPrefix),
       ),
       visible: async (ends) => await retry.ask(async () => await visible(ends, signal)),
+      upstream: null,
       clock: retry.clock,
+      pauseFactor: 1,
       stillMs: STILL_MS,
       waitMs: wait * 1_000,
       progress: (open) => show(`${open} differences may be temporary; waiting until they settle`),

@@ -3,6 +3,7 @@ import {randomUUID} from 'node:crypto';
 import type {ReadModel} from '../../apply/readModel.js';
 import {Fences} from '../../apply/fences.js';
 import {ConnectClient} from '../../clients/connect.js';
+import type {KafkaTopic} from '../../clients/kafka/admin.js';
 import type {MysqlClient} from '../../clients/mysql.js';
 import type {RedisClient} from '../../clients/redis/client.js';
 import type {ConfigWith} from '../../config/config.js';
@@ -10,12 +11,14 @@ import {asProjectorError, ProjectorError} from '../../runtime/errors.js';
 import {keysWithPrefix} from '../../redis-model/keys.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {requireSameTopic, whyNotRunning} from '../../upstream/connector.js';
+import {orderPartitions} from '../../upstream/orderPartitions.js';
 import type {SourceTables} from '../../upstream/sourceTables.js';
 import {MysqlSide} from '../../operations/verify/mysqlSide.js';
 import {Repair} from '../../operations/verify/repair.js';
 import {Sides} from '../../operations/verify/sides.js';
 import {chosenConnector} from '../connectorFile.js';
 import {newLock} from '../replacement/staging.js';
+import {endsOf} from '../visibility.js';
 
 /**
  * Returns a check that the connector and its task are running. Without CONNECT_URL it checks nothing.
@@ -59,6 +62,7 @@ export interface RepairParts {
   readonly tables: SourceTables;
   readonly model: ReadModel;
   readonly partitions: number;
+  readonly topic: Pick<KafkaTopic, 'ranges' | 'recordsBefore'>;
   readonly requireUpstream: () => Promise<void>;
   readonly visible: () => Promise<void>;
   readonly signal: AbortSignal;
@@ -66,22 +70,29 @@ export interface RepairParts {
 
 /** Runs `work` with a repair while this process holds the lock of rebuilds. */
 export async function withRepair<T>(
-  {config, redis, mysql, tables, model, partitions, requireUpstream, visible, signal}: RepairParts,
+  {config, redis, mysql, tables, model, partitions, topic, requireUpstream, visible, signal}: RepairParts,
   {removeMalformed: mayRemove}: {readonly removeMalformed: boolean},
   work: (repair: Repair, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const id = randomUUID().slice(0, 8);
   const {keyPrefix: prefix} = config;
   const lock = newLock(redis, {id, command: 'repair'}, prefix);
-  const fences = new Fences(redis, {
-    lockKey: keysWithPrefix(prefix).rebuildLock,
-    lockText: lock.text,
-    holder: id,
-    positionKeys: model.positions.keys(partitions),
+  const all = Array.from({length: partitions}, (_, partition) => partition);
+  const fences = (which: readonly number[]): Fences =>
+    new Fences(redis, {
+      lockKey: keysWithPrefix(prefix).rebuildLock,
+      lockText: lock.text,
+      holder: id,
+      positionKeys: which.map((partition) => model.positions.key(partition)),
+    });
+  const partitionOf = await orderPartitions({
+    tables,
+    ends: await endsOf(topic),
+    recordsBefore: async (partition, end) => await topic.recordsBefore(partition, end),
   });
   // These sides do not retry, because a fence expires within seconds and a late repair would be rejected.
   const sides = new Sides({expected: new MysqlSide(mysql, tables), redis, prefix});
-  const parts = {sides, mysql, tables, visible, fences, model, redis, requireUpstream};
-  const deps = {...parts, clock: systemClock, mayRemove};
+  const parts = {sides, mysql, tables, visible, fences, partitions: all, partitionOf, model, redis};
+  const deps = {...parts, requireUpstream, clock: systemClock, mayRemove};
   return await lock.during(signal, async (held) => await work(new Repair(deps), held));
 }

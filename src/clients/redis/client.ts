@@ -101,6 +101,11 @@ export class RedisClient {
     return await this.#connection.guarded(async () => await this.#redis.zmscore(key, ...members));
   }
 
+  /** How many members a sorted set has. */
+  async memberCount(key: string): Promise<number> {
+    return await this.#connection.guarded(async () => await this.#redis.zcard(key));
+  }
+
   /** All members of a sorted set, in pages. A member can be returned twice while other members are written. */
   async *members(key: string): AsyncGenerator<string[]> {
     const pages = this.#pages(async (cursor) => {

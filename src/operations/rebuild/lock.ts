@@ -1,7 +1,8 @@
 /**
- * The lock of a rebuild: only one rebuild or comparison with the topic can run at a time for each read model.
+ * The lock of a rebuild: only one rebuild, comparison with the topic or repair can run at a time for each read model. The lease of the
+ * audit is another lock of this kind.
  *
- * The lock is a lease, so that a killed rebuild does not block others for longer than LEASE_MS. A frozen process can lose the
+ * The lock is a lease, so that a killed process does not block others for longer than LEASE_MS. A frozen process can lose the
  * lease without noticing it. Therefore the scripts compare the lock or the mark again (scripts.ts).
  */
 import type {Script} from '../../clients/redis/client.js';
@@ -24,10 +25,16 @@ export class RebuildLock {
   readonly #redis: LockHost;
   readonly #key: string;
   readonly #clock: Clock;
+  readonly #name: string;
   readonly #end = new AbortController();
 
-  constructor(redis: LockHost, {key, text, clock}: {key: string; text: string; clock: Clock}) {
+  /** `name` is what messages call it. */
+  constructor(
+    redis: LockHost,
+    {key, text, clock, name = 'rebuild lock'}: {key: string; text: string; clock: Clock; name?: string},
+  ) {
     this.#redis = redis;
+    this.#name = name;
     this.#key = key;
     this.text = text;
     this.#clock = clock;
@@ -39,7 +46,7 @@ export class RebuildLock {
     if (holder === this.text) return;
     throw new ProjectorError(
       'rebuild-refused',
-      `another run holds the rebuild lock (${holder}); if that process died, the lock expires within ${LEASE_MS / 1_000} s`,
+      `another run holds the ${this.#name} (${holder}); if that process died, the lock expires within ${LEASE_MS / 1_000} s`,
     );
   }
 
@@ -72,7 +79,7 @@ export class RebuildLock {
       const who = holder === '' ? 'no other run holds it' : `another run holds it (${holder})`;
       throw new ProjectorError(
         'rebuild-lost',
-        `the rebuild lock of this run expired, and ${who}: this process was paused, or Redis did not respond, for more than ${LEASE_MS / 1_000} s`,
+        `the ${this.#name} of this run expired, and ${who}: this process was paused, or Redis did not respond, for more than ${LEASE_MS / 1_000} s`,
       );
     }
   }

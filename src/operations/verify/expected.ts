@@ -17,6 +17,14 @@ export interface ExpectedOrder {
 
 export type ExpectedOrders = ReadonlyMap<string, ExpectedOrder>;
 
+export interface OrderPage {
+  readonly orders: ExpectedOrders;
+  /** How many rows, or keys, were read for it. */
+  readonly rows: number;
+  /** A later listing can begin after this id. Null after the last page, and if the pages are in no order. */
+  readonly next: string | null;
+}
+
 /** Id -> sum. The sums are whole numbers as text. Money is in minor units. */
 export type Sums = ReadonlyMap<string, string>;
 
@@ -39,7 +47,8 @@ export interface Expected {
   readonly name: string;
   /** False if no order, or no product, can have this id. Then a key with it belongs to another program. */
   canBe(kind: 'order' | 'product', id: string): boolean;
-  orderPages(again?: () => void): AsyncIterable<ExpectedOrders>;
+  /** Begins after the order with the id `after`, if the pages are in the order of ids. */
+  orderPages(options: {readonly again: () => void; readonly after: string | null}): AsyncIterable<OrderPage>;
   /** The result contains every requested id. */
   orders(ids: readonly string[]): Promise<ExpectedOrders>;
   /** The requested ids for which this side has an order or line items. */

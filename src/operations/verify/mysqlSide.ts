@@ -9,7 +9,7 @@ import {itemDecimals} from '../../domain/sourceSchema.js';
 import type {SourceTables} from '../../upstream/sourceTables.js';
 import {readSourceOrders, readSourcePage, type SourcePage} from '../../upstream/sourceRows.js';
 import {idSql, isAmongSql, quoted} from '../../upstream/sql.js';
-import type {Expected, ExpectedOrders, SumKind, Sums, Totals} from './expected.js';
+import type {Expected, ExpectedOrders, OrderPage, SumKind, Sums, Totals} from './expected.js';
 import {ordersOfRows} from './orders.js';
 import {sumQuestions, sumsOf, totalsOf} from './sums.js';
 
@@ -37,14 +37,17 @@ export class MysqlSide implements Expected {
     return idSql(id, this.#tables.kinds[kind]) !== undefined;
   }
 
-  async *orderPages(): AsyncGenerator<ExpectedOrders> {
-    let after: string | null = null;
+  async *orderPages({after}: {after: string | null}): AsyncGenerator<OrderPage> {
+    let from = after;
     do {
-      const from: string | null = after;
-      const page = await this.#page(async () => await Promise.resolve(from), PAGE_ORDERS);
-      yield this.#expected(page.orders);
-      after = page.next;
-    } while (after !== null);
+      const begin: string | null = from;
+      const {orders, itemCount, next} = await this.#page(
+        async () => await Promise.resolve(begin),
+        PAGE_ORDERS,
+      );
+      yield {orders: this.#expected(orders), rows: orders.size + itemCount, next};
+      from = next;
+    } while (from !== null);
   }
 
   /** One order for each place in the range of ids. A place is a number from 0 (lowest id) to 1 (highest id). */

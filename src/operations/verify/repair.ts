@@ -1,11 +1,13 @@
 /**
- * Repairs the differences that were found, and nothing else, while fences stop all workers (I15).
+ * Repairs the differences that were found, and nothing else, while fences stop the workers (I15).
  *
- * Orders: the apply script writes the whole order as MySQL holds it. It moves the counters by the difference to what it finds.
- * MySQL may be ahead of the position. This is safe, because the records after the position set every row to its last state (I3).
+ * Orders: a fence stops the partition of the order. The apply script writes the whole order as MySQL holds it. It moves the counters by the
+ * difference to what it finds. MySQL may be ahead of the position. This is safe, because the records after the position set every row to
+ * its last state (I3).
  *
- * Sums: the repair sets a sum to the value from MySQL if the sum still differs as it was found. If the sum or its expected value
- * has changed since then, changes are under way. The repair skips it, and the next comparison decides.
+ * Sums: fences stop all partitions, because each of them moves the sums. The repair sets a sum to the value from MySQL if the sum still
+ * differs as it was found. If the sum or its expected value has changed since then, changes are under way. The repair skips it, and the
+ * next comparison decides.
  */
 import type {Fences} from '../../apply/fences.js';
 import type {ApplyOutcome, ApplyRequest} from '../../apply/script.js';
@@ -28,7 +30,12 @@ export interface RepairDeps {
   readonly tables: SourceTables;
   /** Resolves when MySQL shows every transaction whose records are in the topic. */
   readonly visible: () => Promise<void>;
-  readonly fences: Fences;
+  /** The fences of these partitions. */
+  readonly fences: (partitions: readonly number[]) => Fences;
+  /** All partitions, from 0. */
+  readonly partitions: readonly number[];
+  /** The partition of an order, or undefined if that is not certain. Then all partitions are stopped. */
+  readonly partitionOf: (orderId: string) => number | undefined;
   /** What the repair uses of the read model (apply/readModel.ts). */
   readonly model: {
     readonly positions: StoredPositions;
@@ -41,6 +48,14 @@ export interface RepairDeps {
   readonly requireUpstream: () => Promise<void>;
   /** Whether the repair may remove malformed keys. */
   readonly mayRemove: boolean;
+}
+
+/** The fence that every write of a repair compares. */
+interface Fence {
+  readonly partition: number;
+  /** The key of the position that it replaces. */
+  readonly key: string;
+  readonly text: string;
 }
 
 export interface Difference {
@@ -97,11 +112,14 @@ export class Repair {
     await this.#deps.requireUpstream();
     const keys = this.#deps.mayRemove ? idsOf(differences, 'key') : [];
     if (keys.length > 0) {
-      await this.#fenced(async (text) => {
-        await this.#deps.redis.run(DISCARD_SCRIPT, this.#fencedKey, [text, ...keys]);
+      await this.#fenced(this.#deps.partitions, async ({key, text}) => {
+        await this.#deps.redis.run(DISCARD_SCRIPT, key, [text, ...keys]);
       });
     }
-    for (const ids of slices(idsOf(differences, 'order'))) await this.#rebuild(ids);
+    for (const [partition, ids] of this.#byPartition(idsOf(differences, 'order'))) {
+      const partitions = partition === undefined ? this.#deps.partitions : [partition];
+      for (const slice of slices(ids)) await this.#rebuild(slice, partitions);
+    }
   }
 
   async sums(differences: readonly Difference[]): Promise<void> {
@@ -112,13 +130,13 @@ export class Repair {
     );
     for (const kind of ['product', 'user', 'totals'] as const) {
       for (const ids of slices(idsOf(differences, kind))) {
-        await this.#fenced(async (text) => {
+        await this.#fenced(this.#deps.partitions, async ({key, text}) => {
           for (const [id, now] of await sides.compare(kind, ids)) {
             // If the findings differ from those before, changes are under way. The next comparison waits for them.
             if (JSON.stringify(now) !== JSON.stringify(seen.get(`${kind} ${id}`))) continue;
             for (const finding of now) {
               const args = setArguments(finding);
-              if (args !== undefined) await redis.run(SET_SCRIPT, this.#fencedKey, [text, ...args]);
+              if (args !== undefined) await redis.run(SET_SCRIPT, key, [text, ...args]);
             }
           }
         });
@@ -126,16 +144,23 @@ export class Repair {
     }
   }
 
-  get #fencedKey(): string {
-    return this.#deps.model.positions.key(0);
+  #byPartition(ids: readonly string[]): Map<number | undefined, string[]> {
+    const groups = new Map<number | undefined, string[]>();
+    for (const id of ids) {
+      const partition = this.#deps.partitionOf(id);
+      groups.set(partition, [...(groups.get(partition) ?? []), id]);
+    }
+    return groups;
   }
 
-  /** Sets fences and runs `work` with the text of the fence at the position of partition 0. Then it removes the fences. */
-  async #fenced(work: (text: string) => Promise<void>): Promise<void> {
-    const {fences, clock} = this.#deps;
+  /** Sets fences, runs `work` with the text of the first one, and removes the fences. */
+  async #fenced(partitions: readonly number[], work: (fence: Fence) => Promise<void>): Promise<void> {
+    const {clock, model} = this.#deps;
+    const fences = this.#deps.fences(partitions);
+    const [partition = 0] = partitions;
     await fences.set(FENCE_MS);
     try {
-      await work(await fences.first());
+      await work({partition, key: model.positions.key(partition), text: await fences.first()});
     } finally {
       await fences.giveUp();
     }
@@ -143,23 +168,23 @@ export class Repair {
     await clock.sleep(PAUSE_MS);
   }
 
-  async #rebuild(ids: readonly string[]): Promise<void> {
+  async #rebuild(ids: readonly string[], partitions: readonly number[]): Promise<void> {
     const {sides, mysql, tables, visible} = this.#deps;
     // The long part of the wait comes before the fence, so that the workers need not wait for it.
     await visible();
-    await this.#fenced(async (text) => {
+    await this.#fenced(partitions, async (fence) => {
       // MySQL must show every change before the fenced positions (S8).
       await visible();
       const source = await mysql.consistentSnapshot(async (ask) => await readSourceOrders(ask, ids, tables));
-      let outcome = await this.#apply(source, text);
+      let outcome = await this.#apply(source, fence);
       const discarded = new Set<string>();
       while (outcome.kind === 'corrupt') {
         const {orderId, what} = outcome;
         if (discarded.has(orderId)) throw new ProjectorError('repair-refused', `order ${orderId}: ${what}`);
         discarded.add(orderId);
         const keys = [sides.keys.order(orderId), sides.keys.orderLines(orderId)];
-        await this.#deps.redis.run(DISCARD_SCRIPT, this.#fencedKey, [text, ...keys]);
-        outcome = await this.#apply(source, text);
+        await this.#deps.redis.run(DISCARD_SCRIPT, fence.key, [fence.text, ...keys]);
+        outcome = await this.#apply(source, fence);
       }
       if (outcome.kind === 'rejected')
         throw new ProjectorError(
@@ -169,14 +194,18 @@ export class Repair {
     });
   }
 
-  async #apply(source: ReadonlyMap<string, SourceOrder>, text: string): Promise<ApplyOutcome> {
+  async #apply(source: ReadonlyMap<string, SourceOrder>, {partition, text}: Fence): Promise<ApplyOutcome> {
     const reducer = new Reducer();
     for (const [orderId, {changes, fault}] of source) {
       if (fault !== undefined) continue;
       reducer.add({kind: 'order-deleted', orderId});
       for (const change of changes) reducer.add(change);
     }
-    return await this.#deps.model.apply(0, {expected: text, next: text, reduction: reducer.reduction()});
+    return await this.#deps.model.apply(partition, {
+      expected: text,
+      next: text,
+      reduction: reducer.reduction(),
+    });
   }
 }
 

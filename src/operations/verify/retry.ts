@@ -137,6 +137,7 @@ export function retryingRedis(redis: RedisHost, retry: ReadRetry): RedisHost {
     scores: async (key, members) => await retry.ask(async () => await redis.scores(key, members)),
     hash: async (key) => await retry.ask(async () => await redis.hash(key)),
     types: async (keys) => await retry.ask(async () => await redis.types(keys)),
+    memberCount: async (key) => await retry.ask(async () => await redis.memberCount(key)),
     keys: (again = nothing) => retry.pages(() => redis.keys(), again),
     members: (key, again = nothing) => retry.pages(() => redis.members(key), again),
   };

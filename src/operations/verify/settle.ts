@@ -10,6 +10,10 @@
  *   3. Every look has found the same difference for at least `stillMs`. So no look has seen a change on either side.
  *   4. Every read model that follows the topic had reached the goal before the comparison. So no record before the goal is missing.
  *
+ * With `upstream`, step 2 also waits until the topic has a row event that MySQL executed after the difference was found. Then everything
+ * that MySQL showed at that look is in the topic before the goal, even if the connector was stopped for some time. The heartbeats of
+ * the connector are such events.
+ *
  * If a later look finds another form of the difference, the steps begin again. A subject that changes more often than every
  * `stillMs` stays open. It is reported as open, and does not count as a difference.
  */
@@ -28,11 +32,15 @@ export interface SettleDeps {
   readonly positions: readonly StoredPositions[];
   /** Resolves when the expected side shows every record before these ends. */
   readonly visible: Visible;
+  /** Tells whether the topic contains what MySQL shows. Null if the connector is known to be up to date. */
+  readonly upstream: Upstream | null;
   readonly clock: Clock;
   /** How long a difference must remain unchanged before it can be certain, in ms. */
   readonly stillMs: number;
   /** After this time, in ms, the remaining suspects stay open. */
   readonly waitMs: number;
+  /** The pause after a look, as a multiple of its duration. With 1, the servers have half of the time for other work. */
+  readonly pauseFactor: number;
   readonly progress: (open: number) => void;
   readonly signal: AbortSignal;
 }
@@ -45,12 +53,22 @@ export interface Settled {
   readonly isBehind: boolean;
 }
 
+/** What is known of the way from MySQL to the topic (upstream/passage.ts). */
+export interface Upstream {
+  /** The time by the clock of MySQL, in ms since 1970. */
+  nowMs(): Promise<number>;
+  /** The time at which MySQL began the newest row event before these offsets. -Infinity if there is none. */
+  newestMs(ends: ReadonlyMap<number, bigint>): Promise<number>;
+}
+
 interface Suspicion {
   readonly subject: Subject;
   text: string;
   findings: readonly Finding[];
   sinceMs: number;
-  /** The partition ends that were read after this text was first seen. Undefined until the next look finds the same text. */
+  /** The clock of MySQL after this text was first seen. Undefined without `upstream`. */
+  seenSourceMs: number | undefined;
+  /** The partition ends that were read after this text was first seen. Undefined until a later look finds the same text. */
   goal: ReadonlyMap<number, bigint> | undefined;
   /** Consecutive looks that found both sides equal. */
   equalLooks: number;
@@ -68,8 +86,9 @@ export async function settle(subjects: readonly Subject[], deps: SettleDeps): Pr
   const startedMs = clock.nowMs();
   const open = new Map<string, Suspicion>();
   for (const subject of subjects) {
-    const fresh = {text: '', findings: [], sinceMs: startedMs, goal: undefined, equalLooks: 0, changes: 0};
-    open.set(`${subject.kind} ${subject.id}`, {subject, ...fresh});
+    const fresh = {text: '', findings: [], sinceMs: startedMs, equalLooks: 0, changes: 0};
+    const unknown = {seenSourceMs: undefined, goal: undefined};
+    open.set(`${subject.kind} ${subject.id}`, {subject, ...fresh, ...unknown});
   }
   const certain: {subject: Subject; findings: readonly Finding[]}[] = [];
   let isBehind = false;
@@ -80,13 +99,17 @@ export async function settle(subjects: readonly Subject[], deps: SettleDeps): Pr
     const reached = await reachedOffsets(deps);
     const ends = await endsOf(deps);
     await deps.visible(ends, signal);
-    await look(open, deps, ends);
+    await look(open, deps, {ends, topicMs: await newestInTopic(open, deps, ends)});
+    await dateBySource(open, deps);
     isBehind = false;
     for (const [name, suspicion] of open) {
       if (suspicion.equalLooks >= EQUAL_LOOKS) open.delete(name);
       if (suspicion.equalLooks > 0 || clock.nowMs() - suspicion.sinceMs < stillMs) continue;
-      // Only one look has found this difference, and that look took long. The next one shows whether it has changed.
-      if (suspicion.goal === undefined) continue;
+      // Only one look has found this difference, and that look took long. Or the topic may lack what MySQL shows.
+      if (suspicion.goal === undefined) {
+        if (deps.upstream !== null) isBehind = true;
+        continue;
+      }
       const isPassed = [...suspicion.goal].every(([partition, end]) => (reached.get(partition) ?? 0n) >= end);
       if (!isPassed) isBehind = true;
       else {
@@ -94,8 +117,9 @@ export async function settle(subjects: readonly Subject[], deps: SettleDeps): Pr
         certain.push({subject: suspicion.subject, findings: suspicion.findings});
       }
     }
-    // A look can take long, such as sums over large tables. A pause of the same length leaves the servers half of the time.
-    if (open.size > 0) await clock.sleep(Math.max(LOOK_MS, clock.nowMs() - lookedMs), signal);
+    // A look can take long, such as sums over large tables.
+    const pauseMs = (clock.nowMs() - lookedMs) * deps.pauseFactor;
+    if (open.size > 0) await clock.sleep(Math.max(LOOK_MS, pauseMs), signal);
   }
   const left = [...open.values()];
   // A difference that has not changed since the first look does not change too often. The time was too short to decide on it.
@@ -107,7 +131,7 @@ export async function settle(subjects: readonly Subject[], deps: SettleDeps): Pr
 async function look(
   open: ReadonlyMap<string, Suspicion>,
   {compare, clock}: SettleDeps,
-  ends: ReadonlyMap<number, bigint>,
+  {ends, topicMs}: {ends: ReadonlyMap<number, bigint>; topicMs: number},
 ): Promise<void> {
   const byKind = new Map<SubjectKind, string[]>();
   for (const {subject} of open.values()) {
@@ -120,7 +144,7 @@ async function look(
       const comparison = await compare(kind, ids.slice(at, at + COMPARED_AT_ONCE));
       for (const [id, findings] of comparison) {
         const suspicion = open.get(`${kind} ${id}`);
-        if (suspicion !== undefined) note(suspicion, findings, {nowMs: clock.nowMs(), goal: ends});
+        if (suspicion !== undefined) note(suspicion, findings, {nowMs: clock.nowMs(), ends, topicMs});
       }
     }
   }
@@ -129,12 +153,12 @@ async function look(
 function note(
   suspicion: Suspicion,
   findings: readonly Finding[],
-  {nowMs, goal}: {nowMs: number; goal: ReadonlyMap<number, bigint>},
+  {nowMs, ends, topicMs}: {nowMs: number; ends: ReadonlyMap<number, bigint>; topicMs: number},
 ): void {
   suspicion.equalLooks = findings.length === 0 ? suspicion.equalLooks + 1 : 0;
   const text = JSON.stringify(findings);
   if (text === suspicion.text) {
-    suspicion.goal ??= goal;
+    if (topicMs > (suspicion.seenSourceMs ?? -Infinity)) suspicion.goal ??= ends;
     return;
   }
   suspicion.changes++;
@@ -142,6 +166,30 @@ function note(
   suspicion.findings = findings;
   suspicion.sinceMs = nowMs;
   suspicion.goal = undefined;
+  suspicion.seenSourceMs = undefined;
+}
+
+/** The time of the newest row event before these ends, by the clock of MySQL. Infinity if no suspicion depends on it. */
+async function newestInTopic(
+  open: ReadonlyMap<string, Suspicion>,
+  {upstream}: SettleDeps,
+  ends: ReadonlyMap<number, bigint>,
+): Promise<number> {
+  const isNeeded = [...open.values()].some(
+    ({seenSourceMs, goal}) => seenSourceMs !== undefined && goal === undefined,
+  );
+  return upstream === null || !isNeeded ? Infinity : await upstream.newestMs(ends);
+}
+
+/** Sets the time at which MySQL showed each difference that this look has found in a new form. */
+async function dateBySource(open: ReadonlyMap<string, Suspicion>, {upstream}: SettleDeps): Promise<void> {
+  const found = [...open.values()].filter(
+    ({findings, goal, seenSourceMs}) =>
+      findings.length > 0 && goal === undefined && seenSourceMs === undefined,
+  );
+  if (upstream === null || found.length === 0) return;
+  const seenSourceMs = await upstream.nowMs();
+  for (const suspicion of found) suspicion.seenSourceMs = seenSourceMs;
 }
 
 async function endsOf({ranges}: SettleDeps): Promise<Map<number, bigint>> {

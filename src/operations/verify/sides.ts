@@ -17,6 +17,7 @@ import {compareProducts, compareTotals, compareUsers, type SumHost} from './sums
 export interface RedisHost extends OrderHost, SumHost {
   /** The type of each key: `string`, `hash`, and so on. It is `none` if the key is absent. */
   types(keys: readonly string[]): Promise<string[]>;
+  memberCount(key: string): Promise<number>;
   keys(again?: () => void): AsyncIterable<readonly string[]>;
   members(key: string, again?: () => void): AsyncIterable<readonly string[]>;
 }

@@ -3,20 +3,30 @@
  *
  * A suspect is not a proven difference, because both sides continue to change during the look. settle.ts decides on suspects.
  *
- * Memory: one page of orders, the ids of all products and of all users (about 100 bytes each), and the suspects.
+ * The look has stages. Orders and keys come before the sums that add them up. Each stage returns after every page, so that the caller
+ * can pause, settle the suspects, or continue later.
+ *
+ * Memory: one page, a filter of ids (idFilter.ts), and the suspects. It does not grow with the number of orders, products or users.
  */
 import {isOwnKey} from '../../redis-model/keys.js';
+import {wholeScore} from '../../redis-model/scores.js';
 import type {ExpectedOrders, SumKind} from './expected.js';
 import type {Comparison, Subject, SubjectKind} from './finding.js';
+import {IdFilter} from './idFilter.js';
 import {compareOrders} from './orders.js';
 import type {Sides} from './sides.js';
 import {compareProducts, compareUsers} from './sums.js';
+
+export const STAGES = ['orders', 'keys', 'products', 'users', 'totals'] as const;
+export type Stage = (typeof STAGES)[number];
 
 export interface SurveyOptions {
   /** The survey only counts suspects beyond this number. They are not compared again. */
   readonly suspectsMax: number;
   readonly progress: (looked: Looked) => void;
   readonly signal: AbortSignal;
+  /** A whole number that differs from survey to survey (idFilter.ts). */
+  readonly seed: number;
 }
 
 export interface Looked {
@@ -28,11 +38,18 @@ export interface Looked {
   foreignKeys: number;
 }
 
+/** One page of a stage. */
+export interface Step {
+  /** How many rows or keys were read. */
+  readonly rows: number;
+  /** The stage can begin after this id later. Null if it has to begin at its start. */
+  readonly next: string | null;
+}
+
 export class Survey {
   readonly #sides: Sides;
   readonly #options: SurveyOptions;
   readonly looked: Looked = {orders: 0, products: 0, users: 0, keys: 0, foreignKeys: 0};
-  #knownProducts: ReadonlySet<string> = new Set();
   readonly suspects = new Map<string, Subject>();
   /** Suspects beyond `suspectsMax`. A subject that is found twice can count twice. */
   overflow = 0;
@@ -43,71 +60,114 @@ export class Survey {
   }
 
   async everything(): Promise<void> {
-    const {expected} = this.#sides;
-    await this.#orders(expected.orderPages(() => (this.looked.orders = 0)));
-    await this.#sums('product');
-    await this.#sums('user');
-    this.#suspect('totals', await this.#sides.compare('totals', ['all']));
-    await this.#keys();
+    for (const stage of STAGES) {
+      const steps = this.steps(stage);
+      while ((await steps.next()).done !== true);
+    }
+  }
+
+  /** One stage, page by page. `after` is the `next` of an earlier step of this stage. */
+  async *steps(stage: Stage, after: string | null = null): AsyncGenerator<Step> {
+    const steps = {
+      orders: () => this.#orders(after),
+      keys: () => this.#keys(),
+      products: () => this.#sums('product'),
+      users: () => this.#sums('user'),
+      totals: () => this.#totals(),
+    }[stage]();
+    for await (const step of steps) {
+      this.#options.signal.throwIfAborted();
+      this.#options.progress(this.looked);
+      yield step;
+    }
   }
 
   /** Compares only these orders. */
   async sample(pages: AsyncIterable<ExpectedOrders>): Promise<void> {
-    await this.#orders(pages);
-  }
-
-  async #orders(pages: AsyncIterable<ExpectedOrders>): Promise<void> {
-    const {redis, keys} = this.#sides;
     for await (const orders of pages) {
       this.#options.signal.throwIfAborted();
-      this.#suspect('order', await compareOrders(redis, orders, keys));
-      this.looked.orders += orders.size;
+      await this.#compareOrders(orders);
       this.#options.progress(this.looked);
     }
+  }
+
+  async *#orders(after: string | null): AsyncGenerator<Step> {
+    const again = (): void => void (this.looked.orders = 0);
+    for await (const {orders, rows, next} of this.#sides.expected.orderPages({again, after})) {
+      await this.#compareOrders(orders);
+      yield {rows, next};
+    }
+  }
+
+  async #compareOrders(orders: ExpectedOrders): Promise<void> {
+    const {redis, keys} = this.#sides;
+    this.#suspect('order', await compareOrders(redis, orders, keys));
+    this.looked.orders += orders.size;
   }
 
   /** Compares the expected sums. Then it adds the members of the sorted set that are not expected. */
-  async #sums(kind: SumKind): Promise<void> {
+  async *#sums(kind: SumKind): AsyncGenerator<Step> {
     const {expected, redis, keys} = this.#sides;
-    const compare = kind === 'product' ? compareProducts : compareUsers;
-    const known = new Set<string>();
-    for await (const sums of expected.sumPages(kind)) {
-      this.#options.signal.throwIfAborted();
+    const [compare, looked] =
+      kind === 'product' ? [compareProducts, 'products' as const] : [compareUsers, 'users' as const];
+    const key = kind === 'product' ? keys.reportProducts : keys.reportUsers;
+    const known = new IdFilter(await redis.memberCount(key), this.#options.seed);
+    const again = (): void => void (this.looked[looked] = 0);
+    for await (const sums of expected.sumPages(kind, again)) {
       for (const id of sums.keys()) known.add(id);
       this.#suspect(kind, await compare(redis, sums, keys));
-      this.looked[kind === 'product' ? 'products' : 'users'] = known.size;
-      this.#options.progress(this.looked);
+      this.looked[looked] += sums.size;
+      yield {rows: sums.size, next: null};
     }
-    for await (const members of redis.members(kind === 'product' ? keys.reportProducts : keys.reportUsers)) {
-      this.#options.signal.throwIfAborted();
-      const unknown = members.filter((id) => !known.has(id));
-      for (const id of unknown) this.#add({kind, id});
+    for await (const members of redis.members(key)) {
+      for (const id of members) if (!known.mayHave(id)) this.#add({kind, id});
+      yield {rows: members.length, next: null};
     }
-    if (kind === 'product') this.#knownProducts = known;
   }
 
-  /** Looks at every key in Redis. It finds orders and counters that are not expected, malformed keys, and foreign keys. */
-  async #keys(): Promise<void> {
-    const {expected, redis, keys} = this.#sides;
+  async *#totals(): AsyncGenerator<Step> {
+    this.#suspect('totals', await this.#sides.compare('totals', ['all']));
+    yield {rows: 1, next: null};
+  }
+
+  /** Looks at every key in Redis. It finds orders that are not expected, counters without their score, malformed keys, and foreign keys. */
+  async *#keys(): AsyncGenerator<Step> {
+    const {expected, redis} = this.#sides;
     const again = (): void => {
       this.looked.keys = 0;
       this.looked.foreignKeys = 0;
     };
     for await (const page of redis.keys(again)) {
-      this.#options.signal.throwIfAborted();
       const orderIds = new Set<string>();
-      const counters = new Map<string, string>();
+      const products = new Set<string>();
       for (const key of page) {
         const {orderId, product} = this.#sorted(key);
         if (orderId !== undefined) orderIds.add(orderId);
-        if (product !== undefined && !this.#knownProducts.has(product)) counters.set(product, '0');
+        if (product !== undefined) products.add(product);
       }
       this.looked.keys += page.length;
-      if (counters.size > 0) this.#suspect('product', await compareProducts(redis, counters, keys));
+      await this.#counters([...products]);
       const known = await expected.knownOrders([...orderIds]);
       for (const id of orderIds) if (!known.has(id)) this.#add({kind: 'order', id});
-      this.#options.progress(this.looked);
+      yield {rows: page.length, next: null};
     }
+  }
+
+  /**
+   * A counter must be equal to its score, or be 0 without one. The scores are compared with the expected side, so that the ids of all
+   * products need not be remembered for the counters.
+   */
+  async #counters(ids: readonly string[]): Promise<void> {
+    const {redis, keys} = this.#sides;
+    const counters = await redis.getAll(ids.map((id) => keys.productSold(id)));
+    const scores = await redis.scores(keys.reportProducts, ids);
+    ids.forEach((id, index) => {
+      const score = scores[index] ?? null;
+      const counter = counters[index] ?? null;
+      // The key has been deleted since it was listed, or it holds another type, which the comparison with the expected side finds.
+      const isEqual = counter !== null && counter === (score === null ? '0' : wholeScore(score));
+      if (!isEqual) this.#add({kind: 'product', id});
+    });
   }
 
   /** The order or product that a key belongs to. It counts a foreign key, and adds a malformed key to the suspects. */

@@ -4,7 +4,7 @@
  * A worker replays the topic into the staging database (operations/rebuild/reference.ts). This class reads its result there.
  */
 import type {Keys} from '../../redis-model/keys.js';
-import type {Expected, ExpectedOrders, SumKind, Sums, Totals} from './expected.js';
+import type {Expected, ExpectedOrders, OrderPage, SumKind, Sums, Totals} from './expected.js';
 import type {RedisHost} from './sides.js';
 import {wholeScore} from '../../redis-model/scores.js';
 import {totalsIn} from './sums.js';
@@ -23,12 +23,16 @@ export class TopicSide implements Expected {
     return true;
   }
 
-  async *orderPages(again?: () => void): AsyncGenerator<ExpectedOrders> {
+  async *orderPages({again}: {again: () => void}): AsyncGenerator<OrderPage> {
     for await (const page of this.#redis.keys(again)) {
       const ids = page.flatMap((key) => this.#keys.orderIdOf(key) ?? []);
       // If the order exists, its own key already adds it. So line items add only orders that have no hash.
       const itemIds = page.flatMap((key) => this.#keys.orderIdOfLines(key) ?? []);
-      yield await this.orders([...ids, ...(await this.#absent(itemIds, (id) => this.#keys.order(id)))]);
+      const orders = await this.orders([
+        ...ids,
+        ...(await this.#absent(itemIds, (id) => this.#keys.order(id))),
+      ]);
+      yield {orders, rows: page.length, next: null};
     }
   }
 

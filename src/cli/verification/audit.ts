@@ -1,0 +1,254 @@
+/** Connects the audit (operations/audit/) with its servers. It logs like a worker. */
+import {randomInt, randomUUID} from 'node:crypto';
+import {hostname} from 'node:os';
+import type {Logger} from 'pino';
+import {KafkaTopic} from '../../clients/kafka/admin.js';
+import {MysqlClient} from '../../clients/mysql.js';
+import {RedisClient} from '../../clients/redis/client.js';
+import {kafkaSettings, mysqlSettings, redisSettings} from '../../config/clientOptions.js';
+import type {ConfigWith} from '../../config/config.js';
+import {sourceSchema} from '../../config/readConfig.js';
+import {createLogger} from '../../observe/logger.js';
+import {audit, type AuditEvent, type PassOptions} from '../../operations/audit/audit.js';
+import {AuditRecord} from '../../operations/audit/auditRecord.js';
+import {untilCaughtUp} from '../../operations/audit/caughtUp.js';
+import {Pace} from '../../operations/audit/pace.js';
+import {auditPass, type PassDeps, type PassEvent} from '../../operations/audit/pass.js';
+import {lockTextOf, RebuildLock} from '../../operations/rebuild/lock.js';
+import {MysqlSide} from '../../operations/verify/mysqlSide.js';
+import {ReadRetry, retryingMysql, retryingRedis} from '../../operations/verify/retry.js';
+import {Sides} from '../../operations/verify/sides.js';
+import {remaining, type AuditCounts, type AuditPass, type AuditProgress} from '../../redis-model/audit.js';
+import {keysWithPrefix} from '../../redis-model/keys.js';
+import {StoredPositions} from '../../redis-model/storedPositions.js';
+import {EXIT} from '../../runtime/errorPolicy.js';
+import {systemClock} from '../../runtime/lifecycle.js';
+import {Passage} from '../../upstream/passage.js';
+import {readSourceTables} from '../../upstream/sourceTables.js';
+import {checkReadModel, checkTopic, newReadModel, type Reached} from '../preflight.js';
+import {fatal, processEvents} from '../service.js';
+import {untilReachable} from '../start.js';
+import {endsOf, mysqlVisible} from '../visibility.js';
+import {SILENT_MS, STILL_MS} from './comparison.js';
+import {withRepair} from './repair.js';
+
+export interface AuditOptions {
+  /** The time between the starts of two passes, in ms. Null for one pass. */
+  readonly everyMs: number | null;
+  /** Infinity for no limit. */
+  readonly rowsPerSecond: number;
+  readonly isRepairing: boolean;
+}
+
+type AuditConfig = ConfigWith<'brokers' | 'redisUrl' | 'mysqlUrl'>;
+
+/** Differences that are not certain after this time stay open until the next pass. */
+const WAIT_MS = 60_000;
+/** With a limited rate, MySQL and Redis have this much more time for other work than a look at suspects takes. */
+const PAUSE_FACTOR = 19;
+/** Places that are logged in one pass. The others are only counted. */
+const LOGGED_MAX = 1_000;
+
+/** Resolves with the exit code. */
+export async function runAudit(config: AuditConfig, options: AuditOptions): Promise<number> {
+  const logger = createLogger(config.logLevel, {group: config.groupId, topic: config.topic});
+  const stopping = new AbortController();
+  const events = processEvents(() => stopping.abort(), logger);
+  const redis = new RedisClient(redisSettings(config));
+  const topic = new KafkaTopic(kafkaSettings(config), config.topic);
+  const mysql = new MysqlClient(mysqlSettings(config, config.mysqlUrl));
+  try {
+    const servers = {config, redis, topic, mysql, logger};
+    const reached = await untilReachable(
+      {
+        clock: systemClock,
+        timeoutMs: config.startTimeoutMs,
+        notify: ({kind, detail}) => logger.warn({kind}, `waiting: ${detail}`),
+      },
+      async () => await reachedServers(servers, options),
+    );
+    const result = await runPasses({...servers, ...reached}, options, stopping.signal);
+    return result !== undefined && remaining(result) > 0 ? EXIT.differences : EXIT.ok;
+  } catch (error) {
+    return fatal(error, logger);
+  } finally {
+    events.remove();
+    redis.close();
+    mysql.close();
+    await topic.close();
+  }
+}
+
+interface Servers {
+  readonly config: AuditConfig;
+  readonly redis: RedisClient;
+  readonly topic: KafkaTopic;
+  readonly mysql: MysqlClient;
+  readonly logger: Logger;
+}
+
+async function reachedServers(
+  {config, redis, topic, mysql}: Servers,
+  {isRepairing}: AuditOptions,
+): Promise<Reached> {
+  if (!mysql.isConnected) await mysql.connect();
+  await readSourceTables(mysql, sourceSchema(config));
+  if (isRepairing) return await checkReadModel(config, {redis, topic});
+  const partitions = await checkTopic(config, topic);
+  await redis.connect();
+  await redis.requireSuitable();
+  const model = newReadModel(config, redis, {partitions});
+  await model.requireLayout();
+  return {model, partitions};
+}
+
+async function runPasses(
+  servers: Servers & Reached,
+  {everyMs, rowsPerSecond, isRepairing}: AuditOptions,
+  signal: AbortSignal,
+): Promise<AuditPass | undefined> {
+  const {config, redis, logger} = servers;
+  const keys = keysWithPrefix(config.keyPrefix);
+  const command = isRepairing ? 'audit-repair' : 'audit';
+  const here = {host: hostname(), pid: process.pid, sinceMs: systemClock.nowMs()};
+  return await audit(
+    {
+      everyMs,
+      isRepairing,
+      clock: systemClock,
+      newLease: () => {
+        const text = lockTextOf({id: randomUUID().slice(0, 8), command}, here);
+        return new RebuildLock(redis, {
+          key: keys.auditLease,
+          text,
+          clock: systemClock,
+          name: 'lease of the audit',
+        });
+      },
+      record: new AuditRecord(redis, keys),
+      pass: async (from, options) => await pass({...servers, rowsPerSecond, isRepairing}, from, options),
+      notify: (event) => logAudit(logger, event),
+    },
+    signal,
+  );
+}
+
+/** Runs one pass. The tables are read again, because their columns may have changed since the last one. */
+async function pass(
+  servers: Servers & Reached & Pick<AuditOptions, 'rowsPerSecond' | 'isRepairing'>,
+  from: AuditProgress,
+  {signal, save}: PassOptions,
+): Promise<AuditCounts> {
+  const {config, redis, topic, mysql, logger, rowsPerSecond} = servers;
+  const warn = (text: string): void => logger.warn({}, text);
+  const retry = new ReadRetry({clock: systemClock, silentMs: SILENT_MS, signal, notify: warn});
+  const patient = retryingMysql(mysql, retry);
+  const tables = await readSourceTables(patient, sourceSchema(config));
+  const positions = new StoredPositions(retryingRedis(redis, retry), config.topic, config.keyPrefix);
+  const ranges = async (): ReturnType<KafkaTopic['ranges']> =>
+    await retry.ask(async () => await topic.ranges());
+  const recordsBefore: KafkaTopic['recordsBefore'] = async (partition, end) =>
+    await retry.ask(async () => await topic.recordsBefore(partition, end));
+  const visible = mysqlVisible({topic, mysql}, warn);
+  const {clock} = retry;
+  const pace = new Pace(systemClock, rowsPerSecond);
+  return await auditPass(
+    {
+      sides: new Sides({
+        expected: new MysqlSide(patient, tables),
+        redis: retryingRedis(redis, retry),
+        prefix: config.keyPrefix,
+      }),
+      settle: {
+        ranges,
+        positions: [positions],
+        visible: async (ends) => await retry.ask(async () => await visible(ends, signal)),
+        upstream: new Passage({mysql: patient, recordsBefore}),
+        clock,
+        stillMs: STILL_MS,
+        waitMs: WAIT_MS,
+        pauseFactor: pace.isLimited ? PAUSE_FACTOR : 1,
+      },
+      repair: repairOf(servers, {tables, visible, signal}),
+      pace,
+      clock,
+      caughtUp: async (held) => await untilCaughtUp({ranges, positions, clock}, held),
+      save,
+      notify: loggedPlaces(logger),
+      seed: randomInt(2 ** 31),
+    },
+    from,
+    signal,
+  );
+}
+
+/**
+ * A repair takes the lock of rebuilds only while it works. It need not check the connector: a difference is certain only after the topic
+ * contains what MySQL showed.
+ */
+function repairOf(
+  {isRepairing, ...servers}: Servers & Reached & Pick<AuditOptions, 'isRepairing'>,
+  {
+    tables,
+    visible,
+    signal,
+  }: Pick<Parameters<typeof withRepair>[0], 'tables' | 'signal'> & {visible: ReturnType<typeof mysqlVisible>},
+): PassDeps['repair'] {
+  if (!isRepairing) return null;
+  const {topic} = servers;
+  const parts = {
+    ...servers,
+    tables,
+    requireUpstream: async () => await Promise.resolve(),
+    visible: async () => await visible(await endsOf(topic), signal),
+    signal,
+  };
+  return async (work) =>
+    await withRepair(parts, {removeMalformed: false}, async (repairs) => await work(repairs));
+}
+
+function logAudit(logger: Logger, event: AuditEvent): void {
+  switch (event.kind) {
+    case 'pass-begins':
+      logger.info(
+        {requested: event.requested, isContinued: event.isContinued},
+        event.isContinued ? 'the audit continues an unfinished pass' : 'the audit begins a pass',
+      );
+      break;
+    case 'pass-ends': {
+      const {startedMs, endedMs, orders, differences, repaired, open, unchecked} = event.pass;
+      const fields = {seconds: (endedMs - startedMs) / 1_000, orders, differences, repaired, open, unchecked};
+      if (remaining(event.pass) > 0) logger.warn(fields, 'pass complete: Redis differs from MySQL');
+      else logger.info(fields, 'pass complete: Redis equals MySQL');
+      break;
+    }
+    case 'stands-by':
+      logger.info({reason: event.detail}, 'standing by: another audit is running');
+      break;
+    case 'waits':
+      logger.warn({kind: event.error.kind}, `waiting: ${event.error.detail}`);
+      break;
+    case 'recovered':
+      logger.info({}, 'recovered: the audit continues');
+      break;
+  }
+}
+
+/** Logs each place that differs or was repaired: key and field, without values (I11). */
+function loggedPlaces(logger: Logger): (event: PassEvent) => void {
+  let logged = 0;
+  return (event) => {
+    if (event.kind === 'behind') {
+      logger.warn(
+        {values: event.values},
+        'not compared: Redis or the topic is behind, or there was too little time',
+      );
+      return;
+    }
+    logged++;
+    const {kind: difference, key, field} = event.finding;
+    if (logged <= LOGGED_MAX) logger.warn({difference, key, field}, event.kind);
+    else if (logged === LOGGED_MAX + 1)
+      logger.warn({}, 'further places of this pass are counted, but not logged');
+  };
+}
