@@ -130,6 +130,7 @@ export function sourceSchema(config: Config): SourceSchema {
         [productId, productsBefore],
         [quantity, quantitiesBefore],
       ]),
+      onOrderDelete: config.itemsOnOrderDelete,
     },
     heartbeatTable: config.heartbeatTable,
     extraColumns: config.extraColumns ?? [],
@@ -169,6 +170,7 @@ function mappingOf({orders, items, quantityDecimals, isRounded}: SourceSchema): 
     rounded: isRounded ? 'true' : '',
     'quantity-decimals': quantityDecimals === 0 ? '' : String(quantityDecimals),
     'item-amount': items.amount.join('*'),
+    'items-on-order-delete': items.onOrderDelete === 'cascade' ? '' : items.onOrderDelete,
     'item-id': items.id.join('/') === 'id' ? '' : items.id.join('/'),
   };
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ''));

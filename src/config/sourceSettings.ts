@@ -125,6 +125,13 @@ export const SOURCE_SETTINGS = {
     example: 'parent_item_id=',
     desc: 'Condition that a line item must satisfy to count (docs/mapping.md). A change requires `projector rebuild`.',
   },
+  itemsOnOrderDelete: {
+    env: 'ORDER_ITEMS_ON_ORDER_DELETE',
+    schema: oneOf(['cascade', 'keep'], 'cascade or keep'),
+    default: 'cascade',
+    example: 'keep',
+    desc: 'What happens to the line items when the row of their order is deleted (docs/mapping.md). cascade: they are removed too, as a foreign key with ON DELETE CASCADE does. keep: they stay until they are deleted themselves. Use it if the tables have no such foreign key. A change requires `projector rebuild`.',
+  },
   heartbeatTable: {
     env: 'SOURCE_HEARTBEAT_TABLE',
     schema: columnName,

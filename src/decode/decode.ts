@@ -24,7 +24,7 @@ import {
   type JsonObject,
 } from './fields.js';
 import {orderIdOf, requireKey} from './recordKey.js';
-import {itemChangeOf, orderChangeOf} from './rows.js';
+import {itemChangeOf, orderChangeOf, orderDeletionOf} from './rows.js';
 import {RowShapes} from './rowShapes.js';
 import type {SourceSchema} from '../domain/sourceSchema.js';
 
@@ -214,7 +214,7 @@ function orderChange(event: RowEvent, schema: SourceSchema): Change {
   const {orders} = schema;
   const {row, isDelete} = rowOf(event);
   const orderId = idIn(row, orders.id);
-  if (isDelete) return {kind: 'order-deleted', orderId};
+  if (isDelete) return orderDeletionOf(orderId, schema);
   requireSameId(event, [orders.id], orderId);
   const change = orderChangeOf(row, orderId, schema);
   const isCreate = change.kind === 'order-upserted' && (event.op === 'c' || event.op === 'r');

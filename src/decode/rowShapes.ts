@@ -15,6 +15,7 @@ import {AMOUNT_DIGITS_MAX, fromSmallestUnit, QUANTITY_DIGITS_MAX} from '../domai
 import {extraText, isJsonObject, NeedsExactNumbers, type JsonObject} from './fields.js';
 import type {ExtraColumn, SourceSchema} from '../domain/sourceSchema.js';
 import {captured, decimalLeaf, idLeaf, optionalIdLeaf, wholeNumberLeaf} from './leaves.js';
+import {orderDeletionOf} from './rows.js';
 import {SCALAR, same, Shapes, type Captured, type GroupOf, type Leaf} from './shapes.js';
 
 export interface RowChange {
@@ -80,7 +81,7 @@ export class RowShapes {
     const isOrder = valueAt(parsed, places.table) === this.#schema.orders.table;
     if (!(isOrder ? this.#isPlain.orders : this.#isPlain.items)) return;
     // A row that does not count can hold any values, so that texts of rows that count would not match its shape.
-    if (change.kind === 'order-hidden' || (change.kind === 'item-deleted' && !places.isDelete)) return;
+    if (!places.isDelete && (change.kind === 'order-hidden' || change.kind === 'item-deleted')) return;
     // A number without all its decimals does not match the pattern of its own shape. That says nothing about later texts.
     if (!places.isDelete && !this.#hasAllDecimals(parsed, places, isOrder)) return;
     this.#shapes.learn(text, parsed, {
@@ -151,7 +152,8 @@ export class RowShapes {
     return (texts) => {
       const orderId = texts[id] ?? '';
       const sourceTimeMs = time === 0 ? null : Number(texts[time]);
-      if (places.isDelete) return {kind: 'change', change: {kind: 'order-deleted', orderId}, sourceTimeMs};
+      if (places.isDelete)
+        return {kind: 'change', change: orderDeletionOf(orderId, this.#schema), sourceTimeMs};
       if (texts[idBefore] !== orderId) return undefined;
       const doesCount = counts(texts);
       if (doesCount === undefined) return undefined;

@@ -19,6 +19,11 @@ export function orderChangeOf(found: JsonObject, orderId: string, schema: Source
   return {kind: 'order-upserted', orderId, row: orderRow(row, schema)};
 }
 
+/** What the delete of a row of `orders` means. It depends on whether MySQL removes its line items too. */
+export function orderDeletionOf(orderId: string, {items}: SourceSchema): Change {
+  return {kind: items.onOrderDelete === 'keep' ? 'order-hidden' : 'order-deleted', orderId};
+}
+
 /** What a row of `order_items` means. Throws as `orderChangeOf` does. */
 export function itemChangeOf(found: JsonObject, orderId: string, schema: SourceSchema): Change {
   const row = withPresentNames(found, schema.items.earlier);

@@ -19,10 +19,12 @@ export type Change =
       readonly isCreate?: boolean;
     }
   /**
-   * The row exists, but does not satisfy the condition of the orders table. Like a deleted order, it is not in the read model and counts
-   * nowhere. But its line items stay stored, because no event brings them back when the row satisfies the condition again.
+   * No row of the order counts, but its line items stay stored. They count again when a row arrives, because no event brings them back. There are
+   * two causes: the row does not satisfy the condition of the orders table, or it was deleted and its line items are still in MySQL
+   * (`items.onOrderDelete` is `keep`).
    */
   | {readonly kind: 'order-hidden'; readonly orderId: string}
+  /** The row was deleted, and its line items with it. */
   | {readonly kind: 'order-deleted'; readonly orderId: string}
   | {
       readonly kind: 'item-upserted';

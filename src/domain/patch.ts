@@ -11,7 +11,7 @@ import type {LineItem, OrderRow} from './order.js';
 export const HIDDEN = 'hidden';
 
 export interface OrderPatch {
-  /** The run contains a delete of the order. So the script first removes the order and all its line items. */
+  /** The run contains a delete of the order with its line items. So the script first removes the order and all its line items. */
   readonly reset: boolean;
   /**
    * The order has this row after the run. HIDDEN means that it has none, while its line items stay. Null means that the run does not set the

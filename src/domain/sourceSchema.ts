@@ -43,6 +43,11 @@ export interface SourceSchema {
     /** Rows that do not satisfy it are no line items. */
     readonly where: Condition;
     readonly earlier: EarlierNames;
+    /**
+     * What the delete of an order row means for its line items. `cascade`: MySQL removes them too, possibly without events (S4). `keep`: they
+     * stay in MySQL until their own delete events, because no foreign key removes them.
+     */
+    readonly onOrderDelete: 'cascade' | 'keep';
   };
   readonly heartbeatTable: string;
   readonly extraColumns: readonly ExtraColumn[];

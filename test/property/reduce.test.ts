@@ -1,9 +1,12 @@
 /** The laws of `reduce`: how a run of changes becomes one patch for each order. */
+import {Decoder, decodeRecord} from '../../src/decode/decode.js';
 import type {Change} from '../../src/domain/change.js';
 import type {LineItem, OrderRow} from '../../src/domain/order.js';
 import {HIDDEN, type Reduction} from '../../src/domain/patch.js';
+import type {SourceSchema} from '../../src/domain/sourceSchema.js';
 import {composeReductions, reduce, Reducer} from '../../src/reduce.js';
 import {changes} from '../support/arbitraries.js';
+import {FORMS, HIDING, recordOf} from '../support/records.js';
 import {inTier} from '../support/tier.js';
 import {fc, propertyTest as test} from '../support/seededChecks.js';
 
@@ -32,8 +35,12 @@ function apply(state: State, {patches}: Reduction): State {
   return {rows, lines};
 }
 
-/** Applies changes one by one to plain maps. */
-function fold(state: State, run: readonly Change[]): State {
+/** Applies changes one by one to plain maps. With `keep`, the delete of an order leaves its line items, as in tables without a foreign key. */
+function fold(
+  state: State,
+  run: readonly Change[],
+  onOrderDelete: SourceSchema['items']['onOrderDelete'] = 'cascade',
+): State {
   const rows = new Map(state.rows);
   const lines = new Map(state.lines);
   for (const change of run) {
@@ -43,7 +50,7 @@ function fold(state: State, run: readonly Change[]): State {
     else if (change.kind === 'item-deleted') lines.delete(`${orderId}/${change.itemId}`);
     else {
       rows.delete(orderId);
-      if (change.kind === 'order-hidden') continue;
+      if (change.kind === 'order-hidden' || onOrderDelete === 'keep') continue;
       for (const key of [...lines.keys()]) if (key.startsWith(`${orderId}/`)) lines.delete(key);
     }
   }
@@ -96,6 +103,42 @@ test.prop([changes()])('a delete with and without its cascade ends in the same s
   for (const deletes of [alone, [...cascaded, ...alone], [...alone, ...cascaded]]) {
     expect(apply(state, reduce(deletes))).toEqual(fold(state, alone));
   }
+});
+
+describe.each(['cascade', 'keep'] as const)('records, if a delete of an order means %s', (onOrderDelete) => {
+  const schema: SourceSchema = {
+    ...HIDING,
+    items: {...HIDING.items, onOrderDelete},
+    extraColumns: [{name: 'status', type: 'text'}],
+  };
+  const decoder = new Decoder(schema);
+
+  function decoded(run: readonly Change[], formOf: readonly number[]): Change[] {
+    return run.flatMap((change, index) => {
+      const form = FORMS[formOf[index % formOf.length] ?? 0];
+      const found = decodeRecord(recordOf(change, form), schema);
+      expect(decoder.decode(recordOf(change, form))).toEqual(found);
+      return found.kind === 'change' ? [found.change] : [];
+    });
+  }
+
+  test.prop([changes(), changes(), fc.array(fc.nat(FORMS.length - 1), {minLength: 1})], {
+    numRuns: inTier({test: 200, soak: 10_000}),
+  })(
+    'end in the rows of MySQL, in every form and wherever the run is cut (I2, I3, S4)',
+    (before, run, forms) => {
+      const start = fold(EMPTY, before, onOrderDelete);
+      const expected = fold(start, run, onOrderDelete);
+      const all = decoded(run, forms);
+      expect(all).toHaveLength(run.length);
+      for (let cut = 0; cut <= all.length; cut++) {
+        const [first, second] = [reduce(all.slice(0, cut)), reduce(all.slice(cut))];
+        expect(apply(apply(start, first), second)).toEqual(expected);
+        expect(apply(start, composeReductions(first, second))).toEqual(expected);
+      }
+      expect(apply(expected, reduce(all))).toEqual(expected);
+    },
+  );
 });
 
 test.prop([changes()])(

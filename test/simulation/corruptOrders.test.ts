@@ -28,7 +28,7 @@ async function worldOf(changes: readonly Change[]) {
   const write = (change: Change): void =>
     topic.append({partition: 0, record: recordOf(change), outcome: {kind: 'change', change}});
   const worker = new SimWorker(
-    {topic, group, prefix: '', layout: LAYOUT},
+    {topic, group, prefix: '', layout: LAYOUT, onOrderDelete: 'cascade'},
     {
       name: 'w1',
       settings: {

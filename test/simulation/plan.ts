@@ -3,6 +3,7 @@
  * faults, so that all combinations occur.
  */
 import {FAILPOINT_NAMES, type FailpointAction, type FailpointName} from '../../src/runtime/failpoints.js';
+import type {SourceSchema} from '../../src/domain/sourceSchema.js';
 import type {ProjectorSettings} from '../../src/worker/projector.js';
 import type {Random} from '../support/random.js';
 
@@ -61,10 +62,14 @@ const OBSCURE: readonly Fault[] = [
 
 const CLEAR = FAULT_NAMES.filter((fault) => !OBSCURE.includes(fault));
 
+export type OnOrderDelete = SourceSchema['items']['onOrderDelete'];
+
 export interface Plan {
   readonly partitions: number;
   readonly workersMax: number;
   readonly prefix: string;
+  /** What the delete of an order means for its line items. */
+  readonly onOrderDelete: OnOrderDelete;
   /** The number of actions before the faults end. */
   readonly steps: number;
   /** The approximate number of records that the shop writes. */
@@ -95,6 +100,7 @@ export function drawPlan(random: Random): Plan {
     workersMax,
     faults,
     prefix: random.pick(['', 'shop:']),
+    onOrderDelete: random.pick(['cascade', 'keep']),
     steps: random.int(40, 200),
     records: random.int(10, 60),
     faultShare: random.pick([0.03, 0.1, 0.2]),

@@ -9,6 +9,7 @@ import type {ErrorKind} from '../../src/runtime/errors.js';
 import {item, itemGone, order, orderGone, orderHidden} from '../support/changes.js';
 import type {Random} from '../support/random.js';
 import {encoded, FORMS, orderRow, recordOf, rowRecord} from '../support/records.js';
+import type {OnOrderDelete} from './plan.js';
 
 /** A record, and the outcome that it must have. */
 export interface Event {
@@ -35,10 +36,12 @@ const RECORDS = new Map<string, EncodedRecord>();
 export class Shop {
   readonly #random: Random;
   readonly #partitions: number;
+  readonly #onOrderDelete: OnOrderDelete;
 
-  constructor(random: Random, partitions: number) {
+  constructor(random: Random, partitions: number, onOrderDelete: OnOrderDelete) {
     this.#random = random;
     this.#partitions = partitions;
+    this.#onOrderDelete = onOrderDelete;
   }
 
   partitionOf(orderId: string): number {
@@ -112,7 +115,10 @@ export class Shop {
     const name = `${form} ${op} ${JSON.stringify(change)}`;
     const record = RECORDS.get(name) ?? recordOf(change, form, op);
     RECORDS.set(name, record);
-    return {partition: this.partitionOf(change.orderId), record, outcome: {kind: 'change', change}};
+    const {orderId} = change;
+    const isKept = change.kind === 'order-deleted' && this.#onOrderDelete === 'keep';
+    const outcome = {kind: 'change', change: isKept ? orderHidden(orderId) : change} as const;
+    return {partition: this.partitionOf(orderId), record, outcome};
   }
 
   /** Records that are not rows of the two tables. */

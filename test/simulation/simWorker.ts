@@ -11,7 +11,7 @@ import {ORDER_EXTRA_COLUMNS} from '../support/arbitraries.js';
 import {HIDING} from '../support/records.js';
 import type {SimGroup} from './group.js';
 import {Killed, type Life} from './life.js';
-import type {FailpointPlan} from './plan.js';
+import type {FailpointPlan, OnOrderDelete} from './plan.js';
 import {SimClock} from './simClock.js';
 import {SimLog} from './simLog.js';
 import type {SimTopic} from './topic.js';
@@ -22,6 +22,7 @@ export interface WorkerWorld {
   readonly group: SimGroup;
   readonly prefix: string;
   readonly layout: string;
+  readonly onOrderDelete: OnOrderDelete;
 }
 
 export interface WorkerOptions {
@@ -32,11 +33,15 @@ export interface WorkerOptions {
   readonly onFailpoint: (worker: SimWorker, plan: FailpointPlan) => boolean;
 }
 
-const SCHEMA = {...HIDING, extraColumns: ORDER_EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}))};
 /**
  * Shared by all workers, because learning shapes takes time. Its results do not depend on earlier records.
  */
-const DECODER = new Decoder(SCHEMA);
+const DECODERS = {cascade: newDecoder('cascade'), keep: newDecoder('keep')};
+
+function newDecoder(onOrderDelete: OnOrderDelete): Decoder {
+  const extraColumns = ORDER_EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}));
+  return new Decoder({...HIDING, items: {...HIDING.items, onOrderDelete}, extraColumns});
+}
 
 export class SimWorker {
   readonly life: Life;
@@ -53,7 +58,7 @@ export class SimWorker {
   readonly messages: string[] = [];
 
   constructor(world: WorkerWorld, options: WorkerOptions) {
-    const {topic, group, prefix, layout} = world;
+    const {topic, group, prefix, layout, onOrderDelete} = world;
     this.life = {name: options.name, isDead: false, isFrozen: false};
     this.clock = new SimClock(this.life);
     this.redis = new SimRedis(this.life);
@@ -65,7 +70,7 @@ export class SimWorker {
     this.projector = new Projector(options.settings, {
       log: this.log,
       model: new ReadModel(this.redis, topic.name, {prefix, layout, extraColumns: ORDER_EXTRA_COLUMNS}),
-      decode: (record) => DECODER.decode(record),
+      decode: (record) => DECODERS[onOrderDelete].decode(record),
       // The simulation has a partitioner of its own.
       partitionOf: () => undefined,
       clock: this.clock,

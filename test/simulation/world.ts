@@ -55,9 +55,9 @@ export class World {
   constructor(seed: number, apply: ApplyFunction) {
     this.random = new Random(seed);
     this.plan = drawPlan(this.random);
-    const {partitions, prefix} = this.plan;
+    const {partitions, prefix, onOrderDelete} = this.plan;
     this.topic = new SimTopic(partitions);
-    this.shop = new Shop(this.random, partitions);
+    this.shop = new Shop(this.random, partitions, onOrderDelete);
     this.group = new SimGroup(this.topic.partitions);
     const columns = ORDER_EXTRA_COLUMNS.map((name) => ({name, type: 'text' as const}));
     this.#layout = formatLayout({
@@ -99,7 +99,7 @@ export class World {
     const {random, topic, group, plan} = this;
     const failpoint = this.has('failpoint reached') && random.chance(0.7) ? drawFailpoint(random) : undefined;
     const worker = new SimWorker(
-      {topic, group, prefix: plan.prefix, layout: this.#layout},
+      {topic, group, prefix: plan.prefix, layout: this.#layout, onOrderDelete: plan.onOrderDelete},
       {
         name: `w${this.workers.length + 1}`,
         settings: drawSettings(random, {partitions: plan.partitions, topic: topic.name}),

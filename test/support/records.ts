@@ -41,6 +41,7 @@ export const SHOP: SourceSchema = {
     amount: [],
     where: [],
     earlier: new Map(),
+    onOrderDelete: 'cascade',
   },
   heartbeatTable: 'heartbeat',
   extraColumns: [],
@@ -66,6 +67,9 @@ export const HIDING: SourceSchema = {
   ...SHOP,
   orders: {...SHOP.orders, where: [{column: 'status', isNegated: true, values: [DRAFT]}]},
 };
+
+/** The shop whose line items stay when the row of their order is deleted. */
+export const KEEPING: SourceSchema = {...SHOP, items: {...SHOP.items, onOrderDelete: 'keep'}};
 
 export const SOURCE_TIME_MS = 1_795_426_801_749;
 

@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {kafkaSettings} from '../../src/config/clientOptions.js';
 import type {Environment, SettingName} from '../../src/config/config.js';
-import {readConfig, sourceSchema} from '../../src/config/readConfig.js';
+import {layoutSettings, readConfig, sourceSchema} from '../../src/config/readConfig.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
 import {unknownVariables} from '../../src/config/unknownVariables.js';
 import type {Setting} from '../../src/config/setting.js';
@@ -187,6 +187,17 @@ test('the schema of the decoder contains the mapped names of tables and columns'
     'qty',
     'order_items',
   ]);
+});
+
+test('ORDER_ITEMS_ON_ORDER_DELETE=keep is part of the schema and of the layout, and the default changes no layout (I13)', () => {
+  const read = (value: string): unknown => {
+    const config = readConfig({ORDER_ITEMS_ON_ORDER_DELETE: value}, []);
+    return [sourceSchema(config).items.onOrderDelete, layoutSettings(config).mapping];
+  };
+  expect(read('')).toEqual(['cascade', {}]);
+  expect(read('cascade')).toEqual(['cascade', {}]);
+  expect(read('keep')).toEqual(['keep', {'items-on-order-delete': 'keep'}]);
+  expect(faults({ORDER_ITEMS_ON_ORDER_DELETE: 'delete'})).toHaveLength(1);
 });
 
 describe('variables that resemble settings', () => {

@@ -6,6 +6,7 @@ import {
   body,
   encoded,
   FORMS,
+  KEEPING,
   lineRow,
   orderRow,
   rowRecord,
@@ -52,6 +53,21 @@ describe.each(FORMS)('a row event as %s', (form) => {
     expect(decodeRecord(lineDelete, SHOP)).toMatchObject({
       change: {kind: 'item-deleted', orderId: '5', itemId: '71'},
     });
+  });
+
+  test('the delete of an order removes its line items, or with keep only its row, also if its shape is known', () => {
+    for (const [schema, kind] of [
+      [SHOP, 'order-deleted'],
+      [KEEPING, 'order-hidden'],
+    ] as const) {
+      const decoder = new Decoder(schema);
+      for (const id of [5n, 6n, 7n]) {
+        const record = rowRecord({op: 'd', table: 'orders', before: orderRow({id})}, String(id), form);
+        const change = {kind, orderId: String(id)};
+        expect(decodeRecord(record, schema)).toEqual({kind: 'change', change, sourceTimeMs: SOURCE_TIME_MS});
+        expect(decoder.decode(record)).toEqual(decodeRecord(record, schema));
+      }
+    }
   });
 
   test('TRUNCATE of either table is rejected, because it produces no row events', () => {
