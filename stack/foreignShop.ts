@@ -1,7 +1,8 @@
 /**
  * Business in a shop whose tables are not ours. It clones rows that the tables have, so that types and foreign keys fit, and changes the
  * columns that the mapping names: orders are placed, change their state, amount and buyer, and disappear; line items change, move to
- * other orders, and disappear. Used by the demo and the tests.
+ * other orders, and disappear. If the tables keep the line items of deleted orders, some of these orders come back. Used by the demo and
+ * the tests.
  */
 import {randomUUID} from 'node:crypto';
 import type {Connection, ResultSetHeader} from 'mysql2/promise';
@@ -14,7 +15,7 @@ import type {Random} from './random.js';
 const NUMBER = /int$|^decimal$/;
 /** The row does not fit: a duplicate key, a foreign key, or a value that the type does not have. */
 const UNFIT =
-  /^(?:ER_DUP_ENTRY|ER_NO_REFERENCED_ROW_2|ER_ROW_IS_REFERENCED_2|ER_DATA_TOO_LONG|WARN_DATA_TRUNCATED|ER_WARN_DATA_OUT_OF_RANGE|ER_TRUNCATED_WRONG_VALUE.*)$/;
+  /^(?:ER_DUP_ENTRY|ER_NO_REFERENCED_ROW_2|ER_ROW_IS_REFERENCED(?:_2)?|ER_DATA_TOO_LONG|WARN_DATA_TRUNCATED|ER_WARN_DATA_OUT_OF_RANGE|ER_TRUNCATED_WRONG_VALUE.*)$/;
 
 export class ForeignShop {
   readonly #connection: Connection;
@@ -24,6 +25,8 @@ export class ForeignShop {
   readonly #items: Table;
   /** The orders that were placed, with the ids of their line items. Only these are deleted. */
   readonly #placed = new Map<Value, Row[]>();
+  /** Orders whose row was deleted, with the line items that are still in their table. */
+  readonly #left: [Value, Row[]][] = [];
   #count = 0;
   readonly done = {transactions: 0, unfit: 0};
 
@@ -61,6 +64,9 @@ export class ForeignShop {
       ...Array<() => Promise<void>>(2).fill(async () => await this.#changeItem()),
       async () => await this.#move(),
       async () => await this.#remove(),
+      ...(this.#schema.items.onOrderDelete === 'keep'
+        ? [async () => await this.#leaveItems(), async () => await this.#bringBack()]
+        : []),
     ];
     await this.#connection.beginTransaction();
     try {
@@ -118,6 +124,28 @@ export class ForeignShop {
     if (!isWhole) return;
     await this.#delete(this.#orders, {[orders.id]: id});
     this.#placed.delete(id);
+  }
+
+  /** Deletes the row of an order, and not its line items. */
+  async #leaveItems(): Promise<void> {
+    const order = this.#anyOrder();
+    await this.#delete(this.#orders, {[this.#schema.orders.id]: order[0]});
+    this.#placed.delete(order[0]);
+    this.#left.push(order);
+  }
+
+  /** Inserts an order under the id of one whose line items were left, or deletes these line items. */
+  async #bringBack(): Promise<void> {
+    const {orders, items: lines} = this.#schema;
+    const order = this.#left.shift();
+    if (order === undefined) return;
+    const [id, items] = order;
+    if (this.#random.chance(0.5)) {
+      await this.#insert(this.#orders, {[orders.id]: id, ...this.#orderValues()});
+      this.#placed.set(id, items);
+      return;
+    }
+    for (const item of items) await this.#delete(this.#items, {...item, [lines.orderId]: id});
   }
 
   #anyOrder(): [Value, Row[]] {
