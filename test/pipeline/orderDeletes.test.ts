@@ -24,6 +24,7 @@ const FOREIGN_KEY = ', FOREIGN KEY (order_id) REFERENCES orders (id)';
 const WITHOUT = `${ORDERS}; ${items('')}`;
 const RESTRICTED = `${ORDERS}; ${items(FOREIGN_KEY)}`;
 const CASCADING = `${ORDERS}; ${items(`${FOREIGN_KEY} ON DELETE CASCADE`)}`;
+const NULLING = `${ORDERS}; ${items(`${FOREIGN_KEY} ON DELETE SET NULL`).replace('order_id BIGINT NOT NULL', 'order_id BIGINT NULL')}`;
 
 const ROWS = `
   INSERT INTO orders VALUES (1, 'A', 7, 10.00), (2, 'B', 8, 5.00);
@@ -85,7 +86,7 @@ const KEEP = {ORDER_ITEMS_ON_ORDER_DELETE: 'keep'};
     ['without a foreign key', 'bare', WITHOUT],
     ['whose foreign key does not cascade', 'restricted', RESTRICTED],
   ])(
-    `keep, tables %s: the line items stay stored until they are deleted, and count again with the order (I16, S4), seed ${seed}`,
+    `keep, tables %s: the line items stay stored until they are deleted, and count again with the order (I16, S4) (F74b), seed ${seed}`,
     async (_kind, name, schema) => {
       shop = await open(name, schema, KEEP);
       const sql = async (text: string): Promise<void> => {
@@ -149,23 +150,30 @@ const KEEP = {ORDER_ITEMS_ON_ORDER_DELETE: 'keep'};
     180_000,
   );
 
-  test('cascade, tables whose foreign key cascades: the line items go with their order, and do not come back (S4)', async () => {
-    shop = await open('cascading', CASCADING);
-    await shop.root.query(ROWS);
-    await shop.root.query("REPLACE INTO orders VALUES (1, 'A', 7, 12.00)");
-    await agrees();
-    expect((await eventsOfOrder1()).slice(1)).toEqual(['d', 'c']);
-    expect([await hash('order:1'), await stored('1')]).toEqual([
-      {id: '1', user_id: '7', total_amount: '12.00', items_count: '0', items: ''},
-      null,
-    ]);
-    await shop.root.query('DELETE FROM orders WHERE id = 2');
-    await agrees();
-    expect([await hash('order:2'), await stored('2')]).toEqual([{}, null]);
-    const deleted = await content();
-    await shop.run('rebuild');
-    expect(await content()).toEqual(deleted);
-  }, 120_000);
+  test.each([
+    ['cascades', 'cascading', CASCADING],
+    ['sets the order id to NULL', 'nulling', NULLING],
+  ])(
+    'cascade, tables whose foreign key %s: the line items go with their order, and do not come back (S4)',
+    async (_kind, name, schema) => {
+      shop = await open(name, schema);
+      await shop.root.query(ROWS);
+      await shop.root.query("REPLACE INTO orders VALUES (1, 'A', 7, 12.00)");
+      await agrees();
+      expect((await eventsOfOrder1()).slice(1)).toEqual(['d', 'c']);
+      expect([await hash('order:1'), await stored('1')]).toEqual([
+        {id: '1', user_id: '7', total_amount: '12.00', items_count: '0', items: ''},
+        null,
+      ]);
+      await shop.root.query('DELETE FROM orders WHERE id = 2');
+      await agrees();
+      expect([await hash('order:2'), await stored('2')]).toEqual([{}, null]);
+      const deleted = await content();
+      await shop.run('rebuild');
+      expect(await content()).toEqual(deleted);
+    },
+    120_000,
+  );
 
   test('cascade, tables without a foreign key: verify finds the lost line items, and a rebuild with keep brings them back (I13)', async () => {
     shop = await open('changed', WITHOUT);

@@ -108,6 +108,8 @@ export interface ReplayOptions {
   /** Wraps the model, so that a test can intercept the calls to Redis. */
   readonly model?: (real: ReplayModel) => ReplayModel;
   readonly log?: MemoryLog;
+  /** Replaces the decoder, for other settings. */
+  readonly decode?: (record: EncodedRecord) => Decoded;
 }
 
 /** Replays like the command `dlq replay`. */
@@ -130,7 +132,7 @@ export async function replay(bench: WorkerBench, options: ReplayOptions = {}): P
       clock: systemClock,
       model: options.model?.(real) ?? real,
       source: options.source ?? logSource(),
-      decode: right,
+      decode: options.decode ?? right,
       partitionOf: (key: Buffer) => bench.partitionOf(key.toString()),
     };
     await replayEntries(chosen, deps, (result) => results.push(result));
