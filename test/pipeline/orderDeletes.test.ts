@@ -158,6 +158,7 @@ const KEEP = {ORDER_ITEMS_ON_ORDER_DELETE: 'keep'};
     async (_kind, name, schema) => {
       shop = await open(name, schema);
       await shop.root.query(ROWS);
+      await agrees();
       await shop.root.query("REPLACE INTO orders VALUES (1, 'A', 7, 12.00)");
       await agrees();
       expect((await eventsOfOrder1()).slice(1)).toEqual(['d', 'c']);
