@@ -68,6 +68,17 @@ export interface WorkerStatus {
   readonly records?: Readonly<Record<string, unknown>>;
   readonly rebalances?: number;
   readonly connector?: {readonly name?: string; readonly state?: string} | null;
+  readonly audit?: {
+    readonly isRunning?: boolean;
+    readonly isRequested?: boolean;
+    readonly overdueSeconds?: number;
+    readonly last?: {
+      readonly ended?: string;
+      readonly differences?: number;
+      readonly repaired?: number;
+      readonly open?: number;
+    } | null;
+  } | null;
   readonly partitions: readonly WorkerPartition[];
   readonly errors?: readonly {readonly at?: string; readonly kind?: string; readonly detail?: string}[];
 }

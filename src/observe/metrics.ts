@@ -4,6 +4,7 @@
  * Most metrics read the counts of the worker at each scrape, so the code that applies records does no work for them.
  * Only durations, chunk sizes and the kinds of quarantined records are recorded when they occur.
  */
+import {addAuditMetrics} from './auditMetrics.js';
 import {collectDefaultMetrics, Counter, Gauge, Histogram, Registry} from 'prom-client';
 import type {ErrorKind} from '../runtime/errors.js';
 import type {WorkerObserver} from '../worker/observer.js';
@@ -59,6 +60,7 @@ export class Metrics implements WorkerObserver {
     });
     this.#counters(registers);
     this.#states(registers);
+    addAuditMetrics(registers, this.#view);
     this.#gauges(registers);
     this.#partitionGauges(registers);
     if (hasExporterSeries) this.#exporterSeries(registers);

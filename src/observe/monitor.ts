@@ -4,7 +4,7 @@
 import type {ProjectorError} from '../runtime/errors.js';
 import {noCounts} from '../worker/outcomes.js';
 import {Troubles, type TroubleLogger} from '../worker/troubles.js';
-import type {ConnectorView, RunningView, WorkerView} from '../worker/workerView.js';
+import type {AuditView, ConnectorView, RunningView, WorkerView} from '../worker/workerView.js';
 
 export interface MonitorFacts {
   readonly version: string;
@@ -22,6 +22,7 @@ export class Monitor {
   readonly #troubles: Troubles;
   #worker: {readonly view: RunningView} | undefined;
   connector: ConnectorView | null = null;
+  audit: AuditView | null = null;
 
   constructor(facts: MonitorFacts, logger: TroubleLogger, nowMs: () => number) {
     this.#facts = facts;
@@ -51,6 +52,7 @@ export class Monitor {
       startedMs: this.#startedMs,
       isRedisUp: !view.troubles.some(({kind}) => kind.startsWith('redis-')),
       connector: this.connector,
+      audit: this.audit,
     };
   }
 

@@ -3,8 +3,9 @@ import {liveness, readiness, startup, type Health} from './health.js';
 import type {History} from './history.js';
 import {json, type Answer, type Routes} from './http.js';
 import type {Metrics} from './metrics.js';
-import type {StatusAnswer} from './statusAnswer.js';
-import {freshnessMs, lagMs, lagOf, type WorkerView} from '../worker/workerView.js';
+import type {AuditStatus, StatusAnswer} from './statusAnswer.js';
+import {overdueMs} from '../redis-model/audit.js';
+import {freshnessMs, lagMs, lagOf, type AuditView, type WorkerView} from '../worker/workerView.js';
 
 export interface RoutesOptions {
   readonly view: () => WorkerView;
@@ -43,6 +44,7 @@ export function statusOf(view: WorkerView): StatusAnswer<bigint> {
     kafkaUp: isKafkaUp,
     redisUp: isRedisUp,
     connector,
+    audit: auditStatus(view.audit, nowMs),
     lagRecords: lagOf(view),
     lagSeconds: secondsOf(lagMs(view)),
     freshnessSeconds: secondsOf(freshnessMs(view)),
@@ -52,6 +54,26 @@ export function statusOf(view: WorkerView): StatusAnswer<bigint> {
     partitions: view.partitions,
     troubles: view.troubles.map(({sinceMs, ...trouble}) => ({...trouble, since: time(sinceMs)})),
     errors: view.errors.map(({atMs, ...error}) => ({at: time(atMs), ...error})),
+  };
+}
+
+function auditStatus(audit: AuditView | null, nowMs: number): AuditStatus | null {
+  if (audit === null) return null;
+  const {isRunning, isRequested, last} = audit;
+  if (last === null) return {isRunning, isRequested, overdueSeconds: 0, last};
+  const {startedMs, endedMs, orders, differences, repaired, open} = last;
+  return {
+    isRunning,
+    isRequested,
+    overdueSeconds: overdueMs(last, nowMs) / 1_000,
+    last: {
+      ended: new Date(endedMs).toISOString(),
+      seconds: (endedMs - startedMs) / 1_000,
+      orders,
+      differences,
+      repaired,
+      open,
+    },
   };
 }
 

@@ -19,6 +19,8 @@ export interface StatusAnswer<Whole> {
   readonly redisUp: boolean;
   readonly connector: {readonly name: string; readonly state: string} | null;
   /** This field and the next three are null while their values are unknown. */
+  /** Null if Redis holds nothing of an audit. */
+  readonly audit: AuditStatus | null;
   readonly lagRecords: Whole | null;
   readonly lagSeconds: number | null;
   readonly freshnessSeconds: number | null;
@@ -30,6 +32,23 @@ export interface StatusAnswer<Whole> {
   readonly troubles: readonly {readonly kind: string; readonly detail: string; readonly since: string}[];
   /** The newest error comes first. */
   readonly errors: readonly {readonly at: string; readonly kind: string; readonly detail: string}[];
+}
+
+export interface AuditStatus {
+  readonly isRunning: boolean;
+  /** A schema change asked for a pass, and none has been completed since. */
+  readonly isRequested: boolean;
+  readonly overdueSeconds: number;
+  /** The last complete pass; null before the first one. */
+  readonly last: {
+    readonly ended: string;
+    readonly seconds: number;
+    readonly orders: number;
+    /** Values that differed, those that a repair corrected, and those that changed too often to be compared. */
+    readonly differences: number;
+    readonly repaired: number;
+    readonly open: number;
+  } | null;
 }
 
 export interface RecordCounts {

@@ -17,6 +17,7 @@ import {
 } from './panels.js';
 import {
   count,
+  auditWords,
   freshnessTone,
   headline,
   rate,
@@ -135,7 +136,7 @@ function showTiles(status: Status): void {
   );
 }
 
-function servers({kafkaUp, redisUp, connector}: Status): Pair[] {
+function servers({kafkaUp, redisUp, connector, audit}: Status): Pair[] {
   const up = (name: string, isUp: boolean): Pair => [
     name,
     isUp ? 'available' : 'not available',
@@ -145,7 +146,7 @@ function servers({kafkaUp, redisUp, connector}: Status): Pair[] {
     connector === null
       ? ['Connector', 'not checked: CONNECT_URL is not set']
       : [`Connector ${connector.name}`, connector.state, connector.state === 'RUNNING' ? 'good' : 'bad'];
-  return [up('Kafka', kafkaUp), up('Redis', redisUp), upstream];
+  return [up('Kafka', kafkaUp), up('Redis', redisUp), upstream, ['Audit', ...auditWords(audit, when)]];
 }
 
 function records({records: sums, rebalances}: Status): Pair[] {

@@ -93,3 +93,23 @@ export function tabTitle(status: Status): string {
   if (!status.ready.isWell) return `Not ready · ${name}`;
   return `${status.lagRecords === null ? 'Ready' : `Lag ${count(status.lagRecords)}`} · ${name}`;
 }
+
+/** What the audit has found, and its tone. `when` formats a time. */
+export function auditWords(
+  audit: Status['audit'],
+  when: (iso: string) => string,
+): [text: string, tone?: Tone] {
+  if (audit === null) return ['none: see projector audit'];
+  const {isRunning, isRequested, overdueSeconds, last} = audit;
+  const doubts = [
+    ...(isRunning ? [] : ['not running']),
+    ...(isRequested ? ['requested by a schema change'] : []),
+    ...(overdueSeconds > 0 ? [`late by ${span(overdueSeconds)}`] : []),
+  ];
+  const tone = doubts.length > 0 ? 'warn' : 'good';
+  if (last === null) return [['no complete pass yet', ...doubts].join('; '), 'warn'];
+  const left = last.differences - last.repaired;
+  const found = left > 0 ? `${count(left)} differences` : `equal to MySQL at ${when(last.ended)}`;
+  const repaired = last.repaired > 0 ? [`${count(last.repaired)} repaired`] : [];
+  return [[found, ...repaired, ...doubts].join('; '), left > 0 ? 'bad' : tone];
+}

@@ -73,6 +73,7 @@ export function auditState(hash: Readonly<Record<string, string>>): AuditState {
     requested: hash[AUDIT_FIELDS.requested] ?? '',
     answered: hash[AUDIT_FIELDS.answered] ?? '',
     last: parsed<AuditPass>(hash[AUDIT_FIELDS.last], [
+      'everyMs',
       'startedMs',
       'endedMs',
       'orders',
@@ -93,6 +94,16 @@ export function auditState(hash: Readonly<Record<string, string>>): AuditState {
 /** Differences that a pass has found and not repaired. */
 export function remaining({differences, repaired}: Pick<AuditCounts, 'differences' | 'repaired'>): number {
   return differences - repaired;
+}
+
+/**
+ * How long the next pass has been late, in ms: the time since it should have ended, if it takes half as long again as the last one. 0 if it is
+ * not late, or if no further pass is planned.
+ */
+export function overdueMs({startedMs, endedMs, everyMs}: AuditPass, nowMs: number): number {
+  if (everyMs === null) return 0;
+  const nextMs = Math.max(startedMs + everyMs, endedMs) + 1.5 * (endedMs - startedMs);
+  return Math.max(0, nowMs - nextMs);
 }
 
 function parsed<T>(text: string | undefined, fields: readonly (keyof T & string)[]): T | null {

@@ -3,6 +3,7 @@
  *
  * It consists of numbers that the worker keeps anyway, so that it needs no request to a server.
  */
+import type {AuditPass} from '../redis-model/audit.js';
 import type {ErrorKind} from '../runtime/errors.js';
 import type {WorkerCounts} from './outcomes.js';
 
@@ -53,6 +54,16 @@ export interface ConnectorView {
   readonly state: string;
 }
 
+/** What Redis holds of the audit (`projector audit`), at the last look. */
+export interface AuditView {
+  /** A process holds the lease of the audit. */
+  readonly isRunning: boolean;
+  /** A schema change asked for a pass, and none has been completed since. */
+  readonly isRequested: boolean;
+  /** The last complete pass; null before the first one. */
+  readonly last: AuditPass | null;
+}
+
 export interface PastError {
   readonly atMs: number;
   readonly kind: ErrorKind;
@@ -87,6 +98,8 @@ export interface WorkerView extends RunningView {
   readonly isRedisUp: boolean;
   /** State at the last request to Connect; null without CONNECT_URL, and before the first request. */
   readonly connector: ConnectorView | null;
+  /** Null if Redis holds nothing of an audit, and before the first look. */
+  readonly audit: AuditView | null;
 }
 
 /** Consumer lag of all partitions; null until it is known for every one of them. */

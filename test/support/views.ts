@@ -20,6 +20,7 @@ export function workerView(known: Partial<WorkerView> = {}): WorkerView {
     isKafkaUp: true,
     isRedisUp: true,
     connector: null,
+    audit: null,
     partitions: [],
     counts: noCounts(),
     otherTables: new Map(),

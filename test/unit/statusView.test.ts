@@ -25,6 +25,7 @@ const VIEW: WorkerView = {
   startedMs: 0,
   rebalances: 1,
   connector: {name: 'shop-orders', state: 'FAILED'},
+  audit: null,
   counts: {...noCounts(), consumed: 7n, applied: 6n, quarantined: 1n, newestSourceMs: 246_800},
   partitions: [
     {partition: 0, position: 9n, committed: 9n, start: 0n, end: 12n, lagRecords: 3n, stuckMs: 0, held: null},

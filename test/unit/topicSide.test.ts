@@ -1,64 +1,13 @@
 /** `verify` against the topic: the read model is compared with one into which the topic was replayed. */
 import {keysWithPrefix} from '../../src/redis-model/keys.js';
 import {TopicSide} from '../../src/operations/verify/topicSide.js';
-import {Sides, type RedisHost} from '../../src/operations/verify/sides.js';
+import {Sides} from '../../src/operations/verify/sides.js';
 import {Survey} from '../../src/operations/verify/survey.js';
-
-type Value = string | Record<string, string>;
-/** Key -> value. A sorted set is given as a hash of scores. */
-type Content = Readonly<Record<string, Value>>;
-
-function host(content: Content): RedisHost {
-  const text = (key: string): string | null => (typeof content[key] === 'string' ? content[key] : null);
-  const hash = (key: string): Record<string, string> =>
-    typeof content[key] === 'object' ? content[key] : {};
-  const typeOf = (key: string): string =>
-    content[key] === undefined ? 'none' : typeof content[key] === 'string' ? 'string' : 'hash';
-  return {
-    async *keys() {
-      // There are two pages, so that an order and its line items can be on different pages.
-      const all = Object.keys(content);
-      await Promise.resolve();
-      yield all.filter((_, index) => index % 2 === 0);
-      yield all.filter((_, index) => index % 2 === 1);
-    },
-    async *members(key) {
-      await Promise.resolve();
-      yield Object.keys(hash(key));
-    },
-    memberCount: async (key) => await Promise.resolve(Object.keys(hash(key)).length),
-    types: async (keys) => await Promise.resolve(keys.map(typeOf)),
-    texts: async (keys) =>
-      await Promise.resolve(keys.map((key) => (typeof content[key] === 'object' ? undefined : text(key)))),
-    getAll: async (keys) => await Promise.resolve(keys.map(text)),
-    scores: async (key, members) => await Promise.resolve(members.map((member) => hash(key)[member] ?? null)),
-    hash: async (key) => await Promise.resolve(hash(key)),
-    hashes: async (keys) =>
-      await Promise.resolve(keys.map((key) => (typeof content[key] === 'string' ? undefined : hash(key)))),
-  };
-}
-
-const ORDER = {
-  id: '1',
-  user_id: '5',
-  total_amount: '1.50',
-  items_count: '1',
-  items: 'product_id:7,quantity:2',
-};
-const LOG: Content = {
-  'order:1': ORDER,
-  'order_lines:1': '10:7:2',
-  'order_lines:3': '30:8:1',
-  'product:7:sold': '2',
-  'product:8:sold': '0',
-  'report:products': {7: '2'},
-  'report:users': {5: '150'},
-  'report:totals': {orders: '1', units: '2', revenue: '150'},
-};
+import {CONTENT, contentHost, ORDER, type Content} from '../support/contentHost.js';
 
 async function differences(live: Content): Promise<string[]> {
-  const expected = new TopicSide(host(LOG), keysWithPrefix(''));
-  const sides = new Sides({expected, redis: host(live), prefix: ''});
+  const expected = new TopicSide(contentHost(CONTENT), keysWithPrefix(''));
+  const sides = new Sides({expected, redis: contentHost(live), prefix: ''});
   const signal = new AbortController().signal;
   const survey = new Survey(sides, {suspectsMax: 100, progress: () => undefined, signal, seed: 1});
   await survey.everything();
@@ -73,15 +22,15 @@ async function differences(live: Content): Promise<string[]> {
 }
 
 test('equal content has no differences, whatever other keys the two databases contain', async () => {
-  expect(await differences(LOG)).toEqual([]);
-  expect(await differences({...LOG, 'projector:chunks': {begun: '7'}, 'session:1': 'x'})).toEqual([]);
+  expect(await differences(CONTENT)).toEqual([]);
+  expect(await differences({...CONTENT, 'projector:chunks': {begun: '7'}, 'session:1': 'x'})).toEqual([]);
   // A counter at 0 may be missing: after an initial load from MySQL it does not exist.
-  const {'product:8:sold': zero, ...without} = LOG;
+  const {'product:8:sold': zero, ...without} = CONTENT;
   expect([zero, await differences(without)]).toEqual(['0', []]);
 });
 
 test('the survey suspects each kind of difference, and the comparison confirms it', async () => {
-  const {'order:1': order, 'order_lines:3': lines, ...rest} = LOG;
+  const {'order:1': order, 'order_lines:3': lines, ...rest} = CONTENT;
   expect([order, lines]).toEqual([ORDER, '30:8:1']);
   expect(await differences(rest)).toEqual([
     'order-missing order:1  a hash -',

@@ -21,6 +21,7 @@ import {failpoint, noFailpoint, type FailpointAction} from '../../runtime/failpo
 import {limitHeapGrowth} from '../../runtime/heap.js';
 import {onAbort, systemClock, untilAborted} from '../../runtime/lifecycle.js';
 import type {Logger} from 'pino';
+import {watchAudit} from '../../observe/auditWatch.js';
 import {watchConnector} from '../../observe/connectorWatch.js';
 import {History} from '../../observe/history.js';
 import {HttpServer} from '../../observe/http.js';
@@ -30,7 +31,8 @@ import {Monitor} from '../../observe/monitor.js';
 import {pageRoutes} from '../../observe/pageFiles.js';
 import {routesOf} from '../../observe/routes.js';
 import {traceChunks} from '../../observe/tracing.js';
-import type {ConnectorView, WorkerView} from '../../worker/workerView.js';
+import {keysWithPrefix} from '../../redis-model/keys.js';
+import type {AuditView, ConnectorView, WorkerView} from '../../worker/workerView.js';
 import type {WorkerObserver} from '../../worker/observer.js';
 import {Projector} from '../../worker/projector.js';
 import {retentionWarning} from '../../upstream/connector.js';
@@ -82,6 +84,7 @@ export async function run(config: RunConfig, unknown: readonly string[]): Promis
     if (isStopping()) return EXIT.ok;
     const projector = newProjector(config, {...checked, redis, instanceId, logger, observer: metrics});
     monitor.watch(projector);
+    if (http !== undefined) void watchResults(config, {redis, monitor, signal: over.signal});
     onAbort(stopping.signal, () => projector.stop());
     logger.info({redis: redis.address, brokers: config.brokers}, 'worker starts');
     await projector.run();
@@ -133,6 +136,15 @@ async function watchUpstream(
   const notify = (connector: ConnectorView): void => void (monitor.connector = connector);
   const connect = new ConnectClient(connectUrl);
   await watchConnector({connect, topic, clock: systemClock, log, notify}, signal);
+}
+
+/** Reads what the audit has found, for the metrics and the status. */
+async function watchResults(
+  {keyPrefix}: RunConfig,
+  {redis, monitor, signal}: {redis: RedisClient; monitor: Monitor; signal: AbortSignal},
+): Promise<void> {
+  const notify = (audit: AuditView | null): void => void (monitor.audit = audit);
+  await watchAudit({redis, keys: keysWithPrefix(keyPrefix), clock: systemClock, notify}, signal);
 }
 
 /**

@@ -77,6 +77,7 @@ export function statusLines(notified: WorkerStatus): string[] {
     ['records', recordsText(records)],
     ['quarantined', `${text(records['quarantined'] ?? 0)} by this worker since its start`],
     ['connector', connector == null ? 'unknown' : `${connector.name ?? '?'} ${connector.state ?? '?'}`],
+    ['audit', auditText(notified)],
   ];
   const cells = notified.partitions.map(({partition, position, end, lagRecords}) =>
     [String(partition), position ?? 'none', end ?? 'unknown', lagRecords ?? 'unknown'].map(printable),
@@ -90,6 +91,18 @@ export function statusLines(notified: WorkerStatus): string[] {
     ...(errors.length === 0 ? [] : ['', 'last errors, newest first']),
     ...errors.map(({at = '', kind = '', detail = ''}) => printable(`${at}  ${kind}: ${detail}`)),
   ];
+}
+
+function auditText({audit, now = ''}: WorkerStatus): string {
+  if (audit == null) return 'none (projector audit)';
+  const {isRunning = false, isRequested = false, overdueSeconds = 0, last} = audit;
+  const state = `${isRunning ? 'running' : 'not running'}${isRequested ? ', requested by a schema change' : ''}`;
+  if (last == null) return `${state}, no complete pass yet`;
+  const {ended = '', differences = 0, repaired = 0, open = 0} = last;
+  const agoMs = Date.parse(now) - Date.parse(ended);
+  const ago = Number.isNaN(agoMs) ? '' : ` ${seconds(agoMs / 1_000)} ago`;
+  const late = overdueSeconds > 0 ? `, the next one is late by ${seconds(overdueSeconds)}` : '';
+  return `${state}, last pass${ago}: ${differences} differences, ${repaired} repaired, ${open} open${late}`;
 }
 
 function lagText({lagRecords, lagSeconds, topic = 'its topic'}: WorkerStatus): string {

@@ -1,4 +1,4 @@
-/** Connects the audit (operations/audit/) with its servers. It logs like a worker. */
+/** Connects the audit (operations/verify/audit/) with its servers. It logs like a worker. */
 import {randomInt, randomUUID} from 'node:crypto';
 import {hostname} from 'node:os';
 import type {Logger} from 'pino';
@@ -9,11 +9,11 @@ import {kafkaSettings, mysqlSettings, redisSettings} from '../../config/clientOp
 import type {ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
 import {createLogger} from '../../observe/logger.js';
-import {audit, type AuditEvent, type PassOptions} from '../../operations/audit/audit.js';
-import {AuditRecord} from '../../operations/audit/auditRecord.js';
-import {untilCaughtUp} from '../../operations/audit/caughtUp.js';
-import {Pace} from '../../operations/audit/pace.js';
-import {auditPass, type PassDeps, type PassEvent} from '../../operations/audit/pass.js';
+import {audit, type AuditEvent, type PassOptions} from '../../operations/verify/audit/audit.js';
+import {AuditRecord} from '../../operations/verify/audit/auditRecord.js';
+import {untilCaughtUp} from '../../operations/verify/audit/caughtUp.js';
+import {Pace} from '../../operations/verify/audit/pace.js';
+import {auditPass, type PassDeps, type PassEvent} from '../../operations/verify/audit/pass.js';
 import {lockTextOf, RebuildLock} from '../../operations/rebuild/lock.js';
 import {MysqlSide} from '../../operations/verify/mysqlSide.js';
 import {ReadRetry, retryingMysql, retryingRedis} from '../../operations/verify/retry.js';

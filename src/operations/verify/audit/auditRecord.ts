@@ -2,15 +2,15 @@
  * The state of the audit in Redis (redis-model/audit.ts). Only the process that holds the lease can write it, so a frozen process that
  * continues after it lost the lease changes nothing.
  */
-import type {Script} from '../../clients/redis/client.js';
+import type {Script} from '../../../clients/redis/client.js';
 import {
   AUDIT_FIELDS,
   auditState,
   type AuditPass,
   type AuditProgress,
   type AuditState,
-} from '../../redis-model/audit.js';
-import {ProjectorError} from '../../runtime/errors.js';
+} from '../../../redis-model/audit.js';
+import {ProjectorError} from '../../../runtime/errors.js';
 
 /** What the record uses of the Redis client (clients/redis/client.ts). */
 export interface RecordHost {

@@ -4,10 +4,10 @@
  * A process that does not hold the lease stands by, and takes over when the lease expires. A pass begins when its time has come, or at once
  * when the apply script has stored a request (redis-model/audit.ts).
  */
-import type {AuditCounts, AuditPass, AuditProgress, AuditState} from '../../redis-model/audit.js';
-import {ERROR_POLICY} from '../../runtime/errorPolicy.js';
-import {asProjectorError, type ErrorKind, type ProjectorError} from '../../runtime/errors.js';
-import {Backoff, type Clock} from '../../runtime/lifecycle.js';
+import type {AuditCounts, AuditPass, AuditProgress, AuditState} from '../../../redis-model/audit.js';
+import {ERROR_POLICY} from '../../../runtime/errorPolicy.js';
+import {asProjectorError, type ErrorKind, type ProjectorError} from '../../../runtime/errors.js';
+import {Backoff, type Clock} from '../../../runtime/lifecycle.js';
 import {passStart} from './pass.js';
 
 /** A lease that this process can hold (operations/rebuild/lock.ts). Every instance is used once. */

@@ -1,5 +1,5 @@
 /** Limits how many rows per second an audit reads, on average. */
-import type {Clock} from '../../runtime/lifecycle.js';
+import type {Clock} from '../../../runtime/lifecycle.js';
 
 export class Pace {
   readonly #clock: Clock;

@@ -7,13 +7,13 @@
  * Orders and keys come before the sums. A repair of an order moves the sums by the difference, so that sums differ afterwards only if
  * something else has changed them.
  */
-import {NO_COUNTS, type AuditCounts, type AuditProgress} from '../../redis-model/audit.js';
-import type {Clock} from '../../runtime/lifecycle.js';
-import type {Finding, Subject} from '../verify/finding.js';
-import type {Difference} from '../verify/repair.js';
-import {settle, type SettleDeps, type Settled} from '../verify/settle.js';
-import type {Sides} from '../verify/sides.js';
-import {STAGES, Survey, type Stage} from '../verify/survey.js';
+import {NO_COUNTS, type AuditCounts, type AuditProgress} from '../../../redis-model/audit.js';
+import type {Clock} from '../../../runtime/lifecycle.js';
+import type {Finding, Subject} from '../finding.js';
+import type {Difference} from '../repair.js';
+import {settle, type SettleDeps, type Settled} from '../settle.js';
+import type {Sides} from '../sides.js';
+import {STAGES, Survey, type Stage} from '../survey.js';
 import type {Pace} from './pace.js';
 
 /** What a pass uses of a repair (operations/verify/repair.ts). */

@@ -1,10 +1,10 @@
 /** Waits until Redis has applied nearly all of the topic. A comparison before that would find little but consumer lag. */
-import type {LogRange} from '../../clients/kafka/eventLog.js';
-import {positionInFence} from '../../redis-model/fence.js';
-import {parsePosition} from '../../redis-model/position.js';
-import type {StoredPositions} from '../../redis-model/storedPositions.js';
-import {ProjectorError} from '../../runtime/errors.js';
-import type {Clock} from '../../runtime/lifecycle.js';
+import type {LogRange} from '../../../clients/kafka/eventLog.js';
+import {positionInFence} from '../../../redis-model/fence.js';
+import {parsePosition} from '../../../redis-model/position.js';
+import type {StoredPositions} from '../../../redis-model/storedPositions.js';
+import {ProjectorError} from '../../../runtime/errors.js';
+import type {Clock} from '../../../runtime/lifecycle.js';
 
 export interface CaughtUpDeps {
   readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
