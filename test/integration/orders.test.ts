@@ -173,11 +173,7 @@ describe('orders show', () => {
     const found = await projector('orders', 'show', '7');
     expect(found).toMatchObject({
       exitCode: 3,
-      notes: [
-        expect.stringMatching(
-          /^order 7: not found .* shop:order_lines:7 holds 1 line item, .*$/,
-        ),
-      ],
+      notes: [expect.stringMatching(/^order 7: not found .* shop:order_lines:7 holds 1 line item, .*$/)],
     });
     expect(await projector('orders', 'list')).toEqual({exitCode: 0, lines: [], notes: []});
     await bench.applyAll([[order('7')]]);

@@ -57,6 +57,10 @@ interface Workload {
   };
 }
 
+interface Compose {
+  readonly services: Readonly<Record<string, {readonly command?: readonly string[]}>>;
+}
+
 interface Kustomization {
   readonly kind: string;
   readonly resources?: readonly string[];
@@ -78,6 +82,7 @@ function read<T>(file: string): T {
 const FILES = readdirSync(ROOT, {recursive: true, encoding: 'utf8'}).filter((file) => /\.ya?ml$/.test(file));
 const deployment = read<Workload>('base/deployment.yaml');
 const job = read<Workload>('connector/job.yaml');
+const audit = read<Workload>('audit/deployment.yaml');
 const [worker] = deployment.spec.template.spec.containers;
 
 function variablesOf(lines: readonly string[]): Record<string, string> {
@@ -114,7 +119,9 @@ describe('files', () => {
 describe('settings', () => {
   const variables = [
     ...Object.keys(configMap),
-    ...[deployment, job].flatMap(({spec}) => spec.template.spec.containers[0].env.map(({name}) => name)),
+    ...[deployment, job, audit].flatMap(({spec}) =>
+      spec.template.spec.containers[0].env.map(({name}) => name),
+    ),
     ...(read<Kustomization>('example/kustomization.yaml').configMapGenerator ?? []).flatMap(
       ({literals = []}) => Object.keys(variablesOf(literals)),
     ),
@@ -139,6 +146,44 @@ describe('settings', () => {
     );
     const config = readConfig({...configMap, ...own}, ['brokers', 'connectUrl']);
     expect(config).toMatchObject({topicReplication: 3, connectUrl: configMap['CONNECT_URL']});
+  });
+});
+
+describe('the audit', () => {
+  const [container] = audit.spec.template.spec.containers;
+  const secret = read<{stringData: Record<string, string>}>('example/audit-secret.example.yaml').stringData;
+
+  test('reads its secrets from the mounted files, and the other settings of the worker', () => {
+    const [mount] = container.volumeMounts ?? [];
+    const own = Object.fromEntries(container.env.map(({name, value = ''}) => [name, value]));
+    expect(own).toEqual(
+      Object.fromEntries(
+        Object.keys(secret).map((name) => [`${name}_FILE`, `${mount?.mountPath ?? ''}/${name}`]),
+      ),
+    );
+    const config = readConfig({...configMap, REDIS_URL_FILE: '', ...secret}, [
+      'brokers',
+      'redisUrl',
+      'mysqlUrl',
+    ]);
+    expect(config.mysqlUrl).toBe(secret['MYSQL_URL']);
+  });
+
+  test.each([
+    ['Kubernetes', (container.args ?? []).join(' ')],
+    [
+      'docker-compose.yml',
+      (parse(readFileSync('docker-compose.yml', 'utf8')) as Compose).services['audit']?.command?.join(' ') ??
+        '',
+    ],
+    [
+      'systemd',
+      /^ExecStart=\S+\/(node .*)$/m.exec(
+        readFileSync('deploy/systemd/order-projector-audit.service', 'utf8'),
+      )?.[1] ?? '',
+    ],
+  ])('is started by %s with the options that the documents name', (_, command) => {
+    expect(command).toMatch(/node (?:\S*\/)?dist\/main\.js audit --repair --every 10m$/);
   });
 });
 
@@ -183,6 +228,7 @@ describe('permissions', () => {
   test.each([
     ['the worker', deployment],
     ['the job of the connector', job],
+    ['the audit', audit],
   ])('%s has only the permissions that it needs', (_, {spec}) => {
     const pod = spec.template.spec;
     expect(pod).toMatchObject({
@@ -243,10 +289,13 @@ test('KEDA scales by the lag of the same group and topic, up to the number of pa
   expect(spec.maxReplicaCount).toBe(Number(SETTINGS.topicPartitions.default));
 });
 
-test('the systemd unit sets only known settings, and its stop timeout is longer than the worker’s', () => {
-  const unit = readFileSync('deploy/systemd/order-projector.service', 'utf8');
-  const own = [...unit.matchAll(/^Environment=(\w+)=/gm)].map(([, name = '']) => name);
-  expect(own.filter((name) => name !== 'NODE_ENV' && !known.has(name))).toEqual([]);
-  const seconds = Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]);
-  expect(seconds * 1_000).toBeGreaterThan(Number(SETTINGS.stopTimeoutMs.default));
-});
+test.each(['order-projector', 'order-projector-audit'])(
+  'the systemd unit %s sets only known settings, and its stop timeout is longer than the worker’s',
+  (name) => {
+    const unit = readFileSync(`deploy/systemd/${name}.service`, 'utf8');
+    const own = [...unit.matchAll(/^Environment=(\w+)=/gm)].map(([, name = '']) => name);
+    expect(own.filter((name) => name !== 'NODE_ENV' && !known.has(name))).toEqual([]);
+    const seconds = Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]);
+    expect(seconds * 1_000).toBeGreaterThan(Number(SETTINGS.stopTimeoutMs.default));
+  },
+);

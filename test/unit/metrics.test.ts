@@ -1,6 +1,7 @@
 import {readFileSync} from 'node:fs';
 import {Metrics} from '../../src/observe/metrics.js';
 import {freshnessMs, lagMs, lagOf} from '../../src/worker/workerView.js';
+import {NO_COUNTS} from '../../src/redis-model/audit.js';
 import {noCounts} from '../../src/worker/outcomes.js';
 import {partitionView, workerView} from '../support/views.js';
 
@@ -20,6 +21,19 @@ const view = workerView({
     partitionView({partition: 3}),
   ],
   connector: {name: 'shop-orders', state: 'FAILED'},
+  audit: {
+    isRunning: true,
+    isRequested: true,
+    last: {
+      ...NO_COUNTS,
+      differences: 5,
+      repaired: 3,
+      startedMs: 0,
+      endedMs: 20_000,
+      everyMs: 30_000,
+      isRepairing: true,
+    },
+  },
 });
 
 async function linesOf(metrics: Metrics): Promise<string[]> {
@@ -52,6 +66,11 @@ test('each scrape reports the counts and gauges of the worker at that moment, an
       'projector_state{state="running"} 1',
       'projector_state{state="halted"} 0',
       'projector_connector_up{connector="shop-orders"} 0',
+      'projector_audit_differences{topic="shop.order-events"} 2',
+      'projector_audit_repaired{topic="shop.order-events"} 3',
+      'projector_audit_pass_timestamp_seconds{topic="shop.order-events"} 20',
+      'projector_audit_overdue_seconds{topic="shop.order-events"} 40',
+      'projector_audit_requested{topic="shop.order-events"} 1',
       'projector_quarantined_records_total{topic="t",reason="record-undecodable"} 1',
       'projector_apply_duration_seconds_bucket{le="0.002",topic="t"} 0',
       'projector_apply_duration_seconds_bucket{le="0.005",topic="t"} 1',

@@ -2,6 +2,7 @@
 import {readFileSync} from 'node:fs';
 import {parse} from 'yaml';
 import {Metrics} from '../../src/observe/metrics.js';
+import {NO_COUNTS} from '../../src/redis-model/audit.js';
 import {noCounts} from '../../src/worker/outcomes.js';
 import {alertRules, dashboard, panelQueries, parseQuery} from '../support/promql.js';
 import {partitionView, workerView} from '../support/views.js';
@@ -15,6 +16,11 @@ beforeAll(async () => {
     counts: {...noCounts(), newestSourceMs: 1},
     partitions: [known],
     connector: {name: 'shop-orders', state: 'RUNNING'},
+    audit: {
+      isRunning: true,
+      isRequested: true,
+      last: {...NO_COUNTS, startedMs: 0, endedMs: 1, everyMs: 1, isRepairing: true},
+    },
   });
   const metrics = new Metrics({view: () => view, topic: 't', hasExporterSeries: false});
   metrics.chunkApplied({durationMs: 4, records: 250});
@@ -55,10 +61,11 @@ test('the check of a query reports unknown series and labels, and rejects a text
 describe('alerts', () => {
   const rules = alertRules();
 
-  test('there are eight alerts, each with a severity, a summary, a description and a runbook URL', () => {
+  test('there are ten alerts, each with a severity, a summary, a description and a runbook URL', () => {
     expect(rules.map(({alert}) => alert)).toEqual([
       ...['ProjectorDown', 'ProjectorStalled', 'ProjectorLagGrowing', 'ProjectorStale'],
       ...['ProjectorQuarantine', 'ProjectorHalted', 'ProjectorRejectedWrites', 'ProjectorPositionReset'],
+      ...['ProjectorAuditDifferences', 'ProjectorAuditOverdue'],
     ]);
     for (const {labels, annotations} of rules) {
       expect(['critical', 'warning']).toContain(labels['severity']);
