@@ -2,7 +2,8 @@
  * One pass of the audit: it compares everything in Redis with MySQL, range by range, and repairs what differs.
  *
  * A range ends after RANGE_MS, or when it has many suspects. Its suspects are then settled as `verify` does it, the differences are
- * repaired, and the place is saved. So a pass that was killed continues at its range, and memory does not grow with the tables.
+ * repaired, and the place is saved. So a pass that was killed continues there, and memory does not grow with the tables. The place is also saved
+ * after each page of orders while there are no suspects.
  *
  * Orders and keys come before the sums. A repair of an order moves the sums by the difference, so that sums differ afterwards only if
  * something else has changed them.
@@ -109,10 +110,15 @@ class Pass {
       // A listing of sums is one query to MySQL, which must be read to its end before there can be another one.
       const canStop = stage === 'orders' || stage === 'keys';
       const isFull = this.#survey.suspects.size >= RANGE_SUSPECTS || clock.nowMs() - beganMs >= RANGE_MS;
-      if (!canStop || !isFull) continue;
-      await this.#endRange(stage);
-      if (stage === 'orders' && next !== null) await this.#save(stage, next);
-      beganMs = clock.nowMs();
+      if (canStop && isFull) {
+        await this.#endRange(stage);
+        beganMs = clock.nowMs();
+      }
+      // Without suspects, the pass can continue after this page.
+      if (stage === 'orders' && next !== null && this.#survey.suspects.size === 0) {
+        this.#countOrders();
+        await this.#save(stage, next);
+      }
     }
     await this.#endRange(stage);
   }
@@ -122,15 +128,20 @@ class Pass {
     await this.#deps.save({startedMs, requested, stage, after, counts: {...this.#counts}});
   }
 
+  #countOrders(): void {
+    const {looked} = this.#survey;
+    this.#counts.orders += looked.orders;
+    looked.orders = 0;
+  }
+
   /** Settles the suspects of a range, and repairs the differences. */
   async #endRange(stage: Stage): Promise<void> {
-    const {suspects, overflow, looked} = this.#survey;
+    const {suspects, overflow} = this.#survey;
     const subjects = [...suspects.values()];
     suspects.clear();
     this.#counts.unchecked += overflow;
     this.#survey.overflow = 0;
-    this.#counts.orders += looked.orders;
-    looked.orders = 0;
+    this.#countOrders();
     if (subjects.length === 0) return;
     const isOfOrders = stage === 'orders' || stage === 'keys';
     const {certain} = await this.#settled(subjects, isOfOrders);
