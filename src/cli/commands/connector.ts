@@ -4,7 +4,8 @@ import {chosenConnector} from '../connectorFile.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import {ConnectClient, type ConnectorStatus} from '../../clients/connect.js';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
-import {kafkaSettings} from '../../config/clientOptions.js';
+import {MysqlClient} from '../../clients/mysql.js';
+import {kafkaSettings, mysqlSettings} from '../../config/clientOptions.js';
 import type {Config, ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
@@ -20,6 +21,7 @@ import {
 } from '../../upstream/connector.js';
 import type {RecordForm} from '../../upstream/connectorConfig.js';
 import type {Output} from '../terminal/output.js';
+import {noteUnasked, warnOfSilentChanges} from '../silentChanges.js';
 import {untilReachable} from '../start.js';
 
 const ACTIONS: Record<ConnectorAction, string> = {
@@ -103,6 +105,7 @@ export async function connector(
   switch (action) {
     case 'apply': {
       before = await statusBefore(connect, file);
+      await warnBeforeApply(config, output);
       await applyConnector(file, {config, output, connect});
       break;
     }
@@ -144,6 +147,23 @@ async function statusBefore(
   file: ConnectorFile,
 ): Promise<ConnectorStatus | undefined> {
   return await connect.status(file.name).catch(() => undefined);
+}
+
+/** The warnings come before the snapshot of the connector, which is an initial load too. */
+async function warnBeforeApply(config: Config, output: Output): Promise<void> {
+  const {mysqlUrl} = config;
+  if (mysqlUrl === undefined) return;
+  const note = (text: string): void => output.note(text);
+  let mysql: MysqlClient | undefined;
+  try {
+    mysql = new MysqlClient(mysqlSettings(config, mysqlUrl));
+    await mysql.connect();
+    await warnOfSilentChanges(mysql, sourceSchema(config), note);
+  } catch (error) {
+    noteUnasked(error, note);
+  } finally {
+    mysql?.close();
+  }
 }
 
 async function applyConnector(

@@ -32,6 +32,7 @@ import type {Output} from '../terminal/output.js';
 import {newProgressLine, type ProgressLine} from '../terminal/progressLine.js';
 import {layoutText, newReadModel, checkTopic} from '../preflight.js';
 import {loadModel, newLock, requireWholeTopic, stagingUrl} from './staging.js';
+import {warnOfSilentChanges} from '../silentChanges.js';
 import {untilReachable} from '../start.js';
 import {mysqlVisible} from '../visibility.js';
 
@@ -154,6 +155,8 @@ export class ReplaceCommand {
         return found;
       });
       await this.#whenReachable(async () => await this.#mysql?.connect());
+      if (this.#mysql !== null)
+        await warnOfSilentChanges(this.#mysql, sourceSchema(this.#config), (text) => this.#line.note(text));
       if (this.#options.dryRun) return await this.#rehearse();
       const startedMs = systemClock.nowMs();
       return await interruptible(this.#line, async (signal) => {

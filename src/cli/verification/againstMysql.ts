@@ -14,6 +14,7 @@ import {interruptible} from '../terminal/interruption.js';
 import type {Output} from '../terminal/output.js';
 import {newProgressLine} from '../terminal/progressLine.js';
 import {newReadModel, checkTopic} from '../preflight.js';
+import {warnOfSilentChanges} from '../silentChanges.js';
 import {endsOf, mysqlVisible} from '../visibility.js';
 import {newUpstreamCheck, withRepair} from './repair.js';
 
@@ -48,6 +49,7 @@ export async function verifyAgainstMysql(
     await model.requireLayout();
     if (options.repair) await model.requireRights();
     await mysql.connect();
+    await warnOfSilentChanges(mysql, sourceSchema(config), (text) => output.note(text));
     const tables = await readSourceTables(mysql, sourceSchema(config));
     const line = newProgressLine(output);
     return await interruptible(line, async (signal) => {

@@ -1,8 +1,13 @@
-/** Asks MySQL for its variables, the grants of this user, and the two tables. */
+/** Asks MySQL for its variables, the grants of this user, the two tables, and what changes them without row events. */
 import {MysqlClient, type RowQuery, type TextRow} from '../../clients/mysql.js';
 import {mysqlSettings} from '../../config/clientOptions.js';
 import type {SourceSchema} from '../../domain/sourceSchema.js';
 import {findTables, type FoundTables} from '../../upstream/foundTables.js';
+import {
+  findSilentChangeFacts,
+  SEMI_SYNC_VARIABLES,
+  type SilentChangeFacts,
+} from '../../upstream/silentChangeFacts.js';
 import {sourceTables} from '../../upstream/sourceTables.js';
 import {quoted} from '../../upstream/sql.js';
 import type {ConfigWith} from '../../config/config.js';
@@ -16,15 +21,18 @@ export interface MysqlAnswers {
   readonly grants: Answer<readonly string[]>;
   /** An answer also means that both tables can be read. */
   readonly tables: Answer<FoundTables>;
+  readonly silentChanges: Answer<SilentChangeFacts>;
 }
 
 export const VARIABLES = [
   ...['version', 'log_bin', 'binlog_format', 'binlog_row_image', 'binlog_row_value_options'],
   ...['gtid_mode', 'binlog_expire_logs_seconds', 'server_id', 'binlog_transaction_compression'],
+  ...SEMI_SYNC_VARIABLES,
 ] as const;
 const MYSQL = {what: 'MySQL', kind: 'mysql-unreachable'} as const;
 
 export async function askMysql(config: ConfigWith<'mysqlUrl'>, questions: Questions): Promise<MysqlAnswers> {
+  const schema = sourceSchema(config);
   let mysql: MysqlClient | undefined;
   try {
     const connected = await questions.ask(MYSQL, async () => {
@@ -40,7 +48,8 @@ export async function askMysql(config: ConfigWith<'mysqlUrl'>, questions: Questi
       async (query) => await query(`SHOW GLOBAL VARIABLES WHERE Variable_name IN (${names})`, []),
     );
     const grants = await ask(async (query) => await query('SHOW GRANTS', []));
-    const tables = await ask(async (query) => await readTables(query, sourceSchema(config)));
+    const tables = await ask(async (query) => await readTables(query, schema));
+    const silentChanges = await ask(async (query) => await findSilentChangeFacts(query, schema));
     return {
       variables: mapped<readonly TextRow[], ReadonlyMap<string, string>>(
         connected.kind === 'answer' ? rows : connected,
@@ -48,6 +57,7 @@ export async function askMysql(config: ConfigWith<'mysqlUrl'>, questions: Questi
       ),
       grants: mapped(grants, (found) => found.map((row) => Object.values(row)[0] ?? '')),
       tables,
+      silentChanges,
     };
   } finally {
     mysql?.close();

@@ -18,6 +18,7 @@ import {kafkaChecks} from './kafkaChecks.js';
 import {mysqlChecks} from './mysqlChecks.js';
 import {judgeHosts, judgePort} from './networkChecks.js';
 import {redisChecks} from './redisChecks.js';
+import {SILENT_CHANGE_CHECKS} from './silentChangeChecks.js';
 
 export interface DoctorContext {
   readonly clock: Clock;
@@ -96,7 +97,9 @@ async function mysqlSide(config: Config, questions: Questions): Promise<Check[]>
   if (mysqlUrl !== undefined) return mysqlChecks(await askMysql({...config, mysqlUrl}, questions), config);
   const why =
     'MYSQL_URL is not set: `sync`, `verify` and `dlq replay` from MySQL require it, a worker does not';
-  return ['mysql', 'binlog', 'mysql-grants', 'tables'].map((name) => skipped(name, why));
+  return ['mysql', 'binlog', 'mysql-grants', 'tables', ...SILENT_CHANGE_CHECKS].map((name) =>
+    skipped(name, why),
+  );
 }
 
 async function connectSide(

@@ -12,8 +12,10 @@ import type {SourceSchema} from '../../domain/sourceSchema.js';
 import {columnFaults} from '../../upstream/columnRules.js';
 import {sourceTables} from '../../upstream/sourceTables.js';
 import type {FoundTables, SourceColumn, SourceTable} from '../../upstream/foundTables.js';
+import {semiSyncChanges} from '../../upstream/silentChanges.js';
 import type {MysqlAnswers} from './askMysql.js';
 import {again, fail, judged, ok, warn, type Check} from './check.js';
+import {silentChangeChecks} from './silentChangeChecks.js';
 
 export function judgeVersion(variables: Variables): Check {
   const version = variables.get('version') ?? 'unknown';
@@ -26,11 +28,13 @@ export function judgeVersion(variables: Variables): Check {
 type Variables = ReadonlyMap<string, string>;
 
 export function mysqlChecks(answers: MysqlAnswers, config: Config): Check[] {
+  const schema = sourceSchema(config);
   return [
     judged('mysql', answers.variables, judgeVersion),
     judged('binlog', again(answers.variables), judgeBinlog),
     judged('mysql-grants', answers.grants, judgeGrants),
-    judged('tables', answers.tables, (found) => judgeTables(found, sourceSchema(config))),
+    judged('tables', answers.tables, (found) => judgeTables(found, schema)),
+    ...silentChangeChecks(answers.silentChanges, {schema, itemsOnOrderDelete: 'cascade'}),
   ];
 }
 
@@ -56,8 +60,13 @@ export function judgeBinlog(variables: Variables): Check {
   }
   if ((variables.get('gtid_mode') ?? 'ON') !== 'ON') {
     const mode = variables.get('gtid_mode') ?? '';
-    const detail = `gtid_mode=${mode}: after a failover the connector cannot find its position in the binlog`;
-    return warn('binlog', detail, 'Set gtid_mode=ON and enforce_gtid_consistency=ON.');
+    const failover = `gtid_mode=${mode}: after a failover the connector cannot find its position in the binlog`;
+    const late = semiSyncChanges(variables).map(({what}) => what);
+    return warn(
+      'binlog',
+      [failover, ...late].join('; '),
+      'Set gtid_mode=ON and enforce_gtid_consistency=ON.',
+    );
   }
   const keptS = Number(variables.get('binlog_expire_logs_seconds') ?? 0);
   if (keptS > 0 && keptS < 3 * DAY_S) {

@@ -1,0 +1,69 @@
+/**
+ * Changes in MySQL that write no row event. They are warnings, because Redis equals MySQL until somebody makes such a change.
+ *
+ * Pure: no clock, no I/O.
+ */
+import {foreignKeyChanges, itemsOnDeleteChanges} from '../../upstream/foreignKeyChanges.js';
+import {AUDIT, type Mapping, type SilentChange} from '../../upstream/silentChange.js';
+import type {SilentChangeFacts} from '../../upstream/silentChangeFacts.js';
+import {binlogSessionChanges, preparedChanges, storageChanges} from '../../upstream/silentChanges.js';
+import {again, judged, ok, skipped, warn, type Answer, type Check} from './check.js';
+
+export const SILENT_CHANGE_CHECKS = [
+  'foreign-keys',
+  'items-on-delete',
+  'storage',
+  'binlog-sessions',
+  'prepared-transactions',
+] as const;
+
+type Name = (typeof SILENT_CHANGE_CHECKS)[number];
+
+/** One question has all answers. If it fails, the first check reports the error. */
+export function silentChangeChecks(facts: Answer<SilentChangeFacts>, mapping: Mapping): Check[] {
+  return SILENT_CHANGE_CHECKS.map((name, at) =>
+    judged(name, at === 0 ? facts : again(facts), (value) => JUDGES[name](value, mapping)),
+  );
+}
+
+const JUDGES: Readonly<Record<Name, (facts: SilentChangeFacts, mapping: Mapping) => Check>> = {
+  'foreign-keys': (facts, mapping) =>
+    verdict(
+      'foreign-keys',
+      foreignKeyChanges(facts, mapping),
+      'no foreign key changes rows of both tables without row events',
+    ),
+  'items-on-delete': (facts, mapping) =>
+    verdict(
+      'items-on-delete',
+      itemsOnDeleteChanges(facts, mapping),
+      `ORDER_ITEMS_ON_ORDER_DELETE=${mapping.itemsOnOrderDelete} fits the foreign keys`,
+    ),
+  storage: ({tables}, {schema}) =>
+    verdict(
+      'storage',
+      storageChanges(tables, schema),
+      'both tables are InnoDB, without partitions and mapped generated columns',
+    ),
+  'binlog-sessions': ({accounts}) =>
+    verdict(
+      'binlog-sessions',
+      binlogSessionChanges(accounts),
+      accounts.isComplete
+        ? 'no account may change the binlog settings of its session'
+        : 'the user of MYSQL_URL may not change the binlog settings of its session, and cannot see the privileges of other accounts',
+    ),
+  'prepared-transactions': ({prepared}) =>
+    prepared === undefined
+      ? skipped(
+          'prepared-transactions',
+          'the user of MYSQL_URL may not list prepared XA transactions, which requires XA_RECOVER_ADMIN',
+        )
+      : verdict('prepared-transactions', preparedChanges(prepared), 'no XA transaction is prepared'),
+};
+
+function verdict(name: Name, changes: readonly SilentChange[], none: string): Check {
+  if (changes.length === 0) return ok(name, none);
+  const fixes = new Set(changes.map(({fix}) => fix));
+  return warn(name, changes.map(({what}) => what).join('; '), [...fixes, AUDIT].join(' '));
+}
