@@ -110,11 +110,13 @@ function named(key: ForeignKey): string {
 
 /** The setting against the schema. With RESTRICT or NO ACTION, MySQL deletes no order that has line items, so both settings are correct. */
 export function itemsOnDeleteChanges(
-  {variables, foreignKeys}: Pick<Facts, 'variables' | 'foreignKeys'>,
+  {variables, foreignKeys, tables}: Facts,
   {schema, itemsOnOrderDelete}: Mapping,
 ): SilentChange[] {
-  const links = foreignKeys.filter((key) => isLink(key, schema));
   const {orders, items} = schema;
+  // The foreign keys of a table that this user may not read are not visible either.
+  if (!tables.some((table) => table.name === items.table)) return [];
+  const links = foreignKeys.filter((key) => isLink(key, schema));
   const name = `foreign key ${items.table}.${items.orderId} -> ${orders.table}.${orders.id}`;
   if (itemsOnOrderDelete === 'cascade' && links.length === 0) {
     const what = `there is no ${name}, so a DELETE or REPLACE of an order leaves its line items in MySQL, but Redis removes them`;

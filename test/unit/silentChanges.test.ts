@@ -160,6 +160,10 @@ describe('the line items of a deleted order', () => {
     expect(all).toEqual(expected === null ? [] : [expect.stringMatching(expected)]);
   });
 
+  test('a table that this user may not read has no finding', () => {
+    expect(found(facts({foreignKeys: [], tables: [ORDERS]}))).toEqual([]);
+  });
+
   test('the fix names the other value of the setting', () => {
     const schema = sourceSchema(readConfig({}, []));
     const fixOf = (foreignKeys: ForeignKey[], itemsOnOrderDelete: ItemsOnOrderDelete): string | undefined =>
