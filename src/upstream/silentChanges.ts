@@ -5,7 +5,7 @@
  * - An invisible column. `SELECT *` omits it, but its row events and `information_schema` contain it.
  * - A trigger that changes the binlog settings of its session. A statement that fires it fails, and changes nothing: error 1560 for
  *   binlog_format, 1695 for sql_log_bin, 1765 for binlog_row_value_options. MySQL accepts binlog_row_image in a trigger, but only from a
- *   definer with the privileges of `binlog-sessions`.
+ *   definer with the privileges of `binlog-sessions` (otherwise error 1227).
  *
  * Pure: no clock, no I/O.
  */
