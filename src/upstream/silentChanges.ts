@@ -69,7 +69,7 @@ export function binlogSessionChanges({count, isComplete}: BinlogAccounts): Silen
   if (count === 0) return [];
   const seen = isComplete ? 'accounts' : 'accounts that this user can see';
   const what = `${count} of the ${seen} may set sql_log_bin, binlog_format, binlog_row_image or binlog_row_value_options for a session, whose changes then write no row events or incomplete ones`;
-  const fix = `Change both tables only with other accounts. To list these: SELECT DISTINCT grantee FROM information_schema.user_privileges WHERE privilege_type IN (${BINLOG_PRIVILEGES_SQL})`;
+  const fix = `Change both tables only with other accounts. To list these (mysql.* are internal): SELECT DISTINCT grantee FROM information_schema.user_privileges WHERE privilege_type IN (${BINLOG_PRIVILEGES_SQL})`;
   return [{kind: 'binlog-sessions', what, fix: `${fix}.`}];
 }
 

@@ -219,6 +219,11 @@ const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegEx
   ['partial JSON', () => judgeBinlog(map({binlog_row_value_options: 'PARTIAL_JSON'})), /^fail/],
   ['no GTIDs', () => judgeBinlog(map({log_bin: 'ON', gtid_mode: 'OFF'})), /^warn: gtid_mode=OFF/],
   [
+    'semi-synchronous replication without GTIDs',
+    () => judgeBinlog(map({gtid_mode: 'OFF', rpl_semi_sync_source_enabled: 'ON'})),
+    /^warn: gtid_mode=OFF: .*; semi-synchronous replication is on/,
+  ],
+  [
     'a binlog that expires after an hour',
     () => judgeBinlog(map({log_bin: 'ON', binlog_expire_logs_seconds: '3600'})),
     /^warn: .*3600 s/,

@@ -12,6 +12,7 @@ import type {SourceSchema} from '../../domain/sourceSchema.js';
 import {columnFaults} from '../../upstream/columnRules.js';
 import {sourceTables} from '../../upstream/sourceTables.js';
 import type {FoundTables, SourceColumn, SourceTable} from '../../upstream/foundTables.js';
+import {AUDIT} from '../../upstream/silentChange.js';
 import {semiSyncChanges} from '../../upstream/silentChanges.js';
 import type {MysqlAnswers} from './askMysql.js';
 import {again, fail, judged, ok, warn, type Check} from './check.js';
@@ -65,7 +66,7 @@ export function judgeBinlog(variables: Variables): Check {
     return warn(
       'binlog',
       [failover, ...late].join('; '),
-      'Set gtid_mode=ON and enforce_gtid_consistency=ON.',
+      ['Set gtid_mode=ON and enforce_gtid_consistency=ON.', ...(late.length === 0 ? [] : [AUDIT])].join(' '),
     );
   }
   const keptS = Number(variables.get('binlog_expire_logs_seconds') ?? 0);
