@@ -14,7 +14,7 @@ export async function warnOfSilentChanges(
 ): Promise<void> {
   try {
     const facts = await mysql.consistentSnapshot(async (ask) => await findSilentChangeFacts(ask, schema));
-    const found = silentChanges(facts, {schema, itemsOnOrderDelete: 'cascade'});
+    const found = silentChanges(facts, schema);
     for (const {what, fix} of found) note(`warning: ${what}. ${fix}`);
     if (found.length > 0) note(AUDIT);
   } catch (error) {

@@ -4,20 +4,23 @@
  * Pure: no clock, no I/O.
  */
 import type {SourceSchema} from '../domain/sourceSchema.js';
-import type {Mapping, SilentChange} from './silentChange.js';
+import type {SilentChange} from './silentChange.js';
 import type {ForeignKey, SilentChangeFacts} from './silentChangeFacts.js';
 import {mappedColumns} from './sourceTables.js';
 
 type Facts = Pick<SilentChangeFacts, 'variables' | 'foreignKeys' | 'tables'>;
 
 /** Foreign keys whose action changes rows of both tables. */
-export function foreignKeyChanges({variables, foreignKeys, tables}: Facts, mapping: Mapping): SilentChange[] {
+export function foreignKeyChanges(
+  {variables, foreignKeys, tables}: Facts,
+  schema: SourceSchema,
+): SilentChange[] {
   if (hasForeignKeyEvents(variables)) return [];
   return foreignKeys.flatMap((key): SilentChange[] => {
-    const columns = mappedIn(key.table, tables, mapping.schema);
+    const columns = mappedIn(key.table, tables, schema);
     const isMapped = key.columns.some((column) => columns.has(column));
     const effects = [
-      ...deleteEffects(key, isMapped, isLink(key, mapping.schema) ? mapping : undefined),
+      ...deleteEffects(key, isMapped, isLink(key, schema) ? schema : undefined),
       ...updateEffects(key, isMapped),
     ];
     if (effects.length === 0) return [];
@@ -49,14 +52,14 @@ interface Effect {
  * `link` is given for a key from the line items to their order. With `cascade`, Redis removes the line items with the order, so it equals
  * MySQL after both actions: a line item whose order id is NULL counts nowhere. With `keep`, `items-on-delete` reports CASCADE.
  */
-function deleteEffects(key: ForeignKey, isMapped: boolean, link: Mapping | undefined): Effect[] {
+function deleteEffects(key: ForeignKey, isMapped: boolean, link: SourceSchema | undefined): Effect[] {
   const {table, onDelete} = key;
   const cause = `a DELETE or REPLACE in ${parentOf(key)}`;
   if (onDelete === 'CASCADE' && link === undefined) {
     const text = `${cause} deletes rows of ${table} without row events, so Redis keeps them`;
     return [{action: 'ON DELETE CASCADE', text}];
   }
-  if (onDelete === 'SET NULL' && isMapped && link?.itemsOnOrderDelete !== 'cascade') {
+  if (onDelete === 'SET NULL' && isMapped && link?.items.onOrderDelete !== 'cascade') {
     const text = `${cause} sets ${columnsOf(key)} to NULL without row events, so Redis keeps the old values`;
     return [{action: 'ON DELETE SET NULL', text}];
   }
@@ -108,23 +111,29 @@ function named(key: ForeignKey): string {
   return `${columnsOf(key)} -> ${parents.join(', ')}`;
 }
 
-/** The setting against the schema. With RESTRICT or NO ACTION, MySQL deletes no order that has line items, so both settings are correct. */
+/**
+ * The setting against the schema. With RESTRICT or NO ACTION, MySQL deletes an order that has line items only in a session with
+ * foreign_key_checks=0, and keeps them.
+ */
 export function itemsOnDeleteChanges(
   {variables, foreignKeys, tables}: Facts,
-  {schema, itemsOnOrderDelete}: Mapping,
+  schema: SourceSchema,
 ): SilentChange[] {
   const {orders, items} = schema;
   // The foreign keys of a table that this user may not read are not visible either.
   if (!tables.some((table) => table.name === items.table)) return [];
   const links = foreignKeys.filter((key) => isLink(key, schema));
   const name = `foreign key ${items.table}.${items.orderId} -> ${orders.table}.${orders.id}`;
-  if (itemsOnOrderDelete === 'cascade' && links.length === 0) {
-    const what = `there is no ${name}, so a DELETE or REPLACE of an order leaves its line items in MySQL, but Redis removes them`;
+  if (
+    items.onOrderDelete === 'cascade' &&
+    !links.some(({onDelete}) => onDelete === 'CASCADE' || onDelete === 'SET NULL')
+  ) {
+    const what = `there is no ${name} with ON DELETE CASCADE, so a DELETE or REPLACE of an order leaves its line items in MySQL, but Redis removes them`;
     const fix = 'Set ORDER_ITEMS_ON_ORDER_DELETE=keep, then run `projector rebuild`.';
     return [{kind: 'items-on-delete', what, fix}];
   }
   const isCascade = links.some(({onDelete}) => onDelete === 'CASCADE');
-  if (itemsOnOrderDelete === 'keep' && isCascade && !hasForeignKeyEvents(variables)) {
+  if (items.onOrderDelete === 'keep' && isCascade && !hasForeignKeyEvents(variables)) {
     const what = `${name} has ON DELETE CASCADE, so MySQL removes the line items of a deleted order without row events, but Redis keeps them: they count nowhere until an order has the same id`;
     const fix = 'Set ORDER_ITEMS_ON_ORDER_DELETE=cascade, then run `projector rebuild`.';
     return [{kind: 'items-on-delete', what, fix}];

@@ -1,6 +1,4 @@
 /** A change in MySQL that writes no row event, as a finding (silentChanges.ts). */
-import type {SourceSchema} from '../domain/sourceSchema.js';
-
 export type SilentChangeKind =
   | 'foreign-keys'
   | 'items-on-delete'
@@ -17,14 +15,6 @@ export interface SilentChange {
   readonly what: string;
   /** One or more sentences. AUDIT applies in addition. */
   readonly fix: string;
-}
-
-/** What happens to the line items of an order that is deleted. */
-export type ItemsOnOrderDelete = 'cascade' | 'keep';
-
-export interface Mapping {
-  readonly schema: SourceSchema;
-  readonly itemsOnOrderDelete: ItemsOnOrderDelete;
 }
 
 /** Belongs to every fix, and is printed once for all of them. */

@@ -11,7 +11,7 @@
  */
 import type {SourceSchema} from '../domain/sourceSchema.js';
 import {foreignKeyChanges, itemsOnDeleteChanges, mappedIn} from './foreignKeyChanges.js';
-import type {Mapping, SilentChange} from './silentChange.js';
+import type {SilentChange} from './silentChange.js';
 import {
   BINLOG_PRIVILEGES_SQL,
   SEMI_SYNC_VARIABLES,
@@ -20,11 +20,11 @@ import {
   type StoredTable,
 } from './silentChangeFacts.js';
 
-export function silentChanges(facts: SilentChangeFacts, mapping: Mapping): SilentChange[] {
+export function silentChanges(facts: SilentChangeFacts, schema: SourceSchema): SilentChange[] {
   return [
-    ...foreignKeyChanges(facts, mapping),
-    ...itemsOnDeleteChanges(facts, mapping),
-    ...storageChanges(facts.tables, mapping.schema),
+    ...foreignKeyChanges(facts, schema),
+    ...itemsOnDeleteChanges(facts, schema),
+    ...storageChanges(facts.tables, schema),
     ...binlogSessionChanges(facts.accounts),
     ...preparedChanges(facts.prepared),
     ...semiSyncChanges(facts.variables),

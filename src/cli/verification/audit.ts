@@ -27,6 +27,7 @@ import {Passage} from '../../upstream/passage.js';
 import {readSourceTables} from '../../upstream/sourceTables.js';
 import {checkReadModel, checkTopic, newReadModel, type Reached} from '../preflight.js';
 import {fatal, processEvents} from '../service.js';
+import {warnOfSilentChanges} from '../silentChanges.js';
 import {untilReachable} from '../start.js';
 import {endsOf, mysqlVisible} from '../visibility.js';
 import {SILENT_MS, STILL_MS} from './comparison.js';
@@ -107,10 +108,11 @@ async function runPasses(
   {everyMs, rowsPerSecond, isRepairing}: AuditOptions,
   signal: AbortSignal,
 ): Promise<AuditPass | undefined> {
-  const {config, redis, logger} = servers;
+  const {config, redis, mysql, logger} = servers;
   const keys = keysWithPrefix(config.keyPrefix);
   const command = isRepairing ? 'audit-repair' : 'audit';
   const here = {host: hostname(), pid: process.pid, sinceMs: systemClock.nowMs()};
+  await warnOfSilentChanges(mysql, sourceSchema(config), (text) => logger.warn({}, text));
   return await audit(
     {
       everyMs,

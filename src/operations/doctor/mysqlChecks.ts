@@ -35,7 +35,7 @@ export function mysqlChecks(answers: MysqlAnswers, config: Config): Check[] {
     judged('binlog', again(answers.variables), judgeBinlog),
     judged('mysql-grants', answers.grants, judgeGrants),
     judged('tables', answers.tables, (found) => judgeTables(found, schema)),
-    ...silentChangeChecks(answers, {schema, itemsOnOrderDelete: 'cascade'}),
+    ...silentChangeChecks(answers, schema),
   ];
 }
 

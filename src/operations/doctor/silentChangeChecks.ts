@@ -3,8 +3,9 @@
  *
  * Pure: no clock, no I/O.
  */
+import type {SourceSchema} from '../../domain/sourceSchema.js';
 import {foreignKeyChanges, itemsOnDeleteChanges} from '../../upstream/foreignKeyChanges.js';
-import {AUDIT, type Mapping, type SilentChange} from '../../upstream/silentChange.js';
+import {AUDIT, type SilentChange} from '../../upstream/silentChange.js';
 import type {SilentChangeFacts} from '../../upstream/silentChangeFacts.js';
 import {binlogSessionChanges, preparedChanges, storageChanges} from '../../upstream/silentChanges.js';
 import {again, judged, ok, skipped, warn, type Answer, type Check} from './check.js';
@@ -28,28 +29,28 @@ interface Answers {
  * One question has all answers. If it fails, the first check reports the error. Of a table that this user may not read,
  * `information_schema` says nothing, so the first three checks are skipped then.
  */
-export function silentChangeChecks({tables, silentChanges}: Answers, mapping: Mapping): Check[] {
+export function silentChangeChecks({tables, silentChanges}: Answers, schema: SourceSchema): Check[] {
   const ofTables = tables.kind === 'answer' ? silentChanges : again<SilentChangeFacts>(tables);
   const answers = [ofTables, again(ofTables), again(ofTables)];
   return SILENT_CHANGE_CHECKS.map((name, at) =>
-    judged(name, answers[at] ?? again(silentChanges), (value) => JUDGES[name](value, mapping)),
+    judged(name, answers[at] ?? again(silentChanges), (value) => JUDGES[name](value, schema)),
   );
 }
 
-const JUDGES: Readonly<Record<Name, (facts: SilentChangeFacts, mapping: Mapping) => Check>> = {
-  'foreign-keys': (facts, mapping) =>
+const JUDGES: Readonly<Record<Name, (facts: SilentChangeFacts, schema: SourceSchema) => Check>> = {
+  'foreign-keys': (facts, schema) =>
     verdict(
       'foreign-keys',
-      foreignKeyChanges(facts, mapping),
+      foreignKeyChanges(facts, schema),
       'no foreign key changes rows of both tables without row events',
     ),
-  'items-on-delete': (facts, mapping) =>
+  'items-on-delete': (facts, schema) =>
     verdict(
       'items-on-delete',
-      itemsOnDeleteChanges(facts, mapping),
-      `ORDER_ITEMS_ON_ORDER_DELETE=${mapping.itemsOnOrderDelete} fits the foreign keys`,
+      itemsOnDeleteChanges(facts, schema),
+      `ORDER_ITEMS_ON_ORDER_DELETE=${schema.items.onOrderDelete} fits the foreign keys`,
     ),
-  storage: ({tables}, {schema}) =>
+  storage: ({tables}, schema) =>
     verdict(
       'storage',
       storageChanges(tables, schema),
