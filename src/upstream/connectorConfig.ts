@@ -121,7 +121,7 @@ const VALUES = {
   'event.converting.failure.handling.mode': 'fail',
   'event.processing.failure.handling.mode': 'fail',
   'inconsistent.schema.handling.mode': 'fail',
-  'include.schema.changes': 'false',
+  'include.schema.changes': 'true',
   'provide.transaction.metadata': 'false',
   'extended.headers.enabled': 'false',
   'heartbeat.interval.ms': '5000',
@@ -165,10 +165,9 @@ const UNWRAP = {
 /** Each table has its own key field, and `ExtractField` fails on a key without its field. So each has a predicate. */
 function transforms({database, schema, topic}: ConnectorSettings): Record<string, string> {
   const {orders, items, heartbeatTable} = schema;
-  const topicOf = (...tables: string[]): string => {
-    const names = tables.map(escaped);
-    return `${escaped(database)}\\.${escaped(database)}\\.${names.length === 1 ? (names[0] ?? '') : `(${names.join('|')})`}`;
-  };
+  const prefix = escaped(database);
+  const topicOf = (table: string): string => `${prefix}\\.${prefix}\\.${escaped(table)}`;
+  const routed = [orders.table, items.table, heartbeatTable].map(escaped).join('|');
   const key = (name: string, field: string, table: string): Record<string, string> => ({
     [`transforms.${name}Key.type`]: 'org.apache.kafka.connect.transforms.ExtractField$Key',
     [`transforms.${name}Key.field`]: field,
@@ -183,7 +182,8 @@ function transforms({database, schema, topic}: ConnectorSettings): Record<string
     ...key('heartbeat', 'id', heartbeatTable),
     'transforms.route.type': 'org.apache.kafka.connect.transforms.RegexRouter',
     // RegexRouter replaces the first part of the name that matches. Without anchors, the table `order` would match in `order_items`.
-    'transforms.route.regex': `^${topicOf(orders.table, items.table, heartbeatTable)}$`,
+    // The topic without a table is that of schema changes.
+    'transforms.route.regex': `^${prefix}(\\.${prefix}\\.(${routed}))?$`,
     'transforms.route.replacement': topic,
     predicates: 'isRow,isItem,isHeartbeat',
   };

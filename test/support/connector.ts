@@ -118,6 +118,7 @@ function renamed(file: string, {name, database, topic}: ConnectorNames): Config 
     Object.entries(shipped.config).map(([setting, value]) => [
       setting,
       value
+        .replace('^shop(\\.shop\\.', `^${name}(\\.${database}\\.`)
         .replaceAll('shop\\.shop\\.', `${name}\\.${database}\\.`)
         .replace(/\bshop\.(?=(?:orders|order_items|heartbeat|debezium_signal)\b)/g, `${database}.`),
     ]),
