@@ -39,6 +39,8 @@
            10 decimals of the amounts of line items. -1 if orders have an amount of their own. Else every line item is
               'product_id:quantity:amount', also in its stored form, and the amount of an order is the sum over its line items:
               the total amount in part 9 is empty
+           11 why an audit is necessary, or nothing: the text of the request, and 1 if a table was truncated. A TRUNCATE leaves no events
+              of the rows that it removes, so such a chunk is applied only while an audit repairs. 0: the script does not check that
   Units and minor units are in the smallest unit of the decimals: the quantity '0.25' is 25.
   Ids, amounts and positions are text and stay text, because a Lua number rounds beyond 2^53 (I8). Quantities have at most 10
   digits and amounts 15 (checked by decode/). So they are exact numbers, and so are the sums of the units of a chunk. The sum of all
@@ -48,7 +50,8 @@
            {'rejected', stored position}          the write was rejected
            {'layout', stored layout}             the read model was built with other settings
            {'corrupt', order id, what is wrong}  the order is corrupt: another program wrote to its keys
-           After the last three replies Redis is unchanged.
+           {'unaudited'}                         a table was truncated, and no audit repairs
+           After the last four replies Redis is unchanged.
   Errors   'CORRUPT <key> <what is wrong>'       nothing was written
            'NOPERM this user has no permission to run <command> on <key>'
            (the right was removed from a running worker); nothing was written
@@ -60,12 +63,12 @@ local stored = call('GET', KEYS[1]) or ''
 if stored ~= ARGV[1] then return {'rejected', stored} end
 
 local prefix = ARGV[3]
-local extra_names, products_named, created_spent, created_sums, created, quarantined, settled, patch_count, patches, item_decimals =
+local extra_names, products_named, created_spent, created_sums, created, quarantined, settled, patch_count, patches, item_decimals, audit =
   unpack(cjson.decode(ARGV[5]))
 
 local PRODUCTS, USERS, TOTALS = prefix .. 'report:products', prefix .. 'report:users', prefix .. 'report:totals'
 local QUARANTINE, LAYOUT = prefix .. 'projector:quarantine', prefix .. 'projector:layout'
-local CHUNKS = prefix .. 'projector:chunks'
+local CHUNKS, AUDIT = prefix .. 'projector:chunks', prefix .. 'projector:audit'
 
 local function corrupt(key, what) return redis.error_reply('CORRUPT ' .. key .. ' ' .. what) end
 
@@ -73,8 +76,15 @@ local function corrupt(key, what) return redis.error_reply('CORRUPT ' .. key .. 
 local layout = call('GET', LAYOUT)
 if layout and layout ~= ARGV[4] then return {'layout', layout} end
 
+local audit_request, is_truncated = audit[1], audit[2] == 1
+if is_truncated and not string.find(call('GET', prefix .. 'projector:audit-lease') or '', '^%S+ audit%-repair ') then
+  return {'unaudited'}
+end
+
 -- A foreign type under a shared key must be detected before the first write, because Redis does not roll back a script (I5).
-for key, want in pairs({[PRODUCTS] = 'zset', [USERS] = 'zset', [TOTALS] = 'hash', [QUARANTINE] = 'hash'}) do
+local types = {[PRODUCTS] = 'zset', [USERS] = 'zset', [TOTALS] = 'hash', [QUARANTINE] = 'hash'}
+if audit_request then types[AUDIT] = 'hash' end
+for key, want in pairs(types) do
   local kind = call('TYPE', key).ok
   if kind ~= 'none' and kind ~= want then return corrupt(key, 'is a ' .. kind .. ', not a ' .. want) end
 end

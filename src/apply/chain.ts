@@ -7,6 +7,7 @@
  */
 import {assert} from '../runtime/assert.js';
 import type {Reduction} from '../domain/patch.js';
+import type {AuditRequest} from '../redis-model/audit.js';
 import type {ApplyOutcome, ApplyRequest} from './script.js';
 
 /** The part of the read model that the chain needs. */
@@ -20,6 +21,7 @@ export interface Chunk {
   /** The position text after this chunk. */
   readonly next: string;
   readonly quarantine: ReadonlyMap<string, string>;
+  readonly audit: AuditRequest | undefined;
   /** Runs the call as a part of the chunk's trace. */
   readonly within: <T>(call: () => T) => T;
   /** The worker knows that the chunk was applied. */
@@ -83,8 +85,8 @@ export class ApplyChain {
     }
     assert(chunk.next !== this.#tail, 'a chunk moves the position');
 
-    const {next, reduction, quarantine} = chunk;
-    const request = {expected: this.#tail, next, reduction, quarantine};
+    const {next, reduction, quarantine, audit} = chunk;
+    const request = {expected: this.#tail, next, reduction, quarantine, audit};
     this.#tail = chunk.next;
     this.#unsettled.push(chunk);
     const flight: Promise<void> = this.#fly(request, chunk).finally(() => this.#inFlight.delete(flight));

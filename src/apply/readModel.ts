@@ -57,10 +57,8 @@ export class ReadModel {
   /** Applies one chunk, or nothing. If the promise rejects, it is unknown which of both happened (I4). */
   async apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome> {
     const args = scriptArguments(request, this.#settings);
-    return parseReply(
-      await this.#redis.run(APPLY_SCRIPT, this.positions.key(partition), args),
-      this.#settings.layout,
-    );
+    const reply = await this.#redis.run(APPLY_SCRIPT, this.positions.key(partition), args);
+    return parseReply(reply, {layout: this.#settings.layout, truncated: request.audit?.truncated});
   }
 
   /**

@@ -16,6 +16,7 @@ local function missing_right(position, prefix, reads_too)
   local order, items, counter = prefix .. 'order:0', prefix .. 'order_lines:0', prefix .. 'product:0:sold'
   local products, users, totals = prefix .. 'report:products', prefix .. 'report:users', prefix .. 'report:totals'
   local quarantine, chunks = prefix .. 'projector:quarantine', prefix .. 'projector:chunks'
+  local audit, lease = prefix .. 'projector:audit', prefix .. 'projector:audit-lease'
 
   local writes = {
     {'HINCRBY', chunks, 'begun', '1'}, {'HSET', chunks, 'finished', '1'},
@@ -25,11 +26,12 @@ local function missing_right(position, prefix, reads_too)
     {'HSET', order, 'id', '0'}, {'HDEL', order, 'id'}, {'DEL', order},
     {'MSET', items, '0:0:0'}, {'DEL', items},
     {'HSET', quarantine, '0', '0'}, {'HDEL', quarantine, '0'},
+    {'HSET', audit, 'requested', '0'},
     {'SET', position, ''},
   }
   local reads = {
     {'GET', position}, {'MGET', position}, {'HMGET', chunks, 'begun'},
-    {'TYPE', quarantine}, {'HKEYS', quarantine}, {'TYPE', products}, {'TYPE', users}, {'TYPE', totals},
+    {'TYPE', audit}, {'GET', lease}, {'TYPE', quarantine}, {'HKEYS', quarantine}, {'TYPE', products}, {'TYPE', users}, {'TYPE', totals},
     {'HMGET', totals, 'orders'}, {'HMGET', order, 'id'}, {'GET', items}, {'EXISTS', order}, {'EXISTS', items}, {'EXISTS', counter},
     {'MGET', counter}, {'TYPE', counter}, {'ZMSCORE', users, '0'}, {'TIME'},
   }

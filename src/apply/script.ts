@@ -5,6 +5,7 @@
  */
 import type {Script} from '../clients/redis/client.js';
 import {ProjectorError} from '../runtime/errors.js';
+import type {AuditRequest} from '../redis-model/audit.js';
 import {requireSameLayout} from '../redis-model/layout.js';
 import {readScript} from './luaScript.js';
 import type {OrderRow} from '../domain/order.js';
@@ -44,6 +45,7 @@ export const REPLY = {
   rejected: 'rejected',
   layout: 'layout',
   corrupt: 'corrupt',
+  unaudited: 'unaudited',
 } as const;
 
 /** How a patch treats the row of the order. A test compares these words with the text of the script. */
@@ -70,6 +72,7 @@ export interface ApplyRequest {
   readonly quarantine?: ReadonlyMap<string, string>;
   /** Names of quarantined records that this request settles. The script removes their entries. */
   readonly settled?: readonly string[];
+  readonly audit?: AuditRequest | undefined;
 }
 
 export interface ScriptSettings {
@@ -81,6 +84,11 @@ export interface ScriptSettings {
   readonly itemDecimals?: number | undefined;
   /** True for a read model that is being built. If it has no position, it was discarded, and nothing may be written (C4). */
   readonly isBeingBuilt?: boolean;
+  /**
+   * True if the process that built this object has seen that an audit repairs the live database. Then the script does not check that. It
+   * could not, because the lease of the audit is not in the staging database.
+   */
+  readonly isAudited?: boolean;
 }
 
 const NOTHING: ReadonlyMap<string, string> = new Map();
@@ -101,12 +109,17 @@ export function scriptArguments(request: ApplyRequest, settings: ScriptSettings)
     [created.units, created.revenue.high, created.revenue.low, created.orders.length],
     ...[createdTexts(created), [...quarantine].flat(), settled],
     ...[patches.size - created.orders.length, others, itemDecimals ?? -1],
+    auditTexts(request, settings),
   ];
   return [request.expected, request.next, prefix, layout, jsonOf(chunk)];
 }
 
 /** Numbers are what the script sums up or counts. Everything else is text (I8). */
 type Text = string | number;
+
+function auditTexts({audit}: ApplyRequest, {isAudited = false}: ScriptSettings): Text[] {
+  return audit === undefined ? [] : [audit.text, audit.truncated === undefined || isAudited ? 0 : 1];
+}
 
 function createdTexts({orders}: CreatedOrders): Text[] {
   const texts: Text[] = [];
@@ -153,8 +166,14 @@ function jsonOf(chunk: unknown): string {
   );
 }
 
-/** Parses the reply of the script. Throws as `requireSameLayout` does; `ours` is the layout that was sent. */
-export function parseReply(reply: unknown, ours: string): ApplyOutcome {
+/** What was sent, as far as an error about it needs it. */
+export interface Sent {
+  readonly layout: string;
+  readonly truncated?: string | undefined;
+}
+
+/** Parses the reply of the script. Throws as `requireSameLayout` does, and `table-truncated` if Redis holds no lease of a repairing audit. */
+export function parseReply(reply: unknown, sent: Sent): ApplyOutcome {
   if (Array.isArray(reply)) {
     const [kind, detail, what] = reply as unknown[];
     if (kind === REPLY.applied) return {kind: 'applied'};
@@ -163,7 +182,13 @@ export function parseReply(reply: unknown, ours: string): ApplyOutcome {
       return {kind: 'corrupt', orderId: detail, what};
     }
     if (kind === REPLY.layout && typeof detail === 'string') {
-      requireSameLayout(detail, ours);
+      requireSameLayout(detail, sent.layout);
+    }
+    if (kind === REPLY.unaudited && sent.truncated !== undefined) {
+      throw new ProjectorError(
+        'table-truncated',
+        `${sent.truncated}, and no \`projector audit --repair\` runs`,
+      );
     }
   }
   throw new ProjectorError(

@@ -157,7 +157,10 @@ end
 in_slices('HDEL', QUARANTINE, settled)
 in_slices('HSET', QUARANTINE, quarantined)
 
--- 5. The position, in the same atomic step as the data (I1).
+-- 5. The request for an audit, if there is one. An audit that has answered another request begins a pass.
+if audit_request then call('HSET', AUDIT, 'requested', audit_request) end
+
+-- 6. The position, in the same atomic step as the data (I1).
 if not layout then call('SET', LAYOUT, ARGV[4]) end
 call('SET', KEYS[1], ARGV[2])
 call('HSET', CHUNKS, 'finished', text(begun))

@@ -37,7 +37,11 @@ export function layoutText(config: Config, partitions: number): string {
 export function newReadModel(
   config: Config,
   redis: RedisClient,
-  {partitions, isBeingBuilt = false}: {partitions: number; isBeingBuilt?: boolean},
+  {
+    partitions,
+    isBeingBuilt = false,
+    isAudited = false,
+  }: {partitions: number; isBeingBuilt?: boolean; isAudited?: boolean},
 ): ReadModel {
   const {topic, extraColumns = [], keyPrefix: prefix} = config;
   const names = extraColumns.map(({name}) => name);
@@ -49,6 +53,7 @@ export function newReadModel(
     extraColumns: names,
     itemDecimals: decimals,
     isBeingBuilt,
+    isAudited,
   });
 }
 

@@ -25,6 +25,7 @@ import {
 } from './fields.js';
 import {orderIdOf, requireKey} from './recordKey.js';
 import {itemChangeOf, orderChangeOf, orderDeletionOf} from './rows.js';
+import {schemaChangeOf} from './schemaChange.js';
 import {RowShapes} from './rowShapes.js';
 import type {SourceSchema} from '../domain/sourceSchema.js';
 
@@ -75,8 +76,8 @@ function decided(key: Buffer | null, decode: () => Decoded): Decoded {
     return decode();
   } catch (error) {
     if (!(error instanceof Undecodable)) throw error;
-    const {kind, message: reason} = error;
-    return {kind: 'rejected', rejection: {kind, reason, orderId: error.isKeyTrusted ? orderIdOf(key) : null}};
+    const orderId = error.isKeyTrusted ? orderIdOf(key) : null;
+    return {kind: 'rejected', rejection: {kind: 'record-undecodable', reason: error.message, orderId}};
   }
 }
 
@@ -134,7 +135,7 @@ function interpret(parsed: unknown, key: Buffer | null, schema: SourceSchema): D
   if (!isJsonObject(body)) throw new Undecodable('the value is JSON, but not an object');
 
   const event = rowEventOf(body);
-  return event === undefined ? interpretOther(body) : interpretRow(event, key, schema);
+  return event === undefined ? interpretOther(body, schema) : interpretRow(event, key, schema);
 }
 
 function rowEventOf(body: JsonObject): RowEvent | undefined {
@@ -149,9 +150,7 @@ function interpretRow(event: RowEvent, key: Buffer | null, schema: SourceSchema)
     const reason = isOther ? 'a row of another table' : 'a row of another database';
     return {kind: 'ignored', reason, table: database === undefined ? table : `${database}.${table}`};
   }
-  if (event.op === 't') {
-    throw new Undecodable(`table ${table} was truncated`, {kind: 'table-truncated'});
-  }
+  if (event.op === 't') return {kind: 'schema-changed', statement: 'TRUNCATE TABLE', table};
   if (event.op === 'm') return {kind: 'ignored', reason: 'a logical message'};
   const change = table === schema.orders.table ? orderChange(event, schema) : itemChange(event, schema);
   if (change === undefined) return {kind: 'ignored', reason: 'a line item without an order'};
@@ -197,8 +196,9 @@ function nameOf(value: unknown): string | undefined {
 }
 
 /** Interprets the records that Debezium writes in addition to row events. It rejects every unknown form. */
-function interpretOther(body: JsonObject): Decoded {
-  if ('ddl' in body && 'databaseName' in body) return {kind: 'ignored', reason: 'a schema change record'};
+function interpretOther(body: JsonObject, schema: SourceSchema): Decoded {
+  const schemaChange = schemaChangeOf(body, schema);
+  if (schemaChange !== undefined) return schemaChange;
   if ('status' in body && 'id' in body && ('event_count' in body || body['status'] === 'BEGIN')) {
     return {kind: 'ignored', reason: 'a transaction record'};
   }

@@ -10,20 +10,17 @@
 import {LosslessNumber} from 'lossless-json';
 import {canonicalJson, canonicalText} from '../domain/canonical.js';
 import {isWholeNumber} from '../domain/order.js';
-import type {Rejection} from '../domain/change.js';
 import {idOfText} from '../domain/id.js';
 import type {Term} from '../domain/condition.js';
 import type {ExtraColumn} from '../domain/sourceSchema.js';
 
 /** A reader throws this if a field breaks a rule. The decoder turns it into a rejection. */
 export class Undecodable extends Error {
-  readonly kind: Rejection['kind'];
   /** False if the record's key may name another order than its value. */
   readonly isKeyTrusted: boolean;
 
-  constructor(reason: string, options: {kind?: Rejection['kind']; isKeyTrusted?: boolean} = {}) {
+  constructor(reason: string, options: {isKeyTrusted?: boolean} = {}) {
     super(reason);
-    this.kind = options.kind ?? 'record-undecodable';
     this.isKeyTrusted = options.isKeyTrusted ?? true;
   }
 }

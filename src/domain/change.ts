@@ -36,17 +36,31 @@ export type Change =
 
 /** Why a record cannot be applied. The reason names fields and rules, and never contains a value (I11). */
 export interface Rejection {
-  readonly kind: 'record-undecodable' | 'table-truncated';
+  readonly kind: 'record-undecodable';
   readonly reason: string;
   /** Without this record, this order is no longer exact. The id comes from the record's key. It is null if the key names no order. */
   readonly orderId: string | null;
 }
+
+/** The statements that are named. Every other statement is a `DDL`. The text of a statement is not kept, because it can contain values (I11). */
+export type SchemaStatement =
+  | 'ALTER TABLE'
+  | 'CREATE INDEX'
+  | 'CREATE TABLE'
+  | 'DROP DATABASE'
+  | 'DROP INDEX'
+  | 'DROP TABLE'
+  | 'RENAME TABLE'
+  | 'TRUNCATE TABLE'
+  | 'DDL';
 
 /** The decoder returns exactly one of these for every record (I6). */
 export type Decoded =
   | {readonly kind: 'change'; readonly change: Change; readonly sourceTimeMs: number | null}
   | {readonly kind: 'heartbeat'; readonly sourceTimeMs: number | null}
   | {readonly kind: 'tombstone'}
+  /** A statement that can remove or rewrite rows of `table` without an event of these rows. So an audit is necessary. */
+  | {readonly kind: 'schema-changed'; readonly statement: SchemaStatement; readonly table: string}
   /** `table` is given if the record is a row of a table that is not part of the source: its name, after that of its database if known. */
   | {readonly kind: 'ignored'; readonly reason: string; readonly table?: string}
   | {readonly kind: 'rejected'; readonly rejection: Rejection};

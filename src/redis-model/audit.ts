@@ -115,3 +115,19 @@ function parsed<T>(text: string | undefined, fields: readonly (keyof T & string)
     return null;
   }
 }
+
+/** A request for an audit, which a chunk writes together with its position. */
+export interface AuditRequest {
+  /** The text of the field `requested`. */
+  readonly text: string;
+  /** What was truncated, and where. Such a chunk is applied only while a repairing audit runs. Undefined if nothing was truncated. */
+  readonly truncated: string | undefined;
+}
+
+/**
+ * True if the text of the lease (`projector:audit-lease`) is that of an audit that repairs: `ID audit-repair on HOST, ...`. apply.lua
+ * compares it in the same way.
+ */
+export function isRepairLease(text: string): boolean {
+  return /^\S+ audit-repair /.test(text);
+}

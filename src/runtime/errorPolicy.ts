@@ -206,7 +206,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Load Redis from MySQL with `projector sync --replace`, because a TRUNCATE produces no row events.',
+      'Start `projector audit --repair`, which removes the rows that the TRUNCATE removed without events. Then start the worker again. Or load Redis from MySQL with `projector sync --replace`.',
   },
   'position-missing': {
     next: 'halt',

@@ -8,11 +8,12 @@
  * Pure but for the limit, which counts the records that it admits.
  */
 import {unreachable} from '../runtime/assert.js';
-import type {Decoded} from '../domain/change.js';
+import type {Decoded, SchemaStatement} from '../domain/change.js';
 import {ERROR_POLICY} from '../runtime/errorPolicy.js';
 import {ProjectorError, type ErrorKind} from '../runtime/errors.js';
 import type {LogRecord} from '../clients/kafka/eventLog.js';
 import type {Reduction} from '../domain/patch.js';
+import type {AuditRequest} from '../redis-model/audit.js';
 import {positionAfter, type Position} from '../redis-model/position.js';
 import type {QuarantineLimit} from './quarantineLimit.js';
 import {entryName, formatEntry} from '../redis-model/quarantineEntry.js';
@@ -33,6 +34,13 @@ export interface ChunkRules {
   readonly corrupt: (orderId: string, offset: bigint) => string | undefined;
 }
 
+/** A schema change of one of our tables. */
+export interface SchemaChange {
+  readonly statement: SchemaStatement;
+  readonly table: string;
+  readonly offset: bigint;
+}
+
 /** What one script does, and the outcomes of its records. */
 export interface FinishedChunk {
   readonly reduction: Reduction;
@@ -44,6 +52,9 @@ export interface FinishedChunk {
   readonly newestSourceMs: number | null;
   /** The number of records of each table that is not part of the source. */
   readonly otherTables: ReadonlyMap<string, number>;
+  readonly schemaChanges: readonly SchemaChange[];
+  /** The audit that the newest of these changes makes necessary. */
+  readonly audit: AuditRequest | undefined;
 }
 
 /** Why a record cannot be applied. */
@@ -62,6 +73,8 @@ export class ChunkBuilder {
   readonly #outcomes = noOutcomes();
   #newestSourceMs: number | null = null;
   readonly #otherTables = new Map<string, number>();
+  readonly #schemaChanges: SchemaChange[] = [];
+  #truncated: string | undefined;
   #last: LogRecord | undefined;
 
   constructor(place: ChunkPlace, rules: ChunkRules) {
@@ -73,8 +86,12 @@ export class ChunkBuilder {
     return this.#reducer.orderCount;
   }
 
-  /** Throws the halting ProjectorError of a record that can be neither applied nor quarantined. That record is not added. */
-  add(record: LogRecord): void {
+  /**
+   * Throws the halting ProjectorError of a record that can be neither applied nor quarantined. That record is not added.
+   * Returns false if the record must begin the next chunk. Redis rejects a chunk with a TRUNCATE unless an audit runs, and the records
+   * before the TRUNCATE are applied in any case.
+   */
+  add(record: LogRecord): boolean {
     const decoded = this.#rules.decode(record);
     switch (decoded.kind) {
       case 'change': {
@@ -97,6 +114,14 @@ export class ChunkBuilder {
         if (decoded.table !== undefined)
           this.#otherTables.set(decoded.table, (this.#otherTables.get(decoded.table) ?? 0) + 1);
         break;
+      case 'schema-changed':
+        if (decoded.statement === 'TRUNCATE TABLE') {
+          if (this.#last !== undefined) return false;
+          this.#truncated = `${this.#where(record)}: table ${decoded.table} was truncated`;
+        }
+        this.#schemaChanges.push({...decoded, offset: record.offset});
+        this.#outcomes.ignored++;
+        break;
       case 'rejected':
         this.#addToQuarantine(record, decoded.rejection);
         this.#outcomes.quarantined++;
@@ -105,6 +130,7 @@ export class ChunkBuilder {
         unreachable(decoded);
     }
     this.#last = record;
+    return true;
   }
 
   /** Undefined if no record was added. */
@@ -118,7 +144,19 @@ export class ChunkBuilder {
       outcomes: this.#outcomes,
       newestSourceMs: this.#newestSourceMs,
       otherTables: this.#otherTables,
+      schemaChanges: this.#schemaChanges,
+      audit: this.#audit(),
     };
+  }
+
+  #audit(): AuditRequest | undefined {
+    const newest = this.#schemaChanges.at(-1);
+    if (newest === undefined) return undefined;
+    return {text: `${newest.statement} at ${this.#where(newest)}`, truncated: this.#truncated};
+  }
+
+  #where({offset}: {readonly offset: bigint}): string {
+    return `${this.#place.topic}[${this.#place.partition}] offset ${offset}`;
   }
 
   #seen(sourceTimeMs: number | null): void {
@@ -142,7 +180,7 @@ export class ChunkBuilder {
     const {topic, partition} = this.#place;
     const {offset, timestampMs, key, value} = record;
     const {kind, reason, orderId} = why;
-    const detail = `${topic}[${partition}] offset ${offset}: ${reason}`;
+    const detail = `${this.#where(record)}: ${reason}`;
     if (ERROR_POLICY[kind].next !== 'quarantine') throw new ProjectorError(kind, detail);
     if (!this.#rules.limit.admit(offset)) {
       throw new ProjectorError(

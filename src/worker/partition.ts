@@ -314,12 +314,13 @@ export class Partition {
       if (record === undefined) break;
       this.#outcomes.take();
       try {
-        builder.add(record);
+        if (builder.add(record)) continue;
+        this.#buffer.putBack(record);
       } catch (error) {
-        this.#outcomes.handBack(1);
         halt = error;
-        break;
       }
+      this.#outcomes.handBack(1);
+      break;
     }
     failpoint('after-decode');
     this.#buffer.resumeDelivery();
@@ -334,7 +335,7 @@ export class Partition {
   }
 
   async #sendChunk(chain: ApplyChain, chunk: FinishedChunk, release: () => void): Promise<void> {
-    const {reduction, quarantine, end, outcomes, newestSourceMs} = chunk;
+    const {reduction, quarantine, audit, end, outcomes, newestSourceMs} = chunk;
     const {clock, observer} = this.#deps;
     const sentMs = clock.nowMs();
     const records = recordsOf(outcomes);
@@ -347,6 +348,7 @@ export class Partition {
     await chain.send({
       reduction,
       quarantine,
+      audit,
       next: formatPosition(end),
       within: (call) => trace.within(call),
       onApplied: () => {
@@ -358,6 +360,7 @@ export class Partition {
         observer.chunkApplied({durationMs: clock.nowMs() - sentMs, records});
         if (quarantine.size > 0) trace.within(() => this.#deps.quarantined([...quarantine.keys()]));
         if (chunk.otherTables.size > 0) this.#deps.otherTables(chunk.otherTables);
+        if (chunk.schemaChanges.length > 0) this.#deps.schemaChanged(this.number, chunk.schemaChanges);
         for (const kind of chunk.quarantinedKinds) observer.recordQuarantined(kind);
         this.#corruptOrders.forgetBefore(end.nextOffset);
         this.#reportWorking();

@@ -108,6 +108,11 @@ export class PartitionBuffer {
     return this.#queue.shift();
   }
 
+  /** Returns the record that was removed last. */
+  putBack(record: LogRecord): void {
+    this.#queue.putBack(record);
+  }
+
   /** If there is room, resumes the batch that waits for it. */
   resumeDelivery(): void {
     if (!this.#queue.isFull) this.#room.wake();

@@ -6,6 +6,7 @@ import type {ProjectorError} from '../runtime/errors.js';
 import type {Failpoint} from '../runtime/failpoints.js';
 import type {Clock} from '../runtime/lifecycle.js';
 import type {TraceChunk} from './chunkTrace.js';
+import type {SchemaChange} from './chunkBuilder.js';
 import type {WorkerObserver} from './observer.js';
 import type {WorkerCounts} from './outcomes.js';
 import type {QuarantineSettings} from './quarantineLimit.js';
@@ -35,6 +36,8 @@ export interface PartitionDeps {
   readonly quarantined: (names: readonly string[]) => void;
   /** Called with the number of applied records of each table that is not part of the source. */
   readonly otherTables: (records: ReadonlyMap<string, number>) => void;
+  /** Called with the applied schema changes, each of which has requested an audit. */
+  readonly schemaChanged: (partition: number, changes: readonly SchemaChange[]) => void;
   readonly failpoint: Failpoint;
   readonly observer: WorkerObserver;
   readonly traceChunk: TraceChunk;

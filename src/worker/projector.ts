@@ -15,6 +15,7 @@ import type {Failpoint} from '../runtime/failpoints.js';
 import {requireSamePartitions} from './resume.js';
 import type {EventLog, LogBatch, LogRange, LogRecord, Unavailable} from '../clients/kafka/eventLog.js';
 import {untilAborted, type Clock} from '../runtime/lifecycle.js';
+import type {SchemaChange} from './chunkBuilder.js';
 import {OtherTables} from './otherTables.js';
 import {Stalls} from './stalls.js';
 import {Troubles} from './troubles.js';
@@ -199,9 +200,18 @@ export class Projector {
       observer: observer ?? NO_OBSERVER,
       traceChunk: traceChunk ?? untraced,
       otherTables: (records) => this.#otherTables.add(records),
+      schemaChanged: (partition, changes) => this.#reportSchemaChanges(partition, changes),
       quarantined: (records) => logger.warn({records}, 'records quarantined: see `projector dlq list`'),
       onReset: (partition, reason) => logger.warn({partition, reason}, 'reset to the stored position'),
     });
+  }
+
+  /** Each statement is a rare event of its own, so each is logged. */
+  #reportSchemaChanges(partition: number, changes: readonly SchemaChange[]): void {
+    for (const {statement, table, offset} of changes) {
+      const fields = {table, statement, partition, offset: String(offset)};
+      this.#deps.logger.warn(fields, `schema changed: ${statement} of ${table}; an audit was requested`);
+    }
   }
 
   async #batch(batch: LogBatch, keepAlive: () => Promise<void>): Promise<void> {

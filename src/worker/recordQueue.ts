@@ -50,6 +50,13 @@ export class RecordQueue {
     return record;
   }
 
+  /** Returns the record that was removed last to its place. */
+  putBack(record: LogRecord): void {
+    this.#bytes += sizeBytes(record);
+    if (this.#head === 0) this.#records.unshift(record);
+    else this.#records[--this.#head] = record;
+  }
+
   clear(): void {
     this.#records = [];
     this.#head = 0;

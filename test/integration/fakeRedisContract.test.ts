@@ -6,6 +6,7 @@
 import {ReadModel} from '../../src/apply/readModel.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
 import {reduce} from '../../src/reduce.js';
+import type {AuditRequest} from '../../src/redis-model/audit.js';
 import {DirectHost, FakeRedis} from '../simulation/fakeRedis.js';
 import type {StoredValue} from '../simulation/keyspace.js';
 import type {Change} from '../../src/domain/change.js';
@@ -33,6 +34,7 @@ type Apply = {
   readonly quarantine: readonly string[];
   readonly settled: readonly string[];
   readonly layout: number;
+  readonly audit: AuditRequest | undefined;
 };
 /** With item amounts, orders have no amount of their own, and quantities have decimals. */
 type Command =
@@ -41,6 +43,10 @@ type Command =
   | {readonly kind: 'touch field'; readonly key: string; readonly field: string; readonly text: string | null}
   | {readonly kind: 'flush'};
 
+const AUDITS: readonly AuditRequest[] = [
+  {text: 'ALTER TABLE at test.events[0] offset 7', truncated: undefined},
+  {text: 'TRUNCATE TABLE at test.events[0] offset 8', truncated: 'table orders was truncated'},
+];
 const entryNames = fc.subarray([0, 1, 7, 12].map((offset) => `${TOPIC}:0:${offset}`));
 const apply: fc.Arbitrary<Apply> = fc.record({
   kind: fc.constant('apply' as const),
@@ -50,6 +56,7 @@ const apply: fc.Arbitrary<Apply> = fc.record({
   quarantine: entryNames,
   settled: entryNames,
   layout: fc.nat(19).map((number) => (number === 0 ? 1 : 0)),
+  audit: fc.nat(7).map((number) => AUDITS[number]),
 });
 
 const SHARED_KEYS = [
@@ -60,6 +67,8 @@ const SHARED_KEYS = [
   'product:11:sold',
   'projector:layout',
   'projector:quarantine',
+  'projector:audit',
+  'projector:audit-lease',
   `projector:position:${TOPIC}:0`,
 ];
 const ORDER_KEYS = ['order:1', 'order_lines:1', 'order:2', 'order_lines:2'];
@@ -110,6 +119,12 @@ const lines = [
     '03:10:1;20:1:1',
   ],
 ];
+const leases = [
+  '3f audit-repair on host, process 7',
+  '3f audit on host',
+  'audit-repair on host',
+  '3f audit-repair',
+];
 const totals = [null, 'foreign', '007', '-5', '0', '123456789012345678', '1234567890123456789'];
 const chunks = [null, '0', '3', '4', 'foreign'];
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -122,6 +137,14 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       kind: fc.constant('touch' as const),
       key: fc.constantFrom('order_lines:1', 'order_lines:2'),
       value: fc.constantFrom(...lines).map((text) => ({type: 'string' as const, text})),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('touch' as const),
+      key: fc.constant('projector:audit-lease'),
+      value: fc.constantFrom(...leases).map((text) => ({type: 'string' as const, text})),
     }),
   },
   {weight: 1, arbitrary: field(['report:totals'], ['orders', 'units', 'revenue'], totals)},
@@ -164,7 +187,7 @@ class Pair {
     }
   }
 
-  async #apply({partition, isStale, changes: all, quarantine, settled, layout}: Apply): Promise<void> {
+  async #apply({partition, isStale, changes: all, quarantine, settled, layout, audit}: Apply): Promise<void> {
     const [stored = ''] = await bench.model.positions.read([partition]);
     const key = `${PREFIX}projector:position:${TOPIC}:${partition}`;
     const expected = isStale
@@ -175,6 +198,7 @@ class Pair {
       expected,
       reduction: reduce(itemDecimals === undefined ? all : withItemAmounts(all)),
       settled,
+      audit,
       next: `v1 ${++this.#applied}`,
       quarantine: new Map(quarantine.map((name) => [name, `{"entry":"${this.#applied}"}`])),
     };
@@ -288,6 +312,7 @@ test('the simulated and the real Redis give the same replies and hold the same b
     'a wrong type',
     'WRONGTYPE',
     'built with other',
+    'table-truncated',
   ];
   const met = [...seen.keys()].join();
   expect(kinds.filter((kind) => !met.includes(kind))).toEqual([]);

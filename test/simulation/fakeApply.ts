@@ -46,6 +46,8 @@ export function applyChunk(keys: Keyspace, positionKey: string, args: readonly s
   const layoutKey = `${input.prefix}projector:layout`;
   const layout = keys.string(layoutKey);
   if (layout !== null && layout !== input.layout) return ['layout', layout];
+  const lease = input.audit?.isTruncated === true ? keys.string(`${input.prefix}projector:audit-lease`) : '';
+  if (input.audit?.isTruncated === true && !/^\S+ audit-repair /.test(lease ?? '')) return ['unaudited'];
   requireSoundSharedKeys(keys, input, {hasPosition: stored !== '', hasLayout: layout !== null});
 
   const sums = noSums();
@@ -69,6 +71,8 @@ export function applyChunk(keys: Keyspace, positionKey: string, args: readonly s
   if (input.settled.length > 0 || input.quarantined.length > 0) {
     keys.changeHash(`${input.prefix}projector:quarantine`, input.settled, input.quarantined);
   }
+  if (input.audit !== undefined)
+    keys.changeHash(`${input.prefix}projector:audit`, [], [['requested', input.audit.request]]);
   if (layout === null) keys.setString(layoutKey, input.layout);
   keys.setString(positionKey, input.next);
   countChunk(keys, input.prefix);
@@ -77,7 +81,7 @@ export function applyChunk(keys: Keyspace, positionKey: string, args: readonly s
 
 function requireSoundSharedKeys(
   keys: Keyspace,
-  {prefix}: ScriptInput,
+  {prefix, audit}: ScriptInput,
   {hasPosition, hasLayout}: {hasPosition: boolean; hasLayout: boolean},
 ): void {
   const totalsKey = `${prefix}report:totals`;
@@ -86,6 +90,7 @@ function requireSoundSharedKeys(
     [`${prefix}report:users`, 'zset'],
     [totalsKey, 'hash'],
     [`${prefix}projector:quarantine`, 'hash'],
+    ...(audit === undefined ? [] : [[`${prefix}projector:audit`, 'hash'] as const]),
   ] as const) {
     const type = keys.get(key)?.type ?? wanted;
     if (type !== wanted) throw corrupt(key, `is a ${type}, not a ${wanted}`);

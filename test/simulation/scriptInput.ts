@@ -32,6 +32,8 @@ export interface ScriptInput {
   readonly settled: readonly string[];
   /** The decimals of the amounts of line items. Undefined if orders have an amount of their own. */
   readonly itemDecimals: number | undefined;
+  /** Why an audit is necessary. Undefined if it is not. */
+  readonly audit: {readonly request: string; readonly isTruncated: boolean} | undefined;
   /** The patches of the created orders come first. */
   readonly patches: readonly Patch[];
 }
@@ -40,9 +42,21 @@ type Text = string | number;
 
 export function readArguments(args: readonly string[]): ScriptInput {
   const [, next = '', prefix = '', layout = '', chunk = ''] = args;
-  const [extraNames, sold, spent, sums, created, quarantined, settled, otherCount, others, decimals] =
+  const [extraNames, sold, spent, sums, created, quarantined, settled, otherCount, others, decimals, audit] =
     JSON.parse(chunk) as [
-      ...[string[], Text[], Text[], number[], Text[], Text[], string[], number, Text[], number],
+      ...[
+        string[],
+        Text[],
+        Text[],
+        number[],
+        Text[],
+        Text[],
+        string[],
+        number,
+        Text[],
+        number,
+        [] | [string, number],
+      ],
     ];
   const [units = 0, high = 0, low = 0, createdCount = 0] = sums;
   const itemFields = new Map<string, readonly [string, string]>();
@@ -72,6 +86,7 @@ export function readArguments(args: readonly string[]): ScriptInput {
     created: worked,
     settled,
     itemDecimals: decimals < 0 ? undefined : decimals,
+    audit: audit.length === 0 ? undefined : {request: audit[0], isTruncated: audit[1] === 1},
     products: [...worked.sold.keys()],
     quarantined: new Reader(quarantined).pairs(quarantined.length / 2),
     patches: [...createdPatches, ...otherPatches],

@@ -41,6 +41,7 @@ function bench(stored = 'p0'): Bench {
       reduction: reduce([]),
       next,
       quarantine: new Map(),
+      audit: undefined,
       within: (call) => call(),
       onApplied: () => applied.push(next),
       onReturned: () => returned.push(next),

@@ -46,7 +46,7 @@ const CHANGES: Readonly<Record<string, readonly Change[]>> = {
   'mysql-9.7-order-deleted': [lineGone('2', '3'), lineGone('2', '4'), orderGone('2')],
 };
 
-const rowCases = fixtureNames().filter((name) => !/^(?:heartbeat|truncate)/.test(name));
+const rowCases = fixtureNames().filter((name) => !/^(?:heartbeat|truncate|schema)/.test(name));
 
 test.each(rowCases)('recorded messages decode to the changes of their SQL (I3, I8, I9): %s', (name) => {
   const decoded = fixtureRecords(name).map((record) => decodeRecord(record, SCHEMA));
@@ -64,13 +64,32 @@ test.each(['heartbeat', 'heartbeat.flat'])('a recorded heartbeat decodes with it
   ]);
 });
 
-test('a recorded TRUNCATE is rejected as table-truncated, not as a record that cannot be decoded', () => {
-  expect(fixtureRecords('truncate').map((record) => decodeRecord(record, SCHEMA))).toEqual([
-    {
-      kind: 'rejected',
-      rejection: {kind: 'table-truncated', reason: 'table order_items was truncated', orderId: null},
-    },
+test.each([
+  ['truncate', 'TRUNCATE TABLE', 'order_items'],
+  ['schema-altered', 'ALTER TABLE', 'orders'],
+  ['schema-altered.flat', 'ALTER TABLE', 'orders'],
+  ['schema-created', 'CREATE TABLE', 'order_items'],
+  ['schema-created.flat', 'CREATE TABLE', 'order_items'],
+  ['schema-dropped', 'DROP TABLE', 'order_items'],
+  ['schema-dropped.flat', 'DROP TABLE', 'order_items'],
+  ['schema-partition-dropped', 'ALTER TABLE', 'order_items'],
+  ['schema-partition-dropped.flat', 'ALTER TABLE', 'order_items'],
+  ['schema-renamed', 'RENAME TABLE', 'orders'],
+  ['schema-renamed.flat', 'RENAME TABLE', 'orders'],
+  ['schema-database-dropped.flat', 'DROP DATABASE', 'orders'],
+])('a recorded schema change of our tables is named without its text (I11): %s', (name, statement, table) => {
+  expect(fixtureRecords(name).map((record) => decodeRecord(record, SCHEMA))).toEqual([
+    {kind: 'schema-changed', statement, table},
   ]);
+});
+
+test.each([
+  ['schema-snapshot', 12, 'a schema change record of a snapshot'],
+  ['schema-snapshot.flat', 12, 'a schema change record of a snapshot'],
+  ['schema-heartbeat', 1, 'a schema change record of another table'],
+])('a recorded schema change that removes no row of our tables is ignored: %s', (name, count, reason) => {
+  const decoded = fixtureRecords(name).map((record) => decodeRecord(record, SCHEMA));
+  expect(decoded).toEqual(Array.from({length: count}, () => ({kind: 'ignored', reason})));
 });
 
 test('a line item that moves goes to two partitions, under the keys of its two orders (S2)', () => {

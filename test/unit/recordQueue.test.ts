@@ -27,6 +27,23 @@ test('records leave the queue in the order in which they entered it, across many
   expect(queue.shift()).toBeUndefined();
 });
 
+test('a record that is put back is the next one again, wherever the queue keeps it (L2)', () => {
+  const queue = new RecordQueue(1_000);
+  queue.push([record(0), record(1), record(2, 900)]);
+  for (const offset of [0n, 1n, 2n]) {
+    const taken = queue.shift();
+    expect(taken?.offset).toBe(offset);
+    queue.putBack(taken!);
+    expect(queue.isEmpty).toBe(false);
+    expect(queue.shift()?.offset).toBe(offset);
+  }
+  queue.putBack(record(2, 900));
+  queue.push([record(3)]);
+  expect(queue.isFull).toBe(true);
+  expect(drain(queue)).toEqual([2, 3]);
+  expect(queue.isFull).toBe(false);
+});
+
 test('the queue is full when its values and a share for each record exceed the byte limit (L2)', () => {
   const queue = new RecordQueue(1_000);
   queue.push([record(0, 600)]);

@@ -9,6 +9,7 @@ import {
   ROW_MODE,
   scriptArguments,
 } from '../../src/apply/script.js';
+import {isRepairLease, type AuditRequest} from '../../src/redis-model/audit.js';
 import {reduce} from '../../src/reduce.js';
 import {item, itemGone, order, orderGone} from '../support/changes.js';
 
@@ -67,7 +68,8 @@ test('the arguments of the script have the order that its header documents', () 
   ]);
   const settings = {prefix: 'shop:', layout: 'v1 topic=t', extraColumns: ['status', 'note']};
   const quarantine = new Map([['t:0:7', '{}']]);
-  const request = {expected: 'a', next: 'b', reduction, quarantine, settled: ['t:0:1', 't:0:2']};
+  const audit = {text: 'ALTER TABLE at t[0] offset 8', truncated: undefined};
+  const request = {expected: 'a', next: 'b', reduction, quarantine, settled: ['t:0:1', 't:0:2'], audit};
   const [expected, next, prefix, layout, chunk = '', ...rest] = scriptArguments(request, settings);
   expect([expected, next, prefix, layout, rest]).toEqual(['a', 'b', 'shop:', 'v1 topic=t', []]);
   expect(JSON.parse(chunk)).toEqual([
@@ -88,7 +90,34 @@ test('the arguments of the script have the order that its header documents', () 
       ...['4', 'replace', '9', '2.00', '+', '++x', 0],
     ],
     -1,
+    ['ALTER TABLE at t[0] offset 8', 0],
   ]);
+});
+
+test('the script checks the lease of an audit only after a TRUNCATE, and not for a read model that is being built', () => {
+  const sent = (settings: object, audit?: AuditRequest): unknown => {
+    const all = {prefix: '', layout: 'l', extraColumns: [], ...settings};
+    const chunk = scriptArguments({expected: 'a', next: 'b', reduction: reduce([]), audit}, all)[4] ?? '';
+    return (JSON.parse(chunk) as unknown[]).at(-1);
+  };
+  const truncated = {text: 'TRUNCATE TABLE at t[0] offset 8', truncated: 'table orders was truncated'};
+  expect(sent({})).toEqual([]);
+  expect(sent({}, {...truncated, truncated: undefined})).toEqual([truncated.text, 0]);
+  expect(sent({}, truncated)).toEqual([truncated.text, 1]);
+  expect(sent({isAudited: true}, truncated)).toEqual([truncated.text, 0]);
+});
+
+test('the lease of an audit that repairs differs from every other text', () => {
+  expect(isRepairLease('3f1c audit-repair on host-1, process 7, since 2026-11-30')).toBe(true);
+  for (const text of [
+    '',
+    '3f1c audit on host-1, process 7',
+    'audit-repair on host',
+    '3f1c audit-repair',
+    '3f1c  audit-repair on',
+  ])
+    expect(isRepairLease(text)).toBe(false);
+  expect(code).toContain("'^%S+ audit%-repair '");
 });
 
 test('an unpaired surrogate is sent as U+FFFD; pairs and texts that look like an escape are sent unchanged', () => {
@@ -96,13 +125,14 @@ test('an unpaired surrogate is sent as U+FFFD; pairs and texts that look like an
   const reduction = reduce([order('1', {extra: texts})]);
   const settings = {prefix: '', layout: 'l', extraColumns: ['a', 'b', 'c', 'd']};
   const [, , , , chunk = ''] = scriptArguments({expected: 'a', next: 'b', reduction}, settings);
-  const sent = (JSON.parse(chunk) as [...unknown[], string[]]).at(-2) as string[];
+  const sent = (JSON.parse(chunk) as unknown[]).at(-3) as string[];
   expect(sent.slice(4, 8)).toEqual(['+a\ufffdb', '+\ufffd', '+\u{1f600}', '+\\ud800']);
 });
 
 test('known replies are parsed, and an unknown reply is an internal error and not a success', () => {
   const ours = 'v1 topic=t partitions=6 decimals=2 columns=';
-  const read = (reply: unknown): unknown => parseReply(reply, ours);
+  const truncated = 't[0] offset 8: table orders was truncated';
+  const read = (reply: unknown): unknown => parseReply(reply, {layout: ours, truncated});
   expect(read(['applied', 3])).toEqual({kind: 'applied'});
   expect(read(['rejected', ''])).toEqual({kind: 'rejected', stored: ''});
   expect(read(['rejected', 'v1 5'])).toEqual({kind: 'rejected', stored: 'v1 5'});
@@ -124,6 +154,10 @@ test('known replies are parsed, and an unknown reply is an internal error and no
   ]) {
     expect(() => read(reply)).toThrow(/^internal: the apply script returned a reply/);
   }
+  expect(() => read(['unaudited'])).toThrow(
+    /^table-truncated: t\[0\] offset 8: table orders was truncated, and /,
+  );
+  expect(() => parseReply(['unaudited'], {layout: ours})).toThrow(/^internal: the apply script returned/);
   const other = ours.replace('decimals=2', 'decimals=3');
   expect(() => read(['layout', other])).toThrow(/^layout-changed: .*decimals is "2", and was "3"$/);
 });

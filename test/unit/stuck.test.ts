@@ -51,6 +51,7 @@ function partition(model: Partial<ReadModel>): Partition {
     decode: (record) => decodeRecord(record, SHOP),
     partitionOf: () => undefined,
     otherTables: () => undefined,
+    schemaChanged: () => undefined,
     clock: {nowMs: () => nowMs, sleep: async () => await new Promise((resolve) => setImmediate(resolve))},
     counts: noCounts(),
     dependency: (error) => void dependency.push(error?.kind ?? null),

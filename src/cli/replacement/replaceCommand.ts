@@ -31,7 +31,7 @@ import {interruptible} from '../terminal/interruption.js';
 import type {Output} from '../terminal/output.js';
 import {newProgressLine, type ProgressLine} from '../terminal/progressLine.js';
 import {layoutText, newReadModel, checkTopic} from '../preflight.js';
-import {loadModel, newLock, requireWholeTopic, stagingUrl} from './staging.js';
+import {isRepaired, loadModel, newLock, requireWholeTopic, stagingUrl} from './staging.js';
 import {warnOfSilentChanges} from '../silentChanges.js';
 import {untilReachable} from '../start.js';
 import {mysqlVisible} from '../visibility.js';
@@ -211,7 +211,9 @@ export class ReplaceCommand {
   async #replacement(partitions: number): Promise<Replacement> {
     const {keyPrefix: prefix} = this.#config;
     const keys = keysWithPrefix(prefix);
-    const model = newReadModel(this.#config, this.#staging, {partitions, isBeingBuilt: true});
+    // After the cutover, the audit repairs what this run could not build (a TRUNCATE).
+    const isAudited = this.#live !== null && (await isRepaired(this.#live, prefix));
+    const model = newReadModel(this.#config, this.#staging, {partitions, isBeingBuilt: true, isAudited});
     const [layout] = await this.#staging.getAll([keys.layout]);
     const lock = newLock(this.#live ?? this.#staging, {id: this.#id, command: this.#kind}, prefix);
     return new Replacement({

@@ -5,6 +5,7 @@ import type {KafkaTopic} from '../../clients/kafka/admin.js';
 import {databaseOf, withDatabase, type RedisClient} from '../../clients/redis/client.js';
 import type {ConfigWith} from '../../config/config.js';
 import {ProjectorError} from '../../runtime/errors.js';
+import {isRepairLease} from '../../redis-model/audit.js';
 import {keysWithPrefix} from '../../redis-model/keys.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import type {LoadModel} from '../../operations/rebuild/initialLoad.js';
@@ -31,6 +32,12 @@ export async function requireWholeTopic(topic: KafkaTopic, instead: string): Pro
       `${topic.name}[${partition}] no longer begins at offset 0 but at ${low}: ${instead}`,
     );
   }
+}
+
+/** True if a running audit repairs the live read model. */
+export async function isRepaired(live: RedisClient, prefix: string): Promise<boolean> {
+  const [lease] = await live.getAll([keysWithPrefix(prefix).auditLease]);
+  return isRepairLease(lease ?? '');
 }
 
 /** Creates the lock of rebuilds, with this process as its holder. */
