@@ -31,7 +31,8 @@ interface LineRow {
 }
 
 interface RowEvent {
-  readonly op: string;
+  /** Undefined for a schema change of the table. */
+  readonly op?: string;
   readonly source: {readonly table: string};
   readonly before: unknown;
   readonly after: unknown;
@@ -93,6 +94,7 @@ class FoldedShop {
   readonly #products = new Set<number>();
 
   add({op, source, before, after}: RowEvent): void {
+    if (op === undefined) return;
     const isDelete = op === 'd';
     if (source.table === 'orders') {
       const order = (isDelete ? before : after) as OrderRow;

@@ -1,9 +1,11 @@
 /**
  * Changes of the tables while the pipeline runs. After each of them Redis equals MySQL, and at the end a rebuild from the first record and a
- * sync give the same.
+ * sync give the same. Each statement requests an audit, and none of its records is quarantined. Statements that remove rows come last,
+ * because only an audit or a sync can make Redis equal to MySQL after them.
  */
 import {Redis} from 'ioredis';
 import {ForeignPipeline} from '../support/foreignPipeline.js';
+import {withAdmin} from '../support/kafka.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
 import {testStack} from '../support/stack.js';
 import {until} from '../support/until.js';
@@ -78,6 +80,27 @@ const SETTINGS = {
       60_000,
     );
     await shop.run('verify', '--wait', '30');
+    expect(await redis.exists(`${shop.prefix}projector:quarantine`)).toBe(0);
+  }
+
+  async function requested(): Promise<string> {
+    return (await redis.hget(`${shop.prefix}projector:audit`, 'requested')) ?? '';
+  }
+
+  /** Waits until the newest request is for this statement. Resolves with its text. */
+  async function expectRequest(statement: string, before = ''): Promise<string> {
+    const topic = shop.settings['KAFKA_TOPIC'] ?? '';
+    const found = await until(
+      async () => {
+        const text = await requested();
+        return text.startsWith(`${statement} at ${topic}[`) && text !== before ? text : undefined;
+      },
+      () =>
+        `an audit to be requested for ${statement}. The end of the output: ${shop.worker.output.slice(-1_500)}`,
+      60_000,
+    );
+    expect(found.slice(statement.length + 4 + topic.length)).toMatch(/^\[\d\] offset \d+$/);
+    return found;
   }
 
   test('a column is renamed, widened, added and dropped, and its scale changes (F54)', async () => {
@@ -108,6 +131,15 @@ const SETTINGS = {
     // The rows keep the value that their last event had. MySQL has none any more.
     await sql('UPDATE orders SET total_amount = total_amount + 1');
     await expectExact();
+    await expectRequest('ALTER TABLE');
+    expect(shop.worker.output).toContain(
+      'schema changed: ALTER TABLE of order_items; an audit was requested',
+    );
+    // Without the router, the schema changes would have a topic of their own.
+    const topics = await withAdmin(async (admin) => await admin.listTopics());
+    expect(topics).not.toContain(shop.settings['SOURCE_DATABASE']);
+    // The text of a statement can contain values (I11).
+    expect(shop.worker.output).not.toContain('26:30');
   }, 120_000);
 
   test.each([
@@ -149,6 +181,7 @@ const SETTINGS = {
         ...after,
         'DROP TABLE _orders_old',
       ];
+      const requestedBefore = await requested();
       for (const step of steps) {
         await sql(step);
         await restartConnector();
@@ -158,6 +191,8 @@ const SETTINGS = {
       }
       await business('customer_id', 'qty');
       await expectExact();
+      await expectRequest('RENAME TABLE', requestedBefore);
+      expect(shop.worker.isRunning).toBe(true);
     },
     240_000,
   );
@@ -166,6 +201,47 @@ const SETTINGS = {
     await shop.run('rebuild');
     await expectExact();
     await shop.run('sync', '--replace');
+    await expectExact();
+  }, 120_000);
+
+  test('a partition is dropped, and a table is created again: each requests an audit', async () => {
+    const items =
+      'CREATE TABLE order_items (id INT PRIMARY KEY, order_id BIGINT NOT NULL, product_id INT NOT NULL, qty INT NOT NULL)';
+    let before = await requested();
+    await sql(
+      'ALTER TABLE order_items PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (30), PARTITION p1 VALUES LESS THAN MAXVALUE)',
+    );
+    before = await expectRequest('ALTER TABLE', before);
+    await sql('ALTER TABLE order_items DROP PARTITION p0');
+    await expectRequest('ALTER TABLE', before);
+    await sql('RENAME TABLE order_items TO order_items_old');
+    await sql(items);
+    await expectRequest('CREATE TABLE');
+    await sql('DROP TABLE order_items');
+    await expectRequest('DROP TABLE');
+    await sql(items);
+    await expectRequest('CREATE TABLE');
+    await business('customer_id', 'qty');
+    await shop.run('sync', '--replace');
+    await expectExact();
+  }, 120_000);
+
+  test('a TRUNCATE is applied while an audit repairs; a rebuild needs that audit too (F62)', async () => {
+    const lease = `${shop.prefix}projector:audit-lease`;
+    await redis.set(lease, '3f1c audit-repair on host-1, process 7', 'EX', 600);
+    await sql('TRUNCATE TABLE order_items');
+    await expectRequest('TRUNCATE TABLE');
+    await business('customer_id', 'qty');
+    await until(
+      async () => (await redis.exists(`${shop.prefix}order:${id}`)) === 1,
+      () => `order ${id} in Redis`,
+    );
+    await shop.run('rebuild');
+    // The rebuild wrote its own request. Its database has no lease, because the audit that would renew it is not running.
+    await expectRequest('TRUNCATE TABLE');
+    await expect(redis.exists(lease)).resolves.toBe(0);
+    await expect(shop.run('rebuild')).rejects.toThrow(/order_items was truncated, and no/);
+    await shop.run('sync', '--replace', '--restart');
     await expectExact();
   }, 120_000);
 });

@@ -98,8 +98,8 @@ afterAll(async () => {
 async function rowsIn(table: string): Promise<ReadonlyMap<string, RowRecord>> {
   const found = (await readTopic(database)).flatMap(({value}): [string, RowRecord][] => {
     if (value === null) return [];
-    const {source, after} = parseExact(value.toString()) as {source: JsonObject; after: JsonObject};
-    return source['table'] === table ? [[String(after['id']), {value, after}]] : [];
+    const {source, after} = parseExact(value.toString()) as {source: JsonObject; after?: JsonObject};
+    return source['table'] === table && after !== undefined ? [[String(after['id']), {value, after}]] : [];
   });
   return new Map(found);
 }

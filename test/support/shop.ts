@@ -8,7 +8,7 @@ import {join} from 'node:path';
 import type {Connection} from 'mysql2/promise';
 import {rootOf} from '../../stack/shopDatabase.js';
 import {Connector} from './connector.js';
-import {endOffsets} from './kafka.js';
+import {readTopic} from './kafka.js';
 import {testStack, useOwn, type OwnNames} from './stack.js';
 import {until} from './until.js';
 
@@ -50,13 +50,13 @@ async function openShop(): Promise<Shop> {
 }
 
 /**
- * Resolves when the connector has written its initial snapshot, which contains only the row of the heartbeat table. Every
- * change that is committed afterwards comes from the binlog, because the snapshot cannot contain it.
+ * Resolves when the connector has written its initial snapshot, which contains only the row of the heartbeat table, after the schemas of all
+ * tables. Every change that is committed afterwards comes from the binlog, because the snapshot cannot contain it.
  */
 async function hasReadTables(topic: string): Promise<void> {
   await until(
-    async () => [...(await endOffsets(topic)).values()].some((end) => end > 0n),
-    () => `the first record of ${topic}`,
+    async () => (await readTopic(topic)).some(({value}) => value?.includes('"op":"r"')),
+    () => `the snapshot in ${topic}`,
     60_000,
   );
 }
