@@ -76,6 +76,7 @@ local function corrupt(key, what) return redis.error_reply('CORRUPT ' .. key .. 
 local layout = call('GET', LAYOUT)
 if layout and layout ~= ARGV[4] then return {'layout', layout} end
 
+-- The rows that a TRUNCATE removes leave no events. Only an audit that repairs removes them from Redis.
 local audit_request, is_truncated = audit[1], audit[2] == 1
 if is_truncated and not string.find(call('GET', prefix .. 'projector:audit-lease') or '', '^%S+ audit%-repair ') then
   return {'unaudited'}

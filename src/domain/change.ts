@@ -59,7 +59,7 @@ export type Decoded =
   | {readonly kind: 'change'; readonly change: Change; readonly sourceTimeMs: number | null}
   | {readonly kind: 'heartbeat'; readonly sourceTimeMs: number | null}
   | {readonly kind: 'tombstone'}
-  /** A statement that can remove or rewrite rows of `table` without an event of these rows. So an audit is necessary. */
+  /** A statement that can remove or rewrite rows of `table` without events. So an audit is necessary. */
   | {readonly kind: 'schema-changed'; readonly statement: SchemaStatement; readonly table: string}
   /** `table` is given if the record is a row of a table that is not part of the source: its name, after that of its database if known. */
   | {readonly kind: 'ignored'; readonly reason: string; readonly table?: string}

@@ -68,6 +68,7 @@ describe('the connector', () => {
   test.each([
     ['value.converter.schemas.enable', 'true'],
     ['producer.override.enable.idempotence', undefined],
+    ['include.schema.changes', 'false'],
     ['heartbeat.interval.ms', '0'],
   ])('%s=%s causes a warning', (name, value) => {
     expect(notified(judgeSettings(listed({[name]: value}), expectations))).toMatch(

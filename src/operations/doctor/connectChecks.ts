@@ -136,6 +136,12 @@ const HINTS: readonly Rule[] = [
     why: 'ids of bytes have another text than in MySQL',
   },
   {
+    name: 'include.schema.changes',
+    wanted: ['true'],
+    unset: 'true',
+    why: 'statements that change the tables request no audit',
+  },
+  {
     name: 'producer.override.enable.idempotence',
     wanted: ['true'],
     unset: '(that of the Connect worker)',
