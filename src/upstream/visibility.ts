@@ -94,5 +94,6 @@ async function lastTransaction(
     }
     before = records[0]?.offset ?? before - 1n;
   }
-  return hasRecords ? 'unknown' : 'none';
+  // A partition without any row event has only rows of a snapshot, which are visible, and schema changes.
+  return hasRecords && before > 0n ? 'unknown' : 'none';
 }

@@ -8,11 +8,14 @@ import {onAbort} from '../../src/runtime/lifecycle.js';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {Random} from '../random.js';
 import type {Workload} from '../workload.js';
+import {until} from '../until.js';
+import type {AuditedPlace} from './auditor.js';
 import type {Fault} from './fault.js';
 import {TOUR, type Running} from './faults.js';
 import type {Fleet} from './fleet.js';
 import type {Judgement} from './oracle.js';
 import {Parts, type ChaosSetup} from './parts.js';
+import {makeSilentChanges} from './silentChanges.js';
 import {WORKER_KILL} from './workerFaults.js';
 
 const TEMPOS_PER_SECOND = [5, 20, 40, 80, 200] as const;
@@ -46,6 +49,7 @@ export class ChaosRun {
     });
     const {fleet} = run.#parts;
     for (const host of fleet.empty.slice(0, run.#random.int(2, 3))) fleet.start(host);
+    run.#parts.auditor.start();
     return run;
   }
 
@@ -105,9 +109,49 @@ export class ChaosRun {
     return await oracle.judge(() => this.#requireHealthy());
   }
 
-  /** Stops the workers with SIGTERM. */
+  /** What the audit did so far, for the verdict. */
+  get audited(): {readonly passes: number; readonly places: readonly AuditedPlace[]} {
+    const {passes, places} = this.#parts.auditor;
+    return {passes, places};
+  }
+
+  /**
+   * Makes silent changes while the shop writes and workers are killed. Resolves when the audit has completed a pass after them, with the
+   * differences between Redis and MySQL.
+   */
+  async silence(): Promise<readonly string[]> {
+    const {root, trade, fleet, auditor, markers, oracle} = this.#parts;
+    const {journal} = this.#setup;
+    const random = this.#random;
+    trade.tempoPerSecond = 20;
+    trade.begin((error) => this.#fail(`the simulated shop failed: ${String(error)}`));
+    const note = (what: string): void => journal.note(what);
+    const between = async (): Promise<void> => {
+      const [host] = fleet.manned;
+      if (host === undefined || !random.chance(0.5)) return;
+      await fleet.end(host, 'SIGKILL');
+      fleet.start(host);
+    };
+    await makeSilentChanges(root, {random, note, between});
+    await trade.rest();
+    await markers.applied({check: () => this.#requireHealthy(), timeoutMs: RECOVERY_TIMEOUT_MS});
+    // A pass that has begun may have looked before the last change, so a second one must end.
+    const goal = auditor.passes + 2;
+    await until(
+      () => {
+        this.#requireHealthy();
+        return auditor.passes >= goal;
+      },
+      () => 'two passes of the audit after the silent changes',
+      RECOVERY_TIMEOUT_MS,
+    );
+    return await oracle.differencesFromMysql();
+  }
+
+  /** Stops the workers and the audit with SIGTERM. */
   async stopWorkers(): Promise<void> {
     await this.#parts.fleet.stopAll();
+    await this.#parts.auditor.end('SIGTERM');
   }
 
   async close(): Promise<void> {

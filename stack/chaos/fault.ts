@@ -3,6 +3,7 @@ import type {Redis} from 'ioredis';
 import type {Random} from '../random.js';
 import type {Stack} from '../stack.js';
 import type {TcpProxy} from '../tcpProxy.js';
+import type {Auditor} from './auditor.js';
 import type {Backups} from './backups.js';
 import type {Fleet} from './fleet.js';
 import type {BadRecords} from './badRecords.js';
@@ -27,6 +28,7 @@ export interface Site {
   readonly random: Random;
   readonly stack: Stack;
   readonly fleet: Fleet;
+  readonly auditor: Auditor;
   /** A direct connection to Redis, without a proxy. */
   readonly redis: Redis;
   /** The proxy between some workers and Kafka. Undefined if the stack has no second Kafka listener. */

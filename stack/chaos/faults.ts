@@ -5,11 +5,11 @@ import type {FaultEntry, Journal} from './journal.js';
 import {LINE_FAULTS, REPLIES_LOST} from './lineFaults.js';
 import {FLUSH, REDIS_FAULTS, ROLL_BACK} from './redisFaults.js';
 import {KAFKA_KILL, SERVER_FAULTS} from './serverFaults.js';
-import {WORKER_FAULTS, WORKER_ZOMBIE} from './workerFaults.js';
+import {AUDIT_KILL, WORKER_FAULTS, WORKER_ZOMBIE} from './workerFaults.js';
 
 export const FAULTS: readonly Fault[] = [...WORKER_FAULTS, ...LINE_FAULTS, ...REDIS_FAULTS, ...SERVER_FAULTS];
 /** Every run injects these faults at least once, even a short one. */
-export const TOUR: readonly Fault[] = [ROLL_BACK, WORKER_ZOMBIE, KAFKA_KILL, REPLIES_LOST, FLUSH];
+export const TOUR: readonly Fault[] = [ROLL_BACK, WORKER_ZOMBIE, KAFKA_KILL, AUDIT_KILL, REPLIES_LOST, FLUSH];
 const TRIES_MAX = 50;
 
 /** A running fault. `over` resolves with its journal entry when the fault has ended. */

@@ -111,6 +111,20 @@ async function rageAndJudge({
       );
       if (judgement.differences.length > 0) return;
     }
+    const {passes, places} = run.audited;
+    say(`audit: ${passes} passes during the faults, ${places.length} differences`);
+    if (places.length > 0) {
+      run.failures.push(
+        `the audit found differences that did not exist: ${JSON.stringify(places.slice(0, 20))}`,
+      );
+      return;
+    }
+    const differences = await run.silence();
+    const found = run.audited.places.length;
+    say(`silent changes: the audit found ${found} places; ${differences.length} differences afterwards`);
+    if (differences.length > 0)
+      run.failures.push(`silent changes remain: ${differences.slice(0, 20).join('; ')}`);
+    if (found === 0) run.failures.push('the audit found none of the silent changes');
     await run.stopWorkers();
   } catch (error) {
     run.failures.push(messageOf(error));

@@ -8,6 +8,8 @@ import type {Stack} from '../stack.js';
 import {TcpProxy} from '../tcpProxy.js';
 import {WorkerProcess} from '../worker.js';
 import {Workload} from '../workload.js';
+import {rootOf} from '../shopDatabase.js';
+import {Auditor} from './auditor.js';
 import {Backups} from './backups.js';
 import {BadRecords} from './badRecords.js';
 import {connectMysql, connectRedis} from './connections.js';
@@ -43,6 +45,9 @@ type Close = () => void | Promise<void>;
 
 export class Parts {
   readonly fleet: Fleet;
+  readonly auditor: Auditor;
+  /** A connection as MySQL's root user. */
+  readonly root: Connection;
   readonly workload: Workload;
   readonly trade: Trade;
   readonly markers: Markers;
@@ -59,9 +64,11 @@ export class Parts {
     const {stack, seed, journal} = setup;
     const {env} = stack;
     const {random, onFailure, wait} = owner;
-    const {redis, fleet, kafkaLine, mysql, markerMysql, lanes} = opened;
+    const {redis, fleet, auditor, root, kafkaLine, mysql, markerMysql, lanes} = opened;
     this.#closers = closers;
     this.fleet = fleet;
+    this.auditor = auditor;
+    this.root = root;
     this.workload = new Workload(lanes, seed, {base: PRODUCTS_FROM});
     this.trade = new Trade(this.workload, new Random(seed + 2));
     this.markers = new Markers(markerMysql, redis);
@@ -75,7 +82,7 @@ export class Parts {
     }
     const {connector, backups} = this;
     const badRecords = new BadRecords(env.kafka.brokers, env.topic);
-    const site = {random, stack, fleet, redis, kafkaLine, backups, connector, badRecords, wait};
+    const site = {random, stack, fleet, auditor, redis, kafkaLine, backups, connector, badRecords, wait};
     this.runner = new FaultRunner(site, {journal, onFailure});
   }
 
@@ -101,7 +108,12 @@ export class Parts {
       const {onFailure} = owner;
       const fleet = await Fleet.open({env, random: new Random(seed + 1), folder, kafkaLine, onFailure});
       closers.push(async () => await fleet.close());
-      return new Parts({setup, owner, closers}, {redis, fleet, kafkaLine, mysql, markerMysql, lanes});
+      const auditor = new Auditor({env, folder, onFailure});
+      closers.push(async () => await auditor.close());
+      const root = await rootOf(stack);
+      closers.push(() => root.destroy());
+      const servers = {redis, kafkaLine, mysql, markerMysql, root, lanes};
+      return new Parts({setup, owner, closers}, {...servers, fleet, auditor});
     } catch (error) {
       await closeAll(closers);
       throw error;
@@ -116,6 +128,8 @@ export class Parts {
 interface Opened {
   readonly redis: Redis;
   readonly fleet: Fleet;
+  readonly auditor: Auditor;
+  readonly root: Connection;
   readonly kafkaLine: TcpProxy | undefined;
   readonly mysql: Connection;
   readonly markerMysql: Connection;

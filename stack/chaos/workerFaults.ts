@@ -165,7 +165,22 @@ const WORKER_REMOVE: Fault = {
   },
 };
 
+export const AUDIT_KILL: Fault = {
+  name: 'audit SIGKILL',
+  family: 'kills',
+  weight: 3,
+  draw: ({auditor}) => ({
+    what: 'SIGKILL of the audit; a new one starts at once',
+    needs: ['audit'],
+    run: async () => {
+      await auditor.end('SIGKILL');
+      auditor.start();
+    },
+  }),
+};
+
 export const WORKER_FAULTS: readonly Fault[] = [
+  AUDIT_KILL,
   WORKER_KILL,
   WORKER_KILL_ALL,
   WORKER_FAILPOINT,

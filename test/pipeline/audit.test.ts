@@ -109,9 +109,9 @@ describe(`the audit, seed ${seed}`, () => {
     const connections: Connection[] = await Promise.all([connectMysql(), connectMysql()]);
     const workload = new Workload(connections, seed, {base: BASE});
     const random = new Random(seed);
-    let isOver = false;
+    const over = new AbortController();
     const trade = (async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         await workload.transact(10);
         await new Promise((resolve) => setTimeout(resolve, random.int(0, 300)));
       }
@@ -147,7 +147,7 @@ describe(`the audit, seed ${seed}`, () => {
         }
       }
     } finally {
-      isOver = true;
+      over.abort();
       await trade;
       for (const connection of connections) await connection.end();
     }

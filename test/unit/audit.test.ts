@@ -217,7 +217,7 @@ describe('who audits', () => {
 });
 
 describe('when a pass fails', () => {
-  test('it is repeated from its place after a failure that passes, and the outage is reported once', async () => {
+  test('it is repeated from its place after a failure that passes, and the outage is reported once (L14)', async () => {
     const world = new AuditWorld();
     world.onPass = () => {
       if (world.passes.length < 4) throw new ProjectorError('mysql-unreachable', 'MySQL does not respond');

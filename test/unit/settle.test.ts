@@ -79,7 +79,7 @@ test('a subject that is equal only once, by coincidence, is compared again', asy
   expect(tookMs).toBeGreaterThanOrEqual(STILL_MS);
 });
 
-test('a finding that stays unchanged for 5 s, after Redis has reached the topic end, is certain', async () => {
+test('a finding that stays unchanged for 5 s, after Redis has reached the topic end, is certain (I17)', async () => {
   const {certain, open, tookMs} = await settled({looks: [[finding('3')], [finding('4')]]});
   expect([certain.length, open]).toEqual([1, []]);
   expect(tookMs).toBeGreaterThanOrEqual(STILL_MS);
