@@ -79,7 +79,7 @@ describe('the tables of the LOG430 lab', () => {
     facts = await factsOf(database);
   });
 
-  test('doctor warns of the cascade from users on MySQL 8.0, and of nothing else', () => {
+  test('doctor warns of the cascade from users on MySQL 8.0, and of nothing else (F88)', () => {
     const answer = {kind: 'answer', value: withVersion(facts, '8.0.15')} as const;
     const checks = silentChangeChecks({tables: answer, silentChanges: answer}, schema);
     const verdicts = checks.map(({name, verdict}) => `${name}: ${verdict}`);

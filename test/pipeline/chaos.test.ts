@@ -47,7 +47,7 @@ afterAll(stopAll);
 
 describe(`npm run chaos, seed ${seed}`, () => {
   test(
-    'after every kind of fault the read model equals MySQL, the fold of the topic and a rebuild (F04, F07, F14, F28, F31, F44) (G1, G2, G4, G5, G6, G7)',
+    'after every kind of fault the read model equals MySQL, the fold of the topic and a rebuild (F04, F07, F14, F28, F31, F44, F88) (G1, G2, G4, G5, G6, G7, G8)',
     async () => {
       const {mode} = testStack();
       const name = `chaos-test-${process.pid}`;

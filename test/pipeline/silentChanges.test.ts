@@ -4,10 +4,13 @@
  */
 import {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
-import {auditState} from '../../src/redis-model/audit.js';
+import {auditState, type AuditState} from '../../src/redis-model/audit.js';
+import {WorkerProcess} from '../../stack/worker.js';
 import {ForeignPipeline} from '../support/foreignPipeline.js';
+import {produce, readTopic} from '../support/kafka.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
 import {connectRoot} from '../support/shop.js';
+import {variables} from '../support/stack.js';
 import {until} from '../support/until.js';
 
 const whyNot = whyNoOwnRedis();
@@ -18,7 +21,7 @@ interface Silent {
   /** Statements whose row events reach Redis. */
   readonly rows: string;
   /** What Redis does not follow. */
-  readonly silent: (mysql: Connection, redis: Redis) => Promise<void>;
+  readonly silent: (mysql: Connection, redis: Redis, topic: string) => Promise<void>;
 }
 
 const sql =
@@ -108,6 +111,19 @@ const KEYED: readonly Silent[] = [
     ),
   },
   {
+    name: 'a connector that was frozen writes an old record again',
+    rows: `${order(18)} UPDATE orders SET total_amount = 6.50 WHERE id = 18`,
+    silent: async (_, redis, topic) => {
+      const old = (await readTopic(topic)).find(({key, value}) => key?.toString() === '18' && value !== null);
+      if (old === undefined) throw new Error('the topic has no record of the order');
+      await produce(topic, [{key: old.key, value: old.value, partition: old.partition}]);
+      await until(
+        async () => (await redis.hget('keyed:order:18', 'total_amount')) === '5.00',
+        () => 'the old row in Redis',
+      );
+    },
+  },
+  {
     name: 'a column gets a type that rounds its values',
     rows: `${order(15)} UPDATE orders SET total_amount = 7.77 WHERE id = 15`,
     silent: sql('ALTER TABLE orders MODIFY total_amount DECIMAL(12,1) NOT NULL'),
@@ -178,13 +194,13 @@ const PARTITIONED: readonly Silent[] = [
       await shop.close();
     });
 
-    test.each(cases)('$name (G8)', async ({rows, silent}) => {
+    test.each(cases)('$name (F88) (G8)', async ({rows, silent}) => {
       const mysql = await connectRoot();
       try {
         await mysql.query(`USE ${shop.settings['SOURCE_DATABASE'] ?? ''}`);
         if (rows !== '') await mysql.query(rows);
         await shop.run('verify', '--wait', '60');
-        await silent(mysql, redis);
+        await silent(mysql, redis, shop.settings['KAFKA_TOPIC'] ?? '');
         await shop.run('audit', '--once', '--repair', '--rows-per-second', '0');
         const {last} = auditState(await redis.hgetall(`${shop.prefix}projector:audit`));
         // The audit has found something, and nothing else has shown it.
@@ -197,4 +213,48 @@ const PARTITIONED: readonly Silent[] = [
       }
     });
   });
+
+  test('a running audit answers a schema change at once, and a TRUNCATE halts no worker (F62) (G8)', async () => {
+    const settings = {PROJECTOR_LOG_LEVEL: 'warn'};
+    const shop = await ForeignPipeline.open({
+      name: 'service',
+      schema: PARTITIONED_TABLES,
+      settings,
+      redisUrl: own.url,
+    });
+    const mysql = await connectRoot();
+    const audit = new WorkerProcess({...variables(), ...shop.settings}, [
+      'audit',
+      '--repair',
+      '--every',
+      '1h',
+    ]);
+    const state = async (): Promise<AuditState> => auditState(await redis.hgetall('service:projector:audit'));
+    try {
+      await mysql.query(`USE ${shop.settings['SOURCE_DATABASE'] ?? ''}`);
+      await mysql.query(order(1) + order(11) + order(21));
+      await until(
+        async () => (await state()).last !== null,
+        () => `the first pass: ${audit.output.slice(-1_000)}`,
+      );
+      await shop.run('verify', '--wait', '60');
+      for (const statement of ['ALTER TABLE orders DROP PARTITION p0', 'TRUNCATE TABLE orders']) {
+        await mysql.query(statement);
+        const kind = statement.split(' ', 2).join(' ');
+        await until(
+          async () => (await state()).answered.startsWith(kind),
+          () => `an answer to ${kind}: ${audit.output.slice(-1_000)} ${shop.worker.output.slice(-1_000)}`,
+          60_000,
+        );
+        expect((await state()).last?.differences).toBeGreaterThan(0);
+        await shop.run('verify', '--wait', '60');
+      }
+      expect(await redis.hget('service:report:totals', 'orders')).toBe('0');
+      expect(shop.worker.isRunning).toBe(true);
+    } finally {
+      await audit.end('SIGTERM');
+      await mysql.end();
+      await shop.close();
+    }
+  }, 180_000);
 });
