@@ -1,4 +1,4 @@
-/** The audit of a chaos run, as a process that runs beside the workers. If it ends without a signal of the run, the run fails. */
+/** The audit of a chaos run, as a process that runs with the workers. If it ends without a signal of the run, the run fails. */
 import {writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {workerVariables, type StackEnv} from '../environment.js';
