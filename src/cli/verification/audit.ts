@@ -22,6 +22,7 @@ import {remaining, type AuditCounts, type AuditPass, type AuditProgress} from '.
 import {keysWithPrefix} from '../../redis-model/keys.js';
 import {StoredPositions} from '../../redis-model/storedPositions.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
+import {limitHeapGrowth} from '../../runtime/heap.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {Passage} from '../../upstream/passage.js';
 import {readSourceTables} from '../../upstream/sourceTables.js';
@@ -52,6 +53,7 @@ const LOGGED_MAX = 1_000;
 
 /** Resolves with the exit code. */
 export async function runAudit(config: AuditConfig, options: AuditOptions): Promise<number> {
+  limitHeapGrowth();
   const logger = createLogger(config.logLevel, {group: config.groupId, topic: config.topic});
   const stopping = new AbortController();
   const events = processEvents(() => stopping.abort(), logger);

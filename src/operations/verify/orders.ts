@@ -29,8 +29,10 @@ export async function compareOrders(
   keys: Keys,
 ): Promise<Comparison> {
   const ids = [...expected.keys()];
-  const found = await redis.hashes(ids.map((id) => keys.order(id)));
-  const foundItems = await redis.texts(ids.map((id) => keys.orderLines(id)));
+  const [found, foundItems] = await Promise.all([
+    redis.hashes(ids.map((id) => keys.order(id))),
+    redis.texts(ids.map((id) => keys.orderLines(id))),
+  ]);
   return new Map(
     [...expected].map(([id, {order, items, fault}], index) => {
       if (fault !== undefined)

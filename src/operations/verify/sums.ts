@@ -118,8 +118,10 @@ export function totalsIn(hash: Readonly<Record<string, string>>): Totals {
 
 export async function compareProducts(redis: SumHost, sums: Sums, keys: Keys): Promise<Comparison> {
   const ids = [...sums.keys()];
-  const counters = await redis.getAll(ids.map((id) => keys.productSold(id)));
-  const scores = await redis.scores(keys.reportProducts, ids);
+  const [counters, scores] = await Promise.all([
+    redis.getAll(ids.map((id) => keys.productSold(id))),
+    redis.scores(keys.reportProducts, ids),
+  ]);
   return new Map(
     ids.map((id, index) => {
       const expected = sums.get(id) ?? '0';

@@ -91,12 +91,20 @@ export class Survey {
     }
   }
 
+  /** While Redis is asked for one page, the next one is read. No comparison is in flight when a step is returned. */
   async *#orders(after: string | null): AsyncGenerator<Step> {
     const again = (): void => void (this.looked.orders = 0);
+    let before: {readonly compared: Promise<void>; readonly step: Step} | undefined;
     for await (const {orders, rows, next} of this.#sides.expected.orderPages({again, after})) {
-      await this.#compareOrders(orders);
-      yield {rows, next};
+      await before?.compared;
+      if (before !== undefined) yield before.step;
+      const compared = this.#compareOrders(orders);
+      // The next page can fail first. Then nobody waits for this comparison any more.
+      compared.catch(() => undefined);
+      before = {compared, step: {rows, next}};
     }
+    await before?.compared;
+    if (before !== undefined) yield before.step;
   }
 
   async #compareOrders(orders: ExpectedOrders): Promise<void> {
@@ -146,8 +154,7 @@ export class Survey {
         if (product !== undefined) products.add(product);
       }
       this.looked.keys += page.length;
-      await this.#counters([...products]);
-      const known = await expected.knownOrders([...orderIds]);
+      const [known] = await Promise.all([expected.knownOrders([...orderIds]), this.#counters([...products])]);
       for (const id of orderIds) if (!known.has(id)) this.#add({kind: 'order', id});
       yield {rows: page.length, next: null};
     }
@@ -159,8 +166,10 @@ export class Survey {
    */
   async #counters(ids: readonly string[]): Promise<void> {
     const {redis, keys} = this.#sides;
-    const counters = await redis.getAll(ids.map((id) => keys.productSold(id)));
-    const scores = await redis.scores(keys.reportProducts, ids);
+    const [counters, scores] = await Promise.all([
+      redis.getAll(ids.map((id) => keys.productSold(id))),
+      redis.scores(keys.reportProducts, ids),
+    ]);
     ids.forEach((id, index) => {
       const score = scores[index] ?? null;
       const counter = counters[index] ?? null;

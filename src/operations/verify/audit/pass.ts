@@ -3,7 +3,7 @@
  *
  * A range ends after RANGE_MS, or when it has many suspects. Its suspects are then settled as `verify` does it, the differences are
  * repaired, and the place is saved. So a pass that was killed continues there, and memory does not grow with the tables. The place is also saved
- * after each page of orders while there are no suspects.
+ * every second while there are no suspects.
  *
  * Orders and keys come before the sums. A repair of an order moves the sums by the difference, so that sums differ afterwards only if
  * something else has changed them.
@@ -44,6 +44,7 @@ export type PassEvent =
   | {readonly kind: 'behind'; readonly values: number};
 
 const RANGE_MS = 30_000;
+const SAVE_MS = 1_000;
 const RANGE_SUSPECTS = 2_000;
 /** One range of sums can have more, because a listing of sums is not interrupted. */
 const SUSPECTS_MAX = 20_000;
@@ -104,6 +105,7 @@ class Pass {
     const {clock, pace, caughtUp} = this.#deps;
     await caughtUp(this.#signal);
     let beganMs = clock.nowMs();
+    let savedMs = beganMs;
     for await (const {rows, next} of this.#survey.steps(stage, after)) {
       await pace.spend(rows, this.#signal);
       this.#signal.throwIfAborted();
@@ -115,9 +117,11 @@ class Pass {
         beganMs = clock.nowMs();
       }
       // Without suspects, the pass can continue after this page.
-      if (stage === 'orders' && next !== null && this.#survey.suspects.size === 0) {
+      const isSavedLongAgo = clock.nowMs() - savedMs >= SAVE_MS;
+      if (stage === 'orders' && next !== null && this.#survey.suspects.size === 0 && isSavedLongAgo) {
         this.#countOrders();
         await this.#save(stage, next);
+        savedMs = clock.nowMs();
       }
     }
     await this.#endRange(stage);
