@@ -46,6 +46,8 @@ type AuditConfig = ConfigWith<'brokers' | 'redisUrl' | 'mysqlUrl'>;
 
 /** Differences that are not certain after this time stay open until the next pass. */
 const WAIT_MS = 60_000;
+/** With a limited rate, Redis is asked for so few orders at a time that its other clients need not wait. */
+const PAGE_ORDERS = 100;
 /** With a limited rate, MySQL and Redis have this much more time for other work than a look at suspects takes. */
 const PAUSE_FACTOR = 19;
 /** Places that are logged in one pass. The others are only counted. */
@@ -159,7 +161,7 @@ async function pass(
   return await auditPass(
     {
       sides: new Sides({
-        expected: new MysqlSide(patient, tables),
+        expected: new MysqlSide(patient, tables, pace.isLimited ? PAGE_ORDERS : undefined),
         redis: retryingRedis(redis, retry),
         prefix: config.keyPrefix,
       }),

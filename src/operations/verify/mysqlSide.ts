@@ -27,10 +27,13 @@ export class MysqlSide implements Expected {
   readonly name = 'MySQL';
   readonly #mysql: MysqlHost;
   readonly #tables: SourceTables;
+  readonly #pageOrders: number;
 
-  constructor(mysql: MysqlHost, tables: SourceTables) {
+  /** `pageOrders`: orders that are read, and compared with Redis, at a time. */
+  constructor(mysql: MysqlHost, tables: SourceTables, pageOrders = PAGE_ORDERS) {
     this.#mysql = mysql;
     this.#tables = tables;
+    this.#pageOrders = pageOrders;
   }
 
   canBe(kind: 'order' | 'product', id: string): boolean {
@@ -43,7 +46,7 @@ export class MysqlSide implements Expected {
       const begin: string | null = from;
       const {orders, itemCount, next} = await this.#page(
         async () => await Promise.resolve(begin),
-        PAGE_ORDERS,
+        this.#pageOrders,
       );
       yield {orders: this.#expected(orders), rows: orders.size + itemCount, next};
       from = next;
