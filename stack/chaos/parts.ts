@@ -112,6 +112,7 @@ export class Parts {
       closers.push(async () => await auditor.close());
       const root = await rootOf(stack);
       closers.push(() => root.destroy());
+      await root.query(`USE ${env.mysql.database}`);
       const servers = {redis, kafkaLine, mysql, markerMysql, root, lanes};
       return new Parts({setup, owner, closers}, {...servers, fleet, auditor});
     } catch (error) {

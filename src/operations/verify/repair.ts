@@ -102,6 +102,8 @@ const SUM_KIND = {'counter-differs': 'string', 'score-differs': 'zset', 'total-d
 
 export class Repair {
   readonly #deps: RepairDeps;
+  /** From when on a partition may be stopped again. */
+  readonly #restedMs = new Map<number, number>();
 
   constructor(deps: RepairDeps) {
     this.#deps = deps;
@@ -116,10 +118,8 @@ export class Repair {
         await this.#deps.redis.run(DISCARD_SCRIPT, key, [text, ...keys]);
       });
     }
-    for (const [partition, ids] of this.#byPartition(idsOf(differences, 'order'))) {
-      const partitions = partition === undefined ? this.#deps.partitions : [partition];
-      for (const slice of slices(ids)) await this.#rebuild(slice, partitions);
-    }
+    for (const {ids, partition} of this.#turns(idsOf(differences, 'order')))
+      await this.#rebuild(ids, partition === undefined ? this.#deps.partitions : [partition]);
   }
 
   async sums(differences: readonly Difference[]): Promise<void> {
@@ -144,13 +144,18 @@ export class Repair {
     }
   }
 
-  #byPartition(ids: readonly string[]): Map<number | undefined, string[]> {
+  /** Slices of the orders of one partition. The partitions take turns, so that each rests while the others are repaired. */
+  #turns(ids: readonly string[]): {readonly partition: number | undefined; readonly ids: string[]}[] {
     const groups = new Map<number | undefined, string[]>();
     for (const id of ids) {
       const partition = this.#deps.partitionOf(id);
-      groups.set(partition, [...(groups.get(partition) ?? []), id]);
+      const group = groups.get(partition);
+      if (group === undefined) groups.set(partition, [id]);
+      else group.push(id);
     }
-    return groups;
+    return [...groups]
+      .flatMap(([partition, group]) => slices(group).map((slice, turn) => ({partition, ids: slice, turn})))
+      .sort((a, b) => a.turn - b.turn);
   }
 
   /** Sets fences, runs `work` with the text of the first one, and removes the fences. */
@@ -158,14 +163,16 @@ export class Repair {
     const {clock, model} = this.#deps;
     const fences = this.#deps.fences(partitions);
     const [partition = 0] = partitions;
+    // The workers need the pause between two fences, to apply the records that have arrived.
+    const restedMs = Math.max(...partitions.map((each) => this.#restedMs.get(each) ?? 0));
+    await clock.sleep(Math.max(0, restedMs - clock.nowMs()));
     await fences.set(FENCE_MS);
     try {
       await work({partition, key: model.positions.key(partition), text: await fences.first()});
     } finally {
       await fences.giveUp();
+      for (const each of partitions) this.#restedMs.set(each, clock.nowMs() + PAUSE_MS);
     }
-    // The workers need the pause between two fences, to apply the records that have arrived.
-    await clock.sleep(PAUSE_MS);
   }
 
   async #rebuild(ids: readonly string[], partitions: readonly number[]): Promise<void> {
