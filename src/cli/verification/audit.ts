@@ -23,7 +23,7 @@ import {keysWithPrefix} from '../../redis-model/keys.js';
 import {StoredPositions} from '../../redis-model/storedPositions.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {limitHeapGrowth} from '../../runtime/heap.js';
-import {systemClock} from '../../runtime/lifecycle.js';
+import {systemClock, untilAborted} from '../../runtime/lifecycle.js';
 import {Passage} from '../../upstream/passage.js';
 import {readSourceTables} from '../../upstream/sourceTables.js';
 import {checkReadModel, checkTopic, newReadModel, type Reached} from '../preflight.js';
@@ -64,7 +64,7 @@ export async function runAudit(config: AuditConfig, options: AuditOptions): Prom
   const mysql = new MysqlClient(mysqlSettings(config, config.mysqlUrl));
   try {
     const servers = {config, redis, topic, mysql, logger};
-    const reached = await untilReachable(
+    const begun = untilReachable(
       {
         clock: systemClock,
         timeoutMs: config.startTimeoutMs,
@@ -72,6 +72,8 @@ export async function runAudit(config: AuditConfig, options: AuditOptions): Prom
       },
       async () => await reachedServers(servers, options),
     );
+    const reached = await Promise.race([begun, untilAborted(stopping.signal)]);
+    if (reached === undefined) return EXIT.ok;
     const result = await runPasses({...servers, ...reached}, options, stopping.signal);
     return result !== undefined && remaining(result) > 0 ? EXIT.differences : EXIT.ok;
   } catch (error) {
