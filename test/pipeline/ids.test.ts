@@ -2,11 +2,11 @@
  * Ids that are not whole numbers, through the whole pipeline: texts with any characters, bytes, and several columns together. The amounts
  * and quantities of these shops are not those of the shipped tables either.
  */
-import {Redis} from 'ioredis';
 import {ForeignPipeline} from '../support/foreignPipeline.js';
 import {projector} from '../support/projector.js';
 import {chosenSeed} from '../support/random.js';
-import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {useEmptyRedis} from '../support/emptyRedis.js';
+import {whyNoOwnRedis} from '../support/redisServer.js';
 import {inTier} from '../support/tier.js';
 
 const whyNot = whyNoOwnRedis();
@@ -82,22 +82,12 @@ const SHOPS: readonly Shop[] = [
 ];
 
 (whyNot === undefined ? describe : describe.skip)('ids', () => {
-  let own: OwnRedis;
-  let redis: Redis;
-
-  beforeAll(async () => {
-    own = await OwnRedis.open();
-    redis = new Redis(own.url);
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await own.close();
-  });
+  const own = useEmptyRedis();
 
   test.each(SHOPS)(
     `$name: Redis equals MySQL, also after kill -9, a rebuild and a sync (I8, I9), seed ${seed}`,
     async ({name, schema, rows, settings, expected}) => {
-      await redis.flushall();
+      await own.redis.flushall();
       const shop = await ForeignPipeline.open({name, schema, settings, redisUrl: own.url});
       const held = async (): Promise<Record<string, unknown>> =>
         Object.fromEntries(
@@ -105,8 +95,8 @@ const SHOPS: readonly Shop[] = [
             Object.entries(expected).map(async ([key, value]) => [
               key,
               typeof value === 'string'
-                ? await redis.get(shop.prefix + key)
-                : await redis.hgetall(shop.prefix + key),
+                ? await own.redis.get(shop.prefix + key)
+                : await own.redis.hgetall(shop.prefix + key),
             ]),
           ),
         ) as Record<string, unknown>;

@@ -2,12 +2,12 @@
  * What remains of an order after its row was deleted, on tables with and without a cascading foreign key, through the whole pipeline
  * (ORDER_ITEMS_ON_ORDER_DELETE).
  */
-import {Redis} from 'ioredis';
 import {ForeignPipeline} from '../support/foreignPipeline.js';
 import {readTopic} from '../support/kafka.js';
 import {projector} from '../support/projector.js';
 import {chosenSeed} from '../support/random.js';
-import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {useEmptyRedis} from '../support/emptyRedis.js';
+import {whyNoOwnRedis} from '../support/redisServer.js';
 import {inTier} from '../support/tier.js';
 import {until} from '../support/until.js';
 
@@ -34,20 +34,11 @@ const SHOWN = {items_count: '2', items: 'product_id:10,quantity:2;product_id:15,
 const KEEP = {ORDER_ITEMS_ON_ORDER_DELETE: 'keep'};
 
 (whyNot === undefined ? describe : describe.skip)('the delete of an order row', () => {
-  let own: OwnRedis;
-  let redis: Redis;
+  const own = useEmptyRedis();
   let shop: ForeignPipeline;
 
-  beforeAll(async () => {
-    own = await OwnRedis.open();
-    redis = new Redis(own.url);
-  });
-  beforeEach(async () => await redis.flushall());
+  beforeEach(async () => await own.redis.flushall());
   afterEach(async () => await shop.close());
-  afterAll(async () => {
-    redis.disconnect();
-    await own.close();
-  });
 
   const open = async (
     name: string,
@@ -55,17 +46,21 @@ const KEEP = {ORDER_ITEMS_ON_ORDER_DELETE: 'keep'};
     settings: Readonly<Record<string, string>> = {},
   ): Promise<ForeignPipeline> => await ForeignPipeline.open({name, schema, settings, redisUrl: own.url});
   const key = (name: string): string => shop.prefix + name;
-  const hash = async (name: string): Promise<Record<string, string>> => await redis.hgetall(key(name));
-  const stored = async (id: string): Promise<string | null> => await redis.get(key(`order_lines:${id}`));
+  const hash = async (name: string): Promise<Record<string, string>> => await own.redis.hgetall(key(name));
+  const stored = async (id: string): Promise<string | null> => await own.redis.get(key(`order_lines:${id}`));
   const agrees = async (): Promise<void> => await shop.run('verify', '--wait', '30');
 
   /** The data of the read model, without its internal keys. */
   async function content(): Promise<Record<string, unknown>> {
-    const names = (await redis.keys(key('*'))).filter((name) => !name.startsWith(key('projector:'))).sort();
+    const names = (await own.redis.keys(key('*')))
+      .filter((name) => !name.startsWith(key('projector:')))
+      .sort();
     const read = async (name: string): Promise<unknown> => {
-      const type = await redis.type(name);
-      if (type === 'string') return await redis.get(name);
-      return type === 'hash' ? await redis.hgetall(name) : await redis.zrange(name, '0', '-1', 'WITHSCORES');
+      const type = await own.redis.type(name);
+      if (type === 'string') return await own.redis.get(name);
+      return type === 'hash'
+        ? await own.redis.hgetall(name)
+        : await own.redis.zrange(name, '0', '-1', 'WITHSCORES');
     };
     return Object.fromEntries(
       await Promise.all(names.map(async (name) => [name, await read(name)] as const)),
@@ -107,7 +102,7 @@ const KEEP = {ORDER_ITEMS_ON_ORDER_DELETE: 'keep'};
       await agrees();
       expect([await hash('order:1'), await stored('1')]).toEqual([{}, STORED]);
       expect(await hash('report:totals')).toEqual({orders: '1', units: '4', revenue: '500'});
-      expect(await redis.get(key('product:15:sold'))).toBe('0');
+      expect(await own.redis.get(key('product:15:sold'))).toBe('0');
       const without = await content();
       await shop.run('rebuild');
       expect(await content()).toEqual(without);
@@ -116,8 +111,8 @@ const KEEP = {ORDER_ITEMS_ON_ORDER_DELETE: 'keep'};
       expect(await content()).toEqual(without);
 
       // A repair writes the line items of an order that has no row.
-      await redis.set(key('order_lines:1'), '11:10:2;99:15:3');
-      await redis.hset(key('order:1'), {
+      await own.redis.set(key('order_lines:1'), '11:10:2;99:15:3');
+      await own.redis.hset(key('order:1'), {
         id: '1',
         user_id: '7',
         total_amount: '1.00',

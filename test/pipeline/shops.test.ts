@@ -5,11 +5,12 @@
  */
 import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {Redis} from 'ioredis';
+import type {Redis} from 'ioredis';
 import {keysWithPrefix} from '../../src/redis-model/keys.js';
 import {parseItems} from '../../src/redis-model/storedItems.js';
 import {projector} from '../support/projector.js';
-import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {useEmptyRedis} from '../support/emptyRedis.js';
+import {whyNoOwnRedis} from '../support/redisServer.js';
 import {settingsOfPreset} from '../../stack/shopDatabase.js';
 import {ForeignPipeline} from '../support/foreignPipeline.js';
 import {chosenSeed} from '../support/random.js';
@@ -105,17 +106,7 @@ async function stateOf(redis: Redis, prefix: string, decimals: Decimals): Promis
 }
 
 (whyNot === undefined ? describe : describe.skip)('the presets of shop systems', () => {
-  let own: OwnRedis;
-  let redis: Redis;
-
-  beforeAll(async () => {
-    own = await OwnRedis.open();
-    redis = new Redis(own.url);
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await own.close();
-  });
+  const own = useEmptyRedis();
 
   test.each(PRESETS)(
     `%s ends in the state that SQL gives, also after a rebuild, a sync and kill -9 in random business, and verify agrees (I9) (I16), seed ${seed}`,
@@ -126,13 +117,13 @@ async function stateOf(redis: Redis, prefix: string, decimals: Decimals): Promis
         quantity: Number(settings['QUANTITY_DECIMALS'] ?? '0'),
       };
       const textOf = (file: string): string => readFileSync(join('shops', preset, file), 'utf8');
-      await redis.flushall();
+      await own.redis.flushall();
       const parts = {name: preset, schema: textOf('schema.sql'), settings, redisUrl: own.url};
       const shop = await ForeignPipeline.open(parts);
       try {
         await shop.root.query(textOf('rows.sql'));
         const expected = expectedOf(preset);
-        const state = async (): Promise<State> => await stateOf(redis, shop.prefix, decimals);
+        const state = async (): Promise<State> => await stateOf(own.redis, shop.prefix, decimals);
         let found: State | undefined;
         await until(
           async () => JSON.stringify(sorted((found = await state()))) === JSON.stringify(sorted(expected)),

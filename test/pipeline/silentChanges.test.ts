@@ -2,13 +2,14 @@
  * Changes of MySQL that have no row event, or have one that MySQL took back. Redis does not follow them, and no error shows it. The audit
  * finds and repairs each of them within one pass.
  */
-import {Redis} from 'ioredis';
+import type {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
 import {auditState, type AuditState} from '../../src/redis-model/audit.js';
 import {WorkerProcess} from '../../stack/worker.js';
 import {ForeignPipeline} from '../support/foreignPipeline.js';
 import {produce, readTopic} from '../support/kafka.js';
-import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {useEmptyRedis} from '../support/emptyRedis.js';
+import {whyNoOwnRedis} from '../support/redisServer.js';
 import {connectRoot} from '../support/shop.js';
 import {variables} from '../support/stack.js';
 import {until} from '../support/until.js';
@@ -188,17 +189,7 @@ const PARTITIONED: readonly Silent[] = [
 ];
 
 (whyNot === undefined ? describe : describe.skip)('changes without a row event', () => {
-  let own: OwnRedis;
-  let redis: Redis;
-
-  beforeAll(async () => {
-    own = await OwnRedis.open();
-    redis = new Redis(own.url);
-  });
-  afterAll(async () => {
-    redis.disconnect();
-    await own.close();
-  });
+  const own = useEmptyRedis();
 
   describe.each([
     {tables: 'keyed', schema: WITH_KEYS, rounds: [KEYED, RESTORED]},
@@ -231,7 +222,7 @@ const PARTITIONED: readonly Silent[] = [
         for (const {rows} of cases)
           if (rows !== '') await inSession(async (mysql) => await mysql.query(rows));
         await shop.run('verify', '--wait', '60');
-        for (const {silent} of cases) await inSession(async (mysql) => await silent(mysql, redis, topic));
+        for (const {silent} of cases) await inSession(async (mysql) => await silent(mysql, own.redis, topic));
         audit = new WorkerProcess({...variables(), ...shop.settings}, [
           ...['audit', '--once', '--repair', '--rows-per-second', '0'],
         ]);
@@ -249,7 +240,7 @@ const PARTITIONED: readonly Silent[] = [
       });
 
       test('one pass has repaired everything, without a restart of the worker (G8)', async () => {
-        const {last} = auditState(await redis.hgetall(`${shop.prefix}projector:audit`));
+        const {last} = auditState(await own.redis.hgetall(`${shop.prefix}projector:audit`));
         expect(last).toMatchObject({repaired: last?.differences, open: 0, unchecked: 0});
         expect(shop.worker.isRunning).toBe(true);
         await shop.run('verify', '--wait', '60');
@@ -272,7 +263,8 @@ const PARTITIONED: readonly Silent[] = [
       '--every',
       '1h',
     ]);
-    const state = async (): Promise<AuditState> => auditState(await redis.hgetall('service:projector:audit'));
+    const state = async (): Promise<AuditState> =>
+      auditState(await own.redis.hgetall('service:projector:audit'));
     try {
       await mysql.query(`USE ${shop.settings['SOURCE_DATABASE'] ?? ''}`);
       await mysql.query(order(1) + order(11) + order(21));
@@ -292,7 +284,7 @@ const PARTITIONED: readonly Silent[] = [
         expect((await state()).last?.differences).toBeGreaterThan(0);
         await shop.run('verify', '--wait', '60');
       }
-      expect(await redis.hget('service:report:totals', 'orders')).toBe('0');
+      expect(await own.redis.hget('service:report:totals', 'orders')).toBe('0');
       expect(shop.worker.isRunning).toBe(true);
     } finally {
       await audit.end('SIGTERM');
