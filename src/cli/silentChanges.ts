@@ -24,5 +24,7 @@ export async function warnOfSilentChanges(
 
 /** Says that the warnings are missing, and why. */
 export function noteUnasked(error: unknown, note: (text: string) => void): void {
-  note(`warning: MySQL was not asked for changes that write no row event: ${asProjectorError(error).detail}`);
+  note(
+    `warning: could not check MySQL for changes that write no row event: ${asProjectorError(error).detail}`,
+  );
 }

@@ -56,7 +56,7 @@ export const SETTINGS = {
     env: 'MYSQL_URL',
     schema: url('mysql'),
     example: 'mysql://user:password@127.0.0.1:3306/shop',
-    desc: 'URL of the source database. `sync`, `verify` and `dlq replay` read orders from it; a worker never connects to it. Add `?ssl-mode=VERIFY_IDENTITY` for TLS.',
+    desc: 'URL of the source database. `sync`, `verify`, `audit` and `dlq replay` read orders from it; a worker never connects to it. Add `?ssl-mode=VERIFY_IDENTITY` for TLS.',
     secret: true,
     basic: true,
   },

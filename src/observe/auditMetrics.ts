@@ -42,6 +42,11 @@ export function addAuditMetrics(registers: Registry[], view: () => WorkerView): 
     ofLast(({repaired}) => repaired),
   );
   gauge(
+    'projector_audit_open',
+    'Number of values that the last complete pass of the audit did not decide.',
+    ofLast(({open, unchecked}) => open + unchecked),
+  );
+  gauge(
     'projector_audit_overdue_seconds',
     'How long the next pass of the audit has been late, in seconds.',
     ofLast((pass, nowMs) => overdueMs(pass, nowMs) / 1_000),

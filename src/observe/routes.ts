@@ -61,7 +61,7 @@ function auditStatus(audit: AuditView | null, nowMs: number): AuditStatus | null
   if (audit === null) return null;
   const {isRunning, isRequested, last} = audit;
   if (last === null) return {isRunning, isRequested, overdueSeconds: 0, last};
-  const {startedMs, endedMs, orders, differences, repaired, open} = last;
+  const {startedMs, endedMs, orders, differences, repaired, open, unchecked} = last;
   return {
     isRunning,
     isRequested,
@@ -72,7 +72,7 @@ function auditStatus(audit: AuditView | null, nowMs: number): AuditStatus | null
       orders,
       differences,
       repaired,
-      open,
+      open: open + unchecked,
     },
   };
 }

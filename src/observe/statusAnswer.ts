@@ -44,7 +44,7 @@ export interface AuditStatus {
     readonly ended: string;
     readonly seconds: number;
     readonly orders: number;
-    /** Values that differed, those that a repair corrected, and those that changed too often to be compared. */
+    /** Values that differed, those that a repair corrected, and those that were not decided. */
     readonly differences: number;
     readonly repaired: number;
     readonly open: number;

@@ -107,9 +107,11 @@ export function auditWords(
     ...(overdueSeconds > 0 ? [`late by ${span(overdueSeconds)}`] : []),
   ];
   const tone = doubts.length > 0 ? 'warn' : 'good';
-  if (last === null) return [['no complete pass yet', ...doubts].join('; '), 'warn'];
+  if (last === null) return [['no pass has ended', ...doubts].join('; '), 'warn'];
   const left = last.differences - last.repaired;
-  const found = left > 0 ? `${count(left)} differences` : `equal to MySQL at ${when(last.ended)}`;
+  const equal = last.open > 0 ? 'no difference' : 'equal to MySQL';
+  const found = `${left > 0 ? `${count(left)} differences` : equal} at ${when(last.ended)}`;
+  const open = last.open > 0 ? [`${count(last.open)} values not decided`] : [];
   const repaired = last.repaired > 0 ? [`${count(last.repaired)} repaired`] : [];
-  return [[found, ...repaired, ...doubts].join('; '), left > 0 ? 'bad' : tone];
+  return [[found, ...repaired, ...open, ...doubts].join('; '), left > 0 ? 'bad' : tone];
 }

@@ -23,9 +23,11 @@ export interface AuditCounts {
   readonly differences: number;
   /** Differences that a repair removed. */
   readonly repaired: number;
-  /** Values whose comparison was not certain in time, because they changed too often or because Redis or the topic was behind. */
+  /** Values that were not decided, because they changed too often or because Redis or the topic was behind. */
   readonly open: number;
-  /** Orders, and keys of orders, that still differ or are open. Sums are not repaired before there are none. */
+  /** Those of them that were not decided because Redis or the topic was behind, or because there was too little time. */
+  readonly behind: number;
+  /** Orders that still differ or are open. Sums are not repaired before there are none. */
   readonly openOrders: number;
   /** Values beyond the limit of one range. They were counted and not compared. */
   readonly unchecked: number;
@@ -63,6 +65,7 @@ export const NO_COUNTS: AuditCounts = {
   differences: 0,
   repaired: 0,
   open: 0,
+  behind: 0,
   openOrders: 0,
   unchecked: 0,
 };
@@ -80,6 +83,7 @@ export function auditState(hash: Readonly<Record<string, string>>): AuditState {
       'differences',
       'repaired',
       'open',
+      'behind',
     ]),
     current: parsed<AuditProgress>(hash[AUDIT_FIELDS.current], [
       'startedMs',
@@ -94,6 +98,11 @@ export function auditState(hash: Readonly<Record<string, string>>): AuditState {
 /** Differences that a pass has found and not repaired. */
 export function remaining({differences, repaired}: Pick<AuditCounts, 'differences' | 'repaired'>): number {
   return differences - repaired;
+}
+
+/** Values that a pass did not decide, and that the next pass must decide soon. */
+export function undecided({behind, unchecked}: Pick<AuditCounts, 'behind' | 'unchecked'>): number {
+  return behind + unchecked;
 }
 
 /**

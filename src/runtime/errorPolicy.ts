@@ -292,7 +292,8 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'rebuild-refused': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'The read model was not changed. See `projector rebuild --help`.',
+    advice:
+      'The read model was not changed. Remove the reason that the message names, then run the command again.',
   },
   'rebuild-halted': {
     next: 'halt',

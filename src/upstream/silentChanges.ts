@@ -61,7 +61,7 @@ function partitionChange(name: string): SilentChange {
 
 function generatedChange(table: string, {name}: {readonly name: string}): SilentChange {
   const what = `${table}.${name} is a generated column: a new expression changes its values without row events, so Redis keeps the old ones`;
-  const fix = 'After a change of the expression, run `projector verify --repair`.';
+  const fix = 'After a change of the expression, run `projector audit --once --repair`.';
   return {kind: 'generated-columns', what, fix};
 }
 

@@ -88,6 +88,6 @@ function passesOf({log}: WorkerProcess): number {
 
 function placesOf({log}: WorkerProcess): AuditedPlace[] {
   return log
-    .filter(({msg}) => msg === 'differs')
+    .filter(({msg}) => msg === 'difference found')
     .map(({key, difference}) => ({key: String(key), difference: String(difference)}));
 }

@@ -234,7 +234,7 @@ const PARTITIONED: readonly Silent[] = [
           audit.log.filter(({msg}) => msg === what).map(({key}) => key);
         for (const id of orders) {
           const keys = [`${shop.prefix}order:${id}`, `${shop.prefix}order_lines:${id}`];
-          for (const what of ['differs', 'repaired'])
+          for (const what of ['difference found', 'difference repaired'])
             expect(keysOf(what).filter((key) => keys.includes(String(key)))).not.toEqual([]);
         }
       });

@@ -17,7 +17,7 @@ export function addAudit(program: Command, command: CommandContext): void {
   program
     .command('audit')
     .description(
-      'compare Redis with MySQL (MYSQL_URL) again and again at a limited rate, until it is stopped, and at once after a schema change. ' +
+      'compare Redis with MySQL (MYSQL_URL) again and again at a limited rate, until it is stopped, and soon after a schema change. ' +
         'This finds changes of MySQL that have no row event. A second audit stands by. Prints JSON lines. Changes nothing without --repair',
     )
     .option(

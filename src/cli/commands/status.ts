@@ -97,12 +97,12 @@ function auditText({audit, now = ''}: WorkerStatus): string {
   if (audit == null) return 'none (projector audit)';
   const {isRunning = false, isRequested = false, overdueSeconds = 0, last} = audit;
   const state = `${isRunning ? 'running' : 'not running'}${isRequested ? ', requested by a schema change' : ''}`;
-  if (last == null) return `${state}, no complete pass yet`;
+  if (last == null) return `${state}, no pass has ended`;
   const {ended = '', differences = 0, repaired = 0, open = 0} = last;
   const agoMs = Date.parse(now) - Date.parse(ended);
   const ago = Number.isNaN(agoMs) ? '' : ` ${seconds(agoMs / 1_000)} ago`;
   const late = overdueSeconds > 0 ? `, the next one is late by ${seconds(overdueSeconds)}` : '';
-  return `${state}, last pass${ago}: ${differences} differences, ${repaired} repaired, ${open} open${late}`;
+  return `${state}, last pass${ago}: ${differences} differences, ${repaired} repaired, ${open} not decided${late}`;
 }
 
 function lagText({lagRecords, lagSeconds, topic = 'its topic'}: WorkerStatus): string {

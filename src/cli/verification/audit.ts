@@ -18,7 +18,13 @@ import {lockTextOf, RebuildLock} from '../../operations/rebuild/lock.js';
 import {MysqlSide} from '../../operations/verify/mysqlSide.js';
 import {ReadRetry, retryingMysql, retryingRedis} from '../../operations/verify/retry.js';
 import {Sides} from '../../operations/verify/sides.js';
-import {remaining, type AuditCounts, type AuditPass, type AuditProgress} from '../../redis-model/audit.js';
+import {
+  remaining,
+  undecided,
+  type AuditCounts,
+  type AuditPass,
+  type AuditProgress,
+} from '../../redis-model/audit.js';
 import {keysWithPrefix} from '../../redis-model/keys.js';
 import {StoredPositions} from '../../redis-model/storedPositions.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
@@ -75,7 +81,7 @@ export async function runAudit(config: AuditConfig, options: AuditOptions): Prom
     const reached = await Promise.race([begun, untilAborted(stopping.signal)]);
     if (reached === undefined) return EXIT.ok;
     const result = await runPasses({...servers, ...reached}, options, stopping.signal);
-    return result !== undefined && remaining(result) > 0 ? EXIT.differences : EXIT.ok;
+    return exitCodeOf(result, options);
   } catch (error) {
     return fatal(error, logger);
   } finally {
@@ -84,6 +90,13 @@ export async function runAudit(config: AuditConfig, options: AuditOptions): Prom
     mysql.close();
     await topic.close();
   }
+}
+
+/** A single pass ends with the code that `verify` would have. A service ends only because of a signal, as a worker does. */
+function exitCodeOf(result: AuditPass | undefined, {everyMs}: AuditOptions): number {
+  if (result === undefined) return everyMs === null ? EXIT.terminated : EXIT.ok;
+  if (remaining(result) > 0) return EXIT.differences;
+  return undecided(result) > 0 ? EXIT.unreachable : EXIT.ok;
 }
 
 interface Servers {
@@ -135,7 +148,7 @@ async function runPasses(
       },
       record: new AuditRecord(redis, keys),
       pass: async (from, options) => await pass({...servers, rowsPerSecond, isRepairing}, from, options),
-      notify: (event) => logAudit(logger, event),
+      notify: (event) => logAudit(logger, event, isRepairing),
     },
     signal,
   );
@@ -215,7 +228,7 @@ function repairOf(
     await withRepair(parts, {removeMalformed: false}, async (repairs) => await work(repairs));
 }
 
-function logAudit(logger: Logger, event: AuditEvent): void {
+function logAudit(logger: Logger, event: AuditEvent, isRepairing: boolean): void {
   switch (event.kind) {
     case 'pass-begins':
       logger.info(
@@ -227,17 +240,23 @@ function logAudit(logger: Logger, event: AuditEvent): void {
       const {startedMs, endedMs, orders, differences, repaired, open, unchecked} = event.pass;
       const fields = {seconds: (endedMs - startedMs) / 1_000, orders, differences, repaired, open, unchecked};
       if (remaining(event.pass) > 0) logger.warn(fields, 'pass complete: Redis differs from MySQL');
-      else logger.info(fields, 'pass complete: Redis equals MySQL');
+      else if (open + unchecked === 0) logger.info(fields, 'pass complete: Redis equals MySQL');
+      else logger.info(fields, 'pass complete: no difference, but some values were not decided');
       break;
     }
     case 'stands-by':
-      logger.info({reason: event.detail}, 'standing by: another audit is running');
+      logger.warn(
+        {reason: event.holder},
+        isRepairing && !/\S+ audit-repair on /.test(event.holder)
+          ? 'standing by: an audit without --repair is running. Stop it, so that this one can repair'
+          : 'standing by: another audit is running',
+      );
       break;
     case 'waits':
       logger.warn({kind: event.error.kind}, `waiting: ${event.error.detail}`);
       break;
     case 'recovered':
-      logger.info({}, 'recovered: the audit continues');
+      logger.info({}, `recovered: ${event.of} after ${(event.afterMs / 1_000).toFixed(1)} s`);
       break;
   }
 }
@@ -249,14 +268,15 @@ function loggedPlaces(logger: Logger): (event: PassEvent) => void {
     if (event.kind === 'behind') {
       logger.warn(
         {values: event.values},
-        'not compared: Redis or the topic is behind, or there was too little time',
+        'some values were not decided, because Redis or the topic is behind (`projector lag`, `projector connector status`). The next pass compares them again',
       );
       return;
     }
     logged++;
     const {kind: difference, key, field} = event.finding;
-    if (logged <= LOGGED_MAX) logger.warn({difference, key, field}, event.kind);
+    const what = event.kind === 'differs' ? 'difference found' : 'difference repaired';
+    if (logged <= LOGGED_MAX) logger.warn({difference, key, field}, what);
     else if (logged === LOGGED_MAX + 1)
-      logger.warn({}, 'further places of this pass are counted, but not logged');
+      logger.warn({}, 'further differences of this pass are counted, but not logged');
   };
 }

@@ -46,7 +46,7 @@ export class RebuildLock {
     if (holder === this.text) return;
     throw new ProjectorError(
       'rebuild-refused',
-      `another run holds the ${this.#name} (${holder}); if that process died, the lock expires within ${LEASE_MS / 1_000} s`,
+      `another run holds the ${this.#name} (${holder}); if that process died, this expires within ${LEASE_MS / 1_000} s`,
     );
   }
 

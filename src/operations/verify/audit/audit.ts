@@ -4,7 +4,13 @@
  * A process that does not hold the lease stands by, and takes over when the lease expires. A pass begins when its time has come, or at once
  * when the apply script has stored a request (redis-model/audit.ts).
  */
-import type {AuditCounts, AuditPass, AuditProgress, AuditState} from '../../../redis-model/audit.js';
+import {
+  undecided,
+  type AuditCounts,
+  type AuditPass,
+  type AuditProgress,
+  type AuditState,
+} from '../../../redis-model/audit.js';
 import {ERROR_POLICY} from '../../../runtime/errorPolicy.js';
 import {asProjectorError, type ErrorKind, type ProjectorError} from '../../../runtime/errors.js';
 import {Backoff, type Clock} from '../../../runtime/lifecycle.js';
@@ -43,13 +49,15 @@ export type AuditEvent =
   | {readonly kind: 'pass-begins'; readonly requested: string; readonly isContinued: boolean}
   | {readonly kind: 'pass-ends'; readonly pass: AuditPass}
   /** Another process audits. */
-  | {readonly kind: 'stands-by'; readonly detail: string}
+  | {readonly kind: 'stands-by'; readonly holder: string}
   | {readonly kind: 'waits'; readonly error: ProjectorError}
-  | {readonly kind: 'recovered'};
+  | {readonly kind: 'recovered'; readonly of: ErrorKind; readonly afterMs: number};
 
 /** How often the state is read between two passes. So a request is answered within this time. */
 const POLL_MS = 2_000;
 const STAND_BY_MS = 5_000;
+/** When a pass follows one that did not decide everything. */
+const AGAIN_MS = 30_000;
 
 /** Failures that another process or a later attempt removes, in addition to those of servers. */
 const PASSING: ReadonlySet<ErrorKind> = new Set([
@@ -65,7 +73,7 @@ const PASSING: ReadonlySet<ErrorKind> = new Set([
 export async function audit(deps: AuditDeps, signal: AbortSignal): Promise<AuditPass | undefined> {
   const {clock, everyMs, notify, newLease} = deps;
   const backoff = new Backoff(1_000, 30_000);
-  let isWaiting = false;
+  let waiting: {readonly kind: ErrorKind; readonly sinceMs: number} | undefined;
   let isStandingBy = false;
   const isStopping = (): boolean => signal.aborted;
   while (!isStopping()) {
@@ -73,7 +81,7 @@ export async function audit(deps: AuditDeps, signal: AbortSignal): Promise<Audit
       const lease = newLease();
       const holder = await holderOf(lease);
       if (holder !== undefined && everyMs !== null) {
-        if (!isStandingBy) notify({kind: 'stands-by', detail: holder.detail});
+        if (!isStandingBy) notify({kind: 'stands-by', holder: holder.detail});
         isStandingBy = true;
         await clock.sleep(STAND_BY_MS, signal);
         continue;
@@ -84,8 +92,9 @@ export async function audit(deps: AuditDeps, signal: AbortSignal): Promise<Audit
           lease: lease.text,
           held,
           worked: () => {
-            if (isWaiting) notify({kind: 'recovered'});
-            isWaiting = false;
+            if (waiting !== undefined)
+              notify({kind: 'recovered', of: waiting.kind, afterMs: clock.nowMs() - waiting.sinceMs});
+            waiting = undefined;
             backoff.reset();
           },
         });
@@ -94,8 +103,8 @@ export async function audit(deps: AuditDeps, signal: AbortSignal): Promise<Audit
       if (isStopping()) break;
       const failure = asProjectorError(error);
       if (everyMs === null || !isPassing(failure)) throw failure;
-      if (!isWaiting) notify({kind: 'waits', error: failure});
-      isWaiting = true;
+      if (waiting === undefined) notify({kind: 'waits', error: failure});
+      waiting ??= {kind: failure.kind, sinceMs: clock.nowMs()};
       await clock.sleep(backoff.nextMs(), signal);
     }
   }
@@ -150,13 +159,17 @@ async function passes(
   }
 }
 
-/** A pass is due if one was left unfinished, if none was finished, if one is requested, or if its time has come. */
+/**
+ * A pass is due if one was left unfinished, if none was finished, if one is requested, or if its time has come. Values that the last one
+ * did not decide make it due earlier.
+ */
 function isDue(
   {current, last, requested, answered}: AuditState,
   {nowMs, everyMs}: {nowMs: number; everyMs: number},
 ): boolean {
-  if (current !== null || last === null || requested !== answered || last.unchecked > 0) return true;
-  return nowMs - last.startedMs >= everyMs;
+  if (current !== null || last === null || requested !== answered) return true;
+  const isAgain = undecided(last) > 0 && nowMs - last.endedMs >= AGAIN_MS;
+  return isAgain || nowMs - last.startedMs >= everyMs;
 }
 
 /** A pass that was left unfinished continues, unless another one was requested since. */

@@ -2,7 +2,8 @@
  * One pass of the audit: it compares everything in Redis with MySQL, range by range, and repairs what differs.
  *
  * A range ends after RANGE_MS, or when it has many suspects. Its suspects are then settled as `verify` does it, the differences are
- * repaired, and the place is saved. So a pass that was killed continues there, and memory does not grow with the tables. The place is also saved
+ * repaired, and the place is saved. So a pass that was killed continues at its order, or at its stage. Memory
+ * does not grow with the tables. The place is also saved
  * every second while there are no suspects.
  *
  * Orders and keys come before the sums. A repair of an order moves the sums by the difference, so that sums differ afterwards only if
@@ -152,8 +153,7 @@ class Pass {
     const findings = certain.flatMap((difference) => difference.findings);
     this.#counts.differences += findings.length;
     for (const finding of findings) this.#deps.notify({kind: 'differs', finding});
-    const left = await this.#repaired(certain, isOfOrders);
-    if (isOfOrders) this.#counts.openOrders += left;
+    this.#counts.openOrders += await this.#repaired(certain, isOfOrders);
   }
 
   /** Compares subjects until the result is certain, and counts the open ones. */
@@ -168,18 +168,21 @@ class Pass {
     const {open, isBehind} = settled;
     this.#counts.open += open.length;
     if (isOfOrders) this.#counts.openOrders += open.length;
-    if (isBehind) notify({kind: 'behind', values: open.length});
+    if (isBehind) {
+      this.#counts.behind += open.length;
+      notify({kind: 'behind', values: open.length});
+    }
     return settled;
   }
 
-  /** Repairs these differences, and compares them again. Resolves with the number of subjects that still differ. */
+  /** Repairs these differences, and compares them again. Resolves with the number of orders that still differ. */
   async #repaired(certain: readonly Difference[], isOfOrders: boolean): Promise<number> {
     const {repair, notify} = this.#deps;
     const {openOrders, unchecked} = this.#counts;
     // A malformed key may belong to another program. Sums would change again with the orders that still differ.
     const repairable = certain.filter(({subject: {kind}}) => kind !== 'key');
     const mayRepair = repair !== null && (isOfOrders || openOrders + unchecked === 0);
-    if (!mayRepair || repairable.length === 0) return certain.length;
+    if (!mayRepair || repairable.length === 0) return isOfOrders ? repairable.length : 0;
     await repair(async (repairs) => {
       await (isOfOrders ? repairs.orders(repairable) : repairs.sums(repairable));
     });
@@ -200,7 +203,7 @@ class Pass {
         for (const finding of findings) notify({kind: 'repaired', finding});
       }
     }
-    return certain.length - repairable.length + left.length;
+    return isOfOrders ? left.length : 0;
   }
 }
 
