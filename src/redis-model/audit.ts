@@ -75,23 +75,22 @@ export function auditState(hash: Readonly<Record<string, string>>): AuditState {
   return {
     requested: hash[AUDIT_FIELDS.requested] ?? '',
     answered: hash[AUDIT_FIELDS.answered] ?? '',
-    last: parsed<AuditPass>(hash[AUDIT_FIELDS.last], [
-      'everyMs',
-      'startedMs',
-      'endedMs',
-      'orders',
-      'differences',
-      'repaired',
-      'open',
-      'behind',
-    ]),
-    current: parsed<AuditProgress>(hash[AUDIT_FIELDS.current], [
-      'startedMs',
-      'requested',
-      'stage',
-      'after',
-      'counts',
-    ]),
+    last: parsed<AuditPass>(hash[AUDIT_FIELDS.last], {
+      startedMs: 'number',
+      endedMs: 'number',
+      orders: 'number',
+      differences: 'number',
+      repaired: 'number',
+      open: 'number',
+      behind: 'number',
+      unchecked: 'number',
+    }),
+    current: parsed<AuditProgress>(hash[AUDIT_FIELDS.current], {
+      startedMs: 'number',
+      requested: 'string',
+      stage: 'string',
+      counts: 'object',
+    }),
   };
 }
 
@@ -115,10 +114,22 @@ export function overdueMs({startedMs, endedMs, everyMs}: AuditPass, nowMs: numbe
   return Math.max(0, nowMs - nextMs);
 }
 
-function parsed<T>(text: string | undefined, fields: readonly (keyof T & string)[]): T | null {
+/** The latest time that JavaScript can print. */
+const TIME_MAX_MS = 8.64e15;
+
+/** The object in a JSON text. Null unless each of these fields has this type. */
+function parsed<T>(
+  text: string | undefined,
+  fields: Readonly<Partial<Record<keyof T & string, string>>>,
+): T | null {
   try {
     const value: unknown = JSON.parse(text ?? 'null');
-    const isKnown = typeof value === 'object' && value !== null && fields.every((field) => field in value);
+    if (typeof value !== 'object' || value === null) return null;
+    const found = value as Readonly<Record<string, unknown>>;
+    const isKnown = Object.entries(fields).every(
+      ([name, type]) =>
+        typeof found[name] === type && (type !== 'number' || Math.abs(Number(found[name])) <= TIME_MAX_MS),
+    );
     return isKnown ? (value as T) : null;
   } catch {
     return null;

@@ -5,6 +5,9 @@
  * statement began after a look at MySQL is behind every transaction that the look could see. If it is in the topic, these are too.
  * The connector writes a heartbeat row every few seconds, so that this does not need other traffic.
  *
+ * This holds for each partition for itself. While one partition cannot be written, the producer of the connector keeps its records and writes the
+ * others. So who relies on it for several partitions must also wait for a while.
+ *
  * Both times come from the clock of MySQL. If MYSQL_URL names a replica, its clock must agree with that of its source.
  */
 import type {LogRecord} from '../clients/kafka/eventLog.js';
@@ -16,6 +19,8 @@ export interface PassageDeps {
   /** The records of the batch in which the record before `end` is, up to that record. Undefined before the start of the partition. */
   readonly recordsBefore: (partition: number, end: bigint) => Promise<readonly LogRecord[] | undefined>;
 }
+
+const BATCHES_MAX = 20;
 
 export class Passage {
   readonly #deps: PassageDeps;
@@ -32,13 +37,26 @@ export class Passage {
     return Number(row?.['now']);
   }
 
-  /** The time at which MySQL began the newest row event before these offsets. -Infinity if the last batches have none. */
+  /** The time at which MySQL began the newest row event before these offsets. -Infinity if there is none in the last batches. */
   async newestMs(ends: ReadonlyMap<number, bigint>): Promise<number> {
-    let newestMs = -Infinity;
-    for (const [partition, end] of ends) {
-      const records = end > 0n ? await this.#deps.recordsBefore(partition, end) : undefined;
-      for (const {value} of records ?? []) newestMs = Math.max(newestMs, rowEventMs(value) ?? -Infinity);
+    const times = await Promise.all(
+      [...ends].map(async ([partition, end]) => await this.#timesBefore(partition, end)),
+    );
+    // An event with a time in the future would say nothing about the transactions before it: a clock was set back.
+    const nowMs = await this.nowMs();
+    return Math.max(-Infinity, ...times.flat().filter((timeMs) => timeMs <= nowMs));
+  }
+
+  /** The times in the last batch that has row events. The last batch can be a transaction marker, or schema changes. */
+  async #timesBefore(partition: number, end: bigint): Promise<number[]> {
+    let before = end;
+    for (let batches = 0; batches < BATCHES_MAX && before > 0n; batches++) {
+      const records = await this.#deps.recordsBefore(partition, before);
+      if (records === undefined) return [];
+      const times = records.flatMap(({value}) => rowEventMs(value) ?? []);
+      if (times.length > 0) return times;
+      before = records[0]?.offset ?? before - 1n;
     }
-    return newestMs;
+    return [];
   }
 }

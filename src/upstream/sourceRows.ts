@@ -57,15 +57,30 @@ export interface SourcePage {
   readonly itemCount: number;
 }
 
+/** Line items of one page. Many line items can have no order, so the number of orders does not limit them. */
+const ITEMS_MAX = 50_000;
+
+interface PageRange {
+  /** The page begins after this order id. Null for the first order. */
+  readonly after: string | null;
+  /** The number of orders. */
+  readonly limit: number;
+  /** The last order id of the page. Undefined if only the limits end it. */
+  readonly upTo?: string;
+  readonly itemsMax?: number;
+}
+
 /**
- * Reads up to `limit` orders with ids above `after`, with their line items. If `after` is null, it begins at the first order.
- * The caller must run it within one snapshot.
+ * Reads up to `limit` orders with ids above `after`, with their line items. If there are too many line items, the page ends before an order
+ * that is not complete. The caller must run it within one snapshot.
  */
 export async function readSourcePage(
   ask: RowQuery,
-  {after, limit}: {after: string | null; limit: number},
-  {schema, columns, kinds}: SourceTables,
+  range: PageRange,
+  tables: SourceTables,
 ): Promise<SourcePage> {
+  const {after, limit, upTo, itemsMax = ITEMS_MAX} = range;
+  const {schema, columns, kinds} = tables;
   const {orders, items} = schema;
   const compared = (column: string, sign: '>' | '<=', id: string | null): string => {
     const literal = id === null ? undefined : idSql(id, kinds.order);
@@ -76,7 +91,7 @@ export async function readSourcePage(
     return given.length === 0 ? '' : `WHERE ${given.join(' AND ')}`;
   };
   const rows = await ask(
-    `${selectOf(orders.table, columns.orders)} ${where(compared(orders.id, '>', after))} ORDER BY ${quoted(orders.id)} LIMIT ${limit}`,
+    `${selectOf(orders.table, columns.orders)} ${where(compared(orders.id, '>', after), compared(orders.id, '<=', upTo ?? null))} ORDER BY ${quoted(orders.id)} LIMIT ${limit}`,
     [],
   );
   const found = new Map<string, GrowingOrder>();
@@ -94,13 +109,21 @@ export async function readSourcePage(
     });
     last = orderId;
   }
-  const next = rows.length < limit ? null : last;
+  const next = rows.length < limit ? (upTo ?? null) : last;
   const hasOrder = hasIdSql(quoted(items.orderId), kinds.order);
-  const range = [compared(items.orderId, '>', after), compared(items.orderId, '<=', next)];
+  const within = [compared(items.orderId, '>', after), compared(items.orderId, '<=', next)];
   const itemRows = await ask(
-    `${selectOf(items.table, columns.items)} ${where(hasOrder, ...range)} ORDER BY ${[items.orderId, ...items.id].map(quoted).join(', ')}`,
+    `${selectOf(items.table, columns.items)} ${where(hasOrder, ...within)} ORDER BY ${[items.orderId, ...items.id].map(quoted).join(', ')} LIMIT ${itemsMax}`,
     [],
   );
+  if (itemRows.length === itemsMax) {
+    const ids = itemRows.map((row) => orderIdIn(row, items.table, items.orderId));
+    const cut = ids.findLast((id) => id !== ids.at(-1));
+    // A single order, or ids that are equal in the collation of the column, can have more line items than a page. They are read as a whole.
+    const isWhole = cut === undefined || cut === upTo;
+    const rest = isWhole ? {upTo: upTo ?? ids[0] ?? '', itemsMax: itemsMax * 100} : {upTo: cut, itemsMax};
+    return await readSourcePage(ask, {after, limit, ...rest}, tables);
+  }
   for (const row of itemRows) {
     const orderId = orderIdIn(row, items.table, items.orderId);
     orderOf(orderId).add(() => itemChangeOf(row, orderId, schema));

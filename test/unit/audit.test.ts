@@ -47,6 +47,8 @@ describe('the state in Redis', () => {
     const nothing = {requested: '', answered: '', last: null, current: null};
     expect(auditState({})).toEqual(nothing);
     expect(auditState({last: '{', current: '{"startedMs":1}'})).toEqual(nothing);
+    for (const endedMs of ['x', 1e300, null])
+      expect(auditState({last: JSON.stringify({...PASS, endedMs})})).toEqual(nothing);
     expect(auditState({last: JSON.stringify(PASS), requested: 'DROP TABLE', current: '7'})).toEqual({
       ...nothing,
       last: PASS,
@@ -193,6 +195,18 @@ describe('when a pass begins', () => {
   );
 });
 
+test('a pass is due if the last one began in the future, because another clock was ahead', async () => {
+  const world = new AuditWorld();
+  world.clock.now = 5_000;
+  world.state = {...world.state, last: {...PASS, startedMs: 9_000_000, endedMs: 9_000_001}};
+  world.onPass = () => {
+    world.stop.abort();
+    return NO_COUNTS;
+  };
+  await world.run();
+  expect(world.passes.map(({startedMs}) => startedMs)).toEqual([5_000]);
+});
+
 describe('who audits', () => {
   test('a second process stands by until the lease is free, and says so once', async () => {
     const world = new AuditWorld();
@@ -232,7 +246,7 @@ describe('when a pass fails', () => {
 
   test.each([
     ['layout-changed', 600_000],
-    ['config-invalid', 600_000],
+    ['config-invalid', null],
     ['mysql-unreachable', null],
   ] as const)('%s ends an audit of every %p ms', async (kind, everyMs) => {
     const world = new AuditWorld();
@@ -295,6 +309,7 @@ class PassWorld {
         await Promise.resolve();
       },
       notify: (event) => this.events.push(event),
+      suspectsMax: 20,
       seed: 1,
     };
     return await auditPass(deps, from, new AbortController().signal);
@@ -338,6 +353,20 @@ describe('one pass', () => {
     const sums = new PassWorld({...CONTENT, ...wrong});
     expect(await sums.run(set(sums.live, CONTENT))).toMatchObject({differences: 1, repaired: 1});
     expect(sums.repaired).toEqual([['user 5']]);
+  });
+
+  test('repairs sums although there are too many of them for one pass, and says how many are left', async () => {
+    const spent = Object.fromEntries(Array.from({length: 23}, (_, id) => [String(id + 100), '1']));
+    const world = new PassWorld({...CONTENT, 'report:users': {5: '150', ...spent}});
+    const counts = await world.run(set(world.live, CONTENT));
+    expect(counts).toMatchObject({differences: 20, repaired: 20, unchecked: 3});
+  });
+
+  test('repairs sums although there is a malformed key', async () => {
+    const world = new PassWorld({...CONTENT, 'order:{x}': 'x', 'report:users': {5: '151'}});
+    const counts = await world.run(set(world.live, CONTENT));
+    expect(counts).toMatchObject({differences: 2, repaired: 1, openOrders: 0});
+    expect(world.repaired).toEqual([['user 5']]);
   });
 
   test('never removes a malformed key, because it can belong to another program', async () => {

@@ -55,7 +55,7 @@ async function settled({
             nowMs: async () => await Promise.resolve(100),
             newestMs: async () => await Promise.resolve(newestMs(look)),
           },
-    pauseFactor: 1,
+    pauseFactor: 19,
     stillMs: STILL_MS,
     waitMs: WAIT_MS,
     progress: () => undefined,
@@ -89,6 +89,13 @@ test('a finding that stays unchanged for 5 s, after Redis has reached the topic 
 test('a finding of a single long comparison is not certain', async () => {
   const looks = [[finding('4')], [], []];
   expect(await settled({looks, lookMs: STILL_MS + 1})).toMatchObject({certain: []});
+});
+
+test('looks that take long are repeated often enough for a decision', async () => {
+  for (const lookMs of [3_000, 10_000, 40_000]) {
+    const {certain, open} = await settled({looks: [[finding('4')]], lookMs});
+    expect([certain.length, open]).toEqual([1, []]);
+  }
 });
 
 test('no finding is certain before the position in Redis has reached the topic end', async () => {

@@ -28,16 +28,17 @@ import {
 import {keysWithPrefix} from '../../redis-model/keys.js';
 import {StoredPositions} from '../../redis-model/storedPositions.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
+import {ProjectorError} from '../../runtime/errors.js';
 import {limitHeapGrowth} from '../../runtime/heap.js';
-import {systemClock, untilAborted} from '../../runtime/lifecycle.js';
+import {onAbort, systemClock, untilAborted} from '../../runtime/lifecycle.js';
 import {Passage} from '../../upstream/passage.js';
-import {readSourceTables} from '../../upstream/sourceTables.js';
+import {readSourceTables, type SourceTables} from '../../upstream/sourceTables.js';
 import {checkReadModel, checkTopic, newReadModel, type Reached} from '../preflight.js';
 import {fatal, processEvents} from '../service.js';
 import {warnOfSilentChanges} from '../silentChanges.js';
 import {untilReachable} from '../start.js';
 import {endsOf, mysqlVisible} from '../visibility.js';
-import {SILENT_MS, STILL_MS} from './comparison.js';
+import {SILENT_MS, STILL_MS, SUSPECTS_MAX} from './comparison.js';
 import {withRepair} from './repair.js';
 
 export interface AuditOptions {
@@ -80,6 +81,8 @@ export async function runAudit(config: AuditConfig, options: AuditOptions): Prom
     );
     const reached = await Promise.race([begun, untilAborted(stopping.signal)]);
     if (reached === undefined) return EXIT.ok;
+    // A query over whole tables can take minutes. Closing the connection ends it.
+    onAbort(stopping.signal, () => mysql.close());
     const result = await runPasses({...servers, ...reached}, options, stopping.signal);
     return exitCodeOf(result, options);
   } catch (error) {
@@ -129,7 +132,8 @@ async function runPasses(
 ): Promise<AuditPass | undefined> {
   const {config, redis, mysql, logger} = servers;
   const keys = keysWithPrefix(config.keyPrefix);
-  const command = isRepairing ? 'audit-repair' : 'audit';
+  // A single pass is no service: a TRUNCATE that arrives during it would not be repaired, so its lease has another name (apply.lua).
+  const command = everyMs === null ? 'audit-once' : isRepairing ? 'audit-repair' : 'audit';
   const here = {host: hostname(), pid: process.pid, sinceMs: systemClock.nowMs()};
   await warnOfSilentChanges(mysql, sourceSchema(config), (text) => logger.warn({}, text));
   return await audit(
@@ -172,6 +176,8 @@ async function pass(
     await retry.ask(async () => await topic.recordsBefore(partition, end));
   const visible = mysqlVisible({topic, mysql}, warn);
   const {clock} = retry;
+  const caughtUp: PassDeps['caughtUp'] = async (held, isExact) =>
+    await untilCaughtUp({ranges, positions, clock, isExact}, held);
   const pace = new Pace(systemClock, rowsPerSecond);
   return await auditPass(
     {
@@ -193,9 +199,10 @@ async function pass(
       repair: repairOf(servers, {tables, visible, signal}),
       pace,
       clock,
-      caughtUp: async (held) => await untilCaughtUp({ranges, positions, clock}, held),
+      caughtUp,
       save,
       notify: loggedPlaces(logger),
+      suspectsMax: SUSPECTS_MAX,
       seed: randomInt(2 ** 31),
     },
     from,
@@ -224,8 +231,23 @@ function repairOf(
     visible: async () => await visible(await endsOf(topic), signal),
     signal,
   };
-  return async (work) =>
+  return async (work) => {
+    await requireSameTables(servers, tables);
     await withRepair(parts, {removeMalformed: false}, async (repairs) => await work(repairs));
+  };
+}
+
+/**
+ * Rejects with `repair-refused` if a schema change has added or removed mapped columns since this pass began. Its differences may then come
+ * from the columns that it did not read. The pass continues with the new columns.
+ */
+async function requireSameTables(
+  {config, mysql}: Pick<Servers, 'config' | 'mysql'>,
+  {columns, kinds}: SourceTables,
+): Promise<void> {
+  const now = await readSourceTables(mysql, sourceSchema(config));
+  if (JSON.stringify([now.columns, now.kinds]) === JSON.stringify([columns, kinds])) return;
+  throw new ProjectorError('repair-refused', 'the columns of the tables have changed during this pass');
 }
 
 function logAudit(logger: Logger, event: AuditEvent, isRepairing: boolean): void {

@@ -45,7 +45,7 @@ export interface ComparisonParts {
 
 /** A difference is certain only if it has not changed for this time. */
 export const STILL_MS = 5_000;
-const SUSPECTS_MAX = 20_000;
+export const SUSPECTS_MAX = 20_000;
 /** A comparison fails if a server does not respond for longer than this time. */
 export const SILENT_MS = 60_000;
 

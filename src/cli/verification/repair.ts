@@ -94,5 +94,5 @@ export async function withRepair<T>(
   const sides = new Sides({expected: new MysqlSide(mysql, tables), redis, prefix});
   const parts = {sides, mysql, tables, visible, fences, partitions: all, partitionOf, model, redis};
   const deps = {...parts, requireUpstream, clock: systemClock, mayRemove};
-  return await lock.during(signal, async (held) => await work(new Repair(deps), held));
+  return await lock.during(signal, async (held) => await work(new Repair({...deps, signal: held}), held));
 }

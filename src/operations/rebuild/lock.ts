@@ -79,7 +79,7 @@ export class RebuildLock {
       const who = holder === '' ? 'no other run holds it' : `another run holds it (${holder})`;
       throw new ProjectorError(
         'rebuild-lost',
-        `the ${this.#name} of this run expired, and ${who}: this process was paused, or Redis did not respond, for more than ${LEASE_MS / 1_000} s`,
+        `the ${this.#name} of this run expired, and ${who}: this process was paused or Redis did not respond for more than ${LEASE_MS / 1_000} s, or a rebuild replaced the content of Redis`,
       );
     }
   }

@@ -44,6 +44,8 @@ export interface RepairDeps {
   /** What the repair uses of the Redis client (clients/redis/client.ts). */
   readonly redis: {run(script: Script, key: string, args: readonly string[]): Promise<unknown>};
   readonly clock: Clock;
+  /** Ends the repair before the next fence. */
+  readonly signal: AbortSignal;
   /** Rejects if the connector does not run. MySQL would stay ahead of the topic, and later records would be added to the sums again. */
   readonly requireUpstream: () => Promise<void>;
   /** Whether the repair may remove malformed keys. */
@@ -160,12 +162,13 @@ export class Repair {
 
   /** Sets fences, runs `work` with the text of the first one, and removes the fences. */
   async #fenced(partitions: readonly number[], work: (fence: Fence) => Promise<void>): Promise<void> {
-    const {clock, model} = this.#deps;
+    const {clock, model, signal} = this.#deps;
     const fences = this.#deps.fences(partitions);
     const [partition = 0] = partitions;
     // The workers need the pause between two fences, to apply the records that have arrived.
     const restedMs = Math.max(...partitions.map((each) => this.#restedMs.get(each) ?? 0));
-    await clock.sleep(Math.max(0, restedMs - clock.nowMs()));
+    await clock.sleep(Math.max(0, restedMs - clock.nowMs()), signal);
+    signal.throwIfAborted();
     await fences.set(FENCE_MS);
     try {
       await work({partition, key: model.positions.key(partition), text: await fences.first()});

@@ -37,7 +37,7 @@ export interface SettleDeps {
   readonly clock: Clock;
   /** How long a difference must remain unchanged before it can be certain, in ms. */
   readonly stillMs: number;
-  /** After this time, in ms, the remaining suspects stay open. */
+  /** After this time, in ms, and at least LOOKS_MIN looks, the remaining suspects stay open. */
   readonly waitMs: number;
   /** The pause after a look, as a multiple of its duration. With 1, the servers have half of the time for other work. */
   readonly pauseFactor: number;
@@ -77,6 +77,8 @@ interface Suspicion {
 }
 
 const LOOK_MS = 250;
+/** A difference needs two looks, and often a third one before Redis has reached the goal. */
+const LOOKS_MIN = 3;
 const COMPARED_AT_ONCE = 500;
 /** Two equal looks are required, because a change under way can hide an error from a single look. */
 const EQUAL_LOOKS = 2;
@@ -92,7 +94,7 @@ export async function settle(subjects: readonly Subject[], deps: SettleDeps): Pr
   }
   const certain: {subject: Subject; findings: readonly Finding[]}[] = [];
   let isBehind = false;
-  while (open.size > 0 && clock.nowMs() - startedMs < waitMs) {
+  for (let looks = 0; open.size > 0 && (clock.nowMs() - startedMs < waitMs || looks < LOOKS_MIN); looks++) {
     signal.throwIfAborted();
     const lookedMs = clock.nowMs();
     progress(open.size);
@@ -117,9 +119,10 @@ export async function settle(subjects: readonly Subject[], deps: SettleDeps): Pr
         certain.push({subject: suspicion.subject, findings: suspicion.findings});
       }
     }
-    // A look can take long, such as sums over large tables.
+    // A look can take long, such as sums over large tables. The pauses leave time for further looks.
     const pauseMs = (clock.nowMs() - lookedMs) * deps.pauseFactor;
-    if (open.size > 0) await clock.sleep(Math.max(LOOK_MS, pauseMs), signal);
+    const pauseMsMax = Math.max(0, startedMs + waitMs - clock.nowMs()) / LOOKS_MIN;
+    if (open.size > 0) await clock.sleep(Math.max(LOOK_MS, Math.min(pauseMs, pauseMsMax)), signal);
   }
   const left = [...open.values()];
   // A difference that has not changed since the first look does not change too often. The time was too short to decide on it.

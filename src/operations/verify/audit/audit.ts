@@ -56,7 +56,7 @@ export type AuditEvent =
 /** How often the state is read between two passes. So a request is answered within this time. */
 const POLL_MS = 2_000;
 const STAND_BY_MS = 5_000;
-/** When a pass follows one that did not decide everything. */
+/** After a pass that did not decide everything, the next one begins after this pause, or after one as long as the pass. */
 const AGAIN_MS = 30_000;
 
 /** Failures that another process or a later attempt removes, in addition to those of servers. */
@@ -67,6 +67,8 @@ const PASSING: ReadonlySet<ErrorKind> = new Set([
   'mysql-behind',
   'verify-behind',
   'cutover-in-progress',
+  // The tables were checked at the start. A schema change is under way, or the mapping no longer fits: the log then repeats the reason.
+  'config-invalid',
 ]);
 
 /** Resolves with the result of the pass if `everyMs` is null, and with undefined when the signal aborts. */
@@ -168,8 +170,11 @@ function isDue(
   {nowMs, everyMs}: {nowMs: number; everyMs: number},
 ): boolean {
   if (current !== null || last === null || requested !== answered) return true;
-  const isAgain = undecided(last) > 0 && nowMs - last.endedMs >= AGAIN_MS;
-  return isAgain || nowMs - last.startedMs >= everyMs;
+  // An audit whose clock was ahead may have written a time that has not come yet.
+  const isEarlier = nowMs < last.startedMs;
+  const pauseMs = Math.max(AGAIN_MS, last.endedMs - last.startedMs);
+  const isAgain = undecided(last) > 0 && nowMs - last.endedMs >= pauseMs;
+  return isEarlier || isAgain || nowMs - last.startedMs >= everyMs;
 }
 
 /** A pass that was left unfinished continues, unless another one was requested since. */
