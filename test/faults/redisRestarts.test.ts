@@ -123,7 +123,14 @@ const AWAY =
         await own.redis.kill();
         await notified(worker, /^waiting:/, 2);
         await own.restart();
-        const isWhole = await contentIs(() => own.bench.expectExact());
+        // The repeated part of a chunk can be so short that it changes only the count of chunks.
+        const [begun, finished] = (await own.call(
+          'HMGET',
+          'projector:chunks',
+          'begun',
+          'finished',
+        )) as string[];
+        const isWhole = begun === finished && (await contentIs(() => own.bench.expectExact()));
         own.bench.write([item('3/3', {product: '10', quantity: '2'})]);
         // Redis 7.0 keeps the torn transaction in its file. A Redis that removes it has nothing to repeat.
         if (isWhole) {
