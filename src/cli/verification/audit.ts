@@ -83,7 +83,10 @@ export async function runAudit(config: AuditConfig, options: AuditOptions): Prom
     if (reached === undefined) return EXIT.ok;
     // A query over whole tables can take minutes. Closing the connection ends it.
     onAbort(stopping.signal, () => mysql.close());
+    const {everyMs, isRepairing} = options;
+    logger.info({redis: redis.address, mysql: mysql.address, everyMs, isRepairing}, 'audit starts');
     const result = await runPasses({...servers, ...reached}, options, stopping.signal);
+    logger.info({}, 'audit stopped');
     return exitCodeOf(result, options);
   } catch (error) {
     return fatal(error, logger);
