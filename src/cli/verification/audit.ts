@@ -9,11 +9,11 @@ import {kafkaSettings, mysqlSettings, redisSettings} from '../../config/clientOp
 import type {ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
 import {createLogger} from '../../observe/logger.js';
-import {audit, type AuditEvent, type PassOptions} from '../../operations/verify/audit/audit.js';
+import {audit, type PassOptions} from '../../operations/verify/audit/audit.js';
 import {AuditRecord} from '../../operations/verify/audit/auditRecord.js';
 import {untilCaughtUp} from '../../operations/verify/audit/caughtUp.js';
 import {Pace} from '../../operations/verify/audit/pace.js';
-import {auditPass, type PassDeps, type PassEvent} from '../../operations/verify/audit/pass.js';
+import {auditPass, type PassDeps} from '../../operations/verify/audit/pass.js';
 import {lockTextOf, RebuildLock} from '../../operations/rebuild/lock.js';
 import {MysqlSide} from '../../operations/verify/mysqlSide.js';
 import {ReadRetry, retryingMysql, retryingRedis} from '../../operations/verify/retry.js';
@@ -38,6 +38,7 @@ import {fatal, processEvents} from '../service.js';
 import {warnOfSilentChanges} from '../silentChanges.js';
 import {untilReachable} from '../start.js';
 import {endsOf, mysqlVisible} from '../visibility.js';
+import {differenceLog, logAudit} from './auditLog.js';
 import {SILENT_MS, STILL_MS, SUSPECTS_MAX} from './comparison.js';
 import {withRepair} from './repair.js';
 
@@ -57,8 +58,6 @@ const WAIT_MS = 60_000;
 const PAGE_ORDERS = 100;
 /** With a limited rate, MySQL and Redis have this much more time for other work than a look at suspects takes. */
 const PAUSE_FACTOR = 19;
-/** Places that are logged in one pass. The others are only counted. */
-const LOGGED_MAX = 1_000;
 
 /** Resolves with the exit code. */
 export async function runAudit(config: AuditConfig, options: AuditOptions): Promise<number> {
@@ -204,7 +203,7 @@ async function pass(
       clock,
       caughtUp,
       save,
-      notify: loggedPlaces(logger),
+      notify: differenceLog(logger),
       suspectsMax: SUSPECTS_MAX,
       seed: randomInt(2 ** 31),
     },
@@ -251,57 +250,4 @@ async function requireSameTables(
   const now = await readSourceTables(mysql, sourceSchema(config));
   if (JSON.stringify([now.columns, now.kinds]) === JSON.stringify([columns, kinds])) return;
   throw new ProjectorError('repair-refused', 'the columns of the tables have changed during this pass');
-}
-
-function logAudit(logger: Logger, event: AuditEvent, isRepairing: boolean): void {
-  switch (event.kind) {
-    case 'pass-begins':
-      logger.info(
-        {requested: event.requested, isContinued: event.isContinued},
-        event.isContinued ? 'the audit continues an unfinished pass' : 'the audit begins a pass',
-      );
-      break;
-    case 'pass-ends': {
-      const {startedMs, endedMs, orders, differences, repaired, open, unchecked} = event.pass;
-      const fields = {seconds: (endedMs - startedMs) / 1_000, orders, differences, repaired, open, unchecked};
-      if (remaining(event.pass) > 0) logger.warn(fields, 'pass complete: Redis differs from MySQL');
-      else if (open + unchecked === 0) logger.info(fields, 'pass complete: Redis equals MySQL');
-      else logger.info(fields, 'pass complete: no difference, but some values were not decided');
-      break;
-    }
-    case 'stands-by':
-      logger.warn(
-        {reason: event.holder},
-        isRepairing && !/\S+ audit-repair on /.test(event.holder)
-          ? 'standing by: an audit without --repair is running. Stop it, so that this one can repair'
-          : 'standing by: another audit is running',
-      );
-      break;
-    case 'waits':
-      logger.warn({kind: event.error.kind}, `waiting: ${event.error.detail}`);
-      break;
-    case 'recovered':
-      logger.info({}, `recovered: ${event.of} after ${(event.afterMs / 1_000).toFixed(1)} s`);
-      break;
-  }
-}
-
-/** Logs each place that differs or was repaired: key and field, without values (I11). */
-function loggedPlaces(logger: Logger): (event: PassEvent) => void {
-  let logged = 0;
-  return (event) => {
-    if (event.kind === 'behind') {
-      logger.warn(
-        {values: event.values},
-        'some values were not decided, because Redis or the topic is behind (`projector lag`, `projector connector status`). The next pass compares them again',
-      );
-      return;
-    }
-    logged++;
-    const {kind: difference, key, field} = event.finding;
-    const what = event.kind === 'differs' ? 'difference found' : 'difference repaired';
-    if (logged <= LOGGED_MAX) logger.warn({difference, key, field}, what);
-    else if (logged === LOGGED_MAX + 1)
-      logger.warn({}, 'further differences of this pass are counted, but not logged');
-  };
 }
