@@ -53,7 +53,7 @@ export function addAuditMetrics(registers: Registry[], view: () => WorkerView): 
   );
   gauge(
     'projector_audit_requested',
-    '1 while a schema change asks for a pass of the audit and none has been completed since, else 0.',
+    '1 while a schema change requests a pass of the audit and none has been completed since, else 0.',
     ({isRequested}) => (isRequested ? 1 : 0),
   );
 }
