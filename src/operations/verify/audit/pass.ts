@@ -2,9 +2,8 @@
  * One pass of the audit: it compares everything in Redis with MySQL, range by range, and repairs what differs.
  *
  * A range ends after RANGE_MS, or when it has many suspects. Its suspects are then settled as `verify` does it, the differences are
- * repaired, and the place is saved. So a pass that was killed continues at its order, or at its stage. Memory
- * does not grow with the tables. The place is also saved
- * every second while there are no suspects.
+ * repaired, and the place is saved. It is also saved every second while there are no suspects. So a pass that was killed continues at its
+ * order, or at its stage, and memory does not grow with the tables.
  *
  * Orders and keys come before the sums. A repair of an order moves the sums by the difference, so that sums differ afterwards only if
  * something else has changed them.
