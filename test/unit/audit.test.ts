@@ -1,15 +1,7 @@
-/** The audit: when a pass begins, where it continues, what it repairs, and who audits. */
+/** The audit: when a pass begins, where it continues, and who audits. */
 import {audit, type AuditDeps, type AuditEvent, type Lease} from '../../src/operations/verify/audit/audit.js';
 import {Pace} from '../../src/operations/verify/audit/pace.js';
-import {
-  auditPass,
-  passStart,
-  type PassDeps,
-  type PassEvent,
-  type Repairs,
-} from '../../src/operations/verify/audit/pass.js';
-import {Sides} from '../../src/operations/verify/sides.js';
-import {TopicSide} from '../../src/operations/verify/topicSide.js';
+import {passStart} from '../../src/operations/verify/audit/pass.js';
 import {
   auditState,
   NO_COUNTS,
@@ -19,26 +11,8 @@ import {
   type AuditProgress,
   type AuditState,
 } from '../../src/redis-model/audit.js';
-import {keysWithPrefix} from '../../src/redis-model/keys.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
-import type {Clock} from '../../src/runtime/lifecycle.js';
-import {CONTENT, contentHost, type Content} from '../support/contentHost.js';
-
-class FakeClock implements Clock {
-  now = 0;
-  /** Called before each sleep. */
-  onSleep: () => void = () => undefined;
-
-  nowMs(): number {
-    return this.now;
-  }
-
-  async sleep(ms: number): Promise<void> {
-    this.onSleep();
-    this.now += ms;
-    await Promise.resolve();
-  }
-}
+import {SteppingClock} from '../support/steppingClock.js';
 
 const PASS: AuditPass = {...NO_COUNTS, startedMs: 1_000, endedMs: 3_000, everyMs: 600_000, isRepairing: true};
 
@@ -66,7 +40,7 @@ describe('the state in Redis', () => {
 });
 
 test('the pace limits the rows per second, and does not save up unused time', async () => {
-  const clock = new FakeClock();
+  const clock = new SteppingClock();
   const {signal} = new AbortController();
   const pace = new Pace(clock, 100);
   for (let page = 0; page < 3; page++) await pace.spend(50, signal);
@@ -81,7 +55,7 @@ test('the pace limits the rows per second, and does not save up unused time', as
 
 /** An audit whose passes, lease and state are in memory. */
 class AuditWorld {
-  readonly clock = new FakeClock();
+  readonly clock = new SteppingClock();
   readonly events: string[] = [];
   readonly passes: AuditProgress[] = [];
   readonly stop = new AbortController();
@@ -254,132 +228,5 @@ describe('when a pass fails', () => {
       throw new ProjectorError(kind, 'x');
     };
     await expect(world.run(everyMs)).rejects.toMatchObject({kind});
-  });
-});
-
-/** A pass over a read model in memory, whose expected side is CONTENT. */
-class PassWorld {
-  readonly clock = new FakeClock();
-  readonly saved: AuditProgress[] = [];
-  readonly events: PassEvent[] = [];
-  readonly repaired: string[][] = [];
-  live: Record<string, Content[string]>;
-
-  constructor(live: Content) {
-    this.live = {...live};
-  }
-
-  /** `repair`: what a repair does to the live content. */
-  async run(repair: (() => void) | null, from = passStart(0, '')): Promise<AuditCounts> {
-    const redis = {...contentHost(this.live)};
-    const repairs: Repairs = {
-      orders: async (differences) => {
-        this.repaired.push(differences.map(({subject: {kind, id}}) => `${kind} ${id}`));
-        repair?.();
-        await Promise.resolve();
-      },
-      sums: async (differences) => {
-        this.repaired.push(differences.map(({subject: {kind, id}}) => `${kind} ${id}`));
-        repair?.();
-        await Promise.resolve();
-      },
-    };
-    const deps: PassDeps = {
-      sides: new Sides({
-        expected: new TopicSide(contentHost(CONTENT), keysWithPrefix('')),
-        redis,
-        prefix: '',
-      }),
-      settle: {
-        ranges: async () => await Promise.resolve(new Map()),
-        positions: [],
-        visible: async () => await Promise.resolve(),
-        upstream: null,
-        clock: this.clock,
-        stillMs: 5_000,
-        waitMs: 60_000,
-        pauseFactor: 1,
-      },
-      repair: repair === null ? null : async (work) => await work(repairs),
-      pace: new Pace(this.clock, Infinity),
-      clock: this.clock,
-      caughtUp: async () => await Promise.resolve(),
-      save: async (progress) => {
-        this.saved.push(progress);
-        await Promise.resolve();
-      },
-      notify: (event) => this.events.push(event),
-      suspectsMax: 20,
-      seed: 1,
-    };
-    return await auditPass(deps, from, new AbortController().signal);
-  }
-}
-
-const set = (live: PassWorld['live'], content: Content) => (): void => void Object.assign(live, content);
-
-describe('one pass', () => {
-  test('over equal content finds nothing, and saves its place after each stage', async () => {
-    const world = new PassWorld(CONTENT);
-    expect(await world.run(() => undefined)).toEqual({...NO_COUNTS, orders: 2});
-    expect(world.saved.map(({stage}) => stage)).toEqual(['keys', 'products', 'users', 'totals']);
-    expect([world.events, world.repaired]).toEqual([[], []]);
-  });
-
-  test('repairs what differs, and counts it as repaired only after another comparison', async () => {
-    const world = new PassWorld({...CONTENT, 'order_lines:1': '10:7:3'});
-    const counts = await world.run(set(world.live, CONTENT));
-    expect(counts).toMatchObject({differences: 1, repaired: 1, open: 0, openOrders: 0});
-    expect(world.repaired).toEqual([['order 1']]);
-    expect(world.events.map(({kind}) => kind)).toEqual(['differs', 'repaired']);
-
-    const stubborn = new PassWorld({...CONTENT, 'order_lines:1': '10:7:3'});
-    expect(await stubborn.run(() => undefined)).toMatchObject({differences: 1, repaired: 0, openOrders: 1});
-    expect(stubborn.events.map(({kind}) => kind)).toEqual(['differs']);
-  });
-
-  test('without a repair only reports', async () => {
-    const world = new PassWorld({...CONTENT, 'order:2': {id: '2'}, 'report:users': {5: '151'}});
-    expect(await world.run(null)).toMatchObject({differences: 2, repaired: 0});
-    expect(world.repaired).toEqual([]);
-  });
-
-  test('repairs sums only if no order differs any more', async () => {
-    const wrong = {'report:users': {5: '151'}};
-    const world = new PassWorld({...CONTENT, ...wrong, 'order_lines:1': '10:7:3'});
-    expect(await world.run(() => undefined)).toMatchObject({differences: 2, repaired: 0});
-    expect(world.repaired).toEqual([['order 1']]);
-
-    const sums = new PassWorld({...CONTENT, ...wrong});
-    expect(await sums.run(set(sums.live, CONTENT))).toMatchObject({differences: 1, repaired: 1});
-    expect(sums.repaired).toEqual([['user 5']]);
-  });
-
-  test('repairs sums although there are too many of them for one pass, and says how many are left', async () => {
-    const spent = Object.fromEntries(Array.from({length: 23}, (_, id) => [String(id + 100), '1']));
-    const world = new PassWorld({...CONTENT, 'report:users': {5: '150', ...spent}});
-    const counts = await world.run(set(world.live, CONTENT));
-    expect(counts).toMatchObject({differences: 20, repaired: 20, unchecked: 3});
-  });
-
-  test('repairs sums although there is a malformed key', async () => {
-    const world = new PassWorld({...CONTENT, 'order:{x}': 'x', 'report:users': {5: '151'}});
-    const counts = await world.run(set(world.live, CONTENT));
-    expect(counts).toMatchObject({differences: 2, repaired: 1, openOrders: 0});
-    expect(world.repaired).toEqual([['user 5']]);
-  });
-
-  test('never removes a malformed key, because it can belong to another program', async () => {
-    const world = new PassWorld({...CONTENT, 'order:{x}': 'x'});
-    expect(await world.run(() => undefined)).toMatchObject({differences: 1, repaired: 0});
-    expect(world.repaired).toEqual([]);
-  });
-
-  test('continues at its stage, with the counts so far', async () => {
-    const world = new PassWorld({...CONTENT, 'order_lines:1': '10:7:3'});
-    const counts = {...NO_COUNTS, orders: 70, differences: 3, repaired: 3};
-    const from = {...passStart(0, ''), stage: 'products', counts};
-    expect(await world.run(() => undefined, from)).toEqual(counts);
-    expect(world.saved.map(({stage}) => stage)).toEqual(['users', 'totals']);
   });
 });

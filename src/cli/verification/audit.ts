@@ -134,6 +134,7 @@ async function runPasses(
 ): Promise<AuditPass | undefined> {
   const {config, redis, mysql, logger} = servers;
   const keys = keysWithPrefix(config.keyPrefix);
+  const sumsBefore = new Map<string, string>();
   // A single pass is no service: a TRUNCATE that arrives during it would not be repaired, so its lease has another name (apply.lua).
   const command = everyMs === null ? 'audit-once' : isRepairing ? 'audit-repair' : 'audit';
   const here = {host: hostname(), pid: process.pid, sinceMs: systemClock.nowMs()};
@@ -153,7 +154,8 @@ async function runPasses(
         });
       },
       record: new AuditRecord(redis, keys),
-      pass: async (from, options) => await pass({...servers, rowsPerSecond, isRepairing}, from, options),
+      pass: async (from, options) =>
+        await pass({...servers, rowsPerSecond, isRepairing, sumsBefore}, from, options),
       notify: (event) => logAudit(logger, event, isRepairing),
     },
     signal,
@@ -162,7 +164,10 @@ async function runPasses(
 
 /** Runs one pass. The tables are read again, because their columns may have changed since the last one. */
 async function pass(
-  servers: Servers & Reached & Pick<AuditOptions, 'rowsPerSecond' | 'isRepairing'>,
+  servers: Servers &
+    Reached &
+    Pick<AuditOptions, 'rowsPerSecond' | 'isRepairing'> &
+    Pick<PassDeps, 'sumsBefore'>,
   from: AuditProgress,
   {signal, save}: PassOptions,
 ): Promise<AuditCounts> {
@@ -204,6 +209,7 @@ async function pass(
       caughtUp,
       save,
       notify: differenceLog(logger),
+      sumsBefore: servers.sumsBefore,
       suspectsMax: SUSPECTS_MAX,
       seed: randomInt(2 ** 31),
     },

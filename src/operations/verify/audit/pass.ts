@@ -37,6 +37,12 @@ export interface PassDeps {
   readonly caughtUp: (signal: AbortSignal, isExact: boolean) => Promise<void>;
   readonly save: (progress: AuditProgress) => Promise<void>;
   readonly notify: (event: PassEvent) => void;
+  /**
+   * The differences of sums that the last pass found, by subject. This pass replaces them. A sum is repaired only if two passes in a row find the same
+   * difference. Else the cause could be an order that changed silently after its stage, or a change that is not in the topic yet because one of
+   * its partitions cannot be written (upstream/passage.ts). The sum would then be moved a second time, by the order.
+   */
+  readonly sumsBefore: Map<string, string>;
   /** Suspects of one range of sums, which is not interrupted. Further ones are counted and left to the next pass. */
   readonly suspectsMax: number;
   /** A whole number that differs from pass to pass (idFilter.ts). */
@@ -47,13 +53,6 @@ export type PassEvent =
   | {readonly kind: 'differs' | 'repaired'; readonly finding: Finding}
   /** A comparison did not become certain, because Redis or the topic was behind. */
   | {readonly kind: 'behind'; readonly values: number};
-
-/**
- * A sum must be unchanged for longer than an order. If a partition cannot be written for a while, the connector writes the others, so that the
- * topic lacks a change although it has a later heartbeat (upstream/passage.ts). The record of an order that was repaired sets it once more. But
- * the record would be added to a repaired sum a second time.
- */
-const SUMS = {stillMs: 60_000, waitMs: 150_000};
 
 const RANGE_MS = 30_000;
 const SAVE_MS = 1_000;
@@ -81,12 +80,17 @@ class Pass {
   readonly #signal: AbortSignal;
   readonly #survey: Survey;
   readonly #counts: Counts;
+  readonly #sumsBefore: ReadonlyMap<string, string>;
 
   constructor(deps: PassDeps, from: AuditProgress, signal: AbortSignal) {
     this.#deps = deps;
     this.#from = from;
     this.#signal = signal;
     this.#counts = {...NO_COUNTS, ...from.counts};
+    // A pass that continues in the middle has not looked at the orders since those differences were found.
+    const isWhole = from.stage === STAGES[0] && from.after === null;
+    this.#sumsBefore = new Map(isWhole ? deps.sumsBefore : []);
+    deps.sumsBefore.clear();
     const {seed, suspectsMax} = deps;
     this.#survey = new Survey(deps.sides, {
       suspectsMax,
@@ -160,11 +164,28 @@ class Pass {
     if (subjects.length === 0) return;
     const isOfOrders = stage === 'orders' || stage === 'keys';
     if (isOfOrders) this.#counts.openOrders += overflow;
-    const {certain} = await this.#settled(subjects, isOfOrders);
+    const settled = await this.#settled(subjects, isOfOrders);
+    const certain = isOfOrders ? settled.certain : this.#foundTwice(settled.certain);
     const findings = certain.flatMap((difference) => difference.findings);
     this.#counts.differences += findings.length;
     for (const finding of findings) this.#deps.notify({kind: 'differs', finding});
     this.#counts.openOrders += await this.#repaired(certain, isOfOrders);
+  }
+
+  /** The sums whose difference the last pass has found too. The others are not decided before the next pass. */
+  #foundTwice(certain: readonly Difference[]): readonly Difference[] {
+    const {repair, sumsBefore} = this.#deps;
+    if (repair === null) return certain;
+    const twice: Difference[] = [];
+    for (const difference of certain) {
+      const [name, text] = [nameOf(difference.subject), JSON.stringify(difference.findings)];
+      if (this.#sumsBefore.get(name) === text) twice.push(difference);
+      sumsBefore.set(name, text);
+    }
+    const left = certain.length - twice.length;
+    this.#counts.open += left;
+    this.#counts.behind += left;
+    return twice;
   }
 
   /** Compares subjects until the result is certain, and counts the open ones. */
@@ -172,7 +193,6 @@ class Pass {
     const {sides, notify} = this.#deps;
     const settled = await settle(subjects, {
       ...this.#deps.settle,
-      ...(isOfOrders ? {} : SUMS),
       compare: async (kind, ids) => await sides.compare(kind, ids),
       progress: () => undefined,
       signal: this.#signal,
