@@ -225,6 +225,13 @@ describe('checks of Kafka', () => {
       expect((await doctor({}, {timeoutS: 5})).fail).toContainEqual(expect.stringMatching(/^kafka: /));
       await Promise.resolve();
     });
+    // A broker that was frozen needs some seconds until it leads its partitions again.
+    let fail: readonly string[] = [];
+    await until(
+      async () => (fail = (await doctor({})).fail).length === 0,
+      () => `Kafka to be available again: ${fail.join(' | ')}`,
+      60_000,
+    );
   });
 
   test('doctor fails if the host name of a broker cannot be resolved', async () => {
