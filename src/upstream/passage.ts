@@ -5,8 +5,8 @@
  * statement began after a look at MySQL is behind every transaction that the look could see. If it is in the topic, these are too.
  * The connector writes a heartbeat row every few seconds, so that this does not need other traffic.
  *
- * This holds for each partition for itself. While one partition cannot be written, the producer of the connector keeps its records and writes the
- * others. So who relies on it for several partitions must also wait for a while.
+ * This holds within a partition. While one partition cannot be written, the producer of the connector keeps its records, and writes the other
+ * partitions. So the audit repairs a sum, which depends on all partitions, only if two passes find the same difference (verify/audit/pass.ts).
  *
  * Both times come from the clock of MySQL. If MYSQL_URL names a replica, its clock must agree with that of its source.
  */
