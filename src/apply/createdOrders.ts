@@ -39,43 +39,79 @@ export interface Revenue {
 /** The same number is in plan.lua. */
 export const REVENUE_UNIT = 10 ** 8;
 
-export interface CreatedOrders {
-  readonly orders: readonly CreatedOrder[];
+/** What created orders add to the counters and reports. */
+export class CreatedSums {
+  orders = 0;
+  units = 0;
+  readonly revenue = {high: 0, low: 0};
   /** Product id -> units. */
-  readonly sold: ReadonlyMap<string, number>;
+  readonly sold = new Map<string, number>();
   /** User id -> minor units. */
-  readonly spent: ReadonlyMap<string, number>;
-  readonly units: number;
-  readonly revenue: Revenue;
+  readonly spent = new Map<string, number>();
+
+  add({userId, totalAmount}: OrderRow, items: OrderPatch['items']): void {
+    this.orders++;
+    for (const item of items.values()) {
+      if (item === null) continue;
+      const count = inSmallestUnit(item.quantity);
+      this.units += count;
+      if (item.productId !== '') this.sold.set(item.productId, (this.sold.get(item.productId) ?? 0) + count);
+    }
+    const cents = inSmallestUnit(totalAmount);
+    this.revenue.high += Math.trunc(cents / REVENUE_UNIT);
+    this.revenue.low += cents % REVENUE_UNIT;
+    if (userId !== '') this.spent.set(userId, (this.spent.get(userId) ?? 0) + cents);
+  }
+
+  /** How many products and users have a sum. */
+  get size(): number {
+    return this.sold.size + this.spent.size;
+  }
+
+  /** The same sums, in parts of at most `most` products and users each. The first part contains the totals. */
+  parts(most: number): CreatedSums[] {
+    const [sold, spent] = [[...this.sold], [...this.spent]];
+    const count = Math.max(1, Math.ceil(Math.max(sold.length, spent.length) / most));
+    return Array.from({length: count}, (_, index) => {
+      const part = new CreatedSums();
+      const [from, to] = [index * most, (index + 1) * most];
+      for (const [product, units] of sold.slice(from, to)) part.sold.set(product, units);
+      for (const [user, cents] of spent.slice(from, to)) part.spent.set(user, cents);
+      if (index === 0) part.#takeTotals(this);
+      return part;
+    });
+  }
+
+  #takeTotals({orders, units, revenue}: CreatedSums): void {
+    this.orders = orders;
+    this.units = units;
+    Object.assign(this.revenue, revenue);
+  }
+
+  /** A product that a line item names gets its counter even at 0 (I7). */
+  name(products: Iterable<string>): void {
+    for (const product of products) if (!this.sold.has(product)) this.sold.set(product, 0);
+  }
 }
 
 /**
- * The orders that the chunk creates, without those from which it also deletes something. `itemDecimals` is the number of decimals of the
- * amounts of line items, if orders have no amount of their own.
+ * The orders that the chunk creates, without those from which it also deletes something. Adds them to `sums`, if it is given. `itemDecimals` is the number of
+ * decimals of the amounts of line items, if orders have no amount of their own.
  */
-export function createdOrders({patches, created}: Reduction, itemDecimals?: number): CreatedOrders {
+export function createdOrders(
+  {patches, created}: Reduction,
+  itemDecimals?: number,
+  sums?: CreatedSums,
+): CreatedOrder[] {
   const orders: CreatedOrder[] = [];
-  const sold = new Map<string, number>();
-  const spent = new Map<string, number>();
-  let units = 0;
-  let [high, low] = [0, 0];
   for (const orderId of created) {
-    const order = createdOrder(orderId, patches.get(orderId), itemDecimals);
-    if (order === undefined) continue;
+    const patch = patches.get(orderId);
+    const order = createdOrder(orderId, patch, itemDecimals);
+    if (order === undefined || patch === undefined) continue;
     orders.push(order);
-    for (const item of patches.get(orderId)?.items.values() ?? []) {
-      if (item === null) continue;
-      const count = inSmallestUnit(item.quantity);
-      units += count;
-      if (item.productId !== '') sold.set(item.productId, (sold.get(item.productId) ?? 0) + count);
-    }
-    const cents = inSmallestUnit(order.row.totalAmount);
-    high += Math.trunc(cents / REVENUE_UNIT);
-    low += cents % REVENUE_UNIT;
-    const {userId} = order.row;
-    if (userId !== '') spent.set(userId, (spent.get(userId) ?? 0) + cents);
+    sums?.add(order.row, patch.items);
   }
-  return {orders, sold, spent, units, revenue: {high, low}};
+  return orders;
 }
 
 function createdOrder(

@@ -1,16 +1,7 @@
 --[[
-  The second part of apply.lua: computes what each order needs from what Redis holds, and sums up the differences of the counters
+  The third part of apply.lua: computes what each order needs from what Redis holds, and sums up the differences of the counters
   and reports. It only reads.
 ]]
--- Long lists are passed in slices, because unpack has a limit. An error of unpack between the writes would leave half a chunk (I5).
-local SLICE = 1000
-local function slices(list)
-  local from = 1 - SLICE
-  return function()
-    from = from + SLICE
-    if from <= #list then return from, math.min(from + SLICE - 1, #list) end
-  end
-end
 local function count_existing(keys)
   local existing = 0
   for from, to in slices(keys) do existing = existing + call('EXISTS', unpack(keys, from, to)) end
@@ -122,22 +113,6 @@ local function count_order(user, amount, sign)
   return true
 end
 
--- Adds the extra columns that have a value to `fields`. Returns the names of the columns that are NULL, or nil if there are none.
-local function set_extras(fields, texts, from)
-  local gone
-  for i = 1, #extra_names do
-    local value = texts[from + i - 1]
-    if string.byte(value) == 43 then
-      fields[#fields + 1] = extra_names[i]
-      fields[#fields + 1] = string.sub(value, 2)
-    else
-      gone = gone or {}
-      gone[#gone + 1] = extra_names[i]
-    end
-  end
-  return gone
-end
-
 local writes = {}
 -- Foreign data in the keys of one order makes only that order corrupt. The caller quarantines the records of that order.
 local function corrupt_order(id, key, what) return {'corrupt', id, key .. ' ' .. what} end
@@ -243,7 +218,7 @@ local function plan(texts, at)
     user = texts[row_at]
     if not has_item_amounts then amount = texts[row_at + 1] end
     fields = {'id', id, 'user_id', user, 'total_amount', amount}
-    write.delete_fields = set_extras(fields, texts, row_at + 2)
+    write.delete_fields = set_extras(extra_names, fields, texts, row_at + 2)
   elseif has_item_amounts and amount ~= amount_before then
     fields = {'total_amount', amount}
   end
@@ -262,17 +237,11 @@ end
 
 -- Redis holds none of the orders that the topic creates in this chunk, unless the topic is replayed over live data. One EXISTS
 -- checks that. If it is so, the script uses what the caller has computed for these orders, and reads none of them.
-local created_units, created_high, created_low, created_count = unpack(created_sums)
-local CREATED_TEXTS = 6 + #extra_names
-local created_keys = {}
-for i = 1, created_count do
-  local id = created[(i - 1) * CREATED_TEXTS + 1]
-  created_keys[2 * i - 1] = prefix .. 'order:' .. id
-  created_keys[2 * i] = prefix .. 'order_lines:' .. id
-end
+local created_units, created_high, created_low, created_orders, created_count = unpack(created_sums)
+local created_keys, CREATED_TEXTS = keys_of_created(prefix, extra_names, created, created_count), created_texts(extra_names)
 local are_new = count_existing(created_keys) == 0
 if are_new then
-  orders_delta, units_delta, revenue_high, revenue_low = created_count, created_units, created_high, created_low
+  orders_delta, units_delta, revenue_high, revenue_low = created_orders, created_units, created_high, created_low
 else
   for i = 1, created_count do
     local from = (i - 1) * CREATED_TEXTS + 1

@@ -12,6 +12,7 @@ import {requireSameLayout} from '../redis-model/layout.js';
 import {offsetsOf} from '../redis-model/quarantineEntry.js';
 import {StoredPositions, type StringReader} from '../redis-model/storedPositions.js';
 import {Slots} from './slots.js';
+import {isLoaded, LOAD_SCRIPT, loadArguments, type LoadRequest} from './loadScript.js';
 import {
   APPLY_SCRIPT,
   parseReply,
@@ -59,6 +60,16 @@ export class ReadModel {
     const args = scriptArguments(request, this.#settings);
     const reply = await this.#redis.run(APPLY_SCRIPT, this.positions.key(partition), args);
     return parseReply(reply, {layout: this.#settings.layout, truncated: request.audit?.truncated});
+  }
+
+  /**
+   * Writes orders of an initial load, without their sums (load.lua). Resolves with false if another position is stored; then nothing was
+   * written. If the promise rejects, it is unknown whether the orders were written. The same request can be sent again.
+   */
+  async load(request: LoadRequest): Promise<boolean> {
+    return isLoaded(
+      await this.#redis.run(LOAD_SCRIPT, this.positions.key(0), loadArguments(request, this.#settings)),
+    );
   }
 
   /**

@@ -4,6 +4,7 @@
  * Pure but for reading the files of the scripts once, when this module is loaded.
  */
 import type {Script} from '../clients/redis/client.js';
+import {assert} from '../runtime/assert.js';
 import {ProjectorError} from '../runtime/errors.js';
 import type {AuditRequest} from '../redis-model/audit.js';
 import {requireSameLayout} from '../redis-model/layout.js';
@@ -11,15 +12,15 @@ import {readScript} from './luaScript.js';
 import type {OrderRow} from '../domain/order.js';
 import {HIDDEN, type OrderPatch, type Reduction} from '../domain/patch.js';
 import {itemValues} from '../redis-model/storedItems.js';
-import {createdOrders, type CreatedOrders} from './createdOrders.js';
+import {createdOrders, CreatedSums, type CreatedOrder} from './createdOrders.js';
 
 const textOf = (name: string): string => readScript(new URL(`./${name}`, import.meta.url));
 
 const MISSING_RIGHT = textOf('rights.lua');
 
-const APPLY_PARTS = ['apply.lua', 'plan.lua', 'write.lua'].map(textOf);
+const APPLY_PARTS = ['created.lua', 'apply.lua', 'plan.lua', 'write.lua'].map(textOf);
 
-/** One script of four files. A local name of one file is visible in the files after it. */
+/** One script of five files. A local name of one file is visible in the files after it. */
 export const APPLY_SCRIPT: Script = {
   name: 'projectorApply',
   lua: [MISSING_RIGHT, ...APPLY_PARTS].join('\n'),
@@ -73,6 +74,8 @@ export interface ApplyRequest {
   /** Names of quarantined records that this request settles. The script removes their entries. */
   readonly settled?: readonly string[];
   readonly audit?: AuditRequest | undefined;
+  /** Sums of orders that were written without them (load.lua). The reduction must be empty then. */
+  readonly loaded?: CreatedSums;
 }
 
 export interface ScriptSettings {
@@ -97,31 +100,35 @@ const NOTHING: ReadonlyMap<string, string> = new Map();
 export function scriptArguments(request: ApplyRequest, settings: ScriptSettings): string[] {
   const {patches, products} = request.reduction;
   const {prefix, layout, extraColumns, itemDecimals} = settings;
-  const {quarantine = NOTHING, settled = []} = request;
-  const created = createdOrders(request.reduction, itemDecimals);
-  const isCreated = new Set(created.orders.map(({orderId}) => orderId));
-  const sold: Text[] = [];
-  for (const product of products) sold.push(product, created.sold.get(product) ?? 0);
+  const {quarantine = NOTHING, settled = [], loaded: sums = new CreatedSums()} = request;
+  assert(
+    request.loaded === undefined || patches.size === 0,
+    'a request with the sums of a load contains no changes',
+  );
+  const created = createdOrders(request.reduction, itemDecimals, sums);
+  sums.name(products);
+  const isCreated = new Set(created.map(({orderId}) => orderId));
   const others: Text[] = [];
   for (const [orderId, patch] of patches) if (!isCreated.has(orderId)) pushPatch(others, orderId, patch);
   const chunk = [
-    ...[extraColumns, sold, [...created.spent].flat()],
-    [created.units, created.revenue.high, created.revenue.low, created.orders.length],
+    ...[extraColumns, [...sums.sold].flat(), [...sums.spent].flat()],
+    [sums.units, sums.revenue.high, sums.revenue.low, sums.orders, created.length],
     ...[createdTexts(created), [...quarantine].flat(), settled],
-    ...[patches.size - created.orders.length, others, itemDecimals ?? -1],
+    ...[patches.size - created.length, others, itemDecimals ?? -1],
     auditTexts(request, settings),
   ];
   return [request.expected, request.next, prefix, layout, jsonOf(chunk)];
 }
 
 /** Numbers are what the script sums up or counts. Everything else is text (I8). */
-type Text = string | number;
+export type Text = string | number;
 
 function auditTexts({audit}: ApplyRequest, {isAudited = false}: ScriptSettings): Text[] {
   return audit === undefined ? [] : [audit.text, audit.truncated === undefined || isAudited ? 0 : 1];
 }
 
-function createdTexts({orders}: CreatedOrders): Text[] {
+/** Part 5 of a chunk (apply.lua). */
+export function createdTexts(orders: readonly CreatedOrder[]): Text[] {
   const texts: Text[] = [];
   for (const {orderId, row, itemsCount, items, storedItems} of orders) {
     texts.push(orderId);
@@ -158,7 +165,7 @@ const MAYBE_HALF = /\\ud[89ab]/;
 /**
  * Replaces halves of surrogate pairs by U+FFFD, as any conversion of a text to UTF-8 does. The script could not parse them.
  */
-function jsonOf(chunk: unknown): string {
+export function jsonOf(chunk: unknown): string {
   const json = JSON.stringify(chunk);
   if (!MAYBE_HALF.test(json)) return json;
   return JSON.stringify(chunk, (_, value: unknown) =>

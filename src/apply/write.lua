@@ -1,5 +1,5 @@
 --[[
-  The third part of apply.lua: the last reads and checks, and then the writes, of which only the first one can fail.
+  The last part of apply.lua: the last reads and checks, and then the writes, of which only the first one can fail.
 ]]
 -- The text of a whole number. %d is faster than %.0f.
 local function text(number) return string.format('%d', number) end
@@ -98,9 +98,6 @@ local begun = pcall_('HINCRBY', CHUNKS, 'begun', '1')
 if type(begun) == 'table' then return begun end
 
 -- 2. Counters and reports. All three totals are written each time, so that they exist after the first chunk.
-local function in_slices(command, key, list)
-  for from, to in slices(list) do call(command, key, unpack(list, from, to)) end
-end
 for from, to in slices(counter_sets) do call('MSET', unpack(counter_sets, from, to)) end
 in_slices('ZADD', PRODUCTS, product_scores)
 in_slices('ZREM', PRODUCTS, products_gone)
@@ -121,12 +118,6 @@ local function set_items(key, items)
     item_sets[#item_sets + 1] = items
   end
 end
-if are_new then
-  for i = 1, created_count do
-    local items = created[i * CREATED_TEXTS]
-    if items ~= '' then set_items(created_keys[2 * i], items) end
-  end
-end
 for p = 1, #writes do
   local write = writes[p]
   if write.reset then gone[#gone + 1] = write.order_key end
@@ -134,19 +125,7 @@ for p = 1, #writes do
 end
 for from, to in slices(gone) do call('DEL', unpack(gone, from, to)) end
 for from, to in slices(item_sets) do call('MSET', unpack(item_sets, from, to)) end
-if are_new then
-  for i = 1, created_count do
-    local id_at, order_key = (i - 1) * CREATED_TEXTS + 1, created_keys[2 * i - 1]
-    local items_at = id_at + CREATED_TEXTS - 2
-    local id, user, amount, count = created[id_at], created[id_at + 1], created[id_at + 2], created[items_at - 1]
-    call('HSET', order_key, 'id', id, 'user_id', user, 'total_amount', amount, 'items_count', count, 'items', created[items_at])
-    if #extra_names > 0 then
-      local fields = {}
-      set_extras(fields, created, id_at + 3)
-      in_slices('HSET', order_key, fields)
-    end
-  end
-end
+if are_new then write_created(extra_names, created, created_keys) end
 for p = 1, #writes do
   local write = writes[p]
   if write.fields then call('HSET', write.order_key, unpack(write.fields)) end

@@ -1,5 +1,5 @@
 /** The values that a chunk computes for the orders that it creates, compared with a plain model. */
-import {createdOrders} from '../../src/apply/createdOrders.js';
+import {createdOrders, CreatedSums} from '../../src/apply/createdOrders.js';
 import type {Change} from '../../src/domain/change.js';
 import {reduce} from '../../src/reduce.js';
 import {item, itemGone, order, orderGone} from '../support/changes.js';
@@ -25,7 +25,9 @@ test('an order counts as created if the chunk creates it first and deletes nothi
     item('7/71'),
     order('7', {user: '8', total: '7.50'}),
   ]);
-  const {orders, spent, revenue} = createdOrders(reduction);
+  const sums = new CreatedSums();
+  const orders = createdOrders(reduction, undefined, sums);
+  const {spent, revenue} = sums;
   expect(orders.map(({orderId}) => orderId)).toEqual(['1', '7']);
   expect(orders[1]?.row).toMatchObject({userId: '8', totalAmount: '7.50'});
   expect([[...spent], revenue]).toEqual([
@@ -61,7 +63,7 @@ test('line items are sorted numerically by their ids, whatever the length and si
   fc.assert(
     fc.property(fc.shuffledSubarray(ids, {minLength: 1}), (chosen) => {
       const lines = chosen.map((id) => item(`1/${id}`, {product: '5', quantity: String(ids.indexOf(id))}));
-      const [found] = createdOrders(reduce([created('1', '7', '1.00'), ...lines])).orders;
+      const [found] = createdOrders(reduce([created('1', '7', '1.00'), ...lines]));
       const sorted = ids.filter((id) => chosen.includes(id));
       const items = sorted.map((id) => `product_id:5,quantity:${ids.indexOf(id)}`);
       expect([found?.itemsCount, found?.items]).toEqual([chosen.length, items.join(';')]);
@@ -88,7 +90,9 @@ test('sums and line items equal those of the model that applies the same changes
   fc.assert(
     fc.property(fc.uniqueArray(creation, {selector: ([first]) => first?.orderId, maxLength: 4}), (all) => {
       const changes = all.flat();
-      const {orders, sold, spent, units, revenue} = createdOrders(reduce(changes));
+      const sums = new CreatedSums();
+      const orders = createdOrders(reduce(changes), undefined, sums);
+      const {sold, spent, units, revenue} = sums;
       const content = OrderModel.of(changes).content('', []);
       const minor = BigInt(revenue.high) * 10n ** 8n + BigInt(revenue.low);
       const totals = {orders: orders.length, units, revenue: minor};
@@ -106,4 +110,29 @@ test('sums and line items equal those of the model that applies the same changes
       }
     }),
   );
+});
+
+test('sums in parts are the same sums, each product and user once, and the totals once', () => {
+  const changes = Array.from({length: 7}, (_, index) => [
+    created(String(index), String(index % 5), '9999999999.99'),
+    item(`${index}/${index}`, {product: String(index), quantity: '3'}),
+  ]).flat();
+  const sums = new CreatedSums();
+  createdOrders(reduce(changes), undefined, sums);
+  sums.name(['6', '99']);
+  const parts = sums.parts(3);
+  expect(parts.map(({sold, spent}) => [sold.size, spent.size])).toEqual([
+    [3, 3],
+    [3, 2],
+    [2, 0],
+  ]);
+  expect(new Map(parts.flatMap(({sold}) => [...sold]))).toEqual(sums.sold);
+  expect(sums.sold.get('99')).toBe(0);
+  expect(new Map(parts.flatMap(({spent}) => [...spent]))).toEqual(sums.spent);
+  expect(parts.map(({orders, units, revenue}) => [orders, units, revenue.high])).toEqual([
+    [7, 21, sums.revenue.high],
+    [0, 0, 0],
+    [0, 0, 0],
+  ]);
+  expect(new CreatedSums().parts(3)).toHaveLength(1);
 });

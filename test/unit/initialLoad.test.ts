@@ -10,16 +10,19 @@ const RANGES = new Map([
 ]);
 
 interface World extends LoadDeps {
-  readonly sent: ApplyRequest[];
+  readonly applied: ApplyRequest[];
+  /** The order ids of each chunk that was loaded. */
+  readonly loaded: string[][];
   readonly positions: Map<number, string>;
 }
 
 /**
- * `failures` lists the calls of `apply` that get no reply, by number. `done`: the chunk was applied.
+ * `failures` lists the calls of `apply` and `load` that get no reply, by number. `done`: the chunk was applied.
  * `lost`: it was not. `rolled-back`: it was not, and Redis has also lost an earlier chunk.
  */
 function world(failures: Readonly<Record<number, 'done' | 'lost' | 'rolled-back'>> = {}): World {
-  const sent: ApplyRequest[] = [];
+  const applied: ApplyRequest[] = [];
+  const loaded: string[][] = [];
   const positions = new Map<number, string>();
   let calls = 0;
   let count = 0;
@@ -27,22 +30,33 @@ function world(failures: Readonly<Record<number, 'done' | 'lost' | 'rolled-back'
   const lines: TextRow[] = [1, 2, 4].map((id) => {
     return {id: String(id), order_id: String(id), product_id: '7', quantity: '2'};
   });
+  const chunk = async (act: () => void): Promise<void> => {
+    await Promise.resolve();
+    const failure = failures[++calls];
+    if (failure === 'rolled-back') count--;
+    if (failure !== 'lost' && failure !== 'rolled-back') {
+      act();
+      count++;
+    }
+    if (failure !== undefined) throw new ProjectorError('redis-unreachable', 'no answer');
+  };
   return {
-    sent,
+    applied,
+    loaded,
     positions,
     ranges: async () => await Promise.resolve(RANGES),
     model: {
       apply: async (partition: number, request: ApplyRequest): Promise<ApplyOutcome> => {
-        await Promise.resolve();
-        const failure = failures[++calls];
-        if (failure === 'rolled-back') count--;
-        if (failure !== 'lost' && failure !== 'rolled-back') {
-          sent.push(request);
-          count++;
+        await chunk(() => {
+          applied.push(request);
           positions.set(partition, request.next);
-        }
-        if (failure !== undefined) throw new ProjectorError('redis-unreachable', 'no answer');
+        });
         return {kind: 'applied'};
+      },
+      load: async ({expected, orders: chunkOrders}) => {
+        if (expected !== positions.get(0)) return false;
+        await chunk(() => void loaded.push(chunkOrders.map(({orderId}) => orderId)));
+        return true;
       },
       chunkCount: async () => await Promise.resolve(count),
     },
@@ -68,13 +82,16 @@ test('an initial load stores end offsets in expired fences of its run (C4), and 
     [0, 'fence 0 run1 v1 40'],
     [1, 'fence 0 run1 v1 7'],
   ]);
-  const chunks = shop.sent
-    .slice(2)
-    .map(({expected, next, reduction}) => [expected, next, [...reduction.patches.keys()]]);
-  expect(chunks).toEqual([
-    ['fence 0 run1 v1 40', 'fence 0 run1 v1 40', ['1', '2']],
-    ['fence 0 run1 v1 40', 'fence 0 run1 v1 40', ['3', '4']],
-  ]);
+  expect(shop.loaded).toEqual([['1', '2'], ['3']]);
+  const here = {expected: 'fence 0 run1 v1 40', next: 'fence 0 run1 v1 40'};
+  const [orphan, sums, ...rest] = shop.applied.slice(2);
+  expect(orphan).toMatchObject(here);
+  expect([...(orphan?.reduction.patches.keys() ?? [])]).toEqual(['4']);
+  expect(sums).toMatchObject(here);
+  expect(sums?.loaded).toMatchObject({orders: 3, units: 4, revenue: {high: 0, low: 450}});
+  expect([...(sums?.loaded?.sold ?? [])]).toEqual([['7', 4]]);
+  expect([...(sums?.loaded?.spent ?? [])]).toEqual([['5', 450]]);
+  expect(rest).toEqual([]);
 });
 
 test('an empty start stores the first offsets of the partitions as positions', async () => {
@@ -83,19 +100,51 @@ test('an empty start stores the first offsets of the partitions as positions', a
   expect([...shop.positions.values()]).toEqual(['fence 0 run1 v1 0', 'fence 0 run1 v1 0']);
 });
 
-test('a chunk whose reply was lost is sent again only if Redis has not applied it (I3, I4)', async () => {
-  const done = world({3: 'done'});
-  await loadFromMysql(done, SIGNAL);
-  expect(done.sent).toHaveLength(4);
-  const lost = world({3: 'lost', 4: 'lost'});
-  await loadFromMysql(lost, SIGNAL);
-  expect(lost.sent).toHaveLength(4);
+const CHUNKS = [
+  [1, 'a position'],
+  [3, 'orders'],
+  [4, 'orders'],
+  [5, 'a line item without an order'],
+  [6, 'sums'],
+] as const;
+
+test.each(CHUNKS)('chunk %i (%s), whose reply was lost, is counted once (I3, I4)', async (number) => {
+  const plain = world();
+  await loadFromMysql(plain, SIGNAL);
+  for (const failures of [{[number]: 'done'}, {[number]: 'lost', [number + 1]: 'lost'}] as const) {
+    const shop = world(failures);
+    await loadFromMysql(shop, SIGNAL);
+    expect(shop.applied).toEqual(plain.applied);
+    // Orders can be written again. Sums cannot, and they were not.
+    expect([...new Set(shop.loaded.map(String))].sort()).toEqual(plain.loaded.map(String).sort());
+  }
 });
 
-test('the initial load halts if Redis has lost chunks of it', async () => {
-  await expect(loadFromMysql(world({4: 'rolled-back'}), SIGNAL)).rejects.toMatchObject({
+test.each([3, 4, 5, 6])('the initial load halts if Redis has lost chunks of it at call %i', async (call) => {
+  await expect(loadFromMysql(world({[call]: 'rolled-back'}), SIGNAL)).rejects.toMatchObject({
     kind: 'rebuild-halted',
     detail: 'Redis has lost writes of this run',
+  });
+});
+
+test('the initial load ends if another client has changed the position (C4)', async () => {
+  const shop = world();
+  const taken: LoadDeps['model'] = {...shop.model, load: async () => await Promise.resolve(false)};
+  await expect(loadFromMysql({...shop, model: taken}, SIGNAL)).rejects.toMatchObject({kind: 'rebuild-lost'});
+});
+
+test('the initial load names an order that the script finds corrupt', async () => {
+  const shop = world();
+  const model: LoadDeps['model'] = {
+    ...shop.model,
+    apply: async (partition, request) => {
+      if (request.reduction.patches.size === 0) return await shop.model.apply(partition, request);
+      return {kind: 'corrupt', orderId: '4', what: 'order_lines:4 is not a string'};
+    },
+  };
+  await expect(loadFromMysql({...shop, model}, SIGNAL)).rejects.toMatchObject({
+    kind: 'rebuild-halted',
+    detail: 'order 4: order_lines:4 is not a string',
   });
 });
 

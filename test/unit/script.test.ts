@@ -10,6 +10,8 @@ import {
   scriptArguments,
 } from '../../src/apply/script.js';
 import {isRepairLease, type AuditRequest} from '../../src/redis-model/audit.js';
+import {createdOrders} from '../../src/apply/createdOrders.js';
+import {isLoaded, LOAD_SCRIPT, loadArguments} from '../../src/apply/loadScript.js';
 import {reduce} from '../../src/reduce.js';
 import {item, itemGone, order, orderGone} from '../support/changes.js';
 
@@ -74,9 +76,9 @@ test('the arguments of the script have the order that its header documents', () 
   expect([expected, next, prefix, layout, rest]).toEqual(['a', 'b', 'shop:', 'v1 topic=t', []]);
   expect(JSON.parse(chunk)).toEqual([
     ['status', 'note'],
-    ['20', 0, '21', 5],
+    ['21', 5, '20', 0],
     ['8', 150],
-    [5, 0, 150, 1],
+    [5, 0, 150, 1, 1],
     [
       ...['2', '8', '1.50', '+paid', '-', '2', 'product_id:21,quantity:4;product_id:21,quantity:1'],
       '30:21:4;31:21:1',
@@ -160,4 +162,21 @@ test('known replies are parsed, and an unknown reply is an internal error and no
   expect(() => parseReply(['unaudited'], {layout: ours})).toThrow(/^internal: the apply script returned/);
   const other = ours.replace('decimals=2', 'decimals=3');
   expect(() => read(['layout', other])).toThrow(/^layout-changed: .*decimals is "2", and was "3"$/);
+});
+
+test('the arguments and replies of the load script have the form that its header documents', () => {
+  const orders = createdOrders(
+    reduce([order('7', {user: '5', total: '1.50', isCreate: true}), item('7/71')]),
+  );
+  const settings = {prefix: 'shop:', layout: 'v1', extraColumns: []};
+  const [expected, prefix, chunk = '', ...rest] = loadArguments({expected: 'a', orders}, settings);
+  expect([expected, prefix, rest]).toEqual(['a', 'shop:', []]);
+  const items = orders[0]?.items;
+  expect(JSON.parse(chunk)).toEqual([[], 1, ['7', '5', '1.50', '1', items, orders[0]?.storedItems]]);
+  expect([isLoaded(['loaded']), isLoaded(['rejected', 'v1 5'])]).toEqual([true, false]);
+  expect(() => isLoaded(['other'])).toThrow('does not support');
+  expect([...LOAD_SCRIPT.lua.matchAll(/return \{'(\w+)'/g)].map(([, word]) => word)).toEqual([
+    'rejected',
+    'loaded',
+  ]);
 });

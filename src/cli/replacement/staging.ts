@@ -8,7 +8,7 @@ import {ProjectorError} from '../../runtime/errors.js';
 import {isRepairLease} from '../../redis-model/audit.js';
 import {keysWithPrefix} from '../../redis-model/keys.js';
 import {systemClock} from '../../runtime/lifecycle.js';
-import type {LoadModel} from '../../operations/rebuild/initialLoad.js';
+import type {LoadModel} from '../../operations/rebuild/baseWriter.js';
 import {lockTextOf, RebuildLock, type LockHolder} from '../../operations/rebuild/lock.js';
 
 /** Returns the URL of the staging database. Throws `config-invalid` if it is the live database. */
@@ -52,6 +52,7 @@ export function loadModel(model: ReadModel, redis: RedisClient, prefix: string):
   const {chunks} = keysWithPrefix(prefix);
   return {
     apply: async (partition, request) => await model.apply(partition, request),
+    load: async (request) => await model.load(request),
     chunkCount: async () => Number((await redis.hash(chunks))['finished'] ?? '0'),
   };
 }

@@ -79,7 +79,7 @@ function partsOf(
     item === null ? [] : [[itemId, item] as const],
   );
   const storedItems = formatItems(rows.sort(([a], [b]) => (isIdBefore(a, b) ? -1 : 1)));
-  const [order] = createdOrders({...reduction, created: new Set([id])}, itemDecimals).orders;
+  const [order] = createdOrders({...reduction, created: new Set([id])}, itemDecimals);
   if (order === undefined) return {order: {}, items: storedItems};
   const {row, itemsCount, items} = order;
   const extra = extraColumns.flatMap((name, index) => {

@@ -1,0 +1,203 @@
+/**
+ * Writes the base of a new read model: positions, orders, and their sums.
+ *
+ * The new read model has no readers and no other writer. So the orders are written without reading anything, and counters and reports are
+ * written when all orders are there. No chunk changes the position. If orders are written again, nothing changes. A chunk of sums is written
+ * again only if Redis does not hold it. The chunks are counted, so the load detects that Redis has lost some of them.
+ *
+ * C4: an expired fence of this run replaces every position. So the scripts reject every chunk of another run. The worker that
+ * follows restores the positions when it resumes.
+ */
+import {CreatedSums, createdOrders, type CreatedOrder} from '../../apply/createdOrders.js';
+import type {LoadRequest} from '../../apply/loadScript.js';
+import type {ApplyOutcome, ApplyRequest} from '../../apply/script.js';
+import type {OrderPatch, Reduction} from '../../domain/patch.js';
+import {formatPosition, NO_POSITION} from '../../redis-model/position.js';
+import {Reducer} from '../../reduce.js';
+import {ERROR_POLICY} from '../../runtime/errorPolicy.js';
+import {asProjectorError, ProjectorError} from '../../runtime/errors.js';
+import {Backoff, type Clock} from '../../runtime/lifecycle.js';
+import type {SourcePage} from '../../upstream/sourceRows.js';
+
+export interface LoadModel {
+  apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome>;
+  /** Resolves with false if another position is stored. */
+  load(request: LoadRequest): Promise<boolean>;
+  /** Number of chunks that were applied or loaded (`projector:chunks`). A chunk without changes counts too. */
+  chunkCount(): Promise<number>;
+}
+
+export interface BaseWriterDeps {
+  /** The empty read model that receives the base. */
+  readonly model: LoadModel;
+  readonly clock: Clock;
+  /** Names the run. It contains no blanks. */
+  readonly id: string;
+}
+
+export interface PageOptions {
+  /** Largest number of orders in one script. */
+  readonly chunkOrdersMax: number;
+  /** The decimals of the amounts of line items, if orders have no amount of their own. */
+  readonly itemDecimals: number | undefined;
+}
+
+const NO_CHANGES: Reduction = {patches: new Map(), products: new Set(), created: new Set()};
+/** Attempts to write one page while Redis is not reachable. With the backoff they take about 60 s. */
+const TRIES_MAX = 65;
+/** One script runs in Redis while the next one is on its way. Other clients of that Redis wait for at most two (L1). */
+const IN_FLIGHT_MAX = 2;
+/** Products and users whose sums are kept in memory. Beyond that, they are written, and the sums begin again. */
+const SUMS_MAX = 200_000;
+/** Products and users of one script. It then takes as long as a script of a worker. */
+const SUMS_PER_SCRIPT = 200;
+
+export class BaseWriter {
+  readonly #model: LoadModel;
+  readonly #clock: Clock;
+  readonly #id: string;
+  #position = NO_POSITION;
+  /** Chunks that Redis certainly holds. */
+  #chunks = 0;
+  #sums = new CreatedSums();
+
+  constructor({model, clock, id}: BaseWriterDeps) {
+    this.#model = model;
+    this.#clock = clock;
+    this.#id = id;
+  }
+
+  /** Stores the offset at which the worker will resume this partition. */
+  async place(partition: number, nextOffset: bigint): Promise<void> {
+    const next = `fence 0 ${this.#id} ${formatPosition({nextOffset, last: null})}`;
+    await this.#apply(partition, {expected: NO_POSITION, next, reduction: NO_CHANGES});
+    if (partition === 0) this.#position = next;
+  }
+
+  /** Writes the orders of a page. Their sums are written by `finish`. */
+  async write({orders}: SourcePage, {chunkOrdersMax, itemDecimals}: PageOptions): Promise<void> {
+    const reducer = new Reducer();
+    for (const [orderId, {changes, fault}] of orders) {
+      if (fault !== undefined) throw new ProjectorError('rebuild-halted', `order ${orderId}: ${fault}`);
+      for (const change of changes) reducer.add(change);
+    }
+    const reduction = reducer.reduction();
+    const created = createdOrders(reduction, itemDecimals, this.#sums);
+    this.#sums.name(reduction.products);
+    await this.#load(inPartsOf(chunkOrdersMax, created));
+    // Hidden orders, and line items without an order.
+    const isCreated = new Set(created.map(({orderId}) => orderId));
+    const others = [...reduction.patches].filter(([orderId]) => !isCreated.has(orderId));
+    for (const patches of inPartsOf(chunkOrdersMax, others)) await this.#applyPatches(patches);
+    if (this.#sums.size > SUMS_MAX) await this.#writeSums();
+  }
+
+  /** Writes the sums. Throws `rebuild-halted` if Redis does not hold every chunk. */
+  async finish(): Promise<void> {
+    await this.#writeSums();
+    if ((await this.#model.chunkCount()) !== this.#chunks) throw lostWrites();
+  }
+
+  async #writeSums(): Promise<void> {
+    const sums = this.#sums;
+    this.#sums = new CreatedSums();
+    if (sums.size === 0 && sums.orders === 0) return;
+    for (const loaded of sums.parts(SUMS_PER_SCRIPT)) {
+      await this.#apply(0, {...this.#here(), reduction: NO_CHANGES, loaded});
+    }
+  }
+
+  async #applyPatches(patches: readonly [string, OrderPatch][]): Promise<void> {
+    await this.#apply(0, {...this.#here(), reduction: {...NO_CHANGES, patches: new Map(patches)}});
+  }
+
+  /** The position stays the same. */
+  #here(): {expected: string; next: string} {
+    return {expected: this.#position, next: this.#position};
+  }
+
+  /** Writes chunks of orders, and again those that got no reply. */
+  async #load(chunks: readonly (readonly CreatedOrder[])[]): Promise<void> {
+    let waiting = chunks;
+    let unknown = 0;
+    await this.#retried(async (tries) => {
+      if (tries > 1) {
+        this.#chunks = await this.#countAfter(unknown);
+        unknown = 0;
+      }
+      const queue = [...waiting];
+      const failed: (readonly CreatedOrder[])[] = [];
+      let failure: unknown;
+      const lane = async (): Promise<void> => {
+        for (let orders = queue.shift(); orders !== undefined; orders = queue.shift()) {
+          try {
+            if (!(await this.#model.load({expected: this.#position, orders}))) throw otherWriter();
+            this.#chunks++;
+          } catch (error) {
+            failure ??= error;
+            failed.push(orders, ...queue.splice(0));
+            unknown++;
+          }
+        }
+      };
+      await Promise.all(Array.from({length: IN_FLIGHT_MAX}, lane));
+      waiting = failed;
+      if (failure !== undefined) throw failure;
+    });
+  }
+
+  async #apply(partition: number, request: ApplyRequest): Promise<void> {
+    await this.#retried(async (tries) => {
+      if (tries > 1) {
+        const count = await this.#countAfter(1);
+        const isPresent = count > this.#chunks;
+        this.#chunks = count;
+        if (isPresent) return;
+      }
+      const outcome = await this.#model.apply(partition, request);
+      if (outcome.kind === 'rejected') throw otherWriter();
+      if (outcome.kind === 'corrupt') {
+        throw new ProjectorError('rebuild-halted', `order ${outcome.orderId}: ${outcome.what}`);
+      }
+      this.#chunks++;
+    });
+  }
+
+  /** The number of chunks that Redis holds, after `unknown` chunks got no reply. Redis loses the newest ones first. */
+  async #countAfter(unknown: number): Promise<number> {
+    const count = await this.#model.chunkCount();
+    if (count < this.#chunks || count > this.#chunks + unknown) throw lostWrites();
+    return count;
+  }
+
+  async #retried(attempt: (tries: number) => Promise<void>): Promise<void> {
+    const backoff = new Backoff(50, 1_000);
+    for (let tries = 1; ; tries++) {
+      try {
+        await attempt(tries);
+        return;
+      } catch (error) {
+        const isPassing = ERROR_POLICY[asProjectorError(error).kind].next === 'wait';
+        if (!isPassing || tries >= TRIES_MAX) throw error;
+        await this.#clock.sleep(backoff.nextMs());
+      }
+    }
+  }
+}
+
+function otherWriter(): ProjectorError {
+  return new ProjectorError(
+    'rebuild-lost',
+    'another client writes to the database in which this run builds the read model',
+  );
+}
+
+function lostWrites(): ProjectorError {
+  return new ProjectorError('rebuild-halted', 'Redis has lost writes of this run');
+}
+
+function inPartsOf<T>(most: number, list: readonly T[]): (readonly T[])[] {
+  return Array.from({length: Math.ceil(list.length / most)}, (_, index) =>
+    list.slice(index * most, (index + 1) * most),
+  );
+}
