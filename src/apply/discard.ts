@@ -10,6 +10,6 @@ export const DISCARD_SCRIPT: Script = {
   lua: `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return -1 end
 local removed = 0
-for i = 2, #ARGV do removed = removed + redis.call('UNLINK', ARGV[i]) end
+for i = 2, #ARGV, 1000 do removed = removed + redis.call('UNLINK', unpack(ARGV, i, math.min(i + 999, #ARGV))) end
 return removed`,
 };

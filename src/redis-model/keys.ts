@@ -83,3 +83,10 @@ const OWN_KEY = new RegExp(
 export function isOwnKey(key: string, prefix: string): boolean {
   return key.startsWith(prefix) && OWN_KEY.test(key.slice(prefix.length));
 }
+
+const NUMBERED_KEY = /^(?:(?:order|order_lines):(?:0|-?[1-9]\d*)|product:(?:0|-?[1-9]\d*):sold)$/;
+
+/** Returns true for keys whose id is a whole number. Nearly all keys are of this kind, and this is a fast way to recognize them. */
+export function isNumberedKey(key: string, prefix: string): boolean {
+  return key.startsWith(prefix) && NUMBERED_KEY.test(prefix === '' ? key : key.slice(prefix.length));
+}

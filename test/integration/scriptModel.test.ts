@@ -3,7 +3,13 @@
  * stands for one partition of the topic. A position is the number of changes before it. After every command
  * Redis must equal the fold of the log up to the stored position, field by field.
  */
+import type {LoadRequest} from '../../src/apply/loadScript.js';
+import type {ApplyRequest} from '../../src/apply/script.js';
 import type {Change} from '../../src/domain/change.js';
+import {HIDDEN} from '../../src/domain/patch.js';
+import {BaseWriter} from '../../src/operations/rebuild/baseWriter.js';
+import {reduce} from '../../src/reduce.js';
+import {systemClock} from '../../src/runtime/lifecycle.js';
 import {changes as anyChanges, ORDER_EXTRA_COLUMNS, withItemAmounts} from '../support/arbitraries.js';
 import {OrderModel} from '../support/orderModel.js';
 import {RedisBench, type Snapshot} from '../support/redisBench.js';
@@ -169,4 +175,45 @@ describe.each([
       {numRuns: inTier({test: 60, soak: 1_000})},
     );
   });
+
+  test('an initial load of rows leaves what their changes leave, wherever its pages and scripts are cut (I3, I7)', async () => {
+    const cut = fc.integer({min: 1, max: 4});
+    await fc.assert(
+      fc.asyncProperty(changes(60), cut, cut, async (log, pageOrders, chunkOrdersMax) => {
+        await bench.redis.flushdb();
+        const rows = rowsAfter(log);
+        const model = {
+          apply: async (partition: number, request: ApplyRequest) =>
+            await bench.model.apply(partition, request),
+          load: async (request: LoadRequest) => await bench.model.load(request),
+          chunkCount: async () => Number((await bench.redis.hget('projector:chunks', 'finished')) ?? '0'),
+        };
+        const writer = new BaseWriter({model, clock: systemClock, id: 'run1'});
+        await writer.place(0, 40n);
+        for (let from = 0; from < rows.length; from += pageOrders) {
+          const page = rows.slice(from, from + pageOrders);
+          const orders = new Map(page.map(([id, all]) => [id, {changes: all, fault: undefined}]));
+          await writer.write({orders, next: null, itemCount: 0}, {chunkOrdersMax, itemDecimals});
+        }
+        await writer.finish();
+        const all = rows.flatMap(([, ofOrder]) => ofOrder);
+        expect(await bench.content()).toEqual(
+          OrderModel.of(all).content('', ORDER_EXTRA_COLUMNS, itemDecimals),
+        );
+      }),
+      {numRuns: inTier({test: 100, soak: 2_000})},
+    );
+  });
 });
+
+/** The rows that MySQL contains after these changes, by order, as the changes that set them. */
+function rowsAfter(log: readonly Change[]): [string, Change[]][] {
+  return [...reduce(log).patches].map(([orderId, {row, items}]) => {
+    const of: Change[] = [];
+    if (row === HIDDEN) of.push({kind: 'order-hidden', orderId});
+    else if (row !== null) of.push({kind: 'order-upserted', orderId, row, isCreate: true});
+    for (const [itemId, item] of items)
+      if (item !== null) of.push({kind: 'item-upserted', orderId, itemId, item});
+    return [orderId, of];
+  });
+}

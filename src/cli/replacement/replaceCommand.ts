@@ -22,7 +22,7 @@ import {
 } from '../../operations/rebuild/initialLoad.js';
 import type {Follower} from '../../operations/rebuild/follower.js';
 import {Cutover} from '../../operations/rebuild/cutover.js';
-import {grouped} from '../../operations/rebuild/progress.js';
+import {bar, grouped, Progress} from '../../operations/rebuild/progress.js';
 import {Replacement, type Replaced, type ReplacementEvent} from '../../operations/rebuild/replacement.js';
 import {CUTOVER_RIGHTS_SCRIPT} from '../../operations/rebuild/scripts.js';
 import {contentOf, requireNoForeignKeys, StagingDatabase} from '../../operations/rebuild/stagingDatabase.js';
@@ -227,7 +227,7 @@ export class ReplaceCommand {
       mayResume:
         !this.#options.restart && (layout === null || layout === layoutText(this.#config, partitions)),
       load: async (signal) => await this.#load(model, signal),
-      follow: async () => await Promise.resolve(this.#follow(model, partitions)),
+      follow: () => this.#follow(model, partitions),
       cutover: this.#cutover(lock.text, model, partitions),
       clock: systemClock,
       notify: (event) => this.#notify(event),
@@ -250,10 +250,13 @@ export class ReplaceCommand {
     const visible = mysqlVisible(servers, (text) => this.#line.note(text));
     const tables = await readSourceTables(this.#mysql, sourceSchema(this.#config));
     const deps = {...base, chunkOrdersMax, visible, mysql: this.#mysql, tables};
-    const progress = ({orders, items: lines}: LoadedRows): void =>
-      this.#line.show(
-        `${grouped(BigInt(orders))} orders, ${grouped(BigInt(lines))} line items read from MySQL`,
-      );
+    const speed = new Progress('orders');
+    const progress = (loaded: LoadedRows, all: number): void => {
+      // Line items without an order are counted as orders too.
+      const reached = {doneRecords: BigInt(Math.min(loaded.orders, all)), totalRecords: BigInt(all)};
+      const text = speed.line(reached, systemClock.nowMs());
+      this.#line.show(`reading MySQL: ${text.trimStart()}`, (columns) => bar(reached, columns));
+    };
     const {orders, items: lines} = await loadFromMysql({...deps, progress}, signal);
     const {address} = this.#mysql;
     this.#line.note(

@@ -203,10 +203,16 @@ export class RedisClient {
    */
   async *#pages(next: (cursor: string) => Promise<[string, string[]]>): AsyncGenerator<string[]> {
     const {made} = this.#connection;
-    let cursor = '0';
+    const ask = (at: string): {answer: Promise<[string, string[]]>} => {
+      const answer = this.#connection.guarded(async () => await next(at));
+      // If the caller ends the iteration, nobody waits for this page.
+      answer.catch(() => undefined);
+      return {answer};
+    };
+    let upcoming = ask('0');
+    let cursor: string;
     do {
-      const at = cursor;
-      const [after, page] = await this.#connection.guarded(async () => await next(at));
+      const [after, page] = await upcoming.answer;
       if (this.#connection.made !== made) {
         const where = `Redis at ${this.address}`;
         throw new ProjectorError(
@@ -215,6 +221,8 @@ export class RedisClient {
         );
       }
       cursor = after;
+      // Redis looks for the next page while the caller works on this one.
+      if (cursor !== '0') upcoming = ask(cursor);
       if (page.length > 0) yield page;
     } while (cursor !== '0');
   }

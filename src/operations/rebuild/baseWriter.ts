@@ -127,14 +127,14 @@ export class BaseWriter {
       }
       const queue = [...waiting];
       const failed: (readonly CreatedOrder[])[] = [];
-      let failure: unknown;
+      let failure: ProjectorError | undefined;
       const lane = async (): Promise<void> => {
         for (let orders = queue.shift(); orders !== undefined; orders = queue.shift()) {
           try {
             if (!(await this.#model.load({expected: this.#position, orders}))) throw otherWriter();
             this.#chunks++;
           } catch (error) {
-            failure ??= error;
+            failure ??= asProjectorError(error);
             failed.push(orders, ...queue.splice(0));
             unknown++;
           }

@@ -57,6 +57,7 @@ export function followLog(options: FollowOptions): Follower {
   const progress = new Progress();
   return new Follower({
     worker,
+    log,
     clock: systemClock,
     positions: model.positions,
     ranges: async () => await topic.ranges(),

@@ -21,6 +21,8 @@ export interface Worker {
 
 export interface FollowerDeps {
   readonly worker: Worker;
+  /** The topic as the worker reads it. */
+  readonly log: Pick<UncommittedLog, 'begin'>;
   /** The positions in the staging database. */
   readonly positions: StoredPositions;
   /** Reads the first and the next offset of every partition of the topic. */
@@ -38,7 +40,7 @@ export class Follower {
   #failure: ProjectorError | undefined;
   #hasEnded = false;
 
-  /** Starts the worker. */
+  /** Starts the worker, which joins its group. */
   constructor(deps: FollowerDeps) {
     this.#deps = deps;
     this.#running = deps.worker
@@ -47,6 +49,11 @@ export class Follower {
       .then(() => {
         this.#hasEnded = true;
       });
+  }
+
+  /** Lets the worker apply records. The staging database must hold positions by then. */
+  begin(): void {
+    this.#deps.log.begin();
   }
 
   /**
@@ -102,16 +109,38 @@ export class Follower {
   }
 }
 
-/** The topic as a rebuild reads it: without offset commits. The lag of this consumer group has no meaning for lag tools. */
+/**
+ * The topic as a rebuild reads it: without offset commits, because the lag of this consumer group has no meaning for lag tools. The worker is
+ * assigned partitions only after `begin`. Kafka can take seconds to form a group, so it does that while the base is written.
+ */
 export class UncommittedLog implements EventLog {
   readonly #log: EventLog;
+  #hasBegun = false;
+  /** The newest assignment that the worker has not been told. */
+  #waiting: (() => void) | undefined;
 
   constructor(log: EventLog) {
     this.#log = log;
   }
 
+  begin(): void {
+    this.#hasBegun = true;
+    this.#waiting?.();
+    this.#waiting = undefined;
+  }
+
   async start(handlers: EventLogHandlers): Promise<void> {
-    await this.#log.start(handlers);
+    await this.#log.start({
+      assigned: (partitions) => {
+        if (this.#hasBegun) handlers.assigned(partitions);
+        else this.#waiting = () => handlers.assigned(partitions);
+      },
+      batch: async (batch, keepAlive) => await handlers.batch(batch, keepAlive),
+      recheck: (partition, reason) => handlers.recheck(partition, reason),
+      unreadable: (partition, fault) => handlers.unreadable(partition, fault),
+      connection: (state, reason) => handlers.connection(state, reason),
+      failed: (error) => handlers.failed(error),
+    });
   }
 
   readFrom(partition: number, offset: bigint): void {

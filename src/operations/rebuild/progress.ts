@@ -1,5 +1,5 @@
 /**
- * Progress of a replay as text for people. Pure: the time is an argument.
+ * Progress of a replay, or of an initial load, as text for people. Pure: the time is an argument.
  */
 export interface Reached {
   readonly doneRecords: bigint;
@@ -14,6 +14,13 @@ const BAR_WIDTH_MAX = 30;
 export class Progress {
   readonly #samples: {ms: number; doneRecords: bigint}[] = [];
 
+  readonly #what: string;
+
+  /** `what` is what is counted, in the plural. */
+  constructor(what = 'records') {
+    this.#what = what;
+  }
+
   /** Returns one line: percent, records, rate, time left. */
   line({doneRecords, totalRecords}: Reached, nowMs: number): string {
     this.#samples.push({ms: nowMs, doneRecords});
@@ -21,7 +28,7 @@ export class Progress {
     const percent = totalRecords === 0n ? 100 : Number((doneRecords * 1000n) / totalRecords) / 10;
     const parts = [
       `${percent.toFixed(1).padStart(5)} %`,
-      `${grouped(doneRecords)} of ${grouped(totalRecords)} records`,
+      `${grouped(doneRecords)} of ${grouped(totalRecords)} ${this.#what}`,
     ];
     const perSecond = this.#perSecond();
     if (perSecond !== undefined && perSecond >= 1) {

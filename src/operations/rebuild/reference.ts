@@ -63,6 +63,7 @@ export async function withReference<T>(
       held.throwIfAborted();
       const follower = follow();
       try {
+        follower.begin();
         notify({kind: 'caught-up', reached: await follower.caughtUp(held)});
         const result = await work(follower, held);
         follower.requireRunning();

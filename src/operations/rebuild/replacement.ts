@@ -32,8 +32,8 @@ export interface ReplacementDeps {
   readonly mayResume: boolean;
   /** Writes a base and its positions to the empty staging database. Until it has finished, the mark is `loading`. */
   readonly load: (signal: AbortSignal) => Promise<void>;
-  /** Starts the worker on the staging database. */
-  readonly follow: () => Promise<Follower>;
+  /** Starts the worker on the staging database. It applies nothing before `begin`. */
+  readonly follow: () => Follower;
   /** The cutover; null if the rebuild replaces nothing. */
   readonly cutover: Cutover | null;
   readonly clock: Clock;
@@ -102,13 +102,16 @@ export class Replacement {
   async #work(signal: AbortSignal): Promise<Replaced> {
     const {live, staging, prefix, cutover, follow, notify} = this.#deps;
     if (live !== null) await requireNoForeignKeys(live, prefix);
-    const resumed = await this.#prepare(signal);
-    this.#hasResumed = resumed;
-    if (resumed) notify({kind: 'resumed'});
-    signal.throwIfAborted();
-    const follower = await follow();
+    // The worker joins its group while the base is written.
+    const follower = follow();
     let reached: Reached;
+    let resumed: boolean;
     try {
+      resumed = await this.#prepare(signal);
+      this.#hasResumed = resumed;
+      if (resumed) notify({kind: 'resumed'});
+      signal.throwIfAborted();
+      follower.begin();
       reached = await follower.caughtUp(signal);
       notify({kind: 'caught-up', reached});
       if (cutover !== null) {

@@ -9,8 +9,7 @@
  */
 import type {Script} from '../../clients/redis/client.js';
 import {ProjectorError} from '../../runtime/errors.js';
-import {isOwnKey, keysWithPrefix} from '../../redis-model/keys.js';
-import {isWholeNumber} from '../../domain/order.js';
+import {isNumberedKey, isOwnKey, keysWithPrefix} from '../../redis-model/keys.js';
 import {DISCARD_SCRIPT} from '../../apply/discard.js';
 import {EXCHANGE_SCRIPT, FOREIGN_SCRIPT} from './scripts.js';
 
@@ -50,8 +49,10 @@ async function countKeys(
   let foreign = 0;
   const examples: string[] = [];
   for await (const page of database.keys()) {
-    const disguised = await disguisedKeys(database, page, prefix);
-    for (const key of page) {
+    const others = page.filter((key) => !isNumberedKey(key, prefix));
+    own += page.length - others.length;
+    const disguised = await disguisedKeys(database, others, prefix);
+    for (const key of others) {
       if (isPassedOver(key)) continue;
       if (isOwnKey(key, prefix) && !disguised.has(key)) own++;
       else {
@@ -75,7 +76,7 @@ async function disguisedKeys(
   const args = page.flatMap((key) => {
     const [, kind, id = ''] =
       /^(order|order_lines|product):(.*?)(?::sold)?$/s.exec(key.slice(prefix.length)) ?? [];
-    if (kind === undefined || !isOwnKey(key, prefix) || isWholeNumber(id)) return [];
+    if (kind === undefined || !isOwnKey(key, prefix)) return [];
     return [key, kind === 'order' ? 'hash' : 'string', kind === 'order_lines' ? '' : id];
   });
   const [first] = args;
