@@ -11,6 +11,7 @@ import {keysWithPrefix, type Keys} from '../redis-model/keys.js';
 import {requireSameLayout} from '../redis-model/layout.js';
 import {offsetsOf} from '../redis-model/quarantineEntry.js';
 import {StoredPositions, type StringReader} from '../redis-model/storedPositions.js';
+import {partsOf} from './parts.js';
 import {Slots} from './slots.js';
 import {isLoaded, LOAD_SCRIPT, loadArguments, type LoadRequest} from './loadScript.js';
 import {
@@ -55,8 +56,21 @@ export class ReadModel {
     this.#keys = keysWithPrefix(settings.prefix);
   }
 
-  /** Applies one chunk, or nothing. If the promise rejects, it is unknown which of both happened (I4). */
+  /**
+   * Applies one chunk, or nothing. If the promise rejects, it is unknown which of both happened (I4). A read model that is being built can
+   * receive a part of a chunk. Its position stays the same then (parts.ts). The next chunk of the partition must wait for the reply.
+   */
   async apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome> {
+    const {ordersPerScript = Infinity} = this.#settings;
+    let outcome: ApplyOutcome = {kind: 'applied'};
+    for (const part of partsOf(request, ordersPerScript)) {
+      outcome = await this.#applyAtOnce(partition, part);
+      if (outcome.kind !== 'applied') break;
+    }
+    return outcome;
+  }
+
+  async #applyAtOnce(partition: number, request: ApplyRequest): Promise<ApplyOutcome> {
     const args = scriptArguments(request, this.#settings);
     const reply = await this.#redis.run(APPLY_SCRIPT, this.positions.key(partition), args);
     return parseReply(reply, {layout: this.#settings.layout, truncated: request.audit?.truncated});

@@ -54,6 +54,7 @@ export function newReadModel(
     itemDecimals: decimals,
     isBeingBuilt,
     isAudited,
+    ...(isBeingBuilt ? {ordersPerScript: config.chunkOrdersMax} : {}),
   });
 }
 

@@ -11,6 +11,7 @@
 import {ApplyChain} from '../apply/chain.js';
 import type {ApplyOutcome, ApplyRequest} from '../apply/script.js';
 import {ChunkBuilder, type FinishedChunk} from './chunkBuilder.js';
+import {FoldWindow} from './foldWindow.js';
 import {PartitionBuffer} from './partitionBuffer.js';
 import {decideStart, requireAvailable, requireSamePartitions} from './resume.js';
 import {ERROR_POLICY} from '../runtime/errorPolicy.js';
@@ -34,6 +35,7 @@ export class Partition {
   #failure: ProjectorError | undefined;
   readonly #end = new AbortController();
   #appliedNext: bigint | undefined;
+  readonly #window: FoldWindow;
   /** The last script failed, or was rejected before its stream had applied a chunk. No chunk was applied since. */
   #isWithoutProgress = false;
   readonly #outcomes: OutcomeCounter;
@@ -50,6 +52,7 @@ export class Partition {
     this.#settings = settings;
     this.#deps = deps;
     this.#buffer = new PartitionBuffer(this.#where, deps.clock, settings.queueBytesMax);
+    this.#window = new FoldWindow(this.#buffer, settings);
     this.#outcomes = new OutcomeCounter(deps.counts);
     this.#limit = new QuarantineLimit(settings);
   }
@@ -189,6 +192,7 @@ export class Partition {
     // Redis went back, or another worker has written. So corrupt orders may be correct again. If not, a script finds them again.
     if (next !== this.#appliedNext) this.#corruptOrders.clear();
     this.#appliedNext = next;
+    this.#window.begin(range?.high ?? 0n);
     // Another worker has applied every record. So no chunk is left whose success would show that writes are possible again.
     if (this.#appliedNext === range?.high) this.#isWithoutProgress = false;
     this.#buffer.open(start);
@@ -218,7 +222,10 @@ export class Partition {
     try {
       while (this.#mayApply(chain)) {
         if (this.#buffer.isEmpty) await this.#buffer.arrival();
-        else await this.#applyNext(chain);
+        else {
+          await this.#window.filled(this.#deps.clock);
+          await this.#applyNext(chain);
+        }
       }
     } finally {
       await chain.settle();
@@ -282,7 +289,9 @@ export class Partition {
 
   /** Takes a slot before it builds a chunk, so that the worker holds no more chunks than Redis can work on (L1). */
   async #applyNext(chain: ApplyChain): Promise<void> {
-    await chain.room();
+    // A window is applied in parts, and the next chunk expects the position that the last part writes.
+    if (this.#window.isUsed) await chain.settle();
+    else await chain.room();
     const release = await this.#deps.model.slots.take();
     // The state may have changed during both waits, so the conditions of the calling loop are checked again.
     try {
@@ -296,7 +305,8 @@ export class Partition {
 
   /** Decodes and reduces records of the buffer until the chunk is large enough, and sends it. */
   async #applyChunk(chain: ApplyChain, release: () => void): Promise<void> {
-    const {chunkOrdersMax, chunkRecordsMax, topic} = this.#settings;
+    const {topic} = this.#settings;
+    const {ordersMax, recordsMax} = this.#window.limits;
     const {decode, partitionOf, failpoint} = this.#deps;
     const corrupt = (orderId: string, offset: bigint): string | undefined =>
       this.#corruptOrders.reasonAt(orderId, offset);
@@ -309,7 +319,7 @@ export class Partition {
       this.#outcomes.enter({...noOutcomes(), duplicate: 1});
     }
     let halt: unknown;
-    for (let taken = 0; taken < chunkRecordsMax && builder.orderCount < chunkOrdersMax; taken++) {
+    for (let taken = 0; taken < recordsMax && builder.orderCount < ordersMax; taken++) {
       const record = this.#buffer.shift();
       if (record === undefined) break;
       this.#outcomes.take();

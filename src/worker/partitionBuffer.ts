@@ -33,6 +33,11 @@ export class PartitionBuffer {
     return this.#queue.isEmpty;
   }
 
+  /** There is no room for another batch. */
+  get isFull(): boolean {
+    return this.#queue.isFull;
+  }
+
   get isOpen(): boolean {
     return this.#expectedFetch !== undefined;
   }
@@ -40,6 +45,11 @@ export class PartitionBuffer {
   /** The offset of the batch that must come next; undefined while the buffer is closed. */
   get awaitedOffset(): bigint | undefined {
     return this.#expectedFetch;
+  }
+
+  /** The offset of the oldest record; undefined if there is none. */
+  get firstOffset(): bigint | undefined {
+    return this.#queue.first?.offset;
   }
 
   /** Accepts batches from this offset on. */

@@ -20,6 +20,11 @@ export interface PartitionSettings extends QuarantineSettings {
   /** A chunk ends at this many records, whichever orders they change. This limits the time between two yields. */
   readonly chunkRecordsMax: number;
   readonly queueBytesMax: number;
+  /**
+   * True for a read model that is being built: records that were in the topic at the resume are folded in windows. A window is what the
+   * buffer holds when it is full. So an order that changes several times within a window is written once.
+   */
+  readonly foldsWindows?: boolean;
 }
 
 export interface PartitionDeps {

@@ -27,6 +27,11 @@ export class RecordQueue {
     return this.#bytes > this.#bytesMax;
   }
 
+  /** The oldest record. */
+  get first(): LogRecord | undefined {
+    return this.#records[this.#head];
+  }
+
   push(records: readonly LogRecord[]): void {
     for (const record of records) {
       this.#records.push(record);

@@ -1,4 +1,5 @@
 /** Complete workers: normal runs, rebalances, stops, and a client that delivers the wrong offsets. */
+import {ProjectorError} from '../../src/runtime/errors.js';
 import {longRun} from '../support/arbitraries.js';
 import {order} from '../support/changes.js';
 import {encoded, rowRecord} from '../support/records.js';
@@ -55,6 +56,40 @@ test('the content of Redis does not depend on chunk and buffer sizes (I7, L2)', 
     await bench.expectExact();
     await worker.stop();
   }
+});
+
+describe('a read model that is being built in windows', () => {
+  const WINDOWS = {foldsWindows: true, queueBytesMax: 20_000};
+
+  test('ends as the topic ends, with fewer scripts', async () => {
+    bench.write(longRun(4, 900));
+    const scripts: number[] = [];
+    for (const settings of [{}, WINDOWS]) {
+      await bench.redis.redis.flushdb();
+      let count = 0;
+      const onScript = (when: string): void => void (count += when === 'after' ? 1 : 0);
+      const worker = await bench.soleWorker({settings, ordersPerScript: 1, onScript});
+      await bench.expectExact();
+      await worker.stop();
+      scripts.push(count);
+    }
+    const [usual = 0, windows = 0] = scripts;
+    expect(windows).toBeLessThan(usual / 2);
+  });
+
+  test('is exact although scripts fail, or lose their replies, between the parts of a window (I3, I4)', async () => {
+    bench.write(longRun(5, 900));
+    let calls = 0;
+    const onScript = (): void => {
+      if (++calls % 7 === 0) throw new ProjectorError('redis-unreachable', 'no answer');
+    };
+    const worker = await bench.soleWorker({settings: WINDOWS, ordersPerScript: 1, onScript});
+    await bench.expectExact();
+    expect(worker.projector.counts.positionResets).toBeGreaterThan(3);
+    // Records that arrive later are applied in usual chunks.
+    bench.write(longRun(6, 100));
+    await bench.expectExact();
+  });
 });
 
 describe('a rebalance', () => {

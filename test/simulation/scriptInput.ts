@@ -58,7 +58,7 @@ export function readArguments(args: readonly string[]): ScriptInput {
         [] | [string, number],
       ],
     ];
-  const [units = 0, high = 0, low = 0, createdCount = 0] = sums;
+  const [units = 0, high = 0, low = 0, , createdCount = 0] = sums;
   const itemFields = new Map<string, readonly [string, string]>();
   const createdPatches = new Reader(created).all(createdCount, (reader): Patch => {
     const id = reader.text();

@@ -1,6 +1,6 @@
 /** A logical database of the test stack's Redis for one test file, and the worker's client for it. */
 import {Redis} from 'ioredis';
-import {ReadModel} from '../../src/apply/readModel.js';
+import {ReadModel, type ScriptHost} from '../../src/apply/readModel.js';
 import type {ApplyOutcome} from '../../src/apply/script.js';
 import type {Change} from '../../src/domain/change.js';
 import {RedisClient} from '../../src/clients/redis/client.js';
@@ -54,9 +54,11 @@ export class RedisBench {
     return bench;
   }
 
-  modelOn(client: RedisClient): ReadModel {
+  /** `ordersPerScript`: chunks are applied in parts, as in a read model that is being built. */
+  modelOn(client: ScriptHost, ordersPerScript = Infinity): ReadModel {
     const {prefix = '', extraColumns = [], itemDecimals} = this.#options;
-    return new ReadModel(client, TOPIC, {prefix, extraColumns, itemDecimals, layout: LAYOUT});
+    const settings = {prefix, extraColumns, itemDecimals, layout: LAYOUT, ordersPerScript};
+    return new ReadModel(client, TOPIC, settings);
   }
 
   /** Applies changes as one chunk that moves the position of partition 0 from `expected` to `next`. */

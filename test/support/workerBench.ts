@@ -1,4 +1,6 @@
 /** Complete workers on a log in memory and the real Redis. */
+import type {ScriptHost} from '../../src/apply/readModel.js';
+import {APPLY_SCRIPT} from '../../src/apply/script.js';
 import type {Change, Decoded} from '../../src/domain/change.js';
 import {RedisClient} from '../../src/clients/redis/client.js';
 import {decodeRecord} from '../../src/decode/decode.js';
@@ -53,6 +55,10 @@ export interface WorkerOptions {
   /** Another URL of the same Redis. */
   readonly redisUrl?: string;
   readonly timeoutMs?: number;
+  /** Applies chunks in parts, as a rebuild does. */
+  readonly ordersPerScript?: number;
+  /** Called before and after each script. It may throw, so that the worker gets no reply. */
+  readonly onScript?: (when: 'before' | 'after') => void;
   /** Replaces the decoder, to simulate other settings. */
   readonly decode?: (record: LogRecord) => Decoded;
   /** The partitioner of the producer. Default: the bench writes records into any partition. */
@@ -126,7 +132,7 @@ export class WorkerBench {
       {...SETTINGS, ...options.settings},
       {
         log,
-        model: this.redis.modelOn(client),
+        model: this.redis.modelOn(hostOf(client, options.onScript), options.ordersPerScript),
         decode: options.decode ?? ((record) => decodeRecord(record, BENCH_SCHEMA)),
         partitionOf: options.partitionOf ?? (() => undefined),
         clock: options.clock ?? systemClock,
@@ -230,4 +236,19 @@ export async function expectHaltOrHold(worker: Worker, kind: ErrorKind, detail: 
   expect(held()).toEqual(failure);
   expect(worker.messages).toContainEqual(expect.stringMatching(/^partition held: /));
   await expect(worker.stop()).resolves.toBeUndefined();
+}
+
+function hostOf(client: RedisClient, onScript: WorkerOptions['onScript']): ScriptHost {
+  if (onScript === undefined) return client;
+  return {
+    getAll: async (keys) => await client.getAll(keys),
+    hashFields: async (key) => await client.hashFields(key),
+    run: async (script, key, args) => {
+      if (script !== APPLY_SCRIPT) return await client.run(script, key, args);
+      onScript('before');
+      const reply = await client.run(script, key, args);
+      onScript('after');
+      return reply;
+    },
+  };
 }

@@ -29,6 +29,9 @@ export interface FollowOptions {
   readonly show: (text: string, head: (columns: number) => string) => void;
 }
 
+/** Records of all partitions that a rebuild folds together, in bytes. Twice that is fetched and decoded meanwhile. */
+const WINDOW_BYTES = 24 * 1_048_576;
+
 export function followLog(options: FollowOptions): Follower {
   const {config, model, partitions, topic, id, say, show} = options;
   // No other process is in this consumer group, so it causes no rebalance of the live workers.
@@ -43,7 +46,13 @@ export function followLog(options: FollowOptions): Follower {
     if (!('partition' in fields)) say(`${message}${'reason' in fields ? `: ${String(fields.reason)}` : ''}`);
   };
   const worker = new Projector(
-    {...config, partitions, holdsPartitions: false},
+    {
+      ...config,
+      partitions,
+      holdsPartitions: false,
+      foldsWindows: true,
+      queueBytesMax: Math.max(config.queueBytesMax, Math.floor(WINDOW_BYTES / partitions)),
+    },
     {
       log,
       model,
