@@ -11,6 +11,7 @@ import {connect as connectTcp} from 'node:net';
 import type {Connection as StreamingConnection} from 'mysql2';
 import {createConnection, type Connection, type FieldPacket, type RowDataPacket} from 'mysql2/promise';
 import {ProjectorError} from '../runtime/errors.js';
+import {textRows, typeCast, type TextRow} from './mysqlText.js';
 import {hostOf, tlsOf, type MysqlTls} from './mysqlTls.js';
 import {tlsError, type TlsMaterial} from './tls.js';
 
@@ -21,8 +22,7 @@ export interface MysqlSettings {
   readonly tls?: TlsMaterial | undefined;
 }
 
-/** The values of a row as text, by column. SQL NULL is null. */
-export type TextRow = Readonly<Record<string, string | null>>;
+export type {TextRow};
 
 /** Runs a query within one snapshot. Each value replaces one `?`. A list expands to values that are separated by commas. */
 export type RowQuery = (sql: string, values: readonly (string | readonly string[])[]) => Promise<TextRow[]>;
@@ -36,13 +36,6 @@ class GtidsUnsupported extends Error {}
 const CONNECT_TIMEOUT_MS = 10_000;
 /** The timeout is long because sums over tables with millions of rows take long. */
 const QUERY_TIMEOUT_MS = 120_000;
-
-/** Column types, by their numbers in the MySQL protocol. */
-const DOUBLE = 5;
-const ZEROFILL_FLAG = 64;
-const BIT = 16;
-const TEXTS_OR_BYTES: ReadonlySet<number | undefined> = new Set([15, 249, 250, 251, 252, 253, 254]);
-const BYTES_CHARSET = 63;
 
 const DENIED =
   /^(?:ER_\w*ACCESS_?DENIED\w*|ER_ACCOUNT_HAS_BEEN_LOCKED|ER_MUST_CHANGE_PASSWORD\w*|ER_HOST_NOT_PRIVILEGED|ER_SECURE_TRANSPORT_REQUIRED|HANDSHAKE_(?:NO_)?SSL\w*)$/;
@@ -143,20 +136,20 @@ export class MysqlClient {
   async *stream(sql: string, pageRows: number): AsyncGenerator<TextRow[]> {
     let fields: FieldPacket[] = [];
     // The query has no timeout, because MySQL may sort for minutes before the first row. A broken connection ends the query.
-    const query = streaming(this.#open).query({sql, typeCast: false});
+    const query = streaming(this.#open).query({sql, typeCast});
     query.on('fields', (packets: FieldPacket[]) => (fields = packets));
-    let page: TextRow[] = [];
+    let page: Record<string, string | null>[] = [];
     try {
       for await (const row of query.stream({highWaterMark: pageRows})) {
-        page.push(textRow(row as Record<string, Buffer | null>, fields));
+        page.push(row as Record<string, string | null>);
         if (page.length < pageRows) continue;
-        yield page;
+        yield textRows(page, fields);
         page = [];
       }
     } catch (error) {
       throw this.#translate(error);
     }
-    if (page.length > 0) yield page;
+    if (page.length > 0) yield textRows(page, fields);
   }
 
   close(): void {
@@ -170,9 +163,9 @@ export class MysqlClient {
 
   async #ask(sql: string, values: readonly (string | readonly string[])[]): Promise<TextRow[]> {
     return await this.#guarded(async () => {
-      const question = {sql, values: [...values], timeout: QUERY_TIMEOUT_MS, typeCast: false};
+      const question = {sql, values: [...values], timeout: QUERY_TIMEOUT_MS, typeCast};
       const [rows, fields] = await this.#open.query<RowDataPacket[]>(question);
-      return rows.map((row) => textRow(row as Record<string, Buffer | null>, fields));
+      return textRows(rows, fields);
     });
   }
 
@@ -227,19 +220,4 @@ export class MysqlClient {
 /** The callback connection of mysql2. The promise connection wraps it and cannot stream. The types of mysql2 do not declare it. */
 function streaming(connection: Connection): StreamingConnection {
   return (connection as unknown as {connection: StreamingConnection}).connection;
-}
-
-function textRow(row: Readonly<Record<string, Buffer | null>>, fields: readonly FieldPacket[]): TextRow {
-  return Object.fromEntries(fields.map((field) => [field.name, textOf(row[field.name] ?? null, field)]));
-}
-
-function textOf(bytes: Buffer | null, field: FieldPacket): string | null {
-  if (bytes === null) return null;
-  const {columnType, characterSet, columnLength} = field;
-  if (columnType === DOUBLE) return Number(bytes.toString('latin1')).toString();
-  if ((Number(field.flags) & ZEROFILL_FLAG) !== 0) return bytes.toString('latin1').replace(/^0+(?=\d)/, '');
-  if (columnType === BIT && columnLength === 1) return String(bytes[0] ?? 0);
-  if (columnType === BIT) return bytes.toString('base64');
-  const isBytes = TEXTS_OR_BYTES.has(columnType) && characterSet === BYTES_CHARSET;
-  return bytes.toString(isBytes ? 'hex' : 'utf8');
 }
