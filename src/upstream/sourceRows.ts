@@ -30,6 +30,8 @@ export async function readSourceOrders(
   const {orders, items} = schema;
   const found = new Map(orderIds.map((id) => [id, new GrowingOrder()]));
   if (orderIds.length === 0) return found;
+  const ofOrder: RowReader = (row, orderId) => orderChangeOf(row, orderId, schema);
+  const ofItem: RowReader = (row, orderId) => itemChangeOf(row, orderId, schema);
   const rowsOf = async (
     table: string,
     column: string,
@@ -40,10 +42,10 @@ export async function readSourceOrders(
     return rows.map((row) => [orderIdIn(row, table, column), row]);
   };
   for (const [orderId, row] of await rowsOf(orders.table, orders.id, columns.orders)) {
-    found.get(orderId)?.add(() => orderChangeOf(row, orderId, schema));
+    found.get(orderId)?.add(orderId, row, ofOrder);
   }
   for (const [orderId, row] of await rowsOf(items.table, items.orderId, columns.items)) {
-    found.get(orderId)?.add(() => itemChangeOf(row, orderId, schema));
+    found.get(orderId)?.add(orderId, row, ofItem);
   }
   return found;
 }
@@ -96,18 +98,16 @@ export async function readSourcePage(
   );
   const found = new Map<string, GrowingOrder>();
   const orderOf = (id: string): GrowingOrder => {
-    const known = found.get(id) ?? new GrowingOrder();
-    found.set(id, known);
-    return known;
+    let order = found.get(id);
+    if (order === undefined) found.set(id, (order = new GrowingOrder()));
+    return order;
   };
+  const ofOrder: RowReader = (row, orderId) => created(orderChangeOf(row, orderId, schema));
+  const ofItem: RowReader = (row, orderId) => itemChangeOf(row, orderId, schema);
   let last: string | null = null;
   for (const row of rows) {
-    const orderId = orderIdIn(row, orders.table, orders.id);
-    orderOf(orderId).add(() => {
-      const change = orderChangeOf(row, orderId, schema);
-      return change.kind === 'order-upserted' ? {...change, isCreate: true} : change;
-    });
-    last = orderId;
+    last = orderIdIn(row, orders.table, orders.id);
+    orderOf(last).add(last, row, ofOrder);
   }
   const next = rows.length < limit ? (upTo ?? null) : last;
   const hasOrder = hasIdSql(quoted(items.orderId), kinds.order);
@@ -126,7 +126,7 @@ export async function readSourcePage(
   }
   for (const row of itemRows) {
     const orderId = orderIdIn(row, items.table, items.orderId);
-    orderOf(orderId).add(() => itemChangeOf(row, orderId, schema));
+    orderOf(orderId).add(orderId, row, ofItem);
   }
   return {orders: found, next, itemCount: itemRows.length};
 }
@@ -136,13 +136,23 @@ function selectOf(table: string, columns: readonly string[]): string {
   return `SELECT ${columns.map(quoted).join(', ')} FROM ${quoted(table)}`;
 }
 
+type RowReader = (row: TextRow, orderId: string) => Change;
+
+/** A page contains orders that an initial load creates (reduce.ts). */
+function created(change: Change): Change {
+  if (change.kind !== 'order-upserted') return change;
+  const {kind, orderId, row} = change;
+  return {kind, orderId, row, isCreate: true};
+}
+
 class GrowingOrder implements SourceOrder {
   readonly changes: Change[] = [];
   fault: string | undefined;
 
-  add(read: () => Change): void {
+  /** `read` is one function for all rows of a page, because a function for each row would take longer than the reading. */
+  add(orderId: string, row: TextRow, read: RowReader): void {
     try {
-      const change = read();
+      const change = read(row, orderId);
       // A row that does not satisfy its condition is no line item, and nothing has to be deleted.
       if (change.kind !== 'item-deleted') this.changes.push(change);
     } catch (error) {

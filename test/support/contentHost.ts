@@ -1,5 +1,6 @@
 /** A Redis of a few keys in memory, as comparisons read it (src/operations/verify/sides.ts). */
 import type {RedisHost} from '../../src/operations/verify/sides.js';
+import {orderTexts} from './orderTexts.js';
 
 type Value = string | Record<string, string>;
 /** Key -> value. A sorted set is given as a hash of scores. */
@@ -9,9 +10,14 @@ export function contentHost(content: Content): RedisHost {
   const text = (key: string): string | null => (typeof content[key] === 'string' ? content[key] : null);
   const hash = (key: string): Record<string, string> =>
     typeof content[key] === 'object' ? content[key] : {};
+  const textOrType = (key: string): string | null | undefined =>
+    typeof content[key] === 'object' ? undefined : text(key);
+  const hashOrType = (key: string): Record<string, string> | undefined =>
+    typeof content[key] === 'string' ? undefined : hash(key);
   const typeOf = (key: string): string =>
     content[key] === undefined ? 'none' : typeof content[key] === 'string' ? 'string' : 'hash';
   return {
+    run: orderTexts(hashOrType, textOrType),
     async *keys() {
       // There are two pages, so that an order and its line items can be on different pages.
       const all = Object.keys(content);
@@ -25,13 +31,11 @@ export function contentHost(content: Content): RedisHost {
     },
     memberCount: async (key) => await Promise.resolve(Object.keys(hash(key)).length),
     types: async (keys) => await Promise.resolve(keys.map(typeOf)),
-    texts: async (keys) =>
-      await Promise.resolve(keys.map((key) => (typeof content[key] === 'object' ? undefined : text(key)))),
+    texts: async (keys) => await Promise.resolve(keys.map(textOrType)),
     getAll: async (keys) => await Promise.resolve(keys.map(text)),
     scores: async (key, members) => await Promise.resolve(members.map((member) => hash(key)[member] ?? null)),
     hash: async (key) => await Promise.resolve(hash(key)),
-    hashes: async (keys) =>
-      await Promise.resolve(keys.map((key) => (typeof content[key] === 'string' ? undefined : hash(key)))),
+    hashes: async (keys) => await Promise.resolve(keys.map(hashOrType)),
   };
 }
 

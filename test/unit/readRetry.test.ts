@@ -1,5 +1,6 @@
 /** A comparison retries a request while a server is unreachable. It does not retry after any other error. */
 import {ProjectorError, type ErrorKind} from '../../src/runtime/errors.js';
+import {ORDER_TEXTS} from '../../src/operations/verify/orderTexts.js';
 import type {MysqlHost} from '../../src/operations/verify/mysqlSide.js';
 import {ReadRetry, retryingMysql, retryingRedis} from '../../src/operations/verify/retry.js';
 import type {RedisHost} from '../../src/operations/verify/sides.js';
@@ -136,6 +137,7 @@ test('every kind of request to Redis is retried', async () => {
     yield await once(['a'])();
   };
   const redis: RedisHost = {
+    run: once('text'),
     hashes: once([{}]),
     texts: once(['4']),
     getAll: once(['1']),
@@ -147,6 +149,7 @@ test('every kind of request to Redis is retried', async () => {
     members: pages,
   };
   const patient = retryingRedis(redis, world.retry);
+  expect(await patient.run(ORDER_TEXTS, 'k', [])).toBe('text');
   expect(await patient.hashes(['k'])).toEqual([{}]);
   expect(await patient.texts(['k'])).toEqual(['4']);
   expect(await patient.getAll(['k'])).toEqual(['1']);

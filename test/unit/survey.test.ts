@@ -1,3 +1,4 @@
+import {orderTexts} from '../support/orderTexts.js';
 import {SHOP_TABLES} from '../support/records.js';
 import {MysqlSide, type MysqlHost} from '../../src/operations/verify/mysqlSide.js';
 import {Sides, type RedisHost} from '../../src/operations/verify/sides.js';
@@ -22,7 +23,13 @@ const mysql: MysqlHost = {
 
 function redisWith(keys: readonly string[]): RedisHost {
   const totals = {orders: '5', units: '0', revenue: '500'};
+  const hash = (name: string): Record<string, string> => {
+    const id = /^order:(\d+)$/.exec(name)?.[1];
+    const row = {user_id: '5', total_amount: '1.00', items_count: '0', items: ''};
+    return id === undefined || id === '2' || id === '4' ? {} : {id, ...row};
+  };
   return {
+    run: orderTexts(hash, () => null),
     async *keys() {
       await Promise.resolve();
       yield [...keys];
@@ -37,14 +44,7 @@ function redisWith(keys: readonly string[]): RedisHost {
     scores: async (_key, members) => await Promise.resolve(members.map(() => '500')),
     hash: async () => await Promise.resolve(totals),
     texts: async (names) => await Promise.resolve(names.map(() => null)),
-    hashes: async (names) =>
-      await Promise.resolve(
-        names.map((name) => {
-          const id = /^order:(\d+)$/.exec(name)?.[1];
-          const row = {user_id: '5', total_amount: '1.00', items_count: '0', items: ''};
-          return id === undefined || id === '2' || id === '4' ? {} : {id, ...row};
-        }),
-      ),
+    hashes: async (names) => await Promise.resolve(names.map(hash)),
   };
 }
 

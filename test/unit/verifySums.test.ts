@@ -1,3 +1,4 @@
+import {orderTexts} from '../support/orderTexts.js';
 import {keysWithPrefix} from '../../src/redis-model/keys.js';
 import {compareOrders, ordersOfRows} from '../../src/operations/verify/orders.js';
 import {
@@ -25,16 +26,18 @@ function host({
   hashes?: Record<string, Record<string, string> | undefined>;
   texts?: Texts;
 }) {
+  const hash = (name: string): Record<string, string> | undefined =>
+    Object.hasOwn(hashes, name) ? hashes[name] : {};
+  const text = (name: string): string | null | undefined => (Object.hasOwn(texts, name) ? texts[name] : null);
   return {
+    run: orderTexts(hash, text),
     getAll: async (names: readonly string[]) =>
       await Promise.resolve(names.map((name) => strings[name] ?? null)),
     scores: async (_key: string, members: readonly string[]) =>
       await Promise.resolve(members.map((member) => scores[member] ?? null)),
-    texts: async (names: readonly string[]) =>
-      await Promise.resolve(names.map((name) => (Object.hasOwn(texts, name) ? texts[name] : null))),
+    texts: async (names: readonly string[]) => await Promise.resolve(names.map(text)),
     hash: async (key: string) => await Promise.resolve(hashes[key] ?? {}),
-    hashes: async (names: readonly string[]) =>
-      await Promise.resolve(names.map((name) => (Object.hasOwn(hashes, name) ? hashes[name] : {}))),
+    hashes: async (names: readonly string[]) => await Promise.resolve(names.map(hash)),
   };
 }
 

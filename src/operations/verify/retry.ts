@@ -131,6 +131,7 @@ class Silence {
 export function retryingRedis(redis: RedisHost, retry: ReadRetry): RedisHost {
   const nothing = (): void => undefined;
   return {
+    run: async (script, key, args) => await retry.ask(async () => await redis.run(script, key, args)),
     hashes: async (keys) => await retry.ask(async () => await redis.hashes(keys)),
     texts: async (keys) => await retry.ask(async () => await redis.texts(keys)),
     getAll: async (keys) => await retry.ask(async () => await redis.getAll(keys)),
