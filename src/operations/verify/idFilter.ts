@@ -30,7 +30,8 @@ export class IdFilter {
   }
 
   add(id: string): void {
-    const [first, step] = this.#hashesOf(id);
+    const first = firstHash(id, this.#seed);
+    const step = secondHash(id, this.#seed) | 1;
     for (let i = 0; i < HASHES; i++) {
       const bit = (first + i * step) & this.#mask;
       this.#bytes[bit >>> 3] = (this.#bytes[bit >>> 3] ?? 0) | (1 << (bit & 7));
@@ -39,24 +40,28 @@ export class IdFilter {
 
   /** False only if the id was not added. */
   mayHave(id: string): boolean {
-    const [first, step] = this.#hashesOf(id);
+    const first = firstHash(id, this.#seed);
+    const step = secondHash(id, this.#seed) | 1;
     for (let i = 0; i < HASHES; i++) {
       const bit = (first + i * step) & this.#mask;
       if (((this.#bytes[bit >>> 3] ?? 0) & (1 << (bit & 7))) === 0) return false;
     }
     return true;
   }
+}
 
-  /** Two 32-bit hashes of the text, each of the form of FNV-1a, and then mixed. */
-  #hashesOf(id: string): [first: number, step: number] {
-    let [a, b] = [0x811c9dc5 ^ this.#seed, 0x9e3779b9 ^ this.#seed];
-    for (let i = 0; i < id.length; i++) {
-      const code = id.charCodeAt(i);
-      a = Math.imul(a ^ code, 0x01000193);
-      b = Math.imul(b ^ code, 0x5bd1e995);
-    }
-    return [mixed(a), mixed(b) | 1];
-  }
+/** A 32-bit hash of the text, of the form of FNV-1a, and then mixed. */
+export function firstHash(id: string, seed: number): number {
+  let hash = 0x811c9dc5 ^ seed;
+  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
+  return mixed(hash);
+}
+
+/** Another one, which does not depend on the first. */
+export function secondHash(id: string, seed: number): number {
+  let hash = 0x9e3779b9 ^ seed;
+  for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x5bd1e995);
+  return mixed(hash);
 }
 
 /** The finalizer of MurmurHash3. */

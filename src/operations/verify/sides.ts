@@ -22,17 +22,35 @@ export interface RedisHost extends OrderHost, SumHost {
   members(key: string, again?: () => void): AsyncIterable<readonly string[]>;
 }
 
+/** What a key of the database is. The id is the text in the key. */
+export type SortedKey =
+  | {readonly kind: 'order' | 'product'; readonly id: string}
+  /** Of the read model, but of no single order or product. */
+  | {readonly kind: 'other'}
+  /** It has the form of a key of the read model without being one. */
+  | {readonly kind: 'malformed'}
+  /** It belongs to another program. */
+  | {readonly kind: 'foreign'};
+
+const OTHER: SortedKey = {kind: 'other'};
+const MALFORMED: SortedKey = {kind: 'malformed'};
+const FOREIGN: SortedKey = {kind: 'foreign'};
+
 export class Sides {
   readonly expected: Expected;
   readonly redis: RedisHost;
   readonly keys: Keys;
   readonly prefix: string;
+  readonly #orderBegin: string;
+  readonly #linesBegin: string;
 
   constructor({expected, redis, prefix}: {expected: Expected; redis: RedisHost; prefix: string}) {
     this.expected = expected;
     this.redis = redis;
     this.prefix = prefix;
     this.keys = keysWithPrefix(prefix);
+    this.#orderBegin = this.keys.order('');
+    this.#linesBegin = this.keys.orderLines('');
   }
 
   /** The result contains every requested id. */
@@ -52,22 +70,25 @@ export class Sides {
     }
   }
 
-  /** Whether a key has the form of a read model key without being one. Keys with other names belong to other programs. */
-  isMalformed(key: string): boolean {
-    if (!key.startsWith(this.prefix)) return false;
-    const {orderId, product} = this.idsIn(key);
-    if (orderId !== undefined && !this.expected.canBe('order', orderId)) return true;
-    if (product !== undefined && !this.expected.canBe('product', product)) return true;
-    if (isOwnKey(key, this.prefix)) return false;
-    return /^(?:order:|order_lines:|report:|projector:|product:.*:sold$)/.test(key.slice(this.prefix.length));
+  /** What follows the beginning of the key of an order or of line items. Undefined for other keys. It need not be an id. */
+  orderTextIn(key: string): string | undefined {
+    if (key.startsWith(this.#orderBegin)) return key.slice(this.#orderBegin.length);
+    return key.startsWith(this.#linesBegin) ? key.slice(this.#linesBegin.length) : undefined;
   }
 
-  /** The ids in a key of the read model, as they are written there. */
-  idsIn(key: string): {readonly orderId: string | undefined; readonly product: string | undefined} {
-    const name = isOwnKey(key, this.prefix) ? key.slice(this.prefix.length) : '';
-    const [, orderId] = /^order(?:_lines)?:(.*)$/s.exec(name) ?? [];
+  sorted(key: string): SortedKey {
+    if (!key.startsWith(this.prefix)) return FOREIGN;
+    const name = key.slice(this.prefix.length);
+    if (!isOwnKey(key, this.prefix)) {
+      const isMalformed = /^(?:order:|order_lines:|report:|projector:|product:.*:sold$)/.test(name);
+      return isMalformed ? MALFORMED : FOREIGN;
+    }
+    const orderId = this.orderTextIn(key);
+    if (orderId !== undefined)
+      return this.expected.canBe('order', orderId) ? {kind: 'order', id: orderId} : MALFORMED;
     const [, product] = /^product:(.*):sold$/s.exec(name) ?? [];
-    return {orderId, product};
+    if (product === undefined) return OTHER;
+    return this.expected.canBe('product', product) ? {kind: 'product', id: product} : MALFORMED;
   }
 
   async #malformed(ids: readonly string[]): Promise<Comparison> {

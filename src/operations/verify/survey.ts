@@ -6,14 +6,14 @@
  * The look has stages. Orders and keys come before the sums that add them up. Each stage returns after every page, so that the caller
  * can pause, settle the suspects, or continue later.
  *
- * Memory: one page, a filter of ids (idFilter.ts), and the suspects. It does not grow with the number of orders, products or users.
+ * Memory: one page, the suspects, and ids in a limited amount of memory (seenIds.ts, idFilter.ts).
  */
-import {isOwnKey} from '../../redis-model/keys.js';
 import {wholeScore} from '../../redis-model/scores.js';
 import type {ExpectedOrders, SumKind} from './expected.js';
 import type {Comparison, Subject, SubjectKind} from './finding.js';
 import {IdFilter} from './idFilter.js';
 import {compareOrders} from './orders.js';
+import {SeenIds} from './seenIds.js';
 import type {Sides} from './sides.js';
 import {compareProducts, compareUsers} from './sums.js';
 
@@ -51,12 +51,15 @@ export class Survey {
   readonly #options: SurveyOptions;
   readonly looked: Looked = {orders: 0, products: 0, users: 0, keys: 0, foreignKeys: 0};
   readonly suspects = new Map<string, Subject>();
+  /** The orders that were compared. Their keys are no strays. */
+  readonly #seen: SeenIds;
   /** Suspects beyond `suspectsMax`. A subject that is found twice can count twice. */
   overflow = 0;
 
   constructor(sides: Sides, options: SurveyOptions) {
     this.#sides = sides;
     this.#options = options;
+    this.#seen = new SeenIds(options.seed);
   }
 
   async everything(): Promise<void> {
@@ -110,6 +113,7 @@ export class Survey {
   async #compareOrders(orders: ExpectedOrders): Promise<void> {
     const {redis, keys} = this.#sides;
     this.#suspect('order', await compareOrders(redis, orders, keys));
+    for (const id of orders.keys()) this.#seen.add(id);
     this.looked.orders += orders.size;
   }
 
@@ -138,7 +142,13 @@ export class Survey {
     yield {rows: 1, next: null};
   }
 
-  /** Looks at every key in Redis. It finds orders that are not expected, counters without their score, malformed keys, and foreign keys. */
+  /**
+   * Looks at every key in Redis. It finds orders that are not expected, counters without their score, malformed keys, and foreign keys.
+   *
+   * The keys of an order that this survey has compared need no question: at that moment the expected side had the order, and the keys were
+   * compared with it. An order that was deleted since then is like any other change after its comparison. A survey that begins with this
+   * stage has compared none, and asks for all.
+   */
   async *#keys(): AsyncGenerator<Step> {
     const {expected, redis} = this.#sides;
     const again = (): void => {
@@ -149,15 +159,15 @@ export class Survey {
       const orderIds = new Set<string>();
       const products = new Set<string>();
       for (const key of page) {
-        const {orderId, product} = this.#sorted(key);
-        if (orderId !== undefined) orderIds.add(orderId);
-        if (product !== undefined) products.add(product);
+        const text = this.#sides.orderTextIn(key);
+        if (text === undefined || !this.#seen.has(text)) this.#sort(key, {orderIds, products});
       }
       this.looked.keys += page.length;
       const [known] = await Promise.all([expected.knownOrders([...orderIds]), this.#counters([...products])]);
       for (const id of orderIds) if (!known.has(id)) this.#add({kind: 'order', id});
       yield {rows: page.length, next: null};
     }
+    this.#seen.clear();
   }
 
   /**
@@ -179,15 +189,26 @@ export class Survey {
     });
   }
 
-  /** The order or product that a key belongs to. It counts a foreign key, and adds a malformed key to the suspects. */
-  #sorted(key: string): {orderId?: string | undefined; product?: string | undefined} {
-    const {prefix} = this.#sides;
-    if (this.#sides.isMalformed(key)) this.#add({kind: 'key', id: key});
-    else if (isOwnKey(key, prefix)) {
-      // The id is taken as text from the key. So `order:007` becomes a suspect, because no expected order has the id `007`.
-      return this.#sides.idsIn(key);
-    } else this.looked.foreignKeys++;
-    return {};
+  /** Adds the order or product of a key to these. It counts a foreign key, and adds a malformed key to the suspects. */
+  #sort(key: string, {orderIds, products}: {orderIds: Set<string>; products: Set<string>}): void {
+    const sorted = this.#sides.sorted(key);
+    switch (sorted.kind) {
+      case 'order':
+        // The id is taken as text from the key. So `order:007` becomes a suspect, because no expected order has the id `007`.
+        orderIds.add(sorted.id);
+        return;
+      case 'product':
+        products.add(sorted.id);
+        return;
+      case 'malformed':
+        this.#add({kind: 'key', id: key});
+        return;
+      case 'foreign':
+        this.looked.foreignKeys++;
+        return;
+      case 'other':
+        return;
+    }
   }
 
   #suspect(kind: SubjectKind, comparison: Comparison): void {
