@@ -2,7 +2,7 @@ import {orderTexts} from '../support/orderTexts.js';
 import {SHOP_TABLES} from '../support/records.js';
 import {MysqlSide, type MysqlHost} from '../../src/operations/verify/mysqlSide.js';
 import {Sides, type RedisHost} from '../../src/operations/verify/sides.js';
-import {Survey} from '../../src/operations/verify/survey.js';
+import {Survey, type Stage} from '../../src/operations/verify/survey.js';
 
 const ORDERS = Array.from({length: 5}, (_, i) => ({id: String(i + 1), user_id: '5', total_amount: '1.00'}));
 
@@ -47,6 +47,54 @@ function redisWith(keys: readonly string[]): RedisHost {
     hashes: async (names) => await Promise.resolve(names.map(hash)),
   };
 }
+
+/** The ids of orders that the stage of keys asks MySQL for. */
+async function asked(
+  stages: readonly Stage[],
+  keys: readonly string[],
+): Promise<{ids: string[]; survey: Survey}> {
+  const ids: string[] = [];
+  const listening: MysqlHost = {
+    ...mysql,
+    consistentSnapshot: async (work) =>
+      await mysql.consistentSnapshot(
+        async (ask) =>
+          await work(async (sql, values) => {
+            const [, list] = /^SELECT DISTINCT .* FROM `orders` WHERE .* IN \((.*)\)$/.exec(sql) ?? [];
+            ids.push(...(list?.split(', ') ?? []));
+            return await ask(sql, values);
+          }),
+      ),
+  };
+  const sides = new Sides({
+    expected: new MysqlSide(listening, SHOP_TABLES),
+    redis: redisWith(keys),
+    prefix: '',
+  });
+  const signal = new AbortController().signal;
+  const survey = new Survey(sides, {suspectsMax: 100, progress: () => undefined, signal, seed: 1});
+  for (const stage of stages) {
+    const steps = survey.steps(stage);
+    while ((await steps.next()).done !== true);
+  }
+  return {ids, survey};
+}
+
+test('MySQL is asked only for keys of orders that the survey has not compared; a stray key is a suspect', async () => {
+  const keys = ['order:1', 'order_lines:5', 'order:9', 'order_lines:8', 'order:007'];
+  const {ids, survey} = await asked(['orders', 'keys'], keys);
+  expect(ids).toEqual(['9', '8']);
+  expect([...survey.suspects.keys()]).toEqual(
+    expect.arrayContaining(['order 9', 'order 8', 'key order:007']),
+  );
+  expect(survey.looked).toMatchObject({orders: 5, keys: 5, foreignKeys: 0});
+});
+
+test('a survey that begins with the keys asks for all of them', async () => {
+  const {ids, survey} = await asked(['keys'], ['order:1', 'order_lines:5', 'order:9']);
+  expect(ids).toEqual(['1', '5', '9']);
+  expect([...survey.suspects.keys()]).toEqual(['order 9']);
+});
 
 async function surveyed(keys: readonly string[], suspectsMax = 100): Promise<Survey> {
   const sides = new Sides({expected: new MysqlSide(mysql, SHOP_TABLES), redis: redisWith(keys), prefix: ''});
