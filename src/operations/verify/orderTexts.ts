@@ -28,21 +28,31 @@ export interface TextHost {
 
 /**
  * KEYS[1] is the key of the first order. ARGV contains the beginnings of the keys of hashes and of line items, the number of fields, the
- * fields, and the ids of the orders. Returns their text.
+ * fields, and the ids of the orders. Returns their text. Most hashes have their fields in the expected order, which takes less time.
  */
 export const ORDER_TEXTS: Script = {
   name: 'projectorOrderTexts',
   lua: `
-local call = redis.pcall
-local fields = tonumber(ARGV[3])
+local call, argv = redis.pcall, ARGV
+local names = {unpack(argv, 4, 3 + argv[3])}
+local fields = #names
 local parts, size = {}, 0
-for i = 4 + fields, #ARGV do
-  local hash = call('HGETALL', ARGV[1] .. ARGV[i])
-  local values = {}
-  parts[size + 1] = hash.err and '\\1' or #hash / 2
-  for j = 1, #hash, 2 do values[hash[j]] = hash[j + 1] end
-  for j = 1, fields do parts[size + 1 + j] = values[ARGV[3 + j]] or '\\1' end
-  local items = call('GET', ARGV[2] .. ARGV[i])
+for i = 4 + fields, #argv do
+  local hash = call('HGETALL', argv[1] .. argv[i])
+  local count = #hash
+  parts[size + 1] = hash.err and '\\1' or count / 2
+  local isInOrder = count == 2 * fields
+  for j = 1, fields do
+    if not isInOrder then break end
+    isInOrder = hash[2 * j - 1] == names[j]
+    parts[size + 1 + j] = hash[2 * j]
+  end
+  if not isInOrder then
+    local values = {}
+    for j = 1, count, 2 do values[hash[j]] = hash[j + 1] end
+    for j = 1, fields do parts[size + 1 + j] = values[names[j]] or '\\1' end
+  end
+  local items = call('GET', argv[2] .. argv[i])
   size = size + fields + 2
   parts[size] = type(items) == 'table' and '\\1' or items or ''
 end
