@@ -14,6 +14,7 @@ import {until} from '../stack/until.js';
 import {WorkerProcess} from '../stack/worker.js';
 import {ourVariables, positions, startConsumer, type Replay} from './contenders.js';
 import type {ConsumerName} from './designs/consumer.js';
+import {markdown, NOT_MEASURED} from './figures.js';
 import {ExpectedShop, type Scope} from './expected.js';
 import type {ShopPlan} from './shop.js';
 import {endsAfter, fillTopic, kafkaOf} from './topic.js';
@@ -153,10 +154,8 @@ function sum(numbers: readonly number[]): number {
 
 /** The table of the results, in Markdown. */
 export function crashTable(rows: readonly CrashRow[]): string {
-  const cells = rows.map(
-    ({name, kills, checked, wrong}) => `| ${name} | ${kills} | ${wrong} of ${checked} |`,
-  );
-  return ['| Design | Kills (SIGKILL) | Wrong orders and counters |', '| --- | --- | --- |', ...cells].join(
-    '\n',
-  );
+  const cells = rows.map(({name, kills, checked, wrong}) => [
+    ...[name, String(kills), checked === 0 ? NOT_MEASURED : `${wrong} of ${checked}`],
+  ]);
+  return markdown(['Design', 'Kills (SIGKILL)', 'Wrong orders and counters'], cells);
 }

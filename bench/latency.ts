@@ -1,6 +1,6 @@
 /**
- * Measures the latency from MySQL's commit until the change is in Redis, under a constant load. Also measures the latency
- * of another Redis client while a backlog is replayed.
+ * Measures the latency from MySQL's commit until the change is in Redis, under a constant load. Also measures, while a backlog is
+ * replayed, how long scripts block Redis, and the latency of another Redis client.
  *
  * There are two spans. MySQL to Kafka ends at the timestamp that the producer, Kafka Connect, gave to the record. Kafka to
  * Redis is the rest. All processes use the same clock, with a resolution of 1 ms.
@@ -10,9 +10,11 @@ import mysql, {type Connection, type ResultSetHeader} from 'mysql2/promise';
 import {workerVariables, type StackEnv} from '../stack/environment.js';
 import {until} from '../stack/until.js';
 import {WorkerProcess} from '../stack/worker.js';
-import {runWorkers} from './contenders.js';
-import {Neighbour} from './neighbour.js';
-import {percentiles, type Percentiles} from './percentiles.js';
+import {runWorker} from './contenders.js';
+import {joined, markdown, milliseconds, rateOf, thousands} from './figures.js';
+import {neighbourDuring, type NeighbourTimes} from './neighbour.js';
+import {percentiles, percentilesCell, type Percentiles} from './percentiles.js';
+import {forgetScriptTimes, scriptTimes, type ScriptTimes} from './redisUsage.js';
 import type {ShopPlan} from './shop.js';
 import {endsAfter, fillTopic, kafkaOf} from './topic.js';
 
@@ -20,11 +22,12 @@ const RATES = [100, 1_000, 5_000];
 const RUN_MS = 20_000;
 const TICK_MS = 50;
 const LINES = 4;
+const REST_MS = 3_000;
 
 export interface RateLatency {
   /** Target rate in row events per second. `reached` is the achieved rate. */
   readonly rate: number;
-  readonly reached: number;
+  readonly reached: number | null;
   readonly mysqlToKafka: Percentiles;
   readonly kafkaToRedis: Percentiles;
   readonly total: Percentiles;
@@ -34,7 +37,11 @@ export interface Latency {
   readonly rates: readonly RateLatency[];
   /** The number of events of the replay during which the GETs of another client are timed. */
   readonly replayedEvents: number;
-  readonly neighbour: Percentiles;
+  readonly neighbour: NeighbourTimes;
+  /** The same client before the replay, while Redis has nothing else to do. */
+  readonly neighbourAtRest: NeighbourTimes;
+  /** How long the scripts of that replay blocked Redis, as Redis measured it. */
+  readonly scripts: ScriptTimes | undefined;
 }
 
 /** An order whose latency is measured. */
@@ -55,11 +62,15 @@ export async function latency(
   const topic = await fillTopic(env.kafka.brokers, 'compact', plan);
   const ends = endsAfter(plan);
   await redis.flushall();
-  const neighbour = new Neighbour(env.redis.url);
-  await runWorkers(1, {env, topic, ends});
-  await neighbour.stop();
+  await forgetScriptTimes(redis);
+  const neighbourAtRest = await neighbourDuring(
+    env.redis.url,
+    async () => await new Promise((resolve) => setTimeout(resolve, REST_MS)),
+  );
+  const neighbour = await neighbourDuring(env.redis.url, async () => await runWorker({env, topic, ends}));
+  const scripts = await scriptTimes(redis);
   redis.disconnect();
-  return {rates, replayedEvents: plan.events, neighbour: percentiles(neighbour.samplesMs)};
+  return {rates, replayedEvents: plan.events, neighbour, neighbourAtRest, scripts};
 }
 
 async function live(env: StackEnv, redis: Redis, notify: (line: string) => void): Promise<RateLatency[]> {
@@ -78,10 +89,13 @@ async function live(env: StackEnv, redis: Redis, notify: (line: string) => void)
       notify(`writing ${rate} row events per second for ${RUN_MS / 1_000} s ...`);
       const {probes, rows, seconds} = await load.run(rate, RUN_MS);
       const sentMs = await times.of([...probes.keys()]);
-      const spans = [...probes].map(([id, probe]) => ({...probe, sentMs: sentMs.get(id) ?? NaN}));
+      const spans = [...probes].flatMap(([id, {committedMs, seenMs}]) => {
+        const sent = sentMs.get(id);
+        return sent === undefined ? [] : [{committedMs, seenMs, sentMs: sent}];
+      });
       rates.push({
         rate,
-        reached: rows / seconds,
+        reached: rateOf(rows, seconds),
         mysqlToKafka: percentiles(spans.map((span) => span.sentMs - span.committedMs)),
         kafkaToRedis: percentiles(spans.map((span) => span.seenMs - span.sentMs)),
         total: percentiles(spans.map((span) => span.seenMs - span.committedMs)),
@@ -197,17 +211,36 @@ class RecordTimes {
   }
 }
 
-export function latencyTable({rates, replayedEvents, neighbour}: Latency): string {
-  const cell = ({p50Ms, p99Ms, maxMs}: Percentiles): string =>
-    [p50Ms, p99Ms, maxMs].map((ms) => ms.toFixed(ms < 10 ? 1 : 0)).join(' / ');
-  const rows = rates.map(({rate, reached, mysqlToKafka, kafkaToRedis, total}) =>
-    [rate, Math.round(reached), cell(mysqlToKafka), cell(kafkaToRedis), cell(total)].join(' | '),
-  );
+export function latencyTable({rates, replayedEvents, neighbour, neighbourAtRest, scripts}: Latency): string {
+  const rows = rates.map(({rate, reached, mysqlToKafka, kafkaToRedis, total}) => [
+    ...[thousands(rate), thousands(reached)],
+    ...[percentilesCell(mysqlToKafka), percentilesCell(kafkaToRedis), percentilesCell(total)],
+  ]);
+  const head = [
+    'Target row events/s',
+    'achieved',
+    'MySQL to Kafka, ms p50 / p99 / max',
+    'Kafka to Redis',
+    'total',
+  ];
+  const script = scripts === undefined ? [] : [scripts.p50Ms, scripts.p99Ms, scripts.maxMs].map(milliseconds);
   return [
-    '| Target row events/s | achieved | MySQL to Kafka, ms p50 / p99 / max | Kafka to Redis | total |',
-    `|${' --- |'.repeat(5)}`,
-    ...rows.map((row) => `| ${row} |`),
+    markdown(head, rows),
     '',
-    `Latency of GET for another client during a replay of ${replayedEvents} row events, ms p50 / p99 / max: ${cell(neighbour)}`,
+    markdown(
+      [
+        `During a replay of ${thousands(replayedEvents)} row events`,
+        'ms p50 / p99 / max',
+        'the same at rest',
+      ],
+      [
+        ['a script, measured by Redis', joined(script, ' / '), ''],
+        ['GET of another client', percentilesCell(neighbour.gets), percentilesCell(neighbourAtRest.gets)],
+        [
+          'timer of that client (delay by the machine)',
+          ...[percentilesCell(neighbour.timers), percentilesCell(neighbourAtRest.timers)],
+        ],
+      ],
+    ),
   ].join('\n');
 }

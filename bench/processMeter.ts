@@ -19,7 +19,8 @@ export class ProcessMeter {
 
   constructor(pids: readonly number[]) {
     this.#pids = pids;
-    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+    // A run that fails does not call `end`. The timer must not keep the benchmark alive then.
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS).unref();
   }
 
   /** Current resident memory of the largest process, in bytes. */

@@ -7,6 +7,7 @@ import {existsSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fetchRedis} from '../stack/native/downloads.js';
 import type {Ran, Replay} from './contenders.js';
+import {quotient} from './figures.js';
 import {rowEvents, type ShopPlan} from './shop.js';
 
 export interface RedisBenchmark {
@@ -64,18 +65,22 @@ export async function runRedisBenchmark(
     {count: orders, keys: orders, command: ['SET', 'order_lines:__rand_int__', '123456:123:4;123457:567:8']},
     {count: lines, keys: plan.products, command: ['INCRBY', 'product:__rand_int__:sold', '3']},
   ];
-  let seconds = 0;
+  let seconds: number | null = 0;
   for (const {count, keys, command} of runs) {
-    seconds += count / (await requestsPerSecond(tool, new URL(env.redis.url), {count, keys, command}));
+    if (count === 0) continue;
+    const rate = await requestsPerSecond(tool, new URL(env.redis.url), {count, keys, command});
+    const took: number | null = quotient(count, rate);
+    seconds = seconds === null || took === null ? null : seconds + took;
   }
   return {seconds, records: events, cpuSeconds: null, memoryMaxBytes: null};
 }
 
+/** Null if the tool had too little to do: then it prints `inf`. */
 async function requestsPerSecond(
   {program, libraryPath}: RedisBenchmark,
   {hostname, port}: URL,
   {count, keys, command}: {count: number; keys: number; command: readonly string[]},
-): Promise<number> {
+): Promise<number | null> {
   const amounts = ['-n', count, '-r', keys, '-P', PIPELINE, '-c', CONNECTIONS].map(String);
   const child = spawn(program, ['-h', hostname, '-p', port, ...amounts, '-q', ...command], {
     env: {...process.env, LD_LIBRARY_PATH: libraryPath},
@@ -84,8 +89,8 @@ async function requestsPerSecond(
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const code = await new Promise((resolve) => child.once('close', resolve));
-  const rate = [...output.matchAll(/([\d.]+) requests per second/g)].at(-1)?.[1];
+  const rate = [...output.matchAll(/([\d.]+|inf|nan) requests per second/g)].at(-1)?.[1];
   if (code !== 0 || rate === undefined)
     throw new Error(`redis-benchmark ended with exit code ${String(code)}: ${output}`);
-  return Number(rate);
+  return Number.isNaN(Number(rate)) ? null : Number(rate);
 }

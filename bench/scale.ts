@@ -1,7 +1,9 @@
 /** Measures CPU time and memory per event with growing numbers of events and products, and two encodings of hashes. */
 import {Redis} from 'ioredis';
 import type {StackEnv} from '../stack/environment.js';
-import {runWorkers} from './contenders.js';
+import {runWorker} from './contenders.js';
+import {fixed, markdown, mebibytes, microsecondsPer, quotient, rateOf, thousands} from './figures.js';
+import {growth, redisCpuSeconds, redisMemoryBytes} from './redisUsage.js';
 import type {ShopPlan} from './shop.js';
 import {endsAfter, fillTopic} from './topic.js';
 
@@ -15,11 +17,11 @@ export interface ScaleRow {
   readonly events: number;
   readonly products: number;
   readonly listpackBytes: number;
-  readonly eventsPerSecond: number;
+  readonly eventsPerSecond: number | null;
   readonly workerMicroseconds: number | null;
-  readonly redisMicroseconds: number;
+  readonly redisMicroseconds: number | null;
   readonly workerMemoryMaxBytes: number | null;
-  readonly redisBytesPerOrder: number;
+  readonly redisBytesPerOrder: number | null;
 }
 
 /** Runs all measurements with at most `eventsMax` events. */
@@ -62,45 +64,32 @@ async function oneRow(
 ): Promise<ScaleRow> {
   const topic = await fillTopic(env.kafka.brokers, 'compact', plan);
   await redis.flushall();
-  const [cpuBefore, memoryBefore] = await usage(redis);
-  const ran = await runWorkers(1, {env, topic, ends: endsAfter(plan)});
-  const [cpu, memory] = await usage(redis);
+  const [cpuBefore, memoryBefore] = [await redisCpuSeconds(redis), await redisMemoryBytes(redis)];
+  const ran = await runWorker({env, topic, ends: endsAfter(plan)});
+  const [cpu, memory] = [await redisCpuSeconds(redis), await redisMemoryBytes(redis)];
   const orders = Number(await redis.hget('report:totals', 'orders'));
   return {
     events: plan.events,
     products: plan.products,
     listpackBytes,
-    eventsPerSecond: ran.records / ran.seconds,
-    workerMicroseconds: ran.cpuSeconds === null ? null : (ran.cpuSeconds * 1e6) / ran.records,
-    redisMicroseconds: ((cpu - cpuBefore) * 1e6) / ran.records,
+    eventsPerSecond: rateOf(ran.records, ran.seconds),
+    workerMicroseconds: microsecondsPer(ran.cpuSeconds, ran.records),
+    redisMicroseconds: microsecondsPer(growth(cpuBefore, cpu), ran.records),
     workerMemoryMaxBytes: ran.memoryMaxBytes,
-    redisBytesPerOrder: (memory - memoryBefore) / orders,
+    redisBytesPerOrder: quotient(growth(memoryBefore, memory), orders),
   };
 }
 
-/** CPU time of Redis in seconds, and its used memory in bytes. */
-async function usage(redis: Redis): Promise<[number, number]> {
-  const info = `${await redis.info('cpu')}\n${await redis.info('memory')}`;
-  const of = (name: string): number => Number(new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1] ?? 0);
-  return [of('used_cpu_sys') + of('used_cpu_user'), of('used_memory')];
-}
+const HEAD = [
+  ...['Row events', 'Products', 'hash-max-listpack-value', 'Row events/s', 'Worker CPU, µs/event'],
+  ...['Redis CPU, µs/event', 'Worker memory, MiB', 'Redis bytes/order'],
+];
 
 export function scaleTable(rows: readonly ScaleRow[]): string {
-  const thousands = (number: number): string => Math.round(number).toLocaleString('en-US');
   const cells = rows.map((row) => [
     ...[thousands(row.events), thousands(row.products), String(row.listpackBytes)],
-    ...[
-      thousands(row.eventsPerSecond),
-      row.workerMicroseconds?.toFixed(1) ?? '',
-      row.redisMicroseconds.toFixed(1),
-    ],
-    row.workerMemoryMaxBytes === null ? '' : thousands(row.workerMemoryMaxBytes / 1_048_576),
-    thousands(row.redisBytesPerOrder),
+    ...[thousands(row.eventsPerSecond), fixed(row.workerMicroseconds, 1), fixed(row.redisMicroseconds, 1)],
+    ...[mebibytes(row.workerMemoryMaxBytes), thousands(row.redisBytesPerOrder)],
   ]);
-  const head = [
-    ...['Row events', 'Products', 'hash-max-listpack-value', 'Row events/s', 'Worker CPU, µs/event'],
-    ...['Redis CPU, µs/event', 'Worker memory, MiB', 'Redis bytes/order'],
-  ];
-  const lines = [head, ...cells].map((line) => `| ${line.join(' | ')} |`);
-  return [lines[0], `|${' --- |'.repeat(head.length)}`, ...lines.slice(1)].join('\n');
+  return markdown(HEAD, cells);
 }

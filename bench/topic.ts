@@ -81,8 +81,13 @@ async function produceAll(
   await producer.connect();
   try {
     let messages: Message[] = [];
+    let sent: Promise<unknown> = Promise.resolve();
+    // The next messages are made while the last ones are compressed and sent. Only one send is in flight, so the order stays.
     const flush = async (): Promise<void> => {
-      await producer.send({topic, messages, compression: kafkajs.CompressionTypes.GZIP});
+      await sent;
+      sent = producer.send({topic, messages, compression: kafkajs.CompressionTypes.GZIP});
+      // The next flush awaits it and reports its failure.
+      sent.catch(() => undefined);
       messages = [];
     };
     let number = 0;
@@ -91,6 +96,7 @@ async function produceAll(
       if (messages.length === SENT_AT_ONCE) await flush();
     }
     if (messages.length > 0) await flush();
+    await sent;
   } finally {
     await producer.disconnect();
   }

@@ -10,6 +10,13 @@ export interface WorkerExit {
 /** One parsed line of the worker's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
+/** What to start. The default is the build of this checkout, under the Node of this process. */
+export interface Program {
+  readonly node?: string;
+  /** Path of another build's dist/main.js. */
+  readonly main?: string;
+}
+
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 export class WorkerProcess {
@@ -22,8 +29,12 @@ export class WorkerProcess {
   #readTo = 0;
 
   /** Starts `node dist/main.js run` with the environment of this process plus these variables. */
-  constructor(variables: Readonly<Record<string, string>>, args: readonly string[] = ['run']) {
-    this.#child = spawn(process.execPath, [MAIN, ...args], {
+  constructor(
+    variables: Readonly<Record<string, string>>,
+    args: readonly string[] = ['run'],
+    {node = process.execPath, main = MAIN}: Program = {},
+  ) {
+    this.#child = spawn(node, [main, ...args], {
       env: {...process.env, NODE_ENV: 'production', ...variables},
       stdio: ['ignore', 'pipe', 'pipe'],
     });
