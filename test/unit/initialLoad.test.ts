@@ -2,6 +2,8 @@ import type {ApplyOutcome, ApplyRequest} from '../../src/apply/script.js';
 import type {TextRow} from '../../src/clients/mysql.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
 import {loadFromMysql, startEmpty, type LoadDeps} from '../../src/operations/rebuild/initialLoad.js';
+import {BaseWriter} from '../../src/operations/rebuild/baseWriter.js';
+import {item, order} from '../support/changes.js';
 import {SHOP_TABLES} from '../support/records.js';
 
 const RANGES = new Map([
@@ -92,6 +94,30 @@ test('an initial load stores end offsets in expired fences of its run (C4), and 
   expect([...(sums?.loaded?.sold ?? [])]).toEqual([['7', 4]]);
   expect([...(sums?.loaded?.spent ?? [])]).toEqual([['5', 450]]);
   expect(rest).toEqual([]);
+});
+
+test('sums are written before the end if they are of too many products and users (L15)', async () => {
+  const shop = world();
+  const writer = new BaseWriter({...shop, sumsMax: 500});
+  await writer.place(0, 40n);
+  const changes = [
+    order('1', {user: '5', isCreate: true}),
+    ...Array.from({length: 500}, (_, index) => item(`1/${index}`, {product: String(index)})),
+  ];
+  const written = (): number[][] =>
+    shop.applied.flatMap(({loaded}) =>
+      loaded === undefined ? [] : [[loaded.sold.size, loaded.spent.size, loaded.orders]],
+    );
+  const page = {orders: new Map([['1', {changes, fault: undefined}]]), next: null, itemCount: 500};
+  await writer.write(page, {chunkOrdersMax: 2, itemDecimals: undefined});
+  const all = [
+    [200, 1, 1],
+    [200, 0, 0],
+    [100, 0, 0],
+  ];
+  expect(written()).toEqual(all);
+  await writer.finish();
+  expect(written()).toEqual(all);
 });
 
 test('an empty start stores the first offsets of the partitions as positions', async () => {

@@ -33,6 +33,8 @@ export interface BaseWriterDeps {
   readonly clock: Clock;
   /** Names the run. It contains no blanks. */
   readonly id: string;
+  /** Products and users whose sums are kept in memory (L15). Beyond that, they are written, and the sums begin again. */
+  readonly sumsMax?: number;
 }
 
 export interface PageOptions {
@@ -47,7 +49,6 @@ const NO_CHANGES: Reduction = {patches: new Map(), products: new Set(), created:
 const TRIES_MAX = 65;
 /** One script runs in Redis while the next one is on its way. Other clients of that Redis wait for at most two (L1). */
 const IN_FLIGHT_MAX = 2;
-/** Products and users whose sums are kept in memory. Beyond that, they are written, and the sums begin again. */
 const SUMS_MAX = 200_000;
 /** Products and users of one script. It then takes as long as a script of a worker. */
 const SUMS_PER_SCRIPT = 200;
@@ -60,8 +61,10 @@ export class BaseWriter {
   /** Chunks that Redis certainly holds. */
   #chunks = 0;
   #sums = new CreatedSums();
+  readonly #sumsMax: number;
 
-  constructor({model, clock, id}: BaseWriterDeps) {
+  constructor({model, clock, id, sumsMax = SUMS_MAX}: BaseWriterDeps) {
+    this.#sumsMax = sumsMax;
     this.#model = model;
     this.#clock = clock;
     this.#id = id;
@@ -89,7 +92,7 @@ export class BaseWriter {
     const isCreated = new Set(created.map(({orderId}) => orderId));
     const others = [...reduction.patches].filter(([orderId]) => !isCreated.has(orderId));
     for (const patches of inPartsOf(chunkOrdersMax, others)) await this.#applyPatches(patches);
-    if (this.#sums.size > SUMS_MAX) await this.#writeSums();
+    if (this.#sums.size > this.#sumsMax) await this.#writeSums();
   }
 
   /** Writes the sums. Throws `rebuild-halted` if Redis does not hold every chunk. */
