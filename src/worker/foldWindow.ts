@@ -3,8 +3,8 @@
  *
  * A window is what the partition buffer holds when it is full. So an order that changes several times within a window is written once, and
  * one that is created in it is written without reading. Windows begin before the end that the partition had at its resume. Later records
- * are applied in usual chunks. So when the position has reached that end, no chunk in parts is in flight (apply/parts.ts), and a cutover finds
- * no order ahead of its position (I15).
+ * are applied in usual chunks. So when the position has reached that end, no chunk in parts is in flight (apply/parts.ts). Before a cutover,
+ * windows end for all later resumes too (operations/rebuild/follower.ts). So a cutover finds no order ahead of its position (I15).
  */
 import type {Clock} from '../runtime/lifecycle.js';
 import type {PartitionBuffer} from './partitionBuffer.js';
@@ -21,21 +21,23 @@ export interface ChunkLimits {
 export class FoldWindow {
   readonly #buffer: PartitionBuffer;
   readonly #usual: ChunkLimits;
-  readonly isUsed: boolean;
+  readonly #folds: (() => boolean) | undefined;
   #end = 0n;
 
-  constructor(
-    buffer: PartitionBuffer,
-    {chunkOrdersMax, chunkRecordsMax, foldsWindows = false}: PartitionSettings,
-  ) {
+  constructor(buffer: PartitionBuffer, {chunkOrdersMax, chunkRecordsMax, foldsWindows}: PartitionSettings) {
     this.#buffer = buffer;
     this.#usual = {ordersMax: chunkOrdersMax, recordsMax: chunkRecordsMax};
-    this.isUsed = foldsWindows;
+    this.#folds = foldsWindows;
+  }
+
+  /** Chunks can be windows. */
+  get isUsed(): boolean {
+    return this.#folds !== undefined;
   }
 
   /** `end`: the end of the partition at its resume. */
   begin(end: bigint): void {
-    this.#end = this.isUsed ? end : 0n;
+    this.#end = this.#folds?.() === true ? end : 0n;
   }
 
   /** The limits of the chunk that begins with the oldest record of the buffer. The buffer alone limits a window. */

@@ -59,7 +59,7 @@ test('the content of Redis does not depend on chunk and buffer sizes (I7, L2)', 
 });
 
 describe('a read model that is being built in windows', () => {
-  const WINDOWS = {foldsWindows: true, queueBytesMax: 20_000};
+  const WINDOWS = {foldsWindows: () => true, queueBytesMax: 20_000};
 
   test('ends as the topic ends, with fewer scripts', async () => {
     bench.write(longRun(4, 900));

@@ -45,12 +45,13 @@ export function followLog(options: FollowOptions): Follower {
   const notify = (fields: object, message: string): void => {
     if (!('partition' in fields)) say(`${message}${'reason' in fields ? `: ${String(fields.reason)}` : ''}`);
   };
+  let foldsWindows = true;
   const worker = new Projector(
     {
       ...config,
       partitions,
       holdsPartitions: false,
-      foldsWindows: true,
+      foldsWindows: () => foldsWindows,
       queueBytesMax: Math.max(config.queueBytesMax, Math.floor(WINDOW_BYTES / partitions)),
     },
     {
@@ -67,6 +68,7 @@ export function followLog(options: FollowOptions): Follower {
   return new Follower({
     worker,
     log,
+    endWindows: () => void (foldsWindows = false),
     clock: systemClock,
     positions: model.positions,
     ranges: async () => await topic.ranges(),

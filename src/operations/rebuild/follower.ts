@@ -23,6 +23,8 @@ export interface FollowerDeps {
   readonly worker: Worker;
   /** The topic as the worker reads it. */
   readonly log: Pick<UncommittedLog, 'begin'>;
+  /** From now on, no resume of the worker folds windows (worker/foldWindow.ts). */
+  readonly endWindows: () => void;
   /** The positions in the staging database. */
   readonly positions: StoredPositions;
   /** Reads the first and the next offset of every partition of the topic. */
@@ -39,6 +41,7 @@ export class Follower {
   readonly #running: Promise<void>;
   #failure: ProjectorError | undefined;
   #hasEnded = false;
+  #hasWindows = true;
 
   /** Starts the worker, which joins its group. */
   constructor(deps: FollowerDeps) {
@@ -57,11 +60,11 @@ export class Follower {
   }
 
   /**
-   * Resolves when the worker has applied every record that was in the topic at the previous look. Rejects with the error that
-   * halted the worker. If `signal` aborts, it rejects with the reason of `signal`.
+   * Resolves when the worker has applied every record that was in the topic at the previous look, and no window is in flight. Rejects with
+   * the error that halted the worker. If `signal` aborts, it rejects with the reason of `signal`.
    */
   async caughtUp(signal: AbortSignal): Promise<Reached> {
-    const {clock, progress, ranges} = this.#deps;
+    const {clock, progress, ranges, endWindows} = this.#deps;
     let ends: ReadonlyMap<number, LogRange> | undefined;
     for (;;) {
       signal.throwIfAborted();
@@ -70,7 +73,13 @@ export class Follower {
         if (ends !== undefined) {
           const {reached, isPresent} = await this.#look(ends);
           progress(reached);
-          if (isPresent) return reached;
+          if (isPresent && !this.#hasWindows) return reached;
+          if (isPresent) {
+            this.#hasWindows = false;
+            endWindows();
+            // A window that is still in flight begins before the ends that are read next.
+            ends = undefined;
+          }
         }
         ends = await ranges();
       } catch (error) {
