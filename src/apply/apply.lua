@@ -23,8 +23,8 @@
            1  names of the extra columns
            2  products whose counter must exist, each with the units that the created orders sold
            3  users, each with the minor units that they spent on the created orders
-           4  of the created orders, which Redis probably does not hold: units, minor units as a multiple of 10^8 and the rest, number;
-              then how many of them follow in part 5. The others were written before (load.lua), and only their sums follow
+           4  of the created orders, which Redis probably does not hold: units, minor units as a multiple of 10^8 and the rest, number of
+              orders in these sums, number of orders in part 5 (0 for the sums of an initial load, whose orders load.lua has written)
            5  these orders, each: order id, user id, total amount, per extra column '+text' or '-' (NULL), items_count, items,
               line items in their stored form: 'item id:product_id:quantity;...', by item id
               (the user id, or a product_id, is empty if there is none)

@@ -1,8 +1,8 @@
 /**
  * What a chunk makes of the orders that it creates, computed before the script runs.
  *
- * The result is valid if Redis holds none of these orders. The script checks that. If Redis holds one of them, the script computes
- * the orders itself from what it reads.
+ * The result is valid if Redis holds none of these orders. The apply script checks that. If Redis holds one of them, the script computes
+ * the orders itself from what it reads. An initial load writes to an empty read model, so load.lua need not check it.
  *
  * I8: ids and texts stay as they are. Quantities have at most 10 digits and amounts 15 (decode/amounts.ts). So they are exact numbers, and
  * so are the sums of the units of a chunk. The sum of all amounts is kept in two parts.
@@ -48,6 +48,8 @@ export class CreatedSums {
   readonly sold = new Map<string, number>();
   /** User id -> minor units. */
   readonly spent = new Map<string, number>();
+  /** No sum is larger. */
+  #magnitude = 0;
 
   add({userId, totalAmount}: OrderRow, items: OrderPatch['items']): void {
     this.orders++;
@@ -55,12 +57,22 @@ export class CreatedSums {
       if (item === null) continue;
       const count = inSmallestUnit(item.quantity);
       this.units += count;
+      this.#magnitude += Math.abs(count);
       if (item.productId !== '') this.sold.set(item.productId, (this.sold.get(item.productId) ?? 0) + count);
     }
     const cents = inSmallestUnit(totalAmount);
     this.revenue.high += Math.trunc(cents / REVENUE_UNIT);
     this.revenue.low += cents % REVENUE_UNIT;
+    const carried = Math.trunc(this.revenue.low / REVENUE_UNIT);
+    this.revenue.high += carried;
+    this.revenue.low -= carried * REVENUE_UNIT;
+    this.#magnitude += Math.abs(cents);
     if (userId !== '') this.spent.set(userId, (this.spent.get(userId) ?? 0) + cents);
+  }
+
+  /** The sums could soon be larger than a number that is exact (I8). */
+  get isLarge(): boolean {
+    return this.#magnitude > 2 ** 52;
   }
 
   /** How many products and users have a sum. */
@@ -95,8 +107,8 @@ export class CreatedSums {
 }
 
 /**
- * The orders that the chunk creates, without those from which it also deletes something. Adds them to `sums`, if it is given. `itemDecimals` is the number of
- * decimals of the amounts of line items, if orders have no amount of their own.
+ * The orders that the chunk creates, without those from which it also deletes something. `sums`, if given, receives what they add to counters
+ * and reports. `itemDecimals` is the number of decimals of the amounts of line items, if orders have no amount of their own.
  */
 export function createdOrders(
   {patches, created}: Reduction,

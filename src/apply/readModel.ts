@@ -47,6 +47,8 @@ export class ReadModel {
   readonly #topic: string;
   readonly #settings: ScriptSettings;
   readonly #keys: Keys;
+  /** Names chunks that are applied in parts. */
+  #chunks = 0;
 
   constructor(redis: ScriptHost, topic: string, settings: ScriptSettings) {
     this.positions = new StoredPositions(redis, topic, settings.prefix);
@@ -58,12 +60,13 @@ export class ReadModel {
 
   /**
    * Applies one chunk, or nothing. If the promise rejects, it is unknown which of both happened (I4). A read model that is being built can
-   * receive a part of a chunk. Its position stays the same then (parts.ts). The next chunk of the partition must wait for the reply.
+   * receive a part of a chunk (parts.ts). The next chunk of the partition must wait for the reply.
    */
   async apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome> {
-    const {ordersPerScript = Infinity} = this.#settings;
+    const {inParts} = this.#settings;
+    if (inParts === undefined) return await this.#applyAtOnce(partition, request);
     let outcome: ApplyOutcome = {kind: 'applied'};
-    for (const part of partsOf(request, ordersPerScript)) {
+    for (const part of partsOf(request, inParts.ordersMax, `${inParts.id}.${++this.#chunks}`)) {
       outcome = await this.#applyAtOnce(partition, part);
       if (outcome.kind !== 'applied') break;
     }

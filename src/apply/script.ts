@@ -87,8 +87,11 @@ export interface ScriptSettings {
   readonly itemDecimals?: number | undefined;
   /** True for a read model that is being built. If it has no position, it was discarded, and nothing may be written (C4). */
   readonly isBeingBuilt?: boolean;
-  /** A chunk with more orders is applied in parts. Undefined: a chunk is applied at once, which a read model with readers needs (C3). */
-  readonly ordersPerScript?: number;
+  /**
+   * A chunk with more orders is applied in parts. `id` names this process, and contains no blanks. Undefined: a chunk is applied at once, which a
+   * read model with readers needs (C3).
+   */
+  readonly inParts?: {readonly ordersMax: number; readonly id: string} | undefined;
   /**
    * True if the process that built this object has seen that an audit repairs the live database. Then the script does not check that. It
    * could not, because the lease of the audit is not in the staging database.

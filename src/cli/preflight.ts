@@ -34,14 +34,11 @@ export function layoutText(config: Config, partitions: number): string {
   return formatLayout({...layoutSettings(config), partitions});
 }
 
+/** `runId` names the run that builds this read model. It is undefined for a read model with readers. */
 export function newReadModel(
   config: Config,
   redis: RedisClient,
-  {
-    partitions,
-    isBeingBuilt = false,
-    isAudited = false,
-  }: {partitions: number; isBeingBuilt?: boolean; isAudited?: boolean},
+  {partitions, runId, isAudited = false}: {partitions: number; runId?: string; isAudited?: boolean},
 ): ReadModel {
   const {topic, extraColumns = [], keyPrefix: prefix} = config;
   const names = extraColumns.map(({name}) => name);
@@ -52,9 +49,9 @@ export function newReadModel(
     layout,
     extraColumns: names,
     itemDecimals: decimals,
-    isBeingBuilt,
+    isBeingBuilt: runId !== undefined,
     isAudited,
-    ...(isBeingBuilt ? {ordersPerScript: config.chunkOrdersMax} : {}),
+    inParts: runId === undefined ? undefined : {ordersMax: config.chunkOrdersMax, id: runId},
   });
 }
 

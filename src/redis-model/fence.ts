@@ -11,7 +11,7 @@
  * After the fence has expired, the next process that reads it restores the position (apply/release.lua).
  *
  * apply/fence.lua writes the fences of cutovers and repairs. In addition, an initial load uses fences that have expired from the
- * start as positions of its staging database (operations/rebuild/initialLoad.ts, C4).
+ * start as positions of its staging database (operations/rebuild/baseWriter.ts, C4), and a rebuild in place of a position while it applies a chunk in parts (apply/parts.ts).
  *
  * Pure: no clock, no I/O.
  */

@@ -131,6 +131,12 @@ export async function readSourcePage(
   return {orders: found, next, itemCount: itemRows.length};
 }
 
+/** The number of rows in the table of orders. MySQL can take minutes to count many of them. */
+export async function countSourceOrders(ask: RowQuery, {schema}: SourceTables): Promise<number> {
+  const [row] = await ask(`SELECT COUNT(*) AS orders FROM ${quoted(schema.orders.table)}`, []);
+  return Number(row?.['orders'] ?? '0');
+}
+
 /** Only the columns that the mapping names. `*` would leave out invisible columns, and read wide ones for nothing. */
 function selectOf(table: string, columns: readonly string[]): string {
   return `SELECT ${columns.map(quoted).join(', ')} FROM ${quoted(table)}`;

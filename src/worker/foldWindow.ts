@@ -1,10 +1,11 @@
 /**
  * Folds a window of records into one chunk, for a read model that is being built.
  *
- * A window is what the partition buffer holds when it is full. So an order that changes several times within a window is written once, and
- * one that is created in it is written without reading. Windows begin before the end that the partition had at its resume. Later records
- * are applied in usual chunks. So when the position has reached that end, no chunk in parts is in flight (apply/parts.ts). Before a cutover,
- * windows end for all later resumes too (operations/rebuild/follower.ts). So a cutover finds no order ahead of its position (I15).
+ * A window is what the partition buffer holds when it is full, or when no batch has arrived for a moment. So an order that changes several times within a window is written once, and
+ * one that is created in it is written without reading. It is applied in parts (apply/parts.ts). If that fails, orders can be ahead of the
+ * position, up to the end of the window. So windows contain only records before the end that the partition had at its resume. Before a
+ * cutover, the worker must reach the ends that the topic has after the last such resume (operations/rebuild/follower.ts). So a cutover finds no
+ * order ahead of its position (I15).
  */
 import type {Clock} from '../runtime/lifecycle.js';
 import type {PartitionBuffer} from './partitionBuffer.js';
@@ -14,6 +15,8 @@ import type {PartitionSettings} from './partitionDeps.js';
 const WAIT_MS = 100;
 
 export interface ChunkLimits {
+  /** The chunk ends before this offset. */
+  readonly endOffset?: bigint;
   readonly ordersMax: number;
   readonly recordsMax: number;
 }
@@ -43,7 +46,9 @@ export class FoldWindow {
   /** The limits of the chunk that begins with the oldest record of the buffer. The buffer alone limits a window. */
   get limits(): ChunkLimits {
     const {firstOffset = this.#end} = this.#buffer;
-    return firstOffset < this.#end ? {ordersMax: Infinity, recordsMax: Infinity} : this.#usual;
+    return firstOffset < this.#end
+      ? {ordersMax: Infinity, recordsMax: Infinity, endOffset: this.#end}
+      : this.#usual;
   }
 
   /** Resolves when the buffer is full or holds all records of the windows, or when no batch arrives for a moment. */

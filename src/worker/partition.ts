@@ -306,7 +306,7 @@ export class Partition {
   /** Decodes and reduces records of the buffer until the chunk is large enough, and sends it. */
   async #applyChunk(chain: ApplyChain, release: () => void): Promise<void> {
     const {topic} = this.#settings;
-    const {ordersMax, recordsMax} = this.#window.limits;
+    const {ordersMax, recordsMax, endOffset} = this.#window.limits;
     const {decode, partitionOf, failpoint} = this.#deps;
     const corrupt = (orderId: string, offset: bigint): string | undefined =>
       this.#corruptOrders.reasonAt(orderId, offset);
@@ -322,6 +322,10 @@ export class Partition {
     for (let taken = 0; taken < recordsMax && builder.orderCount < ordersMax; taken++) {
       const record = this.#buffer.shift();
       if (record === undefined) break;
+      if (endOffset !== undefined && record.offset >= endOffset) {
+        this.#buffer.putBack(record);
+        break;
+      }
       this.#outcomes.take();
       try {
         if (builder.add(record)) continue;

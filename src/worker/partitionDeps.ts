@@ -21,8 +21,8 @@ export interface PartitionSettings extends QuarantineSettings {
   readonly chunkRecordsMax: number;
   readonly queueBytesMax: number;
   /**
-   * For a read model that is being built: whether a resume now folds the records that are in the topic in windows. A window is what the buffer
-   * holds when it is full. So an order that changes several times within a window is written once. Undefined for a read model with readers.
+   * For a read model that is being built: whether a resume now folds the records that are in the topic in windows (foldWindow.ts). Undefined for
+   * a read model with readers.
    */
   readonly foldsWindows?: () => boolean;
 }

@@ -1,4 +1,5 @@
 /** Complete workers: normal runs, rebalances, stops, and a client that delivers the wrong offsets. */
+import {reduce} from '../../src/reduce.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
 import {longRun} from '../support/arbitraries.js';
 import {order} from '../support/changes.js';
@@ -86,6 +87,13 @@ describe('a read model that is being built in windows', () => {
     const worker = await bench.soleWorker({settings: WINDOWS, ordersPerScript: 1, onScript});
     await bench.expectExact();
     expect(worker.projector.counts.positionResets).toBeGreaterThan(3);
+    // A part of a window that arrives late, from another run, finds another text (C1, C4).
+    const late = bench.redis.modelOn(bench.redis.client, 1);
+    const [stored = ''] = await late.positions.read([0]);
+    const before = await bench.redis.snapshot();
+    const part = {expected: `fence 0 other.1 ${stored}`, next: stored, reduction: reduce(longRun(7, 20))};
+    expect(await late.apply(0, part)).toMatchObject({kind: 'rejected', stored});
+    expect(await bench.redis.snapshot()).toEqual(before);
     // Records that arrive later are applied in usual chunks.
     bench.write(longRun(6, 100));
     await bench.expectExact();

@@ -27,6 +27,9 @@ export interface BenchOptions {
   readonly itemDecimals?: number | undefined;
 }
 
+/** Read models that are being built, so that each has an id of its own. */
+let builders = 0;
+
 export class RedisBench {
   readonly url: string;
   /** The test's own connection. */
@@ -55,9 +58,11 @@ export class RedisBench {
   }
 
   /** `ordersPerScript`: chunks are applied in parts, as in a read model that is being built. */
-  modelOn(client: ScriptHost, ordersPerScript = Infinity): ReadModel {
+  modelOn(client: ScriptHost, ordersPerScript?: number): ReadModel {
     const {prefix = '', extraColumns = [], itemDecimals} = this.#options;
-    const settings = {prefix, extraColumns, itemDecimals, layout: LAYOUT, ordersPerScript};
+    const inParts =
+      ordersPerScript === undefined ? undefined : {ordersMax: ordersPerScript, id: `run${++builders}`};
+    const settings = {prefix, extraColumns, itemDecimals, layout: LAYOUT, inParts};
     return new ReadModel(client, TOPIC, settings);
   }
 

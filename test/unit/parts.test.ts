@@ -9,11 +9,11 @@ test('the parts of a chunk are the chunk, and only the last part moves the posit
     fc.property(changes(60), fc.integer({min: 1, max: 5}), (all, ordersMax) => {
       const reduction = reduce(all);
       const quarantine = new Map([['name', 'entry']]);
-      const parts = partsOf({expected: 'a', next: 'b', reduction, quarantine}, ordersMax);
-      expect(parts.map(({expected, next}) => expected + next)).toEqual([
-        ...parts.slice(1).map(() => 'aa'),
-        'ab',
-      ]);
+      const parts = partsOf({expected: 'v1 5', next: 'v1 9', reduction, quarantine}, ordersMax, 'run1.7');
+      // Each part expects what the part before it writes, and only the last one writes a position.
+      const texts = parts.map(({next}) => next);
+      expect(parts.map(({expected}) => expected)).toEqual(['v1 5', ...texts.slice(0, -1)]);
+      expect(texts).toEqual([...parts.slice(1).map(() => 'fence 0 run1.7 v1 5'), 'v1 9']);
       expect(parts.map((part) => part.quarantine)).toEqual([
         ...parts.slice(1).map(() => undefined),
         quarantine,
@@ -32,6 +32,6 @@ test('a product that only an overwritten change names belongs to the last part (
     item('1/3', {product: '11'}),
     order('2'),
   ]);
-  const parts = partsOf({expected: 'a', next: 'b', reduction}, 1);
+  const parts = partsOf({expected: 'a', next: 'b', reduction}, 1, 'run1.1');
   expect(parts.map((part) => [...part.reduction.products])).toEqual([['11'], ['10']]);
 });

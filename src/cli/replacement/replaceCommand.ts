@@ -22,7 +22,7 @@ import {
 } from '../../operations/rebuild/initialLoad.js';
 import type {Follower} from '../../operations/rebuild/follower.js';
 import {Cutover} from '../../operations/rebuild/cutover.js';
-import {bar, grouped, Progress} from '../../operations/rebuild/progress.js';
+import {grouped} from '../../operations/rebuild/progress.js';
 import {Replacement, type Replaced, type ReplacementEvent} from '../../operations/rebuild/replacement.js';
 import {CUTOVER_RIGHTS_SCRIPT} from '../../operations/rebuild/scripts.js';
 import {contentOf, requireNoForeignKeys, StagingDatabase} from '../../operations/rebuild/stagingDatabase.js';
@@ -31,6 +31,7 @@ import {interruptible} from '../terminal/interruption.js';
 import type {Output} from '../terminal/output.js';
 import {newProgressLine, type ProgressLine} from '../terminal/progressLine.js';
 import {layoutText, newReadModel, checkTopic} from '../preflight.js';
+import {LoadProgress} from './loadProgress.js';
 import {isRepaired, loadModel, newLock, requireWholeTopic, stagingUrl} from './staging.js';
 import {warnOfSilentChanges} from '../silentChanges.js';
 import {untilReachable} from '../start.js';
@@ -190,7 +191,7 @@ export class ReplaceCommand {
     }
     const databases = [databaseOf(this.#config.redisUrl), this.#config.stagingDatabase].map(String);
     await this.#live?.run(CUTOVER_RIGHTS_SCRIPT, keys.rebuildLock, databases);
-    await newReadModel(this.#config, this.#staging, {partitions, isBeingBuilt: true}).requireRights();
+    await newReadModel(this.#config, this.#staging, {partitions, runId: this.#id}).requireRights();
     return partitions;
   }
 
@@ -213,7 +214,7 @@ export class ReplaceCommand {
     const keys = keysWithPrefix(prefix);
     // After the cutover, the audit repairs what this run could not build (a TRUNCATE).
     const isAudited = this.#live !== null && (await isRepaired(this.#live, prefix));
-    const model = newReadModel(this.#config, this.#staging, {partitions, isBeingBuilt: true, isAudited});
+    const model = newReadModel(this.#config, this.#staging, {partitions, runId: this.#id, isAudited});
     const [layout] = await this.#staging.getAll([keys.layout]);
     const lock = newLock(this.#live ?? this.#staging, {id: this.#id, command: this.#kind}, prefix);
     return new Replacement({
@@ -235,14 +236,14 @@ export class ReplaceCommand {
   }
 
   async #load(model: ReadModel, signal: AbortSignal): Promise<void> {
-    const {chunkOrdersMax, keyPrefix} = this.#config;
+    const {chunkOrdersMax, keyPrefix, mysqlUrl} = this.#config;
     const base: BaseDeps = {
       ranges: async () => await this.#whenReachable(async () => await this.#topic.ranges()),
       model: loadModel(model, this.#staging, keyPrefix),
       clock: systemClock,
       id: this.#id,
     };
-    if (this.#mysql === null) {
+    if (this.#mysql === null || mysqlUrl === undefined) {
       await startEmpty(base);
       return;
     }
@@ -250,14 +251,11 @@ export class ReplaceCommand {
     const visible = mysqlVisible(servers, (text) => this.#line.note(text));
     const tables = await readSourceTables(this.#mysql, sourceSchema(this.#config));
     const deps = {...base, chunkOrdersMax, visible, mysql: this.#mysql, tables};
-    const speed = new Progress('orders');
-    const progress = (loaded: LoadedRows, all: number): void => {
-      // Line items without an order are counted as orders too.
-      const reached = {doneRecords: BigInt(Math.min(loaded.orders, all)), totalRecords: BigInt(all)};
-      const text = speed.line(reached, systemClock.nowMs());
-      this.#line.show(`reading MySQL: ${text.trimStart()}`, (columns) => bar(reached, columns));
-    };
-    const {orders, items: lines} = await loadFromMysql({...deps, progress}, signal);
+    const shown = new LoadProgress(this.#line, new MysqlClient(mysqlSettings(this.#config, mysqlUrl)));
+    void shown.count(tables);
+    const progress = (loaded: LoadedRows): void => shown.show(loaded, systemClock.nowMs());
+    const loading = loadFromMysql({...deps, progress}, signal).finally(() => shown.end());
+    const {orders, items: lines} = await loading;
     const {address} = this.#mysql;
     this.#line.note(
       `${grouped(BigInt(orders))} orders and ${grouped(BigInt(lines))} line items were read from ${address}`,

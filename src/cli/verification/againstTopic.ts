@@ -71,7 +71,7 @@ async function reached({live, staging, topic}: Servers, config: Context['config'
     await redis.requireSuitable();
   }
   await newReadModel(config, live, {partitions}).requireLayout();
-  await newReadModel(config, staging, {partitions, isBeingBuilt: true}).requireRights();
+  await newReadModel(config, staging, {partitions}).requireRights();
   return partitions;
 }
 
@@ -82,7 +82,7 @@ async function replayedAndCompared(
   const {live, staging, topic, config, partitions, line, signal} = parts;
   const {keyPrefix: prefix} = config;
   const id = randomUUID().slice(0, 8);
-  const model = newReadModel(config, staging, {partitions, isBeingBuilt: true});
+  const model = newReadModel(config, staging, {partitions, runId: id});
   const base = {model: loadModel(model, staging, prefix), clock: systemClock, id};
   const deps = {
     lock: newLock(live, {id, command: 'verify'}, prefix),

@@ -2,11 +2,11 @@
  * Writes the base of a new read model: positions, orders, and their sums.
  *
  * The new read model has no readers and no other writer. So the orders are written without reading anything, and counters and reports are
- * written when all orders are there. No chunk changes the position. If orders are written again, nothing changes. A chunk of sums is written
- * again only if Redis does not hold it. The chunks are counted, so the load detects that Redis has lost some of them.
+ * written when all orders are there. Orders can be written twice with the same result. Sums cannot. So after a lost reply, the number of
+ * chunks in Redis tells whether the sums are there. The count also shows whether Redis has lost some chunks.
  *
- * C4: an expired fence of this run replaces every position. So the scripts reject every chunk of another run. The worker that
- * follows restores the positions when it resumes.
+ * C4: an expired fence of this run replaces every position. So the scripts reject every chunk of another run. Each chunk of sums replaces the
+ * fence of partition 0, so a copy that arrives late is rejected too (C2). The worker that follows restores the positions when it resumes.
  */
 import {CreatedSums, createdOrders, type CreatedOrder} from '../../apply/createdOrders.js';
 import type {LoadRequest} from '../../apply/loadScript.js';
@@ -57,7 +57,9 @@ export class BaseWriter {
   readonly #model: LoadModel;
   readonly #clock: Clock;
   readonly #id: string;
-  #position = NO_POSITION;
+  /** The position of partition 0. */
+  #base = NO_POSITION;
+  #sumChunks = 0;
   /** Chunks that Redis certainly holds. */
   #chunks = 0;
   #sums = new CreatedSums();
@@ -72,9 +74,13 @@ export class BaseWriter {
 
   /** Stores the offset at which the worker will resume this partition. */
   async place(partition: number, nextOffset: bigint): Promise<void> {
-    const next = `fence 0 ${this.#id} ${formatPosition({nextOffset, last: null})}`;
-    await this.#apply(partition, {expected: NO_POSITION, next, reduction: NO_CHANGES});
-    if (partition === 0) this.#position = next;
+    const position = formatPosition({nextOffset, last: null});
+    await this.#apply(partition, {
+      expected: NO_POSITION,
+      next: this.#fenceOf(position),
+      reduction: NO_CHANGES,
+    });
+    if (partition === 0) this.#base = position;
   }
 
   /** Writes the orders of a page. Their sums are written by `finish`. */
@@ -92,13 +98,15 @@ export class BaseWriter {
     const isCreated = new Set(created.map(({orderId}) => orderId));
     const others = [...reduction.patches].filter(([orderId]) => !isCreated.has(orderId));
     for (const patches of inPartsOf(chunkOrdersMax, others)) await this.#applyPatches(patches);
-    if (this.#sums.size > this.#sumsMax) await this.#writeSums();
+    if (this.#sums.size > this.#sumsMax || this.#sums.isLarge) await this.#writeSums();
   }
 
   /** Writes the sums. Throws `rebuild-halted` if Redis does not hold every chunk. */
   async finish(): Promise<void> {
     await this.#writeSums();
-    if ((await this.#model.chunkCount()) !== this.#chunks) throw lostWrites();
+    await this.#retried(async () => {
+      await this.#countAfter(0);
+    });
   }
 
   async #writeSums(): Promise<void> {
@@ -106,17 +114,20 @@ export class BaseWriter {
     this.#sums = new CreatedSums();
     if (sums.size === 0 && sums.orders === 0) return;
     for (const loaded of sums.parts(SUMS_PER_SCRIPT)) {
-      await this.#apply(0, {...this.#here(), reduction: NO_CHANGES, loaded});
+      const expected = this.#fenceOf(this.#base);
+      this.#sumChunks++;
+      await this.#apply(0, {expected, next: this.#fenceOf(this.#base), reduction: NO_CHANGES, loaded});
     }
   }
 
   async #applyPatches(patches: readonly [string, OrderPatch][]): Promise<void> {
-    await this.#apply(0, {...this.#here(), reduction: {...NO_CHANGES, patches: new Map(patches)}});
+    const fence = this.#fenceOf(this.#base);
+    const reduction = {...NO_CHANGES, patches: new Map(patches)};
+    await this.#apply(0, {expected: fence, next: fence, reduction});
   }
 
-  /** The position stays the same. */
-  #here(): {expected: string; next: string} {
-    return {expected: this.#position, next: this.#position};
+  #fenceOf(position: string): string {
+    return `fence 0 ${this.#id}.${this.#sumChunks} ${position}`;
   }
 
   /** Writes chunks of orders, and again those that got no reply. */
@@ -134,7 +145,7 @@ export class BaseWriter {
       const lane = async (): Promise<void> => {
         for (let orders = queue.shift(); orders !== undefined; orders = queue.shift()) {
           try {
-            if (!(await this.#model.load({expected: this.#position, orders}))) throw otherWriter();
+            if (!(await this.#model.load({expected: this.#fenceOf(this.#base), orders}))) throw otherWriter();
             this.#chunks++;
           } catch (error) {
             failure ??= asProjectorError(error);

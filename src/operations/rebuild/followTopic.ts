@@ -29,7 +29,7 @@ export interface FollowOptions {
   readonly show: (text: string, head: (columns: number) => string) => void;
 }
 
-/** Records of all partitions that a rebuild folds together, in bytes. Twice that is fetched and decoded meanwhile. */
+/** Records of all partitions that a rebuild folds together, in bytes. Up to two windows are decoded or on their way too (L1). */
 const WINDOW_BYTES = 24 * 1_048_576;
 
 export function followLog(options: FollowOptions): Follower {

@@ -16,7 +16,6 @@ import type {LogRange} from '../../clients/kafka/eventLog.js';
 import type {RowQuery} from '../../clients/mysql.js';
 import {itemDecimals} from '../../domain/sourceSchema.js';
 import {readSourcePage, type SourcePage} from '../../upstream/sourceRows.js';
-import {quoted} from '../../upstream/sql.js';
 import type {SourceTables} from '../../upstream/sourceTables.js';
 import type {Visible} from '../../upstream/visibility.js';
 import {BaseWriter, type BaseWriterDeps} from './baseWriter.js';
@@ -28,8 +27,8 @@ export interface LoadDeps extends BaseDeps {
   readonly visible: Visible;
   /** Largest number of orders in one script. */
   readonly chunkOrdersMax: number;
-  /** Called after each page, with the sums so far and the number of all orders. */
-  readonly progress: (loaded: LoadedRows, allOrders: number) => void;
+  /** Called after each page, with the sums so far. */
+  readonly progress: (loaded: LoadedRows) => void;
 }
 
 export interface BaseDeps extends BaseWriterDeps {
@@ -63,7 +62,6 @@ export async function loadFromMysql(deps: LoadDeps, signal: AbortSignal): Promis
   for (const [partition, end] of ends) await writer.place(partition, end);
   await visible(ends, signal);
   const loaded = await mysql.consistentSnapshot(async (ask) => {
-    const [counted] = await ask(`SELECT COUNT(*) AS orders FROM ${quoted(tables.schema.orders.table)}`, []);
     let sum: LoadedRows = {orders: 0, items: 0};
     let page: SourcePage | undefined;
     do {
@@ -75,7 +73,7 @@ export async function loadFromMysql(deps: LoadDeps, signal: AbortSignal): Promis
       ]);
       page = next;
       sum = {orders: sum.orders + page.orders.size, items: sum.items + page.itemCount};
-      progress(sum, Number(counted?.['orders'] ?? '0'));
+      progress(sum);
     } while (page.next !== null);
     await writer.write(page, options);
     return sum;

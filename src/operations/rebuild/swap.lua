@@ -38,8 +38,9 @@ end
 local left_ms = call('PTTL', KEYS[1])
 call('SELECT', staging)
 for i = 8, #ARGV, 2 do
-  local built = string.match(call('GET', ARGV[i]) or '', '^v1 (%d+)') or '0'
-  if compare(built, ARGV[i + 1]) < 0 then return {'behind', ARGV[i]} end
+  -- A fence in its place shows that a chunk is being applied in parts (apply/parts.ts).
+  local built = string.match(call('GET', ARGV[i]) or '', '^v1 (%d+)')
+  if not built or compare(built, ARGV[i + 1]) < 0 then return {'behind', ARGV[i]} end
 end
 
 -- The lock must stay in the database that is live, so it moves first. The mark names the content of the staging database.

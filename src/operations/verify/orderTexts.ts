@@ -6,11 +6,11 @@
  * order.
  *
  * The text of an order, in parts that are separated by NUL: the number of fields of its hash, the value of each expected field, and its line
- * items. U+0001 replaces the value of an absent field, and a key of another type. Equal texts mean equal orders:
+ * items. U+0001 stands for an absent field, and for a key of another type. Equal texts mean equal orders:
  *
  * - The expected values contain neither of these characters; orders with such values are compared one by one. So both texts are cut into
  *   the same parts, and each part is equal.
- * - A field that is not expected is found by the number of fields, whatever its name is. So is a field whose value is U+0001.
+ * - A field that is not expected is found by the number of fields, whatever its name is. That number also finds a stored value U+0001.
  *
  * The script only reads, and with commands that the comparison of single orders uses too. It reads both keys of an order at one time.
  *
