@@ -102,7 +102,12 @@ export async function endOffsets(topic: string, brokers?: readonly string[]): Pr
 
 /** Writes records. Within each partition the order is kept. */
 export async function produce(topic: string, records: readonly NewRecord[]): Promise<void> {
-  const producer = kafka().producer({createPartitioner: Partitioners.DefaultPartitioner});
+  // A slow broker can answer too late, and kafkajs sends the records again. Idempotent, it appends them once.
+  const producer = kafka().producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    idempotent: true,
+    maxInFlightRequests: 1,
+  });
   await producer.connect();
   try {
     await producer.send({topic, messages: records.map((record): Message => ({...record}))});
