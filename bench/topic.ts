@@ -1,6 +1,7 @@
 /** Fills a topic with row events, in the form and with the compression that the connectors use. */
 import kafkajs, {type Admin, type Kafka, type Message} from 'kafkajs';
 import {partitionOfKey} from '../src/decode/partitioner.js';
+import {until} from '../stack/until.js';
 import {debeziumValue, type Form} from './debezium.js';
 import {rowEvents, type RowEvent, type ShopPlan} from './shop.js';
 
@@ -47,20 +48,15 @@ export async function fillTopic(
   }
 }
 
+/** Kafka deletes topics asynchronously, so the creation is retried while the old topic still exists. */
 export async function createTopic(admin: Admin, topic: string): Promise<void> {
   const configEntries = [{name: 'retention.ms', value: '-1'}];
-  // Kafka deletes topics asynchronously, so the creation is retried while the old topic still exists.
-  for (let tries = 0; ; tries++) {
-    try {
-      await admin.createTopics({
-        topics: [{topic, numPartitions: PARTITIONS, replicationFactor: 1, configEntries}],
-      });
-      return;
-    } catch (error) {
-      if (tries === 20) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
-  }
+  const isCreated = async (): Promise<boolean> =>
+    await admin.createTopics({
+      waitForLeaders: false,
+      topics: [{topic, numPartitions: PARTITIONS, replicationFactor: 1, configEntries}],
+    });
+  await until(isCreated, () => `the deletion of the old topic ${topic}`);
 }
 
 async function isWhole(admin: Admin, topic: string, events: number): Promise<boolean> {

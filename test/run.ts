@@ -25,6 +25,8 @@ interface FileResult {
   readonly file: string;
   readonly seconds: number;
   readonly hasFailed: boolean;
+  /** The name of each failed test with the first lines of its error. */
+  readonly reasons: readonly string[];
 }
 
 /** Several times the duration of the longest run. A run that hangs is killed and counts as failed. */
@@ -86,8 +88,10 @@ if (isPart) {
 }
 tellSlowest();
 const command = mode === 'soak' ? 'npm run soak' : 'npm test';
-for (const {file} of files.filter(({hasFailed}) => hasFailed))
+for (const {file, reasons} of files.filter(({hasFailed}) => hasFailed)) {
+  for (const reason of reasons) process.stderr.write(`${reason}\n`);
   process.stderr.write(`FAILED ${file}: to repeat it, run SEED=${seed} ${command} -- ${file}\n`);
+}
 process.stderr.write(`total time ${seconds(started)} s, seed ${seed}\n`);
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
 process.exitCode = counts.failed === 0 ? 0 : 1;

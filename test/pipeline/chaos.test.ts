@@ -13,6 +13,7 @@ const MINUTES = inTier({test: 1, soak: 30});
 const KILLS_MIN = inTier({test: 10, soak: 100});
 const SEEDS = 1_000_000_000;
 const TIMEOUT_MS = 480_000 + MINUTES * 60_000;
+const VERDICT_LINES_MAX = 25;
 const running = new Set<ChildProcess>();
 const seed = chosenSeed() % SEEDS;
 
@@ -38,6 +39,17 @@ function chaos(args: readonly string[]): Promise<ChaosResult> {
   });
 }
 
+/** The failures and differences of a run. If it printed none, its last lines. The whole output is printed before. */
+function verdict(output: string): string {
+  process.stderr.write(output);
+  const failures = output.indexOf('\nFAILED: ');
+  const lines = output
+    .slice(failures + 1)
+    .trimEnd()
+    .split('\n');
+  return (failures === -1 ? lines.slice(-VERDICT_LINES_MAX) : lines.slice(0, VERDICT_LINES_MAX)).join('\n');
+}
+
 /** Stops each run, also if the tests end early, because a run that is stopped removes its servers. */
 function stopAll(): void {
   for (const child of running) child.kill('SIGTERM');
@@ -56,11 +68,8 @@ describe(`npm run chaos, seed ${seed}`, () => {
         ...[`--${mode}`, '--name', name],
       ]);
 
-      if (code !== 0) process.stderr.write(output);
-      expect([code, output]).toEqual([
-        0,
-        expect.stringMatching(/^0 differences at (?:one quiet point|\d+ quiet points): /m),
-      ]);
+      if (code !== 0) throw new Error(`the run ended with exit code ${code ?? '?'}:\n${verdict(output)}`);
+      expect(output).toMatch(/^0 differences at (?:one quiet point|\d+ quiet points): /m);
       expect(Number(/(\d+) ended by SIGKILL/.exec(output)?.[1])).toBeGreaterThanOrEqual(KILLS_MIN);
       const faults = ['worker frozen past session', 'kafka killed', 'Redis link lost replies', 'FLUSHALL'];
       if (mode === 'native') faults.push('Redis rolled back');

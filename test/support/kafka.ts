@@ -60,6 +60,10 @@ export interface TopicOptions {
   readonly brokers?: readonly string[];
 }
 
+/**
+ * Creates a topic and waits until each partition has a leader. kafkajs can wait too, but it gives up if the
+ * broker does not know the topic yet, which happens when a topic of this name was deleted just before.
+ */
 export async function createTopic(
   topic: string,
   {partitions = 1, config = {}, brokers}: TopicOptions = {},
@@ -68,7 +72,7 @@ export async function createTopic(
   await withAdmin(
     async (admin) =>
       await admin.createTopics({
-        waitForLeaders: true,
+        waitForLeaders: false,
         topics: [
           {
             topic,
@@ -80,6 +84,7 @@ export async function createTopic(
       }),
     brokers,
   );
+  await endOffsets(topic, brokers);
 }
 
 /** The end offset of each partition. Retries while a partition has no leader, which can happen briefly under load. */

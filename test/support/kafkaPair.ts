@@ -9,7 +9,7 @@ import {javaCommand, propertiesText} from '../../stack/native/kafkaServer.js';
 import {parentDeathPrefix, ServerProcess} from '../../stack/native/serverProcess.js';
 import {freePorts} from '../../stack/ports.js';
 import {readState, type NativeState} from '../../stack/stackState.js';
-import {withAdmin} from './kafka.js';
+import {endOffsets, withAdmin} from './kafka.js';
 import {testStack} from './stack.js';
 import {until} from './until.js';
 
@@ -92,7 +92,7 @@ export class KafkaPair implements AsyncDisposable {
     await withAdmin(
       async (admin) =>
         await admin.createTopics({
-          waitForLeaders: true,
+          waitForLeaders: false,
           topics: [
             {
               topic,
@@ -102,6 +102,7 @@ export class KafkaPair implements AsyncDisposable {
         }),
       this.brokers,
     );
+    await endOffsets(topic, this.brokers);
   }
 
   async startSecond(): Promise<void> {

@@ -1,9 +1,12 @@
 /**
  * Writes the results of a jest run to the file in SUMMARY_FILE, for test/run.ts: the counts, the duration of each test file,
- * and the peak memory of each process.
+ * the reasons of failures, and the peak memory of each process.
  */
 import {readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {relative} from 'node:path';
+import {stripVTControlCharacters} from 'node:util';
+
+const REASON_LINES_MAX = 30;
 
 export default class SummaryReporter {
   #root;
@@ -19,7 +22,7 @@ export default class SummaryReporter {
     const file = relative(this.#root, test.path);
     const hasFailed = result.numFailingTests > 0 || result.testExecError !== undefined;
     const {start, end} = result.perfStats;
-    this.#files.push({file, seconds: (end - start) / 1000, hasFailed});
+    this.#files.push({file, seconds: (end - start) / 1000, hasFailed, reasons: reasonsOf(result)});
     for (const pid of jestProcesses()) {
       const mebibytes = peakMebibytes(pid);
       if (mebibytes !== undefined) this.#peaks.set(pid, mebibytes);
@@ -42,6 +45,17 @@ export default class SummaryReporter {
       }),
     );
   }
+}
+
+/** For each failed test its name and the first lines of its error, without colours. */
+function reasonsOf({testExecError, testResults}) {
+  const ofTests = testResults
+    .filter(({status}) => status === 'failed')
+    .map(({fullName, failureMessages}) => `${fullName}\n${failureMessages.join('\n')}`);
+  const ofFile = testExecError ? [String(testExecError.stack ?? testExecError.message)] : [];
+  return [...ofFile, ...ofTests].map((text) =>
+    stripVTControlCharacters(text).split('\n').slice(0, REASON_LINES_MAX).join('\n'),
+  );
 }
 
 /** This process and the jest worker processes. */
