@@ -114,6 +114,10 @@ const VALUES = {
   'snapshot.mode': 'initial',
   'snapshot.locking.mode': 'minimal',
   'snapshot.max.threads': '1',
+  // While the connector waits for the global read lock, MySQL lets no other client write.
+  'snapshot.lock.timeout.ms': '5000',
+  // Without that lock it would lock each table for the whole snapshot, for which it has no right. Instead it begins again.
+  'internal.custom.retriable.exception': "(?s).*'LOCK TABLES' privilege.*",
   'decimal.handling.mode': 'string',
   'time.precision.mode': 'isostring',
   'bigint.unsigned.handling.mode': 'long',

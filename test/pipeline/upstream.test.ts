@@ -7,7 +7,7 @@ import {partitionOf, produce, readTopic, TopicReader, type TopicRecord} from '..
 import {connectMysql, freshId, Pipeline} from '../support/pipeline.js';
 import {chosenSeed} from '../support/random.js';
 import {positions} from '../support/readModel.js';
-import {shopOfFile} from '../support/shop.js';
+import {connectRoot, shopOfFile} from '../support/shop.js';
 import {until} from '../support/until.js';
 import {Workload} from '../support/workload.js';
 
@@ -191,4 +191,38 @@ test('heartbeats in an idle shop are counted as ignored and move the position (I
   expect(await place()).toBeGreaterThan(placeBefore);
   expect(after.applied).toBe(before.applied);
   expect(await shop.totals()).toEqual(totals);
+});
+
+test('a first snapshot begins again until it gets the global read lock, which another session prevents at first (F89)', async () => {
+  shop = await Pipeline.open('locked');
+  await shop.placeOrder('9.00', [[freshId(), 2]]);
+  const {database} = await shopOfFile();
+  const [holder, watcher] = await Promise.all([connectRoot(), connectRoot()]);
+  const names = {name: `${database}_late`, database, topic: `${database}.late-events`};
+  let late: Connector | undefined;
+  try {
+    await holder.query(`LOCK TABLES ${database}.orders WRITE`);
+    late = await Connector.apply('orders.json', names);
+    const attempts = new Set<number>();
+    await until(
+      async () => {
+        const [rows] = await watcher.query(
+          `SELECT id FROM information_schema.processlist WHERE user = 'debezium' AND info LIKE 'FLUSH TABLES%'`,
+        );
+        for (const {id} of rows as {readonly id: number}[]) attempts.add(id);
+        return attempts.size >= 2;
+      },
+      () => `a second attempt to get the lock. Attempts: ${attempts.size}`,
+      90_000,
+    );
+    await holder.query('UNLOCK TABLES');
+    await until(
+      async () => (await readTopic(names.topic)).some(({value}) => value?.includes('"table":"order_items"')),
+      () => `the line item of the snapshot in ${names.topic}`,
+      90_000,
+    );
+  } finally {
+    await late?.delete();
+    await Promise.all([holder.end(), watcher.end()]);
+  }
 });

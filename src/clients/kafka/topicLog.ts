@@ -11,6 +11,7 @@
  *   for too long is doubted, and its last applied record is compared (I10, silence.ts).
  * - kafkajs can stop to fetch and to send heartbeats without an error. One known cause is a connection that breaks within a response;
  *   socket.ts fixes it. For other causes, this class replaces a client without a response for longer than any request may take.
+ * - A consumer that is stopped while it starts joins the group later, and nobody reads its partitions. consumerLife.ts prevents this.
  * - If a partition has no leader, kafkajs reads no partition of the topic. wire/leaderless.ts changes this.
  * - With `autoCommit`, a seek would commit an offset. So it is disabled, and `commitOffsets` commits offsets for lag tools. `commitOffsets` of the
  *   consumer retries without a limit and could overwrite newer offsets after a rebalance. The commit function of a batch tries once.
@@ -20,6 +21,7 @@ import type {EventLog, EventLogHandlers, LogRange, Unavailable} from './eventLog
 import {asProjectorError, messageOf, type ErrorKind} from '../../runtime/errors.js';
 import {emptyBatch, logBatch} from './batch.js';
 import {createKafka, KafkaTopic, type KafkaLogSink, type KafkaSettings} from './admin.js';
+import {ConsumerLife} from './consumerLife.js';
 import {crashOf, isPassing, translateKafkaError} from './errors.js';
 import {FetchFaults, type FetchFault} from './fetchFaults.js';
 import {SharedQuestion} from './sharedQuestion.js';
@@ -56,12 +58,10 @@ const RESTART_PAUSE_MS = 1_000;
 /** Pause before a partition that cannot be read is fetched again. */
 const FAULT_PAUSE_MS = 1_000;
 const WATCH_MS = 1_000;
-/** Timeout for a client to leave the group. A client that is stuck never does. */
+/** Timeout for a client to end its start and to leave the group. A client that is stuck never does. */
 const CLOSE_TIMEOUT_MS = 5_000;
 /** Time without a response, in addition to the longest wait of a fetch, after which a partition is doubted (silence.ts). */
 const SILENCE_MS = 5_000;
-/** kafkajs never resets its retry counter, so any smaller limit would be reached at some time and stop the client. */
-const RETRY_FOR_EVER = {retries: Number.MAX_SAFE_INTEGER, initialRetryTime: 100, maxRetryTime: 2_000};
 
 export class KafkaLog implements EventLog {
   readonly #settings: KafkaLogSettings;
@@ -71,7 +71,7 @@ export class KafkaLog implements EventLog {
   /** All partitions ask for the ranges at the same time, after each assignment. */
   readonly #ranges: SharedQuestion<ReadonlyMap<number, LogRange | Unavailable>>;
   #handlers: EventLogHandlers | undefined;
-  #consumer: Consumer | undefined;
+  #life: ConsumerLife | undefined;
   /** The commit function of a batch, which tries once. Undefined until a client has received its first batch. */
   #commit: EachBatchPayload['commitOffsetsIfNecessary'] | undefined;
   readonly #silence: LogSilence;
@@ -153,9 +153,9 @@ export class KafkaLog implements EventLog {
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    const consumer = this.#consumer;
-    this.#consumer = undefined;
-    await consumer?.disconnect().catch(() => undefined);
+    const life = this.#life;
+    this.#life = undefined;
+    if (life !== undefined) await this.#close(life);
     await this.#topic.close();
   }
 
@@ -163,15 +163,13 @@ export class KafkaLog implements EventLog {
   async #open(): Promise<void> {
     const {topic} = this.#settings;
     let willReturn = false;
-    const retry = {
-      ...RETRY_FOR_EVER,
-      restartOnFailure: () => {
-        willReturn = true;
-        return Promise.resolve(false);
-      },
+    const restartOnFailure = (): Promise<boolean> => {
+      willReturn = true;
+      return Promise.resolve(false);
     };
-    const consumer = this.newConsumer(retry);
-    this.#consumer = consumer;
+    const life = new ConsumerLife((retry) => this.newConsumer({...retry, restartOnFailure}));
+    const {consumer} = life;
+    this.#life = life;
     this.#commit = undefined;
     this.#answeredMs = this.#clock.nowMs();
     this.#fetchedMs = this.#answeredMs;
@@ -182,10 +180,7 @@ export class KafkaLog implements EventLog {
       else this.#handlers?.failed(crashOf(error, this.#where));
     });
     try {
-      await consumer.connect();
-      await consumer.subscribe({topic, fromBeginning: true});
-      if (this.#isStopping()) return;
-      await consumer.run({
+      await life.start(topic, {
         autoCommit: false,
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: 64,
@@ -225,12 +220,23 @@ export class KafkaLog implements EventLog {
 
   async #reopen(reason: string): Promise<void> {
     this.#setConnection(false, reason);
-    const before = this.#consumer;
-    this.#consumer = undefined;
+    const before = this.#life;
+    this.#life = undefined;
     await this.#clock.sleep(RESTART_PAUSE_MS);
-    const closing = before?.disconnect().catch(() => undefined);
-    await Promise.race([closing, this.#clock.sleep(CLOSE_TIMEOUT_MS, this.#stop.signal)]);
+    if (before !== undefined) await this.#close(before, this.#stop.signal);
     if (!this.#isStopping()) await this.#open();
+  }
+
+  /** Resolves when the client is closed, after the timeout, or when the signal is aborted. */
+  async #close(life: ConsumerLife, ...signals: readonly AbortSignal[]): Promise<void> {
+    const closed = new AbortController();
+    const closing = life.close().finally(() => closed.abort());
+    const signal = AbortSignal.any([closed.signal, ...signals]);
+    await Promise.race([closing, this.#clock.sleep(CLOSE_TIMEOUT_MS, signal)]);
+  }
+
+  get #consumer(): Consumer | undefined {
+    return this.#life?.consumer;
   }
 
   /** The limit includes the rebalance timeout, because a healthy client can wait that long for the slowest member of its group. */
