@@ -106,6 +106,12 @@ export const SETTINGS = {
     example: '0.0.0.0',
     desc: 'Address the HTTP server listens on. The server has no authentication: open it to your own network only.',
   },
+  pageShop: {
+    env: 'PROJECTOR_PAGE_SHOP',
+    schema: oneOf(['on', 'off'], 'on or off'),
+    example: 'on',
+    desc: 'Whether the live page has the tab Shop, which shows totals, best sellers, top spenders and single orders from Redis. This is customer data, and the page has no login. Default: on if PROJECTOR_HTTP_HOST is a loopback address, otherwise off.',
+  },
   hasExporterSeries: {
     env: 'PROJECTOR_KAFKA_EXPORTER_METRICS',
     schema: yesNo,

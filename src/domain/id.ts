@@ -25,6 +25,15 @@ export function idOfText(text: string): string {
   );
 }
 
+/**
+ * The id of an order that a person gives: as MySQL prints it, or with unusual characters encoded, as in the keys of Redis. Undefined for
+ * the empty text, which is no id. An order id never has several columns.
+ */
+export function givenOrderId(text: string): string | undefined {
+  if (text === '') return undefined;
+  return isId(text) && !text.includes('/') ? text : idOfText(text);
+}
+
 /** The text of the column with this id. It is the reverse of `idOfText`. */
 export function textOfId(id: string): string {
   return PLAIN.test(id) ? id : decodeURIComponent(id);

@@ -2,7 +2,7 @@
  * The HTTP server of a worker, for probes, metrics, status and the live page.
  *
  * It accepts only GET and HEAD. A request changes nothing. An answer never waits for Kafka, Redis, MySQL or Connect, so the probes
- * respond while a server is not reachable.
+ * respond while a server is not reachable. The only exception are the answers about the shop (shopRoutes.ts), which wait for Redis.
  */
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import type {AddressInfo} from 'node:net';
@@ -16,8 +16,15 @@ export interface Answer {
   readonly policy?: string;
 }
 
-/** The key is the path of a request. */
-export type Routes = Readonly<Record<string, () => Answer | Promise<Answer>>>;
+export interface Asked {
+  /** The last part of the path, percent-encoded, if the key of the route ends with `{id}`. Otherwise it is empty. */
+  readonly id: string;
+  /** The `Host` header. */
+  readonly host: string;
+}
+
+/** The key is the path of a request. `{id}` at its end stands for any last part of a path. */
+export type Routes = Readonly<Record<string, (asked: Asked) => Answer | Promise<Answer>>>;
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const CONNECTIONS_MAX = 64;
@@ -66,8 +73,8 @@ export class HttpServer {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  async #answer({method, url = '/'}: IncomingMessage, response: ServerResponse): Promise<void> {
-    const {status, type, body, policy = POLICY} = await this.#answerTo(method, url);
+  async #answer({method, url = '/', headers}: IncomingMessage, response: ServerResponse): Promise<void> {
+    const {status, type, body, policy = POLICY} = await this.#answerTo(method, url, headers.host ?? '');
     const allow = status === 405 ? {allow: 'GET, HEAD'} : {};
     response.writeHead(status, {
       ...HEADERS,
@@ -79,17 +86,23 @@ export class HttpServer {
     response.end(method === 'HEAD' ? undefined : body);
   }
 
-  async #answerTo(method: string | undefined, url: string): Promise<Answer> {
+  async #answerTo(method: string | undefined, url: string, host: string): Promise<Answer> {
     if (method !== 'GET' && method !== 'HEAD') return plain(405, 'only GET and HEAD are supported');
     const path = url.replace(/[?#].*$/s, '');
-    const route = Object.hasOwn(this.#routes, path) ? this.#routes[path] : undefined;
+    const idBegin = path.lastIndexOf('/') + 1;
+    const withId = this.#routeOf(`${path.slice(0, idBegin)}{id}`);
+    const route = withId ?? this.#routeOf(path);
     if (route === undefined)
       return plain(404, `not found; the paths are ${Object.keys(this.#routes).join(', ')}`);
     try {
-      return await route();
+      return await route({host, id: withId === undefined ? '' : path.slice(idBegin)});
     } catch (error) {
       return plain(500, messageOf(error));
     }
+  }
+
+  #routeOf(path: string): Routes[string] | undefined {
+    return Object.hasOwn(this.#routes, path) ? this.#routes[path] : undefined;
   }
 }
 

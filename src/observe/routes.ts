@@ -8,6 +8,7 @@ import {overdueMs} from '../redis-model/audit.js';
 import {freshnessMs, lagMs, lagOf, type AuditView, type WorkerView} from '../worker/workerView.js';
 
 export interface RoutesOptions {
+  readonly hasShop: boolean;
   readonly view: () => WorkerView;
   readonly metrics: Metrics;
   readonly history: History;
@@ -15,7 +16,7 @@ export interface RoutesOptions {
   readonly stuckMsMax: number;
 }
 
-export function routesOf({view, metrics, history, stuckMsMax}: RoutesOptions): Routes {
+export function routesOf({view, metrics, history, stuckMsMax, hasShop}: RoutesOptions): Routes {
   const probe = (health: Health): Answer =>
     json(health.isWell ? 200 : 503, {ok: health.isWell, reasons: health.reasons});
   return {
@@ -23,13 +24,13 @@ export function routesOf({view, metrics, history, stuckMsMax}: RoutesOptions): R
     '/livez': () => probe(liveness(view(), stuckMsMax)),
     '/readyz': () => probe(readiness(view())),
     '/metrics': async () => ({status: 200, type: metrics.contentType, body: await metrics.text()}),
-    '/status': () => json(200, statusOf(view())),
+    '/status': () => json(200, statusOf(view(), hasShop)),
     '/history': () => json(200, history.answer),
   };
 }
 
 /** Offsets and lags are bigints, which `json` prints as text, because readers of JSON may round large numbers (I8). */
-export function statusOf(view: WorkerView): StatusAnswer<bigint> {
+export function statusOf(view: WorkerView, hasShop = false): StatusAnswer<bigint> {
   const {state, version, group, topic, nowMs, startedMs, isKafkaUp, isRedisUp, connector, rebalances} = view;
   const time = (ms: number): string => new Date(ms).toISOString();
   const {newestSourceMs, ...records} = view.counts;
@@ -39,6 +40,7 @@ export function statusOf(view: WorkerView): StatusAnswer<bigint> {
     version,
     group,
     topic,
+    hasShop,
     now: time(nowMs),
     started: time(startedMs),
     kafkaUp: isKafkaUp,

@@ -13,6 +13,8 @@ export interface StatusAnswer<Whole> {
   readonly version: string;
   readonly group: string;
   readonly topic: string;
+  /** True if this worker answers `/shop` (PROJECTOR_PAGE_SHOP). */
+  readonly hasShop: boolean;
   readonly now: string;
   readonly started: string;
   readonly kafkaUp: boolean;

@@ -191,7 +191,7 @@ describe('probes', () => {
   const view = workerView({});
   const metrics = new Metrics({view: () => view, topic: 't', hasExporterSeries: false});
   const paths = Object.keys(
-    routesOf({view: () => view, metrics, history: new History(() => view), stuckMsMax: 1}),
+    routesOf({view: () => view, metrics, history: new History(() => view), stuckMsMax: 1, hasShop: false}),
   );
 
   test('request paths that the worker serves, on the port on which it listens', () => {

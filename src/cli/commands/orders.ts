@@ -1,20 +1,21 @@
 /** `projector orders count|list|show`: prints orders from Redis, which are customer data. It connects to Redis only. */
 import type {Command} from 'commander';
 import {ProjectorError} from '../../runtime/errors.js';
-import {idOfText, isId} from '../../domain/id.js';
+import {givenOrderId} from '../../domain/id.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import {rowLimit} from '../optionValues.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {keysWithPrefix, type Keys} from '../../redis-model/keys.js';
-import {printable} from '../../runtime/escapeControl.js';
 import {
   countOrders,
   LISTED_FIELDS,
   listOrders,
+  oddityOf,
+  orderJson,
   readOrder,
+  shown,
   type OrderSource,
-  type StoredOrder,
 } from '../../operations/report/orders.js';
 import {totals, type ReportSettings, type ReportSource} from '../../operations/report/report.js';
 import type {StoredItem} from '../../redis-model/storedItems.js';
@@ -64,10 +65,10 @@ export function addOrders(program: Command, command: CommandContext): void {
     });
 }
 
-/** The id may be given as MySQL prints it, or with unusual characters encoded, as in the keys of Redis. No order id has several columns. */
 function orderId(value: string): string {
-  if (value === '') throw new ProjectorError('usage', 'the order id must not be empty');
-  return isId(value) && !value.includes('/') ? value : idOfText(value);
+  const id = givenOrderId(value);
+  if (id === undefined) throw new ProjectorError('usage', 'the order id must not be empty');
+  return id;
 }
 
 /** The dependencies of these commands. Tests pass a fake in place of Redis. */
@@ -139,7 +140,7 @@ export async function ordersShow(
 ): Promise<number> {
   const order = await readOrder(redis, keys, id);
   const {row, items} = order;
-  if (json) output.line(JSON.stringify(jsonOf(id, order)));
+  if (json) output.line(JSON.stringify(orderJson(id, order)));
   else {
     if (row !== null) for (const text of fieldsOf(row)) output.line(text);
     if (row !== null && items.length > 0) output.line('');
@@ -148,31 +149,6 @@ export async function ordersShow(
     if (oddity !== undefined) output.note(oddity);
   }
   return row === null ? EXIT.differences : EXIT.ok;
-}
-
-function jsonOf(id: string, {row, items}: StoredOrder): object {
-  const found = items.map(({id: itemId, productId, quantity, amount}) => {
-    const shownItem = {id: itemId, product_id: productId, quantity};
-    return amount === undefined ? shownItem : {...shownItem, amount};
-  });
-  if (row !== null) return {found: true, id, order: row, items: found};
-  return {found: false, id, ...(items.length > 0 ? {items: found} : {})};
-}
-
-/**
- * Describes what is unusual about an order: its row is missing, or its `items_count` differs from its line items. Returns undefined
- * for a usual order.
- */
-function oddityOf(id: string, {row, items}: StoredOrder, keys: Keys): string | undefined {
-  const kept = `${keys.orderLines(id)} holds ${items.length} line item${items.length === 1 ? '' : 's'}`;
-  if (row === null) {
-    const sentence = `order ${id}: not found in Redis`;
-    if (items.length === 0) return sentence;
-    return `${sentence}; ${kept}, kept until the row of the order arrives, or satisfies ORDERS_WHERE`;
-  }
-  const {items_count: count = 'none'} = row;
-  if (count === String(items.length)) return undefined;
-  return `order ${id}: items_count is ${shown(count)}, but ${kept}: another program has written one of them`;
 }
 
 function fieldsOf(row: Readonly<Record<string, string>>): string[] {
@@ -187,9 +163,4 @@ function itemsOf(items: readonly StoredItem[]): string[] {
     ...(hasAmounts ? [amount ?? ''] : []),
   ]);
   return table(['item', 'product_id', 'quantity', ...(hasAmounts ? ['amount'] : [])], cells);
-}
-
-/** Escapes line breaks, tabs and control characters for a terminal, because extra columns can hold any text. */
-function shown(text: string): string {
-  return printable(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
 }

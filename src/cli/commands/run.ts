@@ -36,6 +36,7 @@ import type {AuditView, ConnectorView, WorkerView} from '../../worker/workerView
 import type {WorkerObserver} from '../../worker/observer.js';
 import {Projector} from '../../worker/projector.js';
 import {retentionWarning} from '../../upstream/connector.js';
+import {pageShop} from '../pageShop.js';
 import {checkReadModel, newServerCheck, type Reached} from '../preflight.js';
 import {fatal, processEvents} from '../service.js';
 import {untilReachable} from '../start.js';
@@ -117,9 +118,11 @@ async function serve(
   const stuckMsMax = Math.max(liveTimeoutMs, 2 * redisTimeoutMs);
   const view = (): WorkerView => monitor.view;
   const history = new History(view);
+  const {hasShop, routes} = pageShop(config, signal);
   const server = new HttpServer({
     ...pageRoutes(),
-    ...routesOf({view, metrics, history, stuckMsMax}),
+    ...routesOf({view, metrics, history, stuckMsMax, hasShop}),
+    ...routes,
   });
   const port = await server.listen(host, httpPort);
   logger.info({host, port}, 'http server listening');

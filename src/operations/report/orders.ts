@@ -5,6 +5,7 @@
  */
 import type {Script} from '../../clients/redis/client.js';
 import {ProjectorError} from '../../runtime/errors.js';
+import {printable} from '../../runtime/escapeControl.js';
 import type {Keys} from '../../redis-model/keys.js';
 import {parseItems, type StoredItem} from '../../redis-model/storedItems.js';
 
@@ -109,6 +110,53 @@ export async function readOrder(redis: OrderSource, keys: Keys, id: string): Pro
   if (items === undefined) throw corrupt(`${itemsKey} holds a line item that cannot be read`);
   const fields = flat.flatMap((field, index) => (index % 2 === 0 ? [[field, flat[index + 1] ?? '']] : []));
   return {row: fields.length === 0 ? null : (Object.fromEntries(fields) as Record<string, string>), items};
+}
+
+/** One order as `projector orders show --json` and the live page give it. */
+export interface OrderJson {
+  readonly found: boolean;
+  readonly id: string;
+  /** The fields of the hash. Missing if there is no such order. */
+  readonly order?: Readonly<Record<string, string>>;
+  /** Present for every order that was found, and for line items that wait for their order. */
+  readonly items?: readonly OrderItemJson[];
+}
+
+export interface OrderItemJson {
+  readonly id: string;
+  readonly product_id: string;
+  readonly quantity: string;
+  readonly amount?: string;
+}
+
+export function orderJson(id: string, {row, items}: StoredOrder): OrderJson {
+  const found = items.map(({id: itemId, productId, quantity, amount}): OrderItemJson => {
+    const item = {id: itemId, product_id: productId, quantity};
+    return amount === undefined ? item : {...item, amount};
+  });
+  if (row !== null) return {found: true, id, order: row, items: found};
+  return {found: false, id, ...(items.length > 0 ? {items: found} : {})};
+}
+
+/**
+ * Describes what is unusual about an order: its row is missing, or its `items_count` differs from its line items. Returns undefined
+ * for a usual order.
+ */
+export function oddityOf(id: string, {row, items}: StoredOrder, keys: Keys): string | undefined {
+  const kept = `${keys.orderLines(id)} holds ${items.length} line item${items.length === 1 ? '' : 's'}`;
+  if (row === null) {
+    const sentence = `order ${id}: not found in Redis`;
+    if (items.length === 0) return sentence;
+    return `${sentence}; ${kept}, kept until the row of the order arrives, or satisfies ORDERS_WHERE`;
+  }
+  const {items_count: count = 'none'} = row;
+  if (count === String(items.length)) return undefined;
+  return `order ${id}: items_count is ${shown(count)}, but ${kept}: another program has written one of them`;
+}
+
+/** Escapes line breaks, tabs and control characters for a terminal, because extra columns can hold any text. */
+export function shown(text: string): string {
+  return printable(text).replaceAll('\n', '\\n').replaceAll('\t', '\\t');
 }
 
 /**
