@@ -1,7 +1,8 @@
 /**
  * The files of the live page at `/`, and what a browser may do with them.
  *
- * The worker reads the files from page/ once, at its start. The page shows the answers of `/status` and `/history`.
+ * The worker reads the files from page/ once, at its start. The page shows the answers of `/status` and `/history`, and on the tab Shop
+ * those of `/shop`.
  * It loads nothing from another host and sends nothing to one.
  */
 import {readFileSync} from 'node:fs';
@@ -35,6 +36,12 @@ const FILES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   '/panels.js': ['panels.js', SCRIPT],
   '/curve.js': ['curve.js', SCRIPT],
   '/wording.js': ['wording.js', SCRIPT],
+  '/ask.js': ['ask.js', SCRIPT],
+  '/tabs.js': ['tabs.js', SCRIPT],
+  '/shop.css': ['shop.css', 'text/css; charset=utf-8'],
+  '/shop.js': ['shop.js', SCRIPT],
+  '/shopPanels.js': ['shopPanels.js', SCRIPT],
+  '/shopWording.js': ['shopWording.js', SCRIPT],
   '/icon.svg': ['icon.svg', 'image/svg+xml'],
 };
 

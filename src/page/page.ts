@@ -1,5 +1,6 @@
 /** Requests the status from the worker once a second and shows it. If no answer arrives, the page shows that instead. */
 import type {HistoryAnswer} from '../observe/statusAnswer.js';
+import {ask, NoAnswer} from './ask.js';
 import {lagSamples, merged, rateSamples, type Point} from './curve.js';
 import {
   clockTime,
@@ -15,6 +16,8 @@ import {
   when,
   type Pair,
 } from './panels.js';
+import {ShopTab} from './shop.js';
+import {Tabs} from './tabs.js';
 import {
   count,
   auditWords,
@@ -29,13 +32,15 @@ import {
 } from './wording.js';
 
 const ASK_EVERY_MS = 1_000;
-const ANSWER_MS = 3_000;
 const HISTORY_EVERY_MS = 5_000;
 
 const curves = {
   lag: new Curve('lag-curve', (value) => `${count(Math.round(value))} records`),
   rate: new Curve('rate-curve', (value) => `${rate(value)} per second`),
 };
+
+const shop = new ShopTab();
+const tabs = new Tabs((name) => shop.opened(name === 'shop'));
 
 /** The next three times come from `performance.now()`, which is monotonic. A change of the system clock does not affect it. */
 let answeredMs: number | undefined;
@@ -45,18 +50,6 @@ let isSilent = false;
 /** The points of all workers that have answered this page. So the curves keep their past when a worker restarts. */
 let points: readonly Point[] = [];
 let pageVersion: string | undefined;
-
-class NoAnswer extends Error {}
-
-async function ask<T>(path: string): Promise<T> {
-  try {
-    const answer = await fetch(path, {signal: AbortSignal.timeout(ANSWER_MS), cache: 'no-store'});
-    if (answer.ok) return (await answer.json()) as T;
-    throw new NoAnswer(`${path} returned HTTP status ${answer.status}`);
-  } catch (cause) {
-    throw new NoAnswer(`no valid response from ${path}`, {cause});
-  }
-}
 
 async function look(): Promise<void> {
   const status = await ask<Status>('status');
@@ -95,6 +88,8 @@ function showStatus(status: Status): void {
   say('state', stateText(status.state));
   showList('reasons', reasons);
   document.title = tabTitle(status);
+  tabs.offer(status.hasShop);
+  show('shop-link', status.hasShop);
   say('group', status.group);
   say('topic', status.topic);
   say('version', status.version);

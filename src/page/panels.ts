@@ -44,7 +44,7 @@ export function when(iso: string): string {
   return isToday ? clockTime(iso) : `${day}, ${clockTime(iso)}`;
 }
 
-function make(tag: string, className: string, text: string): HTMLElement {
+export function make(tag: string, className: string, text: string): HTMLElement {
   const element = document.createElement(tag);
   if (className !== '') element.className = className;
   element.textContent = text;
@@ -109,7 +109,7 @@ const SVG = 'http://www.w3.org/2000/svg';
 const WIDTH = 600;
 const HEIGHT = 120;
 
-function drawn(tag: string, attributes: Readonly<Record<string, string>>): SVGElement {
+export function drawn(tag: string, attributes: Readonly<Record<string, string>>): SVGElement {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
   return element;

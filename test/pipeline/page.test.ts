@@ -2,11 +2,15 @@
  * The live page of a real worker in a real browser. The group id contains hostile HTML, as an attacker
  * would choose it.
  */
+import type {RowDataPacket} from 'mysql2/promise';
 import type {Browser} from 'playwright-core';
 import {freePorts} from '../../stack/ports.js';
+import {idOfText} from '../../src/domain/id.js';
+import type {OrderContent, ShopContent} from '../../src/observe/shopAnswer.js';
+import {grouped} from '../../src/page/shopWording.js';
 import type {HistoryAnswer, StatusAnswer} from '../../src/observe/statusAnswer.js';
 import {OpenPage, openBrowser, whyNoBrowser} from '../support/browser.js';
-import {OwnShop} from '../support/ownShop.js';
+import {endedWithJson, OwnShop} from '../support/ownShop.js';
 import {chosenSeed} from '../support/random.js';
 import {whyNoOwnRedis} from '../support/redisServer.js';
 import {until} from '../support/until.js';
@@ -14,6 +18,7 @@ import {until} from '../support/until.js';
 const whyNot = whyNoBrowser() ?? whyNoOwnRedis();
 if (whyNot !== undefined) process.stderr.write(`skipped: the live page. ${whyNot}\n`);
 
+const HOSTILE_ORDER = `a/b <img src=x onerror="document.body.textContent='broken'">`;
 const GROUP = `page<img src=x onerror="document.body.textContent='broken'"><script>alert(1)</script>`;
 
 let shop: OwnShop;
@@ -22,6 +27,33 @@ let url: string;
 
 async function opened(): Promise<OpenPage> {
   return await OpenPage.open(browser, url);
+}
+
+async function openedShop(): Promise<OpenPage> {
+  return await OpenPage.open(browser, `${url}#shop`);
+}
+
+async function find(open: OpenPage, id: string): Promise<void> {
+  await open.page.fill('#order-id', id);
+  await open.page.press('#order-id', 'Enter');
+}
+
+/** What the tab Shop shows, in the form of `projector report --json`. */
+async function reportOf(open: OpenPage): Promise<ShopContent> {
+  const [orders = '', units = '', revenue = ''] = await Promise.all(
+    ['orders', 'units', 'revenue'].map(async (id) => plainNumber(await open.text(id)) ?? ''),
+  );
+  const bars = async (id: string): Promise<[string, string][]> => {
+    const [names, values] = await Promise.all(
+      ['name', 'value'].map(async (part) => await open.page.locator(`#${id} .${part}`).allTextContents()),
+    );
+    return (names ?? []).map((name, index) => [name, plainNumber(values?.[index]) ?? '']);
+  };
+  return {
+    totals: {orders, units, revenue},
+    bestSellers: (await bars('best-sellers')).map(([productId, unitsSold]) => ({productId, unitsSold})),
+    topSpenders: (await bars('top-spenders')).map(([userId, spent]) => ({userId, spent})),
+  };
 }
 
 async function seen(open: OpenPage, id: string, text: string | RegExp): Promise<string> {
@@ -143,6 +175,169 @@ function numbersIn({lagRecords, records, partitions}: StatusAnswer<string>): obj
     expect(headers.get('content-security-policy')).not.toContain('unsafe');
     expect((await fetch(url, {method: 'POST'})).status).toBe(405);
     await open.close();
+  });
+
+  describe('the tab Shop', () => {
+    test('shows the numbers of `projector report` while the shop trades, and follows them', async () => {
+      const open = await openedShop();
+      await seen(open, 'orders', /^[1-9]/);
+      await shop.whileTrading(async () => {
+        await seen(open, 'orders-change', /^[+−]/);
+      });
+      await shop.applied();
+      const {json} = await endedWithJson(shop.command(['report', '--json']));
+      let shown = '';
+      await until(
+        async () => (shown = JSON.stringify(await reportOf(open))) === JSON.stringify(json),
+        () => `${JSON.stringify(json)} on the page, which shows ${shown}`,
+      );
+      expect((json as ShopContent).bestSellers).toHaveLength(10);
+      expect(await open.page.getAttribute('#orders-curve .line', 'd')).toMatch(/^M\d/);
+      expect([...open.origins]).toEqual([new URL(url).origin]);
+      expect(open.complaints).toEqual([]);
+      await open.close();
+    });
+
+    test('finds an order with its line items, and says that an order does not exist', async () => {
+      const [[row]] = await shop.mysql.query<(RowDataPacket & {id: string; n: string})[]>(
+        'SELECT order_id AS id, COUNT(*) AS n FROM order_items JOIN orders ON orders.id = order_id GROUP BY order_id ORDER BY n DESC LIMIT 1',
+      );
+      const {json} = await endedWithJson(shop.command(['orders', 'show', row!.id, '--json']));
+      const {order, items} = json as OrderContent;
+      const open = await openedShop();
+      await find(open, ` ${row!.id} `);
+      await seen(open, 'order-says', `This is order ${row!.id}.`);
+      expect(await open.text('order-fields')).toContain(`Amount${grouped(order?.['total_amount'] ?? '')}`);
+      expect(await open.rows('order-items')).toEqual(
+        items?.map(({id, product_id: product, quantity}) => [id, product, quantity]),
+      );
+      expect(items).toHaveLength(Number(row!.n));
+      expect(open.complaints).toEqual([]);
+      await find(open, '404');
+      await seen(open, 'order-says', 'There is no order 404 in Redis.');
+      expect(await open.isShown('order-found')).toBe(false);
+      // The browser reports each answer with status 404. It must report nothing else.
+      expect(open.complaints.filter((text) => !text.includes('status of 404'))).toEqual([]);
+      await open.close();
+    });
+
+    test('shows hostile text as text: in the ids of the lists, and in the id and the fields of an order', async () => {
+      const id = idOfText(HOSTILE_ORDER);
+      const {redis, prefix} = shop;
+      // The tables of this shop have numbers as ids. So the test writes what a worker writes for texts.
+      await redis.zadd(`${prefix}report:products`, '999999999', id);
+      await redis.hset(`${prefix}order:${id}`, {
+        id,
+        user_id: id,
+        total_amount: '1.00',
+        items_count: '1',
+        note: GROUP,
+      });
+      await redis.set(`${prefix}order_lines:${id}`, `1:${id}:2`);
+      try {
+        const open = await openedShop();
+        await seen(open, 'best-sellers', /onerror/);
+        expect(await open.page.locator('#best-sellers .name').first().textContent()).toBe(HOSTILE_ORDER);
+        await find(open, HOSTILE_ORDER);
+        await seen(open, 'order-says', `This is order ${HOSTILE_ORDER}.`);
+        expect(await open.text('order-fields')).toContain(`Buyer${HOSTILE_ORDER}`);
+        expect(await open.text('order-fields')).toContain(`note${GROUP}`);
+        expect(await open.rows('order-items')).toEqual([['1', HOSTILE_ORDER, '2']]);
+        expect(await open.page.locator('img').count()).toBe(1);
+        expect(await open.page.locator('script').count()).toBe(1);
+        expect(await open.page.evaluate('document.documentElement.scrollWidth')).toBe(1280);
+        expect(open.complaints).toEqual([]);
+        await open.close();
+      } finally {
+        await redis.zrem(`${prefix}report:products`, id);
+        await redis.del(`${prefix}order:${id}`, `${prefix}order_lines:${id}`);
+      }
+    });
+
+    test('opens by keyboard and by its URL, and the worker answers /shop only while the tab is open', async () => {
+      const open = await opened();
+      let reads = 0;
+      open.page.on('request', (request) => (reads += request.url().endsWith('/shop') ? 1 : 0));
+      await seen(open, 'verdict-title', 'Ready');
+      await open.page.focus('#tab-worker');
+      expect(reads).toBe(0);
+      await open.page.keyboard.press('ArrowRight');
+      expect(await open.page.evaluate('[location.hash, document.activeElement.id]')).toEqual([
+        '#shop',
+        'tab-shop',
+      ]);
+      await seen(open, 'orders', /^[1-9]/);
+      expect(await open.isShown('worker-panel')).toBe(false);
+      expect(await open.page.getAttribute('#tab-shop', 'aria-selected')).toBe('true');
+      await open.page.keyboard.press('Home');
+      expect(await open.isShown('worker-panel')).toBe(true);
+      await open.page.goBack();
+      expect(await open.isShown('shop-panel')).toBe(true);
+      expect(open.complaints).toEqual([]);
+      await open.close();
+    });
+
+    test('says that Redis is not available, and shows the numbers again after Redis has returned', async () => {
+      const open = await openedShop();
+      await seen(open, 'orders', /^[1-9]/);
+      await shop.own.stop();
+      try {
+        await seen(open, 'shop-failure-title', /^Redis is not available; the numbers below are from \d\d:/);
+        expect(await open.text('shop-failure-reason')).toMatch(/^redis-unreachable: Redis at redis:/);
+        await find(open, '1');
+        await seen(open, 'order-says', /^Redis is not available\. redis-unreachable: /);
+      } finally {
+        await shop.own.start();
+      }
+      await until(
+        async () => !(await open.isShown('shop-failure')),
+        () => 'the numbers of the shop after Redis has returned',
+        60_000,
+      );
+      expect(open.complaints.filter((text) => !text.includes('status of 503'))).toEqual([]);
+      await seen(open, 'verdict-title', 'Ready');
+      await open.close();
+    });
+
+    test('is missing if PROJECTOR_PAGE_SHOP is off, and /shop names the setting', async () => {
+      const [port] = await freePorts(1);
+      const address = `http://127.0.0.1:${String(port)}/`;
+      const settings = {PROJECTOR_HTTP_PORT: String(port), PROJECTOR_PAGE_SHOP: 'off', KAFKA_GROUP_ID: 'off'};
+      const worker = shop.command(['run'], settings);
+      try {
+        await until(
+          async () => (await fetch(`${address}livez`).catch(() => undefined))?.ok === true,
+          () => 'a worker with PROJECTOR_PAGE_SHOP=off',
+          60_000,
+        );
+        const open = await OpenPage.open(browser, `${address}#shop`);
+        await seen(open, 'group', 'off');
+        expect(await open.isShown('tabs')).toBe(false);
+        expect(await open.isShown('worker-panel')).toBe(true);
+        expect(await open.isShown('shop-panel')).toBe(false);
+        expect(open.complaints).toEqual([]);
+        await open.close();
+        const answer = await fetch(`${address}shop`);
+        expect([answer.status, await answer.text()]).toEqual([
+          404,
+          expect.stringContaining('PROJECTOR_PAGE_SHOP'),
+        ]);
+      } finally {
+        await worker.end('SIGTERM');
+      }
+    });
+
+    test.each([390, 1280])('is not wider than a window of %d pixels, with an order open', async (width) => {
+      const open = await OpenPage.open(browser, `${url}#shop`, {viewport: {width, height: 900}});
+      await seen(open, 'orders', /^[1-9]/);
+      const [[row]] = await shop.mysql.query<(RowDataPacket & {id: string})[]>(
+        'SELECT MAX(id) AS id FROM orders',
+      );
+      await find(open, row!.id);
+      await seen(open, 'order-says', `This is order ${row!.id}.`);
+      expect(await open.page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+      await open.close();
+    });
   });
 
   test('the page shows "Not ready" with the reason while Redis is stopped, and "Ready" after Redis has returned', async () => {
