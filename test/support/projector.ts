@@ -4,9 +4,13 @@ import {closeSync, mkdtempSync, openSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {main} from '../../src/cli/program.js';
+import {answerOf, requireAnswers} from './jsonAnswers.js';
 import {variables, type CommandResult} from './stack.js';
 
-/** Runs `projector ...` until it ends. It gets the variables of the stack plus these ones, and no others. */
+/**
+ * Runs `projector ...` until it ends. It gets the variables of the stack plus these ones, and no others. Every JSON answer is checked against
+ * its schema, so each test of a command tests its schema too.
+ */
 export async function projector(
   args: readonly string[],
   extra: Readonly<Record<string, string>> = {},
@@ -21,7 +25,10 @@ export async function projector(
       note: (text) => void notes.push(`${text}\n`),
     },
   );
-  return {status, stdout: lines.join(''), stderr: notes.join('')};
+  const stdout = lines.join('');
+  const answer = stdout === '' ? undefined : answerOf(args);
+  if (answer !== undefined) requireAnswers(answer, stdout);
+  return {status, stdout, stderr: notes.join('')};
 }
 
 export interface BatchResult {

@@ -9,7 +9,7 @@ const DOCUMENTS = [
     .map((name) => `docs/${name}`),
   ...['src/README.md', 'src/SPEC.md', 'src/decode/TYPES.md', 'connectors/README.md', 'test/README.md'],
   ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md'],
-  ...['examples/README.md', 'examples/sql-to-redis.md'],
+  ...['examples/README.md', 'examples/sql-to-redis.md', 'docs/json/README.md'],
 ];
 const WORDS_MAX = 35;
 

@@ -6,6 +6,7 @@ import {shopRoutes, type ShopSource} from '../../src/observe/shopRoutes.js';
 import type {OrderContent, ShopContent} from '../../src/observe/shopAnswer.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
 import type {Clock} from '../../src/runtime/lifecycle.js';
+import {requireAnswers} from '../support/jsonAnswers.js';
 
 const SHOP: ShopContent = {
   totals: {orders: '2', units: '7', revenue: '45.99'},
@@ -40,6 +41,8 @@ function served(
       const isOrder = path.startsWith('/shop/orders/');
       const route = routes[isOrder ? '/shop/orders/{id}' : path]!;
       const {status, body} = await route({host, id: isOrder ? path.slice('/shop/orders/'.length) : ''});
+      const found = isOrder ? 'shop-order' : 'shop';
+      requireAnswers(status === 200 || status === 404 ? found : 'shop-failure', body);
       return {status, body: JSON.parse(body)};
     },
   };

@@ -1,6 +1,7 @@
 /** `projector config print|check|schema|example`: prints and checks the settings. It connects to no server and prints no secret. */
 import type {Command} from 'commander';
 import type {CommandContext} from '../context.js';
+import type {ConfigCheckAnswer} from '../answers/operations.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import type {Environment} from '../../config/config.js';
 import {configFaults, readConfig} from '../../config/readConfig.js';
@@ -74,7 +75,8 @@ export function configPrint({json}: {readonly json: boolean}, {environment, outp
 /** Checks the settings that a worker requires, all others that are set, and unknown variables. Prints one line for each fault. */
 export function configCheck({json}: {readonly json: boolean}, {environment, output}: Context): number {
   const faults = [...configFaults(environment, WORKER_SETTINGS), ...unknownVariables(environment)];
-  if (json) output.line(JSON.stringify({ok: faults.length === 0, faults}));
+  const answer: ConfigCheckAnswer = {ok: faults.length === 0, faults};
+  if (json) output.line(JSON.stringify(answer));
   else if (faults.length === 0) output.line('ok');
   else for (const fault of faults) output.line(fault);
   return faults.length === 0 ? EXIT.ok : EXIT.usage;

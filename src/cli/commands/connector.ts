@@ -1,5 +1,6 @@
 /** `projector connector apply|status|restart|delete`: manages the Debezium connector through Kafka Connect. */
 import {Option, type Command} from 'commander';
+import type {ConnectorAnswer} from '../answers/operations.js';
 import {chosenConnector} from '../connectorFile.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import {ConnectClient, type ConnectorStatus} from '../../clients/connect.js';
@@ -201,7 +202,8 @@ function print(
   {options, output}: {options: ConnectorOptions; output: Output},
 ): void {
   const tasks = status.tasks.map(({id, state}) => ({id, state}));
-  if (options.json) output.line(JSON.stringify({name: file.name, state: status.state, tasks}));
+  const answer: ConnectorAnswer = {name: file.name, state: status.state, tasks};
+  if (options.json) output.line(JSON.stringify(answer));
   else
     output.line(
       `connector ${file.name}: ${status.state}; ${tasks.map(({id, state}) => `task ${id}: ${state}`).join(', ') || 'no tasks'}`,

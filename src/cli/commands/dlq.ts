@@ -2,6 +2,7 @@
 import type {Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
 import {addDlqReplay, NOTHING} from './dlqReplay.js';
+import type {DlqDropAnswer} from '../answers/quarantine.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
@@ -116,7 +117,7 @@ export async function dlqDrop(
     }
     const dropped = await entries.remove(chosen);
     const kept = chosen.map(({name}) => name).filter((name) => !dropped.includes(name));
-    if (options.json) output.line(JSON.stringify({dropped, kept}));
+    if (options.json) output.line(JSON.stringify({dropped, kept} satisfies DlqDropAnswer));
     else for (const name of dropped) output.line(`dropped  ${printable(name)}`);
     if (chosen.length === 0) output.note(NOTHING);
     if (kept.length > 0)

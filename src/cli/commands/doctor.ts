@@ -7,6 +7,7 @@ import {configFaults, readConfig} from '../../config/readConfig.js';
 import {unknownVariables} from '../../config/unknownVariables.js';
 import {diagnose} from '../../operations/doctor/diagnose.js';
 import {exitCodeOf, fail, skipped, type Check, type Verdict} from '../../operations/doctor/check.js';
+import type {DoctorAnswer} from '../answers/operations.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {printable} from '../../runtime/escapeControl.js';
@@ -69,7 +70,8 @@ export async function doctor(
   const tookMs = Math.round(performance.now() - startedMs);
   if (json) {
     const shown = checks.map(({name, verdict, detail, fix}) => ({name, verdict, detail, fix}));
-    output.line(JSON.stringify({ok: exitCode === EXIT.ok, tookMs, checks: shown}));
+    const answer: DoctorAnswer = {ok: exitCode === EXIT.ok, tookMs, checks: shown};
+    output.line(JSON.stringify(answer));
   } else for (const line of doctorLines(checks, tookMs)) output.line(line);
   return exitCode;
 }

@@ -2,6 +2,7 @@
 import type {Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
 import {intervalSeconds} from '../optionValues.js';
+import type {LagAnswer, LagWatchAnswer} from '../answers/offsets.js';
 import type {ConfigWith} from '../../config/config.js';
 import {ERROR_POLICY, EXIT} from '../../runtime/errorPolicy.js';
 import {asProjectorError} from '../../runtime/errors.js';
@@ -92,7 +93,7 @@ export async function watchLag(
         ...(trouble === undefined ? [] : [trouble]),
       ]);
     } else if (rows === undefined) output.note(`${at} ${trouble ?? ''}`);
-    else if (json) output.line(JSON.stringify({at, ...jsonOf(rows, topic)}));
+    else if (json) output.line(JSON.stringify({at, ...jsonOf(rows, topic)} satisfies LagWatchAnswer));
     else output.line(`${at} ${totalLine(rows, topic)} (${rows.map(shortOf).join(', ')})`);
     await clock.sleep(interval * 1_000, signal);
   }
@@ -125,7 +126,7 @@ function lagLines(
   return [...table(['partition', 'position', 'end', 'lag'], cells), totalLine(rows, topic)];
 }
 
-function jsonOf(rows: readonly PartitionLag[], topic: string): object {
+function jsonOf(rows: readonly PartitionLag[], topic: string): LagAnswer {
   const partitions = rows.map((row) => ({
     partition: row.partition,
     position: row.position?.toString() ?? null,

@@ -2,6 +2,7 @@
 import type {Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
 import {addOffsetsReset} from './offsetsReset.js';
+import type {OffsetsShowAnswer} from '../answers/offsets.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {readOffsets, type PartitionOffsets} from '../../observe/lag.js';
@@ -47,7 +48,8 @@ export function printOffsets(
   {json, topic, groupId}: {readonly json: boolean; readonly topic: string; readonly groupId: string},
   output: Output,
 ): void {
-  if (json) output.line(JSON.stringify({topic, groupId, partitions: rows.map(jsonOf)}));
+  const answer: OffsetsShowAnswer = {topic, groupId, partitions: rows.map(jsonOf)};
+  if (json) output.line(JSON.stringify(answer));
   else {
     const head = ['partition', 'position', 'committed', 'topic start', 'topic end', 'lag'];
     for (const line of table(head, rows.map(cellsOf))) output.line(line);
@@ -60,7 +62,7 @@ export function printOffsets(
   }
 }
 
-function jsonOf(row: PartitionOffsets): object {
+function jsonOf(row: PartitionOffsets): OffsetsShowAnswer['partitions'][number] {
   return {
     partition: row.partition,
     position: row.position?.toString() ?? null,

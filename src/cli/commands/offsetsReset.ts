@@ -4,6 +4,7 @@ import {settingsOf, type CommandContext} from '../context.js';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {RedisClient} from '../../clients/redis/client.js';
 import {kafkaSettings, redisSettings} from '../../config/clientOptions.js';
+import type {OffsetsResetAnswer} from '../answers/offsets.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
@@ -98,7 +99,8 @@ export async function offsetsReset(
     for (const step of plan) done.push({...step, from: await resetPosition(model, step)});
     if (options.json) {
       const rows = done.map(({partition, from, to}) => ({partition, from: String(from), to: String(to)}));
-      output.line(JSON.stringify({topic: config.topic, partitions: rows}));
+      const answer: OffsetsResetAnswer = {topic: config.topic, partitions: rows};
+      output.line(JSON.stringify(answer));
     } else for (const line of table(['partition', 'from', 'to'], done.map(cellsOf))) output.line(line);
     return EXIT.ok;
   } finally {

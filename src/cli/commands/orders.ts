@@ -4,6 +4,7 @@ import {ProjectorError} from '../../runtime/errors.js';
 import {givenOrderId} from '../../domain/id.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import {rowLimit} from '../optionValues.js';
+import type {OrdersCountAnswer} from '../answers/report.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {keysWithPrefix, type Keys} from '../../redis-model/keys.js';
@@ -100,7 +101,8 @@ export async function ordersCount(
 ): Promise<number> {
   const counted = scan ? String(await countOrders(redis, keys)) : undefined;
   const {orders} = await totals(redis, settings);
-  if (json) output.line(JSON.stringify({orders, ...(counted === undefined ? {} : {scanned: counted})}));
+  const answer: OrdersCountAnswer = counted === undefined ? {orders} : {orders, scanned: counted};
+  if (json) output.line(JSON.stringify(answer));
   else output.line(counted ?? orders);
   if (counted !== undefined && counted !== orders) {
     output.note(

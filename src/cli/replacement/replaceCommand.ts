@@ -1,4 +1,5 @@
 /** Recreates the read model, for `projector rebuild` and `projector sync`: from the topic, or from MySQL. */
+import type {ReplacementAnswer} from '../answers/operations.js';
 import {readSourceTables} from '../../upstream/sourceTables.js';
 import {readFileSync} from 'node:fs';
 import {InvalidArgumentError, Option, type Command} from 'commander';
@@ -307,9 +308,9 @@ export class ReplaceCommand {
     this.#line.clear();
     if (this.#options.json) {
       const {address} = this.#live ?? this.#staging;
-      this.#output.line(
-        JSON.stringify({command: this.#kind, redis: address, records: String(records), resumed, seconds}),
-      );
+      const sums = {records: String(records), resumed, seconds};
+      const answer: ReplacementAnswer = {command: this.#kind, redis: address, ...sums};
+      this.#output.line(JSON.stringify(answer));
     } else this.#output.line(`${this.#kind} done in ${seconds.toFixed(1)} s`);
   }
 }

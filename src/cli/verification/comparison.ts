@@ -1,4 +1,5 @@
 /** Runs one comparison of Redis with an expected side (MySQL, or a replay of the topic) and prints the result. */
+import type {VerifyAnswer} from '../answers/operations.js';
 import type {KafkaTopic} from '../../clients/kafka/admin.js';
 import type {RedisClient} from '../../clients/redis/client.js';
 import type {ConfigWith} from '../../config/config.js';
@@ -108,7 +109,8 @@ export function printVerdict(
   line.clear();
   if (options.json) {
     const sums = {differences: findings.length, open: open.length, unseen, isBehind, repaired};
-    output.line(JSON.stringify({...sums, looked, findings: shown}));
+    const answer: VerifyAnswer = {...sums, looked, findings: shown};
+    output.line(JSON.stringify(answer));
   } else {
     const head = ['difference', 'key', 'field', source, 'Redis'];
     for (const row of shown.length === 0 ? [] : table(head, shown.map(cellsOf))) output.line(row);
