@@ -1,16 +1,15 @@
 /** The documents use the terms of the field and short sentences, because readers know no private words. */
 import {spawnSync} from 'node:child_process';
-import {existsSync, readdirSync, readFileSync} from 'node:fs';
+import {existsSync, readFileSync} from 'node:fs';
 import ts from 'typescript';
 
-const DOCUMENTS = [
-  ...readdirSync('docs')
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
-  ...['src/README.md', 'src/SPEC.md', 'src/decode/TYPES.md', 'connectors/README.md', 'test/README.md'],
-  ...['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md'],
-  ...['examples/README.md', 'examples/sql-to-redis.md', 'docs/json/README.md'],
-];
+/** Returns the tracked files with this ending that exist in the work tree. */
+function tracked(ending: string, ...folders: string[]): string[] {
+  const {stdout} = spawnSync('git', ['ls-files', ...folders], {encoding: 'utf8'});
+  return stdout.split('\n').filter((file) => file.endsWith(ending) && existsSync(file));
+}
+
+const DOCUMENTS = tracked('.md');
 const WORDS_MAX = 35;
 
 /** Phrases and what to write instead. Text in backticks is literal, so it is not checked. */
@@ -104,9 +103,7 @@ function wordsOf(file: string): {line: number; text: string}[] {
   return found;
 }
 
-const SOURCES = spawnSync('git', ['ls-files', 'src', 'stack', 'bench'], {encoding: 'utf8'})
-  .stdout.split('\n')
-  .filter((file) => file.endsWith('.ts') && existsSync(file));
+const SOURCES = tracked('.ts', 'src', 'stack', 'bench');
 
 test('messages and comments of the sources use the terms of the field', () => {
   expect(SOURCES.length).toBeGreaterThan(200);
