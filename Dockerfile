@@ -38,4 +38,6 @@ EXPOSE 9464
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["node", "dist/healthcheck.js"]
 # docker-compose.yml sets init: true; with docker run, use --init. The worker handles SIGTERM itself.
 STOPSIGNAL SIGTERM
-CMD ["node", "dist/main.js", "run"]
+# So `docker run ... order-projector lag` runs a command of the projector.
+ENTRYPOINT ["node", "dist/main.js"]
+CMD ["run"]

@@ -19,6 +19,8 @@ const START_TIMEOUT_MS = 420_000;
 const COMMAND_TIMEOUT_MS = 180_000;
 /** The documents call the stack of the demo `demo`. This one must not meet the stack of a developer. */
 const NAME = `commands-${process.pid}`;
+/** The command that the demo prints for its worker. */
+const STOP_WORKER = /\bkill \d+$/m;
 /** Commands that run until they are interrupted. */
 const SERVICE = /^projector audit (?!.*--once)/;
 
@@ -100,8 +102,8 @@ beforeAll(async () => {
 }, START_TIMEOUT_MS);
 
 afterAll(async () => {
-  const kept = /^ {2}(kill \d+)$/m.exec(start.output)?.[1];
-  if (kept !== undefined) await paste(kept).ended;
+  const stopWorker = STOP_WORKER.exec(start.output)?.[0];
+  if (stopWorker !== undefined) await paste(stopWorker).ended;
   const down = paste(`npm run -s stack -- down --name ${NAME}`);
   await down.ended;
   rmSync(folder, {recursive: true, force: true});
@@ -110,6 +112,7 @@ afterAll(async () => {
 test('the quick start of README.md without Docker prints what README.md shows', () => {
   for (const line of start.shown.split('\n').filter((text) => text.trim() !== ''))
     expect(start.output).toMatch(likeLine(line));
+  expect(start.output).toMatch(STOP_WORKER);
   expect(start.output).toMatch(/^best sellers: product\s+units$/m);
 });
 
