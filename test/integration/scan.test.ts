@@ -70,7 +70,8 @@ const KEYS = 5_000;
       };
       await expect(read()).rejects.toMatchObject({
         kind: 'redis-unreachable',
-        detail: expect.stringContaining('broke during a scan of the keys') as string,
+        // The next page was requested before Redis stopped. It fails, or it arrives and is rejected because of the reconnect.
+        detail: expect.stringMatching(/broke during a scan of the keys|did not respond/) as string,
       });
       expect(seen.length).toBeLessThan(KEYS);
     },
