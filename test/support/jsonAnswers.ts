@@ -14,13 +14,14 @@ export function requireAnswers(name: AnswerName, output: string): void {
 export function answerOf(args: readonly string[]): AnswerName | undefined {
   if (!args.includes('--json')) return undefined;
   const [command = '', next = ''] = args;
-  const names = ALIASES[command] ?? [`${command}-${next}`, command];
+  const names = [`${command}-${next}`, command, ...(ALIASES[command] ?? [])];
   const name = args.includes('--watch') ? 'lag-watch' : names.find((known) => Object.hasOwn(ANSWERS, known));
   if (name === undefined) throw new Error(`projector ${command} ${next} --json has no schema`);
   return name as AnswerName;
 }
 
 const ALIASES: Readonly<Record<string, readonly string[]>> = {
+  config: ['config-print'],
   rebuild: ['replacement'],
   sync: ['replacement'],
 };
