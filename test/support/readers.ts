@@ -29,46 +29,41 @@ export const nodeReader: Reader = {
     await run(process.execPath, ['examples/node/shop-report.mjs', ...args], {cwd: ROOT}),
 };
 
-/** Why the Python example cannot run on this machine. Undefined if it can. This installs nothing. */
+export const pythonReader: Reader = {
+  name: 'python',
+  report: async (args) =>
+    await run('python3', ['examples/python/shop_report.py', ...args], {
+      cwd: ROOT,
+      env: {PYTHONPATH: packagesFolder(), PYTHONDONTWRITEBYTECODE: '1'},
+    }),
+};
+
+/** Why the Python example cannot run on this machine. Undefined if it can. The first call on a machine installs redis-py. */
 export function whyNoPython(): string | undefined {
   if (which('python3') === undefined) return 'PATH contains no python3.';
   const answer = spawnSync('python3', ['-c', VERSION_CHECK], {encoding: 'utf8', timeout: 20_000});
   if (answer.status !== 0) return `python3 is not version ${PYTHON_MIN} or later.`;
-  if (existsSync(packagesFolder())) return undefined;
-  const pip = spawnSync('python3', ['-m', 'pip', '--version'], {encoding: 'utf8', timeout: 20_000});
-  return pip.status === 0 ? undefined : 'python3 has no pip to install redis-py with.';
+  const folder = packagesFolder();
+  return existsSync(folder) ? undefined : install(folder);
 }
 
 const VERSION_CHECK = `import sys; sys.exit(sys.version_info < (${PYTHON_MIN.replace('.', ', ')}))`;
-
-/** Installs redis-py on the first call of a machine. */
-export async function pythonReader(): Promise<Reader> {
-  const folder = packagesFolder();
-  if (!existsSync(folder)) await install(folder);
-  return {
-    name: 'python',
-    report: async (args) =>
-      await run('python3', ['examples/python/shop_report.py', ...args], {
-        cwd: ROOT,
-        env: {PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: '1'},
-      }),
-  };
-}
 
 /** The name contains the exact version, so that another version is another folder. */
 function packagesFolder(): string {
   return join(cacheFolder(), 'python', readFileSync(REQUIREMENTS, 'utf8').trim());
 }
 
-/** The folder gets its name at the end, so that a folder of that name is complete. */
-async function install(folder: string): Promise<void> {
+/** Returns why it failed. The folder gets its name at the end, so that a folder of that name is complete. */
+function install(folder: string): string | undefined {
   const part = `${folder}.part-${process.pid}`;
   mkdirSync(join(folder, '..'), {recursive: true});
+  const args = ['-m', 'pip', 'install', '--quiet', '--no-input', '--target', part, '-r', REQUIREMENTS];
+  const {status, stderr} = spawnSync('python3', args, {encoding: 'utf8', timeout: INSTALL_TIMEOUT_MS});
   try {
-    const args = ['-m', 'pip', 'install', '--quiet', '--no-input', '--target', part, '-r', REQUIREMENTS];
-    const {ok, output} = await run('python3', args, {timeoutMs: INSTALL_TIMEOUT_MS});
-    if (!ok) throw new Error(`redis-py cannot be installed: ${output.trim()}`);
+    if (status !== 0) return `redis-py could not be installed: ${stderr.trim().split('\n').at(-1) ?? ''}`;
     if (!existsSync(folder)) renameSync(part, folder);
+    return undefined;
   } finally {
     rmSync(part, {recursive: true, force: true});
   }
