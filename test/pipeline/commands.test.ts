@@ -122,6 +122,8 @@ test(
     const [port] = await freePorts(1);
     const {text} = readmeBlock('connector apply &&');
     const addresses = new Map([
+      // The quick start has done both in this copy (stack/bootstrap.mjs).
+      ['npm ci --ignore-scripts && npm run build', ':'],
       ['kafka:9092', environment['KAFKA_BROKERS']!],
       ['redis://redis:6379/0', environment['REDIS_URL']!],
       ['http://connect:8083', environment['CONNECT_URL']!],
