@@ -122,7 +122,7 @@ test.each([['connects'], ['joins its group']] as const)(
   },
 );
 
-test('a Kafka client that is replaced while Kafka is down stops to connect', async () => {
+test('a Kafka client that is replaced while Kafka is down does not try again', async () => {
   const [port] = await freePorts(1);
   const attempts: string[] = [];
   const settings = {...kafkaLogSettings('any'), brokers: [`127.0.0.1:${port}`]};

@@ -5,7 +5,7 @@
  * 2. `disconnect` returns at once, because nothing runs that it could stop.
  * 3. Kafka responds again. The consumer joins the group, and sends heartbeats. It gets partitions that nobody reads.
  *
- * So a consumer that is closed during its start is disconnected as soon as its start has ended. To end that soon, it stops to retry.
+ * So a consumer that is closed during its start is disconnected as soon as its start has ended. To end that soon, it retries nothing more.
  */
 import type {Consumer, ConsumerRunConfig, RetryOptions} from 'kafkajs';
 

@@ -9,7 +9,7 @@
  * - The restart of kafkajs after a crash races with stop. It is disabled. After a pause this class creates a new client instead.
  * - If the topic is deleted and recreated, kafkajs continues at its offset without an error. So a partition without a fetch response
  *   for too long is doubted, and its last applied record is compared (I10, silence.ts).
- * - kafkajs can stop to fetch and to send heartbeats without an error. One known cause is a connection that breaks within a response;
+ * - kafkajs can stop fetching and sending heartbeats without an error. One known cause is a connection that breaks within a response;
  *   socket.ts fixes it. For other causes, this class replaces a client without a response for longer than any request may take.
  * - A consumer that is stopped while it starts joins the group later, and nobody reads its partitions. consumerLife.ts prevents this.
  * - If a partition has no leader, kafkajs reads no partition of the topic. wire/leaderless.ts changes this.
