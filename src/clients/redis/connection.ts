@@ -91,7 +91,7 @@ export class RedisConnection {
     return redisAddress(this.#settings.url);
   }
 
-  /** With Sentinels, ioredis stops to reconnect if none of them responds, or if a failover occurs while it asks them. */
+  /** With Sentinels, ioredis gives up reconnecting if none of them responds, or if a failover occurs while it asks them. */
   #beginAgain(): void {
     if (this.#isClosed || this.#settings.sentinels === undefined) return;
     setTimeout(() => void this.#askSentinelsAgain(), SENTINEL_PAUSE_MS);
