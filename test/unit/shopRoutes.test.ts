@@ -54,7 +54,7 @@ test('/shop returns the report with the time at which it was read', async () => 
   expect(await served({}).get('/shop')).toEqual({status: 200, body: {at: AT, ...SHOP}});
 });
 
-test('an answer is kept for a second, and browsers that ask meanwhile share one read (L16)', async () => {
+test('an answer is kept for a second, and browsers that ask at the same time share one read (L16)', async () => {
   let now = 0;
   let reads = 0;
   const release: (() => void)[] = [];

@@ -39,7 +39,9 @@ export const DLQ_SHOW = z.strictObject({
 
 export const DLQ_DROP = z.strictObject({
   dropped: z.array(name).describe('Names of the removed entries'),
-  kept: z.array(name).describe('Names of chosen entries that changed meanwhile, and were not removed'),
+  kept: z
+    .array(name)
+    .describe('Names of chosen entries that changed while the command ran, and were not removed'),
 });
 export type DlqDropAnswer = Answer<typeof DLQ_DROP>;
 
