@@ -27,8 +27,8 @@ export async function orderPartitions({
   const keyOf = (orderId: string): Buffer | undefined => {
     if (kinds.order === 'whole') return Buffer.from(orderId);
     const text = textOfId(orderId);
-    // Kafka Connect escapes control characters in another form than JavaScript.
-    return /\p{Cc}/u.test(text) ? undefined : Buffer.from(JSON.stringify(text));
+    // Kafka Connect escapes control characters in another form than JavaScript, and it escapes characters beyond U+FFFF.
+    return /[\p{Cc}\u{10000}-\u{10FFFF}]/u.test(text) ? undefined : Buffer.from(JSON.stringify(text));
   };
   let isKnownForm = false;
   for (const [partition, end] of ends) {

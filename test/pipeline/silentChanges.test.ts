@@ -10,7 +10,7 @@ import {ForeignPipeline} from '../support/foreignPipeline.js';
 import {produce, readTopic} from '../support/kafka.js';
 import {useEmptyRedis} from '../support/emptyRedis.js';
 import {whyNoOwnRedis} from '../support/redisServer.js';
-import {connectRoot} from '../support/shop.js';
+import {connectRoot, logsForeignKeyActions} from '../support/shop.js';
 import {variables} from '../support/stack.js';
 import {until} from '../support/until.js';
 
@@ -25,6 +25,8 @@ interface Silent {
   readonly silent: (mysql: Connection, redis: Redis, topic: string) => Promise<void>;
   /** The orders that differ afterwards. */
   readonly orders: readonly number[];
+  /** From MySQL 9.6 on, the actions of foreign keys write row events (upstream/foreignKeyChanges.ts). So nothing differs. */
+  readonly isAction?: true;
 }
 
 const sql =
@@ -55,24 +57,28 @@ const WITH_KEYS = `
 const KEYED: readonly Silent[] = [
   {
     name: 'a user is deleted, and the orders go by ON DELETE CASCADE',
+    isAction: true,
     orders: [1, 2],
     rows: order(1, 2) + order(2, 2),
     silent: sql('DELETE FROM users WHERE id = 2'),
   },
   {
     name: 'the id of a user changes by ON UPDATE CASCADE',
+    isAction: true,
     orders: [3],
     rows: order(3, 3),
     silent: sql('UPDATE users SET id = 33 WHERE id = 3'),
   },
   {
     name: 'the id of an order changes, and that of its items by ON UPDATE CASCADE',
+    isAction: true,
     orders: [900],
     rows: order(5),
     silent: sql('UPDATE orders SET id = 900 WHERE id = 5'),
   },
   {
     name: 'a product is deleted, and the line items get NULL by ON DELETE SET NULL',
+    isAction: true,
     orders: [6],
     rows: `${order(6)} INSERT INTO order_items VALUES (69, 6, 3, 7)`,
     silent: sql('DELETE FROM products WHERE id = 3'),
@@ -196,8 +202,10 @@ const PARTITIONED: readonly Silent[] = [
     {tables: 'partitioned', schema: PARTITIONED_TABLES, rounds: [PARTITIONED]},
   ])('$tables tables', ({tables, schema, rounds}) => {
     let shop: ForeignPipeline;
+    let areActionsLogged = false;
 
     beforeAll(async () => {
+      areActionsLogged = await logsForeignKeyActions();
       shop = await ForeignPipeline.open({name: tables, schema, settings: {}, redisUrl: own.url});
     });
     afterAll(async () => {
@@ -229,13 +237,14 @@ const PARTITIONED: readonly Silent[] = [
         expect(await audit.exited).toEqual({code: 0, signal: null});
       }, 180_000);
 
-      test.each(cases)('$name (F88) (G8)', ({orders}) => {
+      test.each(cases)('$name (F88) (G8)', ({orders, isAction}) => {
         const keysOf = (what: string): unknown[] =>
           audit.log.filter(({msg}) => msg === what).map(({key}) => key);
+        const isSilent = isAction !== true || !areActionsLogged;
         for (const id of orders) {
           const keys = [`${shop.prefix}order:${id}`, `${shop.prefix}order_lines:${id}`];
           for (const what of ['difference found', 'difference repaired'])
-            expect(keysOf(what).filter((key) => keys.includes(String(key)))).not.toEqual([]);
+            expect(keysOf(what).some((key) => keys.includes(String(key)))).toBe(isSilent);
         }
       });
 

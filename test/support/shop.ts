@@ -5,7 +5,7 @@
 import {mkdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import type {Connection} from 'mysql2/promise';
+import type {Connection, RowDataPacket} from 'mysql2/promise';
 import {rootOf} from '../../stack/shopDatabase.js';
 import {Connector} from './connector.js';
 import {readTopic} from './kafka.js';
@@ -69,6 +69,21 @@ async function createDatabase(database: string): Promise<void> {
     await root.query(readFileSync(SCHEMA, 'utf8').replace(/\bshop(?=;| CHARACTER)/g, database));
     await root.query(readFileSync(RIGHTS, 'utf8').replace(/\bshop\./g, `${database}.`));
     await root.query(`GRANT ALL PRIVILEGES ON ${database}.* TO '${user}'@'%'`);
+  } finally {
+    await root.end();
+  }
+}
+
+/**
+ * Whether the server of the stack writes row events for the actions of foreign keys, as MySQL does from 9.6 on. There, REPLACE of an order
+ * keeps its line items.
+ */
+export async function logsForeignKeyActions(): Promise<boolean> {
+  const root = await connectRoot();
+  try {
+    const [rows] = await root.query<RowDataPacket[]>('SELECT VERSION() AS version');
+    const [major = 0, minor = 0] = String(rows[0]?.['version']).split('.').map(Number);
+    return major > 9 || (major === 9 && minor >= 6);
   } finally {
     await root.end();
   }

@@ -67,6 +67,18 @@ describe('the partition of an order', () => {
     expect((await partitionsOf('5'))('7')).toBe(partitionOfKey(Buffer.from('7'), 6));
   });
 
+  test('is not certain for texts that Kafka Connect escapes in a form of its own', async () => {
+    const tables = {...SHOP_TABLES, kinds: {...SHOP_TABLES.kinds, order: 'text' as const}};
+    const record = recordAt(0n, rowRecord({op: 'u', table: 'orders', after: orderRow({id: 'a'})}, '"a"'));
+    const of = await orderPartitions({
+      tables,
+      ends: new Map([[0, 1n]]),
+      recordsBefore: async () => await Promise.resolve([record]),
+    });
+    expect(of('b')).toBe(0);
+    for (const id of ['\u{1F600}', '\u0007'].map(encodeURIComponent)) expect(of(id)).toBeUndefined();
+  });
+
   test('is not certain if the keys have another form, or if there are no records', async () => {
     expect((await partitionsOf('"5"'))('7')).toBeUndefined();
     const none = await orderPartitions({
