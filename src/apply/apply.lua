@@ -47,7 +47,13 @@
   digits and amounts 15 (checked by decode/). So they are exact numbers, and so are the sums of the units of a chunk. The sum of all
   amounts of a chunk is kept in two parts.
 
-  Returns  {'applied', number of patches}
+           then, only in the layout `partitioned` (docs/cluster.md), what happens to the differences of counters and reports:
+           'FROM TO MERGED KEEP'  add them to the outbox (redis-model/outbox.ts): the offsets of both positions; the offset up to which the
+                                  reports contain this partition; for how many ms merged entries stay in the outbox
+           'DROP'                 leave them out, because the reports contain them already. This happens after this slot has lost writes
+           In the other layout the script writes counters and reports itself.
+
+  Returns  {'applied', number of patches, entry of the outbox or ''}
            {'rejected', stored position}          the write was rejected
            {'layout', stored layout}             the read model was built with other settings
            {'corrupt', order id, what is wrong}  the order is corrupt: another program wrote to its keys
@@ -58,8 +64,6 @@
            (the right was removed from a running worker); nothing was written
            Redis' own errors (WRONGTYPE, OOM, READONLY, ...); nothing was written
 ]]
-local KEYS, ARGV, call, pcall_ = KEYS, ARGV, redis.call, redis.pcall
-
 local stored = call('GET', KEYS[1]) or ''
 if stored ~= ARGV[1] then return {'rejected', stored} end
 
@@ -67,11 +71,11 @@ local prefix = ARGV[3]
 local extra_names, products_named, created_spent, created_sums, created, quarantined, settled, patch_count, patches, item_decimals, audit =
   unpack(cjson.decode(ARGV[5]))
 
-local PRODUCTS, USERS, TOTALS = prefix .. 'report:products', prefix .. 'report:users', prefix .. 'report:totals'
+-- Where the differences of counters and reports go. nil: the keys are here, and this script writes them.
+local outbox_order = ARGV[6]
+local has_reports = not outbox_order
 local QUARANTINE, LAYOUT = prefix .. 'projector:quarantine', prefix .. 'projector:layout'
-local CHUNKS, AUDIT = prefix .. 'projector:chunks', prefix .. 'projector:audit'
-
-local function corrupt(key, what) return redis.error_reply('CORRUPT ' .. key .. ' ' .. what) end
+local CHUNKS, AUDIT, OUTBOX = prefix .. 'projector:chunks', prefix .. 'projector:audit', prefix .. 'projector:outbox'
 
 -- Data that was built with other settings must not be mixed with the data of this worker (I13).
 local layout = call('GET', LAYOUT)
@@ -83,23 +87,14 @@ if is_truncated and not string.find(call('GET', prefix .. 'projector:audit-lease
   return {'unaudited'}
 end
 
--- A foreign type under a shared key must be detected before the first write, because Redis does not roll back a script (I5).
-local types = {[PRODUCTS] = 'zset', [USERS] = 'zset', [TOTALS] = 'hash', [QUARANTINE] = 'hash'}
+local types = has_reports and report_types(prefix) or {[OUTBOX] = 'list'}
+types[QUARANTINE] = 'hash'
 if audit_request then types[AUDIT] = 'hash' end
-for key, want in pairs(types) do
-  local kind = call('TYPE', key).ok
-  if kind ~= 'none' and kind ~= want then return corrupt(key, 'is a ' .. kind .. ', not a ' .. want) end
-end
-local totals = call('HMGET', TOTALS, 'orders', 'units', 'revenue')
+local failed = check_types(types)
+if failed then return failed end
 -- Every chunk writes totals and layout together with its position. If one of them is missing, only a part of the data was restored.
-if stored ~= '' and not totals[1] then return corrupt(TOTALS, 'is missing, although Redis holds a position') end
+failed = has_reports and check_totals(prefix .. 'report:totals', stored ~= '')
+if failed then return failed end
 if stored ~= '' and not layout then return corrupt(LAYOUT, 'is missing, although Redis holds a position') end
-local function is_whole(number)
-  return number == '0' or #number <= 18 and string.find(number, '^%-?[1-9]%d*$')
-end
-for _, total in ipairs(totals) do
-  if total and not is_whole(total) then return corrupt(TOTALS, 'has a field that is not a whole number') end
-end
-local chunks = call('HMGET', CHUNKS, 'begun', 'finished')
-if chunks[1] ~= chunks[2] then return corrupt(CHUNKS, 'shows that Redis has executed a chunk or a part of it twice') end
-if chunks[1] and not is_whole(chunks[1]) then return corrupt(CHUNKS, 'has a field that is not a whole number') end
+failed = check_chunks(CHUNKS)
+if failed then return failed end

@@ -1,18 +1,6 @@
 --[[
-  The first part of apply.lua and of load.lua: functions that both need.
+  Orders that the caller has computed: apply.lua and load.lua write them with the functions of this file.
 ]]
--- Long lists are passed in slices, because unpack has a limit. An error of unpack between the writes would leave half a chunk (I5).
-local SLICE = 1000
-local function slices(list)
-  local from = 1 - SLICE
-  return function()
-    from = from + SLICE
-    if from <= #list then return from, math.min(from + SLICE - 1, #list) end
-  end
-end
-local function in_slices(command, key, list)
-  for from, to in slices(list) do redis.call(command, key, unpack(list, from, to)) end
-end
 -- Adds the extra columns that have a value to `fields`. Returns the names of the columns that are NULL, or nil if there are none.
 local function set_extras(extra_names, fields, texts, from)
   local gone
@@ -43,7 +31,7 @@ local function keys_of_created(prefix, extra_names, created, count)
 end
 -- Writes these orders without reading anything. `keys`: the result of keys_of_created.
 local function write_created(extra_names, created, keys)
-  local call, count, width = redis.call, #keys / 2, created_texts(extra_names)
+  local count, width = #keys / 2, created_texts(extra_names)
   local item_sets, at = {}, 0
   for i = 1, count do
     local items = created[i * width]

@@ -14,8 +14,6 @@
   Errors   'CORRUPT <key> <what is wrong>'; nothing was written
            Redis' own errors (OOM, READONLY, ...); nothing was written
 ]]
-local KEYS, ARGV, call = KEYS, ARGV, redis.call
-
 local stored = call('GET', KEYS[1]) or ''
 local prefix = ARGV[2]
 -- A staging database that is being discarded loses its layout first, so that it accepts no chunk after that (C4).

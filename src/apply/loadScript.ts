@@ -9,10 +9,10 @@ import type {CreatedOrder} from './createdOrders.js';
 import {readScript} from './luaScript.js';
 import {createdTexts, jsonOf, type ScriptSettings} from './script.js';
 
-/** One script of two files. */
+/** One script of three files. */
 export const LOAD_SCRIPT: Script = {
   name: 'projectorLoad',
-  lua: ['created.lua', 'load.lua']
+  lua: ['lists.lua', 'created.lua', 'load.lua']
     .map((name) => readScript(new URL(`./${name}`, import.meta.url)))
     .join('\n'),
 };

@@ -1,30 +1,13 @@
 --[[
-  The third part of apply.lua: computes what each order needs from what Redis holds, and sums up the differences of the counters
+  The fourth part of apply.lua: computes what each order needs from what Redis holds, and sums up the differences of the counters
   and reports. It only reads.
 ]]
-local function count_existing(keys)
-  local existing = 0
-  for from, to in slices(keys) do existing = existing + call('EXISTS', unpack(keys, from, to)) end
-  return existing
-end
-local function read_slices(command, keys, ...)
-  local replies = {}
-  for from, to in slices(keys) do
-    local part = ... and call(command, ..., unpack(keys, from, to)) or call(command, unpack(keys, from, to))
-    for i = 1, to - from + 1 do replies[from + i - 1] = part[i] end
-  end
-  return replies
-end
-
 -- Sums of the differences, by product and by user.
 local units, spent = {}, {}
 local orders_delta, units_delta = 0, 0
--- The sum of the amounts is revenue_high * REVENUE_UNIT + revenue_low, because it could exceed 2^53 (I8).
-local REVENUE_UNIT = 10 ^ 8
 local revenue_high, revenue_low = 0, 0
 local function add(sums, member, delta) sums[member] = (sums[member] or 0) + delta end
 -- Parses strictly, because tonumber also accepts `nan`, `1e9` and `0x10`. The limit of digits keeps the sums exact (I8).
-local DIGITS_MAX = 15
 local function minor_units(amount)
   local _, _, sign, whole, decimals = string.find(amount, '^(%-?)(%d+)%.?(%d*)$')
   if not whole or #whole + #decimals > DIGITS_MAX then return nil end

@@ -5,13 +5,16 @@
  * and does not change the position (I15).
  */
 import type {Script} from '../clients/redis/client.js';
+import {assert} from '../runtime/assert.js';
 import {ProjectorError} from '../runtime/errors.js';
 import {parseFence} from '../redis-model/fence.js';
-import {keysWithPrefix, type Keys} from '../redis-model/keys.js';
+import {keySpace, type KeySpace} from '../redis-model/keys.js';
 import {requireSameLayout} from '../redis-model/layout.js';
 import {offsetsOf} from '../redis-model/quarantineEntry.js';
 import {StoredPositions, type StringReader} from '../redis-model/storedPositions.js';
 import {partsOf} from './parts.js';
+import type {ReportFeed} from './reportFeed.js';
+import {Reports, type MergeHost} from './reports.js';
 import {Slots} from './slots.js';
 import {isLoaded, LOAD_SCRIPT, loadArguments, type LoadRequest} from './loadScript.js';
 import {
@@ -39,30 +42,47 @@ export interface ScriptHost extends StringReader {
  */
 const SCRIPTS_MAX = 2;
 
+/** Where the parts of a read model in the layout `partitioned` are merged. */
+export interface Sharding {
+  readonly redis: MergeHost;
+  /** Identifies this process. It contains no blanks. */
+  readonly processId: string;
+  /** The number of servers that run scripts at the same time. */
+  readonly servers: number;
+}
+
 export class ReadModel {
   readonly positions: StoredPositions;
   /** A partition takes a slot before it builds a chunk, and releases it after the reply to the script. */
-  readonly slots = new Slots(SCRIPTS_MAX);
+  readonly slots: Slots;
+  /** Merges the partitions into counters and reports. Undefined in the layout `single`, in which the apply script writes both. */
+  readonly reports: Reports | undefined;
   readonly #redis: ScriptHost;
   readonly #topic: string;
   readonly #settings: ScriptSettings;
-  readonly #keys: Keys;
+  readonly #keys: KeySpace;
   /** Names chunks that are applied in parts. */
   #chunks = 0;
 
-  constructor(redis: ScriptHost, topic: string, settings: ScriptSettings) {
-    this.positions = new StoredPositions(redis, topic, settings.prefix);
+  /** `sharding` is undefined in the layout `single`. */
+  constructor(redis: ScriptHost, topic: string, settings: ScriptSettings, sharding?: Sharding) {
+    this.#keys = keySpace(sharding === undefined ? 'single' : 'partitioned', settings.prefix);
+    this.positions = new StoredPositions(redis, topic, this.#keys);
+    this.slots = new Slots(SCRIPTS_MAX * (sharding?.servers ?? 1));
     this.#redis = redis;
     this.#topic = topic;
     this.#settings = settings;
-    this.#keys = keysWithPrefix(settings.prefix);
+    if (sharding === undefined) return;
+    const {processId} = sharding;
+    this.reports = new Reports(sharding.redis, {keys: this.#keys, layout: settings.layout, processId});
   }
 
   /**
    * Applies one chunk, or nothing. If the promise rejects, it is unknown which of both happened (I4). A read model that is being built can
    * receive a part of a chunk (parts.ts). The next chunk of the partition must wait for the reply.
    */
-  async apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome> {
+  async apply(partition: number, request: ApplyRequest, feed?: ReportFeed): Promise<ApplyOutcome> {
+    if (this.reports !== undefined) return await this.#applyToOutbox(partition, request, feed);
     const {inParts} = this.#settings;
     if (inParts === undefined) return await this.#applyAtOnce(partition, request);
     let outcome: ApplyOutcome = {kind: 'applied'};
@@ -73,8 +93,22 @@ export class ReadModel {
     return outcome;
   }
 
+  /** The differences of counters and reports go to the outbox of the partition, and from there to the feed (I18). */
+  async #applyToOutbox(
+    partition: number,
+    request: ApplyRequest,
+    feed: ReportFeed | undefined,
+  ): Promise<ApplyOutcome> {
+    assert(feed !== undefined, 'a partition joins the reports before it applies a chunk');
+    const outbox = feed.orderFor(request.expected, request.next);
+    const outcome = await this.#applyAtOnce(partition, {...request, outbox});
+    if (outcome.kind === 'applied' && outcome.entry !== undefined) this.reports?.add(feed, outcome.entry);
+    return outcome;
+  }
+
   async #applyAtOnce(partition: number, request: ApplyRequest): Promise<ApplyOutcome> {
-    const args = scriptArguments(request, this.#settings);
+    const prefix = this.#keys.prefixOf(partition);
+    const args = scriptArguments(request, {...this.#settings, prefix});
     const reply = await this.#redis.run(APPLY_SCRIPT, this.positions.key(partition), args);
     return parseReply(reply, {layout: this.#settings.layout, truncated: request.audit?.truncated});
   }
@@ -114,18 +148,26 @@ export class ReadModel {
 
   /** Rejects with `redis-denied` if this user lacks a right that the apply script needs (I5). */
   async requireRights(): Promise<void> {
-    await this.#redis.run(RIGHTS_SCRIPT, this.positions.key(0), [this.#settings.prefix]);
+    const hasOutbox = this.reports === undefined ? '' : 'outbox';
+    await this.#redis.run(RIGHTS_SCRIPT, this.positions.key(0), [this.#keys.prefixOf(0), hasOutbox]);
+    await this.reports?.requireRights();
   }
 
-  /** Rejects with `layout-changed` or `partitions-changed` if the data in Redis was built with other settings (I13). */
+  /**
+   * Rejects with `layout-changed` or `partitions-changed` if the data in Redis was built with other settings (I13). It also looks for data
+   * of the other layout under the same prefix.
+   */
   async requireLayout(): Promise<void> {
-    const [stored] = await this.#redis.getAll([this.#keys.layout]);
-    if (typeof stored === 'string') requireSameLayout(stored, this.#settings.layout);
+    const {prefix, layout} = this.#settings;
+    const spaces = [keySpace('single', prefix), keySpace('partitioned', prefix)];
+    const keys = new Set(spaces.flatMap((space) => [space.shared.layout, space.partition(0).layout]));
+    for (const stored of await this.#redis.getAll([...keys]))
+      if (stored !== null) requireSameLayout(stored, layout);
   }
 
   /** Offsets of this partition's quarantined records, in ascending order. */
   async quarantinedOffsets(partition: number): Promise<bigint[]> {
-    const names = await this.#redis.hashFields(this.#keys.quarantine);
+    const names = await this.#redis.hashFields(this.#keys.partition(partition).quarantine);
     return offsetsOf(names, this.#topic, partition);
   }
 }

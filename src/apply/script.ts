@@ -18,19 +18,27 @@ const textOf = (name: string): string => readScript(new URL(`./${name}`, import.
 
 const MISSING_RIGHT = textOf('rights.lua');
 
-const APPLY_PARTS = ['created.lua', 'apply.lua', 'plan.lua', 'write.lua'].map(textOf);
+const APPLY_PARTS = [
+  'lists.lua',
+  'sums.lua',
+  'created.lua',
+  'apply.lua',
+  'plan.lua',
+  'outbox.lua',
+  'write.lua',
+].map(textOf);
 
-/** One script of five files. A local name of one file is visible in the files after it. */
+/** One script of eight files. A local name of one file is visible in the files after it. */
 export const APPLY_SCRIPT: Script = {
   name: 'projectorApply',
   lua: [MISSING_RIGHT, ...APPLY_PARTS].join('\n'),
 };
 
-/** Checks every right that the apply script needs. KEYS[1] is the key of a position, ARGV[1] the key prefix. */
+/** Checks every right that the apply script needs. KEYS[1] is the key of a position, ARGV[1] the key prefix, ARGV[2] `outbox` or ''. */
 export const RIGHTS_SCRIPT: Script = {
   name: 'projectorRights',
   lua: `${MISSING_RIGHT}
-local missing = missing_right(KEYS[1], ARGV[1], true)
+local missing = missing_right(KEYS[1], ARGV[1], true, ARGV[2] == 'outbox')
 return missing and redis.error_reply(missing) or 'ok'`,
 };
 
@@ -60,7 +68,8 @@ export const ROW_MODE = {
 
 /** The result of a script to which Redis has replied. A missing reply is none of these: the result is unknown (I4). */
 export type ApplyOutcome =
-  | {readonly kind: 'applied'}
+  /** `entry`: what the script added to the outbox (redis-model/outbox.ts). */
+  | {readonly kind: 'applied'; readonly entry?: string}
   | {readonly kind: 'rejected'; readonly stored: string}
   | {readonly kind: 'corrupt'; readonly orderId: string; readonly what: string};
 
@@ -74,6 +83,8 @@ export interface ApplyRequest {
   /** Names of quarantined records that this request settles. The script removes their entries. */
   readonly settled?: readonly string[];
   readonly audit?: AuditRequest | undefined;
+  /** What happens to the differences of counters and reports (the last argument of apply.lua). Undefined: the script writes both itself. */
+  readonly outbox?: string | undefined;
   /** Sums of orders that were written without them (load.lua). The reduction must be empty then. */
   readonly loaded?: CreatedSums;
 }
@@ -122,7 +133,8 @@ export function scriptArguments(request: ApplyRequest, settings: ScriptSettings)
     ...[patches.size - created.length, others, itemDecimals ?? -1],
     auditTexts(request, settings),
   ];
-  return [request.expected, request.next, prefix, layout, jsonOf(chunk)];
+  const args = [request.expected, request.next, prefix, layout, jsonOf(chunk)];
+  return request.outbox === undefined ? args : [...args, request.outbox];
 }
 
 /** Numbers are what the script sums up or counts. Everything else is text (I8). */
@@ -188,7 +200,8 @@ export interface Sent {
 export function parseReply(reply: unknown, sent: Sent): ApplyOutcome {
   if (Array.isArray(reply)) {
     const [kind, detail, what] = reply as unknown[];
-    if (kind === REPLY.applied) return {kind: 'applied'};
+    if (kind === REPLY.applied)
+      return typeof what === 'string' && what !== '' ? {kind: 'applied', entry: what} : {kind: 'applied'};
     if (kind === REPLY.rejected && typeof detail === 'string') return {kind: 'rejected', stored: detail};
     if (kind === REPLY.corrupt && typeof detail === 'string' && typeof what === 'string') {
       return {kind: 'corrupt', orderId: detail, what};

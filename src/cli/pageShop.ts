@@ -11,9 +11,15 @@ import {redisSettings} from '../config/clientOptions.js';
 import type {ConfigWith} from '../config/config.js';
 import type {Routes} from '../observe/http.js';
 import {noShopRoutes, shopRoutes, type ShopSource} from '../observe/shopRoutes.js';
-import {oddityOf, orderJson, readOrder, type OrderSource} from '../operations/report/orders.js';
+import {
+  findOrder,
+  oddityOf,
+  orderJson,
+  partitionsHeld,
+  type OrderSource,
+} from '../operations/report/orders.js';
 import {bestSellers, topSpenders, totals, type ReportSource} from '../operations/report/report.js';
-import {keysWithPrefix} from '../redis-model/keys.js';
+import {keySpace} from '../redis-model/keys.js';
 import {asProjectorError} from '../runtime/errors.js';
 import {onAbort, systemClock, type Clock} from '../runtime/lifecycle.js';
 
@@ -49,14 +55,15 @@ const TOP = 10;
 /** The largest read is one ZREVRANGE with a limit. Nothing here scans keys. */
 export function shopSource(
   {
-    keyPrefix: prefix,
+    keyPrefix,
+    redisLayout,
     moneyDecimals,
     quantityDecimals,
-  }: Pick<ShopConfig, 'keyPrefix' | 'moneyDecimals' | 'quantityDecimals'>,
+  }: Pick<ShopConfig, 'keyPrefix' | 'redisLayout' | 'moneyDecimals' | 'quantityDecimals'>,
   connection: LentConnection,
 ): ShopSource {
-  const settings = {prefix, moneyDecimals, quantityDecimals};
-  const keys = keysWithPrefix(prefix);
+  const keys = keySpace(redisLayout, keyPrefix);
+  const settings = {prefix: keys.sharedPrefix, moneyDecimals, quantityDecimals};
   return {
     shop: async () =>
       await connection.use(async (redis) => {
@@ -69,8 +76,9 @@ export function shopSource(
       }),
     order: async (id) =>
       await connection.use(async (redis) => {
-        const order = await readOrder(redis, keys, id);
-        return {...orderJson(id, order), note: oddityOf(id, order, keys) ?? null};
+        const partitions = await partitionsHeld(redis, keys);
+        const {order, keys: found} = await findOrder(redis, {keys, partitions, id});
+        return {...orderJson(id, order), note: oddityOf(id, order, found) ?? null};
       }),
   };
 }

@@ -1,4 +1,5 @@
 /** Preflight checks: what every command that writes to the read model checks before its first write. */
+import {randomUUID} from 'node:crypto';
 import {ReadModel} from '../apply/readModel.js';
 import type {KafkaTopic} from '../clients/kafka/admin.js';
 import type {RedisClient} from '../clients/redis/client.js';
@@ -44,7 +45,7 @@ export function newReadModel(
   const names = extraColumns.map(({name}) => name);
   const layout = layoutText(config, partitions);
   const decimals = itemDecimals(sourceSchema(config));
-  return new ReadModel(redis, topic, {
+  const settings = {
     prefix,
     layout,
     extraColumns: names,
@@ -52,7 +53,9 @@ export function newReadModel(
     isBeingBuilt: runId !== undefined,
     isAudited,
     inParts: runId === undefined ? undefined : {ordersMax: config.chunkOrdersMax, id: runId},
-  });
+  };
+  if (config.redisLayout === 'single') return new ReadModel(redis, topic, settings);
+  return new ReadModel(redis, topic, settings, {redis, processId: randomUUID(), servers: redis.shards});
 }
 
 /**

@@ -4,6 +4,7 @@ import {RedisClient} from '../clients/redis/client.js';
 import {kafkaSettings, redisSettings} from '../config/clientOptions.js';
 import type {ConfigWith} from '../config/config.js';
 import {ProjectorError} from '../runtime/errors.js';
+import {keySpace} from '../redis-model/keys.js';
 import {StoredPositions} from '../redis-model/storedPositions.js';
 
 export async function withRedis<T>(
@@ -38,7 +39,11 @@ export async function withLog<T>(
         const where = `${config.topic} on ${config.brokers.join(',')}`;
         throw new ProjectorError('topic-missing', `topic ${where} does not exist`);
       }
-      const positions = new StoredPositions(redis, config.topic, config.keyPrefix);
+      const positions = new StoredPositions(
+        redis,
+        config.topic,
+        keySpace(config.redisLayout, config.keyPrefix),
+      );
       return await work({topic, positions, partitionCount});
     } finally {
       await topic.close();

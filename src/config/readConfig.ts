@@ -154,9 +154,10 @@ export function layoutSettings(config: Config): {
   readonly moneyDecimals: number;
   readonly extraColumns: readonly ExtraColumn[];
   readonly mapping: Readonly<Record<string, string>>;
+  readonly keyLayout: 'single' | 'partitioned';
 } {
-  const {topic, moneyDecimals, extraColumns = []} = config;
-  return {topic, moneyDecimals, extraColumns, mapping: mappingOf(sourceSchema(config))};
+  const {topic, moneyDecimals, extraColumns = [], redisLayout: keyLayout} = config;
+  return {topic, moneyDecimals, extraColumns, mapping: mappingOf(sourceSchema(config)), keyLayout};
 }
 
 /** The settings that change what a row means. Those with their default values are left out. */

@@ -76,6 +76,13 @@ export const SETTINGS = {
     desc: 'Prefix of every key that this program writes to Redis.',
     basic: true,
   },
+  redisLayout: {
+    env: 'REDIS_LAYOUT',
+    schema: oneOf(['single', 'partitioned'], 'single or partitioned'),
+    default: 'single',
+    example: 'partitioned',
+    desc: 'Where the keys are. `single`: all have the prefix, on one Redis. `partitioned`: the orders of each partition have a prefix of their own, so that Redis Cluster can distribute them (docs/cluster.md).',
+  },
   extraColumns: {
     env: 'ORDER_EXTRA_COLUMNS',
     schema: extraColumns,

@@ -25,6 +25,7 @@ export interface MetricsOptions {
 
 const OUTCOMES = ['applied', 'duplicate', 'ignored', 'quarantined'] as const;
 const APPLY_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+const REPORT_DELAY_SECONDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60];
 const CHUNK_RECORDS = [1, 5, 20, 50, 100, 200, 500, 1_000, 2_000];
 
 export class Metrics implements WorkerObserver {
@@ -34,6 +35,7 @@ export class Metrics implements WorkerObserver {
   readonly #applySeconds: Histogram<'topic'>;
   readonly #chunkRecords: Histogram;
   readonly #quarantined: Counter<'topic' | 'reason'>;
+  readonly #reportDelaySeconds: Histogram;
 
   constructor({view, topic, hasExporterSeries}: MetricsOptions) {
     this.#view = view;
@@ -58,6 +60,12 @@ export class Metrics implements WorkerObserver {
       labelNames: ['topic', 'reason'],
       registers,
     });
+    this.#reportDelaySeconds = new Histogram({
+      name: 'projector_report_delay_seconds',
+      help: 'Time from when a chunk was applied until counters and reports contain it, in seconds. Only in the layout partitioned.',
+      buckets: REPORT_DELAY_SECONDS,
+      registers,
+    });
     this.#counters(registers);
     this.#states(registers);
     addAuditMetrics(registers, this.#view);
@@ -73,6 +81,10 @@ export class Metrics implements WorkerObserver {
 
   async text(): Promise<string> {
     return await this.#registry.metrics();
+  }
+
+  reportsMerged(delayMs: number): void {
+    this.#reportDelaySeconds.observe(delayMs / 1_000);
   }
 
   chunkApplied({durationMs, records}: {durationMs: number; records: number}): void {

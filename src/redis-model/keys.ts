@@ -40,8 +40,84 @@ export interface Keys {
   readonly auditLease: string;
   /** The string is the mark: it names the content of the staging database (operations/rebuild/stagingDatabase.ts). */
   readonly stagingMark: string;
+  /** The list holds differences of counters and reports (outbox.ts), oldest first. Only in the layout `partitioned`. */
+  readonly outbox: string;
+  /** The hash maps a partition to the offset up to which counters and reports contain it (apply/merge.lua). Only in the layout `partitioned`. */
+  readonly merged: string;
   /** The string holds the position of a partition (position.ts), or the fence that replaces it (fence.ts). */
   position(topic: string, partition: number): string;
+}
+
+/** `single`: all keys have one prefix. `partitioned`: the orders of each partition have a prefix of their own, so that a cluster can distribute them. */
+export type KeyLayout = 'single' | 'partitioned';
+
+export interface KeyPlace {
+  readonly prefix: string;
+  /** Undefined for the shared keys of the layout `partitioned`, and for all keys of `single`. */
+  readonly partition: number | undefined;
+}
+
+/** Where the keys of a read model are. A script accesses either the keys of one partition or the shared ones. */
+export interface KeySpace {
+  /** The orders of one partition, their line items, the quarantined records, and the position. */
+  partition(partition: number): Keys;
+  prefixOf(partition: number): string;
+  /** Counters and reports, which all partitions share. */
+  readonly shared: Keys;
+  readonly sharedPrefix: string;
+  /** Returns the prefix of a key of this space, and the partition to which it belongs (undefined for shared keys). Undefined for other keys. */
+  placeOf(key: string): KeyPlace | undefined;
+  /** The pattern for SCAN matches the keys of the orders of all partitions. */
+  readonly orders: string;
+  /** Returns the id in the key of an order, whatever its partition; undefined for every other key. */
+  orderIdOf(key: string): string | undefined;
+}
+
+/**
+ * The keys in a layout. In `partitioned`, a part of each key is in braces. Redis Cluster computes the slot of a key from that part only
+ * (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/, "Hash tags"):
+ *
+ *   single       prefix `shop:`     shop:order:123        shop:product:10:sold
+ *   partitioned  prefix `shop:`     {shop:3}:order:123    {shop}:product:10:sold
+ */
+export function keySpace(layout: KeyLayout, prefix: string): KeySpace {
+  if (layout === 'single') {
+    const keys = keysWithPrefix(prefix);
+    const {orders, orderIdOf} = keys;
+    const place = {prefix, partition: undefined};
+    const placeOf = (key: string): KeyPlace | undefined => (key.startsWith(prefix) ? place : undefined);
+    const shared = {shared: keys, sharedPrefix: prefix};
+    return {partition: () => keys, prefixOf: () => prefix, ...shared, orders, orderIdOf, placeOf};
+  }
+  const name = prefix.replace(/:$/, '');
+  const sharedPrefix = `{${name}}:`;
+  const prefixOf = (partition: number): string => `{${name}:${partition}}:`;
+  const known = new Map<number, Keys>();
+  const keysOf = (partition: number): Keys => {
+    const keys = known.get(partition) ?? keysWithPrefix(prefixOf(partition));
+    known.set(partition, keys);
+    return keys;
+  };
+  const begin = `{${name}:`;
+  const placeOf = (key: string): KeyPlace | undefined => {
+    if (key.startsWith(sharedPrefix)) return {prefix: sharedPrefix, partition: undefined};
+    const end = key.startsWith(begin) ? key.indexOf('}:', begin.length) : -1;
+    const number = key.slice(begin.length, end);
+    if (end < 0 || !/^(?:0|[1-9]\d{0,5})$/.test(number)) return undefined;
+    return {prefix: key.slice(0, end + 2), partition: Number(number)};
+  };
+  return {
+    prefixOf,
+    sharedPrefix,
+    shared: keysWithPrefix(sharedPrefix),
+    orders: `{${name}:*}:order:*`,
+    placeOf,
+    orderIdOf(key) {
+      const place = placeOf(key);
+      return place?.partition === undefined ? undefined : keysOf(place.partition).orderIdOf(key);
+    },
+    partition: keysOf,
+  };
 }
 
 /** Returns the keys with `prefix` before each one. */
@@ -68,6 +144,8 @@ export function keysWithPrefix(prefix: string): Keys {
     audit: `${prefix}projector:audit`,
     auditLease: `${prefix}projector:audit-lease`,
     stagingMark: `${prefix}projector:staging`,
+    outbox: `${prefix}projector:outbox`,
+    merged: `${prefix}projector:merged`,
     position: (topic, partition) => `${prefix}projector:position:${topic}:${partition}`,
   };
 }
@@ -76,7 +154,7 @@ export function keysWithPrefix(prefix: string): Keys {
 const ID = '[A-Za-z0-9%._~-]+';
 const OWN_KEY = new RegExp(
   `^(?:order:${ID}|order_lines:${ID}|product:${ID}:sold|report:(?:products|users|totals)` +
-    `|projector:(?:quarantine|chunks|layout|rebuild|audit|audit-lease|staging|position:.+))$`,
+    `|projector:(?:quarantine|chunks|layout|rebuild|audit|audit-lease|staging|outbox|merged|position:.+))$`,
 );
 
 /** Returns true if a key of the database belongs to the read model with this prefix. */

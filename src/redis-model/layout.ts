@@ -11,20 +11,31 @@
  */
 import type {ExtraColumn} from '../domain/sourceSchema.js';
 import {ProjectorError} from '../runtime/errors.js';
+import type {KeyLayout} from './keys.js';
 
 export interface Layout {
   readonly topic: string;
   readonly partitions: number;
   readonly moneyDecimals: number;
   readonly extraColumns: readonly ExtraColumn[];
+  /** Where the keys are (keys.ts). `single` is left out of the text. */
+  readonly keyLayout?: KeyLayout;
   /** What a row means: conditions, guests, columns of the amount. A field with its default value is left out. */
   readonly mapping?: Readonly<Record<string, string>>;
 }
 
-export function formatLayout({topic, partitions, moneyDecimals, extraColumns, mapping = {}}: Layout): string {
+export function formatLayout(layout: Layout): string {
+  const {topic, partitions, moneyDecimals, extraColumns, mapping = {}, keyLayout = 'single'} = layout;
+  const keys = keyLayout === 'single' ? '' : ` keys=${keyLayout}`;
   const columns = extraColumns.map(({name, type}) => `${name}:${type}`).join(',');
   const fields = Object.entries(mapping).map(([name, value]) => ` ${name}=${encodeURIComponent(value)}`);
-  return `v2 topic=${topic} partitions=${partitions} decimals=${moneyDecimals} columns=${columns}${fields.join('')}`;
+  return `v2 topic=${topic} partitions=${partitions} decimals=${moneyDecimals} columns=${columns}${keys}${fields.join('')}`;
+}
+
+/** The number of partitions in the text of a layout. Undefined if it has none. */
+export function partitionsIn(layout: string): number | undefined {
+  const [, partitions] = / partitions=(\d+)/.exec(layout) ?? [];
+  return partitions === undefined ? undefined : Number(partitions);
 }
 
 /** Throws `layout-changed`, or `partitions-changed` if the number of partitions differs. The error names all differences. */

@@ -1,5 +1,5 @@
 /** Reads the stored positions of a topic. It never writes one, because only the apply script moves a position (I1). */
-import {keysWithPrefix, type Keys} from './keys.js';
+import type {KeySpace} from './keys.js';
 
 /** The part of the Redis client that reading positions needs (clients/redis/client.ts). */
 export interface StringReader {
@@ -10,16 +10,16 @@ export interface StringReader {
 export class StoredPositions {
   readonly #redis: StringReader;
   readonly #topic: string;
-  readonly #keys: Keys;
+  readonly #keys: KeySpace;
 
-  constructor(redis: StringReader, topic: string, prefix: string) {
+  constructor(redis: StringReader, topic: string, keys: KeySpace) {
     this.#redis = redis;
     this.#topic = topic;
-    this.#keys = keysWithPrefix(prefix);
+    this.#keys = keys;
   }
 
   key(partition: number): string {
-    return this.#keys.position(this.#topic, partition);
+    return this.#keys.partition(partition).position(this.#topic, partition);
   }
 
   /** Returns the key of every partition, in the order of the partition numbers. */

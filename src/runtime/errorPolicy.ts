@@ -250,6 +250,11 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     exitCode: EXIT.halted,
     advice: 'Stop any other program that writes to the keys of the read model, then run `projector rebuild`.',
   },
+  'reports-lost': {
+    next: 'halt',
+    exitCode: EXIT.halted,
+    advice: 'Build the read model again: docs/cluster.md, "If the reports were lost".',
+  },
   'entry-unknown': {
     next: 'halt',
     exitCode: EXIT.usage,

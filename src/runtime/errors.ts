@@ -42,6 +42,7 @@ export type ErrorKind =
   | 'layout-changed'
   | 'partitions-changed'
   | 'read-model-corrupt'
+  | 'reports-lost'
   | 'entry-unknown'
   | 'replay-impossible'
   | 'differences-found'

@@ -9,8 +9,10 @@
  * and resumes (I4).
  */
 import {ApplyChain} from '../apply/chain.js';
+import type {ReportFeed} from '../apply/reportFeed.js';
 import type {ApplyOutcome, ApplyRequest} from '../apply/script.js';
 import {ChunkBuilder, type FinishedChunk} from './chunkBuilder.js';
+import {takeRecords} from './chunkRecords.js';
 import {FoldWindow} from './foldWindow.js';
 import {PartitionBuffer} from './partitionBuffer.js';
 import {decideStart, requireAvailable, requireSamePartitions} from './resume.js';
@@ -36,6 +38,8 @@ export class Partition {
   readonly #end = new AbortController();
   #appliedNext: bigint | undefined;
   readonly #window: FoldWindow;
+  /** Where the differences of counters and reports go, in the layout `partitioned`. */
+  #feed: ReportFeed | undefined;
   /** The last script failed, or was rejected before its stream had applied a chunk. No chunk was applied since. */
   #isWithoutProgress = false;
   readonly #outcomes: OutcomeCounter;
@@ -137,6 +141,12 @@ export class Partition {
     this.#buffer.close();
   }
 
+  /** The partition no longer merges its reports. The pause before it resumes gives way to another worker that has taken them over. */
+  lostReports(reason: string): void {
+    this.#isWithoutProgress = true;
+    this.resetToPosition(reason);
+  }
+
   /** Ends the partition: it finishes the scripts in flight and sends nothing more. Then `run` resolves. */
   end(): void {
     this.#end.abort();
@@ -185,6 +195,8 @@ export class Partition {
     const ranges = await log.ranges();
     if (this.#hasEnded()) return undefined;
     requireSamePartitions(partitions, ranges.size, topic);
+    this.#feed = await model.reports?.join(this.number, text);
+    if (this.#hasEnded()) return undefined;
     const stored = {text, key: model.positions.key(this.number)};
     const range = requireAvailable(ranges.get(this.number), text, this.#where);
     const start = decideStart(stored, range, this.#where);
@@ -208,9 +220,10 @@ export class Partition {
 
   async #stream(stored: string): Promise<void> {
     const {model, failpoint} = this.#deps;
+    const feed = this.#feed;
     const apply = (request: ApplyRequest): Promise<ApplyOutcome> => {
       failpoint('before-apply');
-      const answer = model.apply(this.number, request);
+      const answer = model.apply(this.number, request, feed);
       failpoint('script-in-flight');
       return answer;
     };
@@ -292,6 +305,7 @@ export class Partition {
     // A window is applied in parts, and the next chunk expects the position that the last part writes.
     if (this.#window.isUsed) await chain.settle();
     else await chain.room();
+    await this.#feed?.room();
     const release = await this.#deps.model.slots.take();
     // The state may have changed during both waits, so the conditions of the calling loop are checked again.
     try {
@@ -306,7 +320,6 @@ export class Partition {
   /** Decodes and reduces records of the buffer until the chunk is large enough, and sends it. */
   async #applyChunk(chain: ApplyChain, release: () => void): Promise<void> {
     const {topic} = this.#settings;
-    const {ordersMax, recordsMax, endOffset} = this.#window.limits;
     const {decode, partitionOf, failpoint} = this.#deps;
     const corrupt = (orderId: string, offset: bigint): string | undefined =>
       this.#corruptOrders.reasonAt(orderId, offset);
@@ -318,24 +331,8 @@ export class Partition {
       this.#outcomes.take();
       this.#outcomes.enter({...noOutcomes(), duplicate: 1});
     }
-    let halt: unknown;
-    for (let taken = 0; taken < recordsMax && builder.orderCount < ordersMax; taken++) {
-      const record = this.#buffer.shift();
-      if (record === undefined) break;
-      if (endOffset !== undefined && record.offset >= endOffset) {
-        this.#buffer.putBack(record);
-        break;
-      }
-      this.#outcomes.take();
-      try {
-        if (builder.add(record)) continue;
-        this.#buffer.putBack(record);
-      } catch (error) {
-        halt = error;
-      }
-      this.#outcomes.handBack(1);
-      break;
-    }
+    const limits = {...this.#window.limits, boundary: this.#feed?.boundary};
+    const halt = takeRecords({buffer: this.#buffer, builder, outcomes: this.#outcomes}, limits);
     failpoint('after-decode');
     this.#buffer.resumeDelivery();
     const chunk = builder.finish();

@@ -17,6 +17,7 @@ import type {EventLog, LogBatch, LogRange, LogRecord, Unavailable} from '../clie
 import {untilAborted, type Clock} from '../runtime/lifecycle.js';
 import type {SchemaChange} from './chunkBuilder.js';
 import {OtherTables} from './otherTables.js';
+import {ReportMerging} from './reportMerging.js';
 import {Stalls} from './stalls.js';
 import {Troubles} from './troubles.js';
 import {lagBetween, type PartitionView, type RunningView} from './workerView.js';
@@ -87,6 +88,7 @@ export class Projector {
   /** Ranges of the topic, as the worker last read them. */
   readonly #ranges = new Map<number, LogRange>();
   readonly #stalls = new Stalls();
+  readonly #merging: ReportMerging;
 
   constructor(settings: ProjectorSettings, deps: ProjectorDeps) {
     this.#settings = settings;
@@ -94,6 +96,11 @@ export class Projector {
     this.#offsetCommits = new OffsetCommits(deps);
     this.#otherTables = new OtherTables(deps.logger);
     this.#troubles = new Troubles(deps.logger, () => deps.clock.nowMs());
+    this.#merging = new ReportMerging(deps.model.reports, {
+      clock: deps.clock,
+      observer: deps.observer ?? NO_OBSERVER,
+      reset: (partition, reason) => this.#partitions.get(partition)?.lostReports(reason),
+    });
   }
 
   /** Works until `stop` is called. Rejects with the ProjectorError that halted the worker, after draining. */
@@ -113,6 +120,7 @@ export class Projector {
     started.catch((error: unknown) => this.#fail(error));
     const {commitIntervalMs} = this.#settings;
     const watchMs = Math.min(commitIntervalMs, WATCH_MS);
+    this.#merging.run(this.#stop.signal).catch((error: unknown) => this.#fail(error));
     void this.#every(watchMs, async () => await this.#watch());
     // This loop is separate, because a look at the topic waits while Kafka is not reachable. The watch of Redis must not wait for it.
     void this.#every(watchMs, async () => await this.#lookAtLog());
@@ -229,6 +237,7 @@ export class Projector {
       for (const partition of this.#partitions.values()) partition.audit();
       await requireSuitable?.();
       const stored = await model.positions.read(resting.map(({partition}) => partition.number));
+      await this.#merging.watch();
       resting.forEach(({partition, text}, index) => {
         if (text === undefined || partition.restingPosition !== text || stored[index] === text) return;
         partition.resetToPosition('the stored position has changed, although this worker wrote nothing');
@@ -349,6 +358,7 @@ export class Projector {
     for (const partition of this.#partitions.values()) partition.end();
     const drained = async (): Promise<boolean> => {
       await Promise.all(this.#running);
+      await this.#merging.drain();
       await log.commitOffsets(this.#appliedOffsets()).catch(() => undefined);
       await log.stop();
       return true;

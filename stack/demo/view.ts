@@ -1,6 +1,7 @@
 /** Reads what the demo prints: the progress of MySQL, Kafka and Redis, and one order as both sides hold it. */
 import {Redis} from 'ioredis';
 import mysql, {type Connection, type RowDataPacket} from 'mysql2/promise';
+import {keySpace} from '../../src/redis-model/keys.js';
 import {StoredPositions} from '../../src/redis-model/storedPositions.js';
 import {KafkaTopic} from '../../src/clients/kafka/admin.js';
 import {RedisClient} from '../../src/clients/redis/client.js';
@@ -32,7 +33,7 @@ export class View {
     this.#mysql = mysqlConnection;
     this.#redis = new Redis(env.redis.url);
     this.#client = new RedisClient({url: env.redis.url, timeoutMs: 5_000});
-    this.#positions = new StoredPositions(this.#client, env.topic, '');
+    this.#positions = new StoredPositions(this.#client, env.topic, keySpace('single', ''));
     const kafka = {
       clientId: 'demo',
       tls: null,

@@ -1,6 +1,7 @@
 /** A logical database of the test stack's Redis for one test file, and the worker's client for it. */
 import {Redis} from 'ioredis';
 import {ReadModel, type ScriptHost} from '../../src/apply/readModel.js';
+import type {MergeHost} from '../../src/apply/reports.js';
 import type {ApplyOutcome} from '../../src/apply/script.js';
 import type {Change} from '../../src/domain/change.js';
 import {RedisClient} from '../../src/clients/redis/client.js';
@@ -18,17 +19,32 @@ const PATIENT = {maxRetriesPerRequest: null, retryStrategy: () => 50} as const;
 /** Every key with its serialized value. */
 export type Snapshot = readonly (readonly [Buffer, Buffer])[];
 
+/** Scripts, because a worker must not write between their steps. */
+const DUMP = `
+local flat = {}
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+  flat[#flat + 1] = key
+  flat[#flat + 1] = redis.call('DUMP', key)
+end
+return flat`;
+const RESTORE = `
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end
+for i = 2, #ARGV, 2 do redis.call('RESTORE', ARGV[i], 0, ARGV[i + 1]) end`;
+
 export interface BenchOptions {
   /** A Redis outside the test stack, which may stop at any time. Its owner removes the data. */
   readonly url?: string;
   readonly prefix?: string;
   readonly extraColumns?: readonly string[];
+  /** True for the layout `partitioned`. The prefix is then `test:`. */
+  readonly isPartitioned?: boolean;
   /** Defined if the amount of an order is the sum over its line items. */
   readonly itemDecimals?: number | undefined;
 }
 
 /** Read models that are being built, so that each has an id of its own. */
 let builders = 0;
+let workers = 0;
 
 export class RedisBench {
   readonly url: string;
@@ -58,12 +74,14 @@ export class RedisBench {
   }
 
   /** `ordersPerScript`: chunks are applied in parts, as in a read model that is being built. */
-  modelOn(client: ScriptHost, ordersPerScript?: number): ReadModel {
+  modelOn(client: ScriptHost & MergeHost, ordersPerScript?: number): ReadModel {
     const {prefix = '', extraColumns = [], itemDecimals} = this.#options;
     const inParts =
       ordersPerScript === undefined ? undefined : {ordersMax: ordersPerScript, id: `run${++builders}`};
     const settings = {prefix, extraColumns, itemDecimals, layout: LAYOUT, inParts};
-    return new ReadModel(client, TOPIC, settings);
+    if (this.#options.isPartitioned !== true) return new ReadModel(client, TOPIC, settings);
+    const sharding = {redis: client, processId: `worker${++workers}`, servers: 1};
+    return new ReadModel(client, TOPIC, {...settings, prefix: 'test:'}, sharding);
   }
 
   /** Applies changes as one chunk that moves the position of partition 0 from `expected` to `next`. */
@@ -87,8 +105,11 @@ export class RedisBench {
   async content(): Promise<Content> {
     const content: Content = {};
     const internal = `${this.#options.prefix ?? ''}projector:`;
-    const keys = (await this.redis.keys('*')).filter((key) => !key.startsWith(internal));
-    for (const key of keys) content[key] = await this.#read(key);
+    for (const key of await this.redis.keys('*')) {
+      // In the layout `partitioned`, the keys of a partition and the shared ones are one content.
+      const name = this.#options.isPartitioned === true ? key.replace(/^\{[^}]*\}:/, '') : key;
+      if (!name.startsWith(internal)) content[name] = await this.#read(key);
+    }
     return content;
   }
 
@@ -103,18 +124,16 @@ export class RedisBench {
     return scores;
   }
 
-  /** All keys, including positions, byte for byte, like a backup. */
-  async snapshot(): Promise<Snapshot> {
-    const keys = await this.redis.keysBuffer('*');
-    keys.sort((a, b) => a.compare(b));
-    return await Promise.all(keys.map(async (key) => [key, await this.redis.dumpBuffer(key)] as const));
+  /** All keys that match, including positions, byte for byte, like a backup. */
+  async snapshot(match = '*'): Promise<Snapshot> {
+    const flat = (await this.redis.callBuffer('EVAL', DUMP, 0, match)) as Buffer[];
+    const pairs = flat.flatMap((key, index) => (index % 2 === 0 ? [[key, flat[index + 1]!] as const] : []));
+    return pairs.sort(([a], [b]) => a.compare(b));
   }
 
-  /** Restores an older state atomically. */
-  async restore(snapshot: Snapshot): Promise<void> {
-    const transaction = this.redis.multi().flushdb();
-    for (const [key, value] of snapshot) transaction.restore(key, 0, value);
-    await transaction.exec();
+  /** Restores an older state of all keys that match, atomically. */
+  async restore(snapshot: Snapshot, match = '*'): Promise<void> {
+    await this.redis.eval(RESTORE, 0, match, ...snapshot.flat());
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,7 @@
 /** Complete workers on a log in memory and the real Redis. */
 import type {ScriptHost} from '../../src/apply/readModel.js';
+import type {MergeHost} from '../../src/apply/reports.js';
+import {MERGE_SCRIPT} from '../../src/apply/mergeScript.js';
 import {APPLY_SCRIPT} from '../../src/apply/script.js';
 import type {Change, Decoded} from '../../src/domain/change.js';
 import {RedisClient} from '../../src/clients/redis/client.js';
@@ -23,6 +25,8 @@ import {RedisBench, TOPIC} from './redisBench.js';
 import {until} from './until.js';
 
 const PARTITIONS = 3;
+/** The merged offsets in the layout `partitioned`. */
+const MERGED = '{test}:projector:merged';
 const SETTINGS: ProjectorSettings = {
   topic: TOPIC,
   partitions: PARTITIONS,
@@ -59,6 +63,8 @@ export interface WorkerOptions {
   readonly ordersPerScript?: number;
   /** Called before and after each script. It may throw, so that the worker gets no reply. */
   readonly onScript?: (when: 'before' | 'after') => void;
+  /** In the layout `partitioned`: no merge arrives at Redis, as in a worker that crashes before it. */
+  readonly losesMerges?: boolean;
   /** Replaces the decoder, to simulate other settings. */
   readonly decode?: (record: LogRecord) => Decoded;
   /** The partitioner of the producer. Default: the bench writes records into any partition. */
@@ -86,8 +92,12 @@ export class WorkerBench {
   }
 
   /** `url` is the URL of a Redis outside the stack. */
-  static async open(database: number, url?: string): Promise<WorkerBench> {
-    const options = {extraColumns: ORDER_EXTRA_COLUMNS, ...(url === undefined ? {} : {url})};
+  static async open(database: number, url?: string, isPartitioned = false): Promise<WorkerBench> {
+    const options = {
+      extraColumns: ORDER_EXTRA_COLUMNS,
+      isPartitioned: isPartitioned || process.env['KEYS'] === 'partitioned',
+      ...(url === undefined ? {} : {url}),
+    };
     return new WorkerBench(await RedisBench.open(database, options));
   }
 
@@ -132,7 +142,7 @@ export class WorkerBench {
       {...SETTINGS, ...options.settings},
       {
         log,
-        model: this.redis.modelOn(hostOf(client, options.onScript), options.ordersPerScript),
+        model: this.redis.modelOn(hostOf(client, options), options.ordersPerScript),
         decode: options.decode ?? ((record) => decodeRecord(record, BENCH_SCHEMA)),
         partitionOf: options.partitionOf ?? (() => undefined),
         clock: options.clock ?? systemClock,
@@ -192,9 +202,24 @@ export class WorkerBench {
     );
   }
 
+  /** Waits until counters and reports contain all that was applied. In the layout `single` they do at once. */
+  async merged(): Promise<void> {
+    const merged = this.redis.model.reports === undefined ? undefined : MERGED;
+    if (merged === undefined) return;
+    await until(
+      async () => {
+        const [texts, positions] = [await this.redis.redis.hgetall(merged), await this.positions()];
+        return positions.every((next, partition) => (texts[partition] ?? '0 ').startsWith(`${next} `));
+      },
+      () => 'the reports to contain everything',
+      30_000,
+    );
+  }
+
   /** Waits until the log is applied, then compares every key with the naive fold of all written changes. */
   async expectExact(): Promise<void> {
     await this.caughtUp();
+    await this.merged();
     await this.expectFold(this.#changes);
   }
 
@@ -238,16 +263,19 @@ export async function expectHaltOrHold(worker: Worker, kind: ErrorKind, detail: 
   await expect(worker.stop()).resolves.toBeUndefined();
 }
 
-function hostOf(client: RedisClient, onScript: WorkerOptions['onScript']): ScriptHost {
-  if (onScript === undefined) return client;
+function hostOf(client: RedisClient, {onScript, losesMerges = false}: WorkerOptions): ScriptHost & MergeHost {
+  if (onScript === undefined && !losesMerges) return client;
   return {
     getAll: async (keys) => await client.getAll(keys),
     hashFields: async (key) => await client.hashFields(key),
+    hashFieldsOf: async (key, names) => await client.hashFieldsOf(key, names),
+    listRange: async (key, from, to) => await client.listRange(key, from, to),
     run: async (script, key, args) => {
+      if (losesMerges && script === MERGE_SCRIPT) return await new Promise(() => undefined);
       if (script !== APPLY_SCRIPT) return await client.run(script, key, args);
-      onScript('before');
+      onScript?.('before');
       const reply = await client.run(script, key, args);
-      onScript('after');
+      onScript?.('after');
       return reply;
     },
   };

@@ -1,4 +1,5 @@
 import {Follower, UncommittedLog} from '../../src/operations/rebuild/follower.js';
+import {keySpace} from '../../src/redis-model/keys.js';
 import {StoredPositions} from '../../src/redis-model/storedPositions.js';
 import type {EventLogHandlers} from '../../src/clients/kafka/eventLog.js';
 import {MemoryLog, MemoryTopic} from '../support/memoryLog.js';
@@ -42,7 +43,7 @@ test('a worker has caught up only at the ends that the topic has after the last 
     positions: new StoredPositions(
       {getAll: async () => await Promise.resolve([`v1 ${next}`])},
       'shop.order-events',
-      '',
+      keySpace('single', ''),
     ),
     ranges: async () => {
       const high = ends.shift() ?? 25n;

@@ -2,6 +2,7 @@
 import {printOffsets} from '../../src/cli/commands/offsets.js';
 import {main} from '../../src/cli/program.js';
 import {readOffsets, type LogAndGroup, type PartitionOffsets} from '../../src/observe/lag.js';
+import {keySpace} from '../../src/redis-model/keys.js';
 import {StoredPositions} from '../../src/redis-model/storedPositions.js';
 
 const ROWS: readonly PartitionOffsets[] = [
@@ -40,7 +41,7 @@ test('each partition has a row, which tells a stored position from a missing one
       );
     },
   };
-  const positions = new StoredPositions(redis, 't', 'shop:');
+  const positions = new StoredPositions(redis, 't', keySpace('single', 'shop:'));
   const rows = await readOffsets(log, positions, {partitionCount: 3, groupId: 'group'});
   expect(rows).toEqual(ROWS);
   // The order of the reads matters: a committed offset is never newer than the position, and a position

@@ -1,7 +1,7 @@
 /** `projector orders` on a fake Redis: what each command prints, also if SCAN returns a key twice. */
 import {ordersCount, ordersList, ordersShow, type OrdersContext} from '../../src/cli/commands/orders.js';
 import {main} from '../../src/cli/program.js';
-import {keysWithPrefix} from '../../src/redis-model/keys.js';
+import {keySpace} from '../../src/redis-model/keys.js';
 
 interface Fake {
   /** The keys that each SCAN call returns. */
@@ -37,6 +37,7 @@ async function printed(
       return await Promise.resolve(keys.map((key) => (key in listed ? listed[key] : gone)));
     },
     run: async () => await Promise.resolve(reply),
+    getAll: async () => await Promise.reject(new Error('not used')),
     highest: async () => await Promise.resolve([]),
     hash: async () => await Promise.resolve({orders: total}),
   };
@@ -44,7 +45,7 @@ async function printed(
   const exitCode = await command({
     redis,
     output,
-    keys: keysWithPrefix(prefix),
+    keys: keySpace('single', prefix),
     settings: {prefix, moneyDecimals: 2, quantityDecimals: 0},
   });
   return {exitCode, lines, notes, asked};

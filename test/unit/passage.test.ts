@@ -1,5 +1,6 @@
 /** How far the connector has come, and which partition an order is in, both from records of the topic. */
 import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
+import {keySpace} from '../../src/redis-model/keys.js';
 import {StoredPositions} from '../../src/redis-model/storedPositions.js';
 import {partitionOfKey} from '../../src/decode/partitioner.js';
 import {untilCaughtUp} from '../../src/operations/verify/audit/caughtUp.js';
@@ -99,7 +100,7 @@ test('the audit waits for nearly all records, and before a requested pass for al
         positions: new StoredPositions(
           {getAll: async () => await Promise.resolve([`v1 ${position}`])},
           't',
-          '',
+          keySpace('single', ''),
         ),
         clock: {
           nowMs: () => nowMs,

@@ -1,5 +1,6 @@
 import type {Finding} from '../../src/operations/verify/finding.js';
 import {settle, type SettleDeps, type Settled} from '../../src/operations/verify/settle.js';
+import {keySpace} from '../../src/redis-model/keys.js';
 import {StoredPositions} from '../../src/redis-model/storedPositions.js';
 
 const STILL_MS = 5_000;
@@ -36,7 +37,12 @@ async function settled({
       await Promise.resolve(new Map([['7', looks[Math.min(look++, looks.length - 1)] ?? []]])),
     ranges: async () => await Promise.resolve(new Map([[0, {low: 0n, high: 100n}]])),
     positions: [position, staging].map(
-      (at) => new StoredPositions({getAll: async () => await Promise.resolve([at(look)])}, 't', ''),
+      (at) =>
+        new StoredPositions(
+          {getAll: async () => await Promise.resolve([at(look)])},
+          't',
+          keySpace('single', ''),
+        ),
     ),
     clock: {
       // settle() reads the time directly after each comparison, to date its findings, and then again.

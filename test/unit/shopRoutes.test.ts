@@ -273,11 +273,17 @@ describe('the connection', () => {
           throw new Error('a scan');
         },
         fieldsOfEach: async () => await Promise.reject(new Error('not used')),
+        getAll: async () => await Promise.reject(new Error('not used')),
       };
     }
   }
 
-  const SETTINGS = {keyPrefix: 'shop:', moneyDecimals: 2, quantityDecimals: 2};
+  const SETTINGS = {
+    keyPrefix: 'shop:',
+    redisLayout: 'single' as const,
+    moneyDecimals: 2,
+    quantityDecimals: 2,
+  };
 
   test('reads the keys of the prefix with a limit, and prints the decimals as `report` does', async () => {
     const fake = new FakeRedis();

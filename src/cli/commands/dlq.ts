@@ -1,6 +1,7 @@
 /** `projector dlq list|show|drop`: lists, shows and removes quarantined records. These commands connect to Redis only. */
 import type {Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
+import {requireSingleLayout} from '../keyLayout.js';
 import {addDlqReplay, NOTHING} from './dlqReplay.js';
 import type {DlqDropAnswer} from '../answers/quarantine.js';
 import type {ConfigWith} from '../../config/config.js';
@@ -23,7 +24,11 @@ export function addDlq(program: Command, command: CommandContext): void {
   const dlq = program
     .command('dlq')
     .description('list, show, replay or drop quarantined records, which could not be applied');
-  const context = (): DlqContext => ({config: settingsOf(command, ['redisUrl']), output});
+  const context = (): DlqContext => {
+    const config = settingsOf(command, ['redisUrl']);
+    requireSingleLayout(config, 'dlq');
+    return {config, output};
+  };
 
   dlq
     .command('list')

@@ -24,6 +24,7 @@ import {replayEntries, type EntryResult} from '../../operations/replay/replay.js
 import {logSource, mysqlSource, type ReplaySource} from '../../operations/replay/source.js';
 import {printable} from '../../runtime/escapeControl.js';
 import {settingsOf, type CommandContext} from '../context.js';
+import {requireSingleLayout} from '../keyLayout.js';
 import type {Output} from '../terminal/output.js';
 import {checkReadModel} from '../preflight.js';
 import {readSourceTables} from '../../upstream/sourceTables.js';
@@ -46,6 +47,7 @@ export function addDlqReplay(dlq: Command, command: CommandContext): void {
     .option('--json', 'print one JSON object per line, one for each entry', false)
     .action(async (names: string[], options: {all: boolean; json: boolean}) => {
       const config = settingsOf(command, ['brokers', 'redisUrl']);
+      requireSingleLayout(config, 'dlq replay');
       end(await dlqReplay({names, ...options}, {config, output}));
     });
 }

@@ -7,14 +7,15 @@ import {rowLimit} from '../optionValues.js';
 import type {OrdersCountAnswer} from '../answers/report.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
-import {keysWithPrefix, type Keys} from '../../redis-model/keys.js';
+import {keySpace, type KeySpace} from '../../redis-model/keys.js';
 import {
   countOrders,
+  findOrder,
   LISTED_FIELDS,
   listOrders,
   oddityOf,
   orderJson,
-  readOrder,
+  partitionsHeld,
   shown,
   type OrderSource,
 } from '../../operations/report/orders.js';
@@ -75,7 +76,7 @@ function orderId(value: string): string {
 /** The dependencies of these commands. Tests pass a fake in place of Redis. */
 export interface OrdersContext {
   readonly redis: OrderSource & ReportSource;
-  readonly keys: Keys;
+  readonly keys: KeySpace;
   readonly settings: ReportSettings;
   readonly output: Output;
 }
@@ -85,9 +86,9 @@ export async function onOrders(
   {config, output}: {config: ConfigWith<'redisUrl'>; output: Output},
   command: (context: OrdersContext) => Promise<number>,
 ): Promise<number> {
-  const {keyPrefix: prefix, moneyDecimals, quantityDecimals} = config;
-  const settings = {prefix, moneyDecimals, quantityDecimals};
-  const keys = keysWithPrefix(config.keyPrefix);
+  const {moneyDecimals, quantityDecimals} = config;
+  const keys = keySpace(config.redisLayout, config.keyPrefix);
+  const settings = {prefix: keys.sharedPrefix, moneyDecimals, quantityDecimals};
   return await withRedis(config, async (redis) => await command({redis, keys, settings, output}));
 }
 
@@ -106,7 +107,7 @@ export async function ordersCount(
   else output.line(counted ?? orders);
   if (counted !== undefined && counted !== orders) {
     output.note(
-      `${keys.reportTotals} holds ${orders} orders, but SCAN found ${counted}: this is normal while workers write; if no worker writes, another program has changed keys`,
+      `${keys.shared.reportTotals} holds ${orders} orders, but SCAN found ${counted}: this is normal while workers write; if no worker writes, another program has changed keys`,
     );
   }
   return EXIT.ok;
@@ -140,14 +141,15 @@ export async function ordersShow(
   {id, json}: {readonly id: string; readonly json: boolean},
   {redis, keys, output}: OrdersContext,
 ): Promise<number> {
-  const order = await readOrder(redis, keys, id);
+  const partitions = await partitionsHeld(redis, keys);
+  const {order, keys: found} = await findOrder(redis, {keys, partitions, id});
   const {row, items} = order;
   if (json) output.line(JSON.stringify(orderJson(id, order)));
   else {
     if (row !== null) for (const text of fieldsOf(row)) output.line(text);
     if (row !== null && items.length > 0) output.line('');
     if (items.length > 0) for (const text of itemsOf(items)) output.line(text);
-    const oddity = oddityOf(id, order, keys);
+    const oddity = oddityOf(id, order, found);
     if (oddity !== undefined) output.note(oddity);
   }
   return row === null ? EXIT.differences : EXIT.ok;

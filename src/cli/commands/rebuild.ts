@@ -1,6 +1,7 @@
 /** `projector rebuild`: recreates the read model from the start of the topic. */
 import type {Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
+import {requireSingleLayout} from '../keyLayout.js';
 import {
   ReplaceCommand,
   STAGING,
@@ -15,6 +16,7 @@ export function addRebuild(program: Command, command: CommandContext): void {
     .description(`rebuild the read model from the start of the topic ${STAGING}. Resumes an interrupted run`);
   withReplaceOptions(rebuild).action(async (options: ReplaceOptions) => {
     const config = settingsOf(command, ['brokers', 'redisUrl']);
+    requireSingleLayout(config, 'rebuild');
     end(await new ReplaceCommand('rebuild', options, {config, output}).run());
   });
 }

@@ -3,6 +3,7 @@ import {Argument, Option, type Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
 import {rowLimit} from '../optionValues.js';
 import type {ConfigWith} from '../../config/config.js';
+import {keySpace} from '../../redis-model/keys.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {
   bestSellers,
@@ -47,7 +48,8 @@ export async function report(
   options: ReportOptions,
   {config, output}: {config: ConfigWith<'redisUrl'>; output: Output},
 ): Promise<number> {
-  const {keyPrefix: prefix, moneyDecimals, quantityDecimals} = config;
+  const {moneyDecimals, quantityDecimals} = config;
+  const {sharedPrefix: prefix} = keySpace(config.redisLayout, config.keyPrefix);
   const settings = {prefix, moneyDecimals, quantityDecimals};
   return await withRedis(config, async (redis) => {
     await printReport(options, {redis, settings, output});

@@ -6,6 +6,7 @@ import type {ConfigWith} from '../../config/config.js';
 import {ordersHeld} from '../../operations/report/report.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {settingsOf, type CommandContext} from '../context.js';
+import {requireSingleLayout} from '../keyLayout.js';
 import {
   ReplaceCommand,
   STAGING,
@@ -26,6 +27,7 @@ export function addSync(program: Command, command: CommandContext): void {
       .option('--replace', 'rebuild even if Redis holds orders', false),
   ).action(async (options: ReplaceOptions & {replace: boolean}) => {
     const config = settingsOf(command, ['brokers', 'redisUrl', 'mysqlUrl']);
+    requireSingleLayout(config, 'sync');
     end(await sync(options, {config, output}));
   });
 }

@@ -5,6 +5,11 @@ import {RedisClient} from '../../clients/redis/client.js';
 import {kafkaSettings, mysqlSettings, redisSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
+import {keySpace} from '../../redis-model/keys.js';
+import {ProjectorError} from '../../runtime/errors.js';
+import type {OrderPlaces} from '../../operations/verify/sides.js';
+import {orderPartitions} from '../../upstream/orderPartitions.js';
+import {requireSingleLayout} from '../keyLayout.js';
 import {MysqlSide} from '../../operations/verify/mysqlSide.js';
 import {retryingMysql} from '../../operations/verify/retry.js';
 import type {Verdict} from '../../operations/verify/verify.js';
@@ -37,6 +42,7 @@ export async function verifyAgainstMysql(
   options: VerifyOptions,
   {config, output}: VerifyContext,
 ): Promise<number> {
+  if (options.repair) requireSingleLayout(config, 'verify --repair');
   const redis = new RedisClient(redisSettings(config));
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
   const mysql = new MysqlClient(mysqlSettings(config, config.mysqlUrl));
@@ -59,7 +65,8 @@ export async function verifyAgainstMysql(
             'otherwise outstanding changes will be added to the repaired sums a second time',
         );
       const visible = mysqlVisible({topic, mysql}, (text) => line.note(text));
-      const servers = {config, redis, topic, mysql};
+      const places = await orderPlaces(config, {topic, tables});
+      const servers = {config, redis, topic, mysql, places};
       const compare = async (repair: ComparedWith['repair'], held: AbortSignal): Promise<Verdict> =>
         await comparedWithMysql({...servers, tables, visible, line, repair, signal: held}, options);
       const verdict = options.repair
@@ -88,7 +95,7 @@ export async function verifyAgainstMysql(
 
 interface ComparedWith extends Pick<
   Parameters<typeof compared>[0],
-  'redis' | 'topic' | 'visible' | 'line' | 'repair' | 'signal'
+  'redis' | 'topic' | 'visible' | 'line' | 'repair' | 'signal' | 'places'
 > {
   readonly config: VerifyContext['config'];
   readonly mysql: MysqlClient;
@@ -105,4 +112,25 @@ async function comparedWithMysql(
   const sample = count === undefined ? null : () => expected.sample(places(count));
   const requireRunning = (): void => undefined;
   return await compared({...parts, expected, follower: null, retry, sample, requireRunning}, wait);
+}
+
+/** Where orders are in the layout `partitioned`; undefined in `single`. Rejects with `verify-halted` if the topic has keys of another form. */
+async function orderPlaces(
+  {redisLayout, keyPrefix, topic: name}: VerifyContext['config'],
+  {topic, tables}: {topic: KafkaTopic; tables: SourceTables},
+): Promise<OrderPlaces | undefined> {
+  if (redisLayout === 'single') return undefined;
+  const ends = await endsOf(topic);
+  const recordsBefore: KafkaTopic['recordsBefore'] = async (partition, end) =>
+    await topic.recordsBefore(partition, end);
+  const known = await orderPartitions({tables, ends, recordsBefore});
+  const partitionOf = (orderId: string): number => {
+    const partition = known(orderId);
+    if (partition !== undefined) return partition;
+    throw new ProjectorError(
+      'verify-halted',
+      `the partition of order ${orderId} is unknown: the record keys of ${name} have another form than the generated connector writes, or it has no records`,
+    );
+  };
+  return {keys: keySpace(redisLayout, keyPrefix), partitionOf};
 }

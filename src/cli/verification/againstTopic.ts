@@ -8,6 +8,7 @@ import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {RedisClient} from '../../clients/redis/client.js';
 import {kafkaSettings, redisSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
+import {requireSingleLayout} from '../keyLayout.js';
 import {keysWithPrefix} from '../../redis-model/keys.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {startEmpty} from '../../operations/rebuild/initialLoad.js';
@@ -44,6 +45,7 @@ export async function verifyAgainstTopic(
   options: VerifyTopicOptions,
   {config, output}: Context,
 ): Promise<number> {
+  requireSingleLayout(config, 'verify --against topic');
   const staging = new RedisClient(redisSettings(config, stagingUrl(config)));
   const live = new RedisClient(redisSettings(config));
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);

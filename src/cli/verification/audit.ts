@@ -25,7 +25,7 @@ import {
   type AuditPass,
   type AuditProgress,
 } from '../../redis-model/audit.js';
-import {keysWithPrefix} from '../../redis-model/keys.js';
+import {keySpace, keysWithPrefix} from '../../redis-model/keys.js';
 import {StoredPositions} from '../../redis-model/storedPositions.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
@@ -176,7 +176,11 @@ async function pass(
   const retry = new ReadRetry({clock: systemClock, silentMs: SILENT_MS, signal, notify: warn});
   const patient = retryingMysql(mysql, retry);
   const tables = await readSourceTables(patient, sourceSchema(config));
-  const positions = new StoredPositions(retryingRedis(redis, retry), config.topic, config.keyPrefix);
+  const positions = new StoredPositions(
+    retryingRedis(redis, retry),
+    config.topic,
+    keySpace(config.redisLayout, config.keyPrefix),
+  );
   const ranges = async (): ReturnType<KafkaTopic['ranges']> =>
     await retry.ask(async () => await topic.ranges());
   const recordsBefore: KafkaTopic['recordsBefore'] = async (partition, end) =>

@@ -6,12 +6,13 @@ import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {systemClock} from '../../runtime/lifecycle.js';
+import {keySpace} from '../../redis-model/keys.js';
 import {StoredPositions} from '../../redis-model/storedPositions.js';
 import type {Expected, ExpectedOrders} from '../../operations/verify/expected.js';
 import type {Finding} from '../../operations/verify/finding.js';
 import {ReadRetry, retryingRedis} from '../../operations/verify/retry.js';
 import type {Repair} from '../../operations/verify/repair.js';
-import {Sides} from '../../operations/verify/sides.js';
+import {Sides, type OrderPlaces} from '../../operations/verify/sides.js';
 import type {Visible} from '../../upstream/visibility.js';
 import {verify, type Verdict, type VerifyEvent} from '../../operations/verify/verify.js';
 import {table, type Output} from '../terminal/output.js';
@@ -37,6 +38,7 @@ export interface ComparisonParts {
   readonly visible: Visible;
   readonly sample: (() => AsyncIterable<ExpectedOrders>) | null;
   readonly repair: Repair | null;
+  readonly places?: OrderPlaces | undefined;
   readonly retry: ReadRetry;
   readonly line: ProgressLine;
   readonly signal: AbortSignal;
@@ -56,14 +58,15 @@ export function newRetry(line: ProgressLine, signal: AbortSignal): ReadRetry {
 
 /** Runs the comparison. `wait` is the number of seconds that differences may take to settle. */
 export async function compared(parts: ComparisonParts, wait: number): Promise<Verdict> {
-  const {config, redis, topic, expected, visible, follower, retry, line, signal, sample, repair} = parts;
+  const {config, redis, topic, expected, visible, follower, retry, line, signal, sample, repair, places} =
+    parts;
   const show = (text: string): void => {
     parts.requireRunning();
     line.show(text);
   };
   const databases = [redis, ...(follower === null ? [] : [follower])];
   return await verify({
-    sides: new Sides({expected, redis: retryingRedis(redis, retry), prefix: config.keyPrefix}),
+    sides: new Sides({expected, redis: retryingRedis(redis, retry), prefix: config.keyPrefix, places}),
     survey: {
       suspectsMax: SUSPECTS_MAX,
       progress: ({orders, products, users, keys}) =>
@@ -74,7 +77,12 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
     settle: {
       ranges: async () => await retry.ask(async () => await topic.ranges()),
       positions: databases.map(
-        (database) => new StoredPositions(retryingRedis(database, retry), config.topic, config.keyPrefix),
+        (database) =>
+          new StoredPositions(
+            retryingRedis(database, retry),
+            config.topic,
+            keySpace(config.redisLayout, config.keyPrefix),
+          ),
       ),
       visible: async (ends) => await retry.ask(async () => await visible(ends, signal)),
       upstream: null,

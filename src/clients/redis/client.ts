@@ -74,6 +74,17 @@ export class RedisClient {
     return await this.#connection.guarded(async () => await this.#redis.hkeys(key));
   }
 
+  /** The named fields of a hash. Null if a field is absent. */
+  async hashFieldsOf(key: string, names: readonly string[]): Promise<(string | null)[]> {
+    if (names.length === 0) return [];
+    return await this.#connection.guarded(async () => await this.#redis.hmget(key, ...names));
+  }
+
+  /** The elements of a list from one index to another, both included. Negative indexes count from the end. */
+  async listRange(key: string, from: number, to: number): Promise<string[]> {
+    return await this.#connection.guarded(async () => await this.#redis.lrange(key, from, to));
+  }
+
   async hash(key: string): Promise<Record<string, string>> {
     return await this.#connection.guarded(async () => await this.#redis.hgetall(key));
   }
@@ -167,6 +178,11 @@ export class RedisClient {
       'redis-evicts',
       `Redis at ${this.address} has maxmemory-policy ${policy}, which can evict orders`,
     );
+  }
+
+  /** How many masters run scripts. */
+  get shards(): number {
+    return 1;
   }
 
   /** How many times a connection was established. */

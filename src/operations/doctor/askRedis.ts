@@ -1,9 +1,10 @@
 /** Asks Redis for its state, the rights of this user, and the read model. */
+import {MERGE_RIGHTS_SCRIPT} from '../../apply/mergeScript.js';
 import {RIGHTS_SCRIPT} from '../../apply/script.js';
 import {RedisClient, withDatabase} from '../../clients/redis/client.js';
 import {redisSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
-import {keysWithPrefix} from '../../redis-model/keys.js';
+import {keySpace, type KeySpace} from '../../redis-model/keys.js';
 import {StoredPositions} from '../../redis-model/storedPositions.js';
 import type {Questions} from './asking.js';
 import {both, type Answer} from './check.js';
@@ -32,15 +33,16 @@ export async function askRedis(
   questions: Questions,
   {limitMs, partitions}: {limitMs: number; partitions: Promise<Answer<number>>},
 ): Promise<RedisAnswers> {
-  const {redisUrl: url, keyPrefix: prefix, topic} = config;
+  const {redisUrl: url, topic} = config;
   const timeoutMs = Math.min(config.redisTimeoutMs, limitMs);
   const redis = new RedisClient({...redisSettings(config), timeoutMs});
   const stagingRedis = new RedisClient({
     ...redisSettings(config, withDatabase(url, config.stagingDatabase)),
     timeoutMs,
   });
-  const keys = keysWithPrefix(prefix);
-  const positions = new StoredPositions(redis, topic, prefix);
+  const isPartitioned = config.redisLayout === 'partitioned';
+  const keys = keySpace(config.redisLayout, config.keyPrefix);
+  const positions = new StoredPositions(redis, topic, keys);
   try {
     const info = await questions.ask(REDIS, async () => {
       await redis.connect();
@@ -49,13 +51,21 @@ export async function askRedis(
     const ask = async <T>(question: () => Promise<T>): Promise<Answer<T>> =>
       await questions.after(info, REDIS, question);
     const [rights, dumps, layout, quarantine, staging, stored] = await Promise.all([
-      ask(async () => await redis.run(RIGHTS_SCRIPT, positions.key(0), [prefix])),
+      ask(async () => await askRights(redis, {key: positions.key(0), keys, isPartitioned})),
       ask(async () => await redis.setting('save', positions.key(0))),
-      ask(async () => (await redis.getAll([keys.layout]))[0] ?? null),
-      ask(async () => (await redis.hashFields(keys.quarantine)).length),
+      ask(async () => await storedLayout(redis, keys)),
+      partitions.then(
+        async (count) =>
+          await questions.after(
+            both(info, count),
+            REDIS,
+            async ([, value]) => await quarantined(redis, keys, value),
+          ),
+      ),
       ask(async () => {
+        if (isPartitioned) return null;
         await stagingRedis.connect();
-        return (await stagingRedis.getAll([keys.stagingMark]))[0] ?? null;
+        return (await stagingRedis.getAll([keys.shared.stagingMark]))[0] ?? null;
       }),
       partitions.then(
         async (count) =>
@@ -72,4 +82,25 @@ export async function askRedis(
     redis.close();
     stagingRedis.close();
   }
+}
+
+async function askRights(
+  redis: RedisClient,
+  {key, keys, isPartitioned}: {key: string; keys: KeySpace; isPartitioned: boolean},
+): Promise<unknown> {
+  const answer = await redis.run(RIGHTS_SCRIPT, key, [keys.prefixOf(0), isPartitioned ? 'outbox' : '']);
+  if (!isPartitioned) return answer;
+  return await redis.run(MERGE_RIGHTS_SCRIPT, keys.shared.merged, [keys.sharedPrefix]);
+}
+
+/** The first chunk of a partition writes it, and so does the first merge. */
+async function storedLayout(redis: RedisClient, keys: KeySpace): Promise<string | null> {
+  const texts = await redis.getAll([...new Set([keys.shared.layout, keys.partition(0).layout])]);
+  return texts.find((text) => text !== null) ?? null;
+}
+
+async function quarantined(redis: RedisClient, keys: KeySpace, partitions: number): Promise<number> {
+  const names = new Set(Array.from({length: partitions}, (_, each) => keys.partition(each).quarantine));
+  const lists = await Promise.all([...names].map(async (name) => await redis.hashFields(name)));
+  return lists.reduce((sum, list) => sum + list.length, 0);
 }

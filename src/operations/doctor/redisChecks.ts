@@ -37,17 +37,20 @@ export function redisChecks(
       judgePersistence(facts, dumps),
     ),
     judged('redis-memory', again(info), judgeMemory),
-    answers.staging.kind === 'error'
-      ? warn('staging-database', answers.staging.error.detail, STAGING_FIX)
-      : judged('staging-database', both(info, answers.staging), ([facts, mark]) =>
-          judgeStaging(facts, mark, config),
-        ),
+    ...(config.redisLayout === 'single' ? [stagingCheck(answers, config)] : []),
     judged('layout', both(answers.layout, partitions), ([stored, count]) =>
       judgeLayout(stored, count, config),
     ),
     judged('positions', both(answers.positions, ranges), ([texts, log]) => judgePositions(texts, log)),
     judged('quarantine', answers.quarantine, judgeQuarantine),
   ];
+}
+
+function stagingCheck({info, staging}: RedisAnswers, config: Config): Check {
+  if (staging.kind === 'error') return warn('staging-database', staging.error.detail, STAGING_FIX);
+  return judged('staging-database', both(info, staging), ([facts, mark]) =>
+    judgeStaging(facts, mark, config),
+  );
 }
 
 export function judgeServer(info: Info): Check {

@@ -4,9 +4,11 @@
  * The code uses SCAN and never KEYS, because KEYS blocks a large Redis for other clients. Ids are text (I8).
  */
 import type {Script} from '../../clients/redis/client.js';
+import {partitionOfKey} from '../../decode/partitioner.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {printable} from '../../runtime/escapeControl.js';
-import type {Keys} from '../../redis-model/keys.js';
+import type {Keys, KeySpace} from '../../redis-model/keys.js';
+import {partitionsIn} from '../../redis-model/layout.js';
 import {parseItems, type StoredItem} from '../../redis-model/storedItems.js';
 
 /** The part of Redis that these functions need (clients/redis/client.ts). */
@@ -17,15 +19,16 @@ export interface OrderSource {
     fields: readonly string[],
   ): Promise<((string | null)[] | undefined)[]>;
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
+  getAll(keys: readonly string[]): Promise<(string | null)[]>;
 }
 
 /** Keys that Redis visits in one SCAN step. A step takes a fraction of a millisecond. */
 const SCAN_KEYS = 500;
 
 /** Counts the orders by their keys. It keeps every id in memory (L10), because SCAN can return a key twice. */
-export async function countOrders(redis: OrderSource, keys: Keys): Promise<number> {
+export async function countOrders(redis: OrderSource, keys: OrderKeys): Promise<number> {
   const seen = new Set<string>();
-  for await (const ids of scannedIds(redis, keys)) for (const id of ids) seen.add(id);
+  for await (const page of scannedOrders(redis, keys)) for (const id of page.keys()) seen.add(id);
   return seen.size;
 }
 
@@ -49,15 +52,15 @@ export interface ListedPage {
  */
 export async function* listOrders(
   redis: OrderSource,
-  keys: Keys,
+  keys: OrderKeys,
   limit: number,
 ): AsyncGenerator<ListedPage, void, undefined> {
   const seen = new Set<string>();
   let left = limit;
-  for await (const ids of scannedIds(redis, keys)) {
-    const fresh = ids.filter((id) => !seen.has(id));
+  for await (const found of scannedOrders(redis, keys)) {
+    const fresh = [...found].filter(([id]) => !seen.has(id));
     while (fresh.length > 0 && left > 0) {
-      const page = await readPage(redis, keys, fresh.splice(0, Math.min(left, SCAN_KEYS)));
+      const page = await readPage(redis, fresh.splice(0, Math.min(left, SCAN_KEYS)));
       for (const {id} of page.orders) seen.add(id);
       left -= page.orders.length;
       yield page;
@@ -66,27 +69,37 @@ export async function* listOrders(
   }
 }
 
-async function readPage(redis: OrderSource, keys: Keys, ids: readonly string[]): Promise<ListedPage> {
+async function readPage(
+  redis: OrderSource,
+  found: readonly (readonly [id: string, key: string])[],
+): Promise<ListedPage> {
   const hashes = await redis.fieldsOfEach(
-    ids.map((id) => keys.order(id)),
+    found.map(([, key]) => key),
     LISTED_FIELDS,
   );
   const orders: ListedOrder[] = [];
   const foreign: string[] = [];
-  ids.forEach((id, index) => {
+  found.forEach(([id, key], index) => {
     const fields = hashes[index];
-    if (fields === undefined) foreign.push(keys.order(id));
+    if (fields === undefined) foreign.push(key);
     else if (fields.some((value) => value !== null)) orders.push({id, fields});
   });
   return {orders, foreign};
 }
 
+type OrderKeys = Pick<KeySpace, 'orders' | 'orderIdOf'>;
+
 /**
- * Yields the ids of orders, step by step. It ignores keys that match the pattern of an order key but do not end with an id.
+ * Yields ids of orders with their keys, step by step. It ignores keys that match the pattern of an order key but do not end with an id.
  */
-async function* scannedIds(redis: OrderSource, keys: Keys): AsyncGenerator<string[], void, undefined> {
-  for await (const page of redis.keysMatching(keys.orders, SCAN_KEYS))
-    yield [...new Set(page.flatMap((key) => keys.orderIdOf(key) ?? []))];
+async function* scannedOrders(
+  redis: OrderSource,
+  keys: OrderKeys,
+): AsyncGenerator<Map<string, string>, void, undefined> {
+  for await (const page of redis.keysMatching(keys.orders, SCAN_KEYS)) {
+    const found = page.map((key) => [keys.orderIdOf(key), key] as const);
+    yield new Map(found.flatMap(([id, key]) => (id === undefined ? [] : [[id, key] as const])));
+  }
 }
 
 /** All that Redis holds of an order, at one moment. */
@@ -110,6 +123,46 @@ export async function readOrder(redis: OrderSource, keys: Keys, id: string): Pro
   if (items === undefined) throw corrupt(`${itemsKey} holds a line item that cannot be read`);
   const fields = flat.flatMap((field, index) => (index % 2 === 0 ? [[field, flat[index + 1] ?? '']] : []));
   return {row: fields.length === 0 ? null : (Object.fromEntries(fields) as Record<string, string>), items};
+}
+
+/** The keys of the partition that contains an order, and the order. */
+export interface FoundOrder {
+  readonly keys: Keys;
+  readonly order: StoredOrder;
+}
+
+/** The number of partitions of the read model; 1 if it is empty, and in the layout `single`. */
+export async function partitionsHeld(redis: Pick<OrderSource, 'getAll'>, keys: KeySpace): Promise<number> {
+  if (keys.partition(0) === keys.partition(1)) return 1;
+  const layouts = await redis.getAll([keys.shared.layout, keys.partition(0).layout]);
+  const layout = layouts.find((text) => text !== null);
+  return partitionsIn(layout ?? '') ?? 1;
+}
+
+/**
+ * Looks for an order in the partition that its id gives, and then in the others, because the bytes of record keys depend on the converter
+ * of the connector. In the layout `single` all partitions have the same keys. `partitions`: how many the read model has; 1 if it is empty.
+ */
+export async function findOrder(
+  redis: OrderSource,
+  {keys, partitions, id}: {keys: KeySpace; partitions: number; id: string},
+): Promise<FoundOrder> {
+  const expected = partitionOfKey(Buffer.from(id), partitions);
+  const all = Array.from({length: partitions}, (_, each) => (expected + each) % partitions);
+  const first = keys.partition(expected);
+  const nothing = {keys: first, order: await readOrder(redis, first, id)};
+  if (hasContent(nothing.order)) return nothing;
+  const others = new Set(all.map((partition) => keys.partition(partition)));
+  others.delete(first);
+  for (const each of others) {
+    const order = await readOrder(redis, each, id);
+    if (hasContent(order)) return {keys: each, order};
+  }
+  return nothing;
+}
+
+function hasContent({row, items}: StoredOrder): boolean {
+  return row !== null || items.length > 0;
 }
 
 /** One order as `projector orders show --json` and the live page give it. */

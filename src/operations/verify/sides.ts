@@ -3,9 +3,10 @@
  *
  * The expected side is read first. So Redis has more time to apply the changes that the expected side already shows.
  */
-import {isOwnKey, keysWithPrefix, type Keys} from '../../redis-model/keys.js';
+import {isOwnKey, keySpace, type Keys, type KeySpace} from '../../redis-model/keys.js';
 import type {Expected} from './expected.js';
 import type {Comparison, SubjectKind} from './finding.js';
+import type {ExpectedOrder, ExpectedOrders} from './expected.js';
 import {compareOrders, type OrderHost} from './orders.js';
 import {compareProducts, compareTotals, compareUsers, type SumHost} from './sums.js';
 
@@ -32,25 +33,39 @@ export type SortedKey =
   /** It belongs to another program. */
   | {readonly kind: 'foreign'};
 
+const ORDER_BEGINS = ['order:', 'order_lines:'] as const;
 const OTHER: SortedKey = {kind: 'other'};
 const MALFORMED: SortedKey = {kind: 'malformed'};
 const FOREIGN: SortedKey = {kind: 'foreign'};
 
+/** Where orders are in the layout `partitioned`. */
+export interface OrderPlaces {
+  readonly keys: KeySpace;
+  readonly partitionOf: (orderId: string) => number;
+}
+
+export interface SidesSettings {
+  readonly expected: Expected;
+  readonly redis: RedisHost;
+  readonly prefix: string;
+  /** Undefined in the layout `single`. */
+  readonly places?: OrderPlaces | undefined;
+}
+
 export class Sides {
   readonly expected: Expected;
   readonly redis: RedisHost;
+  /** Counters and reports. In the layout `single` orders too. */
   readonly keys: Keys;
-  readonly prefix: string;
-  readonly #orderBegin: string;
-  readonly #linesBegin: string;
+  readonly #space: KeySpace;
+  readonly #partitionOf: (orderId: string) => number;
 
-  constructor({expected, redis, prefix}: {expected: Expected; redis: RedisHost; prefix: string}) {
+  constructor({expected, redis, prefix, places}: SidesSettings) {
     this.expected = expected;
     this.redis = redis;
-    this.prefix = prefix;
-    this.keys = keysWithPrefix(prefix);
-    this.#orderBegin = this.keys.order('');
-    this.#linesBegin = this.keys.orderLines('');
+    this.#space = places?.keys ?? keySpace('single', prefix);
+    this.#partitionOf = places?.partitionOf ?? ((): number => 0);
+    this.keys = this.#space.shared;
   }
 
   /** The result contains every requested id. */
@@ -58,7 +73,7 @@ export class Sides {
     const {expected, redis, keys} = this;
     switch (kind) {
       case 'order':
-        return await compareOrders(redis, await expected.orders(ids), keys);
+        return await this.compareOrders(await expected.orders(ids));
       case 'product':
         return await compareProducts(redis, await expected.sums('product', ids), keys);
       case 'user':
@@ -70,24 +85,52 @@ export class Sides {
     }
   }
 
-  /** What follows the beginning of the key of an order or of line items. Undefined for other keys. It need not be an id. */
+  /** Compares these orders with Redis. One script reads orders of one partition only. */
+  async compareOrders(expected: ExpectedOrders): Promise<Comparison> {
+    const parts = new Map<number, Map<string, ExpectedOrder>>();
+    for (const [id, order] of expected) {
+      const partition = this.#partitionOf(id);
+      const part = parts.get(partition) ?? new Map<string, ExpectedOrder>();
+      parts.set(partition, part.set(id, order));
+    }
+    const compared = await Promise.all(
+      [...parts].map(async ([partition, part]) => {
+        return await compareOrders(this.redis, part, this.#space.partition(partition));
+      }),
+    );
+    return new Map(compared.flatMap((part) => [...part]));
+  }
+
+  /**
+   * What follows the beginning of the key of an order or of line items. Undefined for other keys, and for keys that have the prefix of a
+   * partition to which the order does not belong. It need not be an id.
+   */
   orderTextIn(key: string): string | undefined {
-    if (key.startsWith(this.#orderBegin)) return key.slice(this.#orderBegin.length);
-    return key.startsWith(this.#linesBegin) ? key.slice(this.#linesBegin.length) : undefined;
+    const place = this.#space.placeOf(key);
+    if (place === undefined) return undefined;
+    const at = place.prefix.length;
+    const begin = ORDER_BEGINS.find((each) => key.startsWith(each, at));
+    if (begin === undefined) return undefined;
+    const text = key.slice(at + begin.length);
+    if (place.partition === undefined) return text;
+    return this.#partitionOf(text) === place.partition ? text : undefined;
   }
 
   sorted(key: string): SortedKey {
-    if (!key.startsWith(this.prefix)) return FOREIGN;
-    const name = key.slice(this.prefix.length);
-    if (!isOwnKey(key, this.prefix)) {
+    const place = this.#space.placeOf(key);
+    if (place === undefined) return FOREIGN;
+    const name = key.slice(place.prefix.length);
+    if (!isOwnKey(key, place.prefix)) {
       const isMalformed = /^(?:order:|order_lines:|report:|projector:|product:.*:sold$)/.test(name);
       return isMalformed ? MALFORMED : FOREIGN;
     }
     const orderId = this.orderTextIn(key);
     if (orderId !== undefined)
       return this.expected.canBe('order', orderId) ? {kind: 'order', id: orderId} : MALFORMED;
+    if (/^order(?:_lines)?:/.test(name)) return MALFORMED;
     const [, product] = /^product:(.*):sold$/s.exec(name) ?? [];
     if (product === undefined) return OTHER;
+    if (place.partition !== undefined) return MALFORMED;
     return this.expected.canBe('product', product) ? {kind: 'product', id: product} : MALFORMED;
   }
 

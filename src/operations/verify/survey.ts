@@ -12,7 +12,6 @@ import {wholeScore} from '../../redis-model/scores.js';
 import type {ExpectedOrders, SumKind} from './expected.js';
 import type {Comparison, Subject, SubjectKind} from './finding.js';
 import {IdFilter} from './idFilter.js';
-import {compareOrders} from './orders.js';
 import {SeenIds} from './seenIds.js';
 import type {Sides} from './sides.js';
 import {compareProducts, compareUsers} from './sums.js';
@@ -111,8 +110,7 @@ export class Survey {
   }
 
   async #compareOrders(orders: ExpectedOrders): Promise<void> {
-    const {redis, keys} = this.#sides;
-    this.#suspect('order', await compareOrders(redis, orders, keys));
+    this.#suspect('order', await this.#sides.compareOrders(orders));
     for (const id of orders.keys()) this.#seen.add(id);
     this.looked.orders += orders.size;
   }

@@ -1,0 +1,108 @@
+/**
+ * The differences of one partition that wait to be merged into counters and reports. Only in the layout `partitioned`.
+ *
+ * I18: the entries of a feed follow each other without a gap, from the merged offset on.
+ *
+ * Pure: no clock, no I/O.
+ */
+import {parsePosition} from '../redis-model/position.js';
+import {parseOutboxEntry, type OutboxEntry} from '../redis-model/outbox.js';
+import {Signal} from '../runtime/lifecycle.js';
+import type {Merge} from './mergeScript.js';
+
+/** A partition that has more entries than this one waits before it builds the next chunk (L17). */
+const WAITING_MAX = 64;
+
+/**
+ * How long merged entries stay in the outbox. A replica that was disconnected for longer than `cluster-node-timeout` times
+ * `cluster-replica-validity-factor` (by default 150 s) does not become master, so what a failover loses is younger.
+ * Source: redis.conf, "cluster-replica-validity-factor".
+ */
+export const KEPT_MS = 300_000;
+
+export class ReportFeed {
+  readonly partition: number;
+  readonly holder: string;
+  #merged: bigint;
+  /** The reports contain the partition up to here, but its orders have gone back to an earlier position. */
+  readonly #boundary: bigint;
+  #waiting: OutboxEntry[];
+  readonly #moved = new Signal();
+  #isLost = false;
+
+  /** `merged`: the offset that the reports have; `entries` continue there. */
+  constructor(place: {partition: number; holder: string}, merged: bigint, entries: readonly OutboxEntry[]) {
+    this.partition = place.partition;
+    this.holder = place.holder;
+    this.#merged = merged;
+    this.#boundary = merged;
+    this.#waiting = [...entries];
+  }
+
+  /** A chunk that begins before this offset must end at it: the reports contain what comes before, and nothing of what follows. */
+  get boundary(): bigint {
+    return this.#boundary;
+  }
+
+  /** The offset up to which the reports contain this partition. */
+  get merged(): bigint {
+    return this.#merged;
+  }
+
+  /** The text that Redis must hold as merged offset; undefined while entries wait. */
+  get restingText(): string | undefined {
+    return this.#waiting.length > 0 || this.#isLost ? undefined : `${this.#merged} ${this.holder}`;
+  }
+
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  /** The argument of apply.lua that says what happens to the differences of a chunk between these position texts. */
+  orderFor(expected: string, next: string): string {
+    const to = offsetIn(next);
+    if (to <= this.#boundary) return 'DROP';
+    return `${offsetIn(expected)} ${to} ${this.#merged} ${KEPT_MS}`;
+  }
+
+  /** Adds the entry of an applied chunk. An entry that does not follow is left out: then a chunk was rejected, and the partition joins again. */
+  add(text: string): void {
+    const entry = parseOutboxEntry(text);
+    if (entry === undefined || this.#isLost) return;
+    if (entry.from !== (this.#waiting.at(-1)?.to ?? this.#merged)) return;
+    this.#waiting.push(entry);
+  }
+
+  /** The oldest entries, at most `limit` of them; undefined if none waits. */
+  take(limit: number): Merge | undefined {
+    const entries = this.#waiting.slice(0, limit);
+    const last = entries.at(-1);
+    if (last === undefined || this.#isLost) return undefined;
+    const {partition, holder} = this;
+    return {partition, holder, from: this.#merged, to: last.to, entries};
+  }
+
+  /** The reports contain the partition up to this offset. */
+  mergedTo(offset: bigint): void {
+    this.#waiting = this.#waiting.filter(({to}) => to > offset);
+    this.#merged = offset;
+    this.#moved.wake();
+  }
+
+  /** Another process merges the partition, or it is unknown what was merged. The partition must join again. */
+  lose(): void {
+    this.#isLost = true;
+    this.#waiting = [];
+    this.#moved.wake();
+  }
+
+  /** Resolves when there is room for another entry, or the feed is lost. */
+  async room(): Promise<void> {
+    while (this.#waiting.length >= WAITING_MAX) await this.#moved.wait();
+  }
+}
+
+/** The next offset of a position text; 0 for ''. */
+export function offsetIn(text: string): bigint {
+  return parsePosition(text)?.nextOffset ?? 0n;
+}

@@ -1,0 +1,135 @@
+/** The layout `partitioned`: workers on one Redis, of which parts lose data. With several servers: redisCluster.test.ts. */
+import {longRun} from '../support/arbitraries.js';
+import {fc} from '../support/seededChecks.js';
+import {inTier} from '../support/tier.js';
+import {until} from '../support/until.js';
+import {expectHaltOrHold, WorkerBench, type Worker} from '../support/workerBench.js';
+
+const SHARED = '{test}:*';
+const partKeys = (partition: number): string => `{test:${partition}}:*`;
+const OUTBOX = '{test:1}:projector:outbox';
+
+let bench: WorkerBench;
+beforeAll(async () => (bench = await WorkerBench.open(6, undefined, true)));
+afterEach(async () => await bench.reset());
+afterAll(async () => await bench.close());
+
+test('orders are in the slot of their partition, counters and reports in another one', async () => {
+  bench.write(longRun(1));
+  await bench.soleWorker();
+  await bench.expectExact();
+  const keys = await bench.redis.redis.keys('*');
+  expect(keys.filter((key) => !/^\{test(?::[012])?\}:/.test(key))).toEqual([]);
+  for (const key of keys) {
+    const [, partition, id] = /^\{test:(\d)\}:order:(.*)$/.exec(key) ?? [];
+    if (id !== undefined) expect(bench.partitionOf(id)).toBe(Number(partition));
+    const isShared = /:(?:product:.*:sold|report:\w+)$/.test(key);
+    if (isShared) expect(key.startsWith('{test}:')).toBe(true);
+  }
+});
+
+test('a worker that ends has merged everything (I12)', async () => {
+  bench.write(longRun(2));
+  const worker = await bench.soleWorker();
+  await bench.midway(200n);
+  await worker.stop();
+  await bench.expectExactSoFar();
+});
+
+describe('what a crash leaves in the outboxes (I18)', () => {
+  test('is merged by the next worker', async () => {
+    bench.write(longRun(3));
+    const crashed = await bench.worker({losesMerges: true, settings: {stopTimeoutMs: 200}});
+    crashed.log.assign(bench.topic.partitions);
+    await bench.midway(200n);
+    await crashed.stop();
+    expect(await bench.redis.redis.exists('{test}:report:totals')).toBe(0);
+    await bench.soleWorker();
+    await bench.expectExact();
+  });
+
+  test('is merged once, although two workers hold the same partitions (C2)', async () => {
+    bench.write(longRun(4));
+    const [a, b] = [await bench.worker(), await bench.worker()];
+    for (const {log} of [a, b]) log.assign(bench.topic.partitions);
+    await bench.expectExact();
+    expect(await positionsOf([a, b])).toEqual(bench.ends);
+  });
+});
+
+describe('a slot that has lost its newest writes (I1, I18)', () => {
+  test('of orders: the reports are ahead, and the replay adds nothing to them twice', async () => {
+    const log = longRun(5);
+    bench.write(log.slice(0, 250));
+    await bench.soleWorker();
+    await bench.expectExact();
+    const backup = await bench.redis.snapshot(partKeys(1));
+    bench.write(log.slice(250));
+    await bench.expectExact();
+    await bench.redis.restore(backup, partKeys(1));
+    await bench.expectExact();
+  });
+
+  test('of reports: the outboxes still contain what is missing', async () => {
+    const log = longRun(6);
+    bench.write(log.slice(0, 250));
+    await bench.soleWorker();
+    await bench.expectExact();
+    const backup = await bench.redis.snapshot(SHARED);
+    bench.write(log.slice(250));
+    await bench.expectExact();
+    await bench.redis.restore(backup, SHARED);
+    await bench.expectExact();
+  });
+
+  test('at drawn moments, while records are applied', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat({max: 3}), {minLength: 3, maxLength: 6}), async (losses) => {
+        await bench.reset();
+        bench.write(longRun(7, 900));
+        await bench.soleWorker();
+        let at = 60n;
+        for (const loss of losses) {
+          const match = loss === 3 ? SHARED : partKeys(loss);
+          await bench.midway(at);
+          const backup = await bench.redis.snapshot(match);
+          await bench.midway((at += 60n));
+          await bench.redis.restore(backup, match);
+        }
+        await bench.expectExact();
+      }),
+      {numRuns: inTier({test: 5, soak: 100})},
+    );
+  });
+});
+
+test('reports that are older than the outboxes halt the worker, and name the offsets', async () => {
+  bench.write(longRun(8));
+  const first = await bench.soleWorker();
+  await bench.expectExact();
+  await first.stop();
+  await bench.redis.redis.del(OUTBOX);
+  await bench.redis.redis.hdel('{test}:projector:merged', '1');
+  const worker = await bench.soleWorker();
+  await expectHaltOrHold(
+    worker,
+    'reports-lost',
+    /partition 1 up to offset 0, its orders are at \d+, and \{test:1\}:projector:outbox/,
+  );
+});
+
+test('a foreign type under a report halts the worker, and no report is written (I5)', async () => {
+  await bench.redis.redis.set('{test}:report:users', 'foreign');
+  bench.write(longRun(9));
+  const worker = await bench.soleWorker();
+  await expect(worker.ended).resolves.toMatchObject({kind: 'read-model-corrupt'});
+  expect(await bench.redis.redis.exists('{test}:report:totals')).toBe(0);
+});
+
+async function positionsOf(workers: readonly Worker[]): Promise<bigint[]> {
+  await until(
+    () => workers.every(({projector}) => projector.view.partitions.length === 3),
+    () => 'both workers to have their partitions',
+  );
+  return await bench.positions();
+}
