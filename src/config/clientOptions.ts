@@ -8,6 +8,7 @@ import {createPrivateKey, X509Certificate} from 'node:crypto';
 import type {KafkaSettings, SaslSettings} from '../clients/kafka/admin.js';
 import {TokenSource} from '../clients/kafka/token.js';
 import type {MysqlSettings} from '../clients/mysql.js';
+import {databaseOf} from '../clients/redis/redisUrl.js';
 import type {RedisSettings} from '../clients/redis/connection.js';
 import type {TlsMaterial} from '../clients/tls.js';
 import type {Config, ConfigWith} from './config.js';
@@ -27,11 +28,13 @@ export function kafkaSettings(config: ConfigWith<'brokers'>): KafkaSettings {
 /** `url` can name another database than REDIS_URL, or another Redis server. */
 export function redisSettings(config: ConfigWith<'redisUrl'>, url = config.redisUrl): RedisSettings {
   const {redisTimeoutMs: timeoutMs, sentinelUsername: username, sentinelPassword: password} = config;
-  // Another database has the same master, so the Sentinels apply. They do not apply to another Redis server (--target).
+  // Another database has the same servers, so the Sentinels and the nodes apply. They do not apply to another Redis server (--target).
   const isSame = new URL(url).host === new URL(config.redisUrl).host;
   const places = isSame ? config.redisSentinels : undefined;
   const sentinels = places === undefined ? {} : {sentinels: {places, username, password}};
-  return {url, timeoutMs, tls: redisTls(config), ...sentinels};
+  const clusterNodes = isSame ? config.redisClusterNodes : undefined;
+  const cluster = clusterNodes === undefined ? {} : {clusterNodes};
+  return {url, timeoutMs, tls: redisTls(config), ...sentinels, ...cluster};
 }
 
 export function mysqlSettings(config: Config, url: string): MysqlSettings {
@@ -87,7 +90,23 @@ export function securityFaults(config: Config): string[] {
       'REDIS_TLS_* settings have no effect, because REDIS_URL begins with redis:// (use rediss:// for TLS)',
     );
   }
-  faults.push(...sentinelFaults(config));
+  faults.push(...sentinelFaults(config), ...clusterFaults(config));
+  return faults;
+}
+
+function clusterFaults({redisUrl, redisSentinels, redisClusterNodes}: Config): string[] {
+  if (redisClusterNodes === undefined) return [];
+  const faults: string[] = [];
+  if (redisSentinels !== undefined) {
+    faults.push(
+      'REDIS_CLUSTER_NODES and REDIS_SENTINELS must not be set together, because a cluster elects its masters without Sentinels',
+    );
+  }
+  if (redisUrl !== undefined && databaseOf(redisUrl) !== 0) {
+    faults.push(
+      'REDIS_URL must name database 0, or none, if REDIS_CLUSTER_NODES is set, because a cluster has no other databases',
+    );
+  }
   return faults;
 }
 

@@ -119,6 +119,12 @@ export const REDIS_SECURITY = {
     desc: 'Password for the Sentinels, if they require one.',
     secret: true,
   },
+  redisClusterNodes: {
+    env: 'REDIS_CLUSTER_NODES',
+    schema: brokers,
+    example: 'redis-1:6379,redis-2:6379,redis-3:6379',
+    desc: 'Nodes of a Redis Cluster as host:port, separated by commas. The client finds the others. The host in REDIS_URL is one more node.',
+  },
   redisCa: {
     env: 'REDIS_TLS_CA',
     schema: certificates,

@@ -1,5 +1,5 @@
 /** Errors of Redis in words: what the outside world can do is never called a defect. */
-import {unsupportedServer} from '../../src/clients/redis/client.js';
+import {unsupportedServer} from '../../src/clients/redis/suitableServer.js';
 import {translateRedisError} from '../../src/clients/redis/errors.js';
 import {ERROR_POLICY} from '../../src/runtime/errorPolicy.js';
 

@@ -2,7 +2,8 @@
 import {hostname} from 'node:os';
 import type {ReadModel} from '../../apply/readModel.js';
 import type {KafkaTopic} from '../../clients/kafka/admin.js';
-import {databaseOf, withDatabase, type RedisClient} from '../../clients/redis/client.js';
+import type {RedisClient} from '../../clients/redis/client.js';
+import {databaseOf, withDatabase} from '../../clients/redis/redisUrl.js';
 import type {ConfigWith} from '../../config/config.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {isRepairLease} from '../../redis-model/audit.js';

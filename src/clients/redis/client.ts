@@ -1,8 +1,10 @@
 /** The Redis client: which commands it sends and how it reads the replies. The connection is in connection.ts. */
 import type {ChainableCommander, Redis} from 'ioredis';
 import {assert} from '../../runtime/assert.js';
-import {ProjectorError} from '../../runtime/errors.js';
+import {ClusterConnection} from './clusterConnection.js';
 import {RedisConnection, type RedisSettings} from './connection.js';
+import type {PinnedServer, Route} from './route.js';
+import {requireSuitableServer} from './suitableServer.js';
 
 /** The COUNT option of SCAN and ZSCAN: how many elements one call examines, approximately. */
 /** Quarantined records can be large. */
@@ -21,13 +23,14 @@ const MAY_ASK_SETTINGS: Script = {
 };
 
 export class RedisClient {
-  readonly #connection: RedisConnection;
-  readonly #redis: Redis;
-  readonly #scripts = new Map<string, ScriptCall>();
+  readonly #connection: Route;
+  readonly #isCluster: boolean;
+  /** The calls of each script, by connection. In a cluster each node has its own. */
+  readonly #scripts = new WeakMap<Redis, Map<string, ScriptCall>>();
 
   constructor(settings: RedisSettings) {
-    this.#connection = new RedisConnection(settings);
-    this.#redis = this.#connection.redis;
+    this.#isCluster = settings.clusterNodes !== undefined;
+    this.#connection = this.#isCluster ? new ClusterConnection(settings) : new RedisConnection(settings);
   }
 
   /** The address without user and password, for messages. */
@@ -47,23 +50,34 @@ export class RedisClient {
 
   /** Runs a script on one key, and loads it if Redis has not cached it. After a rejection it is unknown whether the script ran (I4). */
   async run(script: Script, key: string, args: readonly string[]): Promise<unknown> {
-    return await this.#connection.guarded(async () => await this.#callOf(script)([key, ...args]));
+    return await this.#connection.runScript(
+      key,
+      async (redis) => await this.#callOf(redis, script)([key, ...args]),
+    );
   }
 
   /**
    * The strings under these keys. Null if a key is absent. Scripts use the same connection, so the result includes the effects of all
-   * scripts that were sent before (S6).
+   * scripts that were sent before (S6). In a cluster this applies to scripts of the same slot.
    */
   async getAll(keys: readonly string[]): Promise<(string | null)[]> {
     if (keys.length === 0) return [];
-    return await this.#connection.guarded(async () => await this.#redis.mget([...keys]));
+    const texts = keys.map((): string | null => null);
+    const read = async (group: readonly number[]): Promise<void> => {
+      const wanted = group.map((index) => keys[index] ?? '');
+      const replies = await this.#atKey(wanted[0] ?? '', async (redis) => await redis.mget(wanted));
+      for (const [at, index] of group.entries()) texts[index] = replies[at] ?? null;
+    };
+    await Promise.all(this.#connection.groupsOf(keys).map(read));
+    return texts;
   }
 
   /** The members of a sorted set with the highest scores, highest first. Scores are text. */
   async highest(key: string, limit: number): Promise<{member: string; score: string}[]> {
     if (limit <= 0) return [];
-    const flat = await this.#connection.guarded(
-      async () => await this.#redis.zrevrange(key, 0, limit - 1, 'WITHSCORES'),
+    const flat = await this.#atKey(
+      key,
+      async (redis) => await redis.zrevrange(key, 0, limit - 1, 'WITHSCORES'),
     );
     const rows: {member: string; score: string}[] = [];
     for (let i = 0; i + 1 < flat.length; i += 2) rows.push({member: flat[i] ?? '', score: flat[i + 1] ?? ''});
@@ -71,7 +85,7 @@ export class RedisClient {
   }
 
   async hashFields(key: string): Promise<string[]> {
-    return await this.#connection.guarded(async () => await this.#redis.hkeys(key));
+    return await this.#atKey(key, async (redis) => await redis.hkeys(key));
   }
 
   /** The named fields of a hash. Null if a field is absent. */
@@ -86,41 +100,43 @@ export class RedisClient {
   }
 
   async hash(key: string): Promise<Record<string, string>> {
-    return await this.#connection.guarded(async () => await this.#redis.hgetall(key));
+    return await this.#atKey(key, async (redis) => await redis.hgetall(key));
   }
 
   /** The hash under each key, read in one pipeline. It has no fields if the key is absent. Undefined if the key is not a hash. */
   async hashes(keys: readonly string[]): Promise<(Readonly<Record<string, string>> | undefined)[]> {
-    return await this.#each(keys, (pipeline, key) => pipeline.hgetall(key));
+    return (await this.#connection.each(keys, (pipeline, key) => pipeline.hgetall(key))) as (
+      Record<string, string> | undefined
+    )[];
   }
 
   /** The string under each key, read in one pipeline. Null if the key is absent. Undefined if it is not a string. */
   async texts(keys: readonly string[]): Promise<(string | null | undefined)[]> {
-    return await this.#each(keys, (pipeline, key) => pipeline.get(key));
+    return (await this.#connection.each(keys, (pipeline, key) => pipeline.get(key))) as (
+      string | null | undefined
+    )[];
   }
 
   /** The type of each key, as TYPE returns it: `string`, `hash`, ..., or `none` if the key is absent. */
   async types(keys: readonly string[]): Promise<string[]> {
-    return await this.#connection.guarded(
-      async () => await Promise.all(keys.map(async (key) => await this.#redis.type(key))),
-    );
+    return (await this.#connection.each(keys, (pipeline, key) => pipeline.type(key))) as string[];
   }
 
   /** The scores of members, as text. Null if the sorted set does not contain the member. */
   async scores(key: string, members: readonly string[]): Promise<(string | null)[]> {
     if (members.length === 0) return [];
-    return await this.#connection.guarded(async () => await this.#redis.zmscore(key, ...members));
+    return await this.#atKey(key, async (redis) => await redis.zmscore(key, ...members));
   }
 
   /** How many members a sorted set has. */
   async memberCount(key: string): Promise<number> {
-    return await this.#connection.guarded(async () => await this.#redis.zcard(key));
+    return await this.#atKey(key, async (redis) => await redis.zcard(key));
   }
 
   /** All members of a sorted set, in pages. A member can be returned twice while other members are written. */
   async *members(key: string): AsyncGenerator<string[]> {
-    const pages = this.#pages(async (cursor) => {
-      const [next, flat] = await this.#redis.zscan(key, cursor, 'COUNT', KEYS_PAGE);
+    const pages = this.#pages(await this.#connection.serverOf(key), async (redis, cursor) => {
+      const [next, flat] = await redis.zscan(key, cursor, 'COUNT', KEYS_PAGE);
       return [next, flat.filter((_, index) => index % 2 === 0)];
     });
     yield* pages;
@@ -128,15 +144,24 @@ export class RedisClient {
 
   /**
    * The keys that match a pattern, in pages. `count` limits how long one step blocks Redis; the number of returned keys can differ. A key
-   * can be returned twice. A key that exists during the whole iteration is returned at least once.
+   * can be returned twice. A key that exists during the whole iteration is returned at least once. In a cluster the masters are scanned one
+   * after the other.
    */
   async *keysMatching(match: string, count: number): AsyncGenerator<string[]> {
-    yield* this.#pages(async (cursor) => await this.#redis.scan(cursor, 'MATCH', match, 'COUNT', count));
+    for await (const server of this.#connection.unchangedServers()) {
+      yield* this.#pages(
+        server,
+        async (redis, cursor) => await redis.scan(cursor, 'MATCH', match, 'COUNT', count),
+      );
+    }
   }
 
   /** All fields of a hash with their values, in pages. A field can be returned twice while the hash is written. */
   async *fields(key: string): AsyncGenerator<[name: string, value: string][]> {
-    const flat = this.#pages(async (cursor) => await this.#redis.hscan(key, cursor, 'COUNT', FIELDS_PAGE));
+    const flat = this.#pages(
+      await this.#connection.serverOf(key),
+      async (redis, cursor) => await redis.hscan(key, cursor, 'COUNT', FIELDS_PAGE),
+    );
     for await (const page of flat) {
       yield page.flatMap((text, index): [string, string][] =>
         index % 2 === 0 ? [[text, page[index + 1] ?? '']] : [],
@@ -146,7 +171,8 @@ export class RedisClient {
 
   /** All keys of the database, in pages. */
   async *keys(): AsyncGenerator<string[]> {
-    yield* this.#pages(async (cursor) => await this.#redis.scan(cursor, 'COUNT', KEYS_PAGE));
+    for await (const server of this.#connection.unchangedServers())
+      yield* this.#pages(server, async (redis, cursor) => await redis.scan(cursor, 'COUNT', KEYS_PAGE));
   }
 
   /**
@@ -156,28 +182,14 @@ export class RedisClient {
     keys: readonly string[],
     fields: readonly string[],
   ): Promise<((string | null)[] | undefined)[]> {
-    return await this.#each(keys, (pipeline, key) => pipeline.hmget(key, ...fields));
+    const ask = (pipeline: ChainableCommander, key: string): unknown => pipeline.hmget(key, ...fields);
+    return (await this.#connection.each(keys, ask)) as ((string | null)[] | undefined)[];
   }
 
-  /**
-   * Throws `redis-evicts` if the server can evict keys of the read model to free memory (S7). Throws `redis-clustered` if the server
-   * distributes keys over nodes, because a script could not access all keys of an order there (S6). Throws `redis-unsupported` for servers
-   * that only speak the protocol of Redis.
-   */
+  /** Checks the server, or every master of a cluster (suitableServer.ts). */
   async requireSuitable(): Promise<void> {
-    const info = await this.#connection.guarded(async () => await this.#redis.info());
-    if (/^cluster_enabled:1/m.test(info)) {
-      throw new ProjectorError('redis-clustered', `Redis at ${this.address} runs in cluster mode`);
-    }
-    const unsupported = unsupportedServer(info);
-    if (unsupported !== undefined)
-      throw new ProjectorError('redis-unsupported', `the server at ${this.address} is ${unsupported}`);
-    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1];
-    if (policy?.startsWith('allkeys-') !== true) return;
-    throw new ProjectorError(
-      'redis-evicts',
-      `Redis at ${this.address} has maxmemory-policy ${policy}, which can evict orders`,
-    );
+    for (const {address, ask} of await this.#connection.servers())
+      requireSuitableServer(await ask(async (redis) => await redis.info()), address, this.#isCluster);
   }
 
   /** How many masters run scripts. */
@@ -190,24 +202,34 @@ export class RedisClient {
     return this.#connection.made;
   }
 
-  /** The reply of INFO, by field. */
+  /** The number of masters that have keys: 1 for a single server. In a cluster it is 0 before `connect`. */
+  get shards(): number {
+    return this.#connection.shards;
+  }
+
+  /** The reply of INFO, by field. In a cluster it is that of the first master. */
   async info(): Promise<ReadonlyMap<string, string>> {
-    const text = await this.#connection.guarded(async () => await this.#redis.info());
+    const [server] = await this.#connection.servers();
+    assert(server !== undefined, 'a connection has at least one server');
+    const text = await server.ask(async (redis) => await redis.info());
     const pairs = [...text.matchAll(/^([^#:\r\n]+):([^\r\n]*)/gm)];
     return new Map(pairs.map(([, name = '', value = '']) => [name, value]));
   }
 
   /**
    * A setting of the server. Undefined if the user has no right to read it. Undefined as well before Redis 7.0, because a script cannot
-   * check rights there. `ownKey`: any key that this user may access.
+   * check rights there. `ownKey`: any key that this user may access. If the masters of a cluster have different values, the result
+   * names each of them.
    */
   async setting(name: string, ownKey: string): Promise<string | undefined> {
     // The right is checked first, because Redis would record a denied command in its ACL LOG.
     if ((await this.run(MAY_ASK_SETTINGS, ownKey, [])) !== 1) return undefined;
-    const [, value] = await this.#connection.guarded<string[]>(
-      async () => await this.#redis.config('GET', name),
-    );
-    return value;
+    const values = new Set<string>();
+    for (const {ask} of await this.#connection.servers()) {
+      const [, value] = await ask<string[]>(async (redis) => await redis.config('GET', name));
+      if (value !== undefined) values.add(value);
+    }
+    return values.size === 0 ? undefined : [...values].join(' / ');
   }
 
   /**
@@ -217,10 +239,12 @@ export class RedisClient {
    * 2. The client reconnects to a restarted server, or to another server after a failover. Its keys have another order.
    * 3. The old cursor continues in the new order and skips keys.
    */
-  async *#pages(next: (cursor: string) => Promise<[string, string[]]>): AsyncGenerator<string[]> {
-    const {made} = this.#connection;
+  async *#pages(
+    server: PinnedServer,
+    next: (redis: Redis, cursor: string) => Promise<[string, string[]]>,
+  ): AsyncGenerator<string[]> {
     const ask = (at: string): {answer: Promise<[string, string[]]>} => {
-      const answer = this.#connection.guarded(async () => await next(at));
+      const answer = server.ask(async (redis) => await next(redis, at));
       // If the caller ends the iteration, nobody waits for this page.
       answer.catch(() => undefined);
       return {answer};
@@ -229,13 +253,6 @@ export class RedisClient {
     let cursor: string;
     do {
       const [after, page] = await upcoming.answer;
-      if (this.#connection.made !== made) {
-        const where = `Redis at ${this.address}`;
-        throw new ProjectorError(
-          'redis-unreachable',
-          `the connection to ${where} broke during a scan of the keys`,
-        );
-      }
       cursor = after;
       // Redis looks for the next page while the caller works on this one.
       if (cursor !== '0') upcoming = ask(cursor);
@@ -243,60 +260,23 @@ export class RedisClient {
     } while (cursor !== '0');
   }
 
-  /** The reply for each key, read in one pipeline. Undefined if the key has another type. */
-  async #each<T>(
-    keys: readonly string[],
-    ask: (pipeline: ChainableCommander, key: string) => unknown,
-  ): Promise<(T | undefined)[]> {
-    return await this.#connection.guarded(async () => {
-      const pipeline = this.#redis.pipeline();
-      for (const key of keys) ask(pipeline, key);
-      const replies = (await pipeline.exec()) ?? [];
-      return replies.map(([error, reply]) => {
-        if (error === null) return reply as T;
-        if (error.message.startsWith('WRONGTYPE')) return undefined;
-        throw error;
-      });
-    });
+  async #atKey<T>(key: string, command: (redis: Redis) => Promise<T>): Promise<T> {
+    return await this.#connection.atKey(key, command);
   }
 
-  #callOf(script: Script): ScriptCall {
-    let call = this.#scripts.get(script.name);
+  #callOf(redis: Redis, script: Script): ScriptCall {
+    const known = this.#scripts.get(redis) ?? new Map<string, ScriptCall>();
+    this.#scripts.set(redis, known);
+    let call = known.get(script.name);
     if (call === undefined) {
-      this.#redis.defineCommand(script.name, {lua: script.lua, numberOfKeys: 1});
-      const commands = this.#redis as unknown as Record<string, ScriptCall>;
-      call = commands[script.name]?.bind(this.#redis);
+      redis.defineCommand(script.name, {lua: script.lua, numberOfKeys: 1});
+      const commands = redis as unknown as Record<string, ScriptCall>;
+      call = commands[script.name]?.bind(redis);
       assert(call !== undefined, 'ioredis defines every command that is passed to defineCommand');
-      this.#scripts.set(script.name, call);
+      known.set(script.name, call);
     }
     return call;
   }
-}
-
-/**
- * Names a server that is known not to work, from the text of INFO. Dragonfly runs the scripts of different keys at the same time, and
- * rejects keys that a script does not declare. KeyDB has several writers per server. Redis before 6.2 has no ZMSCORE.
- */
-export function unsupportedServer(info: string): string | undefined {
-  if (/^dragonfly_version:/m.test(info)) return 'Dragonfly, which is not supported';
-  if (/^executable:.*keydb/im.test(info) || /^mvcc_depth:/m.test(info))
-    return 'KeyDB, which is not supported';
-  const [, version = '', major = '', minor = ''] = /^redis_version:((\d+)\.(\d+)[\d.]*)/m.exec(info) ?? [];
-  const isOld = version !== '' && (Number(major) < 6 || (Number(major) === 6 && Number(minor) < 2));
-  return isOld ? `Redis ${version}; this program needs 6.2 or later` : undefined;
-}
-
-/** The number of the logical database in a URL. It is 0 if the URL has none. */
-export function databaseOf(url: string): number {
-  const number = /^\/(\d+)$/.exec(new URL(url).pathname)?.[1];
-  return Number(number ?? '0');
-}
-
-/** The URL of another logical database on the same server. */
-export function withDatabase(url: string, database: number): string {
-  const other = new URL(url);
-  other.pathname = `/${database}`;
-  return other.href;
 }
 
 type ScriptCall = (keyAndArguments: string[]) => Promise<unknown>;

@@ -4,9 +4,13 @@
  * I4: no command is sent twice. By default ioredis resends a command whose reply was lost. With `maxRetriesPerRequest: 0` it rejects
  * the command instead. In addition, the apply script compares positions. Source: ioredis 6 README, "Auto-reconnect".
  */
-import {Redis, type RedisOptions} from 'ioredis';
+import {Redis, type ChainableCommander, type RedisOptions} from 'ioredis';
+import {ProjectorError} from '../../runtime/errors.js';
 import {translateRedisError} from './errors.js';
-import {cutOff, handshakeTrouble, tlsOptions, tlsReason, type Server, type TlsMaterial} from '../tls.js';
+import {pipelineReply, type Command, type PinnedServer, type Route} from './route.js';
+import {redisAddress} from './redisUrl.js';
+import {placesOf, sentinelOptions, silenceSentinels, type SentinelSettings} from './sentinels.js';
+import {cutOff, handshakeTrouble, tlsOptions, tlsReason, type TlsMaterial} from '../tls.js';
 
 export interface RedisSettings {
   /** `redis://user:password@host:port/db`, or `rediss://` for TLS. */
@@ -17,19 +21,15 @@ export interface RedisSettings {
   readonly tls?: TlsMaterial | undefined;
   /** The Sentinels that are asked for the address of the master. The host of the URL is the name of the master in Sentinel. */
   readonly sentinels?: SentinelSettings;
-}
-
-export interface SentinelSettings {
-  /** Each as `host:port`. */
-  readonly places: readonly string[];
-  readonly username: string | undefined;
-  readonly password: string | undefined;
+  /** Nodes of a Redis Cluster, each as `host:port`. Then the connection is a ClusterConnection, and the host of the URL is one more node. */
+  readonly clusterNodes?: readonly string[];
 }
 
 /** Pause before the Sentinels are asked again, after ioredis has given up on them. */
 const SENTINEL_PAUSE_MS = 500;
 
-export class RedisConnection {
+export class RedisConnection implements Route {
+  readonly shards = 1;
   readonly #settings: RedisSettings;
   /** The ioredis client. Every command must run within `guarded`. */
   readonly redis: Redis;
@@ -144,6 +144,55 @@ export class RedisConnection {
     this.redis.disconnect();
   }
 
+  async atKey<T>(_key: string, command: Command<T>): Promise<T> {
+    return await this.guarded(async () => await command(this.redis));
+  }
+
+  async runScript<T>(key: string, command: Command<T>): Promise<T> {
+    return await this.atKey(key, command);
+  }
+
+  groupsOf(keys: readonly string[]): number[][] {
+    return [keys.map((_, index) => index)];
+  }
+
+  async each(
+    keys: readonly string[],
+    ask: (pipeline: ChainableCommander, key: string) => unknown,
+  ): Promise<unknown[]> {
+    return await this.guarded(async () => {
+      const pipeline = this.redis.pipeline();
+      for (const key of keys) ask(pipeline, key);
+      return ((await pipeline.exec()) ?? []).map(pipelineReply);
+    });
+  }
+
+  serverOf(): Promise<PinnedServer> {
+    return Promise.resolve(this.#pinned());
+  }
+
+  servers(): Promise<readonly PinnedServer[]> {
+    return Promise.resolve([this.#pinned()]);
+  }
+
+  async *unchangedServers(): AsyncGenerator<PinnedServer> {
+    yield await this.serverOf();
+  }
+
+  #pinned(): PinnedServer {
+    const made = this.#made;
+    const {address} = this;
+    return {
+      address,
+      ask: async (command) => {
+        const reply = await this.guarded(async () => await command(this.redis));
+        if (this.#made === made) return reply;
+        const detail = `the connection to Redis at ${address} broke during a scan of the keys`;
+        throw new ProjectorError('redis-unreachable', detail);
+      },
+    };
+  }
+
   /** Runs a command, and rejects with a ProjectorError if it fails. */
   async guarded<T>(command: () => Promise<T>): Promise<T> {
     try {
@@ -157,52 +206,8 @@ export class RedisConnection {
   }
 }
 
-/** ioredis asks the Sentinels once and then stops, so that this class can report the reason. Then this class starts the next attempt. */
-function sentinelOptions({url, tls, sentinels}: RedisSettings) {
-  if (sentinels === undefined) return {};
-  const {username, password} = sentinels;
-  const hasTls = url.startsWith('rediss:');
-  return {
-    sentinels: placesOf(sentinels),
-    name: decodeURIComponent(new URL(url).hostname),
-    role: 'master' as const,
-    sentinelRetryStrategy: () => null,
-    // Sentinels publish failovers, and ioredis then reconnects. Without it, writes to an isolated old master would continue for longer.
-    failoverDetector: true,
-    ...(username === undefined ? {} : {sentinelUsername: username}),
-    ...(password === undefined ? {} : {sentinelPassword: password}),
-    ...(hasTls ? {enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(tls)} : {}),
-  };
-}
-
-/**
- * ioredis connects to the Sentinels for the failover detector without a listener for errors, and prints the stack of every such error. A
- * Sentinel that is down needs no message, because the others detect a failover too. If none responds, the connection reports it.
- */
-function silenceSentinels(redis: Redis): void {
-  const {connector} = redis as unknown as {connector: {connectToSentinel: (...args: unknown[]) => Redis}};
-  const connect = connector.connectToSentinel.bind(connector);
-  connector.connectToSentinel = (...args) => connect(...args).on('error', () => undefined);
-}
-
-function placesOf(sentinels: SentinelSettings | undefined): Server[] {
-  return (sentinels?.places ?? []).map((place) => {
-    const [host = '', port] = place.split(':');
-    return {host, port: Number(port)};
-  });
-}
-
 /** A ReplyError of ioredis contains the command that failed. */
 function isRefusedSelect(error: Error): boolean {
   const {command} = error as {command?: {name?: unknown}};
   return command?.name === 'select';
-}
-
-function redisAddress(url: string): string {
-  try {
-    const {protocol, host, pathname} = new URL(url);
-    return `${protocol}//${host}${pathname}`;
-  } catch {
-    return '(invalid REDIS_URL)';
-  }
 }

@@ -13,11 +13,14 @@ export interface HostAnswer {
 }
 
 /** Every host in the settings, without duplicates. With Sentinels, REDIS_URL contains the name of a master and not of a host. */
-export function hostsOf({brokers = [], redisUrl, redisSentinels, mysqlUrl, connectUrl}: Config): string[] {
+export function hostsOf(config: Config): string[] {
+  const {brokers = [], redisUrl, redisSentinels, redisClusterNodes = [], mysqlUrl, connectUrl} = config;
   const redis = redisSentinels === undefined ? redisUrl : undefined;
   const urls = [redis, mysqlUrl, connectUrl].filter((url) => url !== undefined);
   const hosts = [
-    ...[...brokers, ...(redisSentinels ?? [])].map((place) => place.replace(/:\d+$/, '')),
+    ...[...brokers, ...(redisSentinels ?? []), ...redisClusterNodes].map((place) =>
+      place.replace(/:\d+$/, ''),
+    ),
     ...urls.map((url) => new URL(url).hostname),
   ];
   return [...new Set(hosts.map((host) => host.replace(/^\[|\]$/g, '')).filter((host) => host !== ''))];

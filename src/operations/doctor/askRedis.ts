@@ -1,7 +1,8 @@
 /** Asks Redis for its state, the rights of this user, and the read model. */
 import {MERGE_RIGHTS_SCRIPT} from '../../apply/mergeScript.js';
 import {RIGHTS_SCRIPT} from '../../apply/script.js';
-import {RedisClient, withDatabase} from '../../clients/redis/client.js';
+import {RedisClient} from '../../clients/redis/client.js';
+import {withDatabase} from '../../clients/redis/redisUrl.js';
 import {redisSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
 import {keySpace, type KeySpace} from '../../redis-model/keys.js';
