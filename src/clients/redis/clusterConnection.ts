@@ -1,48 +1,28 @@
-/**
- * The connections of one client to a Redis Cluster. Each command is sent to the master that has the slot of its key.
- *
- * I4: a command is sent again only if a node says that it has not executed it. If a connection is closed, its commands reject. Commands
- * for a slot keep their order (S6): while one of them waits to be sent again, later ones wait for it.
- */
+/** The connections of one client to a Redis Cluster. Each command is sent to the master that has the slot of its key. */
 import type {ChainableCommander, Redis} from 'ioredis';
-import {messageOf, ProjectorError} from '../../runtime/errors.js';
-import {systemClock} from '../../runtime/lifecycle.js';
+import {ProjectorError} from '../../runtime/errors.js';
+import {ClusterCommands} from './clusterCommands.js';
 import {assignmentOf, ownLine} from './clusterMap.js';
 import {ClusterNodes} from './clusterNodes.js';
 import type {RedisSettings} from './connection.js';
-import {redisAddress} from './redisUrl.js';
 import {slotOf} from './hashSlot.js';
-import {clusterError, placeOf, redirectOf, type Redirect} from './redirect.js';
+import {placeOf, redirectOf} from './redirect.js';
 import {pipelineReply, type Command, type PinnedServer, type Route} from './route.js';
 import {withoutCluster} from './suitableServer.js';
-
-/** Pause before a command is sent again. */
-const PAUSE_MS = 50;
-
-/** A command for a slot. `followsAsk`: it can run on the node that a slot is being moved to. */
-interface Errand<T> {
-  readonly slot: number;
-  readonly command: Command<T>;
-  readonly followsAsk: boolean;
-  readonly deadlineMs: number;
-}
-
-type Attempt<T> = {readonly reply: T} | {readonly redirect: Redirect};
 
 export class ClusterConnection implements Route {
   readonly #settings: RedisSettings;
   readonly #nodes: ClusterNodes;
-  readonly #closed = new AbortController();
-  /** By slot: resolves when the commands that were redirected have settled. */
-  readonly #redirected = new Map<number, Promise<unknown>>();
+  readonly #commands: ClusterCommands;
 
   constructor(settings: RedisSettings) {
     this.#settings = settings;
     this.#nodes = new ClusterNodes(settings);
+    this.#commands = new ClusterCommands(this.#nodes, settings.timeoutMs);
   }
 
   get address(): string {
-    return redisAddress(this.#settings.url);
+    return this.#nodes.address;
   }
 
   get made(): number {
@@ -59,7 +39,7 @@ export class ClusterConnection implements Route {
     } catch (error) {
       if (this.#nodes.hasServerWithoutCluster)
         throw new ProjectorError('redis-unsupported', withoutCluster(this.address), {cause: error});
-      throw this.#failure(error);
+      throw this.#nodes.failure(error);
     }
     await Promise.all(
       (await this.servers()).map(async ({ask}) => await ask(async (redis) => await redis.ping())),
@@ -67,12 +47,11 @@ export class ClusterConnection implements Route {
   }
 
   close(): void {
-    this.#closed.abort();
     this.#nodes.close();
   }
 
   async atKey<T>(key: string, command: Command<T>): Promise<T> {
-    return await this.#send({...this.#errand(key), command, followsAsk: true});
+    return await this.#commands.send(slotOf(key), command, {followsAsk: true});
   }
 
   /**
@@ -83,7 +62,7 @@ export class ClusterConnection implements Route {
    * 3. It would create them again, and count an order twice.
    */
   async runScript<T>(key: string, command: Command<T>): Promise<T> {
-    return await this.#send({...this.#errand(key), command, followsAsk: false});
+    return await this.#commands.send(slotOf(key), command, {followsAsk: false});
   }
 
   groupsOf(keys: readonly string[]): number[][] {
@@ -100,7 +79,7 @@ export class ClusterConnection implements Route {
     const groups = new Map<Redis | undefined, number[]>();
     for (const [index, key] of keys.entries()) {
       const slot = slotOf(key);
-      addTo(groups, this.#redirected.has(slot) ? undefined : this.#nodes.masterOf(slot), index);
+      addTo(groups, this.#commands.isWaiting(slot) ? undefined : this.#nodes.masterOf(slot), index);
     }
     const singly = groups.get(undefined) ?? [];
     const ofNode = async (node: Redis, indexes: readonly number[]): Promise<void> => {
@@ -135,7 +114,7 @@ export class ClusterConnection implements Route {
     const slot = slotOf(key);
     if (this.#nodes.masterOf(slot) === undefined) await this.#nodes.refresh(this.#settings.timeoutMs);
     const node = this.#nodes.masterOf(slot);
-    if (node === undefined) throw this.#unreachable(`no node responds that has slot ${slot}`);
+    if (node === undefined) throw this.#nodes.unreachable(`no node responds that has slot ${slot}`);
     return this.#pinned(node, () => this.#nodes.masterOf(slot) === node);
   }
 
@@ -144,10 +123,10 @@ export class ClusterConnection implements Route {
     const before = this.#nodes.masterPlaces;
     if (before.length === 0 || !before.every(isKnown)) await this.#nodes.refresh(this.#settings.timeoutMs);
     const places = this.#nodes.masterPlaces;
-    if (places.length === 0) throw this.#unreachable('no node responds');
+    if (places.length === 0) throw this.#nodes.unreachable('no node responds');
     return places.map((place) => {
       const node = this.#nodes.at(place);
-      if (node === undefined) throw this.#failure(new Error('Connection is closed.'), place);
+      if (node === undefined) throw this.#nodes.failure(new Error('Connection is closed.'), place);
       return this.#pinned(node, () => true);
     });
   }
@@ -163,7 +142,7 @@ export class ClusterConnection implements Route {
     for (const server of servers) {
       yield server;
       if ((await this.#assignment(servers)) === before) continue;
-      throw this.#unreachable('the assignment of slots to nodes changed during a scan of the keys');
+      throw this.#nodes.unreachable('the assignment of slots to nodes changed during a scan of the keys');
     }
   }
 
@@ -173,71 +152,7 @@ export class ClusterConnection implements Route {
     );
     const assignment = assignmentOf(lines);
     if (assignment !== undefined) return assignment;
-    throw this.#unreachable('slots are being moved to other nodes, or have no node');
-  }
-
-  #errand(key: string): {slot: number; deadlineMs: number} {
-    return {slot: slotOf(key), deadlineMs: systemClock.nowMs() + this.#settings.timeoutMs};
-  }
-
-  async #send<T>(errand: Errand<T>): Promise<T> {
-    const {slot} = errand;
-    for (let earlier = this.#redirected.get(slot); earlier !== undefined;) {
-      await earlier;
-      earlier = this.#redirected.get(slot);
-    }
-    const attempt = await this.#attempt(errand, this.#nodes.masterOf(slot), false);
-    if ('reply' in attempt) return attempt.reply;
-    // Redirects arrive in the order of the commands. Each command is sent again after the one before it, so they keep this order.
-    const earlier = this.#redirected.get(slot) ?? Promise.resolve();
-    const again = earlier.then(async () => await this.#sendAgain(errand, attempt.redirect));
-    const settled: Promise<unknown> = Promise.allSettled([again]).then(() => {
-      if (this.#redirected.get(slot) === settled) this.#redirected.delete(slot);
-    });
-    this.#redirected.set(slot, settled);
-    return await again;
-  }
-
-  /** Sends a command again until a node executes it, or until its deadline has passed. */
-  async #sendAgain<T>(errand: Errand<T>, first: Redirect): Promise<T> {
-    let redirect = first;
-    for (let pauseMs = first.kind === 'wait' ? PAUSE_MS : 0; ; pauseMs = PAUSE_MS) {
-      const isPatient = redirect.kind === 'ask' && !errand.followsAsk;
-      await systemClock.sleep(isPatient ? PAUSE_MS : pauseMs, this.#closed.signal);
-      const target = await this.#targetOf(errand, redirect);
-      if (this.#closed.signal.aborted || systemClock.nowMs() >= errand.deadlineMs)
-        throw this.#failure(redirect.error);
-      const attempt = await this.#attempt(errand, target, redirect.kind === 'ask' && errand.followsAsk);
-      if ('reply' in attempt) return attempt.reply;
-      redirect = attempt.redirect;
-    }
-  }
-
-  async #targetOf({slot, followsAsk, deadlineMs}: Errand<unknown>, to: Redirect): Promise<Redis | undefined> {
-    const target =
-      to.kind === 'wait' || (to.kind === 'ask' && !followsAsk) ? undefined : this.#nodes.at(to.place);
-    const isKnown = target !== undefined && (to.kind === 'ask' || this.#nodes.masterOf(slot) === target);
-    if (!isKnown) await this.#nodes.refresh(Math.max(0, deadlineMs - systemClock.nowMs()));
-    if (to.kind === 'ask' && followsAsk) return this.#nodes.at(to.place);
-    // The node that was asked for the slots may know less than the one that has redirected the command.
-    if (to.kind === 'moved') this.#nodes.assign(slot, to.place);
-    return this.#nodes.masterOf(slot);
-  }
-
-  async #attempt<T>({slot, command}: Errand<T>, node: Redis | undefined, asks: boolean): Promise<Attempt<T>> {
-    if (node === undefined) {
-      const error = this.#unreachable(`no node responds that has slot ${slot}`);
-      return {redirect: {kind: 'wait', place: '', error}};
-    }
-    try {
-      // ASKING applies to the next command on the connection. If it fails, that command fails too.
-      if (asks) node.asking().catch(() => undefined);
-      return {reply: await command(node)};
-    } catch (error) {
-      const redirect = redirectOf(error, placeOf(node));
-      if (redirect === undefined) throw this.#failure(error, placeOf(node));
-      return {redirect};
-    }
+    throw this.#nodes.unreachable('slots are being moved to other nodes, or have no node');
   }
 
   #pinned(node: Redis, isUnchanged: () => boolean): PinnedServer {
@@ -249,9 +164,9 @@ export class ClusterConnection implements Route {
           const reply = await command(node);
           if (isUnchanged()) return reply;
         } catch (error) {
-          throw this.#failure(error, place);
+          throw this.#nodes.failure(error, place);
         }
-        throw this.#unreachable(`node ${place} has lost slots during a scan of the keys`);
+        throw this.#nodes.unreachable(`node ${place} has lost slots during a scan of the keys`);
       },
     };
   }
@@ -260,24 +175,8 @@ export class ClusterConnection implements Route {
     try {
       return work();
     } catch (error) {
-      throw this.#failure(error, placeOf(node));
+      throw this.#nodes.failure(error, placeOf(node));
     }
-  }
-
-  #unreachable(what: string): ProjectorError {
-    const fault = this.#nodes.faultAt();
-    const reason = fault === undefined ? '' : ` (the last error of a node: ${messageOf(fault)})`;
-    return new ProjectorError('redis-unreachable', `Redis at ${this.address}: ${what}${reason}`);
-  }
-
-  /** Translates an error, and reads the slots again if they may have changed. */
-  #failure(error: unknown, place?: string): ProjectorError {
-    const where = `Redis at ${this.address}${place === undefined ? '' : ` (node ${place})`}`;
-    const isReply = error instanceof Error && error.name === 'ReplyError';
-    const failure = clusterError(error, where, isReply ? undefined : this.#nodes.faultAt(place));
-    if (place !== undefined && failure.kind === 'redis-unreachable' && !this.#closed.signal.aborted)
-      void this.#nodes.refresh(this.#settings.timeoutMs);
-    return failure;
   }
 }
 

@@ -5,23 +5,28 @@
  * node. That connection does not reconnect: it ends, its commands reject, and ioredis creates another one when it reads the slots again.
  */
 import {Cluster, type ClusterOptions, type Redis} from 'ioredis';
+import {messageOf, ProjectorError} from '../../runtime/errors.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {tlsOptions} from '../tls.js';
 import type {RedisSettings} from './connection.js';
-import {placeOf} from './redirect.js';
+import {redisAddress} from './redisUrl.js';
+import {clusterError, placeOf} from './redirect.js';
 
 /** A node that does not return the slots within this time is skipped, and the next one is asked. */
 const SLOTS_TIMEOUT_MS = 1_000;
 
 export class ClusterNodes {
   made = 0;
+  readonly #settings: RedisSettings;
   readonly #cluster: Cluster;
+  readonly #closing = new AbortController();
   readonly #open = new Map<string, Redis>();
   /** Why the last connection to a node failed. */
   readonly #faults = new Map<string, Error>();
   #lastFault: Error | undefined;
 
   constructor(settings: RedisSettings) {
+    this.#settings = settings;
     this.#cluster = new Cluster(startNodes(settings), clusterOptions(settings));
     // Without a listener ioredis prints the stack of each error.
     this.#cluster.on('error', (error: Error & {lastNodeError?: Error | null}) => {
@@ -44,6 +49,7 @@ export class ClusterNodes {
   }
 
   close(): void {
+    this.#closing.abort();
     this.#cluster.disconnect();
   }
 
@@ -56,6 +62,33 @@ export class ClusterNodes {
     return this.#open.get(place);
   }
 
+  /** The address without user and password, for messages. */
+  get address(): string {
+    return redisAddress(this.#settings.url);
+  }
+
+  unreachable(what: string): ProjectorError {
+    const reason =
+      this.#lastFault === undefined ? '' : ` (the last error of a node: ${messageOf(this.#lastFault)})`;
+    return new ProjectorError('redis-unreachable', `Redis at ${this.address}: ${what}${reason}`);
+  }
+
+  /** Translates an error, and reads the slots again if they may have changed. */
+  failure(error: unknown, place?: string): ProjectorError {
+    const where = `Redis at ${this.address}${place === undefined ? '' : ` (node ${place})`}`;
+    const fault = place === undefined ? this.#lastFault : this.#faults.get(place);
+    const isReply = error instanceof Error && error.name === 'ReplyError';
+    const failure = clusterError(error, where, isReply ? undefined : fault);
+    if (place !== undefined && failure.kind === 'redis-unreachable' && !this.closed.aborted)
+      void this.refresh(this.#settings.timeoutMs);
+    return failure;
+  }
+
+  /** Aborts when the client is closed. */
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   /** Remembers that a node has this slot. */
   assign(slot: number, place: string): void {
     if (this.#open.has(place)) this.#cluster.slots[slot] = [place];
@@ -66,11 +99,6 @@ export class ClusterNodes {
     const places = new Set<string>();
     for (const [place] of this.#cluster.slots.filter((keys) => keys.length > 0)) places.add(place ?? '');
     return [...places].sort();
-  }
-
-  /** Why the connection to a node failed, or to any node. */
-  faultAt(place?: string): Error | undefined {
-    return place === undefined ? this.#lastFault : this.#faults.get(place);
   }
 
   /** Whether a node says that it does not run in cluster mode. */
