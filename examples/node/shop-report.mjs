@@ -25,7 +25,7 @@ export class Shop {
   #quantityDecimals;
 
   /**
-   * @param {Redis} redis
+   * @param {Redis | import('ioredis').Cluster} redis
    * @param {{prefix?: string, moneyDecimals?: number, quantityDecimals?: number}} [settings]
    */
   constructor(redis, {prefix = '', moneyDecimals = 2, quantityDecimals = 0} = {}) {

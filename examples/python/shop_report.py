@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Literal, cast
 from urllib.parse import quote, unquote
 
-from redis import Redis
+from redis import Redis, RedisCluster
 from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError
 from redis.retry import Retry
@@ -64,7 +64,12 @@ class Shop:
     """
 
     def __init__(
-        self, redis: Redis, *, prefix: str = "", money_decimals: int = 2, quantity_decimals: int = 0
+        self,
+        redis: Redis | RedisCluster,
+        *,
+        prefix: str = "",
+        money_decimals: int = 2,
+        quantity_decimals: int = 0,
     ) -> None:
         self._redis = redis
         self._prefix = prefix

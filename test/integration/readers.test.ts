@@ -4,7 +4,7 @@ import {main} from '../../src/cli/program.js';
 import type {Change} from '../../src/domain/change.js';
 import {idOfText, textOfId} from '../../src/domain/id.js';
 import {item, order, orderGone} from '../support/changes.js';
-import {nodeReader, pythonReader, whyNoPython, type Reader} from '../support/readers.js';
+import {camelNames, nodeReader, pythonReader, whyNoPython, type Reader} from '../support/readers.js';
 import {RedisBench} from '../support/redisBench.js';
 import {redisRules} from '../support/redisRights.js';
 
@@ -56,12 +56,7 @@ async function read(reader: Reader, args: readonly string[]): Promise<unknown> {
     ...args,
   ]);
   if (!ok) throw new Error(`the ${reader.name} example failed: ${output}`);
-  const camel = (name: string): string => name.replace(/_(\w)/g, (_, char: string) => char.toUpperCase());
-  return JSON.parse(stdout, (_, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).map(([name, part]) => [camel(name), part as unknown]))
-      : value,
-  );
+  return camelNames(stdout);
 }
 
 /** What both readers must print, derived from what the commands print. */
