@@ -42,13 +42,18 @@ export interface ScriptHost extends StringReader {
  */
 const SCRIPTS_MAX = 2;
 
-/** Where the parts of a read model in the layout `partitioned` are merged. */
+/** What merges the partitions of a read model in the layout `partitioned`. */
 export interface Sharding {
   readonly redis: MergeHost;
   /** Identifies this process. It contains no blanks. */
   readonly processId: string;
   /** The number of servers that run scripts at the same time. */
   readonly servers: number;
+}
+
+export interface ReadModelSettings extends ScriptSettings {
+  /** Undefined in the layout `single`. */
+  readonly sharding?: Sharding | undefined;
 }
 
 export class ReadModel {
@@ -64,8 +69,7 @@ export class ReadModel {
   /** Names chunks that are applied in parts. */
   #chunks = 0;
 
-  /** `sharding` is undefined in the layout `single`. */
-  constructor(redis: ScriptHost, topic: string, settings: ScriptSettings, sharding?: Sharding) {
+  constructor(redis: ScriptHost, topic: string, {sharding, ...settings}: ReadModelSettings) {
     this.#keys = keySpace(sharding === undefined ? 'single' : 'partitioned', settings.prefix);
     this.positions = new StoredPositions(redis, topic, this.#keys);
     this.slots = new Slots(SCRIPTS_MAX * (sharding?.servers ?? 1));

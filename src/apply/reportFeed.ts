@@ -10,7 +10,7 @@ import {parseOutboxEntry, type OutboxEntry} from '../redis-model/outbox.js';
 import {Signal} from '../runtime/lifecycle.js';
 import type {Merge} from './mergeScript.js';
 
-/** A partition that has more entries than this one waits before it builds the next chunk (L17). */
+/** A partition that has more entries than this one waits before it builds the next chunk (L18). */
 const WAITING_MAX = 64;
 
 /**

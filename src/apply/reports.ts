@@ -42,7 +42,7 @@ export interface MergeEvents {
   readonly merged: (delayMs: number) => void;
 }
 
-/** Entries of one partition in one merge. Together they take Redis about as long as a chunk. */
+/** Entries of one partition in one merge (L18). Together they take Redis about as long as a chunk. */
 const ENTRIES_MAX = 16;
 /** Pause between two merges, in which entries gather: a merge of several costs much less than several merges. */
 const PAUSE_MS = 20;

@@ -55,7 +55,8 @@ export function newReadModel(
     inParts: runId === undefined ? undefined : {ordersMax: config.chunkOrdersMax, id: runId},
   };
   if (config.redisLayout === 'single') return new ReadModel(redis, topic, settings);
-  return new ReadModel(redis, topic, settings, {redis, processId: randomUUID(), servers: redis.shards});
+  const sharding = {redis, processId: randomUUID(), servers: Math.max(1, redis.shards)};
+  return new ReadModel(redis, topic, {...settings, sharding});
 }
 
 /**
@@ -67,10 +68,10 @@ export async function checkReadModel(
   {redis, topic}: {redis: RedisClient; topic: KafkaTopic},
 ): Promise<Reached> {
   const partitions = await checkTopic(config, topic);
-  const model = newReadModel(config, redis, {partitions});
   await redis.connect();
   // This comes before the first script, because a cluster would redirect or reject the script (S6) with a less clear error.
   await redis.requireSuitable();
+  const model = newReadModel(config, redis, {partitions});
   await model.requireRights();
   await model.requireLayout();
   return {model, partitions};

@@ -90,7 +90,7 @@ export function securityFaults(config: Config): string[] {
       'REDIS_TLS_* settings have no effect, because REDIS_URL begins with redis:// (use rediss:// for TLS)',
     );
   }
-  faults.push(...sentinelFaults(config), ...clusterFaults(config));
+  faults.push(...sentinelFaults(config), ...clusterFaults(config), ...layoutFaults(config));
   return faults;
 }
 
@@ -108,6 +108,20 @@ function clusterFaults({redisUrl, redisSentinels, redisClusterNodes}: Config): s
     );
   }
   return faults;
+}
+
+/** A cluster computes the slot of a key from the part in braces, so the prefix must be a name that fits there (redis-model/keys.ts). */
+function layoutFaults({redisLayout, keyPrefix, redisClusterNodes}: Config): string[] {
+  if (redisLayout === 'single') {
+    if (redisClusterNodes === undefined) return [];
+    return [
+      'REDIS_LAYOUT must be partitioned if REDIS_CLUSTER_NODES is set, because a cluster distributes the keys',
+    ];
+  }
+  if (/^[^{}:]+:$/.test(keyPrefix)) return [];
+  return [
+    `REDIS_KEY_PREFIX must be a name with a colon at its end and without braces, such as shop:, if REDIS_LAYOUT is partitioned`,
+  ];
 }
 
 function sentinelFaults({redisUrl, redisSentinels, sentinelUsername, sentinelPassword}: Config): string[] {

@@ -83,11 +83,11 @@ export interface KeySpace {
 export function keySpace(layout: KeyLayout, prefix: string): KeySpace {
   if (layout === 'single') {
     const keys = keysWithPrefix(prefix);
-    const {orders, orderIdOf} = keys;
     const place = {prefix, partition: undefined};
     const placeOf = (key: string): KeyPlace | undefined => (key.startsWith(prefix) ? place : undefined);
     const shared = {shared: keys, sharedPrefix: prefix};
-    return {partition: () => keys, prefixOf: () => prefix, ...shared, orders, orderIdOf, placeOf};
+    const all = {orders: keys.orders, orderIdOf: (key: string) => keys.orderIdOf(key)};
+    return {partition: () => keys, prefixOf: () => prefix, ...shared, ...all, placeOf};
   }
   const name = prefix.replace(/:$/, '');
   const sharedPrefix = `{${name}}:`;

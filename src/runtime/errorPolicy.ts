@@ -83,7 +83,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Use a Redis without cluster mode, because one script must access keys that a cluster distributes over nodes.',
+      'Set REDIS_CLUSTER_NODES and REDIS_LAYOUT=partitioned (docs/cluster.md), or use a Redis without cluster mode.',
   },
   'redis-unsupported': {
     next: 'halt',

@@ -1,5 +1,9 @@
 /** The layout `partitioned`: workers on one Redis, of which parts lose data. With several servers: redisCluster.test.ts. */
+import {APPLY_SCRIPT, scriptArguments} from '../../src/apply/script.js';
+import {reduce} from '../../src/reduce.js';
 import {longRun} from '../support/arbitraries.js';
+import {order} from '../support/changes.js';
+import {LAYOUT} from '../support/redisBench.js';
 import {fc} from '../support/seededChecks.js';
 import {inTier} from '../support/tier.js';
 import {until} from '../support/until.js';
@@ -10,7 +14,7 @@ const partKeys = (partition: number): string => `{test:${partition}}:*`;
 const OUTBOX = '{test:1}:projector:outbox';
 
 let bench: WorkerBench;
-beforeAll(async () => (bench = await WorkerBench.open(6, undefined, true)));
+beforeAll(async () => (bench = await WorkerBench.open(6, undefined, {isPartitioned: true})));
 afterEach(async () => await bench.reset());
 afterAll(async () => await bench.close());
 
@@ -37,7 +41,7 @@ test('a worker that ends has merged everything (I12)', async () => {
 });
 
 describe('what a crash leaves in the outboxes (I18)', () => {
-  test('is merged by the next worker', async () => {
+  test('is merged by the next worker (F92)', async () => {
     bench.write(longRun(3));
     const crashed = await bench.worker({losesMerges: true, settings: {stopTimeoutMs: 200}});
     crashed.log.assign(bench.topic.partitions);
@@ -57,7 +61,7 @@ describe('what a crash leaves in the outboxes (I18)', () => {
   });
 });
 
-describe('a slot that has lost its newest writes (I1, I18)', () => {
+describe('a slot that has lost its newest writes (F90) (I1, I18)', () => {
   test('of orders: the reports are ahead, and the replay adds nothing to them twice', async () => {
     const log = longRun(5);
     bench.write(log.slice(0, 250));
@@ -101,6 +105,27 @@ describe('a slot that has lost its newest writes (I1, I18)', () => {
       {numRuns: inTier({test: 5, soak: 100})},
     );
   });
+});
+
+test('the outbox keeps entries until they are merged and old enough (I18)', async () => {
+  const settings = {prefix: '{test:0}:', layout: LAYOUT, extraColumns: []};
+  const key = bench.redis.model.positions.key(0);
+  const chunk = async (from: number, merged: number, keptMs: number): Promise<number> => {
+    const expected = from === 0 ? '' : `v1 ${from}`;
+    const outbox = `${from} ${from + 1} ${merged} ${keptMs}`;
+    const request = {expected, next: `v1 ${from + 1}`, reduction: reduce([order('1')]), outbox};
+    const reply = await bench.redis.client.run(APPLY_SCRIPT, key, scriptArguments(request, settings));
+    expect(reply).toEqual(['applied', 1, expect.stringMatching(new RegExp(`^${from} ${from + 1} \\d+ `))]);
+    return await bench.redis.redis.llen('{test:0}:projector:outbox');
+  };
+  // Not merged; merged but young; then both, which removes all but the new one.
+  const lengths = [
+    await chunk(0, 0, 0),
+    await chunk(1, 0, 0),
+    await chunk(2, 2, 60_000),
+    await chunk(3, 3, 0),
+  ];
+  expect(lengths).toEqual([1, 2, 3, 1]);
 });
 
 test('reports that are older than the outboxes halt the worker, and name the offsets', async () => {

@@ -146,7 +146,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Redis Cluster. ${whyNot
     await cluster.endMigration(slot, nodes);
   });
 
-  test('a script does not run while its keys are on two nodes, because it would miss some of them (C2)', async () => {
+  test('a script does not run while its keys are on two nodes, because it would miss some of them (F91) (C2)', async () => {
     await Promise.all([count('{s}1'), count('{s}2')]);
     const {slot, move: nodes} = await move('{s}1');
     await cluster.beginMigration(slot, nodes);

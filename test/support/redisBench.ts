@@ -1,5 +1,5 @@
 /** A logical database of the test stack's Redis for one test file, and the worker's client for it. */
-import {Redis} from 'ioredis';
+import {Cluster, Redis} from 'ioredis';
 import {ReadModel, type ScriptHost} from '../../src/apply/readModel.js';
 import type {MergeHost} from '../../src/apply/reports.js';
 import type {ApplyOutcome} from '../../src/apply/script.js';
@@ -14,6 +14,7 @@ export const TOPIC = 'test.events';
 export const LAYOUT = 'v1 topic=test.events partitions=3 decimals=2 columns=';
 
 /** The test's own client retries until Redis is reachable. */
+const CLUSTER = {clusterRetryStrategy: () => 100, redisOptions: {maxRetriesPerRequest: 20}} as const;
 const PATIENT = {maxRetriesPerRequest: null, retryStrategy: () => 50} as const;
 
 /** Every key with its serialized value. */
@@ -38,6 +39,8 @@ export interface BenchOptions {
   readonly extraColumns?: readonly string[];
   /** True for the layout `partitioned`. The prefix is then `test:`. */
   readonly isPartitioned?: boolean;
+  /** Nodes of a Redis Cluster, each as `host:port`. */
+  readonly clusterNodes?: readonly string[] | undefined;
   /** Defined if the amount of an order is the sum over its line items. */
   readonly itemDecimals?: number | undefined;
 }
@@ -53,24 +56,48 @@ export class RedisBench {
   readonly client: RedisClient;
   readonly model: ReadModel;
   readonly #options: BenchOptions;
+  readonly #cluster: Cluster | undefined;
 
   private constructor(database: number, options: BenchOptions) {
     const url = new URL(options.url ?? testStack().env.redis.url);
     url.pathname = `/${database}`;
     this.url = url.href;
     this.#options = options;
-    this.redis = new Redis(this.url, options.url === undefined ? {} : PATIENT);
+    const {clusterNodes} = options;
+    if (clusterNodes !== undefined)
+      this.#cluster = new Cluster(
+        clusterNodes.map((node) => `redis://${node}`),
+        CLUSTER,
+      );
+    // A Cluster has every command that this class and its users send with a key.
+    this.redis =
+      (this.#cluster as unknown as Redis | undefined) ??
+      new Redis(this.url, options.url === undefined ? {} : PATIENT);
     this.redis.on('error', () => undefined);
-    this.client = new RedisClient({url: this.url, timeoutMs: 5_000});
+    this.client = this.newClient(5_000);
     this.model = this.modelOn(this.client);
   }
 
   /** Each test file uses another database number. The database is flushed. */
   static async open(database: number, options: BenchOptions = {}): Promise<RedisBench> {
     const bench = new RedisBench(database, options);
-    await bench.redis.flushdb();
+    await bench.flush();
     await bench.client.connect();
     return bench;
+  }
+
+  newClient(timeoutMs: number, url = this.url): RedisClient {
+    const {clusterNodes} = this.#options;
+    return new RedisClient({url, timeoutMs, ...(clusterNodes === undefined ? {} : {clusterNodes})});
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all(this.#servers().map(async (server) => await server.flushdb()));
+  }
+
+  /** Every master, because the commands without a key concern one server only. */
+  #servers(): readonly Redis[] {
+    return this.#cluster?.nodes('master') ?? [this.redis];
   }
 
   /** `ordersPerScript`: chunks are applied in parts, as in a read model that is being built. */
@@ -81,7 +108,7 @@ export class RedisBench {
     const settings = {prefix, extraColumns, itemDecimals, layout: LAYOUT, inParts};
     if (this.#options.isPartitioned !== true) return new ReadModel(client, TOPIC, settings);
     const sharding = {redis: client, processId: `worker${++workers}`, servers: 1};
-    return new ReadModel(client, TOPIC, {...settings, prefix: 'test:'}, sharding);
+    return new ReadModel(client, TOPIC, {...settings, prefix: 'test:', sharding});
   }
 
   /** Applies changes as one chunk that moves the position of partition 0 from `expected` to `next`. */
@@ -105,7 +132,8 @@ export class RedisBench {
   async content(): Promise<Content> {
     const content: Content = {};
     const internal = `${this.#options.prefix ?? ''}projector:`;
-    for (const key of await this.redis.keys('*')) {
+    const keys = await Promise.all(this.#servers().map(async (server) => await server.keys('*')));
+    for (const key of keys.flat()) {
       // In the layout `partitioned`, the keys of a partition and the shared ones are one content.
       const name = this.#options.isPartitioned === true ? key.replace(/^\{[^}]*\}:/, '') : key;
       if (!name.startsWith(internal)) content[name] = await this.#read(key);
@@ -138,7 +166,7 @@ export class RedisBench {
 
   async close(): Promise<void> {
     this.client.close();
-    if (this.#options.url === undefined) await this.redis.flushdb();
+    if (this.#options.url === undefined) await this.flush();
     this.redis.disconnect();
   }
 }

@@ -145,6 +145,24 @@ export class RedisCluster implements AsyncDisposable {
     );
   }
 
+  /** Ends the replication to this replica, until `attach`. So it falls behind its master. */
+  async detach(replica: OwnRedis, master: OwnRedis): Promise<void> {
+    // The master rejects the login of a user that it does not know.
+    await this.on(replica).config('SET', 'masterauth', 'none');
+    await this.on(replica).config('SET', 'masteruser', 'nobody');
+    await this.on(master).call('CLIENT', 'KILL', 'TYPE', 'replica');
+    await until(
+      async () => (await this.on(replica).info('replication')).includes('master_link_status:down'),
+      () => 'the replica to lose its master',
+    );
+  }
+
+  /** Allows replication again. */
+  async attach(replica: OwnRedis): Promise<void> {
+    await this.on(replica).config('SET', 'masterauth', '');
+    await this.on(replica).config('SET', 'masteruser', '');
+  }
+
   freeze(node: OwnRedis): void {
     node.pause();
   }

@@ -4,7 +4,7 @@ import type {MergeHost} from '../../src/apply/reports.js';
 import {MERGE_SCRIPT} from '../../src/apply/mergeScript.js';
 import {APPLY_SCRIPT} from '../../src/apply/script.js';
 import type {Change, Decoded} from '../../src/domain/change.js';
-import {RedisClient} from '../../src/clients/redis/client.js';
+import type {RedisClient} from '../../src/clients/redis/client.js';
 import {decodeRecord} from '../../src/decode/decode.js';
 import type {SourceSchema} from '../../src/domain/sourceSchema.js';
 import {ERROR_POLICY} from '../../src/runtime/errorPolicy.js';
@@ -21,7 +21,7 @@ import {OrderModel} from './orderModel.js';
 import {FORMS, HIDING, recordOf, SHOP_TABLES} from './records.js';
 import {isWholeNumber} from '../../src/domain/order.js';
 import type {SourceTables} from '../../src/upstream/sourceTables.js';
-import {RedisBench, TOPIC} from './redisBench.js';
+import {RedisBench, TOPIC, type BenchOptions} from './redisBench.js';
 import {until} from './until.js';
 
 const PARTITIONS = 3;
@@ -92,10 +92,15 @@ export class WorkerBench {
   }
 
   /** `url` is the URL of a Redis outside the stack. */
-  static async open(database: number, url?: string, isPartitioned = false): Promise<WorkerBench> {
+  static async open(
+    database: number,
+    url?: string,
+    {isPartitioned = false, clusterNodes}: Pick<BenchOptions, 'isPartitioned' | 'clusterNodes'> = {},
+  ): Promise<WorkerBench> {
     const options = {
+      clusterNodes,
       extraColumns: ORDER_EXTRA_COLUMNS,
-      isPartitioned: isPartitioned || process.env['KEYS'] === 'partitioned',
+      isPartitioned,
       ...(url === undefined ? {} : {url}),
     };
     return new WorkerBench(await RedisBench.open(database, options));
@@ -104,7 +109,7 @@ export class WorkerBench {
   /** Stops the workers of a test and discards its log and data. */
   async reset(): Promise<void> {
     await this.#stopWorkers();
-    await this.redis.redis.flushdb();
+    await this.redis.flush();
     this.topic = new MemoryTopic(PARTITIONS);
     this.#changes = [];
   }
@@ -130,7 +135,7 @@ export class WorkerBench {
   /** Starts a worker. It has no partitions until the test calls `log.assign`. */
   async worker(options: WorkerOptions = {}): Promise<Worker> {
     const {redisUrl: url = this.redis.url, timeoutMs = 5_000} = options;
-    const client = new RedisClient({url, timeoutMs});
+    const client = this.redis.newClient(timeoutMs, url);
     await client.connect();
     const log = new MemoryLog(this.topic, 20);
     const messages: string[] = [];

@@ -66,7 +66,12 @@ test('a node that is not a master has no assignment', () => {
 });
 
 describe('REDIS_CLUSTER_NODES', () => {
-  const NODES = {REDIS_CLUSTER_NODES: 'a:1,b:2', REDIS_URL: 'redis://a:1'};
+  const NODES = {
+    REDIS_CLUSTER_NODES: 'a:1,b:2',
+    REDIS_URL: 'redis://a:1',
+    REDIS_LAYOUT: 'partitioned',
+    REDIS_KEY_PREFIX: 'shop:',
+  };
 
   test('is passed on for the same server, and not for another one', () => {
     const config = {...readConfig(NODES, []), redisUrl: NODES.REDIS_URL};

@@ -91,12 +91,12 @@ export class RedisClient {
   /** The named fields of a hash. Null if a field is absent. */
   async hashFieldsOf(key: string, names: readonly string[]): Promise<(string | null)[]> {
     if (names.length === 0) return [];
-    return await this.#connection.guarded(async () => await this.#redis.hmget(key, ...names));
+    return await this.#atKey(key, async (redis) => await redis.hmget(key, ...names));
   }
 
   /** The elements of a list from one index to another, both included. Negative indexes count from the end. */
   async listRange(key: string, from: number, to: number): Promise<string[]> {
-    return await this.#connection.guarded(async () => await this.#redis.lrange(key, from, to));
+    return await this.#atKey(key, async (redis) => await redis.lrange(key, from, to));
   }
 
   async hash(key: string): Promise<Record<string, string>> {
@@ -190,11 +190,6 @@ export class RedisClient {
   async requireSuitable(): Promise<void> {
     for (const {address, ask} of await this.#connection.servers())
       requireSuitableServer(await ask(async (redis) => await redis.info()), address, this.#isCluster);
-  }
-
-  /** How many masters run scripts. */
-  get shards(): number {
-    return 1;
   }
 
   /** How many times a connection was established. */

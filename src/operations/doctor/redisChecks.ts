@@ -28,7 +28,7 @@ export function redisChecks(
 ): Check[] {
   const {info} = answers;
   return [
-    judged('redis', info, judgeServer),
+    judged('redis', info, (facts) => judgeServer(facts, config)),
     judged('redis-rights', answers.rights, () =>
       ok('redis-rights', 'the user has every right that a worker needs'),
     ),
@@ -53,13 +53,16 @@ function stagingCheck({info, staging}: RedisAnswers, config: Config): Check {
   );
 }
 
-export function judgeServer(info: Info): Check {
+export function judgeServer(
+  info: Info,
+  {redisClusterNodes}: Partial<Pick<Config, 'redisClusterNodes'>> = {},
+): Check {
   const version = info.get('redis_version') ?? 'unknown';
   const detail = `version ${version}, ${info.get('role') ?? 'unknown role'}`;
   const [major = 0, minor = 0] = version.split('.').map(Number);
-  if (info.get('cluster_enabled') === '1') {
-    return fail('redis', `${detail}, in cluster mode: one script cannot access all keys of an order`, {
-      fix: 'Use a Redis without cluster mode.',
+  if (info.get('cluster_enabled') === '1' && redisClusterNodes === undefined) {
+    return fail('redis', `${detail}, in cluster mode: the keys are distributed over servers`, {
+      fix: 'Set REDIS_CLUSTER_NODES and REDIS_LAYOUT=partitioned (docs/cluster.md), or use a Redis without cluster mode.',
     });
   }
   if (info.get('role') === 'slave') {
