@@ -65,14 +65,17 @@ const seen: Seen[] = [];
 for (const combination of chosen) {
   const result = await tested(combination);
   seen.push(result);
-  // The file is read again, because another run can have written it meanwhile.
-  const results = JSON.parse(readFileSync(RESULTS, 'utf8')) as Results;
+  const results = storedResults();
   results[nameOf(combination)] = result;
   writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
-  writeDocuments(COMBINATIONS.flatMap((each) => results[nameOf(each)] ?? []));
 }
+writeDocuments(COMBINATIONS.flatMap((each) => storedResults()[nameOf(each)] ?? []));
 process.stdout.write(`${table(seen).join('\n')}\n`);
 process.exitCode = seen.length > 0 && seen.every(isGood) ? 0 : 1;
+
+function storedResults(): Results {
+  return JSON.parse(readFileSync(RESULTS, 'utf8')) as Results;
+}
 
 function nameOf({mysql, redis, node}: Combination): string {
   return `${mysql} ${redis} node:${node}`;

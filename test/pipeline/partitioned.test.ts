@@ -1,0 +1,119 @@
+/**
+ * The layout `partitioned` with the whole pipeline: a random shop, kill -9 of workers, and `verify`. On one Redis, and on a Redis Cluster
+ * whose masters are killed.
+ */
+import {ForeignPipeline} from '../support/foreignPipeline.js';
+import {projector} from '../support/projector.js';
+import {RedisCluster} from '../support/redisCluster.js';
+import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import {chosenSeed} from '../support/random.js';
+
+const SCHEMA = `
+  CREATE TABLE orders (id BIGINT PRIMARY KEY AUTO_INCREMENT, user_id BIGINT NULL, total_amount DECIMAL(12,2) NOT NULL);
+  CREATE TABLE order_items (id BIGINT PRIMARY KEY AUTO_INCREMENT, order_id BIGINT NOT NULL, product_id BIGINT NOT NULL,
+    quantity INT NOT NULL, KEY (order_id), FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE);
+  INSERT INTO orders VALUES (1, 7, 45.99), (2, NULL, 3.00), (3, 8, 0.50);
+  INSERT INTO order_items VALUES (10, 1, 100, 2), (11, 1, 101, 1), (12, 3, 100, 5)`;
+const STEPS = 200;
+const seed = chosenSeed();
+
+/** What both kinds of servers have in common. */
+interface Place {
+  readonly url: string;
+  readonly settings: Record<string, string>;
+  /** Kills a server while the shop trades, if there is another one that can replace it. */
+  readonly disturb: (prefix: string) => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+async function oneRedis(): Promise<Place> {
+  const redis = await OwnRedis.open();
+  const {url} = redis;
+  return {
+    url,
+    settings: {},
+    disturb: async () => {
+      await redis.kill();
+      await redis.start();
+    },
+    close: async () => await redis.close(),
+  };
+}
+
+async function clusterOfThree(): Promise<Place> {
+  const cluster = await RedisCluster.open();
+  const {url} = cluster;
+  return {
+    url,
+    settings: {REDIS_CLUSTER_NODES: cluster.places.join(',')},
+    disturb: async (prefix) => {
+      const killed = await cluster.masterOf(prefix);
+      await cluster.failover(killed);
+      await cluster.restart(killed);
+      await cluster.settled();
+    },
+    close: async () => await cluster.close(),
+  };
+}
+
+(whyNoOwnRedis() === undefined ? describe : describe.skip).each([
+  {where: 'one Redis', open: oneRedis, name: 'parted'},
+  {where: 'a cluster', open: clusterOfThree, name: 'clustered'},
+])('a random shop in the layout partitioned, on $where', ({open, name}) => {
+  let place: Place;
+  let shop: ForeignPipeline;
+
+  beforeAll(async () => {
+    place = await open();
+    const settings = {REDIS_LAYOUT: 'partitioned', ...place.settings};
+    shop = await ForeignPipeline.open({name, schema: SCHEMA, settings, redisUrl: place.url});
+  }, 120_000);
+  afterAll(async () => {
+    await shop.close();
+    await place.close();
+  });
+
+  test('is exact after kill -9 of workers and of a Redis (F90) (F92) (G2, G4)', async () => {
+    await shop.trade(STEPS, seed);
+    await shop.run('verify', '--wait', '60');
+    for (const prefix of [`{${name}:1}:`, `{${name}}:`]) {
+      const disturbed = place.disturb(prefix);
+      await shop.trade(STEPS, seed + 1);
+      await disturbed;
+      await shop.run('verify', '--wait', '60');
+    }
+    expect(shop.worker.isRunning).toBe(true);
+  }, 240_000);
+
+  test('commands show it', async () => {
+    const [row] = (await shop.root.query('SELECT MIN(id) AS id, COUNT(*) AS orders FROM orders'))[0] as [
+      {id: string; orders: string},
+    ];
+    const shown = async (...args: string[]): Promise<unknown> => {
+      const {status, stdout, stderr} = await projector([...args, '--json'], shop.settings);
+      if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}`);
+      return JSON.parse(stdout) as unknown;
+    };
+    const orders = String(row.orders);
+    expect(await shown('orders', 'count', '--scan')).toEqual({orders, scanned: orders});
+    expect(await shown('orders', 'show', String(row.id))).toMatchObject({found: true, id: String(row.id)});
+    expect(await shown('report')).toMatchObject({totals: {orders}});
+    expect(await shown('lag')).toMatchObject({lagRecords: expect.anything() as unknown});
+    const {checks} = (await shown('doctor')) as {checks: {name: string; status: string; detail: string}[]};
+    expect(checks.filter(({status}) => status === 'fail')).toEqual([]);
+  });
+
+  test.each([
+    ['rebuild'],
+    ['sync', '--replace'],
+    ['audit', '--once'],
+    ['dlq', 'list'],
+    ['verify', '--repair'],
+  ])('`%s` says that it does not support the layout, and changes nothing', async (...args) => {
+    const {status, stderr} = await projector(args, shop.settings);
+    expect({status, stderr}).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('does not support REDIS_LAYOUT=partitioned') as string,
+    });
+  });
+});
