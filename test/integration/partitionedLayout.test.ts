@@ -1,4 +1,5 @@
 /** The layout `partitioned`: workers on one Redis, of which parts lose data. With several servers: redisCluster.test.ts. */
+import {readFileSync} from 'node:fs';
 import {APPLY_SCRIPT, scriptArguments} from '../../src/apply/script.js';
 import {reduce} from '../../src/reduce.js';
 import {longRun} from '../support/arbitraries.js';
@@ -126,6 +127,35 @@ test('the outbox keeps entries until they are merged and old enough (I18)', asyn
     await chunk(3, 3, 0),
   ];
   expect(lengths).toEqual([1, 2, 3, 1]);
+});
+
+test('a worker needs exactly the rights that docs/cluster.md lists (I5)', async () => {
+  const [, rights = ''] =
+    /^user projector on >PASSWORD (.*)$/m.exec(readFileSync('docs/cluster.md', 'utf8')) ?? [];
+  const own = rights.replaceAll('shop', 'test').split(' ');
+  const {redis} = bench.redis;
+  const user = 'partitioned';
+  const url = new URL(bench.redis.url);
+  url.username = user;
+  url.password = 'secret';
+  try {
+    await redis.call('ACL', 'SETUSER', user, 'reset', 'on', '>secret', ...own);
+    bench.write(longRun(10));
+    const worker = await bench.worker({redisUrl: url.href});
+    worker.log.assign(bench.topic.partitions);
+    await bench.expectExact();
+    await worker.stop();
+    for (const missing of ['-rpush', '-lpop', '-lindex', '-hmget']) {
+      await redis.call('ACL', 'SETUSER', user, 'reset', 'on', '>secret', ...own, missing);
+      const client = bench.redis.newClient(5_000, url.href);
+      await client.connect();
+      const needed = bench.redis.modelOn(client).requireRights();
+      await expect(needed).rejects.toMatchObject({kind: 'redis-denied'});
+      client.close();
+    }
+  } finally {
+    await redis.call('ACL', 'DELUSER', user);
+  }
 });
 
 test('reports that are older than the outboxes halt the worker, and name the offsets', async () => {
