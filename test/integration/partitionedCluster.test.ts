@@ -1,4 +1,5 @@
 /** Workers on a real Redis Cluster of three masters with replicas: failovers that lose writes, and slots that move under load. */
+import {isDeepStrictEqual} from 'node:util';
 import {slotOf} from '../../src/clients/redis/hashSlot.js';
 import {longRun} from '../support/arbitraries.js';
 import {RedisCluster} from '../support/redisCluster.js';
@@ -54,6 +55,11 @@ const RECORDS = 400;
         await bench.expectExact();
         const master = await cluster.masterOf(KEYS[name]);
         const replica = await cluster.replicaOf(master);
+        // A replica that has just been restarted has the data of an earlier test until it is in sync.
+        await until(
+          async () => isDeepStrictEqual(await stateAt(replica, name), await stateAt(master, name)),
+          () => 'the replica to have the state of its master',
+        );
         await cluster.detach(replica, master);
         bench.write(log.slice(200, 300));
         await bench.caughtUp();

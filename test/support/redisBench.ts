@@ -92,7 +92,9 @@ export class RedisBench {
   }
 
   async flush(): Promise<void> {
-    await Promise.all(this.#servers().map(async (server) => await server.flushdb()));
+    const {clusterNodes} = this.#options;
+    if (clusterNodes === undefined) await this.redis.flushdb();
+    else await Promise.all(clusterNodes.map(async (node) => await flushMaster(node)));
   }
 
   /** Every master, because the commands without a key concern one server only. */
@@ -168,5 +170,17 @@ export class RedisBench {
     this.client.close();
     if (this.#options.url === undefined) await this.flush();
     this.redis.disconnect();
+  }
+}
+
+/** Asks each node for its role, because after a failover the client may not know all masters yet. */
+async function flushMaster(node: string): Promise<void> {
+  const redis = new Redis(`redis://${node}`, {maxRetriesPerRequest: 0});
+  redis.on('error', () => undefined);
+  try {
+    const [role] = (await redis.role()) as [string];
+    if (role === 'master') await redis.flushdb();
+  } finally {
+    redis.disconnect();
   }
 }

@@ -122,11 +122,21 @@ export class RedisCluster implements AsyncDisposable {
     );
   }
 
-  /** Waits until all nodes run and agree on three masters with a replica each. */
+  /** Waits until all nodes run and agree on three masters with a replica each, and the replicas have the data of their masters. */
   async settled(): Promise<void> {
     await this.#agree(
       (masters, replicas) => masters.length === MASTERS && replicas.length === MASTERS,
       'the cluster to settle',
+    );
+    await until(
+      async () => {
+        const infos = await Promise.all(
+          this.nodes.map(async (node) => await this.on(node).info('replication')),
+        );
+        // A node that has just been restarted calls itself a master, with its old data, until it hears of the failover.
+        return infos.filter((info) => info.includes('master_link_status:up')).length === MASTERS;
+      },
+      () => 'the replicas to be in sync',
     );
   }
 
