@@ -6,12 +6,13 @@
 import {LosslessNumber} from 'lossless-json';
 import {AMOUNT_DIGITS_MAX, digitCount, fromSmallestUnit, QUANTITY_DIGITS_MAX} from '../domain/order.js';
 import {exactText, expected, Undecodable, wholeNumber, type JsonObject} from './fields.js';
+import {counted} from '../runtime/counted.js';
 
 /** Reads a count with exactly `decimals` decimals, short enough for exact sums (S5). Zeros after these decimals are cut. */
 export function quantity(row: JsonObject, column: string, decimals: number): string {
   const text = withDecimals(DECIMAL.exec(exactText(row[column]) ?? ''), decimals, false);
   if (text === undefined) {
-    const rule = decimals === 0 ? 'a whole number' : `a number with at most ${decimals} decimals`;
+    const rule = decimals === 0 ? 'a whole number' : `a number with at most ${counted(decimals, 'decimal')}`;
     throw new Undecodable(expected(row, column, `${rule} (QUANTITY_DECIMALS)`));
   }
   requireDigits(text, column, QUANTITY_DIGITS_MAX);
@@ -58,7 +59,7 @@ export function moneyOfItem(row: JsonObject, columns: readonly string[], rule: A
   const name = columns.join('*');
   if (text === undefined)
     throw new Undecodable(
-      `the product of ${name} has more than ${moneyDecimals} decimals (MONEY_DECIMALS, MONEY_ROUND)`,
+      `the product of ${name} has more than ${counted(moneyDecimals, 'decimal')} (MONEY_DECIMALS, MONEY_ROUND)`,
     );
   const amount = isMinor ? fromSmallestUnit(BigInt(text), moneyDecimals) : text;
   requireDigits(amount, name, AMOUNT_DIGITS_MAX);
@@ -77,13 +78,13 @@ function amountText(
   const value = row[column];
   const found = DECIMAL.exec(isRounded ? floatText(value) : typeof value === 'string' ? value : '');
   if (found === null) {
-    const rule = `a decimal string with ${moneyDecimals} decimals (decimal.handling.mode=string in the connector, MONEY_DECIMALS in the worker; for a DOUBLE set MONEY_ROUND=true)`;
+    const rule = `a decimal string with ${counted(moneyDecimals, 'decimal')} (decimal.handling.mode=string in the connector, MONEY_DECIMALS in the worker; for a DOUBLE set MONEY_ROUND=true)`;
     throw new Undecodable(expected(row, column, rule));
   }
   const text = withDecimals(found, moneyDecimals, isRounded);
   if (text !== undefined) return text;
   throw new Undecodable(
-    `column ${column} has more than ${moneyDecimals} decimals that are not 0 (MONEY_DECIMALS, MONEY_ROUND)`,
+    `column ${column} has more than ${counted(moneyDecimals, 'decimal')} that are not 0 (MONEY_DECIMALS, MONEY_ROUND)`,
   );
 }
 

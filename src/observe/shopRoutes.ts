@@ -9,6 +9,7 @@ import {givenOrderId} from '../domain/id.js';
 import {asProjectorError, ProjectorError} from '../runtime/errors.js';
 import {json, plain, type Answer, type Asked, type Routes} from './http.js';
 import type {OrderAnswer, OrderContent, ShopAnswer, ShopContent, ShopFailure} from './shopAnswer.js';
+import {counted} from '../runtime/counted.js';
 
 /** What the routes read. Both methods reject with a ProjectorError. */
 export interface ShopSource {
@@ -127,7 +128,10 @@ function queue(waitingMax: number): <T>(task: () => Promise<T>) => Promise<T> {
   let waiting = 0;
   return async (task) => {
     if (waiting >= waitingMax)
-      throw new ProjectorError('redis-unreachable', `${waiting} requests for orders wait: try again`);
+      throw new ProjectorError(
+        'redis-unreachable',
+        `${counted(waiting, 'request for an order waits', 'requests for orders wait')}: try again`,
+      );
     waiting++;
     const mine = last.then(async () => {
       waiting--;

@@ -20,6 +20,7 @@ import {ShopTab} from './shop.js';
 import {Tabs} from './tabs.js';
 import {
   count,
+  counted,
   auditWords,
   freshnessTone,
   headline,
@@ -35,7 +36,7 @@ const ASK_EVERY_MS = 1_000;
 const HISTORY_EVERY_MS = 5_000;
 
 const curves = {
-  lag: new Curve('lag-curve', (value) => `${count(Math.round(value))} records`),
+  lag: new Curve('lag-curve', (value) => counted(Math.round(value), 'record')),
   rate: new Curve('rate-curve', (value) => `${rate(value)} per second`),
 };
 

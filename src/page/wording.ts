@@ -29,6 +29,11 @@ export function count(value: string | number | null): string {
   return String(value).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
+/** Returns `1 record` or `1,234 records`. */
+export function counted(value: number, one: string): string {
+  return `${count(value)} ${one}${value === 1 ? '' : 's'}`;
+}
+
 /** Formats a duration: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 14 min`, `3 d 4 h`. */
 export function span(seconds: number | null): string {
   if (seconds === null) return UNKNOWN;
@@ -110,8 +115,8 @@ export function auditWords(
   if (last === null) return [['no pass has ended', ...doubts].join('; '), 'warn'];
   const left = last.differences - last.repaired;
   const equal = last.open > 0 ? 'no difference' : 'equal to MySQL';
-  const found = `${left > 0 ? `${count(left)} differences` : equal} at ${when(last.ended)}`;
-  const open = last.open > 0 ? [`${count(last.open)} values not decided`] : [];
+  const found = `${left > 0 ? counted(left, 'difference') : equal} at ${when(last.ended)}`;
+  const open = last.open > 0 ? [`${counted(last.open, 'value')} not decided`] : [];
   const repaired = last.repaired > 0 ? [`${count(last.repaired)} repaired`] : [];
   return [[found, ...repaired, ...open, ...doubts].join('; '), left > 0 ? 'bad' : tone];
 }

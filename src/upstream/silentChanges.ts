@@ -19,6 +19,7 @@ import {
   type SilentChangeFacts,
   type StoredTable,
 } from './silentChangeFacts.js';
+import {counted} from '../runtime/counted.js';
 
 export function silentChanges(facts: SilentChangeFacts, schema: SourceSchema): SilentChange[] {
   return [
@@ -80,7 +81,7 @@ export function binlogSessionChanges({count, isComplete}: BinlogAccounts): Silen
  */
 export function preparedChanges(prepared: number | undefined): SilentChange[] {
   if (prepared === undefined || prepared === 0) return [];
-  const number = prepared === 1 ? '1 XA transaction is' : `${prepared} XA transactions are`;
+  const number = counted(prepared, 'XA transaction is', 'XA transactions are');
   const what = `${number} prepared: after XA ROLLBACK, Redis keeps the rows; after XA COMMIT, an initial load that ran before it lacks them`;
   const fix =
     'Commit or roll back what XA RECOVER lists before an initial load, then run `projector verify --repair`.';

@@ -10,6 +10,7 @@
  * in production. A worker whose sums do not match stops, so that no record can be skipped without a trace.
  */
 import {ProjectorError} from '../runtime/errors.js';
+import {counted} from '../runtime/counted.js';
 
 export interface Outcomes {
   applied: number;
@@ -90,7 +91,7 @@ export class OutcomeCounter {
     if (consumed === sum + this.#pending && this.#pending >= 0 && !(settled && this.#pending > 0)) return;
     throw new ProjectorError(
       'counts-differ',
-      `${where}: ${consumed} records consumed, ${sum} have an outcome, ${this.#pending} are in flight`,
+      `${where}: ${counted(consumed, 'record')} consumed, ${sum} have an outcome, ${this.#pending} are in flight`,
     );
   }
 }

@@ -16,6 +16,7 @@ import {
   sameFingerprint,
   type Fingerprint,
 } from '../redis-model/position.js';
+import {counted} from '../runtime/counted.js';
 
 export interface Start {
   readonly fromOffset: bigint;
@@ -96,7 +97,7 @@ export function requireSamePartitions(expected: number, found: number, topic: st
   if (found === expected) return;
   throw new ProjectorError(
     'partitions-changed',
-    `topic ${topic} has ${found} partitions, but the read model was built for ${expected}`,
+    `topic ${topic} has ${counted(found, 'partition')}, but the read model was built for ${expected}`,
   );
 }
 

@@ -237,7 +237,7 @@ const MARK = 'projector:staging';
     expect(left).toEqual(['session:1']);
     await expect(content.prepare('rebuild', '3')).rejects.toMatchObject({
       kind: 'rebuild-refused',
-      detail: expect.stringContaining('must be empty, but holds 1 keys ("session:1")') as string,
+      detail: expect.stringContaining('must be empty, but holds 1 key ("session:1")') as string,
     });
   });
 });

@@ -58,7 +58,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: doctor and Redis. ${why
     await admin.call('SELECT', '0');
     expect([status, warn]).toEqual([
       0,
-      [expect.stringMatching(/^staging-database: database 15 holds 1 keys/)],
+      [expect.stringMatching(/^staging-database: database 15 holds 1 key /)],
     ]);
   });
 

@@ -281,14 +281,14 @@ class Reader {
     await redis.set('session:1', 'x');
     await refused(
       ['rebuild'],
-      /rebuild-refused: redis:\S+ holds 1 keys that do not belong to this read model \("session:1"\)/,
+      /rebuild-refused: redis:\S+ holds 1 key that does not belong to this read model \("session:1"\)/,
     );
-    await refused(['rebuild', '--dry-run'], /holds 1 keys that do not belong to this read model/);
+    await refused(['rebuild', '--dry-run'], /holds 1 key that does not belong to this read model/);
     await redis.del('session:1');
     const other = redis.duplicate({db: 15});
     await other.set('note', 'x');
-    await refused(['rebuild'], /must be empty, but holds 1 keys \("note"\)/);
-    await refused(['rebuild', '--dry-run'], /must be empty, but holds 1 keys \("note"\)/);
+    await refused(['rebuild'], /must be empty, but holds 1 key \("note"\)/);
+    await refused(['rebuild', '--dry-run'], /must be empty, but holds 1 key \("note"\)/);
     await other.del('note');
     other.disconnect();
     await refused(['rebuild', '--dry-run'], /nothing was done \(--dry-run\)/, 0);

@@ -87,7 +87,7 @@ const seed = chosenSeed();
         expect(await ended(process)).toMatchObject({code, output: expect.stringMatching(text) as string});
       };
       await log.staging.set('note', 'x');
-      await refused(log.begin(), 5, /rebuild-refused: .*must be empty, but holds 1 keys \("note"\)/);
+      await refused(log.begin(), 5, /rebuild-refused: .*must be empty, but holds 1 key \("note"\)/);
       expect(await log.staging.keys('*')).toEqual(['note']);
       await log.staging.del('note');
       await refused(log.begin({REDIS_STAGING_DATABASE: '0'}), 2, /REDIS_STAGING_DATABASE is 0/);

@@ -297,7 +297,7 @@ describe('the last records', () => {
   const schema = sourceSchema(config);
 
   test('pass the check if they can be decoded', () => {
-    expect(notified(judgeRecords([record('45.99')], schema))).toBe('ok: the last 1 records can be decoded');
+    expect(notified(judgeRecords([record('45.99')], schema))).toBe('ok: the last 1 record can be decoded');
   });
 
   test.each([['Zq7S'], [45.99], ['45,9']])('with %j cause a failure that names no value (I11)', (amount) => {

@@ -7,7 +7,7 @@ export const VERIFY = z.strictObject({
   open: count('Values that changed too often, or for which the time was too short'),
   unseen: count('Values that differed at first and were not compared again, because there are too many'),
   isBehind: flag('Redis did not reach the end of the topic in time, or the time was too short'),
-  repaired: count('Number of differences that were repaired'),
+  repaired: count('Number of differences that were repaired, with the sums that a repair of orders changed'),
   looked: z
     .strictObject({
       orders: count('Orders'),

@@ -24,6 +24,7 @@ import type {RecordForm} from '../../upstream/connectorConfig.js';
 import type {Output} from '../terminal/output.js';
 import {noteUnasked, warnOfSilentChanges} from '../silentChanges.js';
 import {untilReachable} from '../start.js';
+import {counted} from '../../runtime/counted.js';
 
 const ACTIONS: Record<ConnectorAction, string> = {
   apply: 'create the topic if it is missing, create or update the connector, and wait until it is running',
@@ -187,7 +188,7 @@ async function applyConnector(
     const isNew = await untilReachable(start, async () => await ensureTopic(topic, wanted));
     const warning = await untilReachable(start, async () => await retentionWarning(topic));
     if (warning !== undefined) output.note(`warning: ${warning}`);
-    if (isNew) output.note(`topic ${topicName} created with ${config.topicPartitions} partitions`);
+    if (isNew) output.note(`topic ${topicName} created with ${counted(config.topicPartitions, 'partition')}`);
   } finally {
     await topic.close();
   }

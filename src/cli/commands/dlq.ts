@@ -18,6 +18,7 @@ import {linesOf, summaryOf, viewOf} from '../../operations/replay/view.js';
 import {withRedis} from '../servers.js';
 import {table, type Output} from '../terminal/output.js';
 import {standardTerminal, type Terminal} from '../terminal/terminal.js';
+import {counted} from '../../runtime/counted.js';
 
 export function addDlq(program: Command, command: CommandContext): void {
   const {output, end} = command;
@@ -139,9 +140,8 @@ export async function isConfirmed(count: number, terminal: Terminal): Promise<bo
       'cannot ask for confirmation without a terminal: use --yes to drop without confirmation',
     );
   }
-  const what = count === 1 ? 'entry' : 'entries';
   const answer = await terminal.ask(
-    `Drop ${count} ${what}? The orders do not change and may still differ from MySQL. (y/N) `,
+    `Drop ${counted(count, 'entry', 'entries')}? The orders do not change and may still differ from MySQL. (y/N) `,
   );
   return /^\s*y(?:es)?\s*$/i.test(answer);
 }

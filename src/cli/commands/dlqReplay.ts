@@ -29,6 +29,7 @@ import type {Output} from '../terminal/output.js';
 import {checkReadModel} from '../preflight.js';
 import {readSourceTables} from '../../upstream/sourceTables.js';
 import {mysqlVisible} from '../visibility.js';
+import {counted} from '../../runtime/counted.js';
 
 export function addDlqReplay(dlq: Command, command: CommandContext): void {
   const {output, end} = command;
@@ -102,7 +103,7 @@ export async function dlqReplay(options: ReplayOptions, context: ReplayContext):
     if (failed === 0) return EXIT.ok;
     throw new ProjectorError(
       'replay-impossible',
-      `${failed} entries could not be replayed and remain quarantined`,
+      `${counted(failed, 'entry', 'entries')} could not be replayed and stayed quarantined`,
     );
   } finally {
     redis.close();

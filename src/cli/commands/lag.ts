@@ -13,6 +13,7 @@ import {interruptible} from '../terminal/interruption.js';
 import {table, type Output} from '../terminal/output.js';
 import {newProgressLine} from '../terminal/progressLine.js';
 import {ScreenBlock, type BlockScreen} from '../terminal/screenBlock.js';
+import {counted} from '../../runtime/counted.js';
 
 export function addLag(program: Command, context: CommandContext): void {
   const {output, end} = context;
@@ -137,7 +138,7 @@ function jsonOf(rows: readonly PartitionLag[], topic: string): LagAnswer {
 }
 
 function totalLine(rows: readonly PartitionLag[], topic: string): string {
-  return `consumer lag of ${topic}: ${totalOf(rows)} records`;
+  return `consumer lag of ${topic}: ${counted(totalOf(rows), 'record')}`;
 }
 
 function shortOf({partition, lagRecords}: PartitionLag): string {

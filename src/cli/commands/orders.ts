@@ -23,6 +23,7 @@ import {totals, type ReportSettings, type ReportSource} from '../../operations/r
 import type {StoredItem} from '../../redis-model/storedItems.js';
 import {withRedis} from '../servers.js';
 import {table, tableRow, type Output} from '../terminal/output.js';
+import {counted} from '../../runtime/counted.js';
 
 export function addOrders(program: Command, command: CommandContext): void {
   const {output, end} = command;
@@ -100,14 +101,14 @@ export async function ordersCount(
   {scan, json}: {readonly scan: boolean; readonly json: boolean},
   {redis, keys, settings, output}: OrdersContext,
 ): Promise<number> {
-  const counted = scan ? String(await countOrders(redis, keys)) : undefined;
+  const scanned = scan ? String(await countOrders(redis, keys)) : undefined;
   const {orders} = await totals(redis, settings);
-  const answer: OrdersCountAnswer = counted === undefined ? {orders} : {orders, scanned: counted};
+  const answer: OrdersCountAnswer = scanned === undefined ? {orders} : {orders, scanned};
   if (json) output.line(JSON.stringify(answer));
-  else output.line(counted ?? orders);
-  if (counted !== undefined && counted !== orders) {
+  else output.line(scanned ?? orders);
+  if (scanned !== undefined && scanned !== orders) {
     output.note(
-      `${keys.shared.reportTotals} holds ${orders} orders, but SCAN found ${counted}: this is normal while workers write; if no worker writes, another program has changed keys`,
+      `${keys.shared.reportTotals} holds ${counted(orders, 'order')}, but SCAN found ${scanned}: this is normal while workers write; if no worker writes, another program has changed keys`,
     );
   }
   return EXIT.ok;

@@ -14,6 +14,7 @@ import {
 } from '../../operations/report/report.js';
 import {withRedis} from '../servers.js';
 import {table, type Output} from '../terminal/output.js';
+import {counted} from '../../runtime/counted.js';
 
 const REPORT_LISTS: readonly ReportList[] = ['products', 'users', 'totals'];
 
@@ -99,6 +100,9 @@ const PARTS: Record<ReportList, (request: PartRequest) => Promise<Part>> = {
   },
   totals: async ({redis, settings}) => {
     const sums = await totals(redis, settings);
-    return {value: sums, lines: [`${sums.orders} orders, ${sums.units} units, revenue ${sums.revenue}`]};
+    return {
+      value: sums,
+      lines: [`${counted(sums.orders, 'order')}, ${counted(sums.units, 'unit')}, revenue ${sums.revenue}`],
+    };
   },
 };

@@ -6,6 +6,7 @@ import {printable} from '../../runtime/escapeControl.js';
 import {settingsOf, type CommandContext} from '../context.js';
 import {table, type Output} from '../terminal/output.js';
 import {fetchStatus, readStatus, workerUrl, type WorkerStatus} from '../workerStatus.js';
+import {counted} from '../../runtime/counted.js';
 
 export function addStatus(program: Command, context: CommandContext): void {
   const {output, end} = context;
@@ -102,13 +103,13 @@ function auditText({audit, now = ''}: WorkerStatus): string {
   const agoMs = Date.parse(now) - Date.parse(ended);
   const ago = Number.isNaN(agoMs) ? '' : ` ${seconds(agoMs / 1_000)} ago`;
   const late = overdueSeconds > 0 ? `, the next one is late by ${seconds(overdueSeconds)}` : '';
-  return `${state}, last pass${ago}: ${differences} differences, ${repaired} repaired, ${open} not decided${late}`;
+  return `${state}, last pass${ago}: ${counted(differences, 'difference')}, ${repaired} repaired, ${open} not decided${late}`;
 }
 
 function lagText({lagRecords, lagSeconds, topic = 'its topic'}: WorkerStatus): string {
   if (lagRecords == null) return 'unknown';
   const time = lagSeconds == null ? '' : `, ${seconds(lagSeconds)}`;
-  return `${lagRecords} records${time} on ${topic}`;
+  return `${counted(lagRecords, 'record')}${time} on ${topic}`;
 }
 
 function recordsText(records: Readonly<Record<string, unknown>>): string {

@@ -15,6 +15,7 @@ import {
   type ReplaceContext,
   type ReplaceOptions,
 } from '../replacement/replaceCommand.js';
+import {counted} from '../../runtime/counted.js';
 
 export function addSync(program: Command, command: CommandContext): void {
   const {output, end} = command;
@@ -43,7 +44,7 @@ async function sync(
   try {
     await redis.connect();
     const held = await ordersHeld(redis, config.keyPrefix);
-    output.note(`${redis.address} holds ${held} orders`);
+    output.note(`${redis.address} holds ${counted(held, 'order')}`);
     if (held !== '0' && !options.replace) {
       output.note('nothing was done: use `projector sync --replace` to rebuild the read model from MySQL');
       return EXIT.ok;

@@ -5,6 +5,7 @@ import {bar, grouped, Progress} from '../../operations/rebuild/progress.js';
 import {countSourceOrders} from '../../upstream/sourceRows.js';
 import type {SourceTables} from '../../upstream/sourceTables.js';
 import type {ProgressLine} from '../terminal/progressLine.js';
+import {counted} from '../../runtime/counted.js';
 
 export class LoadProgress {
   readonly #line: ProgressLine;
@@ -35,7 +36,7 @@ export class LoadProgress {
   show({orders}: LoadedRows, nowMs: number): void {
     const all = this.#allOrders;
     if (all === undefined) {
-      this.#line.show(`reading MySQL: ${grouped(BigInt(orders))} orders`);
+      this.#line.show(`reading MySQL: ${counted(grouped(BigInt(orders)), 'order')}`);
       return;
     }
     // Line items without an order are loaded as orders too.

@@ -38,6 +38,7 @@ import {isRepaired, loadModel, newLock, requireWholeTopic, stagingUrl} from './s
 import {warnOfSilentChanges} from '../silentChanges.js';
 import {untilReachable} from '../start.js';
 import {mysqlVisible} from '../visibility.js';
+import {counted} from '../../runtime/counted.js';
 
 /** Where both commands build the read model, for their help. */
 export const STAGING =
@@ -206,7 +207,9 @@ export class ReplaceCommand {
     let records = 0n;
     for (const {low, high} of (await this.#topic.ranges()).values()) records += high - low;
     const found = mark === '' ? 'is empty' : contentOf(mark);
-    this.#output.note(`${this.#staging.address} ${found}; the topic holds ${grouped(records)} records`);
+    this.#output.note(
+      `${this.#staging.address} ${found}; the topic holds ${counted(grouped(records), 'record')}`,
+    );
     this.#output.note('nothing was done (--dry-run)');
     return EXIT.ok;
   }
@@ -260,7 +263,7 @@ export class ReplaceCommand {
     const {orders, items: lines} = await loading;
     const {address} = this.#mysql;
     this.#line.note(
-      `${grouped(BigInt(orders))} orders and ${grouped(BigInt(lines))} line items were read from ${address}`,
+      `${counted(grouped(BigInt(orders)), 'order')} and ${counted(grouped(BigInt(lines)), 'line item')} were read from ${address}`,
     );
   }
 
@@ -321,12 +324,12 @@ function eventLine(event: ReplacementEvent, stagingAddress: string): string {
     case 'resumed':
       return `resuming the unfinished run with the data in ${stagingAddress}`;
     case 'caught-up':
-      return `caught up with the topic: ${grouped(event.reached.doneRecords)} records`;
+      return `caught up with the topic: ${counted(grouped(event.reached.doneRecords), 'record')}`;
     case 'retried':
       return 'the cutover took too long and was undone; retrying it';
     case 'switched':
       return `cutover done: readers see the new content; workers paused for ${event.pauseMs} ms`;
     case 'removed':
-      return `the old content was removed: ${grouped(BigInt(event.keys))} keys`;
+      return `the old content was removed: ${counted(grouped(BigInt(event.keys)), 'key')}`;
   }
 }

@@ -1,4 +1,5 @@
 /** Redraws a block of lines in the same place of a terminal. It draws no more lines than fit, because the terminal must not scroll. */
+import {counted} from '../../runtime/counted.js';
 
 /** The part of a terminal that the block uses. */
 export interface BlockScreen {
@@ -26,7 +27,9 @@ export class ScreenBlock {
     const room = Math.max(1, (this.#screen.rows || ROWS) - 1);
     const width = Math.max(1, (this.#screen.columns || COLUMNS) - 1);
     const kept =
-      lines.length <= room ? lines : [...lines.slice(0, room - 1), `(${lines.length - room + 1} more lines)`];
+      lines.length <= room
+        ? lines
+        : [...lines.slice(0, room - 1), `(${counted(lines.length - room + 1, 'more line')})`];
     // `back` moves the cursor to the first row of the block and erases everything from there on. One write does both the erasing and
     // the drawing, so that the terminal never shows half of a block.
     const back = this.#drawn === 0 ? '' : `\r\u001b[${this.#drawn}A\u001b[J`;

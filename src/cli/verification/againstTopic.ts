@@ -24,6 +24,7 @@ import type {Output} from '../terminal/output.js';
 import {newProgressLine, type ProgressLine} from '../terminal/progressLine.js';
 import {newReadModel, checkTopic} from '../preflight.js';
 import {loadModel, newLock, requireWholeTopic, stagingUrl} from '../replacement/staging.js';
+import {counted} from '../../runtime/counted.js';
 
 export interface VerifyTopicOptions extends PrintOptions {
   /** Whether the data of an unfinished rebuild in the staging database may be discarded. */
@@ -121,9 +122,9 @@ async function replayedAndCompared(
 function eventLine(event: ReferenceEvent, address: string): string {
   switch (event.kind) {
     case 'caught-up':
-      return `caught up with the topic: ${grouped(event.reached.doneRecords)} records in ${address}`;
+      return `caught up with the topic: ${counted(grouped(event.reached.doneRecords), 'record')} in ${address}`;
     case 'removed':
-      return `the replayed content was removed: ${grouped(BigInt(event.keys))} keys`;
+      return `the replayed content was removed: ${counted(grouped(BigInt(event.keys)), 'key')}`;
     case 'left':
       return `the replayed content remains in ${address} (${event.reason}); the next rebuild or comparison removes it`;
   }

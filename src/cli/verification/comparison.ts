@@ -4,6 +4,7 @@ import type {KafkaTopic} from '../../clients/kafka/admin.js';
 import type {RedisClient} from '../../clients/redis/client.js';
 import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
+import {counted} from '../../runtime/counted.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {keySpace} from '../../redis-model/keys.js';
@@ -13,8 +14,9 @@ import type {Finding} from '../../operations/verify/finding.js';
 import {ReadRetry, retryingRedis} from '../../operations/verify/retry.js';
 import type {Repair} from '../../operations/verify/repair.js';
 import {Sides, type OrderPlaces} from '../../operations/verify/sides.js';
+import type {Looked} from '../../operations/verify/survey.js';
 import type {Visible} from '../../upstream/visibility.js';
-import {verify, type Verdict, type VerifyEvent} from '../../operations/verify/verify.js';
+import {verify, type Repairing, type Verdict, type VerifyEvent} from '../../operations/verify/verify.js';
 import {table, type Output} from '../terminal/output.js';
 import type {ProgressLine} from '../terminal/progressLine.js';
 
@@ -69,8 +71,7 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
     sides: new Sides({expected, redis: retryingRedis(redis, retry), prefix: config.keyPrefix, places}),
     survey: {
       suspectsMax: SUSPECTS_MAX,
-      progress: ({orders, products, users, keys}) =>
-        show(`${orders} orders, ${products} products, ${users} users, ${keys} keys compared`),
+      progress: (looked) => show(`${lookedAt(looked)} compared`),
       signal,
       seed: Math.floor(Math.random() * 2 ** 31),
     },
@@ -90,7 +91,8 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
       pauseFactor: 1,
       stillMs: STILL_MS,
       waitMs: wait * 1_000,
-      progress: (open) => show(`${open} differences may be temporary; waiting until they settle`),
+      progress: (open) =>
+        show(`${counted(open, 'difference')} may be temporary; waiting until the values settle`),
       signal,
     },
     sample,
@@ -100,10 +102,30 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
 }
 
 function eventLine(event: VerifyEvent): string {
-  if (event.kind === 'repairing') return `repairing ${event.differences} differences`;
-  const {orders, products, users, keys, foreignKeys} = event.looked;
+  if (event.kind === 'repairing') return `repairing ${repairText(event)}`;
+  const {foreignKeys} = event.looked;
   const foreign = foreignKeys === 0 ? '' : ` (${foreignKeys} of them do not belong to this read model)`;
-  return `compared ${orders} orders, ${products} products, ${users} users, ${keys} keys${foreign}: ${event.suspects} possible differences to check again`;
+  const suspects = counted(event.suspects, 'possible difference');
+  return `compared ${lookedAt(event.looked)}${foreign}: ${suspects} to check again`;
+}
+
+function lookedAt({orders, products, users, keys}: Looked): string {
+  return [
+    counted(orders, 'order'),
+    counted(products, 'product'),
+    counted(users, 'user'),
+    counted(keys, 'key'),
+  ].join(', ');
+}
+
+/** Returns for example `1 difference: 1 order`. */
+export function repairText({differences, orders, keys, sums, hasRepairedOrders}: Repairing): string {
+  const parts = [
+    ...(orders > 0 ? [counted(orders, 'order')] : []),
+    ...(keys > 0 ? [counted(keys, 'malformed key')] : []),
+    ...(sums > 0 ? [counted(sums, 'sum') + (hasRepairedOrders ? ' after the repair of orders' : '')] : []),
+  ];
+  return `${counted(differences, 'difference')}: ${parts.join(', ')}`;
 }
 
 /** Prints the verdict. Returns the exit code, or throws `differences-found` or `verify-behind`. */
@@ -122,18 +144,20 @@ export function printVerdict(
   } else {
     const head = ['difference', 'key', 'field', source, 'Redis'];
     for (const row of shown.length === 0 ? [] : table(head, shown.map(cellsOf))) output.line(row);
-    output.line(`${findings.length} differences${repaired === 0 ? '' : `, ${repaired} were repaired`}`);
+    output.line(`${counted(findings.length, 'difference')}${repaired === 0 ? '' : `, ${repaired} repaired`}`);
   }
   if (findings.length > shown.length)
-    line.note(`${findings.length - shown.length} more differences are not shown (--limit)`);
+    line.note(
+      `${counted(findings.length - shown.length, 'more difference is', 'more differences are')} not shown (--limit)`,
+    );
   if (unseen > 0)
     line.note(
-      `${unseen} more values differed at first and were not checked again, because there are too many: use \`projector rebuild\``,
+      `${counted(unseen, 'more value')} differed at first and could not be checked again, because there are too many: use \`projector rebuild\``,
     );
   if (open.length > 0 && !isBehind) {
     const names = open.slice(0, 5).map(({kind, id}) => `${kind} ${id}`);
     line.note(
-      `${open.length} values changed too often to be compared (${names.join(', ')}): verify again when there is less traffic`,
+      `${counted(open.length, 'value')} changed too often to be compared (${names.join(', ')}): verify again when there is less traffic`,
     );
   }
   return exitCodeOf(verdict, source, options.wait);
@@ -151,13 +175,13 @@ function exitCodeOf({findings, unseen, open, isBehind}: Verdict, source: string,
     const what = source === 'topic' ? 'the topic' : source;
     throw new ProjectorError(
       'differences-found',
-      `${findings.length + unseen} differences between Redis and ${what}`,
+      `${counted(findings.length + unseen, 'difference')} between Redis and ${what}`,
     );
   }
   if (isBehind && open.length > 0) {
     throw new ProjectorError(
       'verify-behind',
-      `${open.length} values could not be compared within ${wait} s, because Redis did not reach the end of the topic or the time was too short`,
+      `${counted(open.length, 'value')} could not be compared within ${wait} s, because Redis did not reach the end of the topic or the time was too short`,
     );
   }
   return EXIT.ok;

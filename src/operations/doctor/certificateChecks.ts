@@ -9,6 +9,7 @@ import {EXIT} from '../../runtime/errorPolicy.js';
 import type {NamedMaterial} from '../../config/clientOptions.js';
 import {certificatesIn} from '../../config/valueTypes.js';
 import {fail, ok, warn, type Check} from './check.js';
+import {counted} from '../../runtime/counted.js';
 
 const NAME = 'certificates';
 const DAY_MS = 86_400_000;
@@ -36,7 +37,7 @@ export function judgeCertificates(materials: readonly NamedMaterial[], nowMs: nu
   }
   const soon = ends.filter(({endMs}) => endMs - nowMs < SOON_DAYS * DAY_MS);
   if (soon.length > 0) {
-    const left = (endMs: number): string => `in ${Math.floor((endMs - nowMs) / DAY_MS)} days`;
+    const left = (endMs: number): string => `in ${counted(Math.floor((endMs - nowMs) / DAY_MS), 'day')}`;
     const notified = soon.map(({name, endMs}) => `${name} expires ${left(endMs)} (${dayOf(endMs)})`);
     return warn(NAME, notified.join('; '), FIX);
   }

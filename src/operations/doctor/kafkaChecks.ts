@@ -11,6 +11,7 @@ import {EXIT} from '../../runtime/errorPolicy.js';
 import {printable} from '../../runtime/escapeControl.js';
 import type {KafkaAnswers} from './askKafka.js';
 import {again, fail, judged, ok, warn, type Check} from './check.js';
+import {counted} from '../../runtime/counted.js';
 
 /** Kafka 2.1 introduced this version of the Fetch API. The projector has not been tested with older brokers. */
 const FETCH_VERSION_MIN = 10;
@@ -33,13 +34,13 @@ export function kafkaChecks(answers: KafkaAnswers, {topic, groupId, schema}: Kaf
 }
 
 export function judgeBrokers({brokers, fetchVersion}: BrokerFacts): Check {
-  const detail = `${brokers} broker${brokers === 1 ? '' : 's'}, Fetch up to version ${fetchVersion}`;
+  const detail = `${counted(brokers, 'broker')}, Fetch up to version ${fetchVersion}`;
   if (fetchVersion >= FETCH_VERSION_MIN) return ok('kafka', detail);
   return fail('kafka', `${detail}: Kafka is older than 2.1`, {fix: 'Use Kafka 2.1 or later.'});
 }
 
 export function judgeTopic(name: string, {partitions, replicas, leaderless, behind}: TopicFacts): Check {
-  const detail = `${name} has ${partitions} partitions, ${replicas} replica${replicas === 1 ? '' : 's'}`;
+  const detail = `${name} has ${counted(partitions, 'partition')}, ${counted(replicas, 'replica')}`;
   if (leaderless.length > 0) {
     return fail('topic', `${detail}; partitions without a leader: ${leaderless.join(', ')}`, {
       fix: 'Start the brokers that hold these partitions.',
@@ -91,7 +92,7 @@ export function judgeGroup(groupId: string, {state, protocolType, members}: Grou
     const found = state === 'Dead' ? 'the group does not exist' : `the group is ${state}`;
     return warn('group', `no worker runs in ${groupId}: ${found}`, 'Start one with `projector run`.');
   }
-  const detail = `${groupId} is ${state}, ${members} worker${members === 1 ? '' : 's'}`;
+  const detail = `${groupId} is ${state}, ${counted(members, 'worker')}`;
   if (state === 'Stable') return ok('group', detail);
   return warn(
     'group',
@@ -122,7 +123,7 @@ export function judgeRecords(records: readonly PlacedRecord[], schema: SourceSch
     const tables = [...new Set(others)].slice(0, TABLES_SHOWN_MAX).map(printable).join(', ');
     return fail(
       'records',
-      `${others.length} of the last ${records.length} records are rows of other tables (${tables}), which the worker ignores`,
+      `the worker ignores ${others.length} of the last ${counted(records.length, 'record')}: rows of other tables (${tables})`,
       {
         fix: 'Correct SOURCE_DATABASE, ORDERS_TABLE and ORDER_ITEMS_TABLE. If they are right, remove the other tables from table.include.list of the connector.',
       },
@@ -133,11 +134,12 @@ export function judgeRecords(records: readonly PlacedRecord[], schema: SourceSch
     return decoded.kind === 'rejected' ? [{...record, ...decoded.rejection}] : [];
   });
   const [first] = rejected;
-  if (first === undefined) return ok('records', `the last ${records.length} records can be decoded`);
+  if (first === undefined)
+    return ok('records', `the last ${counted(records.length, 'record')} can be decoded`);
   const {partition, offset, reason} = first;
   return fail(
     'records',
-    `${rejected.length} of the last ${records.length} records cannot be decoded, for example offset ${offset} of partition ${partition}: ${reason}`,
+    `${rejected.length} of the last ${counted(records.length, 'record')} cannot be decoded, for example offset ${offset} of partition ${partition}: ${reason}`,
     {
       fix: 'Correct the connector (connectors/README.md) or the setting that the reason names. See `projector dlq list`.',
     },

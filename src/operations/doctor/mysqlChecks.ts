@@ -17,6 +17,7 @@ import {semiSyncChanges} from '../../upstream/silentChanges.js';
 import type {MysqlAnswers} from './askMysql.js';
 import {again, fail, judged, ok, warn, type Check} from './check.js';
 import {silentChangeChecks} from './silentChangeChecks.js';
+import {counted} from '../../runtime/counted.js';
 
 export function judgeVersion(variables: Variables): Check {
   const version = variables.get('version') ?? 'unknown';
@@ -130,7 +131,7 @@ export function judgeTables(found: FoundTables, schema: SourceSchema): Check {
   if (isProduct && !orders.isMinor && !isRounded && most > moneyDecimals)
     return warn(
       'tables',
-      `${detail}: their product can have ${most} decimals, and a row with more than ${moneyDecimals} that are not 0 is quarantined`,
+      `${detail}: their product can have ${counted(most, 'decimal')}, and a row with more than ${moneyDecimals} that are not 0 is quarantined`,
       'Set MONEY_ROUND=true, or raise MONEY_DECIMALS (docs/mapping.md).',
     );
   const doubts = nullableUses(schema, found);
@@ -155,7 +156,7 @@ export function judgeTables(found: FoundTables, schema: SourceSchema): Check {
 }
 
 function describe({name, type, decimals}: SourceColumn): string {
-  return decimals === 0 ? `${name} is ${type}` : `${name} is ${type} with ${decimals} decimals`;
+  return decimals === 0 ? `${name} is ${type}` : `${name} is ${type} with ${counted(decimals, 'decimal')}`;
 }
 
 /** Columns that must have a value in every row that counts. A condition on a column says that its NULL was considered. */

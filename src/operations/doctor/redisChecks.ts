@@ -13,6 +13,7 @@ import {formatLayout, requireSameLayout} from '../../redis-model/layout.js';
 import {NO_POSITION, parsePosition} from '../../redis-model/position.js';
 import type {RedisAnswers} from './askRedis.js';
 import {again, both, fail, failedBy, judged, ok, warn, type Answer, type Check} from './check.js';
+import {counted} from '../../runtime/counted.js';
 
 type Info = ReadonlyMap<string, string>;
 
@@ -87,7 +88,7 @@ export function judgeEviction(info: Info): Check {
   const policy = info.get('maxmemory_policy') ?? 'unknown';
   if (!policy.startsWith('allkeys-')) return ok('redis-eviction', `maxmemory-policy ${policy}`);
   return fail('redis-eviction', `maxmemory-policy ${policy}: Redis may evict orders`, {
-    fix: 'Set maxmemory-policy to noeviction, then run `projector rebuild`.',
+    fix: 'Set maxmemory-policy to noeviction or volatile-*, then run `projector rebuild`.',
   });
 }
 
@@ -149,7 +150,7 @@ export function judgeStaging(info: Info, mark: string | null, {stagingDatabase}:
     );
   return warn(
     name,
-    `database ${stagingDatabase} holds ${keys} keys that do not belong to a rebuild`,
+    `database ${stagingDatabase} holds ${counted(keys, 'key that does', 'keys that do')} not belong to a rebuild`,
     STAGING_FIX,
   );
 }
@@ -184,7 +185,7 @@ export function judgePositions(texts: readonly string[], ranges: ReadonlyMap<num
       'fences are set: a rebuild or a repair is running',
       'Run `projector doctor` again in some seconds.',
     );
-  return ok('positions', `all positions are within the topic, consumer lag is ${lag} records`);
+  return ok('positions', `all positions are within the topic, consumer lag is ${counted(lag, 'record')}`);
 }
 
 function faultOf(text: string, {low, high}: LogRange): {text: string; fix: string} | undefined {
@@ -214,7 +215,7 @@ function faultOf(text: string, {low, high}: LogRange): {text: string; fix: strin
 
 export function judgeQuarantine(count: number): Check {
   if (count === 0) return ok('quarantine', 'no record is quarantined');
-  const detail = `${count} record${count === 1 ? ' is' : 's are'} quarantined: the affected orders may differ from MySQL`;
+  const detail = `${counted(count, 'record is', 'records are')} quarantined: the affected orders may differ from MySQL`;
   return warn(
     'quarantine',
     detail,

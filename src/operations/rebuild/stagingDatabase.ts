@@ -12,6 +12,7 @@ import {ProjectorError} from '../../runtime/errors.js';
 import {isNumberedKey, isOwnKey, keysWithPrefix} from '../../redis-model/keys.js';
 import {DISCARD_SCRIPT} from '../../apply/discard.js';
 import {EXCHANGE_SCRIPT, FOREIGN_SCRIPT} from './scripts.js';
+import {counted} from '../../runtime/counted.js';
 
 /** The part of a Redis connection with a selected database that this file needs (clients/redis/client.ts). */
 export interface Database {
@@ -90,8 +91,8 @@ export async function requireNoForeignKeys(database: Database, prefix: string): 
   if (foreign === 0) return;
   throw new ProjectorError(
     'rebuild-refused',
-    `${database.address} holds ${foreign} keys that do not belong to this read model (${examples.join(', ')}), ` +
-      'and the cutover would move them: give the read model its own logical database, or build it in another Redis with --target',
+    `${database.address} holds ${counted(foreign, 'key that does', 'keys that do')} not belong to this read model (${examples.join(', ')}), ` +
+      'and the cutover would move such keys: give the read model its own logical database, or build it in another Redis with --target',
   );
 }
 
@@ -200,7 +201,7 @@ export class StagingDatabase {
     const what = foreign === 0 ? 'a complete read model, which is not removed' : examples.join(', ');
     throw new ProjectorError(
       'rebuild-refused',
-      `${this.#database.address} must be empty, but holds ${own + foreign} keys (${what}): empty it, or choose another database`,
+      `${this.#database.address} must be empty, but holds ${counted(own + foreign, 'key')} (${what}): empty it, or choose another database`,
     );
   }
 

@@ -10,6 +10,7 @@ import {printable} from '../../runtime/escapeControl.js';
 import type {Keys, KeySpace} from '../../redis-model/keys.js';
 import {partitionsIn} from '../../redis-model/layout.js';
 import {parseItems, type StoredItem} from '../../redis-model/storedItems.js';
+import {counted} from '../../runtime/counted.js';
 
 /** The part of Redis that these functions need (clients/redis/client.ts). */
 export interface OrderSource {
@@ -196,7 +197,7 @@ export function orderJson(id: string, {row, items}: StoredOrder): OrderJson {
  * for a usual order.
  */
 export function oddityOf(id: string, {row, items}: StoredOrder, keys: Keys): string | undefined {
-  const kept = `${keys.orderLines(id)} holds ${items.length} line item${items.length === 1 ? '' : 's'}`;
+  const kept = `${keys.orderLines(id)} holds ${counted(items.length, 'line item')}`;
   if (row === null) {
     const sentence = `order ${id}: not found in Redis`;
     if (items.length === 0) return sentence;

@@ -111,6 +111,10 @@ export class Repair {
     this.#deps = deps;
   }
 
+  get removesMalformed(): boolean {
+    return this.#deps.mayRemove;
+  }
+
   /** Repairs orders, and removes malformed keys if this is allowed. The sums can be repaired only after the orders that they add up. */
   async orders(differences: readonly Difference[]): Promise<void> {
     await this.#deps.requireUpstream();

@@ -5,6 +5,7 @@ import {parsePosition} from '../../../redis-model/position.js';
 import type {StoredPositions} from '../../../redis-model/storedPositions.js';
 import {ProjectorError} from '../../../runtime/errors.js';
 import type {Clock} from '../../../runtime/lifecycle.js';
+import {counted} from '../../../runtime/counted.js';
 
 export interface CaughtUpDeps {
   readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
@@ -30,7 +31,8 @@ export async function untilCaughtUp(deps: CaughtUpDeps, signal: AbortSignal): Pr
     const lag = await lagTo(await ranges(), deps);
     const isLate = clock.nowMs() - beganMs >= WAIT_MS;
     if (lag <= LAG_MAX && (!isExact || isLate)) return;
-    if (isLate) throw new ProjectorError('verify-behind', `Redis is ${lag} records behind the topic`);
+    if (isLate)
+      throw new ProjectorError('verify-behind', `Redis is ${counted(lag, 'record')} behind the topic`);
     await clock.sleep(LOOK_MS, signal);
   }
 }
