@@ -1,8 +1,22 @@
--- Grants the minimal rights in MySQL. An administrator replaces CHANGE-ME by other passwords and runs this file. Existing
--- users keep their passwords. The worker needs no MySQL user, but `projector sync`, `verify` and `dlq replay` do.
+-- Prepares a MySQL server for the connector and for the commands: two small tables, two users, and their minimal rights. `orders` and
+-- `order_items` must exist, because MySQL refuses a GRANT on a table that does not.
+--
+-- Replace CHANGE-ME by other passwords, and `shop.orders`, `shop.order_items` and `shop.` by your names. Then run this file as an
+-- administrator. It changes no table, user or password that exists. The worker needs no MySQL user, but `projector sync`, `verify`,
+-- `audit`, `doctor` and `dlq replay` do.
 
--- The connector reads the two tables and the binlog, and writes only to its own two tables. The rights on *.* cannot be
--- granted for a single database.
+-- The connector writes to these two tables: a heartbeat every few seconds, and the watermarks of incremental snapshots.
+CREATE TABLE IF NOT EXISTS shop.heartbeat (
+  id INT PRIMARY KEY,
+  ts TIMESTAMP(3) NOT NULL
+);
+CREATE TABLE IF NOT EXISTS shop.debezium_signal (
+  id VARCHAR(42) PRIMARY KEY,
+  type VARCHAR(32) NOT NULL,
+  data VARCHAR(2048) NULL
+);
+
+-- The connector reads the orders and the binlog. The rights on *.* cannot be granted for a single database.
 CREATE USER IF NOT EXISTS 'debezium'@'%' IDENTIFIED BY 'CHANGE-ME';
 GRANT RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO 'debezium'@'%';
 GRANT SELECT ON shop.orders TO 'debezium'@'%';

@@ -77,7 +77,7 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
     next: 'halt',
     exitCode: EXIT.halted,
     advice:
-      'Set maxmemory-policy to noeviction (or volatile-*), start the worker again, then run `projector rebuild`.',
+      'Set maxmemory-policy to noeviction or volatile-*, start the worker again, then run `projector rebuild`.',
   },
   'redis-clustered': {
     next: 'halt',
