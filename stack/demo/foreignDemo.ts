@@ -1,15 +1,19 @@
 /** `npm run demo -- --shop NAME`: the tables and rows of a shop system, its preset, random business, and kill -9. */
 import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {Redis} from 'ioredis';
 import {createConnection, type Connection} from 'mysql2/promise';
 import {readConfig, sourceSchema} from '../../src/config/readConfig.js';
 import {ForeignShop} from '../foreignShop.js';
 import {createShopDatabase, rootOf, settingsOfPreset, VALUES_AS_TEXT} from '../shopDatabase.js';
 import {Random} from '../random.js';
 import {workerVariables, type Stack} from '../stack.js';
+import {until} from '../until.js';
 import {WorkerProcess} from '../worker.js';
 
 const SHOPS = 'shops';
+/** How long the first record may take from MySQL to Redis. */
+const APPLIED_MS = 60_000;
 
 export interface ForeignDemo {
   readonly shop: string;
@@ -86,6 +90,7 @@ async function trade(
     const business = await ForeignShop.open({connection, schema, random: new Random(seed)});
     for (let count = 0; count < transactions && !signal.aborted; count++) {
       if (count === Math.floor(transactions / 2)) {
+        await untilApplied(variables, worker);
         await worker.end('SIGKILL');
         say(
           '4. Killing the worker under load (kill -9). A new worker resumes at the position stored in Redis',
@@ -100,5 +105,23 @@ async function trade(
     return worker;
   } finally {
     await connection.end();
+  }
+}
+
+/** Resolves when the worker has written an order to Redis. */
+async function untilApplied(
+  {REDIS_URL: url = '', REDIS_KEY_PREFIX: prefix = ''}: Readonly<Record<string, string>>,
+  worker: WorkerProcess,
+): Promise<void> {
+  const redis = new Redis(url);
+  try {
+    const isApplied = async (): Promise<boolean> => (await redis.exists(`${prefix}report:totals`)) === 1;
+    await until(
+      async () => !worker.isRunning || (await isApplied()),
+      () => `an order in Redis. The output of the worker:\n${worker.output}`,
+      APPLIED_MS,
+    );
+  } finally {
+    redis.disconnect();
   }
 }

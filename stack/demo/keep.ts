@@ -1,6 +1,6 @@
 /** `--keep`: the worker that stays running, and the commands that the demo suggests. */
 import {spawn} from 'node:child_process';
-import {openSync} from 'node:fs';
+import {openSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {stackFolder} from '../folders.js';
@@ -9,6 +9,8 @@ import {workerVariables, type Stack} from '../stack.js';
 export interface KeptWorker {
   readonly pid: number | undefined;
   readonly logFile: string;
+  /** The address of its live page. Undefined if the worker ended early. */
+  readonly url: string | undefined;
 }
 
 /** An order and a product that exist in Redis, so that the suggested commands print something. */
@@ -17,10 +19,16 @@ export interface Sample {
   readonly productId: string;
 }
 
-/** Starts a worker that outlives this process. */
-export function keepWorker(stack: Stack): KeptWorker {
+/** The worker chooses a free port, and its log names it. */
+const LISTENING = /"port":(\d+).*"msg":"http server listening"/;
+/** How long the worker may take until it listens. */
+const LISTENING_MS = 30_000;
+
+/** Starts a worker that outlives this process. Resolves when it listens. */
+export async function keepWorker(stack: Stack): Promise<KeptWorker> {
   const logFile = join(stackFolder(stack.name), 'worker.log');
   const log = openSync(logFile, 'a');
+  const before = readFileSync(logFile, 'utf8').length;
   const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
   const child = spawn(process.execPath, [main, 'run'], {
     env: {...process.env, ...workerVariables(stack.env)},
@@ -28,7 +36,12 @@ export function keepWorker(stack: Stack): KeptWorker {
     stdio: ['ignore', log, log],
   });
   child.unref();
-  return {pid: child.pid, logFile};
+  const output = (): string => readFileSync(logFile, 'utf8').slice(before);
+  const isDone = (): boolean => LISTENING.test(output()) || child.exitCode !== null;
+  for (const startMs = Date.now(); !isDone() && Date.now() - startMs < LISTENING_MS;)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  const [, port] = LISTENING.exec(output()) ?? [];
+  return {pid: child.pid, logFile, url: port === undefined ? undefined : `http://127.0.0.1:${port}/`};
 }
 
 /** The lines with commands to try next. */
@@ -49,6 +62,14 @@ export function lookAround(stack: Stack, worker: KeptWorker, sample: Sample): st
     `  eval "$(npm run -s stack -- env --shell${name})"`,
     '  node dist/main.js report',
     '  node dist/main.js lag',
+    ...(worker.url === undefined
+      ? []
+      : [
+          'The live page of the worker, for a browser:',
+          `  ${worker.url}`,
+          'Its state, as text:',
+          `  node dist/main.js status --url ${worker.url.replace(/\/$/, '')}`,
+        ]),
     'Follow the log of the worker:',
     `  tail -f ${worker.logFile}`,
     'Stop the worker and the servers, and remove their data:',

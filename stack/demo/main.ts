@@ -2,15 +2,15 @@
  * `npm run demo`: the whole pipeline on one machine. It starts the servers, registers the connector, runs a simulated shop
  * in MySQL and a worker, kills the worker once under load, and compares Redis with MySQL at the end.
  *
- * Options: --orders N (default 5000), --keep, --native | --docker, --name NAME, --seed N.
- * --shop NAME shows the tables, the rows and the preset of a shop system instead (shops/README.md), with N random transactions.
- * Exit codes: 0 no differences, 1 the demo failed, 2 wrong usage, 3 differences, 130 interrupted.
+ * See HELP in options.ts.
  */
-import {parseArgs} from 'node:util';
+import {counted} from '../../src/runtime/counted.js';
 import {startStack, workerVariables, type Stack} from '../stack.js';
+import {EXIT_CODE, messageOf} from '../stackError.js';
 import {WorkerProcess} from '../worker.js';
 import {keepWorker, lookAround, type Sample} from './keep.js';
-import {showForeignShop, shopNames} from './foreignDemo.js';
+import {showForeignShop} from './foreignDemo.js';
+import {HELP, readOptions, type DemoOptions} from './options.js';
 import {Shop} from './shop.js';
 import {View} from './view.js';
 
@@ -18,16 +18,8 @@ const EXIT_DIFFERENCES = 3;
 const BEAT_MS = 2_000;
 /** The comparison fails when differences remain and their number has not changed for this time. */
 const QUIET_MS = 20_000;
-
-interface DemoOptions {
-  readonly orders: number;
-  readonly keep: boolean;
-  readonly mode: 'native' | 'docker' | undefined;
-  readonly name: string;
-  readonly seed: number;
-  /** A shop system in `shops/`. Undefined for the shop of the demo. */
-  readonly shop: string | undefined;
-}
+/** This part of the orders is placed before the demo waits for the worker. The worker is killed when half of the orders are placed. */
+const BEFORE_KILL = 0.4;
 
 const interrupted = new AbortController();
 const started = performance.now();
@@ -35,8 +27,17 @@ const started = performance.now();
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const options = readOptions();
-  if (options === undefined) return 2;
+  let options: DemoOptions | undefined;
+  try {
+    options = readOptions(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`demo: ${messageOf(error)}\nSee: npm run demo -- --help\n`);
+    return EXIT_CODE.usage;
+  }
+  if (options === undefined) {
+    process.stdout.write(HELP);
+    return 0;
+  }
   process.once('SIGINT', () => interrupted.abort());
   process.once('SIGTERM', () => interrupted.abort());
   let stack: Stack | undefined;
@@ -56,7 +57,8 @@ async function main(): Promise<number> {
         ? await show(stack, options)
         : await showForeignShop(stack, {shop, transactions, seed, say, signal: interrupted.signal});
     isKept = options.keep && !interrupted.signal.aborted;
-    if (isKept) for (const line of lookAround(stack, keepWorker(stack), await newestOf(stack))) say(line);
+    if (isKept)
+      for (const line of lookAround(stack, await keepWorker(stack), await newestOf(stack))) say(line);
     return interrupted.signal.aborted ? 130 : code;
   } catch (error) {
     if (interrupted.signal.aborted) return 130;
@@ -85,24 +87,29 @@ async function show(stack: Stack, options: DemoOptions): Promise<number> {
   const shop = new Shop(variables['MYSQL_URL'] ?? '', options.seed);
   let worker = new WorkerProcess(variables);
   const trading = {isOver: false};
+  const beats = tellBeats(view, shop, () => trading.isOver);
+  // It is awaited below. Until then a rejection must not end this process, because its servers would stay.
+  beats.catch(() => undefined);
   try {
-    const trade = shop.trade(options.orders, interrupted.signal).finally(() => (trading.isOver = true));
-    const beats = tellBeats(view, shop, () => trading.isOver);
-    // Both promises are awaited below. Until then a rejection must not end this process, because its servers would stay.
-    for (const running of [trade, beats]) running.catch(() => undefined);
+    const {signal} = interrupted;
+    await shop.trade(options.orders * BEFORE_KILL, signal);
+    await untilApplied(view, worker);
+    const trade = shop.trade(options.orders, signal).finally(() => (trading.isOver = true));
+    trade.catch(() => undefined);
     await untilHalf(shop, options.orders, trading);
-    if (!trading.isOver) {
-      await worker.end('SIGKILL');
-      say('4. Killing the worker under load (kill -9). A new worker resumes at the position stored in Redis');
-      worker = new WorkerProcess(variables);
-    }
+    await worker.end('SIGKILL');
+    say('4. Killing the worker under load (kill -9). A new worker resumes at the position stored in Redis');
+    worker = new WorkerProcess(variables);
     await trade;
     await beats;
+    const {ordersInserted, ordersCancelled, transactions} = shop.counts;
     say(
-      `5. The shop has stopped after ${shop.counts.transactions} transactions. Comparing Redis with MySQL ...`,
+      `5. The shop has stopped after ${transactions} transactions. It placed ${counted(ordersInserted, 'order')}, and cancelled ` +
+        `(deleted) ${ordersCancelled} of them. Comparing Redis with MySQL ...`,
     );
     return await verdict(view, () => worker);
   } finally {
+    trading.isOver = true;
     const {code} = await worker.end('SIGTERM');
     if (code !== 0)
       say(
@@ -128,6 +135,14 @@ async function applyConnector(variables: Record<string, string>): Promise<void> 
     throw new Error(`connector apply ended with exit code ${code ?? 'none'}; its output is above`);
 }
 
+/** Resolves when the worker has written an order to Redis. So the kill comes after it has begun to apply records. */
+async function untilApplied(view: View, worker: WorkerProcess): Promise<void> {
+  while (!(await view.hasOrders()) && !interrupted.signal.aborted) {
+    if (!worker.isRunning) throw new Error(`the worker ended before it applied a record:\n${worker.output}`);
+    await sleep(20);
+  }
+}
+
 async function untilHalf(shop: Shop, orders: number, trading: {isOver: boolean}): Promise<void> {
   while (shop.counts.ordersInserted < orders / 2 && !trading.isOver) await sleep(20);
 }
@@ -142,8 +157,9 @@ async function tellBeats(view: View, shop: Shop, isOver: () => boolean): Promise
     const rowRate = Math.round((now.rows - before.rows) / seconds);
     const appliedRate = Math.round(Number(now.applied - before.applied) / seconds);
     say(
-      `   MySQL: ${shop.counts.ordersInserted} orders placed, ${rowRate} rows/s | Redis: ${ordersInRedis} orders, ` +
-        `${appliedRate} records/s, lag ${lagRecords} records | best sellers: ${bestSellers}`,
+      `   MySQL: ${counted(shop.counts.ordersInserted, 'order')} placed, ${shop.counts.ordersCancelled} cancelled, ${rowRate} rows/s | ` +
+        `Redis: ${counted(ordersInRedis, 'order')}, ${appliedRate} records/s, lag ${counted(lagRecords, 'record')}` +
+        (bestSellers === '' ? '' : ` | best sellers: ${bestSellers}`),
     );
     if (beat % 3 === 1) for (const line of await view.sample()) say(` ${line}`);
     before = now;
@@ -160,7 +176,7 @@ async function verdict(view: View, worker: () => WorkerProcess): Promise<number>
       for (const line of await view.sample()) say(` ${line}`);
       say(`   best sellers: ${(await view.flow()).bestSellers}`);
       say(
-        `0 differences: Redis equals MySQL (${orders} orders, ${products} product counters, ${users} users).`,
+        `0 differences: Redis equals MySQL (${counted(orders, 'order')}, ${counted(products, 'product counter')}, ${counted(users, 'user')}).`,
       );
       return 0;
     }
@@ -169,47 +185,12 @@ async function verdict(view: View, worker: () => WorkerProcess): Promise<number>
     if (interrupted.signal.aborted) return 130;
     if (performance.now() - lastMoveMs > QUIET_MS || !worker().isRunning) {
       for (const line of differences.slice(0, 20)) say(`   ${line}`);
-      say(`${differences.length} differences between Redis and MySQL; at most 20 of them are listed above.`);
+      say(
+        `${counted(differences.length, 'difference')} between Redis and MySQL; at most 20 are listed above.`,
+      );
       return EXIT_DIFFERENCES;
     }
     await sleep(200);
-  }
-}
-
-function readOptions(): DemoOptions | undefined {
-  try {
-    const {values} = parseArgs({
-      options: {
-        orders: {type: 'string'},
-        shop: {type: 'string'},
-        seed: {type: 'string', default: '1'},
-        name: {type: 'string', default: 'demo'},
-        keep: {type: 'boolean', default: false},
-        native: {type: 'boolean', default: false},
-        docker: {type: 'boolean', default: false},
-      },
-    });
-    const {shop, orders = shop === undefined ? '5000' : '500'} = values;
-    if (shop !== undefined && !shopNames().includes(shop))
-      throw new Error(`--shop must be one of ${shopNames().join(', ')}`);
-    if (shop !== undefined && values.keep) throw new Error('--shop and --keep cannot be combined');
-    if (!/^[1-9]\d{0,6}$/.test(orders)) throw new Error('--orders must be an integer from 1 to 9999999');
-    if (!/^\d{1,9}$/.test(values.seed)) throw new Error('--seed must be an integer from 0 to 999999999');
-    if (values.native && values.docker) throw new Error('--native and --docker cannot be combined');
-    const mode = values.native ? 'native' : values.docker ? 'docker' : undefined;
-    return {
-      orders: Number(orders),
-      shop,
-      seed: Number(values.seed),
-      name: values.name,
-      keep: values.keep,
-      mode,
-    };
-  } catch (error) {
-    process.stderr.write(
-      `demo: ${(error as Error).message}\nUsage: npm run demo -- [--shop NAME] [--orders N] [--keep] [--native | --docker] [--name NAME] [--seed N]\n`,
-    );
-    return undefined;
   }
 }
 

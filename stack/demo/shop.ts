@@ -5,6 +5,8 @@ import {Random} from '../random.js';
 
 export interface ShopCounts {
   ordersInserted: number;
+  /** A cancelled order is deleted. */
+  ordersCancelled: number;
   transactions: number;
   rowChanges: number;
 }
@@ -21,7 +23,7 @@ const RECENT_ORDERS = 400;
 const DEADLOCK = 'ER_LOCK_DEADLOCK';
 
 export class Shop {
-  readonly counts: ShopCounts = {ordersInserted: 0, transactions: 0, rowChanges: 0};
+  readonly counts: ShopCounts = {ordersInserted: 0, ordersCancelled: 0, transactions: 0, rowChanges: 0};
   readonly #pool: Pool;
   readonly #random: Random;
   #recent: KnownOrder[] = [];
@@ -31,7 +33,7 @@ export class Shop {
     this.#random = new Random(seed);
   }
 
-  /** Writes until `orders` orders have been inserted. Changes to recent orders are mixed in. */
+  /** Writes until `orders` orders have been inserted since the first call. Changes to recent orders are mixed in. */
   async trade(orders: number, signal: AbortSignal): Promise<void> {
     const clerk = async (): Promise<void> => {
       while (this.counts.ordersInserted < orders && !signal.aborted) await this.#transact();
@@ -45,24 +47,27 @@ export class Shop {
 
   async #transact(): Promise<void> {
     const dice = this.#random.next();
+    const isOrder = dice < 0.6 || this.#recent.length < 20;
+    // The order is counted before the insert. So the four clerks insert at most three orders too many at the end.
+    if (isOrder) this.counts.ordersInserted++;
     const connection = await this.#pool.getConnection();
     try {
       await connection.beginTransaction();
-      const rows = await this.#act(connection, dice);
+      const rows = await (isOrder ? this.#order(connection) : this.#change(connection, dice));
       await connection.commit();
       this.counts.transactions++;
       this.counts.rowChanges += rows;
     } catch (error) {
       await connection.rollback();
+      if (isOrder) this.counts.ordersInserted--;
       if ((error as {code?: string}).code !== DEADLOCK) throw error;
     } finally {
       connection.release();
     }
   }
 
-  /** Performs one business event. Returns the number of affected rows that MySQL reports. */
-  async #act(connection: PoolConnection, dice: number): Promise<number> {
-    if (dice < 0.6 || this.#recent.length < 20) return await this.#order(connection);
+  /** Changes a recent order. Returns the number of affected rows that MySQL reports. */
+  async #change(connection: PoolConnection, dice: number): Promise<number> {
     const order = this.#random.pick(this.#recent);
     if (dice < 0.78) return await this.#pay(connection, order);
     if (dice < 0.88) return await this.#changeQuantity(connection, order);
@@ -79,8 +84,6 @@ export class Shop {
       cents: random.int(199, 9_999),
     }));
     const total = lines.reduce((sum, line) => sum + line.quantity * line.cents, 0);
-    // The order is counted before the insert. So the four clerks insert at most three orders too many at the end.
-    this.counts.ordersInserted++;
     const [inserted] = await connection.query<ResultSetHeader>(
       'INSERT INTO orders (user_id, total_amount) VALUES (?, ?)',
       [random.skewed(USERS), price(total)],
@@ -131,7 +134,9 @@ export class Shop {
 
   async #cancel(connection: PoolConnection, order: KnownOrder): Promise<number> {
     this.#recent = this.#recent.filter((other) => other !== order);
-    return await affected(connection, 'DELETE FROM orders WHERE id = ?', [order.id]);
+    const orders = await affected(connection, 'DELETE FROM orders WHERE id = ?', [order.id]);
+    this.counts.ordersCancelled += orders;
+    return orders;
   }
 }
 

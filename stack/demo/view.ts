@@ -65,7 +65,10 @@ export class View {
     };
   }
 
-  /** The rows of a recent order in MySQL and its hash in Redis. Older orders are tried when the newest are not applied. */
+  /**
+   * The rows of a recent order in MySQL and its hash in Redis. Older orders are tried when the newest are not applied. Empty if none of
+   * them is applied.
+   */
   async sample(): Promise<string[]> {
     for (const back of [0, 50, 500, 2_000, 5_000, 20_000]) {
       const [rows] = await this.#mysql.query<RowDataPacket[]>(
@@ -88,7 +91,12 @@ export class View {
         `  Redis  order:${id}: user ${user}, total ${amount}, items ${text}`,
       ];
     }
-    return ['  Redis holds none of the sampled orders: the worker has not applied them'];
+    return [];
+  }
+
+  /** Whether Redis holds an order. */
+  async hasOrders(): Promise<boolean> {
+    return Number(await this.#redis.hget('report:totals', 'orders')) > 0;
   }
 
   /** The newest order that has a line item, and the product of that item. */

@@ -1,25 +1,68 @@
-/**
- * Runs the simulation from the command line.
- *
- *   npm run simulate -- --seed N             one run; prints every action
- *   npm run simulate -- --seeds N [--from M] N runs, with the seeds from M (default 1) on
- *   npm run simulate -- --minutes M          runs for M minutes, with the seeds from a random one on
- */
+/** `npm run simulate`: see HELP. */
 import {parseArgs} from 'node:util';
 import {FAULT_NAMES, type Fault} from './plan.js';
 import {simulate, type Outcome} from './simulate.js';
 
 const PROGRESS_MS = 5_000;
+const EXIT_USAGE = 2;
+const HELP = `Usage: npm run simulate -- [options]
 
-const {values} = parseArgs({
-  options: {
-    seed: {type: 'string'},
-    seeds: {type: 'string'},
-    from: {type: 'string'},
-    minutes: {type: 'string'},
-  },
-});
-process.exitCode = await (values.seed === undefined ? many() : one(numberOf(values.seed)));
+Runs whole workers with a simulated MySQL, Kafka, Redis and clock in this process. It needs no servers. Each run injects faults that
+follow from its seed, and checks after every script that Redis is right.
+
+  --seed N      one run; prints every action
+  --seeds N     N runs with consecutive seeds (default 1000)
+  --minutes M   runs for M minutes, from a new seed on
+  --from N      the first seed for --seeds (default 1) and --minutes
+  --help        print this help
+
+Exit codes: 0 all runs passed, 1 a run failed (the seed and its actions are printed), 2 wrong usage.
+`;
+
+const values = readOptions();
+process.exitCode = values === undefined ? EXIT_USAGE : await main(values);
+
+interface Options {
+  readonly seed?: number | undefined;
+  readonly seeds?: number | undefined;
+  readonly from?: number | undefined;
+  readonly minutes?: number | undefined;
+  readonly help: boolean;
+}
+
+/** Prints what is wrong and returns undefined if the arguments are wrong. */
+function readOptions(): Options | undefined {
+  try {
+    const {values: texts} = parseArgs({
+      options: {
+        seed: {type: 'string'},
+        seeds: {type: 'string'},
+        from: {type: 'string'},
+        minutes: {type: 'string'},
+        help: {type: 'boolean', default: false},
+      },
+    });
+    const {seed, seeds, from, minutes, help} = texts;
+    return {
+      seed: numberOf(seed),
+      seeds: numberOf(seeds),
+      from: numberOf(from),
+      minutes: numberOf(minutes),
+      help,
+    };
+  } catch (error) {
+    process.stderr.write(`simulate: ${(error as Error).message}\nSee: npm run simulate -- --help\n`);
+    return undefined;
+  }
+}
+
+async function main({help, seed, ...options}: Options): Promise<number> {
+  if (help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  return await (seed === undefined ? many(options) : one(seed));
+}
 
 async function one(seed: number): Promise<number> {
   const {actions, failure} = await simulate(seed);
@@ -28,12 +71,10 @@ async function one(seed: number): Promise<number> {
   return failure === undefined ? 0 : 1;
 }
 
-async function many(): Promise<number> {
-  const {minutes, seeds} = values;
-  const endMs = minutes === undefined ? Infinity : performance.now() + numberOf(minutes) * 60_000;
-  const from =
-    values.from === undefined ? (minutes === undefined ? 1 : Date.now() % 2 ** 31) : numberOf(values.from);
-  const runs = minutes === undefined ? numberOf(seeds ?? '1000') : Infinity;
+async function many({minutes, seeds = 1_000, ...options}: Omit<Options, 'help' | 'seed'>): Promise<number> {
+  const endMs = minutes === undefined ? Infinity : performance.now() + minutes * 60_000;
+  const from = options.from ?? (minutes === undefined ? 1 : Date.now() % 2 ** 31);
+  const runs = minutes === undefined ? seeds : Infinity;
   const startedMs = performance.now();
   const sums = {seeds: 0, actions: 0, faults: new Map<Fault, number>()};
   let notifiedMs = startedMs;
@@ -62,7 +103,8 @@ function failed({seed, failure = '', actions}: Outcome): number {
   return 1;
 }
 
-function numberOf(text: string): number {
+function numberOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
   const number = Number(text);
   if (!Number.isFinite(number) || number < 0) throw new Error(`"${text}" is not a number of 0 or more`);
   return number;
