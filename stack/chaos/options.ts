@@ -21,7 +21,7 @@ faults:
   Redis              killed, paused, flushed, restored from an older copy, rejecting writes
   Kafka and Connect  killed and paused
   records            that cannot be applied
-At the end it compares Redis with MySQL, with a fold of the whole topic, and with a rebuild by a new worker.
+At the end it compares Redis with MySQL, with the state that results from applying the whole topic, and with a rebuild by a new worker.
 
   --seed N        repeat the sequence of faults, but not their timing (default: a new seed)
   --minutes M     inject faults for M minutes, 0.5 to 1440 (default 3); start and comparisons take a minute more

@@ -120,15 +120,18 @@ test(
   'the commands of README.md for own servers start a worker that becomes ready',
   async () => {
     const [port] = await freePorts(1);
-    const {text} = readmeBlock('connector apply &&');
+    const [text, verify] = readmeBlock('connector apply &&').text.split(/^(?=.*main\.js verify)/m);
+    const exports = /^export .*$/gm;
     const addresses = new Map([
       // The quick start has done both in this copy (stack/bootstrap.mjs).
       ['npm ci --ignore-scripts && npm run build', ':'],
       ['kafka:9092', environment['KAFKA_BROKERS']!],
       ['redis://redis:6379/0', environment['REDIS_URL']!],
       ['http://connect:8083', environment['CONNECT_URL']!],
+      ['mysql://projector:CHANGE-ME@mysql:3306/shop', environment['MYSQL_URL']!],
     ]);
-    const shell = new Paste(adapted(text, addresses), {
+    const commands = adapted(text!, addresses);
+    const shell = new Paste(commands, {
       cwd: copy,
       env: {PATH: environment['PATH']!, PROJECTOR_HTTP_PORT: String(port)},
     });
@@ -143,6 +146,8 @@ test(
         () => `a worker that is ready. Its output:\n${shell.output.slice(-4_000)}`,
         120_000,
       );
+      const compared = await pasted(`${commands.match(exports)!.join('\n')}\n${verify!}`);
+      expect(compared).toMatch(/^0 differences$/m);
     } finally {
       shell.signal('SIGINT');
       await shell.ended;
