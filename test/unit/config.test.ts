@@ -49,7 +49,10 @@ test.each(settings.filter(([, {default: value}]) => value !== undefined))(
 test.each(settings.filter(([name, {inFile}]) => !/^(?:sasl|oauth|sentinel)/.test(name) && inFile !== true))(
   '%s: the example is valid',
   (_name, {env, example}) => {
-    expect(faults({KAFKA_SSL: 'true', [env]: example})).toEqual([]);
+    // Some settings need others.
+    const needed = env === 'REDIS_CLUSTER_NODES' ? {REDIS_LAYOUT: 'partitioned'} : {};
+    const others = {KAFKA_SSL: 'true', REDIS_KEY_PREFIX: 'shop:', ...needed};
+    expect(faults({...others, [env]: example})).toEqual([]);
   },
 );
 

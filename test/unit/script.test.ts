@@ -11,14 +11,16 @@ import {
 } from '../../src/apply/script.js';
 import {isRepairLease, type AuditRequest} from '../../src/redis-model/audit.js';
 import {createdOrders} from '../../src/apply/createdOrders.js';
+import {MERGE_SCRIPT, TAKE_SCRIPT} from '../../src/apply/mergeScript.js';
 import {isLoaded, LOAD_SCRIPT, loadArguments} from '../../src/apply/loadScript.js';
 import {reduce} from '../../src/reduce.js';
 import {item, itemGone, order, orderGone} from '../support/changes.js';
 
 const code = APPLY_SCRIPT.lua;
-const literals = (pattern: RegExp): string[] => [
-  ...new Set([...code.matchAll(pattern)].map(([, word]) => word ?? '')),
+const literals = (pattern: RegExp, lua = code): string[] => [
+  ...new Set([...lua.matchAll(pattern)].map(([, word]) => word ?? '')),
 ];
+const CALLS = /(?:call|pcall_|in_slices|read_slices)\('([A-Z]+)'/g;
 
 test('the replies of the script are exactly the replies that the worker can parse', () => {
   const replies = literals(/return \{'(\w+)'/g);
@@ -34,20 +36,25 @@ test('the worker can send every row mode that the script compares', () => {
 });
 
 test('the preflight check asks for exactly the rights that the scripts and the worker need (I5)', () => {
-  const needed = literals(/(?:call|pcall_|in_slices|read_slices)\('([A-Z]+)'/g);
+  const needed = literals(CALLS);
   const asked = [...RIGHTS_SCRIPT.lua.matchAll(/\{'([A-Z]+)'/g)].map(([, command]) => command ?? '');
   const released = [...RELEASE_SCRIPT.lua.matchAll(/redis\.call\('([A-Z]+)'/g)].map(
     ([, command]) => command ?? '',
   );
-  // The worker reads positions (MGET) and quarantined offsets (HKEYS) outside of the scripts.
-  expect([...new Set(asked)].sort()).toEqual([...new Set([...needed, ...released, 'MGET', 'HKEYS'])].sort());
-  const asksFirst = /missing_right\(KEYS\[1\], prefix\)[\s\S]*?pcall_\('HINCRBY', CHUNKS/;
+  const merged = literals(CALLS, MERGE_SCRIPT.lua);
+  const taken = [...TAKE_SCRIPT.lua.matchAll(/redis\.call\('([A-Z]+)'/g)].map(([, command]) => command ?? '');
+  // The worker reads positions (MGET), quarantined offsets (HKEYS), merged offsets (HMGET) and outboxes (LRANGE) outside of the scripts.
+  const outside = ['MGET', 'HKEYS', 'HMGET', 'LRANGE'];
+  const used = new Set([...needed, ...released, ...merged, ...taken, ...outside]);
+  expect([...new Set(asked)].sort()).toEqual([...used].sort());
+  const asksFirst =
+    /missing_right\(KEYS\[1\], prefix, false, not has_reports\)[\s\S]*?pcall_\('HINCRBY', CHUNKS/;
   expect(code).toMatch(asksFirst);
 });
 
 test('the script is sent to Redis without its comments', () => {
   expect(APPLY_SCRIPT.lua).not.toContain('--');
-  expect(APPLY_SCRIPT.lua).toMatch(/return \{'applied', created_count \+ patch_count\}\s*$/);
+  expect(APPLY_SCRIPT.lua).toMatch(/return \{'applied', created_count \+ patch_count, entry\}\s*$/);
 });
 
 test('the header of the script names every reply and every row mode', () => {

@@ -50,7 +50,8 @@ describe('flags', () => {
     async (env, example) => {
       const flag = `--${env.toLowerCase().replaceAll('_', '-')}`;
       // The value would be rejected, but the flag overrides it, so it is never parsed.
-      const environment = {[env]: '\u0000 no value ,, [*'};
+      // REDIS_LAYOUT needs a prefix.
+      const environment = {REDIS_KEY_PREFIX: 'shop:', [env]: '\u0000 no value ,, [*'};
       for (const args of [
         [flag, example, 'config', '--json'],
         ['config', 'print', '--json', flag, example],
