@@ -47,10 +47,9 @@
   digits and amounts 15 (checked by decode/). So they are exact numbers, and so are the sums of the units of a chunk. The sum of all
   amounts of a chunk is kept in two parts.
 
-           then, only in the layout `partitioned` (docs/cluster.md), what happens to the differences of counters and reports:
-           'FROM TO MERGED KEEP'  add them to the outbox (redis-model/outbox.ts): the offsets of both positions; the offset up to which the
-                                  reports contain this partition; for how many ms merged entries stay in the outbox
-           'DROP'                 leave them out, because the reports contain them already. This happens after this slot has lost writes
+           then, only in the layout `partitioned` (docs/cluster.md), how the differences of counters and reports go to the outbox
+           (redis-model/outbox.ts), 'FROM TO MERGED KEEP': the offsets of both positions; the offset up to which the reports contain this
+           partition; for how many ms merged entries stay in the outbox. After this slot has lost writes, MERGED can exceed TO
            In the other layout the script writes counters and reports itself.
 
   Returns  {'applied', number of patches, entry of the outbox or ''}

@@ -32,8 +32,10 @@ if layout and layout ~= ARGV[2] then return {'layout', layout} end
 
 local failed = check_types(report_types(prefix))
 if failed then return failed end
-failed = check_totals(prefix .. 'report:totals', not is_first)
+-- The first merge writes totals and layout. If one of them is missing later, only a part of the data was restored.
+failed = check_totals(prefix .. 'report:totals', layout)
 if failed then return failed end
+if not layout and not is_first then return corrupt(LAYOUT, 'is missing, although Redis holds a position') end
 failed = check_chunks(CHUNKS)
 if failed then return failed end
 local missing = missing_merge_right(prefix, KEYS[1])

@@ -29,6 +29,7 @@ export class ReportFeed {
   #waiting: OutboxEntry[];
   readonly #moved = new Signal();
   #isLost = false;
+  #isEnded = false;
 
   /** `merged`: the offset that the reports have; `entries` continue there. */
   constructor(place: {partition: number; holder: string}, merged: bigint, entries: readonly OutboxEntry[]) {
@@ -58,14 +59,15 @@ export class ReportFeed {
     return this.#isLost;
   }
 
-  /** The argument of apply.lua that says what happens to the differences of a chunk between these position texts. */
+  /** The argument of apply.lua for the outbox, for a chunk between these position texts. */
   orderFor(expected: string, next: string): string {
-    const to = offsetIn(next);
-    if (to <= this.#boundary) return 'DROP';
-    return `${offsetIn(expected)} ${to} ${this.#merged} ${KEPT_MS}`;
+    return `${offsetIn(expected)} ${offsetIn(next)} ${this.#merged} ${KEPT_MS}`;
   }
 
-  /** Adds the entry of an applied chunk. An entry that does not follow is left out: then a chunk was rejected, and the partition joins again. */
+  /**
+   * Adds the entry of an applied chunk. An entry that does not follow is left out: the reports contain it already, or a chunk was rejected
+   * and the partition joins again.
+   */
   add(text: string): void {
     const entry = parseOutboxEntry(text);
     if (entry === undefined || this.#isLost) return;
@@ -96,9 +98,15 @@ export class ReportFeed {
     this.#moved.wake();
   }
 
-  /** Resolves when there is room for another entry, or the feed is lost. */
+  /** Makes nobody wait any more: the partition ends. What waits is still merged. */
+  end(): void {
+    this.#isEnded = true;
+    this.#moved.wake();
+  }
+
+  /** Resolves when there is room for another entry, or the feed is lost, or the partition ends. */
   async room(): Promise<void> {
-    while (this.#waiting.length >= WAITING_MAX) await this.#moved.wait();
+    while (!this.#isEnded && this.#waiting.length >= WAITING_MAX) await this.#moved.wait();
   }
 }
 

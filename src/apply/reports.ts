@@ -55,6 +55,8 @@ export class Reports {
   readonly #feeds = new Map<number, ReportFeed>();
   readonly #arrived = new Signal();
   readonly #merging = new Signal();
+  /** Who joined last, by partition. */
+  readonly #holders = new Map<number, string>();
   #joins = 0;
   #isMerging = false;
 
@@ -78,12 +80,15 @@ export class Reports {
     this.#feeds.delete(partition);
     const {keys, layout, processId} = this.#settings;
     const holder = `${processId}.${++this.#joins}`;
+    this.#holders.set(partition, holder);
     const args = [String(partition), holder, keys.sharedPrefix, layout];
     const merged = parseTakeReply(await this.#redis.run(TAKE_SCRIPT, keys.shared.merged, args), layout);
     const next = offsetIn(position);
     const entries = merged < next ? await this.#entries(partition, merged, next) : [];
     const feed = new ReportFeed({partition, holder}, merged, entries);
-    this.#feeds.set(partition, feed);
+    // The partition has joined once more meanwhile, and only that feed counts.
+    if (this.#holders.get(partition) === holder) this.#feeds.set(partition, feed);
+    else feed.lose();
     if (entries.length > 0) this.#arrived.wake();
     return feed;
   }

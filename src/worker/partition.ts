@@ -151,6 +151,8 @@ export class Partition {
   end(): void {
     this.#end.abort();
     this.#chain?.close();
+    // A stop merges what waits only after the partitions have ended (I12).
+    this.#feed?.end();
     this.#buffer.close();
   }
 

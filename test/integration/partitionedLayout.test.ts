@@ -41,6 +41,25 @@ test('a worker that ends has merged everything (I12)', async () => {
   await bench.expectExactSoFar();
 });
 
+test('a stop merges a long backlog, and does not wait for its timeout (I12) (L18)', async () => {
+  const log = longRun(10, 2_000);
+  bench.write(log.slice(0, 1_900));
+  const first = await bench.soleWorker();
+  await bench.caughtUp();
+  await first.stop();
+  const shared = await bench.redis.redis.keys(SHARED);
+  await bench.redis.redis.del(...shared);
+  bench.write(log.slice(1_900));
+  const worker = await bench.soleWorker();
+  await until(
+    async () => (await bench.redis.redis.exists('{test}:report:totals')) === 1,
+    () => 'the first merge',
+  );
+  await worker.stop();
+  expect(worker.messages.filter((message) => message.startsWith('stopped without'))).toEqual([]);
+  await bench.expectExactSoFar();
+});
+
 describe('what a crash leaves in the outboxes (I18)', () => {
   test('is merged by the next worker (F92)', async () => {
     bench.write(longRun(3));
@@ -84,6 +103,21 @@ describe('a slot that has lost its newest writes (F90) (I1, I18)', () => {
     bench.write(log.slice(250));
     await bench.expectExact();
     await bench.redis.restore(backup, SHARED);
+    await bench.expectExact();
+  });
+
+  test('of orders, and later of reports: the outbox has no gap where the orders were applied again', async () => {
+    const log = longRun(11);
+    bench.write(log.slice(0, 250));
+    await bench.soleWorker();
+    await bench.expectExact();
+    const reports = await bench.redis.snapshot(SHARED);
+    const orders = await bench.redis.snapshot(partKeys(1));
+    bench.write(log.slice(250));
+    await bench.expectExact();
+    await bench.redis.restore(orders, partKeys(1));
+    await bench.expectExact();
+    await bench.redis.restore(reports, SHARED);
     await bench.expectExact();
   });
 
@@ -171,6 +205,19 @@ test('reports that are older than the outboxes halt the worker, and name the off
     'reports-lost',
     /partition 1 up to offset 0, its orders are at \d+, and \{test:1\}:projector:outbox/,
   );
+});
+
+test('totals that are gone halt the worker, even if nothing of the partition was merged before (I5)', async () => {
+  const log = longRun(12);
+  const isIn = (partition: number, {orderId}: {orderId: string}): boolean =>
+    bench.partitionOf(orderId) === partition;
+  bench.write(log.filter((change) => isIn(0, change)));
+  const worker = await bench.soleWorker();
+  await bench.expectExact();
+  await bench.redis.redis.del('{test}:report:totals');
+  bench.write(log.filter((change) => isIn(1, change)));
+  await expect(worker.ended).resolves.toMatchObject({kind: 'read-model-corrupt'});
+  expect(await bench.redis.redis.exists('{test}:report:totals')).toBe(0);
 });
 
 test('a foreign type under a report halts the worker, and no report is written (I5)', async () => {

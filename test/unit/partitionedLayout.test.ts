@@ -101,11 +101,14 @@ describe('what waits to be merged', () => {
     expect([feed.take(9), feed.restingText]).toEqual([undefined, '20 w.1']);
   });
 
-  test('a chunk up to the merged offset is dropped, a later one goes to the outbox (I18)', () => {
+  test('a chunk up to the merged offset goes to the outbox too, but is not merged again (I18)', () => {
     const feed = feedAt(10n);
-    expect(feed.orderFor('v1 4', 'v1 10')).toBe('DROP');
-    expect(feed.orderFor('', 'v1 7')).toBe('DROP');
+    expect(feed.orderFor('v1 4', 'v1 10')).toBe('4 10 10 300000');
+    expect(feed.orderFor('', 'v1 7')).toBe('0 7 10 300000');
     expect(feed.orderFor('v1 10', 'v1 12')).toBe('10 12 10 300000');
+    feed.add(entryOf(0, 7));
+    feed.add(entryOf(7, 10));
+    expect([feed.take(9), feed.restingText]).toEqual([undefined, '10 w.1']);
   });
 
   test('a feed that is lost takes nothing more, and makes nobody wait', async () => {
@@ -127,5 +130,14 @@ describe('what waits to be merged', () => {
     feed.mergedTo(1n);
     await room;
     expect(hasRoom).toBe(true);
+  });
+
+  test('a partition that ends does not wait, and what waits is still merged (I12)', async () => {
+    const feed = feedAt(0n);
+    for (let at = 0; at < 64; at++) feed.add(entryOf(at, at + 1));
+    const room = feed.room();
+    feed.end();
+    await room;
+    expect(feed.take(64)).toMatchObject({from: 0n, to: 64n});
   });
 });
