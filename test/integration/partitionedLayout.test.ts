@@ -11,6 +11,7 @@ import {until} from '../support/until.js';
 import {expectHaltOrHold, WorkerBench, type Worker} from '../support/workerBench.js';
 
 const SHARED = '{test}:*';
+const ALL = '{test*';
 const partKeys = (partition: number): string => `{test:${partition}}:*`;
 const OUTBOX = '{test:1}:projector:outbox';
 
@@ -119,6 +120,31 @@ describe('a slot that has lost its newest writes (F90) (I1, I18)', () => {
     await bench.expectExact();
     await bench.redis.restore(reports, SHARED);
     await bench.expectExact();
+  });
+
+  test('of everything, while a partition joins: it reads its position again', async () => {
+    const log = longRun(13);
+    bench.write(log.slice(0, 250));
+    const first = await bench.soleWorker();
+    await bench.expectExact();
+    const backup = await bench.redis.snapshot(ALL);
+    bench.write(log.slice(250));
+    await bench.expectExact();
+    await first.stop();
+    let isRestored = false;
+    const worker = await bench.soleWorker({
+      beforeTake: async () => {
+        if (isRestored) return;
+        isRestored = true;
+        await bench.redis.restore(backup, ALL);
+      },
+    });
+    await until(
+      () => isRestored,
+      () => 'the partitions to join',
+    );
+    await bench.expectExact();
+    expect(worker.projector.view.partitions.map(({held}) => held)).toEqual([null, null, null]);
   });
 
   test('at drawn moments, while records are applied', async () => {

@@ -1,7 +1,7 @@
 /** Complete workers on a log in memory and the real Redis. */
 import type {ScriptHost} from '../../src/apply/readModel.js';
 import type {MergeHost} from '../../src/apply/reports.js';
-import {MERGE_SCRIPT} from '../../src/apply/mergeScript.js';
+import {MERGE_SCRIPT, TAKE_SCRIPT} from '../../src/apply/mergeScript.js';
 import {APPLY_SCRIPT} from '../../src/apply/script.js';
 import type {Change, Decoded} from '../../src/domain/change.js';
 import type {RedisClient} from '../../src/clients/redis/client.js';
@@ -65,6 +65,8 @@ export interface WorkerOptions {
   readonly onScript?: (when: 'before' | 'after') => void;
   /** In the layout `partitioned`: no merge arrives at Redis, as in a worker that crashes before it. */
   readonly losesMerges?: boolean;
+  /** In the layout `partitioned`: awaited before this worker takes the merging of a partition over. */
+  readonly beforeTake?: (partition: number) => Promise<void>;
   /** Replaces the decoder, to simulate other settings. */
   readonly decode?: (record: LogRecord) => Decoded;
   /** The partitioner of the producer. Default: the bench writes records into any partition. */
@@ -268,8 +270,11 @@ export async function expectHaltOrHold(worker: Worker, kind: ErrorKind, detail: 
   await expect(worker.stop()).resolves.toBeUndefined();
 }
 
-function hostOf(client: RedisClient, {onScript, losesMerges = false}: WorkerOptions): ScriptHost & MergeHost {
-  if (onScript === undefined && !losesMerges) return client;
+function hostOf(
+  client: RedisClient,
+  {onScript, losesMerges = false, beforeTake}: WorkerOptions,
+): ScriptHost & MergeHost {
+  if (onScript === undefined && !losesMerges && beforeTake === undefined) return client;
   return {
     getAll: async (keys) => await client.getAll(keys),
     hashFields: async (key) => await client.hashFields(key),
@@ -277,6 +282,7 @@ function hostOf(client: RedisClient, {onScript, losesMerges = false}: WorkerOpti
     listRange: async (key, from, to) => await client.listRange(key, from, to),
     run: async (script, key, args) => {
       if (losesMerges && script === MERGE_SCRIPT) return await new Promise(() => undefined);
+      if (script === TAKE_SCRIPT) await beforeTake?.(Number(args[0]));
       if (script !== APPLY_SCRIPT) return await client.run(script, key, args);
       onScript?.('before');
       const reply = await client.run(script, key, args);
