@@ -20,6 +20,9 @@ const WAITING_MAX = 64;
  */
 export const KEPT_MS = 300_000;
 
+/** One merge is remembered for each time of this length, so that few are. */
+const REMEMBERED_MS = 1_000;
+
 export class ReportFeed {
   readonly partition: number;
   readonly holder: string;
@@ -27,6 +30,10 @@ export class ReportFeed {
   /** The reports contain the partition up to here, but its orders have gone back to an earlier position. */
   readonly #boundary: bigint;
   #waiting: OutboxEntry[];
+  /** The outbox may forget what comes before this offset: it was merged so long ago that the slot of the reports cannot lose it. */
+  #safe = 0n;
+  /** Later merges of this feed, oldest first. When what came before the feed was merged is unknown, so it counts as merged now. */
+  readonly #merges: {readonly offset: bigint; readonly atMs: number}[] = [];
   readonly #moved = new Signal();
   #isLost = false;
   #isEnded = false;
@@ -61,7 +68,7 @@ export class ReportFeed {
 
   /** The argument of apply.lua for the outbox, for a chunk between these position texts. */
   orderFor(expected: string, next: string): string {
-    return `${offsetIn(expected)} ${offsetIn(next)} ${this.#merged} ${KEPT_MS}`;
+    return `${offsetIn(expected)} ${offsetIn(next)} ${this.#safe} ${KEPT_MS}`;
   }
 
   /**
@@ -84,10 +91,16 @@ export class ReportFeed {
     return {partition, holder, from: this.#merged, to: last.to, entries};
   }
 
-  /** The reports contain the partition up to this offset. */
-  mergedTo(offset: bigint): void {
+  /** The reports contain the partition up to this offset, since this time. */
+  mergedTo(offset: bigint, nowMs: number): void {
     this.#waiting = this.#waiting.filter(({to}) => to > offset);
     this.#merged = offset;
+    for (let at = this.#merges[0]; at !== undefined && at.atMs + KEPT_MS <= nowMs; at = this.#merges[0]) {
+      this.#safe = at.offset;
+      this.#merges.shift();
+    }
+    if (nowMs >= (this.#merges.at(-1)?.atMs ?? -Infinity) + REMEMBERED_MS)
+      this.#merges.push({offset, atMs: nowMs});
     this.#moved.wake();
   }
 

@@ -167,10 +167,11 @@ export class Reports {
 
   #merged(merges: readonly Merge[], events: MergeEvents, clock: Clock): void {
     const oldestMs = Math.min(...merges.map(({entries}) => entries[0]?.atMs ?? Infinity));
-    events.merged(Math.max(0, clock.nowMs() - oldestMs));
+    const nowMs = clock.nowMs();
+    events.merged(Math.max(0, nowMs - oldestMs));
     for (const {partition, holder, to} of merges) {
       const feed = this.#feeds.get(partition);
-      if (feed?.holder === holder) feed.mergedTo(to);
+      if (feed?.holder === holder) feed.mergedTo(to, nowMs);
     }
   }
 

@@ -122,6 +122,33 @@ describe('a slot that has lost its newest writes (F90) (I1, I18)', () => {
     await bench.expectExact();
   });
 
+  test('of reports, just after a merge of old entries: the outboxes still contain them', async () => {
+    const log = longRun(14);
+    bench.write(log.slice(0, 250));
+    const crashed = await bench.worker({losesMerges: true, settings: {stopTimeoutMs: 200}});
+    crashed.log.assign(bench.topic.partitions);
+    await bench.caughtUp();
+    await crashed.stop();
+    for (const partition of bench.topic.partitions) await makeOld(`{test:${partition}}:projector:outbox`);
+    const backup = await bench.redis.snapshot(SHARED);
+    await bench.soleWorker();
+    await bench.merged();
+    bench.write(log.slice(250));
+    await bench.expectExact();
+    await bench.redis.restore(backup, SHARED);
+    await bench.expectExact();
+  });
+
+  /** As if the entries had been added 10 min earlier. */
+  async function makeOld(key: string): Promise<void> {
+    const {redis} = bench.redis;
+    for (const [index, entry] of (await redis.lrange(key, 0, '-1')).entries()) {
+      const words = entry.split(' ');
+      words[2] = String(Number(words[2]) - 600_000);
+      await redis.lset(key, index, words.join(' '));
+    }
+  }
+
   test('of everything, while a partition joins: it reads its position again', async () => {
     const log = longRun(13);
     bench.write(log.slice(0, 250));

@@ -95,20 +95,36 @@ describe('what waits to be merged', () => {
       feed.add(entryOf(from, to));
     expect(feed.take(9)).toMatchObject({from: 10n, to: 20n, entries: [{from: 10n}, {from: 12n}]});
     expect(feed.restingText).toBeUndefined();
-    feed.mergedTo(12n);
+    feed.mergedTo(12n, 0);
     expect(feed.take(9)).toMatchObject({from: 12n, to: 20n, entries: [{from: 12n}]});
-    feed.mergedTo(20n);
+    feed.mergedTo(20n, 0);
     expect([feed.take(9), feed.restingText]).toEqual([undefined, '20 w.1']);
   });
 
   test('a chunk up to the merged offset goes to the outbox too, but is not merged again (I18)', () => {
     const feed = feedAt(10n);
-    expect(feed.orderFor('v1 4', 'v1 10')).toBe('4 10 10 300000');
-    expect(feed.orderFor('', 'v1 7')).toBe('0 7 10 300000');
-    expect(feed.orderFor('v1 10', 'v1 12')).toBe('10 12 10 300000');
+    expect(feed.orderFor('v1 4', 'v1 10')).toBe('4 10 0 300000');
+    expect(feed.orderFor('', 'v1 7')).toBe('0 7 0 300000');
+    expect(feed.orderFor('v1 10', 'v1 12')).toBe('10 12 0 300000');
     feed.add(entryOf(0, 7));
     feed.add(entryOf(7, 10));
     expect([feed.take(9), feed.restingText]).toEqual([undefined, '10 w.1']);
+  });
+
+  test('the outbox may forget what was merged 5 min ago, not what is 5 min old (I18)', () => {
+    const feed = feedAt(10n);
+    const safeAt = (offset: bigint, nowMs: number): string | undefined => {
+      feed.mergedTo(offset, nowMs);
+      return feed.orderFor('v1 90', 'v1 91').split(' ')[2];
+    };
+    const safe = [
+      safeAt(12n, 0),
+      safeAt(13n, 500),
+      safeAt(14n, 1_000),
+      safeAt(15n, 299_999),
+      safeAt(16n, 300_000),
+    ];
+    expect([...safe, safeAt(17n, 301_000)]).toEqual(['0', '0', '0', '0', '12', '14']);
   });
 
   test('a feed that is lost takes nothing more, and makes nobody wait', async () => {
@@ -127,7 +143,7 @@ describe('what waits to be merged', () => {
     const room = feed.room().then(() => (hasRoom = true));
     await Promise.resolve();
     expect(hasRoom).toBe(false);
-    feed.mergedTo(1n);
+    feed.mergedTo(1n, 0);
     await room;
     expect(hasRoom).toBe(true);
   });
