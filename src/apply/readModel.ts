@@ -6,7 +6,7 @@
  */
 import type {Script} from '../clients/redis/client.js';
 import {assert} from '../runtime/assert.js';
-import {ProjectorError} from '../runtime/errors.js';
+import {asProjectorError, ProjectorError} from '../runtime/errors.js';
 import {parseFence} from '../redis-model/fence.js';
 import {keySpace, type KeySpace} from '../redis-model/keys.js';
 import {requireSameLayout} from '../redis-model/layout.js';
@@ -148,6 +148,21 @@ export class ReadModel {
       'cutover-in-progress',
       `a cutover or a repair is in progress: a fence replaces the position (${key})`,
     );
+  }
+
+  /**
+   * Takes over the merging of a partition whose position was `position` (reports.ts). The outbox is read after the position. If the slot goes
+   * back in between, the outbox ends before that position, although nothing is lost. Then this resolves with `moved`, and the position must
+   * be read again. Undefined in the layout `single`.
+   */
+  async joinReports(partition: number, position: string): Promise<ReportFeed | 'moved' | undefined> {
+    try {
+      return await this.reports?.join(partition, position);
+    } catch (error) {
+      const isLost = asProjectorError(error).kind === 'reports-lost';
+      if (isLost && (await this.positionToResume(partition)) !== position) return 'moved';
+      throw error;
+    }
   }
 
   /** Rejects with `redis-denied` if this user lacks a right that the apply script needs (I5). */

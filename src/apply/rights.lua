@@ -69,5 +69,6 @@ local function missing_merge_right(prefix, merged, reads_too)
   writes[#writes + 1] = {'HSET', merged, '0', '0'}
   reads[#reads + 1] = {'HGET', merged, '0'}
   reads[#reads + 1] = {'HMGET', merged, '0'}
+  reads[#reads + 1] = {'EXISTS', merged}
   return first_missing(reads_too and {writes, reads} or {writes})
 end

@@ -8,9 +8,14 @@
 
   Returns  {'taken', merged offset}, '0' if nothing was merged
            {'layout', stored layout}  the read model was built with other settings; nothing was written
+  Errors   'CORRUPT <key> <what is wrong>'; nothing was written
 ]]
 local layout = redis.call('GET', ARGV[3] .. 'projector:layout')
 if layout and layout ~= ARGV[4] then return {'layout', layout} end
+-- The first merge writes both, so a missing hash would count everything in the outboxes again.
+if layout and redis.call('EXISTS', KEYS[1]) == 0 then
+  return redis.error_reply('CORRUPT ' .. KEYS[1] .. ' is missing, although Redis holds reports')
+end
 local offset = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^%d+') or '0'
 redis.call('HSET', KEYS[1], ARGV[1], offset .. ' ' .. ARGV[2])
 return {'taken', offset}

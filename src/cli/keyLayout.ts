@@ -7,6 +7,6 @@ export function requireSingleLayout({redisLayout}: Config, command: string): voi
   if (redisLayout === 'single') return;
   throw new ProjectorError(
     'usage',
-    `\`projector ${command}\` does not support REDIS_LAYOUT=${redisLayout} (docs/cluster.md, "What does not work")`,
+    `\`projector ${command}\` does not support REDIS_LAYOUT=${redisLayout} (docs/cluster.md, "What works, and what does not?")`,
   );
 }

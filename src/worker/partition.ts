@@ -197,7 +197,7 @@ export class Partition {
     const ranges = await log.ranges();
     if (this.#hasEnded()) return undefined;
     requireSamePartitions(partitions, ranges.size, topic);
-    const feed = await this.#joinReports(text);
+    const feed = await model.joinReports(this.number, text);
     if (feed === 'moved') return await this.#tryResume();
     this.#feed = feed;
     if (this.#hasEnded()) return undefined;
@@ -214,21 +214,6 @@ export class Partition {
     this.#buffer.open(start);
     log.readFrom(this.number, start.fromOffset);
     return text;
-  }
-
-  /**
-   * The outbox is read after the position. If the slot goes back in between, the outbox ends before that position, although nothing is lost.
-   * Then it resolves with `moved`, and the position must be read again.
-   */
-  async #joinReports(text: string): Promise<ReportFeed | 'moved' | undefined> {
-    const {model} = this.#deps;
-    try {
-      return await model.reports?.join(this.number, text);
-    } catch (error) {
-      const isLost = asProjectorError(error).kind === 'reports-lost';
-      if (isLost && (await model.positionToResume(this.number)) !== text) return 'moved';
-      throw error;
-    }
   }
 
   /** Settles the chunks of the last chain that have no reply: the position in Redis shows which of them were applied (I4). */

@@ -86,17 +86,19 @@ async function clusterOfThree(): Promise<Place> {
   }, 240_000);
 
   test('commands show it', async () => {
-    const [row] = (await shop.root.query('SELECT MIN(id) AS id, COUNT(*) AS orders FROM orders'))[0] as [
-      {id: string; orders: string},
-    ];
+    const [row] = (
+      await shop.root.query(
+        'SELECT CAST(MIN(id) AS CHAR) AS id, CAST(COUNT(*) AS CHAR) AS orders FROM orders',
+      )
+    )[0] as [{id: string; orders: string}];
     const shown = async (...args: string[]): Promise<unknown> => {
       const {status, stdout, stderr} = await projector([...args, '--json'], shop.settings);
       if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}`);
       return JSON.parse(stdout) as unknown;
     };
-    const orders = String(row.orders);
+    const {id, orders} = row;
     expect(await shown('orders', 'count', '--scan')).toEqual({orders, scanned: orders});
-    expect(await shown('orders', 'show', String(row.id))).toMatchObject({found: true, id: String(row.id)});
+    expect(await shown('orders', 'show', id)).toMatchObject({found: true, id});
     expect(await shown('report')).toMatchObject({totals: {orders}});
     expect(await shown('lag')).toMatchObject({lagRecords: expect.anything() as unknown});
     const {checks} = (await shown('doctor')) as {checks: {name: string; status: string; detail: string}[]};

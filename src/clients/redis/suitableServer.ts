@@ -24,7 +24,7 @@ export function requireSuitableServer(info: string, address: string, isCluster: 
 
 /** The message for a server without cluster mode, if REDIS_CLUSTER_NODES is set. */
 export function withoutCluster(address: string): string {
-  return `Redis at ${address} does not run in cluster mode, but REDIS_CLUSTER_NODES is set`;
+  return `Redis at ${address} does not run in cluster mode, but REDIS_CLUSTER_NODES is set: remove that setting, or name the nodes of a cluster`;
 }
 
 /**
