@@ -20,7 +20,7 @@ local function first_missing(lists)
 end
 
 -- The commands for counters and reports: those that write, and those that read.
-local function sum_commands(prefix)
+local function sum_commands(prefix, reads_too)
   local counter, chunks = prefix .. 'product:0:sold', prefix .. 'projector:chunks'
   local products, users, totals = prefix .. 'report:products', prefix .. 'report:users', prefix .. 'report:totals'
   return {
@@ -28,7 +28,7 @@ local function sum_commands(prefix)
     {'MSET', counter, '1'},
     {'ZADD', products, '1', '0'}, {'ZREM', products, '0'}, {'ZADD', users, '1', '0'}, {'ZREM', users, '0'},
     {'HINCRBY', totals, 'orders', '1'},
-  }, {
+  }, reads_too and {
     {'HMGET', chunks, 'begun'}, {'TYPE', products}, {'TYPE', users}, {'TYPE', totals}, {'HMGET', totals, 'orders'},
     {'MGET', counter}, {'EXISTS', counter}, {'TYPE', counter}, {'ZMSCORE', users, '0'},
   }
@@ -48,7 +48,7 @@ local function missing_right(position, prefix, reads_too, has_outbox)
     {'HSET', audit, 'requested', '0'},
     {'SET', position, ''},
   }
-  local reads = {
+  local reads = reads_too and {
     {'GET', position}, {'MGET', position},
     {'TYPE', audit}, {'GET', lease}, {'TYPE', quarantine}, {'HKEYS', quarantine},
     {'HMGET', order, 'id'}, {'GET', items}, {'EXISTS', order}, {'EXISTS', items}, {'TIME'},
@@ -58,17 +58,18 @@ local function missing_right(position, prefix, reads_too, has_outbox)
     others = {{'HINCRBY', chunks, 'begun', '1'}, {'HSET', chunks, 'finished', '1'}, {'RPUSH', outbox, '0'}, {'LPOP', outbox}}
     other_reads = {{'HMGET', chunks, 'begun'}, {'TYPE', outbox}, {'LINDEX', outbox, '0'}, {'LRANGE', outbox, '0', '0'}}
   else
-    others, other_reads = sum_commands(prefix)
+    others, other_reads = sum_commands(prefix, reads_too)
   end
   return first_missing(reads_too and {others, writes, other_reads, reads} or {others, writes})
 end
 
 -- What merge.lua and take.lua need. `merged`: key of the merged offsets.
 local function missing_merge_right(prefix, merged, reads_too)
-  local writes, reads = sum_commands(prefix)
+  local writes, reads = sum_commands(prefix, reads_too)
   writes[#writes + 1] = {'HSET', merged, '0', '0'}
+  if not reads_too then return first_missing({writes}) end
   reads[#reads + 1] = {'HGET', merged, '0'}
   reads[#reads + 1] = {'HMGET', merged, '0'}
   reads[#reads + 1] = {'EXISTS', merged}
-  return first_missing(reads_too and {writes, reads} or {writes})
+  return first_missing({writes, reads})
 end

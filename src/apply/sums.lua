@@ -48,16 +48,18 @@ local function plan_products(prefix, products, deltas)
   local counts = read_slices('MGET', counters)
   local absent, sets, scores, gone = {}, {}, {}, {}
   local set_at, score_at = 0, 0
+  -- Locals of the function are faster in the loop than those outside of it.
+  local exact_max, format, number_of = EXACT_MAX, string.format, tonumber
   for i = 1, #counters do
     local counter, delta = counters[i], deltas[i]
     if not counts[i] then
       absent[#absent + 1] = counter
       counts[i] = '0'
     end
-    local count = tonumber(counts[i])
+    local count = number_of(counts[i])
     local sum = count and count + delta
-    if not sum or sum >= EXACT_MAX or sum <= -EXACT_MAX then return corrupt(counter, NO_COUNT) end
-    local sum_text = text(sum)
+    if not sum or sum >= exact_max or sum <= -exact_max then return corrupt(counter, NO_COUNT) end
+    local sum_text = format('%d', sum)
     sets[set_at + 1], sets[set_at + 2] = counter, sum_text
     set_at = set_at + 2
     -- The score of a product is its count. Members at 0 are removed, so that the sorted sets depend on the rows alone (I7).
@@ -91,13 +93,14 @@ end
 local function plan_users(prefix, users, deltas)
   local found = read_slices('ZMSCORE', users, prefix .. 'report:users')
   local scores, gone = {}, {}
+  local format, number_of = string.format, tonumber
   for i = 1, #users do
-    local score = tonumber(found[i] or '0') + deltas[i]
+    local score = number_of(found[i] or '0') + deltas[i]
     if score == 0 then
       gone[#gone + 1] = users[i]
     else
       local at = #scores
-      scores[at + 1] = is_exact(score) and text(score) or string.format('%.17g', score)
+      scores[at + 1] = is_exact(score) and format('%d', score) or format('%.17g', score)
       scores[at + 2] = users[i]
     end
   end
