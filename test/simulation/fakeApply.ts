@@ -98,13 +98,13 @@ function requireSoundSharedKeys(
   const totals = keys.hash(totalsKey);
   if (hasPosition && !totals.has('orders'))
     throw corrupt(totalsKey, 'is missing, although Redis holds a position');
-  if (hasPosition && !hasLayout)
-    throw corrupt(`${prefix}projector:layout`, 'is missing, although Redis holds a position');
   for (const field of ['orders', 'units', 'revenue']) {
     const total = totals.get(field) ?? '0';
     const isWhole = total === '0' || (total.length <= 18 && WHOLE_TOTAL.test(total));
     if (!isWhole) throw corrupt(totalsKey, 'has a field that is not a whole number');
   }
+  if (hasPosition && !hasLayout)
+    throw corrupt(`${prefix}projector:layout`, 'is missing, although Redis holds a position');
   const chunksKey = `${prefix}projector:chunks`;
   const chunks = keys.hash(chunksKey);
   const begun = chunks.get('begun');

@@ -45,6 +45,7 @@ function partition(model: Partial<ReadModel>): Partition {
       positions: {key: () => 'position'},
       slots: new Slots(3),
       positionToResume: async () => await Promise.resolve(''),
+      joinReports: async () => await Promise.resolve(undefined),
       quarantinedOffsets: async () => await Promise.resolve([]),
       ...model,
     } as unknown as ReadModel,
