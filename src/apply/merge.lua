@@ -1,8 +1,8 @@
 --[[
   Adds entries of outboxes to the counters and reports, or does nothing (I18). Only in the layout `partitioned` (docs/cluster.md).
 
-  The hash of merged offsets says for each partition up to which offset the reports contain its changes, and which worker merges it:
-  'OFFSET HOLDER'. The script compares these texts as apply.lua compares a position, and moves them in the same step as the sums.
+  The hash of merged offsets contains 'OFFSET HOLDER' for each partition: the offset up to which the reports contain its changes, and the
+  worker that merges it. The script compares these texts as apply.lua compares a position, and moves them in the same step as the sums.
 
   KEYS[1]  merged offsets: a hash, by partition
   ARGV     key prefix, layout of the read model, and a JSON array of:
@@ -12,7 +12,7 @@
            4  orders, units, minor units as a multiple of 10^8 and the rest
 
   Returns  {'applied'}
-           {'rejected', partition, stored text}  another worker merges that partition, or this slot has lost writes
+           {'rejected', partition, stored text}  another worker merges that partition, or this slot has lost its newest writes
            {'layout', stored layout}             the read model was built with other settings
            After the last two replies Redis is unchanged.
   Errors   as apply.lua

@@ -1,7 +1,7 @@
 /**
  * The scripts that add outboxes to counters and reports, with their arguments and replies.
  *
- * Pure but for reading the files of the scripts once, when this module is loaded.
+ * Pure, except that it reads the files of the scripts once, when this module is loaded.
  */
 import type {Script} from '../clients/redis/client.js';
 import {requireSameLayout} from '../redis-model/layout.js';
@@ -30,7 +30,7 @@ return missing and redis.error_reply(missing) or 'ok'`,
 /** Entries of one partition that are merged together, oldest first. */
 export interface Merge {
   readonly partition: number;
-  /** Identifies who merges this partition. It contains no blanks. */
+  /** Identifies the worker that merges this partition. It contains no blanks. */
   readonly holder: string;
   readonly from: bigint;
   readonly to: bigint;
@@ -54,7 +54,7 @@ export function mergeArguments(merges: readonly Merge[], {sharedPrefix, layout}:
   return [sharedPrefix, layout, JSON.stringify([moves, [...products].flat(), changedUsers.flat(), totals])];
 }
 
-/** `undefined` if everything was merged, else the partition whose merge another process has taken over, or which Redis has lost. */
+/** Returns undefined if everything was merged, else the rejected partition: another worker merges it, or Redis has lost writes. */
 export function parseMergeReply(reply: unknown, layout: string): number | undefined {
   const [kind, detail] = Array.isArray(reply) ? (reply as unknown[]) : [];
   if (kind === 'applied') return undefined;

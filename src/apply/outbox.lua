@@ -1,15 +1,15 @@
 --[[
   A part of apply.lua: the outbox of a partition, in the layout `partitioned`.
 
-  The counters and reports of all partitions are in one slot, and a script can access only one slot. So the script of a chunk cannot
-  write them. It appends the differences to the outbox, in the same step as the orders, and merge.lua adds them to the reports.
-  The text of an entry is described in redis-model/outbox.ts.
+  Counters and reports are in another slot than the orders, and a script can access only one slot. So the script of a chunk cannot write
+  them. It appends an entry with the differences to the outbox, in the same step as the orders. merge.lua adds the entry to the reports.
+  redis-model/outbox.ts describes the text of an entry.
 ]]
--- A chunk appends one entry, so with more than one removal per chunk the outbox shrinks to what must be kept.
+-- A chunk appends one entry. With more than one removal per chunk, the outbox shrinks until only the entries remain that must be kept.
 local REMOVALS_MAX = 4
 
--- Removes the oldest entries that were merged and are older than `keep_ms`. Merged entries are kept for a while, because the slot of
--- the reports could lose its newest writes, and then needs them again.
+-- Removes the oldest entries that end at or before `merged_to` and are older than `keep_ms`. Merged entries are kept that long, because
+-- the slot of the reports can lose its newest writes, and then needs the entries again.
 local function shorten_outbox(key, merged_to, keep_ms, now_ms)
   for _ = 1, REMOVALS_MAX do
     local _, _, to, at_ms = string.find(call('LINDEX', key, '0') or '', '^%d+ (%d+) (%d+) ')
@@ -24,7 +24,7 @@ local function pairs_text(members, deltas)
   return table.concat(texts, ' ')
 end
 
--- Appends one entry, and returns it. `order` is the sixth argument of apply.lua.
+-- Appends one entry, and returns it. `order` is an instruction, not an order of the shop: the sixth argument of apply.lua.
 local function add_to_outbox(key, order, totals, products, users)
   local _, _, from, to, merged_to, keep_ms = string.find(order, '^(%d+) (%d+) (%d+) (%d+)$')
   local now = call('TIME')

@@ -15,24 +15,24 @@ const WAITING_MAX = 64;
 
 /**
  * How long merged entries stay in the outbox. A replica that was disconnected for longer than `cluster-node-timeout` times
- * `cluster-replica-validity-factor` (by default 150 s) does not become master, so what a failover loses is younger.
+ * `cluster-replica-validity-factor` (by default 150 s) does not become master. So a failover loses only writes that are younger.
  * Source: redis.conf, "cluster-replica-validity-factor".
  */
 export const KEPT_MS = 300_000;
 
-/** One merge is remembered for each time of this length, so that few are. */
+/** At most one merge per interval of this length is remembered, so that the list stays short. */
 const REMEMBERED_MS = 1_000;
 
 export class ReportFeed {
   readonly partition: number;
   readonly holder: string;
   #merged: bigint;
-  /** The reports contain the partition up to here, but its orders have gone back to an earlier position. */
+  /** The merged offset when this feed began. The orders may have gone back to a position before it. */
   readonly #boundary: bigint;
   #waiting: OutboxEntry[];
-  /** The outbox may forget what comes before this offset: it was merged so long ago that the slot of the reports cannot lose it. */
+  /** The outbox may remove entries up to this offset: they were merged so long ago that the slot of the reports cannot lose them. */
   #safe = 0n;
-  /** Later merges of this feed, oldest first. When what came before the feed was merged is unknown, so it counts as merged now. */
+  /** Merges of this feed after `#safe`, oldest first. Merges before this feed count as part of its first one: their time is unknown. */
   readonly #merges: {readonly offset: bigint; readonly atMs: number}[] = [];
   readonly #moved = new Signal();
   #isLost = false;
@@ -47,7 +47,7 @@ export class ReportFeed {
     this.#waiting = [...entries];
   }
 
-  /** A chunk that begins before this offset must end at it: the reports contain what comes before, and nothing of what follows. */
+  /** A chunk that begins before this offset must not go beyond it: the reports contain all changes before it, and none after it. */
   get boundary(): bigint {
     return this.#boundary;
   }
@@ -72,8 +72,8 @@ export class ReportFeed {
   }
 
   /**
-   * Adds the entry of an applied chunk. An entry that does not follow is left out: the reports contain it already, or a chunk was rejected
-   * and the partition joins again.
+   * Adds the entry of an applied chunk. An entry that does not follow the last one is ignored: the reports contain it already, or a chunk was
+   * rejected and the partition joins again.
    */
   add(text: string): void {
     const entry = parseOutboxEntry(text);
@@ -91,7 +91,7 @@ export class ReportFeed {
     return {partition, holder, from: this.#merged, to: last.to, entries};
   }
 
-  /** The reports contain the partition up to this offset, since this time. */
+  /** Remembers that the reports contain the partition up to this offset since `nowMs`. */
   mergedTo(offset: bigint, nowMs: number): void {
     this.#waiting = this.#waiting.filter(({to}) => to > offset);
     this.#merged = offset;
@@ -104,14 +104,14 @@ export class ReportFeed {
     this.#moved.wake();
   }
 
-  /** Another process merges the partition, or it is unknown what was merged. The partition must join again. */
+  /** Ends this feed: another worker merges the partition, or it is unknown what was merged. The partition must join again. */
   lose(): void {
     this.#isLost = true;
     this.#waiting = [];
     this.#moved.wake();
   }
 
-  /** Makes nobody wait any more: the partition ends. What waits is still merged. */
+  /** Ends all waiting for room, because the partition ends. Entries that wait are still merged. */
   end(): void {
     this.#isEnded = true;
     this.#moved.wake();

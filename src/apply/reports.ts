@@ -1,8 +1,8 @@
 /**
  * Merges the outboxes of partitions into counters and reports. Only in the layout `partitioned` (docs/cluster.md).
  *
- * I18: the merged offset of a partition moves only with the sums, and only for the process that has taken the partition over. After an
- * error it is unknown whether a merge was done (I4). So nothing is sent again: the partition resumes, and with that takes over again.
+ * I18: the merged offset of a partition moves only with the sums, and only for the worker that has taken over the partition. After an
+ * error it is unknown whether Redis executed a merge (I4). So nothing is sent again: the partition resumes, and joins again.
  */
 import {ERROR_POLICY} from '../runtime/errorPolicy.js';
 import {asProjectorError, ProjectorError} from '../runtime/errors.js';
@@ -36,7 +36,7 @@ export interface ReportSettings {
 }
 
 export interface MergeEvents {
-  /** The partition must resume: another process merges it, or the result of a merge is unknown. Its resume meets a lasting failure itself. */
+  /** The partition must resume: another worker merges it, or the result of a merge is unknown. If the failure lasts, the resume fails too. */
   readonly lost: (partition: number, reason: string) => void;
   /** Called after each merge, with the time since the oldest of its entries was applied. */
   readonly merged: (delayMs: number) => void;
@@ -44,7 +44,7 @@ export interface MergeEvents {
 
 /** Entries of one partition in one merge (L18). Together they take Redis about as long as a chunk. */
 const ENTRIES_MAX = 16;
-/** Pause between two merges, in which entries gather: a merge of several costs much less than several merges. */
+/** Pause between two merges. Entries gather meanwhile, because one merge of several entries costs much less than several merges. */
 const PAUSE_MS = 20;
 /** Entries of an outbox in one reply. */
 const PAGE = 100;
@@ -55,7 +55,7 @@ export class Reports {
   readonly #feeds = new Map<number, ReportFeed>();
   readonly #arrived = new Signal();
   readonly #merging = new Signal();
-  /** Who joined last, by partition. */
+  /** The holder that joined last, by partition. */
   readonly #holders = new Map<number, string>();
   #joins = 0;
   #isMerging = false;
@@ -72,8 +72,8 @@ export class Reports {
   }
 
   /**
-   * Takes over the merging of a partition whose orders are at `position`, and reads from its outbox what is not yet merged. Rejects with
-   * `reports-lost` if the outbox no longer contains all of it.
+   * Takes over the merging of a partition whose orders are at `position`, and reads the entries that are not merged from its outbox. Rejects
+   * with `reports-lost` if the outbox no longer contains all of them.
    */
   async join(partition: number, position: string): Promise<ReportFeed> {
     this.#feeds.get(partition)?.lose();
@@ -101,8 +101,8 @@ export class Reports {
   }
 
   /**
-   * Ends the merging of partitions whose merged offset in Redis is not the one that this process has written: the slot of the reports has
-   * lost writes, or another process has taken the partition over. Resolves with these partitions. They must join again.
+   * Ends the merging of partitions whose merged offset in Redis is not the one that this worker has written: the slot of the reports has
+   * lost writes, or another worker has taken over the partition. Resolves with these partitions. They must join again.
    */
   async loseChanged(): Promise<number[]> {
     const resting = [...this.#feeds.values()].map((feed) => ({feed, text: feed.restingText}));
@@ -115,7 +115,7 @@ export class Reports {
     return changed.map(({feed}) => feed.partition);
   }
 
-  /** How many records of a partition are in the orders and not in the reports. Undefined if this process does not merge the partition. */
+  /** How many records of a partition are in the orders and not in the reports. Undefined if this worker does not merge the partition. */
   behind(partition: number, appliedNext: bigint): bigint | undefined {
     const feed = this.#feeds.get(partition);
     if (feed === undefined) return undefined;
@@ -135,7 +135,7 @@ export class Reports {
     }
   }
 
-  /** Merges what waits, for a stop. What cannot be merged stays in the outboxes. */
+  /** Merges the entries that wait, before the worker stops. Entries that cannot be merged stay in the outboxes. */
   async drain(events: MergeEvents, clock: Clock): Promise<void> {
     while (this.#isMerging) await this.#merging.wait();
     for (let merges = this.#waiting(); merges.length > 0; merges = this.#waiting())

@@ -1,5 +1,5 @@
 --[[
-  The second part of apply.lua and of merge.lua: counters and reports, and the checks that come before the first write.
+  A part of apply.lua and of merge.lua: counters and reports, and the checks before the first write.
 ]]
 -- The limit of digits keeps sums exact, because a Lua number rounds beyond 2^53 (I8).
 local DIGITS_MAX = 15

@@ -1,7 +1,7 @@
 --[[
-  Makes one worker the only one that merges a partition, and tells it from which offset on (I18).
+  Makes one worker the only one that merges a partition, and returns the offset at which its merges begin (I18).
 
-  The text of the merged offset contains its holder. So after this script, merge.lua rejects what an earlier holder still sends.
+  The text of the merged offset contains its holder. So after this script, merge.lua rejects each merge that an earlier holder still sends.
 
   KEYS[1]  merged offsets (merge.lua)
   ARGV     partition, new holder, key prefix, layout of the read model
@@ -12,7 +12,7 @@
 ]]
 local layout = redis.call('GET', ARGV[3] .. 'projector:layout')
 if layout and layout ~= ARGV[4] then return {'layout', layout} end
--- The first merge writes both, so a missing hash would count everything in the outboxes again.
+-- The first merge writes layout and hash. If only the hash is missing, a merge from offset 0 would count all entries a second time.
 if layout and redis.call('EXISTS', KEYS[1]) == 0 then
   return redis.error_reply('CORRUPT ' .. KEYS[1] .. ' is missing, although Redis holds reports')
 end

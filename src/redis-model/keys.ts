@@ -1,7 +1,7 @@
 /**
  * The keys of the read model.
  *
- * TypeScript code builds keys only here. The scripts in apply/ (apply.lua, plan.lua, rights.lua) build the same keys.
+ * TypeScript code builds keys only here. The Lua scripts in apply/ build the same keys from a prefix.
  *
  * Pure: no clock, no I/O.
  */
@@ -59,10 +59,10 @@ export interface KeyPlace {
 
 /** Where the keys of a read model are. A script accesses either the keys of one partition or the shared ones. */
 export interface KeySpace {
-  /** The orders of one partition, their line items, the quarantined records, and the position. */
+  /** The orders of one partition, their line items, the quarantined records, the position, and the outbox. */
   partition(partition: number): Keys;
   prefixOf(partition: number): string;
-  /** Counters and reports, which all partitions share. */
+  /** Counters, reports and merged offsets, which all partitions share. */
   readonly shared: Keys;
   readonly sharedPrefix: string;
   /** Returns the prefix of a key of this space, and the partition to which it belongs (undefined for shared keys). Undefined for other keys. */

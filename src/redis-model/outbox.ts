@@ -11,7 +11,7 @@
  *   |   next offset after the chunk
  *   next offset before the chunk
  *
- * A product of which a line item is the first one has a difference even if it is 0 (I7). apply/outbox.lua writes entries.
+ * The first line item of a product adds a difference even if it is 0, because it creates the counter (I7). apply/outbox.lua writes entries.
  *
  * Pure: no clock, no I/O.
  */
@@ -21,7 +21,7 @@ export interface OutboxEntry {
   readonly atMs: number;
   /** Orders, units, and both parts of the revenue. */
   readonly totals: readonly [number, number, number, number];
-  /** Members and differences by turns: `['10', '2', '15', '-1']`. */
+  /** Members and differences, alternating: `['10', '2', '15', '-1']`. */
   readonly products: readonly string[];
   readonly users: readonly string[];
 }

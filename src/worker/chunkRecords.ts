@@ -8,7 +8,7 @@ export interface ChunkLimits {
   readonly recordsMax: number;
   /** The chunk contains no record from this offset on. */
   readonly endOffset?: bigint | undefined;
-  /** A chunk with a record before this offset contains none from it on (apply/reportFeed.ts). */
+  /** A chunk that contains a record before this offset contains no record at or after it (apply/reportFeed.ts). */
   readonly boundary?: bigint | undefined;
 }
 

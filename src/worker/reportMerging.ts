@@ -1,4 +1,4 @@
-/** Merges the chunks of one worker into counters and reports, in the layout `partitioned` (apply/reports.ts). In the other one it does nothing. */
+/** Merges the chunks of one worker into counters and reports, in the layout `partitioned` (apply/reports.ts). In `single` it does nothing. */
 import type {MergeEvents, Reports} from '../apply/reports.js';
 import type {Clock} from '../runtime/lifecycle.js';
 import type {WorkerObserver} from './observer.js';
@@ -6,7 +6,7 @@ import type {WorkerObserver} from './observer.js';
 export interface ReportMergingDeps {
   readonly clock: Clock;
   readonly observer: WorkerObserver;
-  /** The partition reads its position again, and takes the merging over again. */
+  /** The partition reads its position again, and takes over the merging again. */
   readonly reset: (partition: number, reason: string) => void;
 }
 
@@ -36,7 +36,7 @@ export class ReportMerging {
       this.#deps.reset(partition, 'the merged offset has changed, although this worker merged nothing');
   }
 
-  /** Merges what the last chunks have left. Failures do not matter, because the outboxes keep it. */
+  /** Merges the entries of the last chunks. A failure is ignored, because the outboxes keep the entries. */
   async drain(): Promise<void> {
     await this.#reports?.drain(this.#events, this.#deps.clock).catch(() => undefined);
   }

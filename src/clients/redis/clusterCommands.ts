@@ -1,7 +1,7 @@
 /**
  * Commands to the masters of a Redis Cluster.
  *
- * I4: a command is sent again only if a node says that it has not executed it. If a connection is closed, its commands reject.
+ * I4: a command is sent again only if a node replies that it has not executed it. If a connection is closed, its commands reject.
  *
  * S6: the commands for a slot keep their order. While one of them waits to be sent again, later ones wait for it.
  */
@@ -25,7 +25,7 @@ interface Errand<T> {
 
 type Attempt<T> = {readonly reply: T} | {readonly redirect: Redirect};
 
-/** The commands for one slot that were redirected, in any order, and what resolves when they have settled. */
+/** The redirected commands for one slot, in any order, and a promise that resolves when they have settled. */
 interface Waiting {
   readonly commands: {readonly order: number; readonly run: () => Promise<void>}[];
   readonly settled: Promise<void>;
@@ -74,7 +74,7 @@ export class ClusterCommands {
 
   /** Sends the commands of a slot again, one after the other, in the order in which they were sent first. */
   async #drain(slot: number, commands: Waiting['commands']): Promise<void> {
-    // Redirects of several commands arrive together. ioredis passes that of a script on later than others.
+    // Redirects of several commands arrive together. ioredis delivers the redirect of a script later than the others.
     await systemClock.sleep(0);
     while (commands.length > 0) {
       commands.sort((a, b) => a.order - b.order);
@@ -108,7 +108,7 @@ export class ClusterCommands {
     const isKnown = target !== undefined && (to.kind === 'ask' || this.#nodes.masterOf(slot) === target);
     if (!isKnown) await this.#nodes.refresh(Math.max(0, deadlineMs - systemClock.nowMs()));
     if (to.kind === 'ask' && followsAsk) return this.#nodes.at(to.place);
-    // The node that was asked for the slots may know less than the one that has redirected the command.
+    // The node that returned the slots may have an older assignment than the node that redirected the command.
     if (to.kind === 'moved') this.#nodes.assign(slot, to.place);
     return this.#nodes.masterOf(slot);
   }

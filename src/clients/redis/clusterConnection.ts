@@ -58,7 +58,7 @@ export class ClusterConnection implements Route {
    * A script does not follow ASK, because it accesses keys that it does not name:
    *
    * 1. While a slot is moved, some of its keys are on the new node, and the others on the old one.
-   * 2. On the new node, the script would find no key of the others.
+   * 2. On the new node, the script would not find the keys that are still on the old one.
    * 3. It would create them again, and count an order twice.
    */
   async runScript<T>(key: string, command: Command<T>): Promise<T> {
@@ -133,7 +133,7 @@ export class ClusterConnection implements Route {
 
   /**
    * A listing of all keys lacks a key if it moves from a node that is listed later to one that was listed before. So the assignment of slots
-   * must be the same before and after, and no slot may be between two nodes.
+   * must be the same before and after, and no slot may be on its way between two nodes.
    */
   async *unchangedServers(): AsyncGenerator<PinnedServer> {
     await this.#nodes.refresh(this.#settings.timeoutMs);

@@ -1,4 +1,4 @@
-/** Which master has which hash slots, as the masters themselves say it. Pure. */
+/** Which master has which hash slots, from the replies of the masters themselves. Pure. */
 import {SLOT_COUNT} from './hashSlot.js';
 
 /** The line of CLUSTER NODES about the node that has replied. */

@@ -101,7 +101,7 @@ export class ClusterNodes {
     return [...places].sort();
   }
 
-  /** Whether a node says that it does not run in cluster mode. */
+  /** Whether a node has replied that it does not run in cluster mode. */
   get hasServerWithoutCluster(): boolean {
     return [...this.#faults.values()].some(({message}) => /cluster support disabled/.test(message));
   }
