@@ -172,16 +172,12 @@ export class ReadModel {
     await this.reports?.requireRights();
   }
 
-  /**
-   * Rejects with `layout-changed` or `partitions-changed` if the data in Redis was built with other settings (I13). It also looks for data
-   * of the other layout under the same prefix.
-   */
+  /** Rejects with `layout-changed` or `partitions-changed` if the data in Redis was built with other settings (I13). */
   async requireLayout(): Promise<void> {
-    const {prefix, layout} = this.#settings;
-    const spaces = [keySpace('single', prefix), keySpace('partitioned', prefix)];
-    const keys = new Set(spaces.flatMap((space) => [space.shared.layout, space.partition(0).layout]));
+    // The first chunk of a partition writes the layout, and so does the first merge. In the layout `single` both keys are the same.
+    const keys = new Set([this.#keys.shared.layout, this.#keys.partition(0).layout]);
     for (const stored of await this.#redis.getAll([...keys]))
-      if (stored !== null) requireSameLayout(stored, layout);
+      if (stored !== null) requireSameLayout(stored, this.#settings.layout);
   }
 
   /** Offsets of this partition's quarantined records, in ascending order. */

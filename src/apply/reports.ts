@@ -86,7 +86,7 @@ export class Reports {
     const next = offsetIn(position);
     const entries = merged < next ? await this.#entries(partition, merged, next) : [];
     const feed = new ReportFeed({partition, holder}, merged, entries);
-    // The partition has joined once more meanwhile, and only that feed counts.
+    // If the partition has joined once more since then, only that feed counts.
     if (this.#holders.get(partition) === holder) this.#feeds.set(partition, feed);
     else feed.lose();
     if (entries.length > 0) this.#arrived.wake();

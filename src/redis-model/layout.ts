@@ -24,9 +24,6 @@ export interface Layout {
   readonly mapping?: Readonly<Record<string, string>>;
 }
 
-/** What a missing field means. */
-const DEFAULTS: ReadonlyMap<string, string> = new Map([['keys', 'single']]);
-
 export function formatLayout(layout: Layout): string {
   const {topic, partitions, moneyDecimals, extraColumns, mapping = {}, keyLayout = 'single'} = layout;
   const keys = keyLayout === 'single' ? '' : ` keys=${keyLayout}`;
@@ -46,11 +43,7 @@ export function requireSameLayout(stored: string, ours: string): void {
   if (stored === ours) return;
   const [theirs, mine] = [stored, ours].map((text) => new Map(text.split(' ').map(fieldOf)));
   const differences = [...new Set([...(mine?.keys() ?? []), ...(theirs?.keys() ?? [])])]
-    .map((name) => ({
-      name,
-      is: mine?.get(name) ?? DEFAULTS.get(name) ?? '',
-      was: theirs?.get(name) ?? DEFAULTS.get(name) ?? '',
-    }))
+    .map((name) => ({name, is: mine?.get(name) ?? '', was: theirs?.get(name) ?? ''}))
     .filter(({is, was}) => is !== was)
     .map(({name, is, was}) => ({name, text: `${name} is "${shown(is)}", and was "${shown(was)}"`}));
   const kind = differences.some(({name}) => name === 'partitions') ? 'partitions-changed' : 'layout-changed';

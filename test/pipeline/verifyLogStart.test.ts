@@ -112,7 +112,7 @@ const seed = chosenSeed();
     test('verify waits while Redis hangs, and then finishes (L11)', async () => {
       await redis.incr(log.key('product:1:sold'));
       const running = log.begin({REDIS_TIMEOUT_MS: '1000'});
-      await log.notified(running, 'possible differences to check again');
+      await log.notified(running, 'to check again');
       shop.own.pause();
       await log.notified(running, 'waiting: ').finally(() => shop.own.resume());
       expect(await ended(running)).toMatchObject({

@@ -74,7 +74,7 @@ const seed = chosenSeed();
         () => `"${text}" in ${command.output}`,
       );
     };
-    await notified('possible differences to check again');
+    await notified('to check again');
     shop.own.pause();
     try {
       await notified('waiting: Redis');

@@ -54,7 +54,7 @@ export async function askRedis(
     const [rights, dumps, layout, quarantine, staging, stored] = await Promise.all([
       ask(async () => await askRights(redis, {key: positions.key(0), keys, isPartitioned})),
       ask(async () => await redis.setting('save', positions.key(0))),
-      ask(async () => await storedLayout(redis, config.keyPrefix)),
+      ask(async () => await storedLayout(redis, keys)),
       partitions.then(
         async (count) =>
           await questions.after(
@@ -94,11 +94,9 @@ async function askRights(
   return await redis.run(MERGE_RIGHTS_SCRIPT, keys.shared.merged, [keys.sharedPrefix]);
 }
 
-/** The first chunk of a partition writes it, and so does the first merge. A read model in the other layout of the keys is found as well. */
-async function storedLayout(redis: RedisClient, prefix: string): Promise<string | null> {
-  const spaces = [keySpace('single', prefix), keySpace('partitioned', prefix)];
-  const keys = new Set(spaces.flatMap((space) => [space.shared.layout, space.partition(0).layout]));
-  const texts = await redis.getAll([...keys]);
+/** The first chunk of a partition writes it, and so does the first merge. */
+async function storedLayout(redis: RedisClient, keys: KeySpace): Promise<string | null> {
+  const texts = await redis.getAll([...new Set([keys.shared.layout, keys.partition(0).layout])]);
   return texts.find((text) => text !== null) ?? null;
 }
 
