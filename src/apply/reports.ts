@@ -44,7 +44,7 @@ export interface MergeEvents {
 
 /** Entries of one partition in one merge (L18). Together they take Redis about as long as a chunk. */
 const ENTRIES_MAX = 16;
-/** Pause between two merges. Entries gather meanwhile, because one merge of several entries costs much less than several merges. */
+/** Pause between two merges. Entries gather in this time, because one merge of several entries costs much less than several merges. */
 const PAUSE_MS = 20;
 /** Entries of an outbox in one reply. */
 const PAGE = 100;
