@@ -117,7 +117,8 @@ const VALUES = {
   // While the connector waits for the global read lock, MySQL lets no other client write.
   'snapshot.lock.timeout.ms': '5000',
   // Without that lock it would lock each table for the whole snapshot, for which it has no right. Instead it begins again.
-  'internal.custom.retriable.exception': "(?s).*'LOCK TABLES' privilege.*",
+  'internal.custom.retriable.exception':
+    "(?s).*('LOCK TABLES' privilege|Access denied for user \\S+ to database).*",
   'decimal.handling.mode': 'string',
   'time.precision.mode': 'isostring',
   'bigint.unsigned.handling.mode': 'long',
