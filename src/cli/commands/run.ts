@@ -143,9 +143,11 @@ async function watchUpstream(
 
 /** Reads what the audit has found, for the metrics and the status. */
 async function watchResults(
-  {keyPrefix}: RunConfig,
+  {keyPrefix, redisLayout}: RunConfig,
   {redis, monitor, signal}: {redis: RedisClient; monitor: Monitor; signal: AbortSignal},
 ): Promise<void> {
+  // No audit runs in the other layout, and its users may not read this key (docs/cluster.md).
+  if (redisLayout !== 'single') return;
   const notify = (audit: AuditView | null): void => void (monitor.audit = audit);
   await watchAudit({redis, keys: keysWithPrefix(keyPrefix), clock: systemClock, notify}, signal);
 }
