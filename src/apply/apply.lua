@@ -50,6 +50,7 @@
            then, only in the layout `partitioned` (docs/cluster.md), how the differences of counters and reports go to the outbox
            (redis-model/outbox.ts), 'FROM TO MERGED KEEP': the offsets of both positions; the offset up to which the reports contained this
            partition KEEP ms ago; for how many ms entries stay in the outbox. After this slot has lost writes, MERGED can exceed TO
+           'none' instead: the differences are dropped, because the caller computes counters and reports from the orders afterwards.
            In the other layout the script writes counters and reports itself.
 
   Returns  {'applied', number of patches, entry of the outbox or ''}

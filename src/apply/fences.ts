@@ -22,6 +22,11 @@ export interface FencePlan {
   readonly holder: string;
   /** Keys of the positions of all partitions. */
   readonly positionKeys: readonly string[];
+  /**
+   * True in the layout `partitioned`: a script can access one of these keys only, and not the lock. Then `set` rejects as well while a fence of
+   * another process stands.
+   */
+  readonly isPartitioned?: boolean;
 }
 
 export class Fences {
@@ -38,7 +43,9 @@ export class Fences {
    * `rebuild-lost` if this process does not hold the lock.
    */
   async set(forMs: number): Promise<string[]> {
-    const {lockKey, lockText, holder, positionKeys} = this.#plan;
+    const {lockKey, lockText, holder, positionKeys, isPartitioned = false} = this.#plan;
+    if (isPartitioned)
+      return await Promise.all(positionKeys.map(async (key) => await this.#setOne(key, forMs)));
     const args = [lockText, holder, String(forMs), ...positionKeys];
     const [kind, ...texts] = (await this.#redis.run(FENCE_SCRIPT, lockKey, args)) as string[];
     if (kind === 'fenced') return texts;
@@ -49,6 +56,13 @@ export class Fences {
         ? `the lock ${lockKey} of this run no longer exists`
         : `another run holds the lock ${lockKey} (${holding})`,
     );
+  }
+
+  async #setOne(key: string, forMs: number): Promise<string> {
+    const args = ['', this.#plan.holder, String(forMs), key];
+    const [kind, text = ''] = (await this.#redis.run(FENCE_SCRIPT, key, args)) as string[];
+    if (kind === 'fenced') return text;
+    throw new ProjectorError('rebuild-lost', `another run has set a fence (${key}: ${text})`);
   }
 
   /** The text of this process's fence for partition 0. Throws `rebuild-lost` if another text is stored there, or none. */
@@ -64,16 +78,14 @@ export class Fences {
 
   /** Removes the fences of this process that are still stored. If a removal fails, the fences expire. */
   async giveUp(): Promise<void> {
-    const {holder, positionKeys} = this.#plan;
+    const {holder, positionKeys, isPartitioned = false} = this.#plan;
     try {
       const texts = await this.#redis.getAll(positionKeys);
       for (const [index, text] of texts.entries()) {
         if (text === null || parseFence(text)?.holder !== holder) continue;
-        await this.#redis.run(RELEASE_SCRIPT, positionKeys[index] ?? '', [
-          text,
-          holder,
-          positionKeys[0] ?? '',
-        ]);
+        const key = positionKeys[index] ?? '';
+        const first = isPartitioned ? key : (positionKeys[0] ?? '');
+        await this.#redis.run(RELEASE_SCRIPT, key, [text, holder, first]);
       }
     } catch {
       // The caller reports the error that led here. This one would add nothing, because the fences expire.

@@ -19,6 +19,7 @@ import {Slots} from './slots.js';
 import {isLoaded, LOAD_SCRIPT, loadArguments, type LoadRequest} from './loadScript.js';
 import {
   APPLY_SCRIPT,
+  NO_OUTBOX,
   parseReply,
   RELEASE_SCRIPT,
   RIGHTS_SCRIPT,
@@ -42,13 +43,17 @@ export interface ScriptHost extends StringReader {
  */
 const SCRIPTS_MAX = 2;
 
-/** What merges the partitions of a read model in the layout `partitioned`. */
+/** A read model in the layout `partitioned`. */
 export interface Sharding {
-  readonly redis: MergeHost;
-  /** Identifies this process. It contains no blanks. */
-  readonly processId: string;
+  /** The keys of readers, or those of a read model that is being built (keys.ts). */
+  readonly keys: KeySpace;
   /** The number of servers that run scripts at the same time. */
   readonly servers: number;
+  /**
+   * Merges the partitions into counters and reports; `processId` identifies this process and contains no blanks. Undefined: the differences of
+   * counters and reports are dropped, and this process sees to it that both become right (operations/rebuild/reports.ts).
+   */
+  readonly merging?: {readonly redis: MergeHost; readonly processId: string} | undefined;
 }
 
 export interface ReadModelSettings extends ScriptSettings {
@@ -66,19 +71,23 @@ export class ReadModel {
   readonly #topic: string;
   readonly #settings: ScriptSettings;
   readonly #keys: KeySpace;
+  readonly #isPartitioned: boolean;
+  readonly #dropsReports: boolean;
   /** Names chunks that are applied in parts. */
   #chunks = 0;
 
   constructor(redis: ScriptHost, topic: string, {sharding, ...settings}: ReadModelSettings) {
-    this.#keys = keySpace(sharding === undefined ? 'single' : 'partitioned', settings.prefix);
+    this.#keys = sharding?.keys ?? keySpace('single', settings.prefix);
+    this.#dropsReports = sharding !== undefined && sharding.merging === undefined;
+    this.#isPartitioned = sharding !== undefined;
     this.positions = new StoredPositions(redis, topic, this.#keys);
     this.slots = new Slots(SCRIPTS_MAX * (sharding?.servers ?? 1));
     this.#redis = redis;
     this.#topic = topic;
     this.#settings = settings;
-    if (sharding === undefined) return;
-    const {processId} = sharding;
-    this.reports = new Reports(sharding.redis, {keys: this.#keys, layout: settings.layout, processId});
+    if (sharding?.merging === undefined) return;
+    const {redis: host, processId} = sharding.merging;
+    this.reports = new Reports(host, {keys: this.#keys, layout: settings.layout, processId});
   }
 
   /**
@@ -112,7 +121,8 @@ export class ReadModel {
 
   async #applyAtOnce(partition: number, request: ApplyRequest): Promise<ApplyOutcome> {
     const prefix = this.#keys.prefixOf(partition);
-    const args = scriptArguments(request, {...this.#settings, prefix});
+    const outbox = this.#dropsReports ? NO_OUTBOX : request.outbox;
+    const args = scriptArguments({...request, outbox}, {...this.#settings, prefix});
     const reply = await this.#redis.run(APPLY_SCRIPT, this.positions.key(partition), args);
     return parseReply(reply, {layout: this.#settings.layout, truncated: request.audit?.truncated});
   }
@@ -121,10 +131,10 @@ export class ReadModel {
    * Writes orders of an initial load, without their sums (load.lua). Resolves with false if another position is stored; then nothing was
    * written. If the promise rejects, it is unknown whether the orders were written. The same request can be sent again.
    */
-  async load(request: LoadRequest): Promise<boolean> {
-    return isLoaded(
-      await this.#redis.run(LOAD_SCRIPT, this.positions.key(0), loadArguments(request, this.#settings)),
-    );
+  async load(partition: number, request: LoadRequest): Promise<boolean> {
+    const prefix = this.#keys.prefixOf(partition);
+    const args = loadArguments(request, {...this.#settings, prefix});
+    return isLoaded(await this.#redis.run(LOAD_SCRIPT, this.positions.key(partition), args));
   }
 
   /**
@@ -142,7 +152,9 @@ export class ReadModel {
     }
     if (parseFence(text) === undefined) return text;
     const key = this.positions.key(partition);
-    const stored = String(await this.#redis.run(RELEASE_SCRIPT, key, [text, '', this.positions.key(0)]));
+    // A script accesses one slot only, and the key of partition 0 is in another one than this key.
+    const first = this.#isPartitioned ? key : this.positions.key(0);
+    const stored = String(await this.#redis.run(RELEASE_SCRIPT, key, [text, '', first]));
     if (parseFence(stored) === undefined) return stored;
     throw new ProjectorError(
       'cutover-in-progress',
@@ -167,7 +179,7 @@ export class ReadModel {
 
   /** Rejects with `redis-denied` if this user lacks a right that the apply script needs (I5). */
   async requireRights(): Promise<void> {
-    const hasOutbox = this.reports === undefined ? '' : 'outbox';
+    const hasOutbox = this.#isPartitioned ? 'outbox' : '';
     await this.#redis.run(RIGHTS_SCRIPT, this.positions.key(0), [this.#keys.prefixOf(0), hasOutbox]);
     await this.reports?.requireRights();
   }

@@ -4,7 +4,7 @@
   KEYS[1]  position of (topic, partition)
   ARGV     the text of the fence, as the caller has read it;
            the holder, if it removes its own fence before the fence expires, else '';
-           the key of the position of partition 0 of that topic. The script removes the fence of partition 0 first. A repair
+           the key of the position of partition 0 of that topic (in the layout `partitioned` KEYS[1] itself: that key is in another slot). The script removes the fence of partition 0 first. A repair
            compares only that fence at each write, so its writes stop before a worker can apply a chunk.
 
   Returns  the text that is stored afterwards: the same fence if it has not expired, the position, or another text that was

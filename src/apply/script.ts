@@ -190,6 +190,9 @@ export function jsonOf(chunk: unknown): string {
   );
 }
 
+/** The argument of apply.lua that drops the differences of counters and reports. */
+export const NO_OUTBOX = 'none';
+
 /** What was sent, as far as an error about it needs it. */
 export interface Sent {
   readonly layout: string;

@@ -47,7 +47,7 @@ if type(begun) == 'table' then return begun end
 local entry = ''
 if has_reports then
   write_sums(prefix, product_sums, user_sums, totals)
-else
+elseif outbox_order ~= 'none' then
   entry = add_to_outbox(OUTBOX, outbox_order, totals, {products, units_deltas}, {users, spent_deltas})
 end
 

@@ -8,6 +8,7 @@ import {layoutSettings, sourceSchema} from '../config/readConfig.js';
 import {itemDecimals} from '../domain/sourceSchema.js';
 import {ProjectorError} from '../runtime/errors.js';
 import type {Clock} from '../runtime/lifecycle.js';
+import {keySpace, stagingSpace} from '../redis-model/keys.js';
 import {formatLayout} from '../redis-model/layout.js';
 import {requireSuitableTopic} from '../upstream/connector.js';
 
@@ -35,11 +36,19 @@ export function layoutText(config: Config, partitions: number): string {
   return formatLayout({...layoutSettings(config), partitions});
 }
 
-/** `runId` names the run that builds this read model. It is undefined for a read model with readers. */
+export interface ModelOptions {
+  readonly partitions: number;
+  /** Names the run that builds this read model. Undefined for a read model with readers. */
+  readonly runId?: string;
+  readonly isAudited?: boolean;
+  /** In the layout `partitioned`: this process merges the chunks that it applies into counters and reports. Only a worker does. */
+  readonly mergesReports?: boolean;
+}
+
 export function newReadModel(
   config: Config,
   redis: RedisClient,
-  {partitions, runId, isAudited = false}: {partitions: number; runId?: string; isAudited?: boolean},
+  {partitions, runId, isAudited = false, mergesReports = false}: ModelOptions,
 ): ReadModel {
   const {topic, extraColumns = [], keyPrefix: prefix} = config;
   const names = extraColumns.map(({name}) => name);
@@ -55,7 +64,9 @@ export function newReadModel(
     inParts: runId === undefined ? undefined : {ordersMax: config.chunkOrdersMax, id: runId},
   };
   if (config.redisLayout === 'single') return new ReadModel(redis, topic, settings);
-  const sharding = {redis, processId: randomUUID(), servers: Math.max(1, redis.shards)};
+  const merging = mergesReports ? {redis, processId: randomUUID()} : undefined;
+  const keys = runId === undefined ? keySpace('partitioned', prefix) : stagingSpace(prefix);
+  const sharding = {keys, servers: Math.max(1, redis.shards), merging};
   return new ReadModel(redis, topic, {...settings, sharding});
 }
 
@@ -66,12 +77,13 @@ export function newReadModel(
 export async function checkReadModel(
   config: ConfigWith<'brokers' | 'redisUrl'>,
   {redis, topic}: {redis: RedisClient; topic: KafkaTopic},
+  {mergesReports}: Pick<ModelOptions, 'mergesReports'> = {},
 ): Promise<Reached> {
   const partitions = await checkTopic(config, topic);
   await redis.connect();
   // This comes before the first script, because a cluster would redirect or reject the script (S6) with a less clear error.
   await redis.requireSuitable();
-  const model = newReadModel(config, redis, {partitions});
+  const model = newReadModel(config, redis, {partitions, mergesReports: mergesReports ?? false});
   await model.requireRights();
   await model.requireLayout();
   return {model, partitions};

@@ -81,17 +81,28 @@ export interface KeySpace {
  *   partitioned  prefix `shop:`     {shop:3}:order:123    {shop}:product:10:sold
  */
 export function keySpace(layout: KeyLayout, prefix: string): KeySpace {
-  if (layout === 'single') {
-    const keys = keysWithPrefix(prefix);
-    const place = {prefix, partition: undefined};
-    const placeOf = (key: string): KeyPlace | undefined => (key.startsWith(prefix) ? place : undefined);
-    const shared = {shared: keys, sharedPrefix: prefix};
-    const all = {orders: keys.orders, orderIdOf: (key: string) => keys.orderIdOf(key)};
-    return {partition: () => keys, prefixOf: () => prefix, ...shared, ...all, placeOf};
-  }
+  if (layout === 'partitioned') return partitionedSpace(prefix, '');
+  const keys = keysWithPrefix(prefix);
+  const place = {prefix, partition: undefined};
+  const placeOf = (key: string): KeyPlace | undefined => (key.startsWith(prefix) ? place : undefined);
+  const shared = {shared: keys, sharedPrefix: prefix};
+  const all = {orders: keys.orders, orderIdOf: (key: string) => keys.orderIdOf(key)};
+  return {partition: () => keys, prefixOf: () => prefix, ...shared, ...all, placeOf};
+}
+
+/**
+ * The keys of a read model that is being built in addition to the live one, in the layout `partitioned`. They are in the slots of the live keys:
+ *
+ *   {shop:3}:staging:order:123    {shop}:staging:report:users
+ */
+export function stagingSpace(prefix: string): KeySpace {
+  return partitionedSpace(prefix, 'staging:');
+}
+
+function partitionedSpace(prefix: string, staging: string): KeySpace {
   const name = prefix.replace(/:$/, '');
-  const sharedPrefix = `{${name}}:`;
-  const prefixOf = (partition: number): string => `{${name}:${partition}}:`;
+  const sharedPrefix = `{${name}}:${staging}`;
+  const prefixOf = (partition: number): string => `{${name}:${partition}}:${staging}`;
   const known = new Map<number, Keys>();
   const keysOf = (partition: number): Keys => {
     const keys = known.get(partition) ?? keysWithPrefix(prefixOf(partition));
@@ -101,16 +112,16 @@ export function keySpace(layout: KeyLayout, prefix: string): KeySpace {
   const begin = `{${name}:`;
   const placeOf = (key: string): KeyPlace | undefined => {
     if (key.startsWith(sharedPrefix)) return {prefix: sharedPrefix, partition: undefined};
-    const end = key.startsWith(begin) ? key.indexOf('}:', begin.length) : -1;
+    const end = key.startsWith(begin) ? key.indexOf(`}:${staging}`, begin.length) : -1;
     const number = key.slice(begin.length, end);
     if (end < 0 || !/^(?:0|[1-9]\d{0,5})$/.test(number)) return undefined;
-    return {prefix: key.slice(0, end + 2), partition: Number(number)};
+    return {prefix: prefixOf(Number(number)), partition: Number(number)};
   };
   return {
     prefixOf,
     sharedPrefix,
     shared: keysWithPrefix(sharedPrefix),
-    orders: `{${name}:*}:order:*`,
+    orders: `{${name}:*}:${staging}order:*`,
     placeOf,
     orderIdOf(key) {
       const place = placeOf(key);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import {IdFilter} from '../../src/operations/verify/idFilter.js';
+import {IdFilter} from '../../src/domain/idFilter.js';
 
 test('a filter has every id that was added', () => {
   fc.assert(

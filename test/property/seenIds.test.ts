@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import {SeenIds} from '../../src/operations/verify/seenIds.js';
+import {SeenIds} from '../../src/domain/seenIds.js';
 
 const ids = fc.array(fc.oneof(fc.nat().map(String), fc.uuid(), fc.string()));
 

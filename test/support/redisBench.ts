@@ -1,4 +1,5 @@
 /** A logical database of the test stack's Redis for one test file, and the worker's client for it. */
+import {keySpace} from '../../src/redis-model/keys.js';
 import {Cluster, Redis} from 'ioredis';
 import {ReadModel, type ScriptHost} from '../../src/apply/readModel.js';
 import type {MergeHost} from '../../src/apply/reports.js';
@@ -102,6 +103,19 @@ export class RedisBench {
     return this.#cluster?.nodes('master') ?? [this.redis];
   }
 
+  /** The same read model in the layout `partitioned`, for a process that merges nothing, such as a repair. */
+  unmergedModel(): ReadModel {
+    const {extraColumns = [], itemDecimals} = this.#options;
+    const sharding = {keys: keySpace('partitioned', 'test:'), servers: 1};
+    return new ReadModel(this.client, TOPIC, {
+      prefix: 'test:',
+      extraColumns,
+      itemDecimals,
+      layout: LAYOUT,
+      sharding,
+    });
+  }
+
   /** `ordersPerScript`: chunks are applied in parts, as in a read model that is being built. */
   modelOn(client: ScriptHost & MergeHost, ordersPerScript?: number): ReadModel {
     const {prefix = '', extraColumns = [], itemDecimals} = this.#options;
@@ -109,7 +123,8 @@ export class RedisBench {
       ordersPerScript === undefined ? undefined : {ordersMax: ordersPerScript, id: `run${++builders}`};
     const settings = {prefix, extraColumns, itemDecimals, layout: LAYOUT, inParts};
     if (this.#options.isPartitioned !== true) return new ReadModel(client, TOPIC, settings);
-    const sharding = {redis: client, processId: `worker${++workers}`, servers: 1};
+    const merging = {redis: client, processId: `worker${++workers}`};
+    const sharding = {keys: keySpace('partitioned', 'test:'), servers: 1, merging};
     return new ReadModel(client, TOPIC, {...settings, prefix: 'test:', sharding});
   }
 

@@ -1,7 +1,6 @@
 /** `projector offsets reset`: sets positions back, so that the workers replay the topic over live data. */
 import {InvalidArgumentError, type Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
-import {requireSingleLayout} from '../keyLayout.js';
 import {KafkaTopic} from '../../clients/kafka/admin.js';
 import {RedisClient} from '../../clients/redis/client.js';
 import {kafkaSettings, redisSettings} from '../../config/clientOptions.js';
@@ -32,7 +31,6 @@ export function addOffsetsReset(offsets: Command, command: CommandContext): void
     .option('--json', 'print JSON', false)
     .action(async (options: ResetOptions) => {
       const config = settingsOf(command, ['brokers', 'redisUrl']);
-      requireSingleLayout(config, 'offsets reset');
       end(await offsetsReset(options, {config, output}));
     });
 }

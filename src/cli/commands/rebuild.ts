@@ -1,5 +1,5 @@
 /** `projector rebuild`: recreates the read model from the start of the topic. */
-import type {Command} from 'commander';
+import {Option, type Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
 import {requireSingleLayout} from '../keyLayout.js';
 import {
@@ -8,15 +8,29 @@ import {
   withReplaceOptions,
   type ReplaceOptions,
 } from '../replacement/replaceCommand.js';
+import {rebuildReports} from '../replacement/reports.js';
 
 export function addRebuild(program: Command, command: CommandContext): void {
   const {output, end} = command;
   const rebuild = program
     .command('rebuild')
     .description(`rebuild the read model from the start of the topic ${STAGING}. Resumes an interrupted run`);
-  withReplaceOptions(rebuild).action(async (options: ReplaceOptions) => {
-    const config = settingsOf(command, ['brokers', 'redisUrl']);
-    requireSingleLayout(config, 'rebuild');
-    end(await new ReplaceCommand('rebuild', options, {config, output}).run());
-  });
+  withReplaceOptions(rebuild)
+    .addOption(
+      new Option(
+        '--reports',
+        'only compute counters and reports again, from the orders in Redis (REDIS_LAYOUT=partitioned)',
+      )
+        .default(false)
+        .conflicts(['target', 'targetFile', 'restart', 'quarantine', 'dryRun', 'json']),
+    )
+    .action(async (options: ReplaceOptions & {reports: boolean}) => {
+      const config = settingsOf(command, ['brokers', 'redisUrl']);
+      if (options.reports) {
+        end(await rebuildReports({config, output}));
+        return;
+      }
+      requireSingleLayout(config, 'rebuild');
+      end(await new ReplaceCommand('rebuild', options, {config, output}).run());
+    });
 }

@@ -166,7 +166,7 @@ async function checkEverything(
     const reached = await untilReachable(
       {clock: systemClock, timeoutMs: config.startTimeoutMs, notify},
       async () => {
-        const found = await checkReadModel(config, {redis, topic});
+        const found = await checkReadModel(config, {redis, topic}, {mergesReports: true});
         // This request is part of the attempt, so that it is retried as well if Kafka becomes unreachable after the checks.
         return {...found, warning: await retentionWarning(topic)};
       },

@@ -221,7 +221,7 @@ export class ReplaceCommand {
     const isAudited = this.#live !== null && (await isRepaired(this.#live, prefix));
     const model = newReadModel(this.#config, this.#staging, {partitions, runId: this.#id, isAudited});
     const [layout] = await this.#staging.getAll([keys.layout]);
-    const lock = newLock(this.#live ?? this.#staging, {id: this.#id, command: this.#kind}, prefix);
+    const lock = newLock(this.#live ?? this.#staging, {id: this.#id, command: this.#kind}, this.#config);
     return new Replacement({
       lock,
       prefix,

@@ -7,7 +7,7 @@ import {databaseOf, withDatabase} from '../../clients/redis/redisUrl.js';
 import type {ConfigWith} from '../../config/config.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {isRepairLease} from '../../redis-model/audit.js';
-import {keysWithPrefix} from '../../redis-model/keys.js';
+import {keySpace, keysWithPrefix} from '../../redis-model/keys.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import type {LoadModel} from '../../operations/rebuild/baseWriter.js';
 import {lockTextOf, RebuildLock, type LockHolder} from '../../operations/rebuild/lock.js';
@@ -42,9 +42,13 @@ export async function isRepaired(live: RedisClient, prefix: string): Promise<boo
 }
 
 /** Creates the lock of rebuilds, with this process as its holder. */
-export function newLock(redis: RedisClient, holder: LockHolder, prefix: string): RebuildLock {
+export function newLock(
+  redis: RedisClient,
+  holder: LockHolder,
+  {redisLayout, keyPrefix}: Pick<ConfigWith<'redisUrl'>, 'redisLayout' | 'keyPrefix'>,
+): RebuildLock {
   const here = {host: hostname(), pid: process.pid, sinceMs: systemClock.nowMs()};
-  const key = keysWithPrefix(prefix).rebuildLock;
+  const key = keySpace(redisLayout, keyPrefix).shared.rebuildLock;
   return new RebuildLock(redis, {key, text: lockTextOf(holder, here), clock: systemClock});
 }
 
@@ -53,7 +57,7 @@ export function loadModel(model: ReadModel, redis: RedisClient, prefix: string):
   const {chunks} = keysWithPrefix(prefix);
   return {
     apply: async (partition, request) => await model.apply(partition, request),
-    load: async (request) => await model.load(request),
+    load: async (request) => await model.load(0, request),
     chunkCount: async () => Number((await redis.hash(chunks))['finished'] ?? '0'),
   };
 }

@@ -88,7 +88,7 @@ async function replayedAndCompared(
   const model = newReadModel(config, staging, {partitions, runId: id});
   const base = {model: loadModel(model, staging, prefix), clock: systemClock, id};
   const deps = {
-    lock: newLock(live, {id, command: 'verify'}, prefix),
+    lock: newLock(live, {id, command: 'verify'}, config),
     staging: new StagingDatabase(staging, prefix),
     id,
     mayDiscard: restart,

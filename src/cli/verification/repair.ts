@@ -76,7 +76,7 @@ export async function withRepair<T>(
 ): Promise<T> {
   const id = randomUUID().slice(0, 8);
   const {keyPrefix: prefix} = config;
-  const lock = newLock(redis, {id, command: 'repair'}, prefix);
+  const lock = newLock(redis, {id, command: 'repair'}, config);
   const all = Array.from({length: partitions}, (_, partition) => partition);
   const fences = (which: readonly number[]): Fences =>
     new Fences(redis, {

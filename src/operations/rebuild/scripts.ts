@@ -14,6 +14,27 @@ export const SWAP_SCRIPT: Script = {
   lua: readScript(new URL('./swap.lua', import.meta.url)),
 };
 
+/** One script of two files. */
+export const SET_REPORTS_SCRIPT: Script = {
+  name: 'projectorSetReports',
+  lua: ['../../apply/lists.lua', './setReports.lua']
+    .map((name) => readScript(new URL(name, import.meta.url)))
+    .join('\n'),
+};
+
+/**
+ * Adds scores to a sorted set that nobody reads yet, while the lock stands. Without scores it removes the set. KEYS[1] is the lock. ARGV contains
+ * its text, the key, and scores with their members. Returns the stored text of the lock. If it is another text, nothing was written.
+ */
+export const STAGE_SCORES_SCRIPT: Script = {
+  name: 'projectorStageScores',
+  lua: `
+local lock = redis.call('GET', KEYS[1]) or ''
+if lock ~= ARGV[1] then return lock end
+if #ARGV == 2 then redis.call('DEL', ARGV[2]) else redis.call('ZADD', ARGV[2], unpack(ARGV, 3)) end
+return lock`,
+};
+
 /**
  * Takes a lock. KEYS[1] is the lock. ARGV contains its text and the lease in milliseconds. Returns the text of the lock after
  * the call.

@@ -11,8 +11,8 @@
 import {wholeScore} from '../../redis-model/scores.js';
 import type {ExpectedOrders, SumKind} from './expected.js';
 import type {Comparison, Subject, SubjectKind} from './finding.js';
-import {IdFilter} from './idFilter.js';
-import {SeenIds} from './seenIds.js';
+import {IdFilter} from '../../domain/idFilter.js';
+import {SeenIds} from '../../domain/seenIds.js';
 import type {Sides} from './sides.js';
 import {compareProducts, compareUsers} from './sums.js';
 
