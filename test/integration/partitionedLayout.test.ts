@@ -234,7 +234,7 @@ test('a worker needs exactly the rights that docs/cluster.md lists (I5)', async 
     await worker.stop();
     for (const missing of ['-rpush', '-lpop', '-lindex', '-hmget']) {
       await redis.call('ACL', 'SETUSER', user, 'reset', 'on', '>secret', ...own, missing);
-      const client = bench.redis.newClient(5_000, url.href);
+      const client = bench.redis.newClient(5_000, {url: url.href});
       await client.connect();
       const needed = bench.redis.modelOn(client).requireRights();
       await expect(needed).rejects.toMatchObject({kind: 'redis-denied'});

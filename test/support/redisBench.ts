@@ -6,6 +6,7 @@ import type {MergeHost} from '../../src/apply/reports.js';
 import type {ApplyOutcome} from '../../src/apply/script.js';
 import type {Change} from '../../src/domain/change.js';
 import {RedisClient} from '../../src/clients/redis/client.js';
+import type {RedisSettings} from '../../src/clients/redis/connection.js';
 import {reduce} from '../../src/reduce.js';
 import type {Content} from './orderModel.js';
 import {testStack} from './stack.js';
@@ -87,9 +88,10 @@ export class RedisBench {
     return bench;
   }
 
-  newClient(timeoutMs: number, url = this.url): RedisClient {
+  newClient(timeoutMs: number, settings: Partial<RedisSettings> = {}): RedisClient {
     const {clusterNodes} = this.#options;
-    return new RedisClient({url, timeoutMs, ...(clusterNodes === undefined ? {} : {clusterNodes})});
+    const cluster = clusterNodes === undefined ? {} : {clusterNodes};
+    return new RedisClient({url: this.url, timeoutMs, ...cluster, ...settings});
   }
 
   async flush(): Promise<void> {

@@ -1,7 +1,10 @@
 /** A Redis Cluster of three masters with one replica each, for a test. The test may kill or freeze nodes and move slots. */
 import {Redis} from 'ioredis';
 import {SLOT_COUNT, slotOf} from '../../src/clients/redis/hashSlot.js';
-import {clusterArgs, OwnRedis} from './redisServer.js';
+import {freePorts} from '../../stack/ports.js';
+import type {Certificate, TestCa} from './certificates.js';
+import {clusterArgs, OwnRedis, tlsPortArgs} from './redisServer.js';
+import {hasAllSlots, mastersIn, replicasIn, slotCount, type SlotRange} from './slotRanges.js';
 import {until} from './until.js';
 
 const MASTERS = 3;
@@ -18,6 +21,15 @@ const ARGS = [
   ...['--cluster-replica-validity-factor', '0', '--cluster-allow-replica-migration', 'no'],
 ];
 
+/** TLS between the nodes, and on an additional port for clients. The test itself uses the ports without TLS. */
+const TLS_ARGS = ['--tls-cluster', 'yes', '--tls-replication', 'yes'];
+
+export interface ClusterOptions {
+  /** Arguments of every node. */
+  readonly args?: readonly string[];
+  readonly tls?: {readonly ca: TestCa; readonly certificate: Certificate};
+}
+
 /** The node that a slot leaves, and the one that it goes to. */
 export interface Move {
   readonly from: OwnRedis;
@@ -27,17 +39,24 @@ export interface Move {
 export class RedisCluster implements AsyncDisposable {
   readonly nodes: readonly OwnRedis[];
   readonly #own: Map<OwnRedis, Redis>;
+  readonly #tlsPorts: readonly number[];
 
-  private constructor(nodes: readonly OwnRedis[]) {
+  private constructor(nodes: readonly OwnRedis[], tlsPorts: readonly number[]) {
     this.nodes = nodes;
+    this.#tlsPorts = tlsPorts;
     this.#own = new Map(nodes.map((node) => [node, connectionTo(node)]));
   }
 
   /** Resolves when all nodes agree on the slots, and each master has a replica in sync. It takes about three seconds. */
-  static async open(extraArgs: readonly string[] = []): Promise<RedisCluster> {
-    const open = async (): Promise<OwnRedis> =>
-      await OwnRedis.open({args: [...(await clusterArgs()), ...ARGS, ...extraArgs]});
-    const cluster = new RedisCluster(await Promise.all(Array.from({length: 2 * MASTERS}, open)));
+  static async open({args = [], tls}: ClusterOptions = {}): Promise<RedisCluster> {
+    const tlsPorts = tls === undefined ? [] : await freePorts(2 * MASTERS);
+    const open = async (index: number): Promise<OwnRedis> => {
+      const ofTls =
+        tls === undefined ? [] : [...tlsPortArgs(tlsPorts[index]!, tls.ca, tls.certificate), ...TLS_ARGS];
+      return await OwnRedis.open({args: [...(await clusterArgs()), ...ARGS, ...ofTls, ...args]});
+    };
+    const nodes = await Promise.all(Array.from({length: 2 * MASTERS}, async (_, index) => await open(index)));
+    const cluster = new RedisCluster(nodes, tlsPorts);
     try {
       await cluster.#create();
     } catch (error) {
@@ -52,9 +71,23 @@ export class RedisCluster implements AsyncDisposable {
     return this.nodes.map(({port}) => `127.0.0.1:${port}`);
   }
 
+  /** The addresses of all nodes for clients with TLS. */
+  get tlsPlaces(): string[] {
+    return this.#tlsPorts.map((port) => `127.0.0.1:${port}`);
+  }
+
+  tlsPlaceOf(node: OwnRedis): string {
+    return this.tlsPlaces[this.nodes.indexOf(node)]!;
+  }
+
   /** The URL of the first node. */
   get url(): string {
     return this.nodes[0]!.url;
+  }
+
+  /** The URL of the first node, for clients with TLS. */
+  get tlsUrl(): string {
+    return `rediss://${this.tlsPlaces[0]!}/0`;
   }
 
   /** The test's own connection to a node. */
@@ -152,6 +185,22 @@ export class RedisCluster implements AsyncDisposable {
         replicas.length === MASTERS &&
         [...masters, ...replicas].every((port) => ports.includes(port)),
       `the nodes to announce the ports ${ports.join(', ')}`,
+    );
+  }
+
+  /** The nodes name this host to clients. Undefined: their IP addresses. */
+  async announceNames(host: string | undefined): Promise<void> {
+    for (const node of this.nodes) {
+      await this.on(node).config('SET', 'cluster-announce-hostname', host ?? '');
+      const kind = host === undefined ? 'ip' : 'hostname';
+      await this.on(node).config('SET', 'cluster-preferred-endpoint-type', kind);
+    }
+    const hosts = async (node: OwnRedis): Promise<string[]> =>
+      (await this.#slots(node)).flatMap(([, , ...nodes]) => nodes.map(([name]) => name));
+    await until(
+      async () =>
+        (await Promise.all(this.nodes.map(hosts))).flat().every((name) => name === (host ?? '127.0.0.1')),
+      () => `the nodes to announce the host ${host ?? '127.0.0.1'}`,
     );
   }
 
@@ -260,7 +309,7 @@ export class RedisCluster implements AsyncDisposable {
   }
 
   async #create(): Promise<void> {
-    const [first, ...others] = this.nodes;
+    const [first] = this.nodes;
     const masters = this.nodes.slice(0, MASTERS);
     const busPort = async (node: OwnRedis): Promise<string> =>
       (await this.on(node).config('GET', 'cluster-port'))[1]!;
@@ -270,8 +319,11 @@ export class RedisCluster implements AsyncDisposable {
       // Different epochs from the start, so that the nodes need not resolve a collision.
       await this.on(master).cluster('SET-CONFIG-EPOCH', index + 1);
     }
-    for (const node of others)
-      await this.on(first!).call('CLUSTER', 'MEET', '127.0.0.1', node.port, await busPort(node));
+    for (const [index, node] of this.nodes.entries()) {
+      const port = this.#tlsPorts[index] ?? node.port;
+      if (node !== first)
+        await this.on(first!).call('CLUSTER', 'MEET', '127.0.0.1', port, await busPort(node));
+    }
     await this.#agree((ports) => ports.length === MASTERS, 'the nodes to know all slots');
     await Promise.all(
       masters.map(async (master, index) => await this.#replicate(this.nodes[MASTERS + index]!, master)),
@@ -309,17 +361,7 @@ export class RedisCluster implements AsyncDisposable {
   ): Promise<void> {
     const agrees = async (node: OwnRedis): Promise<boolean> => {
       const ranges = await this.#slots(node);
-      const count = ranges.reduce((sum, [begin, end]) => sum + end - begin + 1, 0);
-      const ports = (at: (nodes: [string, number][]) => [string, number][]): number[] => [
-        ...new Set(ranges.flatMap(([, , ...nodes]) => at(nodes)).map(([, port]) => port)),
-      ];
-      return (
-        count === SLOT_COUNT &&
-        isRight(
-          ports((nodes) => nodes.slice(0, 1)),
-          ports((nodes) => nodes.slice(1)),
-        )
-      );
+      return hasAllSlots(ranges) && isRight(mastersIn(ranges), replicasIn(ranges));
     };
     await until(
       async () => (await Promise.all(this.#running.map(agrees))).every(Boolean),
@@ -328,8 +370,8 @@ export class RedisCluster implements AsyncDisposable {
     );
   }
 
-  async #slots(node: OwnRedis): Promise<[number, number, ...[string, number][]][]> {
-    return (await this.on(node).call('CLUSTER', 'SLOTS')) as [number, number, ...[string, number][]][];
+  async #slots(node: OwnRedis): Promise<SlotRange[]> {
+    return (await this.on(node).call('CLUSTER', 'SLOTS')) as SlotRange[];
   }
 
   async #idOf(node: OwnRedis): Promise<string> {
@@ -341,16 +383,4 @@ function connectionTo(node: OwnRedis): Redis {
   const redis = new Redis(node.url, {maxRetriesPerRequest: null, retryStrategy: () => 50});
   redis.on('error', () => undefined);
   return redis;
-}
-
-/** How many slots a reply to CLUSTER NODES assigns. */
-function slotCount(nodes: string): number {
-  let count = 0;
-  for (const line of nodes.trim().split('\n')) {
-    for (const range of line.split(' ').slice(8)) {
-      const [, first, last = first] = /^(\d+)(?:-(\d+))?$/.exec(range) ?? [];
-      if (first !== undefined) count += Number(last) - Number(first) + 1;
-    }
-  }
-  return count;
 }

@@ -5,6 +5,7 @@ import {MERGE_SCRIPT, TAKE_SCRIPT} from '../../src/apply/mergeScript.js';
 import {APPLY_SCRIPT} from '../../src/apply/script.js';
 import type {Change, Decoded} from '../../src/domain/change.js';
 import type {RedisClient} from '../../src/clients/redis/client.js';
+import type {RedisSettings} from '../../src/clients/redis/connection.js';
 import {decodeRecord} from '../../src/decode/decode.js';
 import type {SourceSchema} from '../../src/domain/sourceSchema.js';
 import {ERROR_POLICY} from '../../src/runtime/errorPolicy.js';
@@ -58,6 +59,8 @@ export interface WorkerOptions {
   readonly clock?: Clock;
   /** Another URL of the same Redis. */
   readonly redisUrl?: string;
+  /** Other settings of the connection, for example for TLS. */
+  readonly redisSettings?: Partial<RedisSettings>;
   readonly timeoutMs?: number;
   /** Applies chunks in parts, as a rebuild does. */
   readonly ordersPerScript?: number;
@@ -137,7 +140,7 @@ export class WorkerBench {
   /** Starts a worker. It has no partitions until the test calls `log.assign`. */
   async worker(options: WorkerOptions = {}): Promise<Worker> {
     const {redisUrl: url = this.redis.url, timeoutMs = 5_000} = options;
-    const client = this.redis.newClient(timeoutMs, url);
+    const client = this.redis.newClient(timeoutMs, {url, ...options.redisSettings});
     await client.connect();
     const log = new MemoryLog(this.topic, 20);
     const messages: string[] = [];

@@ -115,8 +115,7 @@ export class ClusterCommands {
 
   async #attempt<T>({slot, command}: Errand<T>, node: Redis | undefined, asks: boolean): Promise<Attempt<T>> {
     if (node === undefined) {
-      const error = this.#nodes.unreachable(`no node responds that has slot ${slot}`);
-      return {redirect: {kind: 'wait', place: '', error}};
+      return {redirect: {kind: 'wait', place: '', error: this.#nodes.withoutMaster(slot)}};
     }
     try {
       // ASKING applies to the next command on the connection. If it fails, that command fails too.

@@ -114,7 +114,7 @@ export class ClusterConnection implements Route {
     const slot = slotOf(key);
     if (this.#nodes.masterOf(slot) === undefined) await this.#nodes.refresh(this.#settings.timeoutMs);
     const node = this.#nodes.masterOf(slot);
-    if (node === undefined) throw this.#nodes.unreachable(`no node responds that has slot ${slot}`);
+    if (node === undefined) throw this.#nodes.withoutMaster(slot);
     return this.#pinned(node, () => this.#nodes.masterOf(slot) === node);
   }
 
@@ -123,7 +123,7 @@ export class ClusterConnection implements Route {
     const before = this.#nodes.masterPlaces;
     if (before.length === 0 || !before.every(isKnown)) await this.#nodes.refresh(this.#settings.timeoutMs);
     const places = this.#nodes.masterPlaces;
-    if (places.length === 0) throw this.#nodes.unreachable('no node responds');
+    if (places.length === 0) throw this.#nodes.withoutNodes();
     return places.map((place) => {
       const node = this.#nodes.at(place);
       if (node === undefined) throw this.#nodes.failure(new Error('Connection is closed.'), place);

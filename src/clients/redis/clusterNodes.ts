@@ -9,11 +9,14 @@ import {messageOf, ProjectorError} from '../../runtime/errors.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {tlsOptions} from '../tls.js';
 import type {RedisSettings} from './connection.js';
+import {NodeFaults} from './nodeFaults.js';
 import {redisAddress} from './redisUrl.js';
 import {clusterError, placeOf} from './redirect.js';
 
 /** A node that does not return the slots within this time is skipped, and the next one is asked. */
 const SLOTS_TIMEOUT_MS = 1_000;
+
+const CLOSED = new Error('Connection is closed.');
 
 export class ClusterNodes {
   made = 0;
@@ -21,21 +24,14 @@ export class ClusterNodes {
   readonly #cluster: Cluster;
   readonly #closing = new AbortController();
   readonly #open = new Map<string, Redis>();
-  /** Why the last connection to a node failed. */
-  readonly #faults = new Map<string, Error>();
-  #lastFault: Error | undefined;
+  readonly #faults = new NodeFaults();
 
   constructor(settings: RedisSettings) {
     this.#settings = settings;
     this.#cluster = new Cluster(startNodes(settings), clusterOptions(settings));
-    // Without a listener ioredis prints the stack of each error.
-    this.#cluster.on('error', (error: Error & {lastNodeError?: Error | null}) => {
-      this.#lastFault = error.lastNodeError ?? error;
-    });
-    this.#cluster.on('node error', (error: Error, place: string) => {
-      this.#faults.set(place, error);
-      this.#lastFault = error;
-    });
+    // Without a listener ioredis prints the stack of each error. The errors of the nodes contain the reason.
+    this.#cluster.on('error', () => undefined);
+    this.#cluster.on('node error', (error: Error, place: string) => this.#faults.report(place, error));
     this.#cluster.on('+node', (node: Redis) => this.#add(node));
     this.#cluster.on('-node', (node: Redis) => {
       if (this.#open.get(placeOf(node)) === node) this.#open.delete(placeOf(node));
@@ -68,15 +64,28 @@ export class ClusterNodes {
   }
 
   unreachable(what: string): ProjectorError {
-    const reason =
-      this.#lastFault === undefined ? '' : ` (the last error of a node: ${messageOf(this.#lastFault)})`;
+    const {last} = this.#faults;
+    const reason = last === undefined ? '' : ` (the last error of a node: ${messageOf(last)})`;
     return new ProjectorError('redis-unreachable', `Redis at ${this.address}: ${what}${reason}`);
+  }
+
+  /** Why the master of a slot cannot be asked. */
+  withoutMaster(slot: number): ProjectorError {
+    const place = this.#cluster.slots[slot]?.[0] ?? '';
+    if (this.#faults.of(place) === undefined)
+      return this.unreachable(`no node responds that has slot ${slot}`);
+    return this.failure(CLOSED, place);
+  }
+
+  /** Why no node is known that has slots. */
+  withoutNodes(): ProjectorError {
+    return this.#faults.last === undefined ? this.unreachable('no node responds') : this.failure(CLOSED);
   }
 
   /** Translates an error, and reads the slots again if they may have changed. */
   failure(error: unknown, place?: string): ProjectorError {
     const where = `Redis at ${this.address}${place === undefined ? '' : ` (node ${place})`}`;
-    const fault = place === undefined ? this.#lastFault : this.#faults.get(place);
+    const fault = place === undefined ? this.#faults.last : this.#faults.of(place);
     const isReply = error instanceof Error && error.name === 'ReplyError';
     const failure = clusterError(error, where, isReply ? undefined : fault);
     if (place !== undefined && failure.kind === 'redis-unreachable' && !this.closed.aborted)
@@ -103,7 +112,7 @@ export class ClusterNodes {
 
   /** Whether a node has replied that it does not run in cluster mode. */
   get hasServerWithoutCluster(): boolean {
-    return [...this.#faults.values()].some(({message}) => /cluster support disabled/.test(message));
+    return this.#faults.some(({message}) => /cluster support disabled/.test(message));
   }
 
   /** Reads the slots again, and connects to nodes that have no connection. Resolves after `limitMs` at the latest, also if it has failed. */
@@ -130,7 +139,7 @@ export class ClusterNodes {
     const place = placeOf(node);
     this.#open.set(place, node);
     node.on('connect', () => this.made++);
-    node.on('ready', () => this.#faults.delete(place));
+    this.#faults.watch(node);
   }
 }
 
