@@ -177,10 +177,16 @@ export class ReadModel {
     }
   }
 
-  /** Rejects with `redis-denied` if this user lacks a right that the apply script needs (I5). */
-  async requireRights(): Promise<void> {
+  /** Rejects with `redis-denied` if this user lacks a right that the apply script needs, on the server of one of the partitions (I5). */
+  async requireRights(partitions = 1): Promise<void> {
     const hasOutbox = this.#isPartitioned ? 'outbox' : '';
-    await this.#redis.run(RIGHTS_SCRIPT, this.positions.key(0), [this.#keys.prefixOf(0), hasOutbox]);
+    const places = this.#isPartitioned ? Array.from({length: partitions}, (_, partition) => partition) : [0];
+    await Promise.all(
+      places.map(async (partition) => {
+        const args = [this.#keys.prefixOf(partition), hasOutbox];
+        await this.#redis.run(RIGHTS_SCRIPT, this.positions.key(partition), args);
+      }),
+    );
     await this.reports?.requireRights();
   }
 

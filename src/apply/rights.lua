@@ -67,6 +67,7 @@ end
 local function missing_merge_right(prefix, merged, reads_too)
   local writes, reads = sum_commands(prefix, reads_too)
   writes[#writes + 1] = {'HSET', merged, '0', '0'}
+  writes[#writes + 1] = {'SET', prefix .. 'projector:layout', '0'}
   if not reads_too then return first_missing({writes}) end
   reads[#reads + 1] = {'HGET', merged, '0'}
   reads[#reads + 1] = {'HMGET', merged, '0'}

@@ -84,7 +84,7 @@ export async function checkReadModel(
   // This comes before the first script, because a cluster would redirect or reject the script (S6) with a less clear error.
   await redis.requireSuitable();
   const model = newReadModel(config, redis, {partitions, mergesReports: mergesReports ?? false});
-  await model.requireRights();
+  await model.requireRights(partitions);
   await model.requireLayout();
   return {model, partitions};
 }

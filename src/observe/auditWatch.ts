@@ -1,6 +1,5 @@
 /** Reads from Redis what the audit has found, every 15 s, so that each worker can show it. The audit itself serves no metrics. */
-import {auditState} from '../redis-model/audit.js';
-import type {Keys} from '../redis-model/keys.js';
+import {readAudit, type AuditKeys} from '../redis-model/audit.js';
 import type {Clock} from '../runtime/lifecycle.js';
 import type {AuditView} from '../worker/workerView.js';
 
@@ -10,7 +9,7 @@ export interface AuditWatchDeps {
     hash(key: string): Promise<Readonly<Record<string, string>>>;
     getAll(keys: readonly string[]): Promise<(string | null)[]>;
   };
-  readonly keys: Pick<Keys, 'audit' | 'auditLease'>;
+  readonly keys: AuditKeys;
   readonly clock: Clock;
   readonly notify: (audit: AuditView | null) => void;
 }
@@ -28,10 +27,9 @@ export async function watchAudit(deps: AuditWatchDeps, signal: AbortSignal): Pro
 }
 
 async function look({redis, keys}: AuditWatchDeps): Promise<AuditView | null> {
-  const hash = await redis.hash(keys.audit);
+  const {requested, answered, last, isEmpty} = await readAudit(redis, keys);
   const [lease] = await redis.getAll([keys.auditLease]);
   const isRunning = typeof lease === 'string';
-  if (Object.keys(hash).length === 0 && !isRunning) return null;
-  const {requested, answered, last} = auditState(hash);
+  if (isEmpty && !isRunning) return null;
   return {isRunning, isRequested: requested !== answered, last};
 }

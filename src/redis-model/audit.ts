@@ -7,8 +7,12 @@
  *   last        the last complete pass, as JSON (`AuditPass`)
  *   current     the pass that is under way, as JSON (`AuditProgress`)
  *
- * Pure: no clock, no I/O.
+ * In the layout `partitioned`, the slot of each partition has a hash with its newest request. The other fields are with the shared keys.
+ *
+ * Pure, except that it reads the hashes.
  */
+import type {KeySpace} from './keys.js';
+
 export const AUDIT_FIELDS = {
   requested: 'requested',
   answered: 'answered',
@@ -69,6 +73,36 @@ export const NO_COUNTS: AuditCounts = {
   openOrders: 0,
   unchecked: 0,
 };
+
+export interface AuditKeys {
+  readonly audit: string;
+  readonly auditLease: string;
+  /** The hashes with requests. In the layout `single` it is the one hash. */
+  readonly requests: readonly string[];
+  /** Where apply.lua looks for the lease, if it is in another slot than `auditLease`. */
+  readonly leaseCopies: readonly string[];
+}
+
+export function auditKeys(space: KeySpace, partitions: number): AuditKeys {
+  const {audit, auditLease} = space.shared;
+  const each = Array.from({length: partitions}, (_, partition) => space.partition(partition));
+  const copies = each.map((keys) => keys.auditLease).filter((key) => key !== auditLease);
+  return {audit, auditLease, requests: [...new Set(each.map((keys) => keys.audit))], leaseCopies: copies};
+}
+
+/** Reads the state. The requests of several partitions become one text. */
+export async function readAudit(
+  redis: {hash(key: string): Promise<Readonly<Record<string, string>>>},
+  {audit, requests}: Pick<AuditKeys, 'audit' | 'requests'>,
+): Promise<AuditState & {readonly isEmpty: boolean}> {
+  const [own = {}, ...others] = await Promise.all(
+    [audit, ...requests.filter((key) => key !== audit)].map(async (key) => await redis.hash(key)),
+  );
+  const hashes = [own, ...others];
+  const requested = hashes.map((hash) => hash[AUDIT_FIELDS.requested] ?? '').filter((text) => text !== '');
+  const isEmpty = hashes.every((hash) => Object.keys(hash).length === 0);
+  return {...auditState({...own, [AUDIT_FIELDS.requested]: requested.join('; ')}), isEmpty};
+}
 
 /** The state in the fields of the hash. A field that this version does not understand counts as absent. */
 export function auditState(hash: Readonly<Record<string, string>>): AuditState {

@@ -253,7 +253,8 @@ export const ERROR_POLICY: Record<ErrorKind, Policy> = {
   'reports-lost': {
     next: 'halt',
     exitCode: EXIT.halted,
-    advice: 'Build the read model again: docs/cluster.md, "If the reports were lost".',
+    advice:
+      'Run `projector rebuild --reports`, which computes counters and reports from the orders, and start the workers again.',
   },
   'entry-unknown': {
     next: 'halt',

@@ -216,9 +216,9 @@ test('the outbox keeps entries until they are merged and old enough (I18)', asyn
   expect(lengths).toEqual([1, 2, 3, 1]);
 });
 
-test('a worker needs exactly the rights that docs/cluster.md lists (I5)', async () => {
+test('a worker needs exactly the rights of the file for clusters (I5)', async () => {
   const [, rights = ''] =
-    /^user projector on >PASSWORD (.*)$/m.exec(readFileSync('docs/cluster.md', 'utf8')) ?? [];
+    /^user projector on >PASSWORD (.*)$/m.exec(readFileSync('deploy/acl/redis-cluster.acl', 'utf8')) ?? [];
   const own = rights.replaceAll('shop', 'test').split(' ');
   const {redis} = bench.redis;
   const user = 'partitioned';

@@ -1,4 +1,5 @@
 /** Replays of quarantined records. Afterwards the whole order is exact, or it is unchanged. */
+import {keySpace} from '../../src/redis-model/keys.js';
 import type {Change, Decoded} from '../../src/domain/change.js';
 import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
 import {QuarantineEntries} from '../../src/operations/replay/entries.js';
@@ -310,7 +311,7 @@ test('an order that the script finds corrupt is not replayed, and the others of 
 test('an entry that has changed since it was read is not removed', async () => {
   bench.topic.append(0, BAD, BAD, BAD);
   await appliedBy();
-  const entries = new QuarantineEntries(bench.redis.client, '');
+  const entries = new QuarantineEntries(bench.redis.client, keySpace('single', ''));
   const seen = await entries.all();
   await bench.redis.redis.hset(QUARANTINE, 'test.events:0:1', 'another text');
   await bench.redis.redis.hdel(QUARANTINE, 'test.events:0:2');

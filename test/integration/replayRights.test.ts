@@ -1,4 +1,5 @@
 /** The Redis user of deploy/acl has the rights that `projector dlq` needs. */
+import {keySpace} from '../../src/redis-model/keys.js';
 import {RedisClient} from '../../src/clients/redis/client.js';
 import {QuarantineEntries} from '../../src/operations/replay/entries.js';
 import {entryName, formatEntry} from '../../src/redis-model/quarantineEntry.js';
@@ -41,7 +42,7 @@ test('the rights in deploy/acl are sufficient to list and drop entries; without 
   await bench.redis.hset('projector:quarantine', name, text);
   const client = await clientWith(...redisRules('secret'), '-hdel');
   try {
-    const entries = new QuarantineEntries(client, '');
+    const entries = new QuarantineEntries(client, keySpace('single', ''));
     const seen = await entries.all();
     expect(seen).toMatchObject([{name, text}]);
     await expect(entries.remove(seen)).rejects.toMatchObject({kind: 'redis-denied'});

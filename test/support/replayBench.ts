@@ -3,6 +3,7 @@ import type {Change, Decoded} from '../../src/domain/change.js';
 import {decodeRecord, type EncodedRecord} from '../../src/decode/decode.js';
 import type {LogRecord} from '../../src/clients/kafka/eventLog.js';
 import {systemClock} from '../../src/runtime/lifecycle.js';
+import {keySpace} from '../../src/redis-model/keys.js';
 import {QuarantineEntries} from '../../src/operations/replay/entries.js';
 import {LogCursor} from '../../src/operations/replay/topicCursor.js';
 import {replayEntries, type EntryResult} from '../../src/operations/replay/replay.js';
@@ -115,7 +116,7 @@ export interface ReplayOptions {
 /** Replays like the command `dlq replay`. */
 export async function replay(bench: WorkerBench, options: ReplayOptions = {}): Promise<EntryResult[]> {
   const {client, model: real} = bench.redis;
-  const entries = new QuarantineEntries(client, '');
+  const entries = new QuarantineEntries(client, keySpace('single', ''));
   const stored = await entries.all();
   const chosen = stored.filter(({name}) => options.names?.includes(name) ?? true);
   const log = options.log ?? new MemoryLog(bench.topic, 20);

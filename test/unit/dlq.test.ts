@@ -1,4 +1,5 @@
 /** The parts of the commands for quarantined records that need no server. */
+import {keySpace} from '../../src/redis-model/keys.js';
 import {isConfirmed} from '../../src/cli/commands/dlq.js';
 import {main} from '../../src/cli/program.js';
 import type {Terminal} from '../../src/cli/terminal/terminal.js';
@@ -93,8 +94,9 @@ async function stored(...names: string[]): Promise<StoredEntry[]> {
       yield await Promise.resolve(Object.entries(hash));
     },
     run: () => Promise.resolve([]),
+    getAll: () => Promise.resolve([]),
   };
-  return await new QuarantineEntries(host, '').all();
+  return await new QuarantineEntries(host, keySpace('single', '')).all();
 }
 
 function refusal(choose: () => unknown): unknown {

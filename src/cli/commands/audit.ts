@@ -1,7 +1,6 @@
 /** `projector audit`: compares Redis with MySQL again and again, as a service. */
 import {type Command, InvalidArgumentError} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
-import {requireSingleLayout} from '../keyLayout.js';
 import {runAudit} from '../verification/audit.js';
 
 const EVERY = '10m';
@@ -41,7 +40,6 @@ export function addAudit(program: Command, command: CommandContext): void {
     )
     .action(async ({once, every, rowsPerSecond: rows, repair}: Options) => {
       const config = settingsOf(command, ['brokers', 'redisUrl', 'mysqlUrl']);
-      requireSingleLayout(config, 'audit');
       const everyMs = once ? null : every;
       command.end(
         await runAudit(config, {everyMs, rowsPerSecond: rows === 0 ? Infinity : rows, isRepairing: repair}),

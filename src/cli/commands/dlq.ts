@@ -1,7 +1,7 @@
 /** `projector dlq list|show|drop`: lists, shows and removes quarantined records. These commands connect to Redis only. */
 import type {Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
-import {requireSingleLayout} from '../keyLayout.js';
+import {keySpace} from '../../redis-model/keys.js';
 import {addDlqReplay, NOTHING} from './dlqReplay.js';
 import type {DlqDropAnswer} from '../answers/quarantine.js';
 import type {ConfigWith} from '../../config/config.js';
@@ -27,7 +27,6 @@ export function addDlq(program: Command, command: CommandContext): void {
     .description('list, show, replay or drop quarantined records, which could not be applied');
   const context = (): DlqContext => {
     const config = settingsOf(command, ['redisUrl']);
-    requireSingleLayout(config, 'dlq');
     return {config, output};
   };
 
@@ -150,7 +149,10 @@ async function withEntries<T>(
   {config}: DlqContext,
   work: (entries: QuarantineEntries) => Promise<T>,
 ): Promise<T> {
-  return await withRedis(config, async (redis) => await work(new QuarantineEntries(redis, config.keyPrefix)));
+  return await withRedis(
+    config,
+    async (redis) => await work(new QuarantineEntries(redis, keySpace(config.redisLayout, config.keyPrefix))),
+  );
 }
 
 function noteForeign(stored: readonly StoredEntry[], output: Output): void {

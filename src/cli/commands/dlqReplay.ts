@@ -22,9 +22,11 @@ import {
 import {LogCursor} from '../../operations/replay/topicCursor.js';
 import {replayEntries, type EntryResult} from '../../operations/replay/replay.js';
 import {logSource, mysqlSource, type ReplaySource} from '../../operations/replay/source.js';
+import {reportsComputed} from '../replacement/reports.js';
+import {newLock} from '../replacement/staging.js';
 import {printable} from '../../runtime/escapeControl.js';
 import {settingsOf, type CommandContext} from '../context.js';
-import {requireSingleLayout} from '../keyLayout.js';
+import {keySpace} from '../../redis-model/keys.js';
 import type {Output} from '../terminal/output.js';
 import {checkReadModel} from '../preflight.js';
 import {readSourceTables} from '../../upstream/sourceTables.js';
@@ -48,7 +50,6 @@ export function addDlqReplay(dlq: Command, command: CommandContext): void {
     .option('--json', 'print one JSON object per line, one for each entry', false)
     .action(async (names: string[], options: {all: boolean; json: boolean}) => {
       const config = settingsOf(command, ['brokers', 'redisUrl']);
-      requireSingleLayout(config, 'dlq replay');
       end(await dlqReplay({names, ...options}, {config, output}));
     });
 }
@@ -76,7 +77,7 @@ export async function dlqReplay(options: ReplayOptions, context: ReplayContext):
   const mysql = mysqlUrl === undefined ? undefined : new MysqlClient(mysqlSettings(config, mysqlUrl));
   try {
     await redis.connect();
-    const entries = new QuarantineEntries(redis, config.keyPrefix);
+    const entries = new QuarantineEntries(redis, keySpace(config.redisLayout, config.keyPrefix));
     const chosen = selectEntries(await entries.all(), options);
     if (chosen.length === 0) {
       output.note(NOTHING);
@@ -99,7 +100,14 @@ export async function dlqReplay(options: ReplayOptions, context: ReplayContext):
         ? 'rebuilding orders from the start of the topic, because MYSQL_URL is not set'
         : `rebuilding orders from ${mysql.address}`,
     );
-    const failed = await replayChosen(chosen, {...context, options, entries, model, partitions, source});
+    const prepared = {...context, options, entries, model, partitions, source};
+    const failed =
+      config.redisLayout === 'single'
+        ? await replayChosen(chosen, prepared)
+        : await withReports(
+            {...context, redis, partitions},
+            async () => await replayChosen(chosen, prepared),
+          );
     if (failed === 0) return EXIT.ok;
     throw new ProjectorError(
       'replay-impossible',
@@ -110,6 +118,20 @@ export async function dlqReplay(options: ReplayOptions, context: ReplayContext):
     mysql?.close();
     await topic.close();
   }
+}
+
+/** In the layout `partitioned`, a replay does not move counters and reports (I19). So they are computed again afterwards. */
+async function withReports(
+  {config, output, redis, partitions}: ReplayContext & {redis: RedisClient; partitions: number},
+  work: () => Promise<number>,
+): Promise<number> {
+  const lock = newLock(redis, {id: randomUUID().slice(0, 8), command: 'replay'}, config);
+  return await lock.during(new AbortController().signal, async (held) => {
+    const failed = await work();
+    output.note('computing counters and reports from the orders');
+    await reportsComputed({config, redis, partitions, lockText: lock.text, progress: () => undefined}, held);
+    return failed;
+  });
 }
 
 interface Prepared extends ReplayContext {

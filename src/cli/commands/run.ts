@@ -31,7 +31,8 @@ import {Monitor} from '../../observe/monitor.js';
 import {pageRoutes} from '../../observe/pageFiles.js';
 import {routesOf} from '../../observe/routes.js';
 import {traceChunks} from '../../observe/tracing.js';
-import {keysWithPrefix} from '../../redis-model/keys.js';
+import {auditKeys} from '../../redis-model/audit.js';
+import {keySpace} from '../../redis-model/keys.js';
 import type {AuditView, ConnectorView, WorkerView} from '../../worker/workerView.js';
 import type {WorkerObserver} from '../../worker/observer.js';
 import {Projector} from '../../worker/projector.js';
@@ -85,7 +86,7 @@ export async function run(config: RunConfig, unknown: readonly string[]): Promis
     if (isStopping()) return EXIT.ok;
     const projector = newProjector(config, {...checked, redis, instanceId, logger, observer: metrics});
     monitor.watch(projector);
-    if (http !== undefined) void watchResults(config, {redis, monitor, signal: over.signal});
+    if (http !== undefined) void watchResults(config, {...checked, redis, monitor, signal: over.signal});
     onAbort(stopping.signal, () => projector.stop());
     logger.info({redis: redis.address, brokers: config.brokers}, 'worker starts');
     await projector.run();
@@ -144,12 +145,18 @@ async function watchUpstream(
 /** Reads what the audit has found, for the metrics and the status. */
 async function watchResults(
   {keyPrefix, redisLayout}: RunConfig,
-  {redis, monitor, signal}: {redis: RedisClient; monitor: Monitor; signal: AbortSignal},
+  {
+    redis,
+    monitor,
+    partitions,
+    signal,
+  }: {redis: RedisClient; monitor: Monitor; partitions: number; signal: AbortSignal},
 ): Promise<void> {
-  // No audit runs in the other layout, and its users may not read this key (docs/cluster.md).
-  if (redisLayout !== 'single') return;
   const notify = (audit: AuditView | null): void => void (monitor.audit = audit);
-  await watchAudit({redis, keys: keysWithPrefix(keyPrefix), clock: systemClock, notify}, signal);
+  await watchAudit(
+    {redis, keys: auditKeys(keySpace(redisLayout, keyPrefix), partitions), clock: systemClock, notify},
+    signal,
+  );
 }
 
 /**

@@ -194,7 +194,7 @@ export class ReplaceCommand {
     }
     const databases = [databaseOf(this.#config.redisUrl), this.#config.stagingDatabase].map(String);
     await this.#live?.run(CUTOVER_RIGHTS_SCRIPT, keys.rebuildLock, databases);
-    await newReadModel(this.#config, this.#staging, {partitions, runId: this.#id}).requireRights();
+    await newReadModel(this.#config, this.#staging, {partitions, runId: this.#id}).requireRights(partitions);
     return partitions;
   }
 

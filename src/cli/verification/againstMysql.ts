@@ -5,11 +5,6 @@ import {RedisClient} from '../../clients/redis/client.js';
 import {kafkaSettings, mysqlSettings, redisSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
 import {sourceSchema} from '../../config/readConfig.js';
-import {keySpace} from '../../redis-model/keys.js';
-import {ProjectorError} from '../../runtime/errors.js';
-import type {OrderPlaces} from '../../operations/verify/sides.js';
-import {orderPartitions} from '../../upstream/orderPartitions.js';
-import {requireSingleLayout} from '../keyLayout.js';
 import {MysqlSide} from '../../operations/verify/mysqlSide.js';
 import {retryingMysql} from '../../operations/verify/retry.js';
 import type {Verdict} from '../../operations/verify/verify.js';
@@ -21,6 +16,7 @@ import {newProgressLine} from '../terminal/progressLine.js';
 import {newReadModel, checkTopic} from '../preflight.js';
 import {warnOfSilentChanges} from '../silentChanges.js';
 import {endsOf, mysqlVisible} from '../visibility.js';
+import {orderPlaces} from './orderPlaces.js';
 import {newUpstreamCheck, withRepair} from './repair.js';
 
 export interface VerifyOptions extends PrintOptions {
@@ -42,7 +38,6 @@ export async function verifyAgainstMysql(
   options: VerifyOptions,
   {config, output}: VerifyContext,
 ): Promise<number> {
-  if (options.repair) requireSingleLayout(config, 'verify --repair');
   const redis = new RedisClient(redisSettings(config));
   const topic = new KafkaTopic(kafkaSettings(config), config.topic);
   const mysql = new MysqlClient(mysqlSettings(config, config.mysqlUrl));
@@ -53,7 +48,7 @@ export async function verifyAgainstMysql(
     await redis.connect();
     const model = newReadModel(config, redis, {partitions});
     await model.requireLayout();
-    if (options.repair) await model.requireRights();
+    if (options.repair) await model.requireRights(partitions);
     await mysql.connect();
     await warnOfSilentChanges(mysql, sourceSchema(config), (text) => output.note(text));
     const tables = await readSourceTables(mysql, sourceSchema(config));
@@ -112,25 +107,4 @@ async function comparedWithMysql(
   const sample = count === undefined ? null : () => expected.sample(places(count));
   const requireRunning = (): void => undefined;
   return await compared({...parts, expected, follower: null, retry, sample, requireRunning}, wait);
-}
-
-/** Where orders are in the layout `partitioned`; undefined in `single`. Rejects with `verify-halted` if the topic has keys of another form. */
-async function orderPlaces(
-  {redisLayout, keyPrefix, topic: name}: VerifyContext['config'],
-  {topic, tables}: {topic: KafkaTopic; tables: SourceTables},
-): Promise<OrderPlaces | undefined> {
-  if (redisLayout === 'single') return undefined;
-  const ends = await endsOf(topic);
-  const recordsBefore: KafkaTopic['recordsBefore'] = async (partition, end) =>
-    await topic.recordsBefore(partition, end);
-  const known = await orderPartitions({tables, ends, recordsBefore});
-  const partitionOf = (orderId: string): number => {
-    const partition = known(orderId);
-    if (partition !== undefined) return partition;
-    throw new ProjectorError(
-      'verify-halted',
-      `the partition of order ${orderId} is unknown: the record keys of ${name} have another form than the generated connector writes, or it has no records`,
-    );
-  };
-  return {keys: keySpace(redisLayout, keyPrefix), partitionOf};
 }

@@ -74,7 +74,7 @@ async function reached({live, staging, topic}: Servers, config: Context['config'
     await redis.requireSuitable();
   }
   await newReadModel(config, live, {partitions}).requireLayout();
-  await newReadModel(config, staging, {partitions}).requireRights();
+  await newReadModel(config, staging, {partitions}).requireRights(partitions);
   return partitions;
 }
 

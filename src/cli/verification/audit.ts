@@ -19,13 +19,14 @@ import {MysqlSide} from '../../operations/verify/mysqlSide.js';
 import {ReadRetry, retryingMysql, retryingRedis} from '../../operations/verify/retry.js';
 import {Sides} from '../../operations/verify/sides.js';
 import {
+  auditKeys,
   remaining,
   undecided,
   type AuditCounts,
   type AuditPass,
   type AuditProgress,
 } from '../../redis-model/audit.js';
-import {keySpace, keysWithPrefix} from '../../redis-model/keys.js';
+import {keySpace} from '../../redis-model/keys.js';
 import {StoredPositions} from '../../redis-model/storedPositions.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
@@ -40,7 +41,8 @@ import {untilReachable} from '../start.js';
 import {endsOf, mysqlVisible} from '../visibility.js';
 import {differenceLog, logAudit} from './auditLog.js';
 import {SILENT_MS, STILL_MS, SUSPECTS_MAX} from './comparison.js';
-import {withRepair} from './repair.js';
+import {orderPlaces} from './orderPlaces.js';
+import {withRepair, type RepairParts} from './repair.js';
 
 export interface AuditOptions {
   /** The time between the starts of two passes, in ms. Null for one pass. */
@@ -133,7 +135,7 @@ async function runPasses(
   signal: AbortSignal,
 ): Promise<AuditPass | undefined> {
   const {config, redis, mysql, logger} = servers;
-  const keys = keysWithPrefix(config.keyPrefix);
+  const keys = auditKeys(keySpace(config.redisLayout, config.keyPrefix), servers.partitions);
   const sumsBefore = new Map<string, string>();
   // A single pass is no service: a TRUNCATE that arrives during it would not be repaired, so its lease has another name (apply.lua).
   const command = everyMs === null ? 'audit-once' : isRepairing ? 'audit-repair' : 'audit';
@@ -151,6 +153,7 @@ async function runPasses(
           text,
           clock: systemClock,
           name: 'lease of the audit',
+          copies: keys.leaseCopies,
         });
       },
       record: new AuditRecord(redis, keys),
@@ -190,12 +193,14 @@ async function pass(
   const caughtUp: PassDeps['caughtUp'] = async (held, isExact) =>
     await untilCaughtUp({ranges, positions, clock, isExact}, held);
   const pace = new Pace(systemClock, rowsPerSecond);
+  const places = await orderPlaces(config, {topic: {ranges, recordsBefore}, tables});
   return await auditPass(
     {
       sides: new Sides({
         expected: new MysqlSide(patient, tables, pace.isLimited ? PAGE_ORDERS : undefined),
         redis: retryingRedis(redis, retry),
         prefix: config.keyPrefix,
+        places,
       }),
       settle: {
         ranges,
@@ -207,7 +212,7 @@ async function pass(
         waitMs: WAIT_MS,
         pauseFactor: pace.isLimited ? PAUSE_FACTOR : 1,
       },
-      repair: repairOf(servers, {tables, visible, signal}),
+      repair: repairOf(servers, {tables, places, visible, signal}),
       pace,
       clock,
       caughtUp,
@@ -230,15 +235,17 @@ function repairOf(
   {isRepairing, ...servers}: Servers & Reached & Pick<AuditOptions, 'isRepairing'>,
   {
     tables,
+    places,
     visible,
     signal,
-  }: Pick<Parameters<typeof withRepair>[0], 'tables' | 'signal'> & {visible: ReturnType<typeof mysqlVisible>},
+  }: Pick<RepairParts, 'tables' | 'places' | 'signal'> & {visible: ReturnType<typeof mysqlVisible>},
 ): PassDeps['repair'] {
   if (!isRepairing) return null;
   const {topic} = servers;
   const parts = {
     ...servers,
     tables,
+    places,
     requireUpstream: async () => await Promise.resolve(),
     visible: async () => await visible(await endsOf(topic), signal),
     signal,

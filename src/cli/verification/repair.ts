@@ -8,14 +8,14 @@ import type {MysqlClient} from '../../clients/mysql.js';
 import type {RedisClient} from '../../clients/redis/client.js';
 import type {ConfigWith} from '../../config/config.js';
 import {asProjectorError, ProjectorError} from '../../runtime/errors.js';
-import {keysWithPrefix} from '../../redis-model/keys.js';
+import {keySpace} from '../../redis-model/keys.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {requireSameTopic, whyNotRunning} from '../../upstream/connector.js';
 import {orderPartitions} from '../../upstream/orderPartitions.js';
 import type {SourceTables} from '../../upstream/sourceTables.js';
 import {MysqlSide} from '../../operations/verify/mysqlSide.js';
 import {Repair} from '../../operations/verify/repair.js';
-import {Sides} from '../../operations/verify/sides.js';
+import {Sides, type OrderPlaces} from '../../operations/verify/sides.js';
 import {chosenConnector} from '../connectorFile.js';
 import {newLock} from '../replacement/staging.js';
 import {endsOf} from '../visibility.js';
@@ -63,6 +63,8 @@ export interface RepairParts {
   readonly model: ReadModel;
   readonly partitions: number;
   readonly topic: Pick<KafkaTopic, 'ranges' | 'recordsBefore'>;
+  /** Undefined in the layout `single`. */
+  readonly places?: OrderPlaces | undefined;
   readonly requireUpstream: () => Promise<void>;
   readonly visible: () => Promise<void>;
   readonly signal: AbortSignal;
@@ -70,7 +72,19 @@ export interface RepairParts {
 
 /** Runs `work` with a repair while this process holds the lock of rebuilds. */
 export async function withRepair<T>(
-  {config, redis, mysql, tables, model, partitions, topic, requireUpstream, visible, signal}: RepairParts,
+  {
+    config,
+    redis,
+    mysql,
+    tables,
+    model,
+    partitions,
+    topic,
+    places,
+    requireUpstream,
+    visible,
+    signal,
+  }: RepairParts,
   {removeMalformed: mayRemove}: {readonly removeMalformed: boolean},
   work: (repair: Repair, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -78,10 +92,15 @@ export async function withRepair<T>(
   const {keyPrefix: prefix} = config;
   const lock = newLock(redis, {id, command: 'repair'}, config);
   const all = Array.from({length: partitions}, (_, partition) => partition);
+  const locked = {
+    lockKey: keySpace(config.redisLayout, prefix).shared.rebuildLock,
+    lockText: lock.text,
+  };
+  const sharded = places === undefined ? undefined : {keys: places.keys, ...locked};
   const fences = (which: readonly number[]): Fences =>
     new Fences(redis, {
-      lockKey: keysWithPrefix(prefix).rebuildLock,
-      lockText: lock.text,
+      ...locked,
+      isPartitioned: sharded !== undefined,
       holder: id,
       positionKeys: which.map((partition) => model.positions.key(partition)),
     });
@@ -91,8 +110,8 @@ export async function withRepair<T>(
     recordsBefore: async (partition, end) => await topic.recordsBefore(partition, end),
   });
   // These sides do not retry, because a fence expires within seconds and a late repair would be rejected.
-  const sides = new Sides({expected: new MysqlSide(mysql, tables), redis, prefix});
-  const parts = {sides, mysql, tables, visible, fences, partitions: all, partitionOf, model, redis};
+  const sides = new Sides({expected: new MysqlSide(mysql, tables), redis, prefix, places});
+  const parts = {sides, mysql, tables, visible, fences, partitions: all, partitionOf, model, redis, sharded};
   const deps = {...parts, requireUpstream, clock: systemClock, mayRemove};
   return await lock.during(signal, async (held) => await work(new Repair({...deps, signal: held}), held));
 }

@@ -8,11 +8,21 @@
 import type {Script} from '../../clients/redis/client.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import type {Clock} from '../../runtime/lifecycle.js';
-import {EXCHANGE_SCRIPT, LOCK_SCRIPT, RENEW_SCRIPT} from './scripts.js';
+import {COPY_SCRIPT, EXCHANGE_SCRIPT, LOCK_SCRIPT, RENEW_SCRIPT} from './scripts.js';
 
 /** The part of Redis that a lock needs (clients/redis/client.ts). */
 export interface LockHost {
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
+}
+
+export interface LockSettings {
+  readonly key: string;
+  readonly text: string;
+  readonly clock: Clock;
+  /** What messages call it. */
+  readonly name?: string;
+  /** Keys in other slots of a cluster that hold the same text while this process holds the lock. Nobody takes the lock there. */
+  readonly copies?: readonly string[];
 }
 
 /** Six renewal intervals. So a running process does not lose the lock because of a slow reply or one failed renewal. */
@@ -24,18 +34,16 @@ export class RebuildLock {
   readonly text: string;
   readonly #redis: LockHost;
   readonly #key: string;
+  readonly #copies: readonly string[];
   readonly #clock: Clock;
   readonly #name: string;
   readonly #end = new AbortController();
 
-  /** `name` is what messages call it. */
-  constructor(
-    redis: LockHost,
-    {key, text, clock, name = 'rebuild lock'}: {key: string; text: string; clock: Clock; name?: string},
-  ) {
+  constructor(redis: LockHost, {key, text, clock, name = 'rebuild lock', copies = []}: LockSettings) {
     this.#redis = redis;
     this.#name = name;
     this.#key = key;
+    this.#copies = copies;
     this.text = text;
     this.#clock = clock;
   }
@@ -43,7 +51,10 @@ export class RebuildLock {
   /** Takes the lock. Rejects with `rebuild-refused` if another process holds it. */
   async take(): Promise<void> {
     const holder = String(await this.#redis.run(LOCK_SCRIPT, this.#key, [this.text, String(LEASE_MS)]));
-    if (holder === this.text) return;
+    if (holder === this.text) {
+      await this.#copy();
+      return;
+    }
     throw new ProjectorError(
       'rebuild-refused',
       `another run holds the ${this.#name} (${holder}); if that process died, this expires within ${LEASE_MS / 1_000} s`,
@@ -86,7 +97,14 @@ export class RebuildLock {
 
   async release(): Promise<void> {
     this.#end.abort();
-    await this.#redis.run(EXCHANGE_SCRIPT, this.#key, [this.text, '']).catch(() => undefined);
+    for (const key of [...this.#copies, this.#key])
+      await this.#redis.run(EXCHANGE_SCRIPT, key, [this.text, '']).catch(() => undefined);
+  }
+
+  async #copy(): Promise<void> {
+    await Promise.all(
+      this.#copies.map(async (key) => await this.#redis.run(COPY_SCRIPT, key, [this.text, String(LEASE_MS)])),
+    );
   }
 
   #hasEnded(): boolean {
@@ -94,7 +112,9 @@ export class RebuildLock {
   }
 
   async #renew(): Promise<string> {
-    return String(await this.#redis.run(RENEW_SCRIPT, this.#key, [this.text, String(LEASE_MS)]));
+    const holder = String(await this.#redis.run(RENEW_SCRIPT, this.#key, [this.text, String(LEASE_MS)]));
+    if (holder === this.text) await this.#copy();
+    return holder;
   }
 }
 

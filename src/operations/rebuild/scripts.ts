@@ -60,6 +60,14 @@ if held == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return held`,
 };
 
+/** Writes a copy of a lock. KEYS[1] is its key. ARGV contains the text and the lease in milliseconds. */
+export const COPY_SCRIPT: Script = {
+  name: 'projectorCopy',
+  lua: `
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1`,
+};
+
 /**
  * Replaces a text; '' means no text. KEYS[1] is its key. ARGV contains the expected text and the new one. Returns the stored
  * text after the call.

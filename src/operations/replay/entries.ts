@@ -3,13 +3,15 @@
  */
 import type {Script} from '../../clients/redis/client.js';
 import {ProjectorError} from '../../runtime/errors.js';
-import {keysWithPrefix} from '../../redis-model/keys.js';
+import type {KeySpace} from '../../redis-model/keys.js';
+import {partitionsIn} from '../../redis-model/layout.js';
 import {parseEntry, parseEntryName, type QuarantineEntry} from '../../redis-model/quarantineEntry.js';
 
 /** The part of Redis that entries need (clients/redis/client.ts). */
 export interface EntryHost {
   fields(key: string): AsyncIterable<readonly (readonly [name: string, value: string])[]>;
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
+  getAll(keys: readonly string[]): Promise<(string | null)[]>;
 }
 
 /** One field of the hash of quarantined records. */
@@ -48,30 +50,47 @@ const REMOVED_AT_ONCE_MAX = 100;
 
 export class QuarantineEntries {
   readonly #redis: EntryHost;
-  readonly #key: string;
+  readonly #keys: KeySpace;
 
-  constructor(redis: EntryHost, prefix: string) {
+  constructor(redis: EntryHost, keys: KeySpace) {
     this.#redis = redis;
-    this.#key = keysWithPrefix(prefix).quarantine;
+    this.#keys = keys;
   }
 
   /** Reads all entries, ordered by topic, partition and offset. */
   async all(): Promise<StoredEntry[]> {
     const fields = new Map<string, string>();
-    for await (const page of this.#redis.fields(this.#key))
-      for (const [name, text] of page) fields.set(name, text);
+    for (const key of await this.#hashes())
+      for await (const page of this.#redis.fields(key))
+        for (const [name, text] of page) fields.set(name, text);
     return [...fields].map(([name, text]) => ({name, text, entry: parseEntry(name, text)})).sort(byPlace);
   }
 
   /** Removes the entries that have not changed since they were read. Resolves with the names of the removed entries. */
   async remove(entries: readonly StoredEntry[]): Promise<string[]> {
     const removed: string[] = [];
-    for (let i = 0; i < entries.length; i += REMOVED_AT_ONCE_MAX) {
-      const some = entries.slice(i, i + REMOVED_AT_ONCE_MAX);
-      const args = some.flatMap(({name, text}) => [name, text]);
-      removed.push(...((await this.#redis.run(REMOVE_SCRIPT, this.#key, args)) as string[]));
+    const groups = new Map<string, StoredEntry[]>();
+    for (const one of entries) {
+      const key = this.#keys.partition(parseEntryName(one.name)?.partition ?? 0).quarantine;
+      groups.set(key, [...(groups.get(key) ?? []), one]);
+    }
+    for (const [key, group] of groups) {
+      for (let i = 0; i < group.length; i += REMOVED_AT_ONCE_MAX) {
+        const some = group.slice(i, i + REMOVED_AT_ONCE_MAX);
+        const args = some.flatMap(({name, text}) => [name, text]);
+        removed.push(...((await this.#redis.run(REMOVE_SCRIPT, key, args)) as string[]));
+      }
     }
     return removed;
+  }
+
+  /** The keys of the hashes. In the layout `partitioned` each partition has one, and the text of the layout tells how many there are. */
+  async #hashes(): Promise<string[]> {
+    const [shared, first] = [this.#keys.shared, this.#keys.partition(0)];
+    if (shared.quarantine === first.quarantine) return [first.quarantine];
+    const layouts = await this.#redis.getAll([shared.layout, first.layout]);
+    const partitions = Math.max(...layouts.map((text) => partitionsIn(text ?? '') ?? 0));
+    return Array.from({length: partitions}, (_, partition) => this.#keys.partition(partition).quarantine);
   }
 }
 

@@ -8,6 +8,8 @@
  * Sums: fences stop all partitions, because each of them moves the sums. The repair sets a sum to the value from MySQL if the sum still
  * differs as it was found. If the sum or its expected value has changed since then, changes are under way. The repair skips it, and the
  * next comparison decides.
+ *
+ * In the layout `partitioned`, the repair of an order does not move the sums (I19). They are then repaired as MySQL has them.
  */
 import type {Fences} from '../../apply/fences.js';
 import type {ApplyOutcome, ApplyRequest} from '../../apply/script.js';
@@ -22,6 +24,8 @@ import type {StoredPositions} from '../../redis-model/storedPositions.js';
 import type {MysqlHost} from './mysqlSide.js';
 import type {Finding, Subject, SubjectKind} from './finding.js';
 import type {Sides} from './sides.js';
+import {mergedGuard, SET_FENCED_SCRIPT, setArguments, type MergedHost, type SumGuard} from './sumRepair.js';
+import type {KeySpace} from '../../redis-model/keys.js';
 
 export interface RepairDeps {
   /** MySQL as the expected side, and Redis. */
@@ -42,7 +46,10 @@ export interface RepairDeps {
     apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome>;
   };
   /** What the repair uses of the Redis client (clients/redis/client.ts). */
-  readonly redis: {run(script: Script, key: string, args: readonly string[]): Promise<unknown>};
+  readonly redis: MergedHost & {run(script: Script, key: string, args: readonly string[]): Promise<unknown>};
+  /** In the layout `partitioned`: the keys, and the lock that this process holds. Undefined in `single`. */
+  readonly sharded:
+    {readonly keys: KeySpace; readonly lockKey: string; readonly lockText: string} | undefined;
   readonly clock: Clock;
   /** Ends the repair before the next fence. */
   readonly signal: AbortSignal;
@@ -52,12 +59,14 @@ export interface RepairDeps {
   readonly mayRemove: boolean;
 }
 
-/** The fence that every write of a repair compares. */
+/** The fence that every write of an order compares. */
 interface Fence {
   readonly partition: number;
   /** The key of the position that it replaces. */
   readonly key: string;
   readonly text: string;
+  /** The position texts in the fences, in the order of the partitions. */
+  readonly positions: readonly string[];
 }
 
 export interface Difference {
@@ -70,37 +79,6 @@ const FENCE_MS = 10_000;
 /** Orders, or sums, that are repaired under one fence. The limit keeps the pause of the workers short. */
 const AT_ONCE_MAX = 100;
 const PAUSE_MS = 1_500;
-
-/**
- * Sets one value if the fence stands and the value is still the one that was found. If the key is absent or holds another type,
- * the script sets the value without this comparison.
- *
- * KEYS[1]  position of a partition
- * ARGV     text of the fence; 'string', 'zset' or 'hash'; key; member or field; found value; expected value ('' for absent)
- *
- * Returns  1 if the value was set, 0 if it has changed, -1 if the fence does not stand
- */
-const SET_SCRIPT: Script = {
-  name: 'projectorRepairSet',
-  lua: `
-local text, kind, key, member, found, expected = unpack(ARGV)
-if redis.call('GET', KEYS[1]) ~= text then return -1 end
-local type = redis.call('TYPE', key).ok
-if type ~= 'none' and type ~= kind then redis.call('DEL', key) end
-if kind == 'string' then
-  if type == kind and redis.call('GET', key) ~= found then return 0 end
-  redis.call('SET', key, expected == '' and '0' or expected)
-elseif kind == 'zset' then
-  if type == kind and tonumber(redis.call('ZSCORE', key, member) or '0') ~= tonumber(found == '' and '0' or found) then return 0 end
-  if expected == '' then redis.call('ZREM', key, member) else redis.call('ZADD', key, expected, member) end
-else
-  if type == kind and (redis.call('HGET', key, member) or '') ~= found then return 0 end
-  redis.call('HSET', key, member, expected)
-end
-return 1`,
-};
-
-const SUM_KIND = {'counter-differs': 'string', 'score-differs': 'zset', 'total-differs': 'hash'} as const;
 
 export class Repair {
   readonly #deps: RepairDeps;
@@ -119,11 +97,7 @@ export class Repair {
   async orders(differences: readonly Difference[]): Promise<void> {
     await this.#deps.requireUpstream();
     const keys = this.#deps.mayRemove ? idsOf(differences, 'key') : [];
-    if (keys.length > 0) {
-      await this.#fenced(this.#deps.partitions, async ({key, text}) => {
-        await this.#deps.redis.run(DISCARD_SCRIPT, key, [text, ...keys]);
-      });
-    }
+    for (const [partition, group] of this.#slots(keys)) await this.#discard(partition, group);
     for (const {ids, partition} of this.#turns(idsOf(differences, 'order')))
       await this.#rebuild(ids, partition === undefined ? this.#deps.partitions : [partition]);
   }
@@ -136,18 +110,46 @@ export class Repair {
     );
     for (const kind of ['product', 'user', 'totals'] as const) {
       for (const ids of slices(idsOf(differences, kind))) {
-        await this.#fenced(this.#deps.partitions, async ({key, text}) => {
+        await this.#fenced(this.#deps.partitions, async (fence) => {
+          const {script, key, text} = await this.#sumGuard(fence);
           for (const [id, now] of await sides.compare(kind, ids)) {
             // If the findings differ from those before, changes are under way. The next comparison waits for them.
             if (JSON.stringify(now) !== JSON.stringify(seen.get(`${kind} ${id}`))) continue;
             for (const finding of now) {
               const args = setArguments(finding);
-              if (args !== undefined) await redis.run(SET_SCRIPT, key, [text, ...args]);
+              if (args !== undefined) await redis.run(script, key, [text, ...args]);
             }
           }
         });
       }
     }
+  }
+
+  async #sumGuard({key, text, positions}: Fence): Promise<SumGuard> {
+    const {sharded, redis, clock} = this.#deps;
+    if (sharded === undefined) return {script: SET_FENCED_SCRIPT, key, text};
+    return await mergedGuard(redis, {key: sharded.keys.shared.merged, positions, clock});
+  }
+
+  /** Malformed keys, by the partition whose fence protects them. Undefined: the key belongs to no single partition. */
+  #slots(keys: readonly string[]): Map<number | undefined, string[]> {
+    const groups = new Map<number | undefined, string[]>();
+    for (const key of keys) {
+      const partition = this.#deps.sharded?.keys.placeOf(key)?.partition;
+      groups.set(partition, [...(groups.get(partition) ?? []), key]);
+    }
+    return groups;
+  }
+
+  async #discard(partition: number | undefined, keys: readonly string[]): Promise<void> {
+    const {redis, sharded, partitions} = this.#deps;
+    if (sharded !== undefined && partition === undefined) {
+      await redis.run(DISCARD_SCRIPT, sharded.lockKey, [sharded.lockText, ...keys]);
+      return;
+    }
+    await this.#fenced(partition === undefined ? partitions : [partition], async ({key, text}) => {
+      await redis.run(DISCARD_SCRIPT, key, [text, ...keys]);
+    });
   }
 
   /** Slices of the orders of one partition. The partitions take turns, so that each rests while the others are repaired. */
@@ -173,9 +175,9 @@ export class Repair {
     const restedMs = Math.max(...partitions.map((each) => this.#restedMs.get(each) ?? 0));
     await clock.sleep(Math.max(0, restedMs - clock.nowMs()), signal);
     signal.throwIfAborted();
-    await fences.set(FENCE_MS);
     try {
-      await work({partition, key: model.positions.key(partition), text: await fences.first()});
+      const positions = await fences.set(FENCE_MS);
+      await work({partition, key: model.positions.key(partition), text: await fences.first(), positions});
     } finally {
       await fences.giveUp();
       for (const each of partitions) this.#restedMs.set(each, clock.nowMs() + PAUSE_MS);
@@ -196,8 +198,7 @@ export class Repair {
         const {orderId, what} = outcome;
         if (discarded.has(orderId)) throw new ProjectorError('repair-refused', `order ${orderId}: ${what}`);
         discarded.add(orderId);
-        const keys = [sides.keys.order(orderId), sides.keys.orderLines(orderId)];
-        await this.#deps.redis.run(DISCARD_SCRIPT, fence.key, [fence.text, ...keys]);
+        await this.#deps.redis.run(DISCARD_SCRIPT, fence.key, [fence.text, ...sides.orderKeys(orderId)]);
         outcome = await this.#apply(source, fence);
       }
       if (outcome.kind === 'rejected')
@@ -231,10 +232,4 @@ function slices(ids: readonly string[]): string[][] {
   return Array.from({length: Math.ceil(ids.length / AT_ONCE_MAX)}, (_, i) =>
     ids.slice(i * AT_ONCE_MAX, (i + 1) * AT_ONCE_MAX),
   );
-}
-
-/** The arguments of the script that follow the text of the fence. Undefined if the finding is not about a sum. */
-function setArguments({kind, key, field, found, expected}: Finding): string[] | undefined {
-  if (kind !== 'counter-differs' && kind !== 'score-differs' && kind !== 'total-differs') return undefined;
-  return [SUM_KIND[kind], key, field ?? '', found ?? '', expected ?? ''];
 }

@@ -58,14 +58,23 @@ export class Sides {
   /** Counters and reports. In the layout `single` orders too. */
   readonly keys: Keys;
   readonly #space: KeySpace;
+  /** Keys in the layout `single` begin with it. */
+  readonly #prefix: string;
   readonly #partitionOf: (orderId: string) => number;
 
   constructor({expected, redis, prefix, places}: SidesSettings) {
     this.expected = expected;
     this.redis = redis;
+    this.#prefix = prefix;
     this.#space = places?.keys ?? keySpace('single', prefix);
     this.#partitionOf = places?.partitionOf ?? ((): number => 0);
     this.keys = this.#space.shared;
+  }
+
+  /** The keys of an order and of its line items. */
+  orderKeys(orderId: string): string[] {
+    const keys = this.#space.partition(this.#partitionOf(orderId));
+    return [keys.order(orderId), keys.orderLines(orderId)];
   }
 
   /** The result contains every requested id. */
@@ -120,6 +129,8 @@ export class Sides {
     const place = this.#space.placeOf(key);
     if (place === undefined) return FOREIGN;
     const name = key.slice(place.prefix.length);
+    // What a rebuild has left or builds (keys.ts).
+    if (place.prefix !== this.#prefix && name.startsWith('staging:')) return OTHER;
     if (!isOwnKey(key, place.prefix)) {
       const isMalformed = /^(?:order:|order_lines:|report:|projector:|product:.*:sold$)/.test(name);
       return isMalformed ? MALFORMED : FOREIGN;

@@ -5,7 +5,8 @@
 import type {Script} from '../../../clients/redis/client.js';
 import {
   AUDIT_FIELDS,
-  auditState,
+  readAudit,
+  type AuditKeys,
   type AuditPass,
   type AuditProgress,
   type AuditState,
@@ -36,15 +37,15 @@ return held`,
 
 export class AuditRecord {
   readonly #redis: RecordHost;
-  readonly #keys: {readonly audit: string; readonly auditLease: string};
+  readonly #keys: AuditKeys;
 
-  constructor(redis: RecordHost, keys: {readonly audit: string; readonly auditLease: string}) {
+  constructor(redis: RecordHost, keys: AuditKeys) {
     this.#redis = redis;
     this.#keys = keys;
   }
 
   async read(): Promise<AuditState> {
-    return auditState(await this.#redis.hash(this.#keys.audit));
+    return await readAudit(this.#redis, this.#keys);
   }
 
   async save(lease: string, progress: AuditProgress): Promise<void> {
