@@ -18,6 +18,9 @@ export interface OrderPartitionDeps {
   readonly recordsBefore: (partition: number, end: bigint) => Promise<readonly LogRecord[] | undefined>;
 }
 
+/** Batches of one partition that are read until one of them contains a change of a row. */
+const LOOKS_MAX = 50;
+
 /** Resolves with a function that returns the partition of an order. It returns undefined if the partition is not certain. */
 export async function orderPartitions({
   tables: {schema, kinds},
@@ -32,15 +35,20 @@ export async function orderPartitions({
   };
   let isKnownForm = false;
   for (const [partition, end] of ends) {
-    const records = end > 0n ? await recordsBefore(partition, end) : undefined;
-    for (const record of records ?? []) {
-      const decoded = decodeRecord(record, schema);
-      if (decoded.kind !== 'change' || record.key === null) continue;
-      const expected = keyOf(decoded.change.orderId);
-      if (expected === undefined) continue;
-      if (!expected.equals(record.key) || partitionOfKey(record.key, ends.size) !== partition)
-        return () => undefined;
-      isKnownForm = true;
+    let before = end;
+    // The newest records can be heartbeats or schema changes.
+    for (let looks = 0; before > 0n && looks < (isKnownForm ? 1 : LOOKS_MAX); looks++) {
+      const records = await recordsBefore(partition, before);
+      for (const record of records ?? []) {
+        const decoded = decodeRecord(record, schema);
+        if (decoded.kind !== 'change' || record.key === null) continue;
+        const expected = keyOf(decoded.change.orderId);
+        if (expected === undefined) continue;
+        if (!expected.equals(record.key) || partitionOfKey(record.key, ends.size) !== partition)
+          return () => undefined;
+        isKnownForm = true;
+      }
+      before = records?.[0]?.offset ?? 0n;
     }
   }
   return (orderId) => {

@@ -68,6 +68,17 @@ describe('the partition of an order', () => {
     expect((await partitionsOf('5'))('7')).toBe(partitionOfKey(Buffer.from('7'), 6));
   });
 
+  test('is found before heartbeats and schema changes', async () => {
+    const row = recordAt(0n, rowRecord({op: 'u', table: 'orders', after: orderRow({id: 5n})}, '5'));
+    const ddl = recordAt(1n, {key: Buffer.from('{}'), value: Buffer.from('{"ddl":"ALTER TABLE orders"}')});
+    const of = await orderPartitions({
+      tables: SHOP_TABLES,
+      ends: new Map([[0, 2n]]),
+      recordsBefore: async (_, end) => await Promise.resolve([end === 2n ? ddl : row]),
+    });
+    expect(of('7')).toBe(0);
+  });
+
   test('is not certain for texts that Kafka Connect escapes in a form of its own', async () => {
     const tables = {...SHOP_TABLES, kinds: {...SHOP_TABLES.kinds, order: 'text' as const}};
     const record = recordAt(0n, rowRecord({op: 'u', table: 'orders', after: orderRow({id: 'a'})}, '"a"'));
