@@ -144,22 +144,22 @@ export class ReadModel {
    */
   async positionToResume(partition: number): Promise<string> {
     const [text = ''] = await this.positions.read([partition]);
-    if (text === '' && this.#settings.isBeingBuilt === true) {
-      throw new ProjectorError(
-        'rebuild-lost',
-        'the read model that this run was building has been discarded',
-      );
-    }
-    if (parseFence(text) === undefined) return text;
+    if (parseFence(text) === undefined) return this.#notDiscarded(text);
     const key = this.positions.key(partition);
     // A script accesses one slot only, and the key of partition 0 is in another one than this key.
     const first = this.#isPartitioned ? key : this.positions.key(0);
     const stored = String(await this.#redis.run(RELEASE_SCRIPT, key, [text, '', first]));
-    if (parseFence(stored) === undefined) return stored;
+    // It can be discarded between the read and the script.
+    if (parseFence(stored) === undefined) return this.#notDiscarded(stored);
     throw new ProjectorError(
       'cutover-in-progress',
       `a cutover or a repair is in progress: a fence replaces the position (${key})`,
     );
+  }
+
+  #notDiscarded(position: string): string {
+    if (position !== '' || this.#settings.isBeingBuilt !== true) return position;
+    throw new ProjectorError('rebuild-lost', 'the read model that this run was building has been discarded');
   }
 
   /**

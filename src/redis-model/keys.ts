@@ -67,6 +67,8 @@ export interface KeySpace {
   readonly sharedPrefix: string;
   /** Returns the prefix of a key of this space, and the partition to which it belongs (undefined for shared keys). Undefined for other keys. */
   placeOf(key: string): KeyPlace | undefined;
+  /** The pattern for SCAN matches all keys of all partitions. For live keys of the layout `partitioned`, it matches those of a read model that is being built too. */
+  readonly all: string;
   /** The pattern for SCAN matches the keys of the orders of all partitions. */
   readonly orders: string;
   /** Returns the id in the key of an order, whatever its partition; undefined for every other key. */
@@ -86,7 +88,7 @@ export function keySpace(layout: KeyLayout, prefix: string): KeySpace {
   const place = {prefix, partition: undefined};
   const placeOf = (key: string): KeyPlace | undefined => (key.startsWith(prefix) ? place : undefined);
   const shared = {shared: keys, sharedPrefix: prefix};
-  const all = {orders: keys.orders, orderIdOf: (key: string) => keys.orderIdOf(key)};
+  const all = {all: `${prefix}*`, orders: keys.orders, orderIdOf: (key: string) => keys.orderIdOf(key)};
   return {partition: () => keys, prefixOf: () => prefix, ...shared, ...all, placeOf};
 }
 
@@ -121,6 +123,7 @@ function partitionedSpace(prefix: string, staging: string): KeySpace {
     prefixOf,
     sharedPrefix,
     shared: keysWithPrefix(sharedPrefix),
+    all: `{${name}:*}:${staging}*`,
     orders: `{${name}:*}:${staging}order:*`,
     placeOf,
     orderIdOf(key) {

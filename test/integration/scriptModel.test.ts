@@ -185,7 +185,7 @@ describe.each([
         const model = {
           apply: async (partition: number, request: ApplyRequest) =>
             await bench.model.apply(partition, request),
-          load: async (request: LoadRequest) => await bench.model.load(0, request),
+          load: async (partition: number, request: LoadRequest) => await bench.model.load(partition, request),
           chunkCount: async () => Number((await bench.redis.hget('projector:chunks', 'finished')) ?? '0'),
         };
         const writer = new BaseWriter({model, clock: systemClock, id: 'run1'});

@@ -1,5 +1,5 @@
 /** A logical database of the test stack's Redis for one test file, and the worker's client for it. */
-import {keySpace} from '../../src/redis-model/keys.js';
+import {keySpace, stagingSpace} from '../../src/redis-model/keys.js';
 import {Cluster, Redis} from 'ioredis';
 import {ReadModel, type ScriptHost} from '../../src/apply/readModel.js';
 import type {MergeHost} from '../../src/apply/reports.js';
@@ -118,6 +118,20 @@ export class RedisBench {
     });
   }
 
+  /** In the layout `partitioned`: the read model that a run builds next to this one. */
+  stagingModelOn(client: ScriptHost): ReadModel {
+    const {extraColumns = [], itemDecimals} = this.#options;
+    const sharding = {keys: stagingSpace('test:'), servers: 1};
+    const built = {isBeingBuilt: true, inParts: {ordersMax: 3, id: `run${++builders}`}, sharding};
+    return new ReadModel(client, TOPIC, {
+      prefix: 'test:',
+      extraColumns,
+      itemDecimals,
+      layout: LAYOUT,
+      ...built,
+    });
+  }
+
   /** `ordersPerScript`: chunks are applied in parts, as in a read model that is being built. */
   modelOn(client: ScriptHost & MergeHost, ordersPerScript?: number): ReadModel {
     const {prefix = '', extraColumns = [], itemDecimals} = this.#options;
@@ -155,7 +169,8 @@ export class RedisBench {
     for (const key of keys.flat()) {
       // In the layout `partitioned`, the keys of a partition and the shared ones are one content.
       const name = this.#options.isPartitioned === true ? key.replace(/^\{[^}]*\}:/, '') : key;
-      if (!name.startsWith(internal)) content[name] = await this.#read(key);
+      if (!name.startsWith(internal) && !name.startsWith('staging:projector:'))
+        content[name] = await this.#read(key);
     }
     return content;
   }

@@ -18,7 +18,7 @@ import {Projector, type ProjectorSettings} from '../../src/worker/projector.js';
 import type {HeldPartition} from '../../src/worker/workerView.js';
 import {ORDER_EXTRA_COLUMNS} from './arbitraries.js';
 import {MemoryLog, MemoryTopic} from './memoryLog.js';
-import {OrderModel} from './orderModel.js';
+import {OrderModel, type Content} from './orderModel.js';
 import {FORMS, HIDING, recordOf, SHOP_TABLES} from './records.js';
 import {isWholeNumber} from '../../src/domain/order.js';
 import type {SourceTables} from '../../src/upstream/sourceTables.js';
@@ -64,6 +64,8 @@ export interface WorkerOptions {
   readonly timeoutMs?: number;
   /** Applies chunks in parts, as a rebuild does. */
   readonly ordersPerScript?: number;
+  /** Builds the read model next to the one of the readers, in the layout `partitioned`. */
+  readonly isStaging?: boolean;
   /** Called before and after each script. It may throw, so that the worker gets no reply. */
   readonly onScript?: (when: 'before' | 'after') => void;
   /** In the layout `partitioned`: no merge arrives at Redis, as in a worker that crashes before it. */
@@ -152,7 +154,10 @@ export class WorkerBench {
       {...SETTINGS, ...options.settings},
       {
         log,
-        model: this.redis.modelOn(hostOf(client, options), options.ordersPerScript),
+        model:
+          options.isStaging === true
+            ? this.redis.stagingModelOn(hostOf(client, options))
+            : this.redis.modelOn(hostOf(client, options), options.ordersPerScript),
         decode: options.decode ?? ((record) => decodeRecord(record, BENCH_SCHEMA)),
         partitionOf: options.partitionOf ?? (() => undefined),
         clock: options.clock ?? systemClock,
@@ -239,6 +244,15 @@ export class WorkerBench {
     // If all positions are 0, nothing was applied or Redis was flushed. So there are no keys, not even the totals.
     if (left.every((next) => next === 0n)) expect(await this.redis.content()).toEqual({});
     else await this.expectFold(this.#changes.filter(({orderId}) => left[this.partitionOf(orderId)]!-- > 0n));
+  }
+
+  /** Waits until the log is applied, then compares the orders alone. */
+  async expectExactOrders(): Promise<void> {
+    await this.caughtUp();
+    const ofOrders = (content: Content): Content =>
+      Object.fromEntries(Object.entries(content).filter(([key]) => /^order(?:_lines)?:/.test(key)));
+    const wanted = OrderModel.of(this.#changes).content('', ORDER_EXTRA_COLUMNS);
+    expect(ofOrders(await this.redis.content())).toEqual(ofOrders(wanted));
   }
 
   async expectFold(changes: readonly Change[]): Promise<void> {

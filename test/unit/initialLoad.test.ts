@@ -16,6 +16,8 @@ interface World extends LoadDeps {
   /** The order ids of each chunk that was loaded. */
   readonly loaded: string[][];
   readonly positions: Map<number, string>;
+  /** The partition of each chunk. */
+  readonly partitions: number[];
 }
 
 /**
@@ -26,6 +28,7 @@ function world(failures: Readonly<Record<number, 'done' | 'lost' | 'rolled-back'
   const applied: ApplyRequest[] = [];
   const loaded: string[][] = [];
   const positions = new Map<number, string>();
+  const partitions: number[] = [];
   let calls = 0;
   let count = 0;
   const orders: TextRow[] = [1, 2, 3].map((id) => ({id: String(id), user_id: '5', total_amount: '1.50'}));
@@ -46,6 +49,7 @@ function world(failures: Readonly<Record<number, 'done' | 'lost' | 'rolled-back'
     applied,
     loaded,
     positions,
+    partitions,
     ranges: async () => await Promise.resolve(RANGES),
     model: {
       apply: async (partition: number, request: ApplyRequest): Promise<ApplyOutcome> => {
@@ -55,8 +59,9 @@ function world(failures: Readonly<Record<number, 'done' | 'lost' | 'rolled-back'
         });
         return {kind: 'applied'};
       },
-      load: async ({expected, orders: chunkOrders}) => {
-        if (expected !== positions.get(0)) return false;
+      load: async (partition, {expected, orders: chunkOrders}) => {
+        if (expected !== positions.get(partition)) return false;
+        partitions.push(partition);
         await chunk(() => void loaded.push(chunkOrders.map(({orderId}) => orderId)));
         return true;
       },
@@ -119,6 +124,36 @@ test('sums are written before the end if they are of too many products and users
   expect(written()).toEqual(all);
   await writer.finish();
   expect(written()).toEqual(all);
+});
+
+test('in the layout partitioned, the orders of each partition are protected by its own fence, and there are no sums (C4, I19)', async () => {
+  const shop = world();
+  const counts = [0, 0];
+  const counted = async <T>(partition: number, work: Promise<T>): Promise<T> => {
+    counts[partition]!++;
+    return await work;
+  };
+  const model: LoadDeps['model'] = {
+    apply: async (partition, request) => await counted(partition, shop.model.apply(partition, request)),
+    load: async (partition, request) => await counted(partition, shop.model.load(partition, request)),
+    chunkCount: async (partition) => await Promise.resolve(counts[partition]!),
+  };
+  const partitionOf = (orderId: string): number => Number(orderId) % 2;
+  expect(await loadFromMysql({...shop, model, partitionOf}, SIGNAL)).toEqual({orders: 4, items: 3});
+  expect([...shop.positions]).toEqual([
+    [0, 'fence 0 run1.0 v1 40'],
+    [1, 'fence 0 run1.0 v1 7'],
+  ]);
+  const byPartition = shop.partitions.map((partition, index) => [partition, shop.loaded[index]]);
+  expect(byPartition.sort()).toEqual([
+    [0, ['2']],
+    [1, ['1', '3']],
+  ]);
+  expect(shop.applied.filter(({loaded}) => loaded !== undefined)).toEqual([]);
+  const lossy = {...model, chunkCount: async () => await Promise.resolve(0)};
+  await expect(loadFromMysql({...world(), model: lossy, partitionOf}, SIGNAL)).rejects.toMatchObject({
+    kind: 'rebuild-halted',
+  });
 });
 
 test('an empty start stores the first offsets of the partitions as positions', async () => {

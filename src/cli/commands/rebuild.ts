@@ -1,13 +1,8 @@
 /** `projector rebuild`: recreates the read model from the start of the topic. */
 import {Option, type Command} from 'commander';
 import {settingsOf, type CommandContext} from '../context.js';
-import {requireSingleLayout} from '../keyLayout.js';
-import {
-  ReplaceCommand,
-  STAGING,
-  withReplaceOptions,
-  type ReplaceOptions,
-} from '../replacement/replaceCommand.js';
+import {requireNoTarget, STAGING, withReplaceOptions, type ReplaceOptions} from '../replacement/options.js';
+import {ReplaceCommand} from '../replacement/replaceCommand.js';
 import {rebuildReports} from '../replacement/reports.js';
 
 export function addRebuild(program: Command, command: CommandContext): void {
@@ -30,7 +25,7 @@ export function addRebuild(program: Command, command: CommandContext): void {
         end(await rebuildReports({config, output}));
         return;
       }
-      requireSingleLayout(config, 'rebuild');
+      requireNoTarget(config, options);
       end(await new ReplaceCommand('rebuild', options, {config, output}).run());
     });
 }

@@ -4,17 +4,17 @@ import {RedisClient} from '../../clients/redis/client.js';
 import {redisSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
 import {ordersHeld} from '../../operations/report/report.js';
+import {keySpace} from '../../redis-model/keys.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {settingsOf, type CommandContext} from '../context.js';
-import {requireSingleLayout} from '../keyLayout.js';
 import {
-  ReplaceCommand,
+  requireNoTarget,
   STAGING,
   targetOf,
   withReplaceOptions,
-  type ReplaceContext,
   type ReplaceOptions,
-} from '../replacement/replaceCommand.js';
+} from '../replacement/options.js';
+import {ReplaceCommand, type ReplaceContext} from '../replacement/replaceCommand.js';
 import {counted} from '../../runtime/counted.js';
 
 export function addSync(program: Command, command: CommandContext): void {
@@ -28,7 +28,7 @@ export function addSync(program: Command, command: CommandContext): void {
       .option('--replace', 'rebuild even if Redis holds orders', false),
   ).action(async (options: ReplaceOptions & {replace: boolean}) => {
     const config = settingsOf(command, ['brokers', 'redisUrl', 'mysqlUrl']);
-    requireSingleLayout(config, 'sync');
+    requireNoTarget(config, options);
     end(await sync(options, {config, output}));
   });
 }
@@ -43,7 +43,7 @@ async function sync(
   const redis = new RedisClient(redisSettings(config, url));
   try {
     await redis.connect();
-    const held = await ordersHeld(redis, config.keyPrefix);
+    const held = await ordersHeld(redis, keySpace(config.redisLayout, config.keyPrefix).sharedPrefix);
     output.note(`${redis.address} holds ${counted(held, 'order')}`);
     if (held !== '0' && !options.replace) {
       output.note('nothing was done: use `projector sync --replace` to rebuild the read model from MySQL');

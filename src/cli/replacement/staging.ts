@@ -7,7 +7,7 @@ import {databaseOf, withDatabase} from '../../clients/redis/redisUrl.js';
 import type {ConfigWith} from '../../config/config.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {isRepairLease} from '../../redis-model/audit.js';
-import {keySpace, keysWithPrefix} from '../../redis-model/keys.js';
+import {keySpace, keysWithPrefix, type KeySpace} from '../../redis-model/keys.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import type {LoadModel} from '../../operations/rebuild/baseWriter.js';
 import {lockTextOf, RebuildLock, type LockHolder} from '../../operations/rebuild/lock.js';
@@ -52,12 +52,23 @@ export function newLock(
   return new RebuildLock(redis, {key, text: lockTextOf(holder, here), clock: systemClock});
 }
 
-/** Returns the part of an empty read model that the initial load uses. */
-export function loadModel(model: ReadModel, redis: RedisClient, prefix: string): LoadModel {
-  const {chunks} = keysWithPrefix(prefix);
+/**
+ * Returns the part of an empty read model that the initial load uses. `place` is its keys, or the prefix of a read model in the layout `single`.
+ * Partitions that are loaded at the same time share the slots of the model (L1).
+ */
+export function loadModel(model: ReadModel, redis: RedisClient, place: string | KeySpace): LoadModel {
+  const keys = typeof place === 'string' ? keySpace('single', place) : place;
   return {
     apply: async (partition, request) => await model.apply(partition, request),
-    load: async (request) => await model.load(0, request),
-    chunkCount: async () => Number((await redis.hash(chunks))['finished'] ?? '0'),
+    load: async (partition, request) => {
+      const release = await model.slots.take();
+      try {
+        return await model.load(partition, request);
+      } finally {
+        release();
+      }
+    },
+    chunkCount: async (partition) =>
+      Number((await redis.hash(keys.partition(partition).chunks))['finished'] ?? '0'),
   };
 }

@@ -19,12 +19,21 @@ import {asProjectorError, ProjectorError} from '../../runtime/errors.js';
 import {Backoff, type Clock} from '../../runtime/lifecycle.js';
 import type {SourcePage} from '../../upstream/sourceRows.js';
 
+/** In the layout `single`, `load` and `chunkCount` are called with partition 0, and concern all orders. */
 export interface LoadModel {
   apply(partition: number, request: ApplyRequest): Promise<ApplyOutcome>;
   /** Resolves with false if another position is stored. */
-  load(request: LoadRequest): Promise<boolean>;
+  load(partition: number, request: LoadRequest): Promise<boolean>;
   /** Number of chunks that were applied or loaded (`projector:chunks`). A chunk without changes counts too. */
-  chunkCount(): Promise<number>;
+  chunkCount(partition: number): Promise<number>;
+}
+
+/** What an initial load writes. */
+export interface Base {
+  /** Stores the offset at which the worker will resume this partition. */
+  place(partition: number, nextOffset: bigint): Promise<void>;
+  write(page: SourcePage, options: PageOptions): Promise<void>;
+  finish(): Promise<void>;
 }
 
 export interface BaseWriterDeps {
@@ -35,6 +44,10 @@ export interface BaseWriterDeps {
   readonly id: string;
   /** Products and users whose sums are kept in memory (L15). Beyond that, they are written, and the sums begin again. */
   readonly sumsMax?: number;
+  /** The partition whose fence protects the orders. Default: 0. */
+  readonly partition?: number;
+  /** False in the layout `partitioned`: counters and reports are computed from the orders afterwards (I19). Default: true. */
+  readonly writesSums?: boolean;
 }
 
 export interface PageOptions {
@@ -53,11 +66,13 @@ const SUMS_MAX = 200_000;
 /** Products and users of one script. It then takes as long as a script of a worker. */
 const SUMS_PER_SCRIPT = 200;
 
-export class BaseWriter {
+export class BaseWriter implements Base {
   readonly #model: LoadModel;
   readonly #clock: Clock;
   readonly #id: string;
-  /** The position of partition 0. */
+  readonly #partition: number;
+  readonly #writesSums: boolean;
+  /** The position of that partition. */
   #base = NO_POSITION;
   #sumChunks = 0;
   /** Chunks that Redis certainly holds. */
@@ -65,14 +80,15 @@ export class BaseWriter {
   #sums = new CreatedSums();
   readonly #sumsMax: number;
 
-  constructor({model, clock, id, sumsMax = SUMS_MAX}: BaseWriterDeps) {
+  constructor({model, clock, id, sumsMax = SUMS_MAX, partition = 0, writesSums = true}: BaseWriterDeps) {
+    this.#partition = partition;
+    this.#writesSums = writesSums;
     this.#sumsMax = sumsMax;
     this.#model = model;
     this.#clock = clock;
     this.#id = id;
   }
 
-  /** Stores the offset at which the worker will resume this partition. */
   async place(partition: number, nextOffset: bigint): Promise<void> {
     const position = formatPosition({nextOffset, last: null});
     await this.#apply(partition, {
@@ -80,7 +96,7 @@ export class BaseWriter {
       next: this.#fenceOf(position),
       reduction: NO_CHANGES,
     });
-    if (partition === 0) this.#base = position;
+    if (partition === this.#partition) this.#base = position;
   }
 
   /** Writes the orders of a page. Their sums are written by `finish`. */
@@ -98,32 +114,38 @@ export class BaseWriter {
     const isCreated = new Set(created.map(({orderId}) => orderId));
     const others = [...reduction.patches].filter(([orderId]) => !isCreated.has(orderId));
     for (const patches of inPartsOf(chunkOrdersMax, others)) await this.#applyPatches(patches);
-    if (this.#sums.size > this.#sumsMax || this.#sums.isLarge) await this.#writeSums();
+    if (this.#sums.size > this.#sumsMax || this.#sums.isLarge) await this.#endSums();
   }
 
   /** Writes the sums. Throws `rebuild-halted` if Redis does not hold every chunk. */
   async finish(): Promise<void> {
-    await this.#writeSums();
+    await this.#endSums();
     await this.#retried(async () => {
       await this.#countAfter(0);
     });
   }
 
-  async #writeSums(): Promise<void> {
+  async #endSums(): Promise<void> {
     const sums = this.#sums;
     this.#sums = new CreatedSums();
+    if (!this.#writesSums) return;
     if (sums.size === 0 && sums.orders === 0) return;
     for (const loaded of sums.parts(SUMS_PER_SCRIPT)) {
       const expected = this.#fenceOf(this.#base);
       this.#sumChunks++;
-      await this.#apply(0, {expected, next: this.#fenceOf(this.#base), reduction: NO_CHANGES, loaded});
+      await this.#apply(this.#partition, {
+        expected,
+        next: this.#fenceOf(this.#base),
+        reduction: NO_CHANGES,
+        loaded,
+      });
     }
   }
 
   async #applyPatches(patches: readonly [string, OrderPatch][]): Promise<void> {
     const fence = this.#fenceOf(this.#base);
     const reduction = {...NO_CHANGES, patches: new Map(patches)};
-    await this.#apply(0, {expected: fence, next: fence, reduction});
+    await this.#apply(this.#partition, {expected: fence, next: fence, reduction});
   }
 
   #fenceOf(position: string): string {
@@ -145,7 +167,8 @@ export class BaseWriter {
       const lane = async (): Promise<void> => {
         for (let orders = queue.shift(); orders !== undefined; orders = queue.shift()) {
           try {
-            if (!(await this.#model.load({expected: this.#fenceOf(this.#base), orders}))) throw otherWriter();
+            const expected = this.#fenceOf(this.#base);
+            if (!(await this.#model.load(this.#partition, {expected, orders}))) throw otherWriter();
             this.#chunks++;
           } catch (error) {
             failure ??= asProjectorError(error);
@@ -179,7 +202,7 @@ export class BaseWriter {
 
   /** The number of chunks that Redis holds, after `unknown` chunks got no reply. Redis loses the newest ones first. */
   async #countAfter(unknown: number): Promise<number> {
-    const count = await this.#model.chunkCount();
+    const count = await this.#model.chunkCount(this.#partition);
     if (count < this.#chunks || count > this.#chunks + unknown) throw lostWrites();
     return count;
   }

@@ -54,7 +54,7 @@ export class Cutover {
   async try(): Promise<boolean> {
     const lastMs = this.#clock.nowMs() + TRY_MS;
     try {
-      const goals = await this.#goals(await this.#fences.set(FENCE_MS));
+      const goals = goalsOf(await this.#fences.set(FENCE_MS), await this.#plan.ranges());
       do {
         const [kind, detail] = await this.#swap(goals);
         if (kind === 'swapped') return true;
@@ -75,19 +75,6 @@ export class Cutover {
     }
   }
 
-  /**
-   * The offsets that the staging database must reach. These are the live positions, which cannot move while the fences stand.
-   * A position beyond the end of its partition belongs to another topic, and no worker can reach it. So the goal is the end.
-   */
-  async #goals(positions: readonly string[]): Promise<bigint[]> {
-    const ranges = await this.#plan.ranges();
-    return positions.map((text, partition) => {
-      const next = parsePosition(text)?.nextOffset ?? 0n;
-      const end = ranges.get(partition)?.high ?? 0n;
-      return next > end ? end : next;
-    });
-  }
-
   async #swap(goals: readonly bigint[]): Promise<[kind: string, detail: string]> {
     const {
       lockKey,
@@ -106,4 +93,19 @@ export class Cutover {
     const [kind = '', detail = ''] = (await this.#redis.run(SWAP_SCRIPT, lockKey, args)) as string[];
     return [kind, detail];
   }
+}
+
+/**
+ * The offsets that the new read model must reach. These are the live positions, which cannot move while the fences stand.
+ * A position beyond the end of its partition belongs to another topic, and no worker can reach it. So the goal is the end.
+ */
+export function goalsOf(
+  positions: readonly string[],
+  ranges: ReadonlyMap<number, {readonly high: bigint}>,
+): bigint[] {
+  return positions.map((text, partition) => {
+    const next = parsePosition(text)?.nextOffset ?? 0n;
+    const end = ranges.get(partition)?.high ?? 0n;
+    return next > end ? end : next;
+  });
 }

@@ -18,7 +18,8 @@ import {itemDecimals} from '../../domain/sourceSchema.js';
 import {readSourcePage, type SourcePage} from '../../upstream/sourceRows.js';
 import type {SourceTables} from '../../upstream/sourceTables.js';
 import type {Visible} from '../../upstream/visibility.js';
-import {BaseWriter, type BaseWriterDeps} from './baseWriter.js';
+import {BaseWriter, type Base, type BaseWriterDeps} from './baseWriter.js';
+import {PartitionedBase} from './partitionedBase.js';
 
 export interface LoadDeps extends BaseDeps {
   /** MySQL (clients/mysql.ts). */
@@ -33,6 +34,8 @@ export interface LoadDeps extends BaseDeps {
 
 export interface BaseDeps extends BaseWriterDeps {
   readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
+  /** The partition of an order, in the layout `partitioned`. Undefined in `single`. */
+  readonly partitionOf?: ((orderId: string) => number) | undefined;
 }
 
 export interface LoadedRows {
@@ -45,7 +48,7 @@ const PAGE_ORDERS = 2_000;
 /** Creates an empty read model whose positions are the first offsets of the partitions. */
 export async function startEmpty(deps: BaseDeps): Promise<void> {
   const {ranges} = deps;
-  const writer = new BaseWriter(deps);
+  const writer = baseOf(deps);
   for (const [partition, {low}] of await ranges()) await writer.place(partition, low);
   await writer.finish();
 }
@@ -56,7 +59,7 @@ export async function startEmpty(deps: BaseDeps): Promise<void> {
  */
 export async function loadFromMysql(deps: LoadDeps, signal: AbortSignal): Promise<LoadedRows> {
   const {ranges, mysql, tables, visible, chunkOrdersMax, progress} = deps;
-  const writer = new BaseWriter(deps);
+  const writer = baseOf(deps);
   const options = {chunkOrdersMax, itemDecimals: itemDecimals(tables.schema)};
   const ends = new Map([...(await ranges())].map(([partition, {high}]) => [partition, high]));
   for (const [partition, end] of ends) await writer.place(partition, end);
@@ -80,4 +83,8 @@ export async function loadFromMysql(deps: LoadDeps, signal: AbortSignal): Promis
   });
   await writer.finish();
   return loaded;
+}
+
+function baseOf({partitionOf, ...deps}: BaseDeps): Base {
+  return partitionOf === undefined ? new BaseWriter(deps) : new PartitionedBase(deps, partitionOf);
 }

@@ -4,7 +4,7 @@
  * 1. The rebuild takes the lock and marks the staging database.
  * 2. `sync` runs the initial load from MySQL. `rebuild` stores the first offsets of the topic as positions.
  * 3. A worker follows the topic on the staging database until it has caught up.
- * 4. The cutover swaps the two databases.
+ * 4. The cutover swaps the two databases. (In the layout `partitioned`, it moves the new keys to the names of the live ones.)
  * 5. The rebuild removes the old content.
  *
  * This process can die after any step. The next run reads the mark and the positions, and they show where to resume
@@ -14,16 +14,15 @@ import {ERROR_POLICY} from '../../runtime/errorPolicy.js';
 import {asProjectorError, ProjectorError, type ErrorKind} from '../../runtime/errors.js';
 import type {Clock} from '../../runtime/lifecycle.js';
 import type {Follower} from './follower.js';
-import type {Cutover} from './cutover.js';
 import type {RebuildLock} from './lock.js';
 import type {Reached} from './progress.js';
-import {requireNoForeignKeys, type Database, type Mark, type StagingDatabase} from './stagingDatabase.js';
+import {requireNoForeignKeys, type Database, type Mark, type Staging} from './stagingDatabase.js';
 
 export interface ReplacementDeps {
   readonly lock: RebuildLock;
-  /** The database whose content the rebuild replaces; null if it replaces nothing. */
+  /** The database that is swapped with the staging database; null if there is no swap. */
   readonly live: Database | null;
-  readonly staging: StagingDatabase;
+  readonly staging: Staging;
   readonly prefix: string;
   /** Names this run. It contains no blanks. */
   readonly id: string;
@@ -34,14 +33,19 @@ export interface ReplacementDeps {
   readonly load: (signal: AbortSignal) => Promise<void>;
   /** Starts the worker on the staging database. It applies nothing before `begin`. */
   readonly follow: () => Follower;
-  /** The cutover; null if the rebuild replaces nothing. */
-  readonly cutover: Cutover | null;
+  /** The cutover (cutover.ts, partitionedCutover.ts); null if the rebuild replaces nothing. */
+  readonly cutover: {
+    /** Resolves with false if it has changed nothing and can be tried again. */
+    try(signal: AbortSignal): Promise<boolean>;
+  } | null;
   readonly clock: Clock;
   readonly notify: (event: ReplacementEvent) => void;
 }
 
 export type ReplacementEvent =
   | {readonly kind: 'resumed'}
+  /** An earlier run had ended during its cutover. */
+  | {readonly kind: 'restarted'}
   | {readonly kind: 'caught-up'; readonly reached: Reached}
   | {readonly kind: 'retried'}
   | {readonly kind: 'switched'; readonly pauseMs: number}
@@ -133,7 +137,9 @@ export class Replacement {
    */
   async #prepare(signal: AbortSignal): Promise<boolean> {
     const {staging, mark, mayResume, id, load} = this.#deps;
-    if (mayResume && (await staging.mark()) === mark) return true;
+    const found = await staging.mark();
+    if (mayResume && found === mark) return true;
+    if (found.startsWith('adopting ')) this.#deps.notify({kind: 'restarted'});
     const loading: Mark = `loading ${id}`;
     await staging.prepare(loading, id);
     await load(signal);
@@ -142,7 +148,7 @@ export class Replacement {
   }
 
   async #cutOver(
-    cutover: Cutover,
+    cutover: NonNullable<ReplacementDeps['cutover']>,
     {follower, signal}: {follower: Follower; signal: AbortSignal},
   ): Promise<void> {
     const {clock, notify} = this.#deps;
@@ -151,7 +157,7 @@ export class Replacement {
       signal.throwIfAborted();
       const beginMs = clock.nowMs();
       try {
-        if (await cutover.try()) {
+        if (await cutover.try(signal)) {
           notify({kind: 'switched', pauseMs: clock.nowMs() - beginMs});
           return;
         }

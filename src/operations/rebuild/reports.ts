@@ -32,6 +32,8 @@ export interface ReportsDeps {
   readonly redis: ReportHost;
   readonly keys: KeySpace;
   readonly layout: string;
+  /** True: the reports may have been built with another layout. */
+  readonly replacesLayout?: boolean;
   /** The text of the lock of rebuilds, which this process holds. */
   readonly lockText: string;
   /** Names this run. It contains no blanks. */
@@ -113,10 +115,10 @@ function totalsOf({orders, units, revenue}: CreatedSums): string[] {
 
 /** False if the merged offsets have changed. */
 async function isReplaced(
-  {redis, keys: {shared, sharedPrefix}, layout, lockText}: ReportsDeps,
+  {redis, keys: {shared, sharedPrefix}, layout, replacesLayout = false, lockText}: ReportsDeps,
   chunk: string,
 ): Promise<boolean> {
-  const args = [sharedPrefix, layout, lockText, chunk];
+  const args = [sharedPrefix, layout, lockText, chunk, replacesLayout ? 'replace' : ''];
   const reply = (await redis.run(SET_REPORTS_SCRIPT, shared.merged, args)) as string[];
   const [kind, detail = ''] = reply;
   if (kind === 'lost') throw lockLost(detail);

@@ -14,6 +14,14 @@ export const SWAP_SCRIPT: Script = {
   lua: readScript(new URL('./swap.lua', import.meta.url)),
 };
 
+/** One step of the cutover in the layout `partitioned`. One script of two files. */
+export const ADOPT_SCRIPT: Script = {
+  name: 'projectorAdopt',
+  lua: ['../../apply/lists.lua', './adopt.lua']
+    .map((name) => readScript(new URL(name, import.meta.url)))
+    .join('\n'),
+};
+
 /** One script of two files. */
 export const SET_REPORTS_SCRIPT: Script = {
   name: 'projectorSetReports',
@@ -95,6 +103,26 @@ local needed = {
 }
 for _, command in ipairs(needed) do
   if not redis.acl_check_cmd(unpack(command)) then return redis.error_reply('NOPERM ' .. command[1]) end
+end
+return 'ok'`,
+};
+
+/**
+ * The same for the layout `partitioned`, which swaps nothing. KEYS[1] is a key of the slot. ARGV contains the live prefix and the staging prefix.
+ */
+export const ADOPT_RIGHTS_SCRIPT: Script = {
+  name: 'projectorAdoptRights',
+  lua: `
+if not redis.acl_check_cmd then return 'ok' end
+local lock, order, staged = ARGV[1] .. 'projector:rebuild', ARGV[1] .. 'order:0', ARGV[2] .. 'order:0'
+local needed = {
+  {'GET', lock}, {'SET', lock, ''}, {'DEL', lock}, {'PEXPIRE', lock, '1'}, {'TIME'}, {'SCAN', '0'},
+  {'EXISTS', staged}, {'UNLINK', order}, {'UNLINK', staged}, {'RENAME', staged, order},
+}
+for _, command in ipairs(needed) do
+  if not redis.acl_check_cmd(unpack(command)) then
+    return redis.error_reply('NOPERM this user has no permission to run ' .. command[1] .. ' on ' .. (command[2] or 'the server'))
+  end
 end
 return 'ok'`,
 };

@@ -10,6 +10,7 @@
            2  what it will contain, in the same form
            3  counters that change: products, each with its units as text
            4  orders, units and revenue in minor units, as texts
+           then 'replace' if the layout of the read model may change, else nothing
            The new sorted sets are under the keys of the reports with `staging:` after the prefix. An absent one is empty.
 
   Returns  {'applied'}
@@ -28,7 +29,7 @@ local TOTALS = prefix .. 'report:totals'
 local lock = call('GET', LOCK) or ''
 if lock ~= ARGV[3] then return {'lost', lock} end
 local layout = call('GET', LAYOUT)
-if layout and layout ~= ARGV[2] then return {'layout', layout} end
+if layout and layout ~= ARGV[2] and ARGV[5] ~= 'replace' then return {'layout', layout} end
 if call('HLEN', KEYS[1]) ~= #before / 2 then return {'rejected'} end
 for i = 1, #before, 2 do
   if call('HGET', KEYS[1], before[i]) ~= before[i + 1] then return {'rejected'} end

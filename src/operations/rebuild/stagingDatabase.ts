@@ -5,6 +5,7 @@
  *   loading <id>     the run <id> writes a base, for example from MySQL; no other run can resume it
  *   sync             loaded from MySQL; a later sync resumes it from the topic
  *   verify <id>      built from the topic by the run <id>, to compare with; no other run can resume it
+ *   adopting <id>    a cutover moves it to the live keys; no other run can resume it. Only in the layout `partitioned` (partitionedStaging.ts)
  *   discard <id>     was replaced or discarded; may be removed
  */
 import type {Script} from '../../clients/redis/client.js';
@@ -22,7 +23,24 @@ export interface Database {
   run(script: Script, key: string, args: readonly string[]): Promise<unknown>;
 }
 
-export type Mark = 'rebuild' | 'sync' | `loading ${string}` | `verify ${string}` | `discard ${string}`;
+export type Mark =
+  'rebuild' | 'sync' | `loading ${string}` | `verify ${string}` | `adopting ${string}` | `discard ${string}`;
+
+/** The read model that a run builds next to the live one. A mark names its content. */
+export interface Staging {
+  /** Throws `rebuild-refused` if it holds foreign keys and the cutover would bring them to the readers. */
+  requireNoForeignKeys(): Promise<void>;
+  /** Throws `rebuild-refused` if `prepare` would not empty it. */
+  requireUsable(): Promise<void>;
+  /** The present mark; '' if there is none. */
+  mark(): Promise<string>;
+  /** Empties it and marks it. */
+  prepare(mark: Mark, id: string): Promise<void>;
+  /** Replaces the mark. Rejects with `rebuild-lost` if the present mark is not the expected one. */
+  exchange(expected: Mark | '', next: Mark | ''): Promise<void>;
+  /** Removes our keys while the mark stands, and then the mark. Foreign keys stay. Resolves with the number of removed keys. */
+  discard(found: string, mark: Mark): Promise<number>;
+}
 
 /** Marks of content that a later run of the same command resumes. */
 const RESUMABLE: ReadonlySet<string> = new Set<Mark>(['rebuild', 'sync']);
@@ -102,11 +120,12 @@ export function contentOf(mark: string): string {
   const [command] = mark.split(' ');
   if (command === 'rebuild' || command === 'sync') return `holds an unfinished ${command}`;
   if (command === 'loading') return 'holds an unfinished initial load';
+  if (command === 'adopting') return 'holds the rest of a cutover that did not end';
   if (command === 'verify') return 'holds the replayed topic of a `verify`';
   return 'holds old content that is to be removed';
 }
 
-export class StagingDatabase {
+export class StagingDatabase implements Staging {
   readonly #database: Database;
   readonly #prefix: string;
   readonly #markKey: string;
@@ -121,19 +140,15 @@ export class StagingDatabase {
     this.#lockKey = rebuildLock;
   }
 
-  /**
-   * Throws `rebuild-refused` if the staging database holds foreign keys, because the swap would bring them to the readers.
-   */
   async requireNoForeignKeys(): Promise<void> {
     await requireNoForeignKeys(this.#database, this.#prefix);
   }
 
-  /** Throws `rebuild-refused` if the database holds keys and no mark, because then `prepare` would not empty it. */
+  /** A database that holds keys and no mark is not emptied. */
   async requireUsable(): Promise<void> {
     if ((await this.mark()) === '') await this.#requireEmpty();
   }
 
-  /** The present mark; '' if there is none. */
   async mark(): Promise<string> {
     const [text] = await this.#database.getAll([this.#markKey]);
     return text ?? '';
@@ -150,8 +165,7 @@ export class StagingDatabase {
   }
 
   /**
-   * Empties the database and marks it. It removes the content under any mark. It throws `rebuild-refused` if the database
-   * holds keys and no mark.
+   * Removes the content under any mark. Throws `rebuild-refused` if the database holds keys and no mark.
    */
   async prepare(mark: Mark, id: string): Promise<void> {
     const found = await this.mark();
@@ -160,7 +174,6 @@ export class StagingDatabase {
     await this.exchange('', mark);
   }
 
-  /** Replaces the mark. Rejects with `rebuild-lost` if the present mark is not the expected one. */
   async exchange(expected: Mark | '', next: Mark | ''): Promise<void> {
     const stored = String(await this.#database.run(EXCHANGE_SCRIPT, this.#markKey, [expected, next]));
     if (stored === next) return;
@@ -170,9 +183,6 @@ export class StagingDatabase {
     );
   }
 
-  /**
-   * Removes our keys while the mark stands, and then the mark. Foreign keys stay. Resolves with the number of removed keys.
-   */
   async discard(found: string, mark: Mark): Promise<number> {
     if (found !== mark) await this.exchange(found as Mark, mark);
     // The layout is removed first, because the apply script rejects a chunk if it finds a position without a layout (C4).
