@@ -2,6 +2,7 @@
  * The layout `partitioned` with the whole pipeline: a random shop, kill -9 of workers, and `verify`. On one Redis, and on a Redis Cluster
  * whose masters are killed.
  */
+import {Redis} from 'ioredis';
 import {ForeignPipeline} from '../support/foreignPipeline.js';
 import {produce} from '../support/kafka.js';
 import {projector} from '../support/projector.js';
@@ -25,7 +26,18 @@ interface Place {
   readonly settings: Record<string, string>;
   /** Kills a server while the shop trades, if there is another one that can replace it. */
   readonly disturb: (prefix: string) => Promise<void>;
+  readonly onMasters: (work: (redis: Redis) => Promise<void>) => Promise<void>;
   readonly close: () => Promise<void>;
+}
+
+/** Changes an order, and removes another one with its line items, without the knowledge of the worker. */
+async function damage(redis: Redis): Promise<void> {
+  const [changed, removed] = (await redis.keys('{*:*}:order:*')).sort();
+  if (changed !== undefined) await redis.hset(changed, 'total_amount', '12.34');
+  if (removed !== undefined) {
+    await redis.del(removed);
+    await redis.del(removed.replace('}:order:', '}:order_lines:'));
+  }
 }
 
 async function oneRedis(): Promise<Place> {
@@ -37,6 +49,10 @@ async function oneRedis(): Promise<Place> {
     disturb: async () => {
       await redis.kill();
       await redis.start();
+    },
+    onMasters: async (work) => {
+      const connection = new Redis(url);
+      await work(connection).finally(() => connection.disconnect());
     },
     close: async () => await redis.close(),
   };
@@ -53,6 +69,12 @@ async function clusterOfThree(): Promise<Place> {
       await cluster.failover(killed);
       await cluster.restart(killed);
       await cluster.settled();
+    },
+    onMasters: async (work) => {
+      for (const node of cluster.nodes) {
+        const redis = cluster.on(node);
+        if (((await redis.role()) as string[])[0] === 'master') await work(redis);
+      }
     },
     close: async () => await cluster.close(),
   };
@@ -122,6 +144,33 @@ async function clusterOfThree(): Promise<Place> {
     expect(checks.filter(({verdict}) => verdict === 'fail')).toEqual([]);
   });
 
+  test('positions are set back, and counters and reports computed again, while the shop trades (I18, I19)', async () => {
+    const trading = shop.trade(STEPS, seed + 2);
+    await shop.run('rebuild', '--reports');
+    await shop.run('offsets', 'reset', '--to', 'earliest', '--yes');
+    await trading;
+    await shop.run('rebuild', '--reports');
+    await shop.run('verify', '--wait', '60');
+    expect(shop.worker.isRunning).toBe(true);
+  }, 240_000);
+
+  test.each([['rebuild'], ['sync', '--replace']])(
+    '`%s` replaces a damaged read model while the shop trades (G7)',
+    async (...args) => {
+      await place.onMasters(damage);
+      const [{status, stdout, stderr}] = await Promise.all([
+        projector([...args, '--json'], shop.settings),
+        shop.trade(STEPS, seed + 2),
+      ]);
+      expect({status, stderr}).toMatchObject({status: 0});
+      expect(stderr).toContain('cutover done: readers see the new content');
+      expect(JSON.parse(stdout)).toMatchObject({command: args[0], resumed: false});
+      await shop.run('verify', '--wait', '60');
+      expect(shop.worker.isRunning).toBe(true);
+    },
+    240_000,
+  );
+
   test('a quarantined record is listed and replayed, and the reports contain it (I19)', async () => {
     const [[{id}]] = (await shop.root.query('SELECT CAST(MAX(id) AS CHAR) AS id FROM orders')) as unknown as [
       [{id: string}],
@@ -136,16 +185,6 @@ async function clusterOfThree(): Promise<Place> {
     await shop.run('verify', '--wait', '60');
   }, 120_000);
 
-  test('positions are set back, and counters and reports computed again, while the shop trades (I18, I19)', async () => {
-    const trading = shop.trade(STEPS, seed + 2);
-    await shop.run('rebuild', '--reports');
-    await shop.run('offsets', 'reset', '--to', 'earliest', '--yes');
-    await trading;
-    await shop.run('rebuild', '--reports');
-    await shop.run('verify', '--wait', '60');
-    expect(shop.worker.isRunning).toBe(true);
-  }, 240_000);
-
   test('what MySQL changed without a row event is repaired (I17, I19)', async () => {
     await shop.root.query('SET SESSION sql_log_bin = 0');
     await shop.root.query(
@@ -159,14 +198,26 @@ async function clusterOfThree(): Promise<Place> {
     expect(shop.worker.isRunning).toBe(true);
   }, 240_000);
 
-  test.each([['rebuild'], ['sync', '--replace'], ['verify', '--against', 'topic']])(
-    '`%s` says that it does not support the layout, and changes nothing',
-    async (...args) => {
-      const {status, stderr} = await projector(args, shop.settings);
-      expect({status, stderr}).toMatchObject({
-        status: 2,
-        stderr: expect.stringContaining('does not support REDIS_LAYOUT=partitioned') as string,
-      });
-    },
-  );
+  test('`sync` fills an empty prefix without a worker, and `--target` is refused', async () => {
+    const settings = {...shop.settings, REDIS_KEY_PREFIX: `${name}-two:`, KAFKA_GROUP_ID: `${name}-two`};
+    const planned = await projector(['sync', '--dry-run'], settings);
+    expect(planned).toMatchObject({
+      status: 0,
+      stderr: expect.stringContaining('holds no unfinished run') as string,
+    });
+    const {status, stderr} = await projector(['sync'], settings);
+    expect({status, stderr}).toMatchObject({status: 0});
+    const verified = await projector(['verify', '--wait', '60'], settings);
+    expect(verified).toMatchObject({status: 0});
+    const refused = await projector(['rebuild', '--target', place.url], shop.settings);
+    expect(refused).toMatchObject({status: 2, stderr: expect.stringContaining('--target') as string});
+  }, 120_000);
+
+  test('`verify --against topic` says that it does not support the layout, and changes nothing', async () => {
+    const {status, stderr} = await projector(['verify', '--against', 'topic'], shop.settings);
+    expect({status, stderr}).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('does not support REDIS_LAYOUT=partitioned') as string,
+    });
+  });
 });
