@@ -84,7 +84,7 @@ const texts = fc.constantFrom(
 const value: fc.Arbitrary<StoredValue | undefined> = fc.oneof(
   fc.constant(undefined),
   texts.map((text) => ({type: 'string' as const, text})),
-  fc.constant({type: 'list' as const, item: 'foreign'}),
+  fc.constant({type: 'list' as const, items: ['foreign']}),
   fc.constant({type: 'hash' as const, fields: new Map([['foreign', 'field']])}),
   fc.constantFrom(0.5, 3, -2).map((score) => ({type: 'zset' as const, scores: new Map([['10', score]])})),
 );
@@ -256,7 +256,7 @@ async function putReal(key: string, put: StoredValue | undefined): Promise<void>
   const {redis} = bench;
   await redis.del(key);
   if (put?.type === 'string') await redis.set(key, put.text);
-  if (put?.type === 'list') await redis.rpush(key, put.item);
+  if (put?.type === 'list') await redis.rpush(key, ...put.items);
   if (put?.type === 'hash') await redis.hset(key, Object.fromEntries(put.fields));
   if (put?.type === 'zset') for (const [member, score] of put.scores) await redis.zadd(key, score, member);
 }

@@ -2,9 +2,11 @@
 import {item, order} from '../support/changes.js';
 import {recordOf} from '../support/records.js';
 import type {Change} from '../../src/domain/change.js';
-import {applyChunk} from './fakeApply.js';
+import {keySpace} from '../../src/redis-model/keys.js';
+import {SCRIPTS} from './fakeRedis.js';
 import {SimGroup} from './group.js';
 import {EMPTY_DUMP, SimServer} from './server.js';
+import {SimTime} from './simClock.js';
 import {SimWorker} from './simWorker.js';
 import {SimTopic} from './topic.js';
 
@@ -17,20 +19,24 @@ const rest = async (): Promise<void> => await new Promise((resolve) => setImmedi
 async function worldOf(changes: readonly Change[]) {
   const topic = new SimTopic(1);
   const group = new SimGroup(topic.partitions);
+  const time = new SimTime();
   const server = new SimServer('redis', {
     topic,
-    prefix: '',
+    time,
+    keys: keySpace('single', ''),
+    isPartitioned: false,
     layout: LAYOUT,
     extraColumns: ['status'],
-    apply: applyChunk,
+    scripts: SCRIPTS,
     everCorrupted: new Set(['1']),
   });
   const write = (change: Change): void =>
     topic.append({partition: 0, record: recordOf(change), outcome: {kind: 'change', change}});
   const worker = new SimWorker(
-    {topic, group, prefix: '', layout: LAYOUT, onOrderDelete: 'cascade'},
+    {topic, group, prefix: '', layout: LAYOUT, isPartitioned: false, onOrderDelete: 'cascade'},
     {
       name: 'w1',
+      time,
       settings: {
         topic: topic.name,
         partitions: 1,

@@ -13,7 +13,7 @@ export function everydayOffers(world: World): Offer[] {
   const offer = (weight: number, act: () => string): void => void offers.push({weight, act});
   for (const worker of world.workers) {
     if (worker.isActive) offerToWorker(world, worker, offer);
-    if (worker.isAlive) offerOnWire(worker.redis.wire, 10, offer);
+    if (worker.isAlive) offerOnWire(world, worker.redis.wire, {weight: 10, offer});
     if (worker.life.isFrozen && worker.isAlive) {
       offer(1, () => {
         worker.life.isFrozen = false;
@@ -27,7 +27,7 @@ export function everydayOffers(world: World): Offer[] {
       });
     }
   }
-  for (const orphan of world.orphans) offerOnWire(orphan, 2, offer);
+  for (const orphan of world.orphans) offerOnWire(world, orphan, {weight: 2, offer});
   offerOfTheWorld(world, offer);
   offerRepairs(world, offer);
   return offers;
@@ -82,9 +82,17 @@ function offerToWorker(world: World, worker: SimWorker, offer: OfferOne): void {
   }
 }
 
-function offerOnWire(wire: Wire | undefined, weight: number, offer: OfferOne): void {
+function offerOnWire(
+  {random}: World,
+  wire: Wire | undefined,
+  {weight, offer}: {weight: number; offer: OfferOne},
+): void {
   if (wire === undefined || wire.sent.length === 0) return;
-  offer(weight, () => `${wire.server.name} executes for ${wire.owner}: ${wire.execute()}`);
+  offer(weight, () => {
+    const flights = wire.executable();
+    const flight = flights.length > 1 ? random.pick(flights) : flights[0];
+    return `${wire.server.name} executes for ${wire.owner}: ${wire.execute(flight)}`;
+  });
 }
 
 function offerOfTheWorld(world: World, offer: OfferOne): void {

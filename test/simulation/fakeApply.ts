@@ -2,7 +2,15 @@
  * The apply script in TypeScript for a Redis in memory, written from the header of src/apply/apply.lua.
  * test/integration/fakeRedisContract.test.ts runs random commands on both, and fails if they differ.
  */
-import {corrupt, type Keyspace} from './keyspace.js';
+import {corrupt, type Keyspace, type ScriptFunction} from './keyspace.js';
+import {
+  countChunk,
+  requireReportTypes,
+  requireTotals,
+  requireTypes,
+  requireWholeChunks,
+} from './fakeChecks.js';
+import {addToOutbox} from './fakeOutbox.js';
 import {readArguments, type Patch, type ScriptInput} from './scriptInput.js';
 import {
   amountOfLines,
@@ -14,8 +22,6 @@ import {
   smallestUnit,
   type Sums,
 } from './scriptSums.js';
-
-const WHOLE_TOTAL = /^-?[1-9]\d*$/;
 
 interface OrderWrite {
   readonly orderKey: string;
@@ -39,7 +45,7 @@ class CorruptOrder extends Error {
 }
 
 /** Runs the script: returns its reply, or throws its error. */
-export function applyChunk(keys: Keyspace, positionKey: string, args: readonly string[]): string[] {
+export const applyChunk: ScriptFunction = (keys, positionKey, args) => {
   const stored = keys.string(positionKey) ?? '';
   if (stored !== args[0]) return ['rejected', stored];
   const input = readArguments(args);
@@ -65,8 +71,7 @@ export function applyChunk(keys: Keyspace, positionKey: string, args: readonly s
     if (error instanceof CorruptOrder) return error.reply;
     throw error;
   }
-  moveCounters(keys, input, sums);
-  moveReports(keys, input.prefix, sums);
+  const entry = writeSums(keys, input, sums);
   for (const write of writes) writeOrder(keys, write);
   if (input.settled.length > 0 || input.quarantined.length > 0) {
     keys.changeHash(`${input.prefix}projector:quarantine`, input.settled, input.quarantined);
@@ -76,43 +81,33 @@ export function applyChunk(keys: Keyspace, positionKey: string, args: readonly s
   if (layout === null) keys.setString(layoutKey, input.layout);
   keys.setString(positionKey, input.next);
   countChunk(keys, input.prefix);
-  return ['applied', String(input.patches.length)];
+  return ['applied', String(input.patches.length), entry];
+};
+
+/** Writes counters and reports, or adds the differences to the outbox. Returns the entry of the outbox, or ''. */
+function writeSums(keys: Keyspace, input: ScriptInput, sums: Sums): string {
+  const {prefix, products, outbox} = input;
+  if (outbox !== undefined) return addToOutbox(keys, {prefix, products, outbox}, sums);
+  moveCounters(keys, input, sums);
+  moveReports(keys, prefix, sums);
+  return '';
 }
 
 function requireSoundSharedKeys(
   keys: Keyspace,
-  {prefix, audit}: ScriptInput,
+  {prefix, audit, outbox}: ScriptInput,
   {hasPosition, hasLayout}: {hasPosition: boolean; hasLayout: boolean},
 ): void {
-  const totalsKey = `${prefix}report:totals`;
-  for (const [key, wanted] of [
-    [`${prefix}report:products`, 'zset'],
-    [`${prefix}report:users`, 'zset'],
-    [totalsKey, 'hash'],
+  if (outbox === undefined) requireReportTypes(keys, prefix);
+  requireTypes(keys, [
+    ...(outbox === undefined ? [] : [[`${prefix}projector:outbox`, 'list'] as const]),
     [`${prefix}projector:quarantine`, 'hash'],
     ...(audit === undefined ? [] : [[`${prefix}projector:audit`, 'hash'] as const]),
-  ] as const) {
-    const type = keys.get(key)?.type ?? wanted;
-    if (type !== wanted) throw corrupt(key, `is a ${type}, not a ${wanted}`);
-  }
-  const totals = keys.hash(totalsKey);
-  if (hasPosition && !totals.has('orders'))
-    throw corrupt(totalsKey, 'is missing, although Redis holds a position');
-  for (const field of ['orders', 'units', 'revenue']) {
-    const total = totals.get(field) ?? '0';
-    const isWhole = total === '0' || (total.length <= 18 && WHOLE_TOTAL.test(total));
-    if (!isWhole) throw corrupt(totalsKey, 'has a field that is not a whole number');
-  }
+  ]);
+  if (outbox === undefined) requireTotals(keys, prefix, hasPosition);
   if (hasPosition && !hasLayout)
     throw corrupt(`${prefix}projector:layout`, 'is missing, although Redis holds a position');
-  const chunksKey = `${prefix}projector:chunks`;
-  const chunks = keys.hash(chunksKey);
-  const begun = chunks.get('begun');
-  if (begun !== chunks.get('finished'))
-    throw corrupt(chunksKey, 'shows that Redis has executed a chunk or a part of it twice');
-  if (begun !== undefined && begun !== '0' && !(begun.length <= 18 && WHOLE_TOTAL.test(begun))) {
-    throw corrupt(chunksKey, 'has a field that is not a whole number');
-  }
+  requireWholeChunks(keys, prefix);
 }
 
 function isAbsent(keys: Keyspace, prefix: string, id: string): boolean {
@@ -138,20 +133,6 @@ function requireSameItems({fields = []}: OrderWrite, given: readonly [string, st
   if (found[0] !== given[0] || found[1] !== given[1]) {
     throw new Error('the items sent for a created order differ from its line items');
   }
-}
-
-/** Raises `begun` and `finished` together, because a chunk cannot be torn here. */
-function countChunk(keys: Keyspace, prefix: string): void {
-  const key = `${prefix}projector:chunks`;
-  const count = String(BigInt(keys.hash(key).get('begun') ?? '0') + 1n);
-  keys.changeHash(
-    key,
-    [],
-    [
-      ['begun', count],
-      ['finished', count],
-    ],
-  );
 }
 
 /** Reads the stored order, subtracts it from the sums, and adds the new state. */

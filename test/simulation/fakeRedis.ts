@@ -2,8 +2,10 @@
 import type {ScriptHost} from '../../src/apply/readModel.js';
 import type {Script} from '../../src/clients/redis/client.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
+import type {MergeHost} from '../../src/apply/reports.js';
 import {applyChunk} from './fakeApply.js';
-import {Keyspace, ReplyError} from './keyspace.js';
+import {mergeOutboxes, takeMerging} from './fakeMerge.js';
+import {Keyspace, ReplyError, type ScriptFunction} from './keyspace.js';
 
 export type RedisCommand =
   | {
@@ -15,7 +17,9 @@ export type RedisCommand =
       readonly args: readonly string[];
     }
   | {readonly kind: 'getAll'; readonly keys: readonly string[]}
-  | {readonly kind: 'hashFields'; readonly key: string};
+  | {readonly kind: 'hashFields'; readonly key: string}
+  | {readonly kind: 'hashFieldsOf'; readonly key: string; readonly names: readonly string[]}
+  | {readonly kind: 'listRange'; readonly key: string; readonly from: number; readonly to: number};
 
 /** The temporary errors that Redis can return. */
 export const TROUBLES = {
@@ -26,17 +30,27 @@ export const TROUBLES = {
 } as const;
 export type Trouble = keyof typeof TROUBLES;
 
-/** The apply script, or one with a fault (mutants.ts). */
-export type ApplyFunction = (keys: Keyspace, positionKey: string, args: readonly string[]) => string[];
+/** The scripts of the worker by name, or some with a fault (mutants.ts). */
+export type Scripts = Readonly<Record<'projectorApply' | 'projectorMerge' | 'projectorTake', ScriptFunction>>;
+
+export const SCRIPTS: Scripts = {
+  projectorApply: applyChunk,
+  projectorMerge: mergeOutboxes,
+  projectorTake: takeMerging,
+};
+
+/** Replies of scripts that have written. */
+const WRITTEN = ['applied', 'taken'];
 
 export class FakeRedis {
-  readonly keys = new Keyspace();
+  readonly keys: Keyspace;
   trouble: Trouble | undefined;
-  readonly #apply: ApplyFunction;
+  readonly #scripts: Scripts;
   readonly #cachedScripts = new Set<string>();
 
-  constructor(apply: ApplyFunction = applyChunk) {
-    this.#apply = apply;
+  constructor(scripts: Scripts = SCRIPTS, nowMs: () => number = Date.now) {
+    this.#scripts = scripts;
+    this.keys = new Keyspace(nowMs);
   }
 
   forgetScripts(): void {
@@ -51,6 +65,12 @@ export class FakeRedis {
         return command.keys.map((key) => this.#text(key));
       case 'hashFields':
         return [...this.keys.hash(command.key).keys()];
+      case 'hashFieldsOf': {
+        const fields = this.keys.hash(command.key);
+        return command.names.map((name) => fields.get(name) ?? null);
+      }
+      case 'listRange':
+        return rangeOf(this.keys.list(command.key), command);
       case 'script':
         return this.#script(command);
     }
@@ -65,15 +85,25 @@ export class FakeRedis {
   #script({name, isByDigest, key, args}: RedisCommand & {kind: 'script'}): unknown {
     if (isByDigest && !this.#cachedScripts.has(name)) throw new ReplyError('NOSCRIPT No matching script.');
     this.#cachedScripts.add(name);
-    if (name !== 'projectorApply') throw new Error(`no script ${name} is simulated`);
+    if (!isSimulated(name)) throw new Error(`no script ${name} is simulated`);
     const before = this.trouble === undefined ? undefined : this.keys.dump();
-    const reply = this.#apply(this.keys, key, args);
-    if (before === undefined || this.trouble === undefined || reply[0] !== 'applied') return reply;
+    const reply = this.#scripts[name](this.keys, key, args);
+    if (before === undefined || this.trouble === undefined || !WRITTEN.includes(reply[0] ?? '')) return reply;
     // Reads succeed in this state, so the script can still report a corrupt key. Its first write fails,
-    // and every applied chunk writes.
+    // and every applied chunk writes. So does a merge, and so does a worker that takes over the merging.
     this.keys.restore(before);
     throw new ReplyError(TROUBLES[this.trouble]);
   }
+}
+
+function isSimulated(name: string): name is keyof Scripts {
+  return name in SCRIPTS;
+}
+
+/** As for LRANGE: negative places count from the end, and `to` is included. */
+function rangeOf(items: readonly string[], {from, to}: {from: number; to: number}): string[] {
+  const place = (at: number): number => (at < 0 ? items.length + at : at);
+  return items.slice(Math.max(0, place(from)), Math.max(0, place(to) + 1));
 }
 
 /** Translates an error as src/clients/redis/client.ts does. */
@@ -87,7 +117,7 @@ export function translated(error: unknown): unknown {
 }
 
 /** A connection without a network. Redis executes each command and replies at once. */
-export class DirectHost implements ScriptHost {
+export class DirectHost implements ScriptHost, MergeHost {
   readonly #redis: FakeRedis;
 
   constructor(redis: FakeRedis) {
@@ -104,6 +134,14 @@ export class DirectHost implements ScriptHost {
 
   async hashFields(key: string): Promise<string[]> {
     return (await this.#execute({kind: 'hashFields', key})) as string[];
+  }
+
+  async hashFieldsOf(key: string, names: readonly string[]): Promise<(string | null)[]> {
+    return (await this.#execute({kind: 'hashFieldsOf', key, names})) as (string | null)[];
+  }
+
+  async listRange(key: string, from: number, to: number): Promise<string[]> {
+    return (await this.#execute({kind: 'listRange', key, from, to})) as string[];
   }
 
   async #execute(command: RedisCommand): Promise<unknown> {

@@ -24,6 +24,10 @@ export function faultOffers(world: World): Offer[] {
   return offers;
 }
 
+const JUMPS_MS = [900, 5_000, 60_000, 3_600_000] as const;
+/** Backups are usable for 5 min, so most jumps are shorter. */
+const PARTITIONED_JUMPS_MS = [900, 5_000, 60_000, 240_000, 3_600_000] as const;
+
 function offerWorkerFaults(world: World, offer: OfferFault): void {
   const {random, group} = world;
   const alive = world.alive;
@@ -48,7 +52,7 @@ function offerWorkerFaults(world: World, offer: OfferFault): void {
   });
   offer('time jumps', () => {
     const worker = random.pick(active);
-    const ms = random.pick([900, 5_000, 60_000, 3_600_000]);
+    const ms = random.pick(world.isPartitioned ? PARTITIONED_JUMPS_MS : JUMPS_MS);
     worker.clock.jump(ms);
     return `${worker.name} by ${ms} ms`;
   });

@@ -6,8 +6,8 @@ export type StoredValue =
   | {readonly type: 'string'; readonly text: string}
   | {readonly type: 'hash'; readonly fields: ReadonlyMap<string, string>}
   | {readonly type: 'zset'; readonly scores: ReadonlyMap<string, number>}
-  /** Only a foreign writer creates a list. */
-  | {readonly type: 'list'; readonly item: string};
+  /** An outbox, or a list of a foreign writer. */
+  | {readonly type: 'list'; readonly items: readonly string[]};
 
 /** An error reply of Redis. Its first word is the error code. */
 export class ReplyError extends Error {}
@@ -18,7 +18,13 @@ const NO_FIELDS: ReadonlyMap<string, string> = new Map();
 const NO_SCORES: ReadonlyMap<string, number> = new Map();
 
 export class Keyspace {
+  /** The clock of Redis. */
+  readonly nowMs: () => number;
   #values = new Map<string, StoredValue>();
+
+  constructor(nowMs: () => number) {
+    this.nowMs = nowMs;
+  }
 
   keys(): IterableIterator<string> {
     return this.#values.keys();
@@ -72,6 +78,18 @@ export class Keyspace {
     this.put(key, fields.size === 0 ? undefined : {type: 'hash', fields});
   }
 
+  list(key: string): readonly string[] {
+    const value = this.#values.get(key);
+    if (value === undefined) return [];
+    if (value.type !== 'list') throw wrongType();
+    return value.items;
+  }
+
+  /** A list without items is deleted. */
+  setList(key: string, items: readonly string[]): void {
+    this.put(key, items.length === 0 ? undefined : {type: 'list', items});
+  }
+
   score(key: string, member: string): number {
     return this.#scores(key).get(member) ?? 0;
   }
@@ -99,3 +117,6 @@ export function wrongType(): ReplyError {
 export function corrupt(key: string, what: string): ReplyError {
   return new ReplyError(`CORRUPT ${key} ${what}`);
 }
+
+/** A script of the simulated Redis: returns its reply, or throws its error. */
+export type ScriptFunction = (keys: Keyspace, key: string, args: readonly string[]) => string[];

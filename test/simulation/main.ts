@@ -1,6 +1,7 @@
 /** `npm run simulate`: see HELP. */
 import {parseArgs} from 'node:util';
-import {FAULT_NAMES, type Fault} from './plan.js';
+import type {KeyLayout} from '../../src/redis-model/keys.js';
+import {faultsOf, type Fault} from './plan.js';
 import {simulate, type Outcome} from './simulate.js';
 
 const PROGRESS_MS = 5_000;
@@ -10,6 +11,7 @@ const HELP = `Usage: npm run simulate -- [options]
 Runs whole workers with a simulated MySQL, Kafka, Redis and clock in this process. It needs no servers. Each run injects faults that
 follow from its seed, and checks after every script that Redis is right.
 
+  --layout L    the layout of the read model, single or partitioned (default single)
   --seed N      one run; prints every action
   --seeds N     N runs with consecutive seeds (default 1000)
   --minutes M   runs for M minutes, from a new seed on
@@ -23,6 +25,7 @@ const values = readOptions();
 process.exitCode = values === undefined ? EXIT_USAGE : await main(values);
 
 interface Options {
+  readonly layout: KeyLayout;
   readonly seed?: number | undefined;
   readonly seeds?: number | undefined;
   readonly from?: number | undefined;
@@ -35,6 +38,7 @@ function readOptions(): Options | undefined {
   try {
     const {values: texts} = parseArgs({
       options: {
+        layout: {type: 'string', default: 'single'},
         seed: {type: 'string'},
         seeds: {type: 'string'},
         from: {type: 'string'},
@@ -42,8 +46,9 @@ function readOptions(): Options | undefined {
         help: {type: 'boolean', default: false},
       },
     });
-    const {seed, seeds, from, minutes, help} = texts;
+    const {layout, seed, seeds, from, minutes, help} = texts;
     return {
+      layout: layoutOf(layout),
       seed: numberOf(seed),
       seeds: numberOf(seeds),
       from: numberOf(from),
@@ -56,32 +61,36 @@ function readOptions(): Options | undefined {
   }
 }
 
-async function main({help, seed, ...options}: Options): Promise<number> {
+async function main({help, seed, layout, ...options}: Options): Promise<number> {
   if (help) {
     process.stdout.write(HELP);
     return 0;
   }
-  return await (seed === undefined ? many(options) : one(seed));
+  return await (seed === undefined ? many(layout, options) : one(layout, seed));
 }
 
-async function one(seed: number): Promise<number> {
-  const {actions, failure} = await simulate(seed);
+async function one(layout: KeyLayout, seed: number): Promise<number> {
+  const {actions, failure} = await simulate(seed, {layout});
   actions.forEach((action, index) => print(`${String(index + 1).padStart(4)} ${action}`));
   print(failure === undefined ? `seed ${seed}: passed` : `seed ${seed}: ${failure}`);
   return failure === undefined ? 0 : 1;
 }
 
-async function many({minutes, seeds = 1_000, ...options}: Omit<Options, 'help' | 'seed'>): Promise<number> {
+async function many(
+  layout: KeyLayout,
+  {minutes, seeds = 1_000, ...options}: Omit<Options, 'help' | 'seed' | 'layout'>,
+): Promise<number> {
   const endMs = minutes === undefined ? Infinity : performance.now() + minutes * 60_000;
   const from = options.from ?? (minutes === undefined ? 1 : Date.now() % 2 ** 31);
   const runs = minutes === undefined ? seeds : Infinity;
   const startedMs = performance.now();
-  const sums = {seeds: 0, actions: 0, faults: new Map<Fault, number>()};
+  const sums = {seeds: 0, actions: 0, reportLosses: 0, faults: new Map<Fault, number>()};
   let notifiedMs = startedMs;
   for (let seed = from; seed < from + runs && performance.now() < endMs; seed++) {
-    const outcome = await simulate(seed);
-    if (outcome.failure !== undefined) return failed(outcome);
+    const outcome = await simulate(seed, {layout});
+    if (outcome.failure !== undefined) return failed(layout, outcome);
     sums.seeds++;
+    sums.reportLosses += outcome.reportLosses;
     sums.actions += outcome.actions.length;
     for (const [fault, count] of outcome.faults)
       sums.faults.set(fault, (sums.faults.get(fault) ?? 0) + count);
@@ -90,17 +99,23 @@ async function many({minutes, seeds = 1_000, ...options}: Omit<Options, 'help' |
     print(`${sums.seeds} seeds, ${sums.actions} actions`);
   }
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
-  const faults = FAULT_NAMES.map((fault) => `${fault} ${sums.faults.get(fault) ?? 0}`);
+  const faults = faultsOf(layout).map((fault) => `${fault} ${sums.faults.get(fault) ?? 0}`);
   print(
     `${sums.seeds} seeds from ${from}, ${sums.actions} actions in ${seconds} s, all passed; faults: ${faults.join(', ')}`,
   );
+  if (layout === 'partitioned') print(`reports lost where that can happen: ${sums.reportLosses}`);
   return 0;
 }
 
-function failed({seed, failure = '', actions}: Outcome): number {
+function failed(layout: KeyLayout, {seed, failure = '', actions}: Outcome): number {
   for (const action of actions) print(action);
-  print(`seed ${seed}: ${failure}\nRun it again: npm run simulate -- --seed ${seed}`);
+  print(`seed ${seed}: ${failure}\nRun it again: npm run simulate -- --layout ${layout} --seed ${seed}`);
   return 1;
+}
+
+function layoutOf(text: string): KeyLayout {
+  if (text === 'single' || text === 'partitioned') return text;
+  throw new Error(`"${text}" is not a layout: single or partitioned`);
 }
 
 function numberOf(text: string | undefined): number | undefined {

@@ -1,12 +1,17 @@
 /**
- * The expected content of a Redis: the naive fold of the topic up to the stored positions, without the
- * quarantined records. It follows the positions, and is computed again when Redis is restored from a dump.
+ * The expected content of a Redis: the naive fold of the topic, without the quarantined records. It follows the offsets in Redis, and is
+ * computed again when Redis is restored from a dump.
+ *
+ * In the layout `single` there is one fold, up to the positions. In `partitioned`, orders and line items of a partition are compared with
+ * the fold up to its position, and counters and reports with the fold up to the merged offsets.
  *
  * A value that a foreign writer has put is not compared, but no script may change it. Instead the value that
  * the key held before is compared, because an order does not change while one of its keys is corrupt.
  */
+import type {KeySpace} from '../../src/redis-model/keys.js';
 import {parsePosition} from '../../src/redis-model/position.js';
-import {OrderModel, type Content} from '../support/orderModel.js';
+import type {Content} from '../support/orderModel.js';
+import {Fold} from './fold.js';
 import type {StoredValue} from './keyspace.js';
 import type {SimServer} from './server.js';
 import type {Entry, SimTopic} from './topic.js';
@@ -14,7 +19,8 @@ import {Violation} from './violation.js';
 
 export interface MirrorSettings {
   readonly topic: SimTopic;
-  readonly prefix: string;
+  readonly keys: KeySpace;
+  readonly isPartitioned: boolean;
   readonly layout: string;
   readonly extraColumns: readonly string[];
   /**
@@ -26,91 +32,142 @@ export interface MirrorSettings {
 export class Mirror {
   readonly #settings: MirrorSettings;
   readonly #server: SimServer;
-  #model = new OrderModel();
-  /** The next offset of each partition that the model has not applied. */
-  #next: bigint[];
+  /** By partition. In the layout `single` it is one fold for all of them. */
+  #orders: Fold[] = [];
+  /** Counters and reports. In the layout `single` it is the same fold. */
+  #sums: Fold | undefined;
   #quarantined = 0;
 
   constructor(settings: MirrorSettings, server: SimServer) {
     this.#settings = settings;
     this.#server = server;
-    this.#next = settings.topic.partitions.map(() => 0n);
+    this.#reset();
   }
 
   /** The position of a partition in Redis. */
   position(partition: number): bigint {
-    return this.#next[partition] ?? 0n;
+    return this.#orders[partition]?.next(partition) ?? 0n;
+  }
+
+  /** The offset up to which counters and reports contain a partition. */
+  merged(partition: number): bigint {
+    return (this.#sums ?? this.#orders[partition])?.next(partition) ?? 0n;
   }
 
   /** Computes everything again, because Redis was restored from a dump. */
   rebuild(): void {
-    this.#model = new OrderModel();
-    this.#next = this.#next.map(() => 0n);
-    this.#quarantined = 0;
+    this.#reset();
     this.#follow();
   }
 
-  /** Follows the positions, then compares every key. Throws a Violation if a key differs. */
+  #reset(): void {
+    const {topic, keys, isPartitioned, extraColumns, layout} = this.#settings;
+    const common = {extraColumns, layout};
+    this.#quarantined = 0;
+    if (isPartitioned) {
+      this.#orders = topic.partitions.map(
+        (partition) => new Fold({...common, prefix: keys.prefixOf(partition), shows: 'orders'}),
+      );
+      this.#sums = new Fold({...common, prefix: keys.sharedPrefix, shows: 'sums'});
+    } else {
+      const all = new Fold({...common, prefix: keys.sharedPrefix, shows: 'all'});
+      this.#orders = topic.partitions.map(() => all);
+      this.#sums = undefined;
+    }
+  }
+
+  /** Follows the offsets, then compares every key. Throws a Violation if a key differs. */
   check(): void {
     this.#follow();
-    const {prefix, layout, extraColumns} = this.#settings;
-    const isEmpty = this.#next.every((next) => next === 0n);
-    const expected: Content = isEmpty ? {} : this.#model.content(prefix, extraColumns);
-    if (!isEmpty) expected[`${prefix}projector:layout`] = layout;
-    for (const [key, wanted] of Object.entries(expected)) {
-      const value = this.#server.view(key);
-      if (!isEqual(value, wanted)) {
-        throw new Violation(
-          `${key} is ${shown(value)}, not ${JSON.stringify(wanted)} (${this.#next.join()})`,
-        );
-      }
-    }
-    this.#requireWholeChunks();
+    const folds = new Set(this.#orders);
+    if (this.#sums !== undefined) folds.add(this.#sums);
+    const contents = [...folds].map((fold) => fold.content());
+    for (const content of contents) this.#compare(content);
+    for (const {prefix} of folds) this.#requireWholeChunks(prefix);
     for (const key of this.#server.foreign.keys()) this.#server.requireUntouched(key);
     for (const key of this.#server.redis.keys.keys()) {
-      if (key in expected || this.#server.view(key) === undefined) continue;
-      if (!/projector:(?:position|quarantine|chunks)/.test(key)) throw new Violation(`${key} must not exist`);
+      if (contents.some((content) => key in content) || this.#server.view(key) === undefined) continue;
+      if (!/projector:(?:position|quarantine|chunks|outbox|merged)/.test(key))
+        throw new Violation(`${key} must not exist`);
+    }
+  }
+
+  #compare(content: Content): void {
+    for (const [key, wanted] of Object.entries(content)) {
+      const value = this.#server.view(key);
+      if (isEqual(value, wanted)) continue;
+      const offsets = this.#settings.topic.partitions.map(
+        (partition) => `${this.position(partition)}/${this.merged(partition)}`,
+      );
+      throw new Violation(`${key} is ${shown(value)}, not ${JSON.stringify(wanted)} (${offsets.join()})`);
     }
   }
 
   /** Every chunk that began must be finished. The number of chunks depends on where the records were cut. */
-  #requireWholeChunks(): void {
-    const chunks = this.#server.view(`${this.#settings.prefix}projector:chunks`);
+  #requireWholeChunks(prefix: string): void {
+    const chunks = this.#server.view(`${prefix}projector:chunks`);
     const isWhole = chunks?.type === 'hash' && chunks.fields.get('begun') === chunks.fields.get('finished');
     if (chunks !== undefined && !isWhole) throw new Violation(`a chunk is not finished: ${shown(chunks)}`);
   }
 
   #follow(): void {
-    for (const partition of this.#settings.topic.partitions) this.#followPartition(partition);
-    const quarantine = this.#server.view(`${this.#settings.prefix}projector:quarantine`);
-    const held = quarantine?.type === 'hash' ? quarantine.fields.size : 0;
+    const {topic, keys} = this.#settings;
+    for (const partition of topic.partitions) {
+      this.#followPosition(partition);
+      this.#followMerged(partition);
+    }
+    const quarantines = new Set(topic.partitions.map((partition) => keys.partition(partition).quarantine));
+    let held = 0;
+    for (const key of quarantines) {
+      const quarantine = this.#server.view(key);
+      if (quarantine?.type === 'hash') held += quarantine.fields.size;
+    }
     if (held === this.#quarantined) return;
     throw new Violation(
       `the quarantine holds ${held} records, not the ${this.#quarantined} before the positions`,
     );
   }
 
-  #followPartition(partition: number): void {
-    const {topic, prefix} = this.#settings;
-    const value = this.#server.view(`${prefix}projector:position:${topic.name}:${partition}`);
+  #followPosition(partition: number): void {
+    const {topic, keys} = this.#settings;
+    const value = this.#server.view(keys.partition(partition).position(topic.name, partition));
     const from = this.position(partition);
     const to = value?.type === 'string' ? parsePosition(value.text)?.nextOffset : 0n;
     if (to === undefined) throw new Violation(`the position of ${partition} is ${shown(value)}`);
-    if (to === from) return;
     if (to < from) throw new Violation(`the position of ${partition} went back from ${from} to ${to} (G3)`);
-    for (const entry of topic.entries(partition)) {
-      if (entry.record.offset >= from && entry.record.offset < to) this.#add(partition, entry);
+    const fold = this.#orders[partition];
+    for (const entry of topic.between(partition, from, to)) {
+      this.#requireOutcome(partition, entry);
+      if (this.#isApplied(partition, entry)) fold?.add(entry.event);
     }
-    this.#next[partition] = to;
+    fold?.moveTo(partition, to);
   }
 
-  #add(partition: number, {record, event}: Entry): void {
+  #followMerged(partition: number): void {
+    const fold = this.#sums;
+    if (fold === undefined) return;
+    const {topic, keys} = this.#settings;
+    const value = this.#server.view(keys.shared.merged);
+    const text = value?.type === 'hash' ? value.fields.get(String(partition)) : undefined;
+    const [digits = '0'] = text?.split(' ') ?? [];
+    const [from, to] = [fold.next(partition), BigInt(digits)];
+    if (to < from)
+      throw new Violation(`the merged offset of ${partition} went back from ${from} to ${to} (I18)`);
+    for (const entry of topic.between(partition, from, to))
+      if (this.#isApplied(partition, entry)) fold.add(entry.event);
+    fold.moveTo(partition, to);
+  }
+
+  #isApplied(partition: number, {record, event}: Entry): boolean {
+    return event.outcome.kind === 'change' && this.#quarantineEntry(partition, record.offset) === undefined;
+  }
+
+  #requireOutcome(partition: number, {record, event}: Entry): void {
     const {outcome} = event;
-    const name = `${this.#settings.topic.name}:${partition}:${record.offset}`;
-    const entry = this.#entry(name);
+    const name = this.#nameOf(partition, record.offset);
+    const entry = this.#quarantineEntry(partition, record.offset);
     if (entry === undefined) {
       if (outcome.kind === 'bad') throw new Violation(`the bad record ${name} was not quarantined`);
-      if (outcome.kind === 'change') this.#model.add(outcome.change);
       return;
     }
     this.#quarantined++;
@@ -128,9 +185,13 @@ export class Mirror {
     }
   }
 
-  #entry(name: string): string | undefined {
-    const quarantine = this.#server.view(`${this.#settings.prefix}projector:quarantine`);
-    return quarantine?.type === 'hash' ? quarantine.fields.get(name) : undefined;
+  #nameOf(partition: number, offset: bigint): string {
+    return `${this.#settings.topic.name}:${partition}:${offset}`;
+  }
+
+  #quarantineEntry(partition: number, offset: bigint): string | undefined {
+    const quarantine = this.#server.view(this.#settings.keys.partition(partition).quarantine);
+    return quarantine?.type === 'hash' ? quarantine.fields.get(this.#nameOf(partition, offset)) : undefined;
   }
 }
 

@@ -1,10 +1,9 @@
 /** Apply scripts with a fault. The simulation must find each of them, or it would prove nothing. */
 import {applyChunk} from './fakeApply.js';
-import type {ApplyFunction} from './fakeRedis.js';
-import type {Keyspace} from './keyspace.js';
+import type {Keyspace, ScriptFunction} from './keyspace.js';
 import {readArguments} from './scriptInput.js';
 
-export const MUTANTS: Readonly<Record<string, ApplyFunction>> = {
+export const MUTANTS: Readonly<Record<string, ScriptFunction>> = {
   'the stored position is not compared': (keys, key, args) =>
     applyChunk(keys, key, [keys.string(key) ?? '', ...args.slice(1)]),
 

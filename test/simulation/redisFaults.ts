@@ -5,14 +5,15 @@
 import type {StoredValue} from './keyspace.js';
 import {TROUBLES, type Trouble} from './fakeRedis.js';
 import type {Fault} from './plan.js';
-import {EMPTY_DUMP} from './server.js';
+import {KEPT_MS} from '../../src/apply/reportFeed.js';
+import {EMPTY_DUMP, type ServerDump} from './server.js';
 import {ORDER_IDS} from './shop.js';
 import type {World} from './world.js';
 
 /** Offers a fault. `act` returns what the fault has hit. */
 export type OfferFault = (fault: Fault, act: () => string) => void;
 
-const LIST: StoredValue = {type: 'list', item: 'foreign'};
+const LIST: StoredValue = {type: 'list', items: ['foreign']};
 const TEXT: StoredValue = {type: 'string', text: 'foreign'};
 /** The value of `projector:chunks` after Redis itself has repeated a chunk. */
 const REPEATED: StoredValue = {
@@ -49,9 +50,16 @@ export function redisFaultOffers(world: World, offer: OfferFault): void {
 }
 
 function offerLosses(world: World, offer: OfferFault): void {
-  const {random, dumps} = world;
-  const anyDump = (): (typeof dumps)[number] =>
-    random.pick([EMPTY_DUMP, ...dumps, ...dumps, world.server.dump()]);
+  const {random} = world;
+  const anyDump = (): ServerDump => {
+    const recent = recentDumps(world);
+    return random.pick([
+      ...(world.isPartitioned ? [] : [EMPTY_DUMP]),
+      ...recent,
+      ...recent,
+      world.server.dump(),
+    ]);
+  };
   // Redis is killed and restarts from a dump. Its connections are closed.
   offer('roll-back', () => {
     const cuts = world.alive
@@ -79,6 +87,34 @@ function offerLosses(world: World, offer: OfferFault): void {
     world.mayMiscount = true;
     return world.server.name;
   });
+  if (world.isPartitioned) offerSlotLoss(world, offer);
+}
+
+/**
+ * In the layout `partitioned`, outboxes keep merged entries for 5 min. A backup that is older can be from before entries that the outboxes
+ * have removed since.
+ */
+function recentDumps({isPartitioned, dumps, time}: World): readonly ServerDump[] {
+  if (!isPartitioned) return dumps;
+  return [EMPTY_DUMP, ...dumps].filter(({atMs}) => time.nowMs - atMs < KEPT_MS);
+}
+
+/** Slots of one node go back to an earlier state, all to the same one. The slots of the other nodes stay as they are. */
+function offerSlotLoss(world: World, offer: OfferFault): void {
+  const {random, server, topic} = world;
+  offer('slots lose writes', () => {
+    const chosen = server.slots.filter(() => random.chance(0.3));
+    const slots = chosen.length > 0 ? chosen : [random.pick(server.slots)];
+    const dumps = recentDumps(world).filter(
+      ({times}) =>
+        random.chance(0.05) || server.history.lackingAfter(times, slots, topic.partitions).length === 0,
+    );
+    if (dumps.length === 0) return 'there is no backup';
+    server.restore(random.pick(dumps), slots);
+    world.mayMiscount = true;
+    const cuts = world.alive.filter(() => random.chance(0.3)).map((worker) => world.cut(worker));
+    return `${slots.join()} of ${server.name}, to ${positions(world)}; ${cuts.join('; ')}`;
+  });
 }
 
 /**
@@ -87,10 +123,10 @@ function offerLosses(world: World, offer: OfferFault): void {
  */
 export function offerRepairs(world: World, offer: (weight: number, act: () => string) => void): void {
   const {random, server, dumps} = world;
-  if (world.has('roll-back') || world.has('failover')) {
+  if (world.has('roll-back') || world.has('failover') || world.has('slots lose writes')) {
     offer(1, () => {
       dumps.push(server.dump());
-      if (dumps.length > 3) dumps.shift();
+      if (dumps.length > (world.isPartitioned ? 6 : 3)) dumps.shift();
       return `a backup of ${server.name} at ${positions(world)}`;
     });
   }
@@ -126,8 +162,10 @@ function offerForeignHands(world: World, offer: OfferFault): void {
 type Touch = readonly [key: string, put: StoredValue | undefined];
 
 /** With each of these, every script that touches the order replies `corrupt`. */
-function waysToCorruptOrder({plan, server}: World, orderId: string): Touch[] {
-  const [orderKey, linesKey] = [`${plan.prefix}order:${orderId}`, `${plan.prefix}order_lines:${orderId}`];
+function waysToCorruptOrder(world: World, orderId: string): Touch[] {
+  const {server} = world;
+  const keys = world.keys.partition(world.shop.partitionOf(orderId));
+  const [orderKey, linesKey] = [keys.order(orderId), keys.orderLines(orderId)];
   const ways: Touch[] = [orderKey, linesKey].flatMap((key): Touch[] => [
     [key, LIST],
     [key, TEXT],
@@ -149,26 +187,39 @@ function waysToCorruptOrder({plan, server}: World, orderId: string): Touch[] {
 }
 
 /** With each of these, scripts fail or reply `layout`, and the worker halts. */
-function waysToCorrupt({plan, topic, server, random}: World): Touch[] {
-  const {prefix} = plan;
-  const position = `${prefix}projector:position:${topic.name}:${random.pick(topic.partitions)}`;
+function waysToCorrupt(world: World): Touch[] {
+  const {topic, server, random, keys, isPartitioned} = world;
+  const number = random.pick(topic.partitions);
+  const {shared} = keys;
+  const part = keys.partition(number);
+  const position = part.position(topic.name, number);
+  const otherLayout: StoredValue = {type: 'string', text: `v1 topic=${topic.name} partitions=9`};
   const ways: Touch[] = [
-    [`${prefix}product:${random.pick(['10', '11', '12'])}:sold`, TEXT],
-    [`${prefix}report:products`, LIST],
-    [`${prefix}report:users`, TEXT],
-    [`${prefix}report:totals`, LIST],
-    [`${prefix}projector:quarantine`, TEXT],
-    [`${prefix}projector:chunks`, LIST],
-    [`${prefix}projector:chunks`, REPEATED],
-    [`${prefix}projector:layout`, {type: 'string', text: `v1 topic=${topic.name} partitions=9`}],
+    [shared.productSold(random.pick(['10', '11', '12'])), TEXT],
+    [shared.reportProducts, LIST],
+    [shared.reportUsers, TEXT],
+    [shared.reportTotals, LIST],
+    [part.quarantine, TEXT],
+    [part.chunks, LIST],
+    [part.chunks, REPEATED],
+    [part.layout, otherLayout],
     [position, TEXT],
     [position, LIST],
   ];
+  if (isPartitioned) {
+    ways.push([part.outbox, TEXT], [shared.merged, LIST], [shared.layout, otherLayout]);
+    ways.push([shared.chunks, LIST], [shared.chunks, REPEATED]);
+  }
   // A partition without a position would write these two keys again, so they may not be deleted.
-  if (topic.partitions.some((partition) => server.position(partition) === 0n)) return ways;
-  return [...ways, [`${prefix}report:totals`, undefined], [`${prefix}projector:layout`, undefined]];
+  if (topic.partitions.some((partition) => server.merged(partition) === 0n)) return ways;
+  return [...ways, [shared.reportTotals, undefined], [shared.layout, undefined]];
 }
 
-function positions({topic, server}: World): string {
-  return topic.partitions.map((partition) => server.position(partition)).join();
+function positions({topic, server, isPartitioned}: World): string {
+  return topic.partitions
+    .map((partition) => {
+      const merged = isPartitioned ? `/${server.merged(partition)}` : '';
+      return `${server.position(partition)}${merged}`;
+    })
+    .join();
 }

@@ -34,6 +34,8 @@ export interface ScriptInput {
   readonly itemDecimals: number | undefined;
   /** Why an audit is necessary. Undefined if it is not. */
   readonly audit: {readonly request: string; readonly isTruncated: boolean} | undefined;
+  /** Where the differences of counters and reports go. Undefined: the script writes both itself. */
+  readonly outbox: string | undefined;
   /** The patches of the created orders come first. */
   readonly patches: readonly Patch[];
 }
@@ -41,7 +43,7 @@ export interface ScriptInput {
 type Text = string | number;
 
 export function readArguments(args: readonly string[]): ScriptInput {
-  const [, next = '', prefix = '', layout = '', chunk = ''] = args;
+  const [, next = '', prefix = '', layout = '', chunk = '', outbox] = args;
   const [extraNames, sold, spent, sums, created, quarantined, settled, otherCount, others, decimals, audit] =
     JSON.parse(chunk) as [
       ...[
@@ -85,6 +87,7 @@ export function readArguments(args: readonly string[]): ScriptInput {
     extraNames,
     created: worked,
     settled,
+    outbox,
     itemDecimals: decimals < 0 ? undefined : decimals,
     audit: audit.length === 0 ? undefined : {request: audit[0], isTruncated: audit[1] === 1},
     products: [...worked.sold.keys()],

@@ -69,7 +69,11 @@ export function countOrder(
 }
 
 /** Changes the counters and their scores. If one counter cannot change, none does. */
-export function moveCounters(keys: Keyspace, {prefix, products}: ScriptInput, {units}: Sums): void {
+export function moveCounters(
+  keys: Keyspace,
+  {prefix, products}: Pick<ScriptInput, 'prefix' | 'products'>,
+  {units}: Sums,
+): void {
   const seen = new Set(products);
   for (const product of products) add(units, product, 0n);
   const moved: (() => void)[] = [];

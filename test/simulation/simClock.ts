@@ -1,6 +1,6 @@
 /**
- * The clock of a worker. Its time passes when the scheduler ends one of its sleeps. Each worker has its own
- * time.
+ * The clock of a worker. Its time passes when the scheduler ends one of its sleeps. In the layout `single`, each worker has its own
+ * time. In `partitioned`, all workers and Redis have the same one, because workers compare how old their merges are with a limit.
  */
 import {onAbort, type Clock} from '../../src/runtime/lifecycle.js';
 import type {Life} from './life.js';
@@ -10,15 +10,25 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-const START_MS = 1_795_500_000_000;
+export const START_MS = 1_795_500_000_000;
+
+export class SimTime {
+  nowMs = START_MS;
+}
 
 export class SimClock implements Clock {
-  #nowMs = START_MS;
+  readonly #time: SimTime;
   #sleepers: Sleeper[] = [];
   readonly #life: Life;
 
-  constructor(life: Life) {
+  constructor(life: Life, time: SimTime) {
     this.#life = life;
+    this.#time = time;
+  }
+
+  /** True if a sleep should have ended already. */
+  get hasOverdue(): boolean {
+    return this.#sleepers.some(({dueMs}) => dueMs <= this.#time.nowMs);
   }
 
   get hasSleepers(): boolean {
@@ -26,7 +36,7 @@ export class SimClock implements Clock {
   }
 
   nowMs(): number {
-    return this.#nowMs;
+    return this.#time.nowMs;
   }
 
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
@@ -37,7 +47,7 @@ export class SimClock implements Clock {
         return;
       }
       const sleeper = {
-        dueMs: this.#nowMs + ms,
+        dueMs: this.#time.nowMs + ms,
         wake: () => {
           this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
           signal?.removeEventListener('abort', sleeper.wake);
@@ -56,16 +66,16 @@ export class SimClock implements Clock {
       undefined,
     );
     if (next === undefined) throw new Error('there is no sleep to end');
-    const passedMs = Math.max(0, next.dueMs - this.#nowMs);
-    this.#nowMs += passedMs;
+    const passedMs = Math.max(0, next.dueMs - this.#time.nowMs);
+    this.#time.nowMs += passedMs;
     next.wake();
     return passedMs;
   }
 
   /** The clock jumps. Every sleep that is due after the jump ends at once. */
   jump(ms: number): void {
-    this.#nowMs += ms;
-    const due = this.#sleepers.filter(({dueMs}) => dueMs <= this.#nowMs);
+    this.#time.nowMs += ms;
+    const due = this.#sleepers.filter(({dueMs}) => dueMs <= this.#time.nowMs);
     for (const {wake} of due.sort((a, b) => a.dueMs - b.dueMs)) wake();
   }
 }

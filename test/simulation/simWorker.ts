@@ -12,7 +12,7 @@ import {HIDING} from '../support/records.js';
 import type {SimGroup} from './group.js';
 import {Killed, type Life} from './life.js';
 import type {FailpointPlan, OnOrderDelete} from './plan.js';
-import {SimClock} from './simClock.js';
+import {SimClock, type SimTime} from './simClock.js';
 import {SimLog} from './simLog.js';
 import type {SimTopic} from './topic.js';
 import {SimRedis} from './wire.js';
@@ -22,11 +22,13 @@ export interface WorkerWorld {
   readonly group: SimGroup;
   readonly prefix: string;
   readonly layout: string;
+  readonly isPartitioned: boolean;
   readonly onOrderDelete: OnOrderDelete;
 }
 
 export interface WorkerOptions {
   readonly name: string;
+  readonly time: SimTime;
   readonly settings: ProjectorSettings;
   readonly failpoint: FailpointPlan | undefined;
   /** Returns false if the time for faults has ended. */
@@ -58,18 +60,20 @@ export class SimWorker {
   readonly messages: string[] = [];
 
   constructor(world: WorkerWorld, options: WorkerOptions) {
-    const {topic, group, prefix, layout, onOrderDelete} = world;
+    const {topic, group, prefix, layout, isPartitioned, onOrderDelete} = world;
     this.life = {name: options.name, isDead: false, isFrozen: false};
-    this.clock = new SimClock(this.life);
+    this.clock = new SimClock(this.life, options.time);
     this.redis = new SimRedis(this.life);
     this.log = new SimLog(this.life, topic, group);
     const notify = (_fields: object, message: string): void => {
       this.messages.push(message);
       if (this.messages.length > 5) this.messages.shift();
     };
+    const sharding = isPartitioned ? {redis: this.redis, processId: options.name, servers: 1} : undefined;
+    const settings = {prefix, layout, extraColumns: ORDER_EXTRA_COLUMNS, sharding};
     this.projector = new Projector(options.settings, {
       log: this.log,
-      model: new ReadModel(this.redis, topic.name, {prefix, layout, extraColumns: ORDER_EXTRA_COLUMNS}),
+      model: new ReadModel(this.redis, topic.name, settings),
       decode: (record) => DECODERS[onOrderDelete].decode(record),
       // The simulation has a partitioner of its own.
       partitionOf: () => undefined,

@@ -6,8 +6,8 @@
  * quarantine and the counts of the workers are checked too.
  */
 import {everydayOffers, sleepOffers} from './everyday.js';
-import {applyChunk} from './fakeApply.js';
-import type {ApplyFunction} from './fakeRedis.js';
+import type {KeyLayout} from '../../src/redis-model/keys.js';
+import {SCRIPTS, type Scripts} from './fakeRedis.js';
 import {faultOffers, heal} from './faults.js';
 import type {Fault} from './plan.js';
 import {Violation} from './violation.js';
@@ -20,11 +20,14 @@ export interface Outcome {
   /** The actions of the run, one line each. */
   readonly actions: readonly string[];
   readonly faults: ReadonlyMap<Fault, number>;
+  /** How often reports were lost, where docs/decisions/two-positions.md says that this can happen. */
+  readonly reportLosses: number;
 }
 
 export interface SimulationOptions {
-  /** An apply script with a fault, to check that the simulation finds it. */
-  readonly apply?: ApplyFunction;
+  readonly layout?: KeyLayout;
+  /** Scripts with a fault, to check that the simulation finds it. */
+  readonly scripts?: Partial<Scripts>;
   /** A Kafka client that fetches from a wrong offset and reports the offset that was asked for. */
   readonly hidesJumps?: boolean;
 }
@@ -35,9 +38,9 @@ const ACK_ROUNDS_MS = 11_000;
 
 export async function simulate(
   seed: number,
-  {apply = applyChunk, hidesJumps = false}: SimulationOptions = {},
+  {layout = 'single', scripts, hidesJumps = false}: SimulationOptions = {},
 ): Promise<Outcome> {
-  const world = new World(seed, apply);
+  const world = new World(seed, {layout, scripts: {...SCRIPTS, ...scripts}});
   world.topic.hidesJumps = hidesJumps;
   const actions: string[] = [];
   let failure: string | undefined;
@@ -49,7 +52,7 @@ export async function simulate(
     if (!(error instanceof Violation)) throw error;
     failure = error.message;
   }
-  return {seed, failure, actions, faults: world.faultCounts};
+  return {seed, failure, actions, faults: world.faultCounts, reportLosses: world.reportLosses};
 }
 
 async function storm(world: World, actions: string[]): Promise<void> {
@@ -66,9 +69,11 @@ async function settle(world: World, actions: string[]): Promise<void> {
   await rest();
   const calmedMs = new Map(world.workers.map(({name, clock}) => [name, clock.nowMs()]));
   const hasRested = (): boolean =>
-    world.alive.every(({name, clock}) => clock.nowMs() - (calmedMs.get(name) ?? 0) >= ACK_ROUNDS_MS);
+    world.alive.every(
+      ({name, clock}) => clock.nowMs() - (calmedMs.get(name) ?? 0) >= ACK_ROUNDS_MS && !clock.hasOverdue,
+    );
   for (let step = 0; step < CALM_STEPS_MAX; step++) {
-    actions.push(...world.restartHolding());
+    actions.push(...world.replayLostReports(), ...world.restartHolding());
     // A worker that was started just now has its whole rest before it.
     for (const {name, clock} of world.alive) if (!calmedMs.has(name)) calmedMs.set(name, clock.nowMs());
     const offers = everydayOffers(world);
@@ -78,8 +83,10 @@ async function settle(world: World, actions: string[]): Promise<void> {
     }
     await take(world, offers.length > 0 ? offers : sleepOffers(world), actions);
   }
-  const positions = world.topic.partitions.map((partition) => world.server.position(partition));
-  throw new Violation(`hangs: positions ${positions.join()} instead of ${ends(world).join()}`);
+  const offsets = world.topic.partitions.map(
+    (partition) => `${world.server.position(partition)}/${world.server.merged(partition)}`,
+  );
+  throw new Violation(`hangs: positions ${offsets.join()} instead of ${ends(world).join()}`);
 }
 
 /** Stops every worker. Each must end with its offsets committed, and Redis must not change any more. */
@@ -130,7 +137,10 @@ function ends(world: World): bigint[] {
 }
 
 function isAtEnd(world: World): boolean {
-  return ends(world).every((end, partition) => world.server.position(partition) === end);
+  const {server} = world;
+  return ends(world).every(
+    (end, partition) => server.position(partition) === end && server.merged(partition) === end,
+  );
 }
 
 /**

@@ -43,6 +43,12 @@ export class SimTopic {
     return this.#of(partition).entries;
   }
 
+  /** The records from one offset on and before another one. */
+  between(partition: number, from: bigint, to: bigint): readonly Entry[] {
+    if (from >= to) return [];
+    return this.entries(partition).filter(({record}) => record.offset >= from && record.offset < to);
+  }
+
   range(partition: number): LogRange {
     return {low: 0n, high: this.#of(partition).high};
   }

@@ -7,12 +7,15 @@
  * commands.
  */
 import type {ScriptHost} from '../../src/apply/readModel.js';
+import type {MergeHost} from '../../src/apply/reports.js';
 import type {Script} from '../../src/clients/redis/client.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
 import {translated, type RedisCommand} from './fakeRedis.js';
 import {ReplyError} from './keyspace.js';
+import {readMerge} from './fakeMerge.js';
 import type {Life} from './life.js';
 import type {SimServer} from './server.js';
+import type {Slot} from './slotHistory.js';
 
 interface Flight {
   readonly command: RedisCommand;
@@ -34,10 +37,25 @@ export class Wire {
     this.owner = owner;
   }
 
-  /** The server executes the oldest command. Returns the command and its result for the trace. */
-  execute(): string {
-    const flight = this.sent.shift();
+  /**
+   * The commands that the server can execute next: the oldest one of each slot. A cluster client has one connection to each node, so
+   * commands of different slots can overtake each other.
+   */
+  executable(): Flight[] {
+    const waiting = new Set<Slot>();
+    return this.sent.filter(({command}) => {
+      const keys = command.kind === 'getAll' ? command.keys : [command.key];
+      const slots = keys.map((key) => this.server.slotOf(key));
+      const isNext = slots.every((slot) => !waiting.has(slot));
+      for (const slot of slots) waiting.add(slot);
+      return isNext;
+    });
+  }
+
+  /** The server executes a command, by default the oldest. Returns the command and its result for the trace. */
+  execute(flight = this.sent[0]): string {
     if (flight === undefined) throw new Error('there is no command to execute');
+    this.sent.splice(this.sent.indexOf(flight), 1);
     const {command} = flight;
     try {
       flight.answer = {value: this.server.execute(command)};
@@ -50,7 +68,7 @@ export class Wire {
   }
 }
 
-export class SimRedis implements ScriptHost {
+export class SimRedis implements ScriptHost, MergeHost {
   /** The open connection; undefined if there is none. */
   wire: Wire | undefined;
   readonly #life: Life;
@@ -76,6 +94,18 @@ export class SimRedis implements ScriptHost {
 
   async hashFields(key: string): Promise<string[]> {
     return (await this.#send({kind: 'hashFields', key}).catch(rethrowTranslated)) as string[];
+  }
+
+  async hashFieldsOf(key: string, names: readonly string[]): Promise<(string | null)[]> {
+    // The real client sends nothing if no field is asked for.
+    if (names.length === 0) return [];
+    return (await this.#send({kind: 'hashFieldsOf', key, names}).catch(rethrowTranslated)) as (
+      string | null
+    )[];
+  }
+
+  async listRange(key: string, from: number, to: number): Promise<string[]> {
+    return (await this.#send({kind: 'listRange', key, from, to}).catch(rethrowTranslated)) as string[];
   }
 
   connect(server: SimServer): void {
@@ -134,8 +164,15 @@ function rethrowTranslated(error: unknown): never {
 
 function textOf(command: RedisCommand): string {
   if (command.kind !== 'script') return command.kind;
-  const [expected = '', next = ''] = command.args;
   const digest = command.isByDigest ? '' : ' in full';
+  if (command.name === 'projectorTake') return `take${digest} ${command.args.slice(0, 2).join(' ')}`;
+  if (command.name === 'projectorMerge') {
+    const moves = readMerge(command.args).moves.map(
+      ([partition, from, to]) => `${partition} ${from}>${nextOf(` ${to}`)}`,
+    );
+    return `merge${digest} ${moves.join(', ')}`;
+  }
+  const [expected = '', next = ''] = command.args;
   return `script${digest} ${command.key.slice(-1)} ${nextOf(expected)}>${nextOf(next)}`;
 }
 

@@ -1,12 +1,15 @@
 /** The simulated world: servers, workers, the messages between them, and what the checks may expect of it. */
+import {keySpace, type KeyLayout, type KeySpace} from '../../src/redis-model/keys.js';
 import {formatLayout} from '../../src/redis-model/layout.js';
+import type {ProjectorError} from '../../src/runtime/errors.js';
 import {ORDER_EXTRA_COLUMNS} from '../support/arbitraries.js';
 import {Random} from '../support/random.js';
-import type {ApplyFunction} from './fakeRedis.js';
+import type {Scripts} from './fakeRedis.js';
 import {SimGroup} from './group.js';
 import {drawFailpoint, drawPlan, drawSettings, type FailpointPlan, type Fault, type Plan} from './plan.js';
-import {SimServer, type ServerDump} from './server.js';
+import {EMPTY_DUMP, SimServer, type ServerDump} from './server.js';
 import {Shop, type Event} from './shop.js';
+import {SimTime} from './simClock.js';
 import {SimWorker} from './simWorker.js';
 import {SimTopic} from './topic.js';
 import {Violation} from './violation.js';
@@ -48,14 +51,21 @@ export class World {
   lastFailpoint = '';
   /** Set if a worker has ended without a valid reason. */
   violation: Violation | undefined;
+  /** How often reports were lost. Redis was emptied each time, and the topic replayed. */
+  reportLosses = 0;
+  readonly keys: KeySpace;
+  /** The time of Redis. In the layout `partitioned` it is also the time of the workers. */
+  readonly time = new SimTime();
   readonly #layout: string;
-  #servers = 1;
+  readonly #servers: SimServer[];
+  #areReportsLost = false;
   #isCalm = false;
 
-  constructor(seed: number, apply: ApplyFunction) {
+  constructor(seed: number, {layout, scripts}: {layout: KeyLayout; scripts: Scripts}) {
     this.random = new Random(seed);
-    this.plan = drawPlan(this.random);
+    this.plan = drawPlan(this.random, layout);
     const {partitions, prefix, onOrderDelete} = this.plan;
+    this.keys = keySpace(layout, prefix);
     this.topic = new SimTopic(partitions);
     this.shop = new Shop(this.random, partitions, onOrderDelete);
     this.group = new SimGroup(this.topic.partitions);
@@ -65,17 +75,25 @@ export class World {
       partitions,
       moneyDecimals: 2,
       extraColumns: columns,
+      keyLayout: layout,
     });
-    const {topic, everCorrupted} = this;
+    const {topic, everCorrupted, keys, time, isPartitioned} = this;
     const settings = {
       topic,
       everCorrupted,
-      prefix,
-      apply,
+      keys,
+      time,
+      isPartitioned,
+      scripts,
       layout: this.#layout,
       extraColumns: ORDER_EXTRA_COLUMNS,
     };
     this.server = new SimServer('redis1', settings);
+    this.#servers = [this.server];
+  }
+
+  get isPartitioned(): boolean {
+    return this.plan.layout === 'partitioned';
   }
 
   has(fault: Fault): boolean {
@@ -96,12 +114,20 @@ export class World {
   }
 
   startWorker(): string {
-    const {random, topic, group, plan} = this;
+    const {random, topic, group, plan, isPartitioned} = this;
     const failpoint = this.has('failpoint reached') && random.chance(0.7) ? drawFailpoint(random) : undefined;
     const worker = new SimWorker(
-      {topic, group, prefix: plan.prefix, layout: this.#layout, onOrderDelete: plan.onOrderDelete},
+      {
+        topic,
+        group,
+        isPartitioned,
+        prefix: plan.prefix,
+        layout: this.#layout,
+        onOrderDelete: plan.onOrderDelete,
+      },
       {
         name: `w${this.workers.length + 1}`,
+        time: isPartitioned ? this.time : new SimTime(),
         settings: drawSettings(random, {partitions: plan.partitions, topic: topic.name}),
         failpoint,
         onFailpoint: (reached, what) => this.#onFailpoint(reached, what),
@@ -155,9 +181,28 @@ export class World {
     return this.holding().map((worker) => `${this.kill(worker)}; ${this.startWorker()}`);
   }
 
+  /** What an operator does after reports were lost: the topic is replayed into an empty Redis (docs/cluster.md). */
+  replayLostReports(): string[] {
+    if (!this.#areReportsLost) return [];
+    this.#areReportsLost = false;
+    this.server.restore(EMPTY_DUMP);
+    return [`${this.server.name} is emptied, because reports were lost`];
+  }
+
+  /** True if a worker may halt with this error, because orders and reports have lost writes one after the other. */
+  #hasLostReports({kind, detail}: ProjectorError): boolean {
+    const [, partition] = /contain partition (\d+) up to/.exec(detail) ?? [];
+    if (kind !== 'reports-lost' || partition === undefined) return false;
+    if (!this.#servers.some(({history}) => history.mayLack(Number(partition)))) return false;
+    this.reportLosses++;
+    this.#areReportsLost = true;
+    return true;
+  }
+
   /** Another Redis becomes the primary. Workers that are connected to the old one are not notified. */
   failover(dump: ServerDump): string {
-    this.server = this.server.fork(`redis${++this.#servers}`, dump);
+    this.server = this.server.fork(`redis${this.#servers.length + 1}`, dump);
+    this.#servers.push(this.server);
     return `${this.server.name} takes over`;
   }
 
@@ -193,7 +238,10 @@ export class World {
     this.cut(worker);
     if (failure !== undefined) {
       this.mayMiscount = true;
-      const isExpected = hasThrown || (this.hasCorrupted && CORRUPT_ENDS.includes(failure.kind));
+      const isExpected =
+        hasThrown ||
+        (this.hasCorrupted && CORRUPT_ENDS.includes(failure.kind)) ||
+        this.#hasLostReports(failure);
       if (!isExpected) this.violation ??= new Violation(`${name} ended with ${failure.message}`);
       return;
     }
