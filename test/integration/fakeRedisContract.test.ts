@@ -4,13 +4,13 @@
  * not run apply.lua, so its results hold for apply.lua only because of this test.
  */
 import {ReadModel} from '../../src/apply/readModel.js';
-import {ProjectorError} from '../../src/runtime/errors.js';
 import {reduce} from '../../src/reduce.js';
 import type {AuditRequest} from '../../src/redis-model/audit.js';
 import {DirectHost, FakeRedis} from '../simulation/fakeRedis.js';
 import type {StoredValue} from '../simulation/keyspace.js';
 import type {Change} from '../../src/domain/change.js';
 import {changes, ORDER_EXTRA_COLUMNS, withItemAmounts} from '../support/arbitraries.js';
+import {answerOf, fakeContent, putReal, realContent} from '../support/redisPair.js';
 import {RedisBench, TOPIC} from '../support/redisBench.js';
 import {inTier} from '../support/tier.js';
 import {fc} from '../support/seededChecks.js';
@@ -170,7 +170,7 @@ class Pair {
         return;
       case 'touch':
         this.#fake.keys.put(PREFIX + step.key, step.value);
-        await putReal(PREFIX + step.key, step.value);
+        await putReal(bench.redis, PREFIX + step.key, step.value);
         return;
       case 'touch field': {
         const key = PREFIX + step.key;
@@ -220,72 +220,12 @@ class Pair {
   }
 
   async check(): Promise<void> {
-    const held = [...this.#fake.keys.keys()].sort().map((key) => [key, plain(this.#fake.keys.get(key))]);
-    expect(held).toEqual(await realContent());
+    expect(fakeContent(this.#fake.keys)).toEqual(await realContent(bench.redis));
   }
 }
 
 /** How often each reply occurred. */
 const seen = new Map<string, number>();
-
-/**
- * A reply or an error as text, without the key of a foreign counter or report. If several of them are
- * foreign, it is not defined which one the script finds first.
- */
-async function answerOf(call: () => Promise<unknown>): Promise<string> {
-  try {
-    return JSON.stringify(await call(), (_, inner: unknown) =>
-      typeof inner === 'bigint' ? String(inner) : inner,
-    );
-  } catch (error) {
-    if (!(error instanceof ProjectorError)) throw error;
-    const text =
-      /(?:WRONGTYPE|CORRUPT|the read model in Redis was built).*/.exec(error.detail)?.[0] ?? error.detail;
-    return `${error.kind}: ${text.replace(/product:\d+/, 'product:*').replace(/\S+ is a .*/, 'a wrong type')}`;
-  }
-}
-
-function plain(stored: StoredValue | undefined): unknown {
-  if (stored?.type === 'string') return stored.text;
-  if (stored?.type === 'hash') return Object.fromEntries(stored.fields);
-  if (stored?.type === 'zset') return Object.fromEntries(stored.scores);
-  return stored?.type;
-}
-
-async function putReal(key: string, put: StoredValue | undefined): Promise<void> {
-  const {redis} = bench;
-  await redis.del(key);
-  if (put?.type === 'string') await redis.set(key, put.text);
-  if (put?.type === 'list') await redis.rpush(key, ...put.items);
-  if (put?.type === 'hash') await redis.hset(key, Object.fromEntries(put.fields));
-  if (put?.type === 'zset') for (const [member, score] of put.scores) await redis.zadd(key, score, member);
-}
-
-const READ_ALL = `
-  local all = {}
-  for _, key in ipairs(redis.call('KEYS', '*')) do
-    local kind, value = redis.call('TYPE', key).ok, {}
-    if kind == 'string' then value = {redis.call('GET', key)} end
-    if kind == 'hash' then value = redis.call('HGETALL', key) end
-    if kind == 'zset' then value = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end
-    all[#all + 1] = {key, kind, value}
-  end
-  return all`;
-
-async function realContent(): Promise<[string, unknown][]> {
-  const all = (await bench.redis.eval(READ_ALL, 0)) as [string, string, string[]][];
-  return all
-    .map(([key, kind, flat]): [string, unknown] => {
-      if (kind === 'string') return [key, flat[0]];
-      if (kind === 'list') return [key, kind];
-      const pairs: [string, unknown][] = [];
-      for (let i = 0; i + 1 < flat.length; i += 2) {
-        pairs.push([flat[i] ?? '', kind === 'zset' ? Number(flat[i + 1]) : flat[i + 1]]);
-      }
-      return [key, Object.fromEntries(pairs)];
-    })
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-}
 
 test('the simulated and the real Redis give the same replies and hold the same bytes (I1, I4, I5)', async () => {
   await fc.assert(
