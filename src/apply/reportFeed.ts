@@ -91,11 +91,14 @@ export class ReportFeed {
     return {partition, holder, from: this.#merged, to: last.to, entries};
   }
 
-  /** Remembers that the reports contain the partition up to this offset since `nowMs`. */
-  mergedTo(offset: bigint, nowMs: number): void {
+  /**
+   * Remembers that the reports contain the partition up to this offset since `nowMs`. The merge shows that they had not lost earlier merges at
+   * `sentMs`. It does not show that for the time since then: a worker can receive the reply long after the slot has lost writes.
+   */
+  mergedTo(offset: bigint, nowMs: number, sentMs = nowMs): void {
     this.#waiting = this.#waiting.filter(({to}) => to > offset);
     this.#merged = offset;
-    for (let at = this.#merges[0]; at !== undefined && at.atMs + KEPT_MS <= nowMs; at = this.#merges[0]) {
+    for (let at = this.#merges[0]; at !== undefined && at.atMs + KEPT_MS <= sentMs; at = this.#merges[0]) {
       this.#safe = at.offset;
       this.#merges.shift();
     }

@@ -150,9 +150,10 @@ export class Reports {
     const {keys, layout} = this.#settings;
     const args = mergeArguments(merges, {sharedPrefix: keys.sharedPrefix, layout});
     this.#isMerging = true;
+    const sentMs = clock.nowMs();
     try {
       const rejected = parseMergeReply(await this.#redis.run(MERGE_SCRIPT, keys.shared.merged, args), layout);
-      if (rejected === undefined) this.#merged(merges, events, clock);
+      if (rejected === undefined) this.#merged(merges, events, {sentMs, nowMs: clock.nowMs()});
       else
         this.#lose(rejected, 'Redis rejected a merge: another worker has taken the partition over', events);
     } catch (error) {
@@ -165,13 +166,16 @@ export class Reports {
     }
   }
 
-  #merged(merges: readonly Merge[], events: MergeEvents, clock: Clock): void {
+  #merged(
+    merges: readonly Merge[],
+    events: MergeEvents,
+    {sentMs, nowMs}: {sentMs: number; nowMs: number},
+  ): void {
     const oldestMs = Math.min(...merges.map(({entries}) => entries[0]?.atMs ?? Infinity));
-    const nowMs = clock.nowMs();
     events.merged(Math.max(0, nowMs - oldestMs));
     for (const {partition, holder, to} of merges) {
       const feed = this.#feeds.get(partition);
-      if (feed?.holder === holder) feed.mergedTo(to, nowMs);
+      if (feed?.holder === holder) feed.mergedTo(to, nowMs, sentMs);
     }
   }
 

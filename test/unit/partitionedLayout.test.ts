@@ -127,6 +127,13 @@ describe('what waits to be merged', () => {
     expect([...safe, safeAt(17n, 301_000)]).toEqual(['0', '0', '0', '0', '12', '14']);
   });
 
+  test('the reply to a merge that comes 5 min late lets the outbox forget nothing, because the reports may have gone back since (I18)', () => {
+    const feed = feedAt(10n);
+    feed.mergedTo(12n, 0);
+    feed.mergedTo(14n, 3_600_000, 2_000);
+    expect(feed.orderFor('v1 90', 'v1 91')).toBe('90 91 0 300000');
+  });
+
   test('a feed that is lost takes nothing more, and makes nobody wait', async () => {
     const feed = feedAt(0n);
     feed.add(entryOf(0, 1));
