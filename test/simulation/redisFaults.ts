@@ -107,7 +107,8 @@ function offerSlotLoss(world: World, offer: OfferFault): void {
     const slots = chosen.length > 0 ? chosen : [random.pick(server.slots)];
     const dumps = recentDumps(world).filter(
       ({times}) =>
-        random.chance(0.05) || server.history.lackingAfter(times, slots, topic.partitions).length === 0,
+        server.history.canGoBack(times, slots) &&
+        (random.chance(0.05) || server.history.lackingAfter(times, slots, topic.partitions).length === 0),
     );
     if (dumps.length === 0) return 'there is no backup';
     server.restore(random.pick(dumps), slots);

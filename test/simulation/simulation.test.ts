@@ -7,7 +7,7 @@ import {simulate, type Outcome, type SimulationOptions} from './simulate.js';
 import {inTier} from '../support/tier.js';
 
 const SEEDS = inTier({test: 10_000, soak: 100_000});
-const PARTITIONED_SEEDS = inTier({test: 300, soak: 10_000});
+const PARTITIONED_SEEDS = inTier({test: 150, soak: 10_000});
 /** The seeds take about a minute. The timeout is much longer, because a busy machine is slower. */
 const SEEDS_TIMEOUT_MS = inTier({test: 600_000, soak: 7_200_000});
 

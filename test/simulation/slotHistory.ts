@@ -9,13 +9,14 @@
 export type Slot = number | 'shared';
 
 export interface SlotTimes {
+  readonly at: number;
   /** By partition: when a worker took over the merging. */
   readonly takenAt: readonly number[];
   /** By partition: true if the reports may be lost. */
   readonly mayLack: readonly boolean[];
 }
 
-export const NO_TIMES: SlotTimes = {takenAt: [], mayLack: []};
+export const NO_TIMES: SlotTimes = {at: 0, takenAt: [], mayLack: []};
 
 export class SlotHistory {
   /** The number of events, which serves as a time. */
@@ -23,6 +24,8 @@ export class SlotHistory {
   #takenAt: number[] = [];
   #lostAt: number[] = [];
   #mayLack: boolean[] = [];
+  /** By slot: what it held between these times was lost. */
+  #abandoned: {readonly slot: Slot; readonly from: number; readonly to: number}[] = [];
 
   /** The history of a replica that becomes the primary. */
   copy(): SlotHistory {
@@ -31,11 +34,12 @@ export class SlotHistory {
     copied.#takenAt = [...this.#takenAt];
     copied.#lostAt = [...this.#lostAt];
     copied.#mayLack = [...this.#mayLack];
+    copied.#abandoned = [...this.#abandoned];
     return copied;
   }
 
   times(): SlotTimes {
-    return {takenAt: [...this.#takenAt], mayLack: [...this.#mayLack]};
+    return {at: ++this.#now, takenAt: [...this.#takenAt], mayLack: [...this.#mayLack]};
   }
 
   taken(partition: number): void {
@@ -44,6 +48,14 @@ export class SlotHistory {
 
   mayLack(partition: number): boolean {
     return this.#mayLack[partition] === true;
+  }
+
+  /**
+   * False if a slot has lost this state already. No server of a cluster brings it back: an old primary that returns becomes a replica, and
+   * takes over the data of the new one.
+   */
+  canGoBack({at}: SlotTimes, slots: readonly Slot[]): boolean {
+    return !this.#abandoned.some(({slot, from, to}) => slots.includes(slot) && at > from && at < to);
   }
 
   /** The partitions whose reports may be lost after these slots go back to the state of `times`. */
@@ -60,6 +72,7 @@ export class SlotHistory {
   restored(times: SlotTimes, slots: readonly Slot[], partitions: readonly number[]): void {
     const lacking = this.lackingAfter(times, slots, partitions);
     const now = ++this.#now;
+    this.#abandoned.push(...slots.map((slot) => ({slot, from: times.at, to: now})));
     for (const partition of partitions) {
       this.#mayLack[partition] = lacking.includes(partition);
       if (slots.includes('shared')) this.#takenAt[partition] = times.takenAt[partition] ?? 0;
