@@ -23,6 +23,8 @@ export interface TcpProxyOptions {
 
 /** The two sockets of one proxied connection, and a pipe for each direction. */
 interface Link {
+  /** The address that the client connects from. */
+  readonly source: string;
   readonly client: Socket;
   readonly server: Socket;
   readonly requests: TcpPipe;
@@ -45,6 +47,7 @@ export class TcpProxy {
   };
   #server: Server;
   #losesWhen: (reply: Buffer) => boolean = () => false;
+  #barred: ReadonlySet<string> = new Set();
 
   private constructor(target: Address, port: number, random: Random) {
     this.#target = target;
@@ -95,6 +98,12 @@ export class TcpProxy {
   /** Resets the connection instead of delivering the selected replies. The server has executed the requests by then. */
   loseReplies(when: (reply: Buffer) => boolean): void {
     this.#losesWhen = when;
+  }
+
+  /** Resets connections that come from these addresses, open ones and new ones. It replaces the addresses of an earlier call. */
+  bar(sources: Iterable<string>): void {
+    this.#barred = new Set(sources);
+    for (const link of this.#links) if (this.#barred.has(link.source)) cut(link);
   }
 
   /** Resets all connections. New ones are accepted. */
@@ -166,9 +175,15 @@ export class TcpProxy {
   #newServer(): Server {
     // allowHalfOpen: the end of one direction is forwarded in order, and does not close the other direction.
     return createServer({allowHalfOpen: true, noDelay: true}, (client) => {
+      const source = client.remoteAddress ?? '';
+      if (this.#barred.has(source)) {
+        reset(client);
+        return;
+      }
       const server = createConnection({...this.#target, allowHalfOpen: true, noDelay: true});
       const random = this.#random;
       const link: Link = {
+        source,
         client,
         server,
         requests: new TcpPipe({from: client, to: server, mode: this.#modes.requests, random}),

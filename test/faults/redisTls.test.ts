@@ -25,7 +25,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: TLS to Redis. ${whyNot}
     good = ca.issue();
     ours = ca.issue({name: 'worker'});
     [tlsPort = 0] = await freePorts(1);
-    own = await OwnRedis.open({args: tlsPortArgs(tlsPort, ca, good)});
+    own = await OwnRedis.open({args: tlsPortArgs(tlsPort, {ca, certificate: good})});
     admin = new Redis(own.url);
     bench = await FaultBench.open('redis-tls', {redis: new Redis(own.url), partitions: 2});
     await bench.write(40);

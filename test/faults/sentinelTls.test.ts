@@ -20,7 +20,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Sentinels with TLS. ${w
     ca = new TestCa();
     const certificate = ca.issue();
     const [tlsPort = 0] = await freePorts(1);
-    own = await OwnRedis.open({args: tlsPortArgs(tlsPort, ca, certificate)});
+    own = await OwnRedis.open({args: tlsPortArgs(tlsPort, {ca, certificate})});
     sentinels = await Sentinels.open(tlsPort, 0, {ca: ca.cert, own: certificate});
     bench = await FaultBench.open('sentinel-tls', {redis: new Redis(own.url), partitions: 2});
     await bench.write(40);
