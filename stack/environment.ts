@@ -3,8 +3,15 @@ export interface StackEnv {
   mysql: {host: string; port: number; user: string; password: string; database: string};
   kafka: {brokers: string[]};
   connect: {url: string};
-  redis: {url: string};
+  redis: {url: string; partitioned?: PartitionedRedis};
   topic: string;
+}
+
+/** What a worker needs to know of the layout `partitioned`. */
+export interface PartitionedRedis {
+  keyPrefix: string;
+  /** The nodes of a Redis Cluster. Undefined for one Redis. */
+  clusterNodes?: string[];
 }
 
 export interface ServerPorts {
@@ -40,11 +47,19 @@ export function workerVariables(env: StackEnv): Record<string, string> {
     KAFKA_TOPIC: env.topic,
     KAFKA_GROUP_ID: GROUP_ID,
     REDIS_URL: env.redis.url,
+    ...redisVariables(env.redis.partitioned),
     MYSQL_URL: `mysql://${login}@${host}:${port}/${encodeURIComponent(database)}`,
     CONNECT_URL: env.connect.url,
     // Several workers may run on one machine, so each one chooses a free port. Its log names the port.
     PROJECTOR_HTTP_PORT: '0',
   };
+}
+
+function redisVariables(partitioned: PartitionedRedis | undefined): Record<string, string> {
+  if (partitioned === undefined) return {};
+  const {keyPrefix, clusterNodes} = partitioned;
+  const layout = {REDIS_LAYOUT: 'partitioned', REDIS_KEY_PREFIX: keyPrefix};
+  return clusterNodes === undefined ? layout : {...layout, REDIS_CLUSTER_NODES: clusterNodes.join(',')};
 }
 
 /** For `eval "$(npm run -s stack -- env --shell)"`. */

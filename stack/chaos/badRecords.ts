@@ -4,7 +4,7 @@
  */
 import kafkajs from 'kafkajs';
 import type {Random} from '../random.js';
-import {PARTITIONS} from './markers.js';
+import {PARTITIONS} from './orderPartitions.js';
 
 const {Kafka, logLevel, Partitioners} = kafkajs;
 

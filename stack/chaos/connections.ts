@@ -16,7 +16,7 @@ export async function connectMysql({mysql}: StackEnv): Promise<Connection> {
 }
 
 /** This client retries its commands until Redis has restarted. */
-export function connectRedis({redis: {url}}: StackEnv): Redis {
+export function connectRedis({redis: {url}}: Pick<StackEnv, 'redis'>): Redis {
   const redis = new Redis(url, {
     maxRetriesPerRequest: null,
     retryStrategy: () => 50,

@@ -1,5 +1,6 @@
 /** The interface of a fault. It is drawn by weight if the current state allows it, and then injected and ended by `run`. */
 import type {Redis} from 'ioredis';
+import type {RedisCluster} from '../native/redisCluster.js';
 import type {Random} from '../random.js';
 import type {Stack} from '../stack.js';
 import type {TcpProxy} from '../tcpProxy.js';
@@ -15,6 +16,8 @@ export const FAMILIES = [
   'stops',
   'pauses',
   'cuts',
+  'failovers',
+  'slot moves',
   'slow links',
   'roll-backs',
   'refusals',
@@ -28,9 +31,12 @@ export interface Site {
   readonly random: Random;
   readonly stack: Stack;
   readonly fleet: Fleet;
-  readonly auditor: Auditor;
+  /** Undefined in the layout `partitioned`, which the audit does not support. */
+  readonly auditor: Auditor | undefined;
   /** A direct connection to Redis, without a proxy. */
   readonly redis: Redis;
+  /** Undefined if the read model is on one Redis. */
+  readonly cluster: RedisCluster | undefined;
   /** The proxy between some workers and Kafka. Undefined if the stack has no second Kafka listener. */
   readonly kafkaLine: TcpProxy | undefined;
   /** Native stacks only. */

@@ -3,13 +3,39 @@ import type {Random} from '../random.js';
 import type {Fault, Injection, Site} from './fault.js';
 import type {FaultEntry, Journal} from './journal.js';
 import {LINE_FAULTS, REPLIES_LOST} from './lineFaults.js';
+import type {RedisKind} from './chaosRedis.js';
+import {
+  CLUSTER_FAULTS,
+  CUT_OFF,
+  MASTER_FROZEN,
+  MASTER_KILLED,
+  NODE_FLUSHED,
+  SLOT_MOVED,
+  WRITES_LOST,
+} from './clusterFaults.js';
 import {FLUSH, REDIS_FAULTS, ROLL_BACK} from './redisFaults.js';
-import {KAFKA_KILL, SERVER_FAULTS} from './serverFaults.js';
+import {KAFKA_KILL, REDIS_SERVER_FAULTS, SERVER_FAULTS} from './serverFaults.js';
 import {AUDIT_KILL, WORKER_FAULTS, WORKER_ZOMBIE} from './workerFaults.js';
 
-export const FAULTS: readonly Fault[] = [...WORKER_FAULTS, ...LINE_FAULTS, ...REDIS_FAULTS, ...SERVER_FAULTS];
+/** The faults of a run on one Redis, or on a cluster. */
+export function faultsOf(kind: RedisKind): readonly Fault[] {
+  const ofRedis = kind === 'cluster' ? CLUSTER_FAULTS : REDIS_FAULTS;
+  const ofServers = SERVER_FAULTS.filter(
+    (fault) => kind !== 'cluster' || !REDIS_SERVER_FAULTS.includes(fault),
+  );
+  return [...WORKER_FAULTS, ...LINE_FAULTS, ...ofRedis, ...ofServers];
+}
+
 /** Every run injects these faults at least once, even a short one. */
-export const TOUR: readonly Fault[] = [ROLL_BACK, WORKER_ZOMBIE, KAFKA_KILL, AUDIT_KILL, REPLIES_LOST, FLUSH];
+export const TOUR: Readonly<Record<RedisKind, readonly Fault[]>> = {
+  single: [ROLL_BACK, WORKER_ZOMBIE, KAFKA_KILL, AUDIT_KILL, REPLIES_LOST, FLUSH],
+  partitioned: [ROLL_BACK, WORKER_ZOMBIE, KAFKA_KILL, REPLIES_LOST, FLUSH],
+  cluster: [
+    ...[WRITES_LOST, SLOT_MOVED, CUT_OFF, MASTER_FROZEN, MASTER_KILLED, NODE_FLUSHED],
+    ...[WORKER_ZOMBIE, KAFKA_KILL, REPLIES_LOST],
+  ],
+};
+
 const TRIES_MAX = 50;
 
 /** A running fault. `over` resolves with its journal entry when the fault has ended. */
@@ -18,18 +44,26 @@ export interface Running {
   readonly over: Promise<FaultEntry>;
 }
 
+export interface RunnerSetup {
+  readonly kind: RedisKind;
+  readonly journal: Journal;
+  readonly onFailure: (what: string) => void;
+}
+
 export class FaultRunner {
   readonly #site: Site;
+  readonly #faults: readonly Fault[];
   readonly #journal: Journal;
   readonly #onFailure: (what: string) => void;
   /** The resources that the running faults hold. */
   readonly #busy = new Set<string>();
   readonly #running = new Set<Promise<FaultEntry>>();
 
-  constructor(site: Site, {journal, onFailure}: {journal: Journal; onFailure: (what: string) => void}) {
+  constructor(site: Site, setup: RunnerSetup) {
     this.#site = site;
-    this.#journal = journal;
-    this.#onFailure = onFailure;
+    this.#faults = faultsOf(setup.kind);
+    this.#journal = setup.journal;
+    this.#onFailure = setup.onFailure;
   }
 
   isFree(resource: string): boolean {
@@ -41,7 +75,7 @@ export class FaultRunner {
   }
 
   /** Draws a fault by weight and begins it. Undefined if no fault was possible. */
-  beginAny(faults: readonly Fault[] = FAULTS): Running | undefined {
+  beginAny(faults: readonly Fault[] = this.#faults): Running | undefined {
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       const fault = byWeight(faults, this.#site.random);
       const injection = fault.draw(this.#site);

@@ -37,8 +37,8 @@ const CHUNKS = [
 
 export interface Host {
   readonly number: number;
-  /** The proxy to Redis. */
-  readonly line: TcpProxy;
+  /** The proxy to Redis. Undefined on a cluster, which has a proxy in front of each node. */
+  readonly line: TcpProxy | undefined;
   /** The bootstrap address of Kafka for this host, as host:port. */
   readonly brokers: string;
   worker: WorkerProcess | undefined;
@@ -71,12 +71,13 @@ export class Fleet {
 
   static async open(setup: FleetSetup): Promise<Fleet> {
     const {env, kafkaLine} = setup;
+    const isCluster = env.redis.partitioned?.clusterNodes !== undefined;
     const hosts: Host[] = [];
     for (let number = 1; number <= HOSTS_MAX; number++) {
       const detours = kafkaLine !== undefined && number % 2 === 0;
       hosts.push({
         number,
-        line: await TcpProxy.open(env.redis.url, {random: setup.random}),
+        line: isCluster ? undefined : await TcpProxy.open(env.redis.url, {random: setup.random}),
         brokers: detours ? `127.0.0.1:${kafkaLine.port}` : env.kafka.brokers.join(','),
         worker: undefined,
       });
@@ -110,7 +111,7 @@ export class Fleet {
       ...workerVariables(env),
       ...SETTINGS,
       ...random.pick(CHUNKS),
-      REDIS_URL: host.line.url(env.redis.url),
+      REDIS_URL: host.line?.url(env.redis.url) ?? env.redis.url,
       KAFKA_BROKERS: host.brokers,
       KAFKA_CLIENT_ID: `host-${host.number}`,
       ...extra,
@@ -141,7 +142,7 @@ export class Fleet {
   async close(): Promise<void> {
     process.off('exit', this.#killAll);
     await Promise.all(this.manned.map(async (host) => await this.end(host, 'SIGKILL')));
-    await Promise.all(this.#hosts.map(async ({line}) => await line.close()));
+    await Promise.all(this.#hosts.map(async ({line}) => await line?.close()));
   }
 
   /** Runs if this process exits before `close`. */

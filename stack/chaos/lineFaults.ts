@@ -118,10 +118,14 @@ const KINDS: readonly TroubleKind[] = [
   },
 ];
 
-const redisLine = ({fleet, random}: Site): Line | undefined => {
+const redisLine = ({fleet, random, cluster}: Site): Line | undefined => {
+  if (cluster?.lines !== undefined) {
+    const index = random.int(0, cluster.nodes.length - 1);
+    return {name: `link to Redis node ${index + 1}`, proxy: cluster.lines.clients[index]!};
+  }
   if (fleet.manned.length === 0) return undefined;
   const host = random.pick(fleet.manned);
-  return {name: `link of host ${host.number} to Redis`, proxy: host.line};
+  return host.line && {name: `link of host ${host.number} to Redis`, proxy: host.line};
 };
 
 const kafkaLine = ({kafkaLine: proxy}: Site): Line | undefined =>

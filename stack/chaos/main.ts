@@ -72,7 +72,14 @@ async function onStack(options: ChaosOptions, folder: string): Promise<number> {
   const journal = new Journal();
   let outcome: (Outcome & {judgements: Judgement[]}) | undefined;
   try {
-    const run = await ChaosRun.open({stack, seed: options.seed, journal, folder, signal: interrupted.signal});
+    const run = await ChaosRun.open({
+      stack,
+      redisKind: options.redis,
+      seed: options.seed,
+      journal,
+      folder,
+      signal: interrupted.signal,
+    });
     try {
       outcome = {options, journal, run, judgements: []};
       await rageAndJudge(outcome);
@@ -111,26 +118,30 @@ async function rageAndJudge({
       );
       if (judgement.differences.length > 0) return;
     }
-    const {passes, places} = run.audited;
-    say(`audit: ${passes} passes during the faults, ${places.length} differences`);
-    if (places.length > 0) {
-      run.failures.push(
-        `the audit found differences that did not exist: ${JSON.stringify(places.slice(0, 20))}`,
-      );
-      return;
-    }
-    const differences = await run.silence();
-    const found = run.audited.places.length;
-    say(`silent changes: the audit found ${found} places; ${differences.length} differences afterwards`);
-    if (differences.length > 0)
-      run.failures.push(`silent changes remain: ${differences.slice(0, 20).join('; ')}`);
-    if (found === 0) run.failures.push('the audit found none of the silent changes');
-    await run.stopWorkers();
+    if (run.audited !== undefined) await judgeAudit(run, run.audited);
+    if (run.failures.length === 0) await run.stopWorkers();
   } catch (error) {
     run.failures.push(messageOf(error));
   } finally {
     clearInterval(progress);
   }
+}
+
+/** The audit must have found nothing during the faults, and every silent change afterwards. */
+async function judgeAudit(run: ChaosRun, {passes, places}: NonNullable<ChaosRun['audited']>): Promise<void> {
+  say(`audit: ${passes} passes during the faults, ${places.length} differences`);
+  if (places.length > 0) {
+    run.failures.push(
+      `the audit found differences that did not exist: ${JSON.stringify(places.slice(0, 20))}`,
+    );
+    return;
+  }
+  const differences = await run.silence();
+  const found = run.audited?.places.length ?? 0;
+  say(`silent changes: the audit found ${found} places; ${differences.length} differences afterwards`);
+  if (differences.length > 0)
+    run.failures.push(`silent changes remain: ${differences.slice(0, 20).join('; ')}`);
+  if (found === 0) run.failures.push('the audit found none of the silent changes');
 }
 
 function notify(outcome: Outcome): number {
@@ -142,7 +153,7 @@ function notify(outcome: Outcome): number {
   }
   for (const line of failureLines(outcome)) say(line);
   say(
-    `To repeat this run: npm run chaos -- --seed ${options.seed} --minutes ${options.minutes} --${options.mode}`,
+    `To repeat this run: npm run chaos -- --seed ${options.seed} --minutes ${options.minutes} --redis ${options.redis} --${options.mode}`,
   );
   return EXIT_CODE.unexpected;
 }

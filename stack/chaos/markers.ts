@@ -2,24 +2,22 @@
  * Writes marker orders, one for each partition. When a marker is in Redis, so are all earlier changes of its partition,
  * because the connector writes in binlog order and the worker applies in offset order.
  */
-import type {Redis} from 'ioredis';
-import kafkajs from 'kafkajs';
 import type {Connection} from 'mysql2/promise';
 import {until} from '../until.js';
+import type {ChaosRedis} from './chaosRedis.js';
+import {PARTITIONS, partitionOf} from './orderPartitions.js';
 
-/** The number of partitions in connectors/orders.json. */
-export const PARTITIONS = 6;
 /** ER_LOCK_WAIT_TIMEOUT and ER_LOCK_DEADLOCK. */
 const TRY_AGAIN = new Set([1205, 1213]);
 const LATER = /\b(?:BUSY|LOADING) /;
 
 export class Markers {
   readonly #mysql: Connection;
-  readonly #redis: Redis;
+  readonly #redis: ChaosRedis;
   readonly #ids = markerIds();
   #mark = Date.now() * 1_000;
 
-  constructor(mysql: Connection, redis: Redis) {
+  constructor(mysql: Connection, redis: ChaosRedis) {
     this.#mysql = mysql;
     this.#redis = redis;
   }
@@ -41,12 +39,12 @@ export class Markers {
     );
   }
 
-  /** The stored markers. Empty while Redis returns BUSY or LOADING. */
+  /** The stored markers. Empty while Redis returns BUSY or LOADING, and while a node of a cluster does not respond. */
   async #read(): Promise<(string | null)[]> {
     try {
-      return await Promise.all(this.#ids.map(async (id) => await this.#redis.hget(`order:${id}`, 'user_id')));
+      return await Promise.all(this.#ids.map(async (id) => await this.#redis.orderField(id, 'user_id')));
     } catch (error) {
-      if (LATER.test(String(error))) return [];
+      if (this.#redis.kind === 'cluster' || LATER.test(String(error))) return [];
       throw error;
     }
   }
@@ -71,18 +69,9 @@ export class Markers {
 
 /** One id for each partition. They are negative, because explicit positive ids would change AUTO_INCREMENT. */
 function markerIds(): number[] {
-  const partitionMetadata = Array.from({length: PARTITIONS}, (_, partitionId) => ({
-    partitionId,
-    partitionErrorCode: 0,
-    leader: 1,
-    replicas: [1],
-    isr: [1],
-  }));
-  const partitionOf = kafkajs.Partitioners.DefaultPartitioner();
   const byPartition = new Map<number, number>();
   for (let id = -1; byPartition.size < PARTITIONS; id--) {
-    const message = {key: String(id), value: null};
-    const partition = partitionOf({topic: 'any', partitionMetadata, message});
+    const partition = partitionOf(id);
     if (!byPartition.has(partition)) byPartition.set(partition, id);
   }
   return [...byPartition.values()];

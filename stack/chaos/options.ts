@@ -1,12 +1,14 @@
 /** The command line of `npm run chaos`. */
 import {parseArgs} from 'node:util';
 import type {StackMode} from '../stack.js';
+import {REDIS_KINDS, type RedisKind} from './chaosRedis.js';
 
 export interface ChaosOptions {
   readonly seed: number;
   readonly minutes: number;
   /** The run continues until at least this many workers were killed. */
   readonly killsMin: number;
+  readonly redis: RedisKind;
   readonly mode: StackMode;
   readonly name: string;
   readonly keepLogs: boolean;
@@ -19,6 +21,7 @@ faults:
   workers            killed, frozen, stopped, added and removed
   network            reset, blocked, slowed down, replies lost
   Redis              killed, paused, flushed, restored from an older copy, rejecting writes
+  Redis Cluster      masters killed, frozen and cut off from the other nodes; failovers that lose writes; slots that move
   Kafka and Connect  killed and paused
   records            that cannot be applied
 At the end it compares Redis with MySQL, with the state that results from applying the whole topic, and with a rebuild by a new worker.
@@ -26,6 +29,8 @@ At the end it compares Redis with MySQL, with the state that results from applyi
   --seed N        repeat the sequence of faults, but not their timing (default: a new seed)
   --minutes M     inject faults for M minutes, 0.5 to 1440 (default 3); start and comparisons take a minute more
   --kills N       continue until at least N workers were killed (default 0)
+  --redis KIND    single: one Redis (default); partitioned: one Redis with REDIS_LAYOUT=partitioned; cluster: a Redis Cluster
+                  of three masters with replicas. The last two run without the audit, which does not support the layout
   --native        run the servers as processes (default), with all faults
   --docker        run the servers in containers, without restored copies and without faults between workers and Kafka
   --name NAME     name of the stack (default: chaos-PID)
@@ -47,6 +52,7 @@ export function readOptions(
       seed: {type: 'string', default: String(defaults.seed)},
       minutes: {type: 'string', default: '3'},
       kills: {type: 'string', default: '0'},
+      redis: {type: 'string', default: 'single'},
       name: {type: 'string', default: defaults.name},
       native: {type: 'boolean', default: false},
       docker: {type: 'boolean', default: false},
@@ -62,7 +68,12 @@ export function readOptions(
   }
   if (!/^\d{1,4}$/.test(values.kills)) throw new Error('--kills must be an integer of at most 4 digits');
   if (values.native && values.docker) throw new Error('--native and --docker cannot be combined');
+  const redis = REDIS_KINDS.find((kind) => kind === values.redis);
+  if (redis === undefined) throw new Error(`--redis must be one of ${REDIS_KINDS.join(', ')}`);
+  if (redis === 'cluster' && values.docker)
+    throw new Error('--redis cluster needs --native, because its nodes are processes');
   return {
+    redis,
     seed: Number(values.seed),
     minutes,
     killsMin: Number(values.kills),

@@ -2,17 +2,15 @@
  * The comparison at a quiet point. Redis is compared with MySQL, with the fold of the topic, and with a rebuild by a new
  * worker. The quarantine is compared with the bad records in the topic.
  */
-import {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
 import {compare} from '../comparison.js';
-import {workerVariables, type StackEnv} from '../environment.js';
+import {workerVariables} from '../environment.js';
 import {until} from '../until.js';
 import {WorkerProcess} from '../worker.js';
+import type {ChaosRedis} from './chaosRedis.js';
 import {foldLog, type LogFold} from './logFold.js';
 import {contentDifferences, quarantinedNames, readContent} from './redisContent.js';
 
-/** The logical database of the rebuild. */
-const REBUILT_DB = 1;
 const REBUILD_TIMEOUT_MS = 240_000;
 
 export interface Judgement {
@@ -30,28 +28,31 @@ interface RebuildTask {
 }
 
 export class Oracle {
-  readonly #env: StackEnv;
   readonly #mysql: Connection;
-  readonly #redis: Redis;
+  readonly #redis: ChaosRedis;
   #rebuilds = 0;
 
-  constructor(env: StackEnv, {mysql, redis}: {mysql: Connection; redis: Redis}) {
-    this.#env = env;
+  constructor({mysql, redis}: {mysql: Connection; redis: ChaosRedis}) {
     this.#mysql = mysql;
     this.#redis = redis;
   }
 
   /** Compares. The shop must have stopped and everything must be applied. `check` may throw to end this early. */
   async judge(check: () => void): Promise<Judgement> {
-    const shop = await compare(this.#mysql, this.#redis);
-    const live = await readContent(this.#redis);
-    const {kafka, topic} = this.#env;
+    await this.#redis.merged(check);
+    const {redis, differences: misplaced} = await this.#redis.readable('live');
+    const shop = await compare(this.#mysql, redis);
+    const live = await readContent(redis);
+    const quarantined = await quarantinedNames(redis);
+    const {kafka, topic} = this.#redis.live;
     const fold = await foldLog({brokers: kafka.brokers, topic, check});
     const differences = [
+      ...misplaced,
       ...shop.differences,
       ...contentDifferences(['fold of the topic', fold.content], ['Redis', live]),
-      ...named('quarantine of Redis', fold.bad, await quarantinedNames(this.#redis)),
+      ...named('quarantine of Redis', fold.bad, quarantined),
       ...(await this.#rebuild({live, fold, check})),
+      ...(await this.#verify()),
     ];
     const {records, bad} = fold;
     return {orders: shop.orders, keys: live.size, records, badRecords: bad.length, differences};
@@ -59,18 +60,13 @@ export class Oracle {
 
   /** Compares with MySQL only: no row event tells of silent changes, so the fold of the topic lacks them. */
   async differencesFromMysql(): Promise<readonly string[]> {
-    return (await compare(this.#mysql, this.#redis)).differences;
+    return (await compare(this.#mysql, this.#redis.own)).differences;
   }
 
   async #rebuild({live, fold, check}: RebuildTask): Promise<string[]> {
-    const url = new URL(this.#env.redis.url);
-    url.pathname = `/${REBUILT_DB}`;
-    const redis = new Redis(url.href);
-    redis.on('error', () => undefined);
-    await redis.flushdb();
+    await this.#redis.removeRebuilt();
     const worker = new WorkerProcess({
-      ...workerVariables(this.#env),
-      REDIS_URL: url.href,
+      ...workerVariables(this.#redis.rebuilt),
       KAFKA_GROUP_ID: `chaos-rebuilt-${++this.#rebuilds}`,
       PROJECTOR_SUMMARY_INTERVAL_MS: '1000',
     });
@@ -90,16 +86,25 @@ export class Oracle {
         REBUILD_TIMEOUT_MS,
       );
       const {code} = await worker.end('SIGTERM');
+      const {redis, differences} = await this.#redis.readable('rebuilt');
       return [
+        ...differences,
         ...(code === 0 ? [] : [`the worker of the rebuild ended with exit code ${code ?? '?'}`]),
         ...contentDifferences(['rebuild', await readContent(redis)], ['Redis', live]),
         ...named('quarantine of the rebuild', fold.bad, await quarantinedNames(redis)),
       ];
     } finally {
       await worker.end('SIGKILL');
-      await redis.flushdb();
-      redis.disconnect();
+      await this.#redis.removeRebuilt();
     }
+  }
+
+  /** `projector verify`. In the layout `single`, the audit compares in the same way. */
+  async #verify(): Promise<string[]> {
+    if (this.#redis.kind === 'single') return [];
+    const command = new WorkerProcess(workerVariables(this.#redis.live), ['verify', '--wait', '60']);
+    const {code} = await command.exited;
+    return code === 0 ? [] : [`verify ended with exit code ${code ?? '?'}: ${command.output}`];
   }
 }
 

@@ -1,6 +1,5 @@
 /** The parts of a chaos run. They are opened in order and closed in the reverse order. */
 import {onAbort} from '../../src/runtime/lifecycle.js';
-import type {Redis} from 'ioredis';
 import type {Connection} from 'mysql2/promise';
 import {workerVariables} from '../environment.js';
 import {Random} from '../random.js';
@@ -12,7 +11,8 @@ import {rootOf} from '../shopDatabase.js';
 import {Auditor} from './auditor.js';
 import {Backups} from './backups.js';
 import {BadRecords} from './badRecords.js';
-import {connectMysql, connectRedis} from './connections.js';
+import {ChaosRedis, type RedisKind} from './chaosRedis.js';
+import {connectMysql} from './connections.js';
 import {ConnectorRest} from './connectorRest.js';
 import {FaultRunner} from './faults.js';
 import {Fleet} from './fleet.js';
@@ -26,6 +26,7 @@ const PRODUCTS_FROM = 1_000;
 
 export interface ChaosSetup {
   readonly stack: Stack;
+  readonly redisKind: RedisKind;
   readonly seed: number;
   readonly journal: Journal;
   /** The folder for the workers' logs. */
@@ -45,7 +46,9 @@ type Close = () => void | Promise<void>;
 
 export class Parts {
   readonly fleet: Fleet;
-  readonly auditor: Auditor;
+  readonly redis: ChaosRedis;
+  /** Undefined in the layout `partitioned`, which the audit does not support. */
+  readonly auditor: Auditor | undefined;
   /** A connection as MySQL's root user. */
   readonly root: Connection;
   readonly workload: Workload;
@@ -62,33 +65,35 @@ export class Parts {
     opened: Opened,
   ) {
     const {stack, seed, journal} = setup;
-    const {env} = stack;
     const {random, onFailure, wait} = owner;
     const {redis, fleet, auditor, root, kafkaLine, mysql, markerMysql, lanes} = opened;
     this.#closers = closers;
     this.fleet = fleet;
+    this.redis = redis;
     this.auditor = auditor;
     this.root = root;
     this.workload = new Workload(lanes, seed, {base: PRODUCTS_FROM});
     this.trade = new Trade(this.workload, new Random(seed + 2));
     this.markers = new Markers(markerMysql, redis);
-    this.oracle = new Oracle(env, {mysql, redis});
+    this.oracle = new Oracle({mysql, redis});
+    const {env} = stack;
     this.connector = new ConnectorRest(env.connect.url);
-    const folder = stack.dataFolder('redis');
+    const folder = redis.kind === 'cluster' ? undefined : stack.dataFolder('redis');
     if (folder !== undefined) {
-      const backups = new Backups(redis, folder);
+      const backups = new Backups(redis.own, folder);
       closers.push(() => backups.close());
       this.backups = backups;
     }
     const {connector, backups} = this;
     const badRecords = new BadRecords(env.kafka.brokers, env.topic);
-    const site = {random, stack, fleet, auditor, redis, kafkaLine, backups, connector, badRecords, wait};
-    this.runner = new FaultRunner(site, {journal, onFailure});
+    const {own, cluster, kind} = redis;
+    const parts = {random, stack, fleet, auditor, kafkaLine, backups, connector, badRecords, wait};
+    this.runner = new FaultRunner({...parts, redis: own, cluster}, {kind, journal, onFailure});
   }
 
   /** Applies the connector and opens all connections. */
   static async open(setup: ChaosSetup, owner: Owner): Promise<Parts> {
-    const {stack, seed, folder, signal} = setup;
+    const {stack, redisKind, seed, folder, signal} = setup;
     const {env} = stack;
     const closers: Close[] = [];
     const mysqlConnection = async (): Promise<Connection> => {
@@ -98,18 +103,24 @@ export class Parts {
     };
     try {
       await applyConnector(stack, signal);
-      const redis = connectRedis(env);
-      closers.push(() => redis.disconnect());
+      const redis = await ChaosRedis.open(redisKind, env);
+      closers.push(async () => await redis.close());
       const [mysql, markerMysql] = [await mysqlConnection(), await mysqlConnection()];
       const lanes: Connection[] = [];
       for (let lane = 0; lane < LANES; lane++) lanes.push(await mysqlConnection());
       const kafkaLine = await openKafkaLine(stack, seed);
       if (kafkaLine !== undefined) closers.push(async () => await kafkaLine.close());
       const {onFailure} = owner;
-      const fleet = await Fleet.open({env, random: new Random(seed + 1), folder, kafkaLine, onFailure});
+      const fleet = await Fleet.open({
+        env: redis.live,
+        random: new Random(seed + 1),
+        folder,
+        kafkaLine,
+        onFailure,
+      });
       closers.push(async () => await fleet.close());
-      const auditor = new Auditor({env, folder, onFailure});
-      closers.push(async () => await auditor.close());
+      const auditor = redisKind === 'single' ? new Auditor({env, folder, onFailure}) : undefined;
+      closers.push(async () => await auditor?.close());
       const root = await rootOf(stack);
       closers.push(() => root.destroy());
       await root.query(`USE ${env.mysql.database}`);
@@ -127,9 +138,9 @@ export class Parts {
 }
 
 interface Opened {
-  readonly redis: Redis;
+  readonly redis: ChaosRedis;
   readonly fleet: Fleet;
-  readonly auditor: Auditor;
+  readonly auditor: Auditor | undefined;
   readonly root: Connection;
   readonly kafkaLine: TcpProxy | undefined;
   readonly mysql: Connection;

@@ -78,10 +78,15 @@ const BAD_RECORDS: Fault = {
 
 export const KAFKA_KILL = restart('kafka', 'killed', {weight: 3, lastsMs: [0, 6_000]});
 
-export const SERVER_FAULTS: readonly Fault[] = [
+/** In a run on a cluster, the stack's own Redis does not hold the read model. */
+export const REDIS_SERVER_FAULTS: readonly Fault[] = [
   restart('redis', 'killed', {weight: 4, lastsMs: [0, 4_000]}),
   restart('redis', 'stopped', {weight: 2, lastsMs: [0, 2_000]}),
   pause('redis', {weight: 3, lastsMs: [200, 9_000]}),
+];
+
+export const SERVER_FAULTS: readonly Fault[] = [
+  ...REDIS_SERVER_FAULTS,
   KAFKA_KILL,
   // The weight is low, because Kafka takes up to 30 s to stop.
   restart('kafka', 'stopped', {weight: 1, lastsMs: [0, 3_000]}),

@@ -28,7 +28,7 @@ export function figures({options, journal, run, judgements}: Outcome): string[] 
   const {totals} = fleet.books;
   const last = judgements.at(-1);
   return [
-    `seed ${options.seed}, ${(journal.nowMs / 60_000).toFixed(1)} minutes, ${options.mode}`,
+    `seed ${options.seed}, ${(journal.nowMs / 60_000).toFixed(1)} minutes, ${options.mode}, Redis ${options.redis}`,
     `shop: ${workload.committed} transactions in ${dataActions} series, ${workload.rolledBack} rolled back, ${workload.conflicts} conflicts`,
     `topic: ${last?.records ?? '?'} records, ${last?.badRecords ?? '?'} of them bad; ${last?.orders ?? '?'} orders and ${last?.keys ?? '?'} keys in Redis`,
     `workers: ${fleet.started} started, ${fleet.killed} ended by SIGKILL; they applied ${totals.applied} records, ` +
@@ -61,9 +61,9 @@ export function failureLines({journal, run, judgements}: Outcome): string[] {
   ];
 }
 
-export function goodLine({judgements}: Outcome): string {
+export function goodLine({options, judgements}: Outcome): string {
   const points = judgements.length === 1 ? 'one quiet point' : `${judgements.length} quiet points`;
-  return `0 differences at ${points}: Redis equals MySQL, the fold of the topic, and a rebuild by a new worker; every record has exactly one outcome.`;
+  return `0 differences at ${points}: Redis equals MySQL${options.redis === 'single' ? '' : ' (also for `projector verify`)'}, the fold of the topic, and a rebuild by a new worker; every record has exactly one outcome.`;
 }
 
 function inSeconds(ms: number): string {

@@ -1,5 +1,6 @@
 /** A Redis Cluster of three masters with one replica each. Its owner may kill or freeze nodes, cut them off, and move slots. */
 import {join} from 'node:path';
+import type {Redis} from 'ioredis';
 import {SLOT_COUNT} from '../../src/clients/redis/hashSlot.js';
 import {freePorts} from '../ports.js';
 import {until} from '../until.js';
@@ -125,7 +126,9 @@ export class RedisCluster extends ClusterView implements AsyncDisposable {
         return infos.filter((info) => info.includes('master_link_status:up')).length === MASTERS;
       },
       () => 'the replicas to be in sync',
+      60_000,
     );
+    for (const master of await this.masters()) await this.#copied(master);
   }
 
   /** The nodes name these ports, for example of proxies, to each other and to clients. Without arguments, their own ports. */
@@ -274,6 +277,19 @@ export class RedisCluster extends ClusterView implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Waits until the replica has received everything that the master has written so far. */
+  async #copied(master: OwnRedis): Promise<void> {
+    const replica = this.on(await this.replicaOf(master));
+    const offset = async (redis: Redis, name: string): Promise<number> =>
+      Number(new RegExp(`${name}:(\\d+)`).exec(await redis.info('replication'))?.[1]);
+    const written = await offset(this.on(master), 'master_repl_offset');
+    await until(
+      async () => (await offset(replica, 'slave_repl_offset')) >= written,
+      () => `the replica of port ${master.port} to have its newest writes`,
+      60_000,
+    );
   }
 
   async #create(): Promise<void> {
