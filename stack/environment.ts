@@ -21,6 +21,12 @@ export interface ServerPorts {
   redis: number;
 }
 
+/** The parts of the state of a stack that say how it offers Redis. */
+export interface RedisForm {
+  redisKind?: 'single' | 'partitioned' | 'cluster' | undefined;
+  cluster?: {nodes: {port: number}[]} | undefined;
+}
+
 /** Users of the development servers on the loopback address. .env and stack/mysql/02-users.sql hold the same values. */
 export const SHOP_USER = {user: 'shop', password: 'shop', database: 'shop'} as const;
 export const DEBEZIUM_USER = {user: 'debezium', password: 'debezium'} as const;
@@ -28,12 +34,20 @@ export const DEBEZIUM_USER = {user: 'debezium', password: 'debezium'} as const;
 export const EVENTS_TOPIC = 'shop.order-events';
 const GROUP_ID = 'order-projector';
 
-export function stackEnv(ports: ServerPorts): StackEnv {
+/** The prefix of the keys in the layout `partitioned`. It must be a name with a colon. */
+const KEY_PREFIX = 'shop:';
+
+export function stackEnv(ports: ServerPorts, {redisKind, cluster}: RedisForm): StackEnv {
+  const clusterNodes = cluster?.nodes.map(({port}) => `127.0.0.1:${port}`);
+  const partitioned = {keyPrefix: KEY_PREFIX, ...(clusterNodes === undefined ? {} : {clusterNodes})};
   return {
     mysql: {host: '127.0.0.1', port: ports.mysql, ...SHOP_USER},
     kafka: {brokers: [`127.0.0.1:${ports.kafka}`]},
     connect: {url: `http://127.0.0.1:${ports.connect}`},
-    redis: {url: `redis://127.0.0.1:${ports.redis}/0`},
+    redis: {
+      url: `redis://127.0.0.1:${ports.redis}/0`,
+      ...(redisKind === undefined || redisKind === 'single' ? {} : {partitioned}),
+    },
     topic: EVENTS_TOPIC,
   };
 }

@@ -8,6 +8,8 @@ import {logFile} from './native/recipe.js';
 import {
   findStack,
   openStack,
+  REDIS_KINDS,
+  type RedisKind,
   type ServerStatus,
   shellExports,
   type Stack,
@@ -28,6 +30,7 @@ interface Flags {
   shell?: true;
   lines?: string;
   kill?: true;
+  redis?: RedisKind;
 }
 
 const abort = new AbortController();
@@ -36,7 +39,8 @@ let interrupted: number | undefined;
 async function up(flags: Flags): Promise<void> {
   const startedMs = Date.now();
   const mode = flags.native === true ? 'native' : flags.docker === true ? 'docker' : undefined;
-  const stack = await startStack({name: flags.name, mode, onProgress: say, signal: abort.signal});
+  const {name, redis: redisKind} = flags;
+  const stack = await startStack({name, mode, redisKind, onProgress: say, signal: abort.signal});
   say(
     `the stack "${stack.name}" (${stack.mode}) is ready after ${((Date.now() - startedMs) / 1000).toFixed(1)} s`,
   );
@@ -164,7 +168,14 @@ function commandLine(): Command {
         new Option('--native', 'run native processes, even if Docker is available').conflicts('docker'),
       )
       .addOption(new Option('--docker', 'run the containers of docker-compose.yml'));
-  modes(command('up', 'start the servers and wait until they are ready')).action(up);
+  modes(command('up', 'start the servers and wait until they are ready'))
+    .addOption(
+      new Option(
+        '--redis <kind>',
+        'one Redis for the layout single (default) or partitioned, or a Redis Cluster of three masters with replicas',
+      ).choices(REDIS_KINDS),
+    )
+    .action(up);
   modes(command('down', 'stop the servers and remove their data')).action(down);
   modes(command('status', 'show for each server whether it runs, its port and its process id')).action(
     status,

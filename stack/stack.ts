@@ -13,6 +13,7 @@ import {isAlive} from './processIdentity.js';
 import {EXIT_CODE, StackError} from './stackError.js';
 import {
   readState,
+  type RedisKind,
   SERVER_NAMES,
   type ServerAction,
   type ServerName,
@@ -23,7 +24,7 @@ import {stackFolder} from './folders.js';
 
 export {shellExports, workerVariables, type StackEnv} from './environment.js';
 
-export {SERVER_NAMES, type ServerName} from './stackState.js';
+export {REDIS_KINDS, type RedisKind, SERVER_NAMES, type ServerName} from './stackState.js';
 
 export type StackMode = 'native' | 'docker';
 
@@ -62,6 +63,8 @@ export interface StartOptions {
   name: string;
   /** Default: containers if a Docker engine responds, else native processes. */
   mode?: StackMode | undefined;
+  /** Default: `single`. */
+  redisKind?: RedisKind | undefined;
   /** When this process ends, the stack is stopped and its data is removed. */
   ownerPid?: number | undefined;
   onProgress?: ((line: string) => void) | undefined;
@@ -77,12 +80,19 @@ export interface ServerStatus {
 
 /** Returns the running stack of this name, or starts it. */
 export async function startStack(options: StartOptions): Promise<Stack> {
-  const {name, mode, ownerPid, signal} = options;
+  const {name, mode, redisKind, ownerPid, signal} = options;
   const onProgress = options.onProgress ?? ((): void => undefined);
   stackFolder(name);
   const start = async (): Promise<Stack> => {
     const found = readState(name);
     if (found !== undefined && (await isUp(found))) {
+      const {redisKind: foundKind = 'single'} = found;
+      if (redisKind !== undefined && redisKind !== foundKind) {
+        throw new StackError(
+          `The stack "${name}" already runs with --redis ${foundKind}. Stop it first, or use another --name.`,
+          EXIT_CODE.usage,
+        );
+      }
       if (mode === undefined || mode === found.mode) return stackOf(found);
       throw new StackError(
         `The stack "${name}" already runs in the mode ${found.mode}. Stop it first, or use another --name.`,
@@ -91,13 +101,19 @@ export async function startStack(options: StartOptions): Promise<Stack> {
     }
     if (found !== undefined) await stop(found);
     const chosen = mode ?? ((await dockerAnswers()) ? 'docker' : 'native');
+    if (chosen === 'docker' && redisKind === 'cluster') {
+      throw new StackError(
+        'A Redis Cluster runs as native processes only. Use --native, or another value of --redis.',
+        EXIT_CODE.usage,
+      );
+    }
     if (chosen === 'docker' && mode === 'docker' && !(await dockerAnswers())) {
       throw new StackError(
         'No Docker engine with Compose responded. Start Docker, or use --native.',
         EXIT_CODE.unavailable,
       );
     }
-    const launch = {name, ownerPid, onProgress, signal};
+    const launch = {name, redisKind, ownerPid, onProgress, signal};
     return stackOf(chosen === 'docker' ? await startDocker(launch) : await startNative(launch));
   };
   return withLock(`stack ${stackFolder(name)}`, start, {
@@ -133,7 +149,11 @@ export async function statusOf(name: string): Promise<ServerStatus[]> {
   const running = state.mode === 'docker' ? await runningServices(state) : new Set<string>();
   return SERVER_NAMES.map((server) => {
     const process_ = state.mode === 'native' ? state.servers[server] : undefined;
-    const alive = process_ === undefined ? running.has(server) : isAlive(process_);
+    const nodes = state.mode === 'native' && server === 'redis' ? (state.cluster?.processes ?? []) : [];
+    const alive =
+      process_ === undefined
+        ? running.has(server)
+        : isAlive(process_) && nodes.every((node) => isAlive(node));
     return {server, port: state.ports[server], ...(process_ === undefined ? {} : {pid: process_.pid}), alive};
   });
 }
@@ -159,7 +179,7 @@ function stackOf(state: StackState): Stack {
   const stack: Stack = {
     name,
     mode: state.mode,
-    env: stackEnv(state.ports),
+    env: stackEnv(state.ports, state),
     ...(redisCli === '' ? {} : {redisCli}),
     ...(native?.kafkaDetour === undefined ? {} : {kafkaDetour: native.kafkaDetour}),
     killServer: act('kill'),

@@ -14,12 +14,25 @@ export type ServerName = (typeof SERVER_NAMES)[number];
 export const SERVER_ACTIONS = ['kill', 'stop', 'start', 'pause', 'resume'] as const;
 export type ServerAction = (typeof SERVER_ACTIONS)[number];
 
+/** How the stack offers Redis: one server, for either layout of the keys, or a Redis Cluster. */
+export const REDIS_KINDS = ['single', 'partitioned', 'cluster'] as const;
+export type RedisKind = (typeof REDIS_KINDS)[number];
+
 const identitySchema = z.object({pid: z.number(), startTicks: z.string().optional()});
 const portsSchema = z.object({
   mysql: z.number(),
   kafka: z.number(),
   connect: z.number(),
   redis: z.number(),
+});
+
+/** Undefined in stacks that were started by a version without other kinds. */
+const redisKindSchema = z.enum(REDIS_KINDS).optional();
+
+/** The nodes of a Redis Cluster. `ports.redis` is the port of the first one, and `servers.redis` its process. */
+const clusterSchema = z.object({
+  nodes: z.array(z.object({port: z.number(), bus: z.number()})),
+  processes: z.array(identitySchema),
 });
 
 /**
@@ -50,6 +63,8 @@ const nativeSchema = z.object({
   controllerPort: z.number(),
   /** Undefined in stacks that were started by a version without the second listener. */
   kafkaDetour: detourSchema.optional(),
+  redisKind: redisKindSchema,
+  cluster: clusterSchema.optional(),
   install: installSchema,
   servers: z.partialRecord(z.enum(SERVER_NAMES), identitySchema),
 });
@@ -59,6 +74,7 @@ const dockerSchema = z.object({
   name: z.string(),
   phase: z.enum(['starting', 'ready']),
   ports: portsSchema,
+  redisKind: redisKindSchema,
   owner: identitySchema.optional(),
   watcher: identitySchema.optional(),
 });
@@ -109,6 +125,7 @@ export function portsOfStacks(): Set<number> {
     for (const port of Object.values(state?.ports ?? {})) ports.add(port);
     if (state?.mode !== 'native') continue;
     for (const port of [state.controllerPort, ...Object.values(state.kafkaDetour ?? {})]) ports.add(port);
+    for (const node of state.cluster?.nodes ?? []) ports.add(node.port).add(node.bus);
   }
   return ports;
 }

@@ -5,12 +5,10 @@
 import {Cluster, type Redis} from 'ioredis';
 import type {StackEnv} from '../environment.js';
 import {RedisCluster} from '../native/redisCluster.js';
+import type {RedisKind} from '../stackState.js';
 import {until} from '../until.js';
 import {connectRedis} from './connections.js';
 import {PARTITIONS, partitionOf} from './orderPartitions.js';
-
-export const REDIS_KINDS = ['single', 'partitioned', 'cluster'] as const;
-export type RedisKind = (typeof REDIS_KINDS)[number];
 
 /** REDIS_KEY_PREFIX without the colon, for the workers of the run, and for the worker of the rebuild. */
 const LIVE = 'chaos';

@@ -11,7 +11,7 @@ import type {Workload} from '../workload.js';
 import {until} from '../until.js';
 import type {AuditedPlace} from './auditor.js';
 import type {Fault} from './fault.js';
-import {TOUR, type Running} from './faults.js';
+import {tourOf, type Running} from './faults.js';
 import type {Fleet} from './fleet.js';
 import type {Judgement} from './oracle.js';
 import {Parts, type ChaosSetup} from './parts.js';
@@ -176,7 +176,7 @@ export class ChaosRun {
   /** The mandatory part of each run: a series of kills, and one fault for each of several guarantees. */
   async #tour(): Promise<void> {
     await this.#burst();
-    const tour = TOUR[this.#setup.redisKind];
+    const tour = tourOf(this.#setup.redisKind, this.#setup.isShort);
     for (const fault of tour) {
       if (this.#hasEnded) return;
       await this.#calm(this.#random.int(1, 4), {isBackedUp: fault === tour[0]});
@@ -202,7 +202,8 @@ export class ChaosRun {
   /** Kills workers one after the other, faster than the consumer group can complete its rebalances. */
   async #burst(): Promise<void> {
     const all: Running[] = [];
-    for (let kills = this.#random.int(8, 14); kills > 0 && !this.#hasEnded; kills--) {
+    const [killsMin, killsMax] = this.#setup.isShort ? [3, 5] : [8, 14];
+    for (let kills = this.#random.int(killsMin, killsMax); kills > 0 && !this.#hasEnded; kills--) {
       const running = this.#parts.runner.beginAny([WORKER_KILL]);
       if (running !== undefined) all.push(running);
       await this.#wait(this.#random.int(0, 4_000));

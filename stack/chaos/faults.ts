@@ -3,7 +3,7 @@ import type {Random} from '../random.js';
 import type {Fault, Injection, Site} from './fault.js';
 import type {FaultEntry, Journal} from './journal.js';
 import {LINE_FAULTS, REPLIES_LOST} from './lineFaults.js';
-import type {RedisKind} from './chaosRedis.js';
+import type {RedisKind} from '../stackState.js';
 import {
   CLUSTER_FAULTS,
   CUT_OFF,
@@ -17,6 +17,9 @@ import {FLUSH, REDIS_FAULTS, ROLL_BACK} from './redisFaults.js';
 import {KAFKA_KILL, REDIS_SERVER_FAULTS, SERVER_FAULTS} from './serverFaults.js';
 import {AUDIT_KILL, WORKER_FAULTS, WORKER_ZOMBIE} from './workerFaults.js';
 
+/** They take the longest, so runs of less than a minute do not inject them on purpose. */
+const SLOW: readonly Fault[] = [WORKER_ZOMBIE, KAFKA_KILL];
+
 /** The faults of a run on one Redis, or on a cluster. */
 export function faultsOf(kind: RedisKind): readonly Fault[] {
   const ofRedis = kind === 'cluster' ? CLUSTER_FAULTS : REDIS_FAULTS;
@@ -26,8 +29,12 @@ export function faultsOf(kind: RedisKind): readonly Fault[] {
   return [...WORKER_FAULTS, ...LINE_FAULTS, ...ofRedis, ...ofServers];
 }
 
-/** Every run injects these faults at least once, even a short one. */
-export const TOUR: Readonly<Record<RedisKind, readonly Fault[]>> = {
+/** Every run injects these faults at least once. */
+export function tourOf(kind: RedisKind, isShort: boolean): readonly Fault[] {
+  return TOURS[kind].filter((fault) => !isShort || !SLOW.includes(fault));
+}
+
+const TOURS: Readonly<Record<RedisKind, readonly Fault[]>> = {
   single: [ROLL_BACK, WORKER_ZOMBIE, KAFKA_KILL, AUDIT_KILL, REPLIES_LOST, FLUSH],
   partitioned: [ROLL_BACK, WORKER_ZOMBIE, KAFKA_KILL, REPLIES_LOST, FLUSH],
   cluster: [

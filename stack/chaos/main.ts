@@ -18,6 +18,8 @@ const PROGRESS_MS = 5_000;
 const LIVING_MS = 500;
 /** Runs of at least this length have a second quiet point in the middle. */
 const LONG_RUN_MINUTES = 5;
+/** Shorter runs inject only the faults that take little time at least once. */
+const SHORT_RUN_MINUTES = 1;
 
 const interrupted = new AbortController();
 process.exitCode = await main();
@@ -75,6 +77,7 @@ async function onStack(options: ChaosOptions, folder: string): Promise<number> {
     const run = await ChaosRun.open({
       stack,
       redisKind: options.redis,
+      isShort: options.minutes < SHORT_RUN_MINUTES,
       seed: options.seed,
       journal,
       folder,

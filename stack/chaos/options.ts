@@ -1,7 +1,7 @@
 /** The command line of `npm run chaos`. */
 import {parseArgs} from 'node:util';
 import type {StackMode} from '../stack.js';
-import {REDIS_KINDS, type RedisKind} from './chaosRedis.js';
+import {REDIS_KINDS, type RedisKind} from '../stackState.js';
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -27,7 +27,8 @@ faults:
 At the end it compares Redis with MySQL, with the state that results from applying the whole topic, and with a rebuild by a new worker.
 
   --seed N        repeat the sequence of faults, but not their timing (default: a new seed)
-  --minutes M     inject faults for M minutes, 0.5 to 1440 (default 3); start and comparisons take a minute more
+  --minutes M     inject faults for M minutes, 0.5 to 1440 (default 3); start and comparisons take a minute more.
+                  Runs of less than 1 minute leave out the slowest faults
   --kills N       continue until at least N workers were killed (default 0)
   --redis KIND    single: one Redis (default); partitioned: one Redis with REDIS_LAYOUT=partitioned; cluster: a Redis Cluster
                   of three masters with replicas. The last two run without the audit, which does not support the layout

@@ -11,7 +11,8 @@ import {rootOf} from '../shopDatabase.js';
 import {Auditor} from './auditor.js';
 import {Backups} from './backups.js';
 import {BadRecords} from './badRecords.js';
-import {ChaosRedis, type RedisKind} from './chaosRedis.js';
+import type {RedisKind} from '../stackState.js';
+import {ChaosRedis} from './chaosRedis.js';
 import {connectMysql} from './connections.js';
 import {ConnectorRest} from './connectorRest.js';
 import {FaultRunner} from './faults.js';
@@ -27,6 +28,8 @@ const PRODUCTS_FROM = 1_000;
 export interface ChaosSetup {
   readonly stack: Stack;
   readonly redisKind: RedisKind;
+  /** The mandatory faults take less time. */
+  readonly isShort: boolean;
   readonly seed: number;
   readonly journal: Journal;
   /** The folder for the workers' logs. */

@@ -3,11 +3,12 @@ import {join} from 'node:path';
 import {ROOT} from '../folders.js';
 import {reservePorts} from '../ports.js';
 import {identityOf, kill} from '../processIdentity.js';
-import {type DockerState, removeStackFolder, writeState} from '../stackState.js';
+import {type DockerState, type RedisKind, removeStackFolder, writeState} from '../stackState.js';
 import {composeDown, composeUp} from './compose.js';
 
 export interface DockerOptions {
   name: string;
+  redisKind?: RedisKind | undefined;
   ownerPid?: number | undefined;
   onProgress: (line: string) => void;
   signal?: AbortSignal | undefined;
@@ -17,11 +18,12 @@ const WATCHER = join(ROOT, 'stack', 'docker', 'watcher.ts');
 
 /** Starts the containers and resolves when all are healthy. The caller holds the stack's lock; the stack is stopped. */
 export async function startDocker(options: DockerOptions): Promise<DockerState> {
-  const {name, ownerPid} = options;
+  const {name, redisKind, ownerPid} = options;
   const state: DockerState = {
     mode: 'docker',
     name,
     phase: 'starting',
+    redisKind,
     ports: {mysql: 0, kafka: 0, connect: 0, redis: 0},
   };
   await reservePorts(4, ([mysql, kafka, connect, redis]) => {

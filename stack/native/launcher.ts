@@ -7,14 +7,16 @@ import {ROOT} from '../folders.js';
 import {reservePorts} from '../ports.js';
 import {identityOf, isAlive, kill, type ProcessIdentity} from '../processIdentity.js';
 import {StackError} from '../stackError.js';
-import {type NativeState, readState, removeStackFolder, writeState} from '../stackState.js';
+import {type NativeState, readState, type RedisKind, removeStackFolder, writeState} from '../stackState.js';
 import {fetchAll} from './downloads.js';
 import {logFile} from './recipe.js';
+import {nodePorts, NODES} from './redisCluster.js';
 import {checkRequirements} from './requirements.js';
 import type {SupervisorMessage} from './supervisor.js';
 
 export interface NativeOptions {
   name: string;
+  redisKind?: RedisKind | undefined;
   ownerPid?: number | undefined;
   onProgress: (line: string) => void;
   signal?: AbortSignal | undefined;
@@ -33,20 +35,25 @@ export async function startNative(options: NativeOptions): Promise<NativeState> 
       `The download cache is damaged: ${install.redisServer} is missing. Remove the folder ${dirname(install.kafkaFolder)} and retry.`,
     );
   }
-  const {name, ownerPid} = options;
-  await reservePorts(7, ([mysql, kafka, connect, redis, controllerPort, listen, target]) =>
+  const {name, redisKind, ownerPid} = options;
+  const isCluster = redisKind === 'cluster';
+  await reservePorts(isCluster ? 7 + 2 * NODES : 7, (all) => {
+    const [mysql, kafka, connect, redis, controllerPort, listen, target, ...others] = all;
+    const nodes = isCluster ? nodePorts(others) : [];
     writeState({
       mode: 'native',
       name,
       phase: 'starting',
       ...(ownerPid === undefined ? {} : {owner: identityOf(ownerPid)}),
-      ports: {mysql: mysql!, kafka: kafka!, connect: connect!, redis: redis!},
+      ports: {mysql: mysql!, kafka: kafka!, connect: connect!, redis: nodes[0]?.port ?? redis!},
       controllerPort: controllerPort!,
       kafkaDetour: {listen: listen!, target: target!},
+      redisKind,
+      ...(isCluster ? {cluster: {nodes, processes: []}} : {}),
       install,
       servers: {},
-    }),
-  );
+    });
+  });
   await supervise(options);
   const state = readState(name);
   if (state?.mode !== 'native') throw new StackError(`The stack "${name}" was stopped while it started.`);
@@ -61,7 +68,8 @@ export async function stopNative(state: NativeState): Promise<void> {
     if (!(await isGone(keeper))) kill(keeper, 'SIGKILL');
   }
   // Servers still run here only if the supervisor was killed and setpriv was missing, so the kernel did not kill them.
-  const left = Object.values(readNative(state.name)?.servers ?? state.servers);
+  const {servers, cluster} = readNative(state.name) ?? state;
+  const left = [...Object.values(servers), ...(cluster?.processes ?? [])];
   for (const server of left) kill(server, 'SIGKILL');
   await Promise.all(left.map((server) => isGone(server)));
   removeStackFolder(state.name);

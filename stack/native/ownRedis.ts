@@ -11,6 +11,7 @@ import {REDIS_SETTINGS, redisRecipeAt} from './redisServer.js';
 import {whyNoRedis} from './requirements.js';
 import {parentDeathPrefix, ServerProcess} from './serverProcess.js';
 import {freePorts} from '../ports.js';
+import type {ProcessIdentity} from '../processIdentity.js';
 import {until} from '../until.js';
 
 /** A replica synchronizes at once. By default Redis waits 5 s for more replicas. */
@@ -26,7 +27,9 @@ export interface StartOptions {
 export interface OpenOptions extends StartOptions {
   /** Default: a free port. */
   readonly port?: number;
-  /** The folder of data and log, which `close` removes. Default: a temporary folder. */
+  /** The file of the log. Default: in the same folder. */
+  readonly log?: string;
+  /** The folder of the data, which `close` removes. Default: a temporary folder. */
   readonly home?: string;
 }
 
@@ -65,12 +68,13 @@ export class OwnRedis implements AsyncDisposable {
   readonly #install: RedisInstall;
   readonly #prefix: string[];
   readonly #home: string;
+  readonly #log: string;
   #args: readonly string[];
   #server: ServerProcess | undefined;
   #dumps = 0;
 
   private constructor(
-    setup: {install: RedisInstall; prefix: string[]; port: number; home: string},
+    setup: {install: RedisInstall; prefix: string[]; port: number; home: string; log: string},
     args: readonly string[],
   ) {
     this.#install = setup.install;
@@ -78,6 +82,7 @@ export class OwnRedis implements AsyncDisposable {
     this.port = setup.port;
     this.#args = args;
     this.#home = setup.home;
+    this.#log = setup.log;
     this.folder = join(this.#home, 'data');
   }
 
@@ -88,7 +93,8 @@ export class OwnRedis implements AsyncDisposable {
     const install = await fetchRedis({onProgress: (line) => process.stderr.write(`${line}\n`)});
     const port = options.port ?? (await freePorts(1))[0]!;
     const home = options.home ?? mkdtempSync(join(tmpdir(), 'order-projector-redis-'));
-    const setup = {install, prefix: await parentDeathPrefix(), port, home};
+    const log = options.log ?? join(home, 'redis.log');
+    const setup = {install, prefix: await parentDeathPrefix(), port, home, log};
     const redis = new OwnRedis(setup, options.args ?? []);
     try {
       await redis.start(options);
@@ -104,9 +110,14 @@ export class OwnRedis implements AsyncDisposable {
   }
 
   get pid(): number {
-    const identity = this.#server?.isRunning === true ? this.#server.identity : undefined;
+    const {identity} = this;
     if (identity === undefined) throw new Error('this Redis is not running');
     return identity.pid;
+  }
+
+  /** The process. Undefined if it does not run. */
+  get identity(): ProcessIdentity | undefined {
+    return this.isRunning ? this.#server?.identity : undefined;
   }
 
   get isRunning(): boolean {
@@ -188,7 +199,7 @@ export class OwnRedis implements AsyncDisposable {
   async #launch(last: readonly string[]): Promise<void> {
     const settings = [...OWN_SETTINGS, ...this.#args, ...last];
     const recipe = redisRecipeAt(this.#install, {port: this.port, folder: this.folder, settings});
-    this.#server = new ServerProcess(recipe, join(this.#home, 'redis.log'), this.#prefix);
+    this.#server = new ServerProcess(recipe, this.#log, this.#prefix);
     this.#server.start();
     await this.#server.whenReady();
   }

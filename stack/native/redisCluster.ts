@@ -34,8 +34,8 @@ export interface Move {
 }
 
 export interface ClusterSetup {
-  /** The ports of all nodes, and the folder of their data and logs, which `close` removes. Default: free ports, and temporary folders. */
-  readonly place?: {readonly nodes: readonly NodePorts[]; readonly folder: string};
+  /** The ports of all nodes, the folder of their data, which `close` removes, and their log. Default: free ports, and temporary folders. */
+  readonly place?: {readonly nodes: readonly NodePorts[]; readonly folder: string; readonly log: string};
   /** With proxies in front of the nodes, and between them. */
   readonly hasLines?: boolean;
   /** The certificate of all nodes. Not with `hasLines`. Default: no TLS. */
@@ -49,7 +49,12 @@ export class RedisCluster extends ClusterView implements AsyncDisposable {
   readonly lines: ClusterLines | undefined;
   readonly #ports: readonly NodePorts[];
 
-  private constructor(nodes: readonly OwnRedis[], ports: readonly NodePorts[], named: NamedPorts, lines?: ClusterLines) {
+  private constructor(
+    nodes: readonly OwnRedis[],
+    ports: readonly NodePorts[],
+    named: NamedPorts,
+    lines?: ClusterLines,
+  ) {
     super(nodes, named);
     this.#ports = ports;
     this.lines = lines;
@@ -58,21 +63,22 @@ export class RedisCluster extends ClusterView implements AsyncDisposable {
   /** Resolves when all nodes agree on the slots, and each master has a replica in sync. It takes about three seconds. */
   static async open({place, hasLines, tls, args = []}: ClusterSetup = {}): Promise<RedisCluster> {
     // All ports are chosen at once, because nothing listens on them yet.
-    const free = await freePorts(4 * NODES);
-    const ports = place?.nodes ?? pairs(free);
+    const needsPorts = place === undefined || hasLines === true || tls !== undefined;
+    const free = needsPorts ? await freePorts(4 * NODES) : [];
+    const ports = place?.nodes ?? nodePorts(free);
     const others = free.slice(2 * NODES);
     const lines = hasLines === true ? await ClusterLines.open(ports, others) : undefined;
     const tlsPorts = tls === undefined ? [] : others.slice(0, NODES);
     const nodes = await Promise.all(
       ports.map(async ({port, bus}, index) => {
-        const home = place && join(place.folder, `node-${index + 1}`);
+        const own = place && {log: place.log, home: join(place.folder, `node-${index + 1}`)};
         const all = [
           ...['--cluster-enabled', 'yes', '--cluster-port', String(bus), ...ARGS],
           ...(lines?.argsOf(index) ?? []),
           ...(tls === undefined ? [] : [...tlsPortArgs(tlsPorts[index]!, tls), ...TLS_ARGS]),
           ...args,
         ];
-        return await OwnRedis.open({args: all, ...(home === undefined ? {port} : {port, home})});
+        return await OwnRedis.open({port, args: all, ...own});
       }),
     );
     const proxies = lines?.clients.map(({port}) => port) ?? [];
@@ -339,6 +345,6 @@ export class RedisCluster extends ClusterView implements AsyncDisposable {
 }
 
 /** The first ports are for clients, the next ones for messages between nodes. */
-function pairs(ports: readonly number[]): NodePorts[] {
+export function nodePorts(ports: readonly number[]): NodePorts[] {
   return ports.slice(0, NODES).map((port, index) => ({port, bus: ports[NODES + index]!}));
 }

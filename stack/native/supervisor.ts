@@ -19,11 +19,13 @@ import {
   type ServerName,
   writeState,
 } from '../stackState.js';
+import {ClusterServer} from './clusterServer.js';
 import {connectRecipe} from './connectServer.js';
 import {type ControlRequest, serveControl} from './controlChannel.js';
 import {kafkaRecipe} from './kafkaServer.js';
 import {mysqlRecipe} from './mysqlServer.js';
 import {logFile} from './recipe.js';
+import {NODES} from './redisCluster.js';
 import {redisRecipe} from './redisServer.js';
 import {parentDeathPrefix, ServerProcess} from './serverProcess.js';
 
@@ -35,6 +37,7 @@ const OWNER_POLL_MS = 500;
 class Supervisor {
   readonly #state: NativeState;
   #servers: ServerProcess[] = [];
+  #cluster: ClusterServer | undefined;
   /** The last request for each server. The next request for the same server waits for it. */
   readonly #requests = new Map<ServerName, Promise<void>>();
   #stopped: Promise<void> | undefined;
@@ -46,7 +49,9 @@ class Supervisor {
   async start(): Promise<void> {
     this.#save();
     const prefix = await parentDeathPrefix();
-    const recipes = [mysqlRecipe, kafkaRecipe, connectRecipe, redisRecipe].map((recipe) =>
+    const isCluster = this.#state.cluster !== undefined;
+    const ofRedis = isCluster ? [] : [redisRecipe];
+    const recipes = [mysqlRecipe, kafkaRecipe, connectRecipe, ...ofRedis].map((recipe) =>
       recipe(this.#state),
     );
     this.#servers = recipes.map(
@@ -57,7 +62,7 @@ class Supervisor {
       this.#startServer('mysql', []),
       kafkaReady,
       this.#startServer('connect', [kafkaReady]),
-      this.#startServer('redis', []),
+      isCluster ? this.#startCluster() : this.#startServer('redis', []),
     ]);
     await serveControl(this.#state.name, (request) => this.#inTurn(request));
     this.#state.phase = 'ready';
@@ -85,6 +90,24 @@ class Supervisor {
     });
   }
 
+  async #startCluster(): Promise<void> {
+    const startedMs = Date.now();
+    this.#cluster = await ClusterServer.open(this.#state);
+    this.#saveCluster();
+    const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
+    notify({
+      kind: 'progress',
+      line: `redis ready after ${seconds} s: a cluster of ${NODES} nodes, the first one on 127.0.0.1:${this.#state.ports.redis}`,
+    });
+  }
+
+  #saveCluster(): void {
+    const [first] = this.#cluster?.processes ?? [];
+    if (first !== undefined) this.#state.servers.redis = first;
+    if (this.#state.cluster !== undefined) this.#state.cluster.processes = this.#cluster?.processes ?? [];
+    this.#save();
+  }
+
   #server(name: ServerName): ServerProcess {
     return this.#servers.find((server) => server.name === name)!;
   }
@@ -100,7 +123,10 @@ class Supervisor {
   #inTurn({action, server: name}: ControlRequest): Promise<void> {
     const work = (this.#requests.get(name) ?? Promise.resolve()).then(async () => {
       process.stdout.write(`${now()} ${name}: ${action} requested\n`);
-      await this.#act(this.#server(name), action);
+      if (name === 'redis' && this.#cluster !== undefined) {
+        await this.#cluster.act(action);
+        if (action === 'start') this.#saveCluster();
+      } else await this.#act(this.#server(name), action);
     });
     this.#requests.set(
       name,
@@ -133,7 +159,7 @@ class Supervisor {
   }
 
   async #stop(keepLogs: boolean): Promise<void> {
-    await Promise.all(this.#servers.map((server) => server.stop()));
+    await Promise.all([...this.#servers.map((server) => server.stop()), this.#cluster?.close()]);
     if (keepLogs) {
       rmSync(join(stackFolder(this.#state.name), 'data'), {recursive: true, force: true});
       this.#state.phase = 'failed';
