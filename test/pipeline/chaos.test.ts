@@ -4,7 +4,7 @@
  *
  * `SEED=... npm test -- chaos` repeats the same faults, but not their timing.
  */
-import {spawn, type ChildProcess} from 'node:child_process';
+import {chaos, stopChaos, verdict} from '../support/chaos.js';
 import {chosenSeed} from '../support/random.js';
 import {testStack} from '../support/stack.js';
 import {inTier} from '../support/tier.js';
@@ -13,49 +13,9 @@ const MINUTES = inTier({test: 1, soak: 30});
 const KILLS_MIN = inTier({test: 10, soak: 100});
 const SEEDS = 1_000_000_000;
 const TIMEOUT_MS = 480_000 + MINUTES * 60_000;
-const VERDICT_LINES_MAX = 25;
-const running = new Set<ChildProcess>();
 const seed = chosenSeed() % SEEDS;
 
-interface ChaosResult {
-  readonly code: number | null;
-  readonly output: string;
-}
-
-function chaos(args: readonly string[]): Promise<ChaosResult> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'stack/chaos/main.ts', ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (data: Buffer) => (output += data.toString()));
-  }
-  running.add(child);
-  return new Promise((resolve) => {
-    child.once('close', (code) => {
-      running.delete(child);
-      resolve({code, output});
-    });
-  });
-}
-
-/** The failures and differences of a run. If it printed none, its last lines. The whole output is printed before. */
-function verdict(output: string): string {
-  process.stderr.write(output);
-  const failures = output.indexOf('\nFAILED: ');
-  const lines = output
-    .slice(failures + 1)
-    .trimEnd()
-    .split('\n');
-  return (failures === -1 ? lines.slice(-VERDICT_LINES_MAX) : lines.slice(0, VERDICT_LINES_MAX)).join('\n');
-}
-
-/** Stops each run, also if the tests end early, because a run that is stopped removes its servers. */
-function stopAll(): void {
-  for (const child of running) child.kill('SIGTERM');
-}
-process.once('exit', stopAll);
-afterAll(stopAll);
+afterAll(stopChaos);
 
 describe(`npm run chaos, seed ${seed}`, () => {
   test(
