@@ -6,9 +6,9 @@ import type {OwnRedis} from './ownRedis.js';
 import {hasAllSlots, mastersIn, replicasIn, type SlotRange} from './slotRanges.js';
 
 /** The ports that nodes name to clients, if these are not their own ones: of proxies, and those for TLS. In the order of the nodes. */
-export interface NamedPorts {
-  readonly proxies?: readonly number[];
-  readonly tls?: readonly number[];
+interface NamedPorts {
+  readonly proxies: readonly number[];
+  readonly tls: readonly number[];
 }
 
 export class ClusterView {
@@ -21,7 +21,7 @@ export class ClusterView {
   /** Empty without TLS. */
   protected readonly tlsPorts: readonly number[];
 
-  protected constructor(nodes: readonly OwnRedis[], {proxies = [], tls = []}: NamedPorts) {
+  protected constructor(nodes: readonly OwnRedis[], {proxies, tls}: NamedPorts) {
     this.nodes = nodes;
     this.tlsPorts = tls;
     this.#own = new Map(nodes.map((node) => [node, connectionTo(node)]));

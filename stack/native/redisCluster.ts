@@ -5,7 +5,7 @@ import {SLOT_COUNT} from '../../src/clients/redis/hashSlot.js';
 import {freePorts} from '../ports.js';
 import {until} from '../until.js';
 import {ClusterLines, type NodePorts} from './clusterLines.js';
-import {ClusterView, type NamedPorts} from './clusterView.js';
+import {ClusterView} from './clusterView.js';
 import {OwnRedis, tlsPortArgs, type TlsFiles} from './ownRedis.js';
 import {slotCount} from './slotRanges.js';
 
@@ -44,18 +44,19 @@ export interface ClusterSetup {
   readonly args?: readonly string[];
 }
 
+/** How clients reach the nodes, in addition to their own ports. */
+interface Ways {
+  readonly lines: ClusterLines | undefined;
+  readonly tlsPorts: readonly number[];
+}
+
 export class RedisCluster extends ClusterView implements AsyncDisposable {
   /** The proxies. Undefined without `hasLines`. */
   readonly lines: ClusterLines | undefined;
   readonly #ports: readonly NodePorts[];
 
-  private constructor(
-    nodes: readonly OwnRedis[],
-    ports: readonly NodePorts[],
-    named: NamedPorts,
-    lines?: ClusterLines,
-  ) {
-    super(nodes, named);
+  private constructor(nodes: readonly OwnRedis[], ports: readonly NodePorts[], {lines, tlsPorts}: Ways) {
+    super(nodes, {tls: tlsPorts, proxies: lines?.clients.map(({port}) => port) ?? []});
     this.#ports = ports;
     this.lines = lines;
   }
@@ -81,8 +82,7 @@ export class RedisCluster extends ClusterView implements AsyncDisposable {
         return await OwnRedis.open({port, args: all, ...own});
       }),
     );
-    const proxies = lines?.clients.map(({port}) => port) ?? [];
-    const cluster = new RedisCluster(nodes, ports, {proxies, tls: tlsPorts}, lines);
+    const cluster = new RedisCluster(nodes, ports, {lines, tlsPorts});
     try {
       await cluster.#create();
     } catch (error) {

@@ -4,6 +4,7 @@
  */
 import {ReadModel} from '../../src/apply/readModel.js';
 import {Decoder} from '../../src/decode/decode.js';
+import {keySpace} from '../../src/redis-model/keys.js';
 import {asProjectorError, type ProjectorError} from '../../src/runtime/errors.js';
 import type {Failpoint} from '../../src/runtime/failpoints.js';
 import {Projector, type ProjectorSettings} from '../../src/worker/projector.js';
@@ -69,7 +70,8 @@ export class SimWorker {
       this.messages.push(message);
       if (this.messages.length > 5) this.messages.shift();
     };
-    const sharding = isPartitioned ? {redis: this.redis, processId: options.name, servers: 1} : undefined;
+    const merging = {redis: this.redis, processId: options.name};
+    const sharding = isPartitioned ? {keys: keySpace('partitioned', prefix), servers: 1, merging} : undefined;
     const settings = {prefix, layout, extraColumns: ORDER_EXTRA_COLUMNS, sharding};
     this.projector = new Projector(options.settings, {
       log: this.log,
