@@ -15,8 +15,11 @@ export const TOPIC = 'test.events';
 /** The layout of the read models of the benches. */
 export const LAYOUT = 'v1 topic=test.events partitions=3 decimals=2 columns=';
 
-/** The test's own client retries until Redis is reachable. */
-const CLUSTER = {clusterRetryStrategy: () => 100, redisOptions: {maxRetriesPerRequest: 20}} as const;
+/** The test's own client retries until Redis is reachable, also if a node of a cluster does not respond. */
+const CLUSTER = {
+  clusterRetryStrategy: () => 100,
+  redisOptions: {maxRetriesPerRequest: 20, socketTimeout: 1_000},
+} as const;
 const PATIENT = {maxRetriesPerRequest: null, retryStrategy: () => 50} as const;
 
 /** Every key with its serialized value. */

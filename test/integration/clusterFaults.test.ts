@@ -1,0 +1,124 @@
+/** Workers on a real Redis Cluster while a master is demoted, hangs, or restarts: they wait, and are exact without a command. */
+import {RedisClient, type Script} from '../../src/clients/redis/client.js';
+import {longRun} from '../support/arbitraries.js';
+import {notified} from '../support/ownBench.js';
+import {RedisCluster} from '../support/redisCluster.js';
+import {whyNoOwnRedis, type OwnRedis} from '../support/redisServer.js';
+import {WorkerBench, type Worker} from '../support/workerBench.js';
+
+/** A key of each slot that a worker writes. */
+const SLOTS = [
+  {name: 'orders', key: '{test:1}:'},
+  {name: 'reports', key: '{test}:'},
+];
+const COUNT: Script = {name: 'testCount', lua: `return redis.call('INCR', KEYS[1])`};
+
+const whyNot = whyNoOwnRedis();
+if (whyNot !== undefined) process.stderr.write(`skipped: faults of a Redis Cluster. ${whyNot}\n`);
+
+(whyNot === undefined ? describe : describe.skip)('workers on a cluster with faults', () => {
+  let cluster: RedisCluster;
+  let bench: WorkerBench;
+  beforeAll(async () => {
+    cluster = await RedisCluster.open();
+    bench = await WorkerBench.open(0, cluster.url, {isPartitioned: true, clusterNodes: cluster.places});
+  }, 60_000);
+  afterEach(async () => {
+    for (const node of cluster.nodes) cluster.thaw(node);
+    await cluster.settled();
+    await bench.reset();
+  }, 60_000);
+  afterAll(async () => {
+    await bench.close();
+    await cluster.close();
+  });
+
+  /** Makes the replica of a master the new master, without a loss of writes. */
+  const demote = async (master: OwnRedis): Promise<void> => {
+    const replica = await cluster.replicaOf(master);
+    await cluster.on(replica).cluster('FAILOVER');
+    await cluster.becomesMaster(replica);
+    expect(await cluster.on(master).info('replication')).toContain('role:slave');
+  };
+  /** Starts a worker on a topic that is applied in part when this resolves. */
+  const startMidway = async (): Promise<Worker> => {
+    const worker = await bench.soleWorker({timeoutMs: 1_000});
+    await bench.midway(60n);
+    return worker;
+  };
+  /** Expects that everything is exact, and that the worker neither halted nor held a partition. */
+  const expectSound = async (worker: Worker): Promise<void> => {
+    await bench.expectExact();
+    expect(worker.messages.filter((message) => /halted|held/.test(message))).toEqual([]);
+    await expect(worker.stop()).resolves.toBeUndefined();
+  };
+
+  test('scripts that are sent to a master while it is demoted run once each, in order (F35) (I4, S6)', async () => {
+    const client = new RedisClient({url: cluster.url, timeoutMs: 5_000, clusterNodes: cluster.places});
+    try {
+      await client.connect();
+      const master = await cluster.masterOf('{test:1}:');
+      const replies: Promise<unknown>[] = [];
+      const send = (): void => void replies.push(client.run(COUNT, '{test:1}:count', []));
+      const timer = setInterval(send, 2);
+      // The client keeps the old slots until a command is redirected.
+      await demote(master).finally(() => clearInterval(timer));
+      send();
+      expect(replies.length).toBeGreaterThan(20);
+      expect(await Promise.all(replies)).toEqual(replies.map((_, index) => index + 1));
+    } finally {
+      client.close();
+    }
+  }, 60_000);
+
+  describe.each(SLOTS)('the master of the $name', ({key}) => {
+    test('is demoted while records are applied: the worker continues at the new master (F35)', async () => {
+      const log = longRun(301, 600);
+      bench.write(log.slice(0, 300));
+      const worker = await startMidway();
+      const master = await cluster.masterOf(key);
+      bench.write(log.slice(300, 450));
+      await demote(master);
+      bench.write(log.slice(450));
+      await expectSound(worker);
+      expect(worker.projector.counts.positionResets).toBe(0);
+    }, 60_000);
+
+    test('hangs, is replaced by its replica and returns with its old state (F40, F90)', async () => {
+      const log = longRun(302, 600);
+      bench.write(log.slice(0, 300));
+      const worker = await startMidway();
+      const master = await cluster.masterOf(key);
+      const replica = await cluster.replicaOf(master);
+      cluster.freeze(master);
+      bench.write(log.slice(300, 450));
+      await notified(worker, /^waiting: redis-unreachable /);
+      await cluster.becomesMaster(replica);
+      await bench.caughtUp();
+      cluster.thaw(master);
+      bench.write(log.slice(450));
+      await expectSound(worker);
+      await notified(worker, /^recovered: /);
+    }, 60_000);
+
+    test('restarts without a failover: the worker waits until it accepts commands again (F36)', async () => {
+      const log = longRun(303, 600);
+      bench.write(log.slice(0, 300));
+      const worker = await startMidway();
+      const master = await cluster.masterOf(key);
+      const replica = await cluster.replicaOf(master);
+      await cluster.on(replica).config('SET', 'cluster-replica-no-failover', 'yes');
+      try {
+        await cluster.kill(master);
+        bench.write(log.slice(300));
+        await notified(worker, /^waiting: redis-unreachable /);
+        // For two seconds after its start, a master returns CLUSTERDOWN.
+        await cluster.restart(master);
+        await expectSound(worker);
+        expect(await cluster.masterOf(key)).toBe(master);
+      } finally {
+        await cluster.on(replica).config('SET', 'cluster-replica-no-failover', 'no');
+      }
+    }, 60_000);
+  });
+});
