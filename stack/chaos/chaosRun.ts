@@ -18,6 +18,16 @@ import {Parts, type ChaosSetup} from './parts.js';
 import {makeSilentChanges} from './silentChanges.js';
 import {WORKER_KILL} from './workerFaults.js';
 
+/** How a run begins: the number of kills, the longest pause between two, and the seconds before each fault that every run injects. */
+interface Pace {
+  readonly kills: readonly [min: number, max: number];
+  readonly pauseMaxMs: number;
+  readonly calmSeconds: readonly [min: number, max: number];
+}
+const PACES: Readonly<Record<'short' | 'long', Pace>> = {
+  short: {kills: [2, 3], pauseMaxMs: 1_500, calmSeconds: [1, 1]},
+  long: {kills: [8, 14], pauseMaxMs: 4_000, calmSeconds: [1, 4]},
+};
 const TEMPOS_PER_SECOND = [5, 20, 40, 80, 200] as const;
 /** Long enough for a replay of the whole topic into a flushed Redis, with small chunks and while the shop writes. */
 const RECOVERY_TIMEOUT_MS = 300_000;
@@ -179,7 +189,7 @@ export class ChaosRun {
     const tour = tourOf(this.#setup.redisKind, this.#setup.isShort);
     for (const fault of tour) {
       if (this.#hasEnded) return;
-      await this.#calm(this.#random.int(1, 4), {isBackedUp: fault === tour[0]});
+      await this.#calm(this.#random.int(...this.#pace.calmSeconds), {isBackedUp: fault === tour[0]});
       await this.#alone([fault]);
     }
   }
@@ -202,11 +212,11 @@ export class ChaosRun {
   /** Kills workers one after the other, faster than the consumer group can complete its rebalances. */
   async #burst(): Promise<void> {
     const all: Running[] = [];
-    const [killsMin, killsMax] = this.#setup.isShort ? [3, 5] : [8, 14];
-    for (let kills = this.#random.int(killsMin, killsMax); kills > 0 && !this.#hasEnded; kills--) {
+    const {kills: range, pauseMaxMs} = this.#pace;
+    for (let kills = this.#random.int(...range); kills > 0 && !this.#hasEnded; kills--) {
       const running = this.#parts.runner.beginAny([WORKER_KILL]);
       if (running !== undefined) all.push(running);
-      await this.#wait(this.#random.int(0, 4_000));
+      await this.#wait(this.#random.int(0, pauseMaxMs));
     }
     await this.#recover(all);
   }
@@ -239,6 +249,10 @@ export class ChaosRun {
 
   async #wait(ms: number): Promise<void> {
     await sleep(ms, undefined, {signal: this.#calming.signal}).catch(() => undefined);
+  }
+
+  get #pace(): Pace {
+    return PACES[this.#setup.isShort ? 'short' : 'long'];
   }
 
   get #hasEnded(): boolean {

@@ -24,7 +24,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: faults of a Redis Clust
     bench = await WorkerBench.open(0, cluster.url, {isPartitioned: true, clusterNodes: cluster.places});
   }, 60_000);
   afterEach(async () => {
-    for (const node of cluster.nodes) cluster.thaw(node);
+    for (const node of cluster.nodes.filter(({isRunning}) => isRunning)) cluster.thaw(node);
     await cluster.settled();
     await bench.reset();
   }, 60_000);
@@ -64,7 +64,6 @@ if (whyNot !== undefined) process.stderr.write(`skipped: faults of a Redis Clust
       // The client keeps the old slots until a command is redirected.
       await demote(master).finally(() => clearInterval(timer));
       send();
-      expect(replies.length).toBeGreaterThan(20);
       expect(await Promise.all(replies)).toEqual(replies.map((_, index) => index + 1));
     } finally {
       client.close();
@@ -92,7 +91,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: faults of a Redis Clust
       const replica = await cluster.replicaOf(master);
       cluster.freeze(master);
       bench.write(log.slice(300, 450));
-      await notified(worker, /^waiting: redis-unreachable /);
+      await notified(worker, /^waiting: .*"redis-unreachable"/);
       await cluster.becomesMaster(replica);
       await bench.caughtUp();
       cluster.thaw(master);
@@ -111,7 +110,7 @@ if (whyNot !== undefined) process.stderr.write(`skipped: faults of a Redis Clust
       try {
         await cluster.kill(master);
         bench.write(log.slice(300));
-        await notified(worker, /^waiting: redis-unreachable /);
+        await notified(worker, /^waiting: .*"redis-unreachable"/);
         // For two seconds after its start, a master returns CLUSTERDOWN.
         await cluster.restart(master);
         await expectSound(worker);

@@ -15,9 +15,11 @@ export const TOPIC = 'test.events';
 /** The layout of the read models of the benches. */
 export const LAYOUT = 'v1 topic=test.events partitions=3 decimals=2 columns=';
 
-/** The test's own client retries until Redis is reachable, also if a node of a cluster does not respond. */
+/** The test's own client retries until Redis is reachable, also while a node of a cluster does not respond or starts. */
 const CLUSTER = {
   clusterRetryStrategy: () => 100,
+  maxRedirections: 100,
+  retryDelayOnMoved: 50,
   redisOptions: {maxRetriesPerRequest: 20, socketTimeout: 1_000},
 } as const;
 const PATIENT = {maxRetriesPerRequest: null, retryStrategy: () => 50} as const;
