@@ -31,8 +31,7 @@ export interface Site {
   readonly random: Random;
   readonly stack: Stack;
   readonly fleet: Fleet;
-  /** Undefined in the layout `partitioned`, which the audit does not support. */
-  readonly auditor: Auditor | undefined;
+  readonly auditor: Auditor;
   /** A direct connection to Redis, without a proxy. */
   readonly redis: Redis;
   /** Undefined if the read model is on one Redis. */

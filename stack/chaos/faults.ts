@@ -39,10 +39,10 @@ export function tourOf(kind: RedisKind, isShort: boolean): readonly Fault[] {
 
 const TOURS: Readonly<Record<RedisKind, readonly Fault[]>> = {
   single: [ROLL_BACK, WORKER_ZOMBIE, KAFKA_KILL, AUDIT_KILL, REPLIES_LOST, FLUSH],
-  partitioned: [ROLL_BACK, WORKER_ZOMBIE, KAFKA_KILL, REPLIES_LOST, FLUSH],
+  partitioned: [ROLL_BACK, WORKER_ZOMBIE, KAFKA_KILL, AUDIT_KILL, REPLIES_LOST, FLUSH],
   cluster: [
     ...[WRITES_LOST, SLOT_MOVED, CUT_OFF, MASTER_FROZEN, MASTER_KILLED, NODE_FLUSHED],
-    ...[WORKER_ZOMBIE, KAFKA_KILL, REPLIES_LOST],
+    ...[WORKER_ZOMBIE, KAFKA_KILL, AUDIT_KILL, REPLIES_LOST],
   ],
 };
 

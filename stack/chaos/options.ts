@@ -31,7 +31,7 @@ At the end it compares Redis with MySQL, with the state that results from applyi
                   Runs of less than 1 minute leave out the slowest faults
   --kills N       continue until at least N workers were killed (default 0)
   --redis KIND    single: one Redis (default); partitioned: one Redis with REDIS_LAYOUT=partitioned; cluster: a Redis Cluster
-                  of three masters with replicas. The last two run without the audit, which does not support the layout
+                  of three masters with replicas
   --native        run the servers as processes (default), with all faults
   --docker        run the servers in containers, without restored copies and without faults between workers and Kafka
   --name NAME     name of the stack (default: chaos-PID)

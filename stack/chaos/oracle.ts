@@ -60,7 +60,8 @@ export class Oracle {
 
   /** Compares with MySQL only: no row event tells of silent changes, so the fold of the topic lacks them. */
   async differencesFromMysql(): Promise<readonly string[]> {
-    return (await compare(this.#mysql, this.#redis.own)).differences;
+    const {redis, differences} = await this.#redis.readable('live');
+    return [...differences, ...(await compare(this.#mysql, redis)).differences];
   }
 
   async #rebuild({live, fold, check}: RebuildTask): Promise<string[]> {

@@ -50,8 +50,7 @@ type Close = () => void | Promise<void>;
 export class Parts {
   readonly fleet: Fleet;
   readonly redis: ChaosRedis;
-  /** Undefined in the layout `partitioned`, which the audit does not support. */
-  readonly auditor: Auditor | undefined;
+  readonly auditor: Auditor;
   /** A connection as MySQL's root user. */
   readonly root: Connection;
   readonly workload: Workload;
@@ -122,8 +121,8 @@ export class Parts {
         onFailure,
       });
       closers.push(async () => await fleet.close());
-      const auditor = redisKind === 'single' ? new Auditor({env, folder, onFailure}) : undefined;
-      closers.push(async () => await auditor?.close());
+      const auditor = new Auditor({env: redis.live, folder, onFailure});
+      closers.push(async () => await auditor.close());
       const root = await rootOf(stack);
       closers.push(() => root.destroy());
       await root.query(`USE ${env.mysql.database}`);
@@ -143,7 +142,7 @@ export class Parts {
 interface Opened {
   readonly redis: ChaosRedis;
   readonly fleet: Fleet;
-  readonly auditor: Auditor | undefined;
+  readonly auditor: Auditor;
   readonly root: Connection;
   readonly kafkaLine: TcpProxy | undefined;
   readonly mysql: Connection;

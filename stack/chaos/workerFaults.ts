@@ -169,15 +169,14 @@ export const AUDIT_KILL: Fault = {
   name: 'audit SIGKILL',
   family: 'kills',
   weight: 3,
-  draw: ({auditor}) =>
-    auditor && {
-      what: 'SIGKILL of the audit; a new one starts at once',
-      needs: ['audit'],
-      run: async () => {
-        await auditor.end('SIGKILL');
-        auditor.start();
-      },
+  draw: ({auditor}) => ({
+    what: 'SIGKILL of the audit; a new one starts at once',
+    needs: ['audit'],
+    run: async () => {
+      await auditor.end('SIGKILL');
+      auditor.start();
     },
+  }),
 };
 
 export const WORKER_FAULTS: readonly Fault[] = [

@@ -27,6 +27,7 @@ import {
   type AuditProgress,
 } from '../../redis-model/audit.js';
 import {keySpace} from '../../redis-model/keys.js';
+import {MergedOffsets} from '../../redis-model/mergedOffsets.js';
 import {StoredPositions} from '../../redis-model/storedPositions.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
@@ -204,7 +205,10 @@ async function pass(
       }),
       settle: {
         ranges,
-        positions: [positions],
+        positions:
+          places === undefined
+            ? [positions]
+            : [positions, new MergedOffsets(retryingRedis(redis, retry), places.keys.shared.merged)],
         visible: async (ends) => await retry.ask(async () => await visible(ends, signal)),
         upstream: new Passage({mysql: patient, recordsBefore}),
         clock,

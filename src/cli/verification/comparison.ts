@@ -8,6 +8,7 @@ import {counted} from '../../runtime/counted.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {systemClock} from '../../runtime/lifecycle.js';
 import {keySpace} from '../../redis-model/keys.js';
+import {MergedOffsets} from '../../redis-model/mergedOffsets.js';
 import {StoredPositions} from '../../redis-model/storedPositions.js';
 import type {Expected, ExpectedOrders} from '../../operations/verify/expected.js';
 import type {Finding} from '../../operations/verify/finding.js';
@@ -66,6 +67,7 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
     parts.requireRunning();
     line.show(text);
   };
+  const keys = keySpace(config.redisLayout, config.keyPrefix);
   const databases = [redis, ...(follower === null ? [] : [follower])];
   return await verify({
     sides: new Sides({expected, redis: retryingRedis(redis, retry), prefix: config.keyPrefix, places}),
@@ -77,14 +79,12 @@ export async function compared(parts: ComparisonParts, wait: number): Promise<Ve
     },
     settle: {
       ranges: async () => await retry.ask(async () => await topic.ranges()),
-      positions: databases.map(
-        (database) =>
-          new StoredPositions(
-            retryingRedis(database, retry),
-            config.topic,
-            keySpace(config.redisLayout, config.keyPrefix),
-          ),
-      ),
+      positions: [
+        ...databases.map(
+          (database) => new StoredPositions(retryingRedis(database, retry), config.topic, keys),
+        ),
+        ...(places === undefined ? [] : [new MergedOffsets(retryingRedis(redis, retry), keys.shared.merged)]),
+      ],
       visible: async (ends) => await retry.ask(async () => await visible(ends, signal)),
       upstream: null,
       clock: retry.clock,

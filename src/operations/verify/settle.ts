@@ -28,8 +28,11 @@ import type {Comparison, Finding, Subject, SubjectKind} from './finding.js';
 export interface SettleDeps {
   readonly compare: (kind: SubjectKind, ids: readonly string[]) => Promise<Comparison>;
   readonly ranges: () => Promise<ReadonlyMap<number, LogRange>>;
-  /** The positions of Redis, and those of the expected side if that follows the topic too. */
-  readonly positions: readonly StoredPositions[];
+  /**
+   * The positions of Redis, and those of the expected side if that follows the topic too. In the layout `partitioned` also the merged offsets,
+   * because counters and reports are behind the orders.
+   */
+  readonly positions: readonly Pick<StoredPositions, 'read'>[];
   /** Resolves when the expected side shows every record before these ends. */
   readonly visible: Visible;
   /** Tells whether the topic contains what MySQL shows. Null if the connector is known to be up to date. */
