@@ -9,6 +9,7 @@ import type {ConfigWith} from '../../config/config.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {ProjectorError} from '../../runtime/errors.js';
 import {planReset, resetPosition, type PositionReset} from '../../operations/rebuild/positionReset.js';
+import type {KeyLayout} from '../../redis-model/keys.js';
 import {table, type Output} from '../terminal/output.js';
 import {checkReadModel} from '../preflight.js';
 import {standardTerminal, type Terminal} from '../terminal/terminal.js';
@@ -72,10 +73,15 @@ export interface ResetContext {
   readonly output: Output;
 }
 
-const MEANING =
-  'The workers will apply the records from these offsets again. Until they have caught up, readers see orders and ' +
-  'counters as they were at that time. Afterwards the data is the same as now. `projector rebuild` does the same ' +
-  'without showing old values to readers.';
+/** With the layout `partitioned`, the reports contain these records already, so that they do not change (I18). */
+function meaningWith(layout: KeyLayout): string {
+  const seen = layout === 'single' ? 'orders and counters' : 'orders (not counters and reports)';
+  return (
+    `The workers will apply the records from these offsets again. Until they have caught up, readers see ${seen} ` +
+    'as they were at that time. Afterwards the data is the same as now. `projector rebuild` does the same ' +
+    'without showing old values to readers.'
+  );
+}
 
 export async function offsetsReset(
   options: ResetOptions,
@@ -91,7 +97,7 @@ export async function offsetsReset(
       {offsets: await goalsOf(options, topic), mayStay: options.to.kind !== 'offset'},
       await topic.ranges(),
     );
-    if (!options.yes && !(await isConfirmed(plan, {output, terminal}))) {
+    if (!options.yes && !(await isConfirmed(plan, {output, terminal, layout: config.redisLayout}))) {
       output.note('no position was reset');
       return EXIT.ok;
     }
@@ -128,10 +134,10 @@ async function goalsOf({to, partition}: ResetOptions, topic: KafkaTopic): Promis
 /** Explains the effect and asks for confirmation. Rejects with `usage` if there is no terminal. */
 async function isConfirmed(
   plan: readonly PositionReset[],
-  {output, terminal}: {output: Output; terminal: Terminal},
+  {output, terminal, layout}: {output: Output; terminal: Terminal; layout: KeyLayout},
 ): Promise<boolean> {
   for (const line of table(['partition', 'from', 'to'], plan.map(cellsOf))) output.note(line);
-  output.note(MEANING);
+  output.note(meaningWith(layout));
   if (!terminal.isInteractive) {
     throw new ProjectorError(
       'usage',

@@ -1,5 +1,5 @@
 /**
- * Adds up what the orders in Redis contribute to counters and reports, in the layout `partitioned`. Nobody may write orders meanwhile.
+ * Adds up what the orders in Redis contribute to counters and reports, in the layout `partitioned`. Nobody may write orders while it reads.
  *
  * I7: a product that any stored line item names gets its counter even at 0, also if its order is hidden.
  */

@@ -23,6 +23,7 @@ import {parseFence} from '../../redis-model/fence.js';
 import {isOwnKey, keySpace, stagingSpace, type KeySpace} from '../../redis-model/keys.js';
 import {parsePosition} from '../../redis-model/position.js';
 import {StoredPositions} from '../../redis-model/storedPositions.js';
+import {counted} from '../../runtime/counted.js';
 import {ERROR_POLICY} from '../../runtime/errorPolicy.js';
 import {asProjectorError, ProjectorError} from '../../runtime/errors.js';
 import type {Clock} from '../../runtime/lifecycle.js';
@@ -121,7 +122,7 @@ export class PartitionedCutover {
         await this.#adopt(held, adopted);
         return true;
       } catch (error) {
-        // The fences stand meanwhile. Each step checks them.
+        // The fences still stand. Each step checks them.
         const isPassing = ERROR_POLICY[asProjectorError(error).kind].next === 'wait';
         if (!isPassing || held.signal.aborted || tries >= TRIES_MAX) throw error;
         await this.#clock.sleep(RETRY_MS, held.signal);
@@ -239,14 +240,14 @@ export class PartitionedCutover {
         }),
       );
       keys += page.length;
-      this.#plan.progress(`${keys} keys moved; workers wait`);
+      this.#plan.progress(`${counted(keys, 'key')} moved; workers wait`);
     }
   }
 
   async #computeReports(held: Held, adopted: readonly Adopted[]): Promise<void> {
     const {layout, lockText, id, progress} = this.#plan;
     const deps = {redis: this.#redis, keys: this.#live, layout, replacesLayout: true, lockText, id};
-    const show = (looked: number): void => progress(`${looked} keys of orders read; workers wait`);
+    const show = (looked: number): void => progress(`${counted(looked, 'key')} of orders read; workers wait`);
     await computeReports({...deps, progress: show}, {...held, positions: adopted.map(({to}) => to)});
   }
 
