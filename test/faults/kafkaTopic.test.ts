@@ -18,6 +18,13 @@ afterEach(async () => await bench.close());
 /** The session timeout is longer than the time for which a test stops the worker. */
 const PATIENT: Variables = {KAFKA_SESSION_TIMEOUT_MS: '60000'};
 
+/**
+ * A fetch that is in flight when a worker is stopped returns the next batch of records. This batch is larger
+ * than `fetchBytesPerPartition`, so that it returns no other.
+ */
+const ONE_BATCH: Variables = {...PATIENT, KAFKA_FETCH_PARTITION_BYTES: '16384'};
+const BATCH_RECORDS = 200;
+
 async function opened(partitions = 1): Promise<void> {
   bench = await FaultBench.open('faults-topic', {partitions});
 }
@@ -70,6 +77,17 @@ async function addPartition(count: number): Promise<void> {
 }
 
 describe('a topic whose first records were deleted', () => {
+  /** While a worker is stopped, two batches are written and the records below `offset` are deleted. */
+  async function whileStopped(offset: bigint): Promise<WorkerProcess> {
+    const worker = await applied(ONE_BATCH);
+    worker.send('SIGSTOP');
+    await bench.write(BATCH_RECORDS);
+    await bench.write(30);
+    await deleteRecordsBelow(offset);
+    worker.send('SIGCONT');
+    return worker;
+  }
+
   test('halts a worker at start if they were not applied, and the worker names the missing offsets (F18)', async () => {
     await opened();
     await bench.write(20);
@@ -86,33 +104,20 @@ describe('a topic whose first records were deleted', () => {
   test('halts a running worker, although the Kafka client would resume after the gap (F18)', async () => {
     await opened();
     await bench.write(20);
-    const worker = await applied(PATIENT);
-    worker.send('SIGSTOP');
-    // A fetch in flight may still return this record.
-    await bench.write(1);
-    await bench.write(30);
-    await deleteRecordsBelow(45n);
-    worker.send('SIGCONT');
     await expectHalt(
-      worker,
+      await whileStopped(245n),
       'topic-start-lost',
-      /\[0\]: offsets (?:20|21) to 44 were deleted from the topic before they were applied$/,
+      /\[0\]: offsets (?:20|220) to 244 were deleted from the topic before they were applied$/,
     );
   });
 
   test('halts a running worker, even if no record is left after the gap (F18)', async () => {
     await opened();
     await bench.write(20);
-    const worker = await applied(PATIENT);
-    worker.send('SIGSTOP');
-    await bench.write(1);
-    await bench.write(30);
-    await deleteRecordsBelow(51n);
-    worker.send('SIGCONT');
     await expectHalt(
-      worker,
+      await whileStopped(250n),
       'topic-start-lost',
-      /\[0\]: offsets (?:20|21) to 50 were deleted from the topic before they were applied$/,
+      /\[0\]: offsets (?:20|220) to 249 were deleted from the topic before they were applied$/,
     );
   });
 
