@@ -1,6 +1,7 @@
 /**
  * The layout `partitioned` with the whole pipeline: a random shop, kill -9 of workers, and `verify`. On one Redis, and on a Redis Cluster
- * whose masters are killed.
+ * whose masters are killed, with the users of deploy/acl/redis-cluster.acl. The one Redis is in the soak tier only, because a cluster has
+ * all that it has.
  */
 import {Redis} from 'ioredis';
 import {ForeignPipeline} from '../support/foreignPipeline.js';
@@ -9,7 +10,10 @@ import {projector} from '../support/projector.js';
 import {until} from '../support/until.js';
 import {RedisCluster} from '../support/redisCluster.js';
 import {OwnRedis, whyNoOwnRedis} from '../support/redisServer.js';
+import type {CommandResult} from '../support/stack.js';
 import {chosenSeed} from '../support/random.js';
+import {clusterRules, type RedisUser} from '../support/redisRights.js';
+import {inTier} from '../support/tier.js';
 
 const SCHEMA = `
   CREATE TABLE orders (id BIGINT PRIMARY KEY AUTO_INCREMENT, user_id BIGINT NULL, total_amount DECIMAL(12,2) NOT NULL);
@@ -17,12 +21,19 @@ const SCHEMA = `
     quantity INT NOT NULL, KEY (order_id), FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE);
   INSERT INTO orders VALUES (1, 7, 45.99), (2, NULL, 3.00), (3, 8, 0.50);
   INSERT INTO order_items VALUES (10, 1, 100, 2), (11, 1, 101, 1), (12, 3, 100, 5)`;
-const STEPS = 200;
+const STEPS = inTier({test: 100, soak: 1_000});
+const PASSWORD = 'Zq7Secret';
+const USERS = ['projector', 'operator', 'reports'] as const;
 const seed = chosenSeed();
 
 /** What both kinds of servers have in common. */
 interface Place {
+  /** The URL of the worker. */
   readonly url: string;
+  /** The URL with another user. Without one, it is a user who may do everything. */
+  readonly urlOf: (user?: RedisUser) => string;
+  /** The commands for which a user had no right. */
+  readonly denials: () => Promise<readonly unknown[]>;
   readonly settings: Record<string, string>;
   /** Kills a server while the shop trades, if there is another one that can replace it. */
   readonly disturb: (prefix: string) => Promise<void>;
@@ -45,6 +56,8 @@ async function oneRedis(): Promise<Place> {
   const {url} = redis;
   return {
     url,
+    urlOf: () => url,
+    denials: () => Promise.resolve([]),
     settings: {},
     disturb: async () => {
       await redis.kill();
@@ -59,10 +72,21 @@ async function oneRedis(): Promise<Place> {
 }
 
 async function clusterOfThree(): Promise<Place> {
-  const cluster = await RedisCluster.open();
-  const {url} = cluster;
+  const rules = USERS.flatMap((user) => ['--user', user, ...clusterRules(PASSWORD, user, 'clustered:')]);
+  const cluster = await RedisCluster.open({args: rules});
+  const urlOf = (username?: RedisUser): string =>
+    username === undefined
+      ? cluster.url
+      : Object.assign(new URL(cluster.url), {username, password: PASSWORD}).href;
   return {
-    url,
+    url: urlOf('projector'),
+    urlOf,
+    denials: async () => {
+      const logs = await Promise.all(
+        cluster.nodes.map(async (node) => (await cluster.on(node).call('ACL', 'LOG')) as unknown[]),
+      );
+      return logs.flat();
+    },
     settings: {REDIS_CLUSTER_NODES: cluster.places.join(',')},
     disturb: async (prefix) => {
       const killed = await cluster.masterOf(prefix);
@@ -80,24 +104,26 @@ async function clusterOfThree(): Promise<Place> {
   };
 }
 
-(whyNoOwnRedis() === undefined ? describe : describe.skip).each([
-  {
-    where: 'one Redis',
-    open: oneRedis,
-    name: 'parted',
-    // A sum is repaired when the second pass finds the same difference.
-    repairs: [
-      ['audit', '--once', '--repair'],
-      ['audit', '--once', '--repair'],
-    ],
-  },
-  {
-    where: 'a cluster',
-    open: clusterOfThree,
-    name: 'clustered',
-    repairs: [['verify', '--repair', '--wait', '60']],
-  },
-])('a random shop in the layout partitioned, on $where', ({open, name, repairs}) => {
+const ON_ONE_REDIS = {
+  where: 'one Redis',
+  open: oneRedis,
+  name: 'parted',
+  // A sum is repaired when the second pass finds the same difference.
+  repairs: [
+    ['audit', '--once', '--repair'],
+    ['audit', '--once', '--repair'],
+  ],
+};
+const ON_A_CLUSTER = {
+  where: 'a cluster',
+  open: clusterOfThree,
+  name: 'clustered',
+  repairs: [['verify', '--repair', '--wait', '60']],
+};
+
+(whyNoOwnRedis() === undefined ? describe : describe.skip).each(
+  inTier({test: [ON_A_CLUSTER], soak: [ON_ONE_REDIS, ON_A_CLUSTER]}),
+)('a random shop in the layout partitioned, on $where', ({open, name, repairs}) => {
   let place: Place;
   let shop: ForeignPipeline;
 
@@ -111,14 +137,24 @@ async function clusterOfThree(): Promise<Place> {
     await place.close();
   });
 
+  /** Runs a command as this user. */
+  const as = async (user: RedisUser, ...args: readonly string[]): Promise<CommandResult> =>
+    await projector(args, {...shop.settings, REDIS_URL: place.urlOf(user)});
+
+  /** Runs a command as `operator`. Rejects if it does not end with 0. */
+  const run = async (...args: readonly string[]): Promise<void> => {
+    const {status, stdout, stderr} = await as('operator', ...args);
+    if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}${stdout}`);
+  };
+
   test('is exact after kill -9 of workers and of a Redis (F90) (F92) (G2, G4)', async () => {
     await shop.trade(STEPS, seed);
-    await shop.run('verify', '--wait', '60');
+    await run('verify', '--wait', '60');
     for (const prefix of [`{${name}:1}:`, `{${name}}:`]) {
       const disturbed = place.disturb(prefix);
       await shop.trade(STEPS, seed + 1);
       await disturbed;
-      await shop.run('verify', '--wait', '60');
+      await run('verify', '--wait', '60');
     }
     expect(shop.worker.isRunning).toBe(true);
   }, 240_000);
@@ -129,28 +165,33 @@ async function clusterOfThree(): Promise<Place> {
         'SELECT CAST(MIN(id) AS CHAR) AS id, CAST(COUNT(*) AS CHAR) AS orders FROM orders',
       )
     )[0] as [{id: string; orders: string}];
-    const shown = async (...args: string[]): Promise<unknown> => {
-      const {status, stdout, stderr} = await projector([...args, '--json'], shop.settings);
+    const shown = async (user: RedisUser, ...args: string[]): Promise<unknown> => {
+      const {status, stdout, stderr} = await as(user, ...args, '--json');
       if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}`);
       return JSON.parse(stdout) as unknown;
     };
     const {id, orders} = row;
-    expect(await shown('orders', 'count', '--scan')).toEqual({orders, scanned: orders});
-    expect(await shown('orders', 'show', id)).toMatchObject({found: true, id});
-    expect(await shown('report')).toMatchObject({totals: {orders}});
-    expect(await shown('lag')).toMatchObject({lagRecords: expect.anything() as unknown});
-    const {checks} = (await shown('doctor')) as {checks: {name: string; verdict: string; detail: string}[]};
+    for (const user of ['projector', 'reports'] as const) {
+      expect(await shown(user, 'orders', 'count', '--scan')).toEqual({orders, scanned: orders});
+      expect(await shown(user, 'orders', 'show', id)).toMatchObject({found: true, id});
+      expect(await shown(user, 'report')).toMatchObject({totals: {orders}});
+    }
+    await shown('projector', 'offsets', 'show');
+    expect(await shown('projector', 'lag')).toMatchObject({lagRecords: expect.anything() as unknown});
+    const {checks} = (await shown('projector', 'doctor')) as {
+      checks: {name: string; verdict: string; detail: string}[];
+    };
     expect(checks.length).toBeGreaterThan(10);
     expect(checks.filter(({verdict}) => verdict === 'fail')).toEqual([]);
   });
 
   test('positions are set back, and counters and reports computed again, while the shop trades (I18, I19)', async () => {
     const trading = shop.trade(STEPS, seed + 2);
-    await shop.run('rebuild', '--reports');
-    await shop.run('offsets', 'reset', '--to', 'earliest', '--yes');
+    await run('rebuild', '--reports');
+    await run('offsets', 'reset', '--to', 'earliest', '--yes');
     await trading;
-    await shop.run('rebuild', '--reports');
-    await shop.run('verify', '--wait', '60');
+    await run('rebuild', '--reports');
+    await run('verify', '--wait', '60');
     expect(shop.worker.isRunning).toBe(true);
   }, 240_000);
 
@@ -159,13 +200,13 @@ async function clusterOfThree(): Promise<Place> {
     async (...args) => {
       await place.onMasters(damage);
       const [{status, stdout, stderr}] = await Promise.all([
-        projector([...args, '--json'], shop.settings),
+        as('operator', ...args, '--json'),
         shop.trade(STEPS, seed + 2),
       ]);
       expect({status, stderr}).toMatchObject({status: 0});
       expect(stderr).toContain('cutover done: readers see the new content');
       expect(JSON.parse(stdout)).toMatchObject({command: args[0], resumed: false});
-      await shop.run('verify', '--wait', '60');
+      await run('verify', '--wait', '60');
       expect(shop.worker.isRunning).toBe(true);
     },
     240_000,
@@ -177,12 +218,12 @@ async function clusterOfThree(): Promise<Place> {
     ];
     await produce(shop.settings['KAFKA_TOPIC']!, [{key: id, value: '{"broken'}]);
     await until(
-      async () => (await projector(['dlq', 'list'], shop.settings)).stdout.includes(id),
+      async () => (await as('operator', 'dlq', 'list')).stdout.includes(id),
       () => 'the record to be quarantined',
     );
-    await shop.run('dlq', 'replay', '--all');
-    expect((await projector(['dlq', 'list'], shop.settings)).stdout).toBe('');
-    await shop.run('verify', '--wait', '60');
+    await run('dlq', 'replay', '--all');
+    expect((await as('operator', 'dlq', 'list')).stdout).toBe('');
+    await run('verify', '--wait', '60');
   }, 120_000);
 
   test('what MySQL changed without a row event is repaired (I17, I19)', async () => {
@@ -193,13 +234,18 @@ async function clusterOfThree(): Promise<Place> {
     await shop.root.query('UPDATE order_items SET quantity = quantity + 2 ORDER BY id LIMIT 7');
     await shop.root.query('DELETE FROM order_items ORDER BY id DESC LIMIT 3');
     await shop.root.query('SET SESSION sql_log_bin = 1');
-    for (const args of repairs) await projector(args, shop.settings);
-    await shop.run('verify', '--wait', '60');
+    for (const args of repairs) await as('operator', ...args);
+    await run('verify', '--wait', '60');
     expect(shop.worker.isRunning).toBe(true);
   }, 240_000);
 
   test('`sync` fills an empty prefix without a worker, and `--target` is refused', async () => {
-    const settings = {...shop.settings, REDIS_KEY_PREFIX: `${name}-two:`, KAFKA_GROUP_ID: `${name}-two`};
+    const settings = {
+      ...shop.settings,
+      REDIS_URL: place.urlOf(),
+      REDIS_KEY_PREFIX: `${name}-two:`,
+      KAFKA_GROUP_ID: `${name}-two`,
+    };
     const planned = await projector(['sync', '--dry-run'], settings);
     expect(planned).toMatchObject({
       status: 0,
@@ -209,15 +255,19 @@ async function clusterOfThree(): Promise<Place> {
     expect({status, stderr}).toMatchObject({status: 0});
     const verified = await projector(['verify', '--wait', '60'], settings);
     expect(verified).toMatchObject({status: 0});
-    const refused = await projector(['rebuild', '--target', place.url], shop.settings);
+    const refused = await as('operator', 'rebuild', '--target', place.url);
     expect(refused).toMatchObject({status: 2, stderr: expect.stringContaining('--target') as string});
   }, 120_000);
 
   test('`verify --against topic` says that it does not support the layout, and changes nothing', async () => {
-    const {status, stderr} = await projector(['verify', '--against', 'topic'], shop.settings);
+    const {status, stderr} = await as('operator', 'verify', '--against', 'topic');
     expect({status, stderr}).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('does not support REDIS_LAYOUT=partitioned') as string,
     });
+  });
+
+  test('no user needed a right that deploy/acl/redis-cluster.acl does not give', async () => {
+    expect(await place.denials()).toEqual([]);
   });
 });

@@ -2,11 +2,13 @@
  * Every preset in shops/ on the tables and rows of its shop system: the state in Redis is the one that SQL gives (`expected.json`), through
  * the stream, after a rebuild and after a sync, and `verify` finds no difference. Foreign keys then change rows without events (`silent.sql`),
  * and one pass of the audit leads to the state that SQL gives (`silent-expected.json`).
+ *
+ * In the layout `partitioned` too: one preset that the seed draws, and all of them in the soak tier.
  */
 import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {Redis} from 'ioredis';
-import {keysWithPrefix} from '../../src/redis-model/keys.js';
+import {keySpace, type KeyLayout, type KeySpace} from '../../src/redis-model/keys.js';
 import {parseItems} from '../../src/redis-model/storedItems.js';
 import {projector} from '../support/projector.js';
 import {useEmptyRedis} from '../support/emptyRedis.js';
@@ -25,6 +27,13 @@ const TIMEOUT_MS = 60_000;
 /** Transactions of the random business. */
 const STEPS = inTier({test: 100, soak: 3_000});
 const seed = chosenSeed();
+
+const DRAWN = PRESETS.slice(seed % PRESETS.length).slice(0, 1);
+const PARTITIONED = inTier({test: DRAWN, soak: PRESETS});
+const CASES: readonly (readonly [string, KeyLayout])[] = [
+  ...PRESETS.map((preset) => [preset, 'single'] as const),
+  ...PARTITIONED.map((preset) => [preset, 'partitioned'] as const),
+];
 
 /** The state of a shop, in the words of its `expected.json`. */
 interface State {
@@ -70,28 +79,29 @@ interface Decimals {
   readonly quantity: number;
 }
 
-async function stateOf(redis: Redis, prefix: string, decimals: Decimals): Promise<State> {
-  const keys = keysWithPrefix(prefix);
-  const names = await redis.keys(`${prefix}*`);
+async function stateOf(redis: Redis, space: KeySpace, decimals: Decimals): Promise<State> {
   const orders: Record<string, State['orders'][string]> = {};
   const sold: Record<string, string> = {};
-  for (const name of names) {
-    const id = keys.orderIdOf(name);
-    if (id !== undefined) {
+  for (const name of await redis.keys('*')) {
+    const place = space.placeOf(name);
+    const id = space.orderIdOf(name);
+    if (place !== undefined && id !== undefined) {
+      const lines = space.partition(place.partition ?? 0).orderLines(id);
       const {user_id = '', total_amount = ''} = await redis.hgetall(name);
-      const items = parseItems((await redis.get(keys.orderLines(id))) ?? '') ?? [];
+      const items = parseItems((await redis.get(lines)) ?? '') ?? [];
       orders[id] = {
         user_id,
         total_amount,
         items: items.map((item) => [item.id, item.productId, withoutZeros(item.quantity)]),
       };
     }
-    const product = name.startsWith(`${prefix}product:`)
-      ? name.slice(prefix.length).split(':')[1]
+    const product = name.startsWith(`${space.sharedPrefix}product:`)
+      ? name.slice(space.sharedPrefix.length).split(':')[1]
       : undefined;
     const units = product === undefined ? '0' : ((await redis.get(name)) ?? '0');
     if (product !== undefined && units !== '0') sold[product] = withoutZeros(major(units, decimals.quantity));
   }
+  const keys = space.shared;
   const scores = await redis.zrange(keys.reportUsers, '0', '-1', 'WITHSCORES');
   const spent: Record<string, string> = {};
   for (let i = 0; i < scores.length; i += 2)
@@ -108,10 +118,10 @@ async function stateOf(redis: Redis, prefix: string, decimals: Decimals): Promis
 (whyNot === undefined ? describe : describe.skip)('the presets of shop systems', () => {
   const own = useEmptyRedis();
 
-  test.each(PRESETS)(
-    `%s ends in the state that SQL gives, also after a rebuild, a sync and kill -9 in random business, and verify agrees (I9) (I16), seed ${seed}`,
-    async (preset) => {
-      const settings = settingsOf(preset);
+  test.each(CASES)(
+    `%s, layout %s, ends in the state that SQL gives, also after a rebuild, a sync and kill -9 in random business, and verify agrees (I9) (I16), seed ${seed}`,
+    async (preset, layout) => {
+      const settings: Record<string, string> = {...settingsOf(preset), REDIS_LAYOUT: layout};
       const decimals = {
         money: Number(settings['MONEY_DECIMALS'] ?? '2'),
         quantity: Number(settings['QUANTITY_DECIMALS'] ?? '0'),
@@ -122,8 +132,9 @@ async function stateOf(redis: Redis, prefix: string, decimals: Decimals): Promis
       const shop = await ForeignPipeline.open(parts);
       try {
         await shop.root.query(textOf('rows.sql'));
+        const space = keySpace(layout, shop.prefix);
         const expected = expectedOf(preset);
-        const state = async (): Promise<State> => await stateOf(own.redis, shop.prefix, decimals);
+        const state = async (): Promise<State> => await stateOf(own.redis, space, decimals);
         let found: State | undefined;
         await until(
           async () => JSON.stringify(sorted((found = await state()))) === JSON.stringify(sorted(expected)),
@@ -148,6 +159,8 @@ async function stateOf(redis: Redis, prefix: string, decimals: Decimals): Promis
         if (existsSync(join('shops', preset, 'silent.sql'))) {
           await shop.root.query(textOf('silent.sql'));
           await shop.run('audit', '--once', '--repair');
+          // In the layout `partitioned`, a pass that repairs orders leaves their sums to the next one (I19).
+          if (layout === 'partitioned') await shop.run('audit', '--once', '--repair');
           expect(await state()).toEqual(expectedOf(preset, 'silent-expected.json'));
         }
 
