@@ -10,6 +10,8 @@ import {compare, type Result} from './compare.js';
 import {crash, crashTable} from './crash.js';
 import {measured, median} from './figures.js';
 import {latency, latencyTable} from './latency.js';
+import {layouts} from './layouts.js';
+import {layoutTable} from './layoutTable.js';
 import {load} from './load.js';
 import {loadTable} from './loadTable.js';
 import {HELP, readOptions, type Options} from './options.js';
@@ -107,6 +109,10 @@ async function measure(stack: Stack, {options, builds}: Run, server: string): Pr
       const all = builds.against === undefined ? [THIS_BUILD] : [THIS_BUILD, builds.against];
       const results = await load(env, {orders, rounds, builds: all}, notify);
       return report(what, {server, orders, results}, loadTable(results, orders));
+    }
+    case 'layouts': {
+      const results = await layouts(env, plan, {rounds, notify});
+      return report(what, {server, plan, results}, layoutTable(results));
     }
     case 'compare':
       return await compareAll(stack, {options, builds}, server);

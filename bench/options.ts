@@ -12,12 +12,14 @@ Measurements instead of the comparison:
   --scale         the cost of an event with growing numbers of events and products
   --load          the time of the commands that read everything (sync, verify, rebuild), compared with a bare loop that only copies
                   the rows of MySQL into Redis
+  --layouts       the processor time of Redis and of the worker in the layouts \`single\` and \`partitioned\`, on one Redis and on a
+                  Redis Cluster. Native servers only
 
 Options:
   --all           for the comparison: also the slow designs, two workers, and more ceilings
   --events N      row events in the topic (default 300000; 1000000 with --all; with --scale the maximum, default 5000000)
   --orders N      for --load: orders in MySQL, each with two line items (default 300000)
-  --rounds N      for the comparison and --load: rounds of each contender; the table shows medians (default 3)
+  --rounds N      for the comparison, --load and --layouts: rounds of each contender; the table shows medians (default 3)
   --against FOLDER
                   for the comparison and --load: also measure another checkout of this project, alternating with this one.
                   FOLDER must be built: run \`npm ci && npm run build\` in it
@@ -27,14 +29,14 @@ Options:
   --keep          keep the servers running, so that a second run reuses the topics
   --help          print this help
 
-On 2 cores, the comparison takes about 4 minutes, and 15 minutes with --all. --latency takes 3 minutes, --crash 3, --load 8 and --scale 10.
+On 2 cores, the comparison takes about 4 minutes, and 15 minutes with --all. --latency takes 3 minutes, --crash 3, --layouts 3, --load 8 and --scale 10.
 That includes the start of the servers. The first run also downloads them. Each --against or --node adds its part.
 
 The table is printed to stdout. All figures and a plot of the comparison are written to bench/results/. The figures are valid
 only if nothing else loads the machine. Compare only figures of one run, because the machine may be faster or slower the next time.
 `;
 
-export type Benchmark = 'compare' | 'latency' | 'scale' | 'crash' | 'load';
+export type Benchmark = 'compare' | 'latency' | 'scale' | 'crash' | 'load' | 'layouts';
 
 export interface Options {
   readonly what: Benchmark;
@@ -51,13 +53,14 @@ export interface Options {
 }
 
 const ORDERS = 300_000;
+const MEASUREMENTS = ['latency', 'scale', 'crash', 'load', 'layouts'] as const;
 
 /** For each option that not every benchmark has, the benchmarks that have it. */
 const MEANING: Readonly<Record<string, readonly Benchmark[]>> = {
   all: ['compare'],
-  events: ['compare', 'latency', 'crash', 'scale'],
+  events: ['compare', 'latency', 'crash', 'scale', 'layouts'],
   orders: ['load'],
-  rounds: ['compare', 'load'],
+  rounds: ['compare', 'load', 'layouts'],
   against: ['compare', 'load'],
   node: ['compare'],
 };
@@ -72,6 +75,7 @@ export function readOptions(args: string[]): Options | undefined {
       scale: {type: 'boolean', default: false},
       crash: {type: 'boolean', default: false},
       load: {type: 'boolean', default: false},
+      layouts: {type: 'boolean', default: false},
       events: {type: 'string'},
       orders: {type: 'string', default: String(ORDERS)},
       rounds: {type: 'string', default: '3'},
@@ -84,11 +88,11 @@ export function readOptions(args: string[]): Options | undefined {
     },
   });
   if (values.help === true) return undefined;
-  const [what = 'compare', other] = (['latency', 'scale', 'crash', 'load'] as const).filter(
-    (name) => values[name],
-  );
+  const [what = 'compare', other] = MEASUREMENTS.filter((name) => values[name]);
   if (other !== undefined) throw new Error(`--${what} and --${other} cannot be combined`);
   requireMeaning(args, what);
+  if (what === 'layouts' && values.docker === true)
+    throw new Error('--layouts needs --native, because the nodes of its Redis Cluster are processes');
   return {
     what,
     hasAll: values.all,
@@ -97,7 +101,8 @@ export function readOptions(args: string[]): Options | undefined {
     rounds: wholeNumber('--rounds', values.rounds, 1),
     against: values.against,
     nodes: values.node,
-    mode: values.native === true ? 'native' : values.docker === true ? 'docker' : undefined,
+    mode:
+      values.native === true || what === 'layouts' ? 'native' : values.docker === true ? 'docker' : undefined,
     keep: values.keep,
   };
 }

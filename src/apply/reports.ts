@@ -6,6 +6,7 @@
  */
 import {ERROR_POLICY} from '../runtime/errorPolicy.js';
 import {asProjectorError, ProjectorError} from '../runtime/errors.js';
+import type {Failpoint} from '../runtime/failpoints.js';
 import {onAbort, Signal, type Clock} from '../runtime/lifecycle.js';
 import {parseOutboxEntry, type OutboxEntry} from '../redis-model/outbox.js';
 import type {KeySpace} from '../redis-model/keys.js';
@@ -40,6 +41,7 @@ export interface MergeEvents {
   readonly lost: (partition: number, reason: string) => void;
   /** Called after each merge, with the time since the oldest of its entries was applied. */
   readonly merged: (delayMs: number) => void;
+  readonly failpoint: Failpoint;
 }
 
 /** Entries of one partition in one merge (L18). Together they take Redis about as long as a chunk. */
@@ -152,7 +154,10 @@ export class Reports {
     this.#isMerging = true;
     const sentMs = clock.nowMs();
     try {
-      const rejected = parseMergeReply(await this.#redis.run(MERGE_SCRIPT, keys.shared.merged, args), layout);
+      const reply = this.#redis.run(MERGE_SCRIPT, keys.shared.merged, args);
+      events.failpoint('merge-in-flight');
+      const rejected = parseMergeReply(await reply, layout);
+      events.failpoint('after-merge');
       if (rejected === undefined) this.#merged(merges, events, {sentMs, nowMs: clock.nowMs()});
       else
         this.#lose(rejected, 'Redis rejected a merge: another worker has taken the partition over', events);

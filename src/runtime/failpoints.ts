@@ -17,11 +17,16 @@ export const FAILPOINT_NAMES = [
   'before-apply',
   'script-in-flight',
   'after-apply',
+  'merge-in-flight',
+  'after-merge',
   'before-offset-commit',
   'offset-commit-in-flight',
   'after-offset-commit',
 ] as const;
 export type FailpointName = (typeof FAILPOINT_NAMES)[number];
+
+/** Only a worker in the layout `partitioned` reaches these. */
+export const MERGE_FAILPOINTS: readonly FailpointName[] = ['merge-in-flight', 'after-merge'];
 
 export const FAILPOINT_ACTIONS = ['kill', 'block', 'throw', 'uncaught'] as const;
 export type FailpointAction = (typeof FAILPOINT_ACTIONS)[number];

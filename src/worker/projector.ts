@@ -99,6 +99,7 @@ export class Projector {
     this.#merging = new ReportMerging(deps.model.reports, {
       clock: deps.clock,
       observer: deps.observer ?? NO_OBSERVER,
+      failpoint: deps.failpoint,
       reset: (partition, reason) => this.#partitions.get(partition)?.lostReports(reason),
     });
   }

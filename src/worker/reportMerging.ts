@@ -1,11 +1,13 @@
 /** Merges the chunks of one worker into counters and reports, in the layout `partitioned` (apply/reports.ts). In `single` it does nothing. */
 import type {MergeEvents, Reports} from '../apply/reports.js';
+import type {Failpoint} from '../runtime/failpoints.js';
 import type {Clock} from '../runtime/lifecycle.js';
 import type {WorkerObserver} from './observer.js';
 
 export interface ReportMergingDeps {
   readonly clock: Clock;
   readonly observer: WorkerObserver;
+  readonly failpoint: Failpoint;
   /** The partition reads its position again, and takes over the merging again. */
   readonly reset: (partition: number, reason: string) => void;
 }
@@ -21,6 +23,7 @@ export class ReportMerging {
     this.#events = {
       lost: (partition, reason) => deps.reset(partition, reason),
       merged: (delayMs) => deps.observer.reportsMerged(delayMs),
+      failpoint: deps.failpoint,
     };
   }
 

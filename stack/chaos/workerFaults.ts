@@ -1,4 +1,5 @@
 /** Faults of the worker processes. */
+import {MERGE_FAILPOINTS} from '../../src/runtime/failpoints.js';
 import {seconds, type Fault, type Site} from './fault.js';
 import {HOSTS_MAX, SESSION_TIMEOUT_MS, type Host} from './fleet.js';
 
@@ -56,10 +57,11 @@ const WORKER_FAILPOINT: Fault = {
   family: 'kills',
   weight: 5,
   draw: (site) => {
-    const {random, fleet} = site;
+    const {random, fleet, cluster} = site;
     const host = someManned(site);
     if (host === undefined) return undefined;
-    const failpoint = `${random.pick(FAILPOINTS)}:kill@${random.int(1, 40)}`;
+    const names = cluster === undefined ? FAILPOINTS : [...FAILPOINTS, ...MERGE_FAILPOINTS];
+    const failpoint = `${random.pick(names)}:kill@${random.int(1, 40)}`;
     return {
       what: `the worker on host ${host.number} is replaced by one with the failpoint ${failpoint}`,
       needs: [nameOf(host)],

@@ -2,7 +2,12 @@
  * What a seed decides before a run: its size, and the faults that can happen. Each run has a subset of the
  * faults, so that all combinations occur.
  */
-import {FAILPOINT_NAMES, type FailpointAction, type FailpointName} from '../../src/runtime/failpoints.js';
+import {
+  FAILPOINT_NAMES,
+  MERGE_FAILPOINTS,
+  type FailpointAction,
+  type FailpointName,
+} from '../../src/runtime/failpoints.js';
 import type {KeyLayout} from '../../src/redis-model/keys.js';
 import type {SourceSchema} from '../../src/domain/sourceSchema.js';
 import type {ProjectorSettings} from '../../src/worker/projector.js';
@@ -159,10 +164,10 @@ export function drawSettings(
  * Failpoints at which an error would reject a promise that no code awaits. A kill does not do so, and a real
  * error cannot occur there.
  */
-const NO_THROW: readonly FailpointName[] = ['script-in-flight', 'offset-commit-in-flight'];
+const NO_THROW: readonly FailpointName[] = ['script-in-flight', 'merge-in-flight', 'offset-commit-in-flight'];
 
-export function drawFailpoint(random: Random): FailpointPlan {
-  const name = random.pick(FAILPOINT_NAMES);
+export function drawFailpoint(random: Random, isPartitioned: boolean): FailpointPlan {
+  const name = random.pick(FAILPOINT_NAMES.filter((one) => isPartitioned || !MERGE_FAILPOINTS.includes(one)));
   const action = random.pick(['kill', 'kill', 'kill', 'block', 'throw'] as const);
   const safe = action === 'throw' && NO_THROW.includes(name) ? 'kill' : action;
   return {name, action: safe, time: random.int(1, 6)};

@@ -115,7 +115,8 @@ export class World {
 
   startWorker(): string {
     const {random, topic, group, plan, isPartitioned} = this;
-    const failpoint = this.has('failpoint reached') && random.chance(0.7) ? drawFailpoint(random) : undefined;
+    const failpoint =
+      this.has('failpoint reached') && random.chance(0.7) ? drawFailpoint(random, isPartitioned) : undefined;
     const worker = new SimWorker(
       {
         topic,

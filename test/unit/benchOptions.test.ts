@@ -7,6 +7,11 @@ test('the default is the comparison, and --all makes it longer', () => {
   expect(readOptions([])).toMatchObject({what: 'compare', hasAll: false, events: 300_000, rounds: 3});
   expect(readOptions(['--all'])).toMatchObject({what: 'compare', hasAll: true, events: 1_000_000});
   expect(readOptions(['--load', '--orders', '5000'])).toMatchObject({what: 'load', orders: 5_000});
+  expect(readOptions(['--layouts', '--rounds', '2'])).toMatchObject({
+    what: 'layouts',
+    rounds: 2,
+    mode: 'native',
+  });
   expect(readOptions(['--node', 'a', '--node=b'])?.nodes).toEqual(['a', 'b']);
   expect(readOptions(['--help'])).toBeUndefined();
 });
@@ -17,13 +22,14 @@ test.each([
   [['--latency', '--against', 'x'], '--against has no effect on --latency'],
   [['--load', '--node', 'x'], '--node has no effect on --load'],
   [['--crash', '--load'], '--crash and --load cannot be combined'],
+  [['--layouts', '--docker'], '--layouts needs --native'],
   [['--orders', '5', '--load'], '--orders must be an integer of at least 1000'],
 ])('the options %j are rejected, and the message says why', (args, message) => {
   expect(() => readOptions(args)).toThrow(message);
 });
 
 test('the help names each option', () => {
-  for (const option of ['all', 'latency', 'crash', 'scale', 'load', 'events', 'orders', 'rounds'])
+  for (const option of ['all', 'latency', 'crash', 'scale', 'load', 'layouts', 'events', 'orders', 'rounds'])
     expect(HELP).toContain(`\n  --${option} `);
   for (const option of ['against', 'node', 'native', 'docker', 'keep', 'help'])
     expect(HELP).toContain(`\n  --${option} `);

@@ -15,6 +15,7 @@ import {
   thousands,
 } from '../../bench/figures.js';
 import {latencyTable} from '../../bench/latency.js';
+import {layoutTable, stageCosts, type LayoutRound} from '../../bench/layoutTable.js';
 import type {LoadRun} from '../../bench/load.js';
 import {loadTable} from '../../bench/loadTable.js';
 import {percentiles} from '../../bench/percentiles.js';
@@ -194,4 +195,38 @@ test('the lengths of the bars are proportional to their values, and all texts ar
     Number(width),
   );
   expect(widths).toEqual([215, 430]);
+});
+
+describe('the table of the layouts', () => {
+  /** Three nodes, of which the first one has the reports. */
+  const onCluster = (...cpuSeconds: (number | null)[]): LayoutRound => ({
+    eventsPerSecond: 10_000,
+    workerMicroseconds: 12,
+    redisMicroseconds: 8,
+    nodes: cpuSeconds.map((seconds, index) => ({
+      cpuSeconds: seconds,
+      partitions: 2,
+      records: 100_000,
+      hasReports: index === 0,
+    })),
+  });
+
+  test('what the node with the reports needs in addition to the others is the cost of the reports', () => {
+    expect(stageCosts(onCluster(0.9, 0.5, 0.7))).toEqual({
+      ordersMicroseconds: 6,
+      reportsMicroseconds: expect.closeTo(1, 6) as number,
+    });
+  });
+
+  test('one Redis has no separate stages, and unknown figures give no numbers', () => {
+    const one = onCluster(0.9);
+    expect(stageCosts(one)).toEqual({ordersMicroseconds: null, reportsMicroseconds: null});
+    expect(stageCosts(onCluster(null, null, null))).toEqual({
+      ordersMicroseconds: null,
+      reportsMicroseconds: null,
+    });
+    const table = layoutTable([{layout: 'partitioned', name: 'one Redis', rounds: [one]}]);
+    expect(table).toContain('0.90 (2 partitions and reports)');
+    expect(table).not.toMatch(NO_NUMBER);
+  });
 });
