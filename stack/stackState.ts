@@ -65,6 +65,7 @@ const nativeSchema = z.object({
   kafkaDetour: detourSchema.optional(),
   redisKind: redisKindSchema,
   cluster: clusterSchema.optional(),
+  hasQuickConnect: z.boolean().optional(),
   install: installSchema,
   servers: z.partialRecord(z.enum(SERVER_NAMES), identitySchema),
 });

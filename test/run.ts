@@ -77,9 +77,11 @@ if (isPart) {
   if (mode === 'check') {
     await jest('fast', [ON_CORES, '--selectProjects', 'fast']);
   } else {
-    // The simulation has few long files. In a common run they could start last, and the other core would be idle.
-    await jest('simulation', [ON_CORES, '--selectProjects', 'simulation']);
-    await jest('fast', [ON_CORES, '--selectProjects', 'fast']);
+    // The simulation has one long file. In a common run it could start last, and the other core would be idle.
+    await Promise.all([
+      jest('simulation', [ALONE, '--selectProjects', 'simulation']),
+      jest('fast', [ALONE, '--selectProjects', 'fast']),
+    ]);
     await jest('stack', [IN_LANES, '--selectProjects', 'stack']);
     await jest('containers', [ALONE, '--selectProjects', 'containers']);
   }

@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {DEBEZIUM_USER} from '../environment.js';
 import {stackFolder} from '../folders.js';
 import type {NativeState} from '../stackState.js';
-import {javaCommand, propertiesText} from './kafkaServer.js';
+import {javaCommand, propertiesText, QUICK_START} from './kafkaServer.js';
 import type {Recipe} from './recipe.js';
 
 const PROBE_TIMEOUT_MS = 2000;
@@ -12,6 +12,7 @@ export function connectRecipe(state: NativeState): Recipe {
   const file = join(stackFolder(state.name), 'connect.properties');
   writeFileSync(file, propertiesText(workerProperties(state)));
   const command = javaCommand(state, [
+    ...(state.hasQuickConnect === true ? [QUICK_START] : []),
     '-Xms256m',
     '-Xmx768m',
     'org.apache.kafka.connect.cli.ConnectDistributed',

@@ -17,6 +17,7 @@ import type {SupervisorMessage} from './supervisor.js';
 export interface NativeOptions {
   name: string;
   redisKind?: RedisKind | undefined;
+  hasQuickConnect?: boolean | undefined;
   ownerPid?: number | undefined;
   onProgress: (line: string) => void;
   signal?: AbortSignal | undefined;
@@ -35,7 +36,7 @@ export async function startNative(options: NativeOptions): Promise<NativeState> 
       `The download cache is damaged: ${install.redisServer} is missing. Remove the folder ${dirname(install.kafkaFolder)} and retry.`,
     );
   }
-  const {name, redisKind, ownerPid} = options;
+  const {name, redisKind, hasQuickConnect, ownerPid} = options;
   const isCluster = redisKind === 'cluster';
   await reservePorts(isCluster ? 7 + 2 * NODES : 7, (all) => {
     const [mysql, kafka, connect, redis, controllerPort, listen, target, ...others] = all;
@@ -49,6 +50,7 @@ export async function startNative(options: NativeOptions): Promise<NativeState> 
       controllerPort: controllerPort!,
       kafkaDetour: {listen: listen!, target: target!},
       redisKind,
+      hasQuickConnect,
       ...(isCluster ? {cluster: {nodes, processes: []}} : {}),
       install,
       servers: {},

@@ -27,6 +27,7 @@ async function started(lane: number, mode: StackMode | undefined): Promise<Stack
   return await startStack({
     name: stackName(process.pid, lane),
     mode,
+    hasQuickConnect: true,
     ownerPid: process.pid,
     onProgress: (line) => process.stderr.write(`lane ${lane + 1}: ${line}\n`),
   });
