@@ -23,7 +23,7 @@ export function addSync(program: Command, command: CommandContext): void {
     program
       .command('sync')
       .description(
-        `rebuild the read model from MySQL (MYSQL_URL) ${STAGING}. Does nothing if Redis holds orders, unless --replace is given`,
+        `rebuild the read model from MySQL (MYSQL_URL), ${STAGING}. Does nothing if Redis holds orders, unless --replace is given`,
       )
       .option('--replace', 'rebuild even if Redis holds orders', false),
   ).action(async (options: ReplaceOptions & {replace: boolean}) => {

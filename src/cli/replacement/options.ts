@@ -6,15 +6,16 @@ import {messageOf, ProjectorError} from '../../runtime/errors.js';
 
 /** Where both commands build the read model, for their help. */
 export const STAGING =
-  'in the staging database, then swap it atomically with the live database. The staging database is ' +
-  'REDIS_STAGING_DATABASE of the same Redis. Running workers continue without a restart';
+  'next to the live one, then replace the live one. Running workers continue without a restart. With REDIS_LAYOUT=single, the new one is ' +
+  'in the database REDIS_STAGING_DATABASE of the same Redis, and both are swapped atomically. With partitioned, it is in staging keys, ' +
+  'which become the live ones while the workers pause';
 
 /** Adds the options that both commands have. */
 export function withReplaceOptions(command: Command): Command {
   return command
     .option(
       '--target <url>',
-      'build the read model in this Redis instead, which must have no readers. There is no swap',
+      'build the read model in this Redis instead, which must have no readers. Nothing is replaced then',
       redisUrl,
     )
     .addOption(
