@@ -70,7 +70,9 @@ if (whyNot !== undefined) process.stderr.write(`skipped: Redis Cluster. ${whyNot
     for (const node of await cluster.masters()) await cluster.on(node).script('FLUSH');
     for (const name of names.slice(0, 30)) expect(await count(name)).toBe(2);
     await expect(client.requireSuitable()).resolves.toBeUndefined();
-    expect((await client.info()).get('redis_mode')).toBe('cluster');
+    const infos = await client.serverInfos();
+    expect(infos.map(({fields}) => fields.get('redis_mode'))).toEqual(['cluster', 'cluster', 'cluster']);
+    expect(infos.map(({node}) => node)).toContain(await client.nodeOf('k1'));
     expect(await client.setting('appendonly', 'k1')).toBe('yes');
   });
 

@@ -182,6 +182,8 @@ const ON_A_CLUSTER = {
       checks: {name: string; verdict: string; detail: string}[];
     };
     expect(checks.length).toBeGreaterThan(10);
+    const isCluster = 'REDIS_CLUSTER_NODES' in place.settings;
+    expect(checks.some((check) => check.name === 'redis-nodes')).toBe(isCluster);
     expect(checks.filter(({verdict}) => verdict === 'fail')).toEqual([]);
   });
 

@@ -9,7 +9,9 @@ export function addRebuild(program: Command, command: CommandContext): void {
   const {output, end} = command;
   const rebuild = program
     .command('rebuild')
-    .description(`rebuild the read model from the start of the topic, ${STAGING}. Resumes an interrupted run`);
+    .description(
+      `rebuild the read model from the start of the topic, ${STAGING}. Resumes an interrupted run`,
+    );
   withReplaceOptions(rebuild)
     .addOption(
       new Option(

@@ -12,6 +12,13 @@ const FIELDS_PAGE = 100;
 const KEYS_PAGE = 1_000;
 
 /** A Lua script with one key. Each client registers it under its name, so a name belongs to one script. */
+export interface ServerInfo {
+  /** `host:port` of a node of a cluster. Otherwise the address of the server. */
+  readonly node: string;
+  /** The fields of INFO. */
+  readonly fields: ReadonlyMap<string, string>;
+}
+
 export interface Script {
   readonly name: string;
   readonly lua: string;
@@ -202,13 +209,21 @@ export class RedisClient {
     return this.#connection.shards;
   }
 
-  /** The reply of INFO, by field. In a cluster it is that of the first master. */
-  async info(): Promise<ReadonlyMap<string, string>> {
-    const [server] = await this.#connection.servers();
-    assert(server !== undefined, 'a connection has at least one server');
-    const text = await server.ask(async (redis) => await redis.info());
-    const pairs = [...text.matchAll(/^([^#:\r\n]+):([^\r\n]*)/gm)];
-    return new Map(pairs.map(([, name = '', value = '']) => [name, value]));
+  /** What INFO says, of the server or of every master of a cluster. */
+  async serverInfos(): Promise<ServerInfo[]> {
+    const servers = await this.#connection.servers();
+    return await Promise.all(
+      servers.map(async ({node, ask}) => {
+        const text = await ask(async (redis) => await redis.info());
+        const pairs = [...text.matchAll(/^([^#:\r\n]+):([^\r\n]*)/gm)];
+        return {node, fields: new Map(pairs.map(([, name = '', value = '']) => [name, value]))};
+      }),
+    );
+  }
+
+  /** The node that has the slot of this key now, in the form of `ServerInfo`. */
+  async nodeOf(key: string): Promise<string> {
+    return (await this.#connection.serverOf(key)).node;
   }
 
   /**

@@ -159,6 +159,7 @@ export class ClusterConnection implements Route {
     const place = placeOf(node);
     return {
       address: `${this.address} (node ${place})`,
+      node: place,
       ask: async (command) => {
         try {
           const reply = await command(node);

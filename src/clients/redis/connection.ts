@@ -184,6 +184,7 @@ export class RedisConnection implements Route {
     const {address} = this;
     return {
       address,
+      node: address,
       ask: async (command) => {
         const reply = await this.guarded(async () => await command(this.redis));
         if (this.#made === made) return reply;

@@ -39,6 +39,8 @@ export interface Route {
 export interface PinnedServer {
   /** Without user and password, for messages. */
   readonly address: string;
+  /** `host:port` of a node of a cluster. Otherwise the same as `address`. */
+  readonly node: string;
   /** Rejects with `redis-unreachable` if the client has reconnected in between, or if the server has lost the key. */
   readonly ask: <T>(command: Command<T>) => Promise<T>;
 }

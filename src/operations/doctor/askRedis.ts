@@ -1,7 +1,7 @@
 /** Asks Redis for its state, the rights of this user, and the read model. */
 import {MERGE_RIGHTS_SCRIPT} from '../../apply/mergeScript.js';
 import {RIGHTS_SCRIPT} from '../../apply/script.js';
-import {RedisClient} from '../../clients/redis/client.js';
+import {RedisClient, type ServerInfo} from '../../clients/redis/client.js';
 import {withDatabase} from '../../clients/redis/redisUrl.js';
 import {redisSettings} from '../../config/clientOptions.js';
 import type {ConfigWith} from '../../config/config.js';
@@ -11,9 +11,12 @@ import type {Questions} from './asking.js';
 import {both, type Answer} from './check.js';
 
 export interface RedisAnswers {
-  readonly info: Answer<ReadonlyMap<string, string>>;
-  /** The answer of the rights script. An error if a right is missing. */
-  readonly rights: Answer<unknown>;
+  /** One server, or all masters of a cluster. */
+  readonly servers: Answer<readonly ServerInfo[]>;
+  /** Undefined if there is no cluster. */
+  readonly shares: Answer<ClusterShares> | undefined;
+  /** The answers of the rights scripts. An error if a right is missing. */
+  readonly rights: Answer<void>;
   /** The setting `save`: when the server writes dumps. Undefined if this user has no right to read it. */
   readonly dumps: Answer<string | undefined>;
   /** The stored layout, or null if there is none. */
@@ -24,6 +27,14 @@ export interface RedisAnswers {
   readonly quarantine: Answer<number>;
   /** The mark of the staging database, or null if there is none. An error if this user cannot read that database. */
   readonly staging: Answer<string | null>;
+}
+
+/** Where a cluster has the partitions and the reports. */
+export interface ClusterShares {
+  /** The node of each partition, by its number. */
+  readonly partitions: readonly string[];
+  /** The node with counters and reports. */
+  readonly reports: string;
 }
 
 const REDIS = {what: 'Redis', kind: 'redis-unreachable'} as const;
@@ -45,53 +56,65 @@ export async function askRedis(
   const keys = keySpace(config.redisLayout, config.keyPrefix);
   const positions = new StoredPositions(redis, topic, keys);
   try {
-    const info = await questions.ask(REDIS, async () => {
+    const servers = await questions.ask(REDIS, async () => {
       await redis.connect();
-      return await redis.info();
+      return await redis.serverInfos();
     });
     const ask = async <T>(question: () => Promise<T>): Promise<Answer<T>> =>
-      await questions.after(info, REDIS, question);
-    const [rights, dumps, layout, quarantine, staging, stored] = await Promise.all([
-      ask(async () => await askRights(redis, {key: positions.key(0), keys, isPartitioned})),
+      await questions.after(servers, REDIS, question);
+    const askOfPartitions = async <T>(question: (count: number) => Promise<T>): Promise<Answer<T>> =>
+      await questions.after(
+        both(servers, await partitions),
+        REDIS,
+        async ([, count]) => await question(count),
+      );
+    const [rights, shares, dumps, layout, quarantine, staging, stored] = await Promise.all([
+      // Without the topic, it is unknown how many partitions there are. The rights in the first one say most.
+      partitions.then(async (count) => {
+        const places = isPartitioned && count.kind === 'answer' ? numbersTo(count.value) : [0];
+        return await ask(async () => await askRights(redis, {positions, keys, isPartitioned}, places));
+      }),
+      config.redisClusterNodes === undefined
+        ? undefined
+        : askOfPartitions(async (count) => await askShares(redis, keys, count)),
       ask(async () => await redis.setting('save', positions.key(0))),
       ask(async () => await storedLayout(redis, keys)),
-      partitions.then(
-        async (count) =>
-          await questions.after(
-            both(info, count),
-            REDIS,
-            async ([, value]) => await quarantined(redis, keys, value),
-          ),
-      ),
+      askOfPartitions(async (count) => await quarantined(redis, keys, count)),
       ask(async () => {
         if (isPartitioned) return null;
         await stagingRedis.connect();
         return (await stagingRedis.getAll([keys.shared.stagingMark]))[0] ?? null;
       }),
-      partitions.then(
-        async (count) =>
-          await questions.after(
-            both(info, count),
-            REDIS,
-            async ([, value]) =>
-              await positions.read(Array.from({length: value}, (_, partition) => partition)),
-          ),
-      ),
+      askOfPartitions(async (count) => await positions.read(numbersTo(count))),
     ]);
-    return {info, rights, dumps, layout, quarantine, staging, positions: stored};
+    return {servers, shares, rights, dumps, layout, quarantine, staging, positions: stored};
   } finally {
     redis.close();
     stagingRedis.close();
   }
 }
 
+function numbersTo(count: number): number[] {
+  return Array.from({length: count}, (_, index) => index);
+}
+
 async function askRights(
   redis: RedisClient,
-  {key, keys, isPartitioned}: {key: string; keys: KeySpace; isPartitioned: boolean},
-): Promise<unknown> {
-  const answer = await redis.run(RIGHTS_SCRIPT, key, [keys.prefixOf(0), isPartitioned ? 'outbox' : '']);
-  if (!isPartitioned) return answer;
-  return await redis.run(MERGE_RIGHTS_SCRIPT, keys.shared.merged, [keys.sharedPrefix]);
+  {positions, keys, isPartitioned}: {positions: StoredPositions; keys: KeySpace; isPartitioned: boolean},
+  partitions: readonly number[],
+): Promise<void> {
+  const hasOutbox = isPartitioned ? 'outbox' : '';
+  await Promise.all(
+    partitions.map(
+      async (each) => await redis.run(RIGHTS_SCRIPT, positions.key(each), [keys.prefixOf(each), hasOutbox]),
+    ),
+  );
+  if (isPartitioned) await redis.run(MERGE_RIGHTS_SCRIPT, keys.shared.merged, [keys.sharedPrefix]);
+}
+
+async function askShares(redis: RedisClient, keys: KeySpace, count: number): Promise<ClusterShares> {
+  const nodes = numbersTo(count).map(async (each) => await redis.nodeOf(keys.prefixOf(each)));
+  return {partitions: await Promise.all(nodes), reports: await redis.nodeOf(keys.sharedPrefix)};
 }
 
 /** The first chunk of a partition writes it, and so does the first merge. */
