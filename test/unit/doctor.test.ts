@@ -1,7 +1,6 @@
 /** The checks of `projector doctor` on given answers. test/pipeline/doctor runs them against real servers. */
 import {doctorLines} from '../../src/cli/commands/doctor.js';
 import {main} from '../../src/cli/program.js';
-import type {ServerInfo} from '../../src/clients/redis/client.js';
 import type {PlacedRecord} from '../../src/clients/kafka/records.js';
 import {readConfig, sourceSchema} from '../../src/config/readConfig.js';
 import {Questions} from '../../src/operations/doctor/asking.js';
@@ -34,19 +33,14 @@ import {
   judgePersistence,
   judgePositions,
   judgeServer,
-  judgeShares,
   judgeQuarantine,
   judgeStaging,
-  worst,
 } from '../../src/operations/doctor/redisChecks.js';
 import {ProjectorError} from '../../src/runtime/errors.js';
 
 const config = readConfig({}, []);
 const map = (entries: Record<string, string>): ReadonlyMap<string, string> =>
   new Map(Object.entries(entries));
-
-const masters = (...infos: Record<string, string>[]): ServerInfo[] =>
-  infos.map((fields, index) => ({node: `h:${index + 1}`, fields: map(fields)}));
 
 /** Returns verdict and detail as one line. Every warning and every failure must say what to do. */
 function notified(check: Check): string {
@@ -182,36 +176,6 @@ const CASES: readonly (readonly [name: string, check: () => Check, wanted: RegEx
     'a staging database with foreign keys',
     () => judgeStaging(map({db15: 'keys=5,expires=0'}), null, config),
     /^warn: .*5 keys that do not belong to a rebuild/,
-  ],
-  [
-    'a cluster of which one master may evict keys',
-    () => worst(masters({maxmemory_policy: 'noeviction'}, {maxmemory_policy: 'allkeys-lru'}), judgeEviction),
-    /^fail: h:2: maxmemory-policy allkeys-lru: Redis may evict orders$/,
-  ],
-  [
-    'a cluster whose masters have the same setting',
-    () => worst(masters({maxmemory_policy: 'noeviction'}, {maxmemory_policy: 'noeviction'}), judgeEviction),
-    /^ok: h:1, h:2: maxmemory-policy noeviction$/,
-  ],
-  [
-    'a cluster whose masters differ, and both are good',
-    () => worst(masters({used_memory: '1048576'}, {used_memory: '2097152'}), judgeMemory),
-    /^ok: h:1: 1\.0 MiB in use, maxmemory is not set; h:2: 2\.0 MiB in use, maxmemory is not set$/,
-  ],
-  [
-    'partitions on all masters',
-    () => judgeShares(['h:1', 'h:2'], {partitions: ['h:1', 'h:2', 'h:2'], reports: 'h:1'}),
-    /^ok: h:1 has 1 partition and the reports, h:2 has 2 partitions$/,
-  ],
-  [
-    'a master without partitions, although another one has two',
-    () => judgeShares(['h:1', 'h:2'], {partitions: ['h:1', 'h:1'], reports: 'h:1'}),
-    /^warn: h:1 has 2 partitions and the reports, h:2 has 0 partitions$/,
-  ],
-  [
-    'a master for the reports alone',
-    () => judgeShares(['h:1', 'h:2'], {partitions: ['h:1', 'h:1'], reports: 'h:2'}),
-    /^ok: .*h:2 has 0 partitions and the reports$/,
   ],
   ['no layout', () => judgeLayout(null, 6, config), /^ok/],
   [

@@ -5,27 +5,15 @@
  */
 import type {Config} from '../../config/config.js';
 import {layoutSettings} from '../../config/readConfig.js';
-import {assert} from '../../runtime/assert.js';
 import {EXIT} from '../../runtime/errorPolicy.js';
 import {asProjectorError} from '../../runtime/errors.js';
 import type {LogRange} from '../../clients/kafka/eventLog.js';
 import {parseFence, positionInFence} from '../../redis-model/fence.js';
 import {formatLayout, requireSameLayout} from '../../redis-model/layout.js';
 import {NO_POSITION, parsePosition} from '../../redis-model/position.js';
-import type {ServerInfo} from '../../clients/redis/client.js';
-import type {ClusterShares, RedisAnswers} from './askRedis.js';
-import {
-  again,
-  both,
-  fail,
-  failedBy,
-  judged,
-  ok,
-  warn,
-  type Answer,
-  type Check,
-  type Verdict,
-} from './check.js';
+import type {RedisAnswers} from './askRedis.js';
+import {again, both, fail, failedBy, judged, ok, warn, type Answer, type Check} from './check.js';
+import {sharesCheck, worst} from './clusterChecks.js';
 import {counted} from '../../runtime/counted.js';
 
 type Info = ReadonlyMap<string, string>;
@@ -59,56 +47,6 @@ export function redisChecks(
     judged('positions', both(answers.positions, ranges), ([texts, log]) => judgePositions(texts, log)),
     judged('quarantine', answers.quarantine, judgeQuarantine),
   ];
-}
-
-const WORST_FIRST: readonly Verdict[] = ['fail', 'warn', 'skipped', 'ok'];
-
-/** Judges each server. With several of them, the detail names the nodes with the worst verdict. */
-export function worst(servers: readonly ServerInfo[], judge: (info: Info) => Check): Check {
-  const checks = servers.map(({node, fields}) => ({node, check: judge(fields)}));
-  const verdict = WORST_FIRST.find((each) => checks.some(({check}) => check.verdict === each));
-  const those = checks.filter(({check}) => check.verdict === verdict);
-  const [first] = those;
-  assert(first !== undefined, 'a connection has at least one server');
-  if (checks.length === 1) return first.check;
-  const byDetail = new Map<string, string[]>();
-  for (const {node, check} of those)
-    byDetail.set(check.detail, [...(byDetail.get(check.detail) ?? []), node]);
-  const details = [...byDetail].map(([detail, nodes]) => `${nodes.join(', ')}: ${detail}`);
-  return {...first.check, detail: details.join('; ')};
-}
-
-function sharesCheck({shares, servers}: RedisAnswers): Check[] {
-  if (shares === undefined) return [];
-  return [
-    judged('redis-nodes', both(servers, shares), ([all, found]) =>
-      judgeShares(
-        all.map(({node}) => node),
-        found,
-      ),
-    ),
-  ];
-}
-
-/** A cluster places slots without regard to their load. So the check warns if a master has no partition, although others have several. */
-export function judgeShares(nodes: readonly string[], {partitions, reports}: ClusterShares): Check {
-  const name = 'redis-nodes';
-  const shares = nodes.map((node) => {
-    const count = partitions.filter((each) => each === node).length;
-    return {
-      node,
-      count,
-      text: `${node} has ${counted(count, 'partition')}${node === reports ? ' and the reports' : ''}`,
-    };
-  });
-  const detail = shares.map(({text}) => text).join(', ');
-  const isIdle = shares.some(({node, count}) => count === 0 && node !== reports);
-  if (!isIdle || shares.every(({count}) => count < 2)) return ok(name, detail);
-  return warn(
-    name,
-    detail,
-    'Move the slot of a partition to the master without one (docs/cluster.md#resharding).',
-  );
 }
 
 function stagingCheck({servers, staging}: RedisAnswers, config: Config): Check {
