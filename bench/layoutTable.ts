@@ -1,5 +1,6 @@
 /** The tables of `npm run bench -- --layouts`. Pure: no clock, no I/O. */
 import type {KeyLayout} from '../src/redis-model/keys.js';
+import {counted} from '../src/runtime/counted.js';
 import {fixed, markdown, median, microsecondsPer, range, thousands, type Figure} from './figures.js';
 
 /** What one node did during a replay. */
@@ -52,8 +53,8 @@ export function stageCosts({nodes}: LayoutRound): StageCosts {
 }
 
 const HEAD = [
-  ...['Layout', 'Servers', 'Row events/s', 'Worker, µs/event', 'Redis, all nodes, µs/event'],
-  ...['Orders, µs/event', 'Reports, µs/event', 'Processor time of the nodes, s'],
+  ...['Layout', 'Servers', 'Row events/s', 'Worker, µs/event', 'Redis, masters, µs/event'],
+  ...['Orders, µs/event', 'Reports, µs/event', 'Processor time of the masters, s'],
 ];
 
 export function layoutTable(results: readonly LayoutResult[]): string {
@@ -88,7 +89,7 @@ function nodesOf(rounds: readonly LayoutRound[]): string {
   const first = rounds[0]?.nodes ?? [];
   const cells = first.map(({partitions, hasReports}, index) => {
     const seconds = fixed(median(rounds.map(({nodes}) => nodes[index]?.cpuSeconds)), 2);
-    return `${seconds} (${partitions} partitions${hasReports ? ' and reports' : ''})`;
+    return `${seconds} (${counted(partitions, 'partition')}${hasReports ? ' and reports' : ''})`;
   });
   return cells.join(', ');
 }

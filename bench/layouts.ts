@@ -29,7 +29,7 @@ interface Site {
   readonly masterOf: (prefix: string) => Redis;
 }
 
-/** Replays the topic at each site, alternating. Rejects if the reports at the end differ. */
+/** Replays the topic at each site, alternating. Rejects if `report:totals` at the end differs. */
 export async function layouts(
   env: StackEnv,
   plan: ShopPlan,
@@ -38,9 +38,10 @@ export async function layouts(
   const topic = await fillTopic(env.kafka.brokers, 'compact', plan);
   await using redis = await OwnRedis.open();
   await using cluster = await RedisCluster.open();
+  const clustered = await onCluster(cluster);
   const client = new Redis(redis.url);
   const one = {url: redis.url, client};
-  const sites = [onOneRedis(one, 'single'), onOneRedis(one, 'partitioned'), await onCluster(cluster)];
+  const sites = [onOneRedis(one, 'single'), onOneRedis(one, 'partitioned'), clustered];
   const results = sites.map(({name, layout}) => ({name, layout, rounds: [] as LayoutRound[]}));
   let totals: string | undefined;
   try {
@@ -49,7 +50,8 @@ export async function layouts(
         notify(`round ${round} of ${rounds}: layout ${site.layout}, ${site.name} ...`);
         results[index]!.rounds.push(await replayed(site, {env, topic}));
         const {shared, sharedPrefix} = site.keys;
-        const found = JSON.stringify(await site.masterOf(sharedPrefix).hgetall(shared.reportTotals));
+        const fields = await site.masterOf(sharedPrefix).hgetall(shared.reportTotals);
+        const found = JSON.stringify(Object.entries(fields).sort());
         if (found !== (totals ??= found))
           throw new Error(`the reports differ: ${found}, but before: ${totals}`);
       }

@@ -192,7 +192,7 @@ function expectBalanced(worker: WorkerProcess): void {
 }
 
 describe.each(LAYOUTS.flatMap((layout) => KINDS.map((kind) => ({layout, name: kind.name, kind}))))(
-  'layout $layout: if a worker is killed on a record ($name), the next worker ends in the same state (F02, F03) (I1, I4, I5, I18, C2)',
+  'layout $layout: if a worker is killed on a record ($name), the next worker ends in the same state (F02, F03, F92) (I1, I4, I5, I18, C2)',
   ({layout, kind}) => {
     test.each(PLACES[layout])('killed at the failpoint %s', async (place) => {
       await expect(outcomes.get(nameOf({layout, kind, place}))).resolves.toBeUndefined();

@@ -98,6 +98,17 @@ describe('--target and --target-file', () => {
     },
   );
 
+  test.each([
+    'redis://user:Zq7Secret@127.0.0.1:99999',
+    'http://user:Zq7Secret@127.0.0.1',
+    'redis:///Zq7Secret',
+  ])('--target rejects another text, such as %s, and does not repeat it', async (text) => {
+    const {exitCode, lines, notes} = await projector(['rebuild', '--target', text], {});
+    expect([exitCode, lines]).toEqual([2, []]);
+    expect(notes.join()).toMatch(/--target must be a URL that begins with redis/);
+    expect(notes.join()).not.toContain('Zq7Secret');
+  });
+
   test('--target-file names a file with a URL', async () => {
     const {exitCode, notes} = await projector(['rebuild', '--target-file', 'package.json'], {});
     expect([exitCode, notes.join()]).toEqual([

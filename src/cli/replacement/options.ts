@@ -33,11 +33,13 @@ export function withReplaceOptions(command: Command): Command {
     .option('--json', 'print the result as JSON', false);
 }
 
-/** Every user of the machine can read a command line, so the URL on it must not contain a password. */
+/**
+ * Every user of the machine can read a command line, so the URL on it must not contain a password. commander would repeat the value in the
+ * message of an InvalidArgumentError, so these errors are of another kind.
+ */
 function redisUrl(value: string): string {
-  if (!/^rediss?:\/\/[^/]/.test(value) || !URL.canParse(value))
-    throw new InvalidArgumentError('must be a URL that begins with redis:// or rediss://.');
-  // commander would repeat the value in its message.
+  if (!isRedisUrl(value))
+    throw new ProjectorError('usage', '--target must be a URL that begins with redis:// or rediss://');
   if (new URL(value).password !== '')
     throw new ProjectorError(
       'usage',
@@ -53,14 +55,17 @@ function redisUrlIn(path: string): string {
   } catch (error) {
     throw new InvalidArgumentError(`cannot be read: ${messageOf(error)}`);
   }
-  if (/^rediss?:\/\/[^/]/.test(text) && URL.canParse(text)) return text;
+  if (isRedisUrl(text)) return text;
   throw new InvalidArgumentError('must name a file with a URL that begins with redis:// or rediss://.');
+}
+
+function isRedisUrl(text: string): boolean {
+  return /^rediss?:\/\/[^/]/.test(text) && URL.canParse(text);
 }
 
 export interface ReplaceOptions {
   /**
-   * The Redis to fill, which has no readers. There is no cutover then. If it is undefined, the command fills the staging database
-   * and swaps it with the live database.
+   * The Redis to fill, which has no readers. There is no cutover then. If it is undefined, the command replaces the live read model.
    */
   readonly target: string | undefined;
   /** The same URL, read from a file. */
@@ -85,6 +90,6 @@ export function requireNoTarget({redisLayout}: Config, options: ReplaceOptions):
   if (redisLayout === 'single' || targetOf(options) === undefined) return;
   throw new ProjectorError(
     'usage',
-    '--target does not support REDIS_LAYOUT=partitioned: run the command with another REDIS_KEY_PREFIX, which builds a second read model next to the first one',
+    '--target and --target-file do not support REDIS_LAYOUT=partitioned: run the command with another REDIS_KEY_PREFIX, which builds a second read model next to the first one',
   );
 }

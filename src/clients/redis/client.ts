@@ -7,11 +7,10 @@ import type {PinnedServer, Route} from './route.js';
 import {requireSuitableServer} from './suitableServer.js';
 
 /** The COUNT option of SCAN and ZSCAN: how many elements one call examines, approximately. */
-/** Quarantined records can be large. */
-const FIELDS_PAGE = 100;
 const KEYS_PAGE = 1_000;
+/** The same for a hash of quarantined records, which can be large. */
+const FIELDS_PAGE = 100;
 
-/** A Lua script with one key. Each client registers it under its name, so a name belongs to one script. */
 export interface ServerInfo {
   /** `host:port` of a node of a cluster. Otherwise the address of the server. */
   readonly node: string;
@@ -19,6 +18,7 @@ export interface ServerInfo {
   readonly fields: ReadonlyMap<string, string>;
 }
 
+/** A Lua script with one key. Each client registers it under its name, so a name belongs to one script. */
 export interface Script {
   readonly name: string;
   readonly lua: string;
@@ -227,19 +227,18 @@ export class RedisClient {
   }
 
   /**
-   * A setting of the server. Undefined if the user has no right to read it. Undefined as well before Redis 7.0, because a script cannot
-   * check rights there. `ownKey`: any key that this user may access. If the masters of a cluster have different values, the result
-   * names each of them.
+   * A setting, by node in the form of `ServerInfo`. Undefined if the user has no right to read it. Undefined as well before Redis 7.0,
+   * because a script cannot check rights there. `ownKey`: any key that this user may access.
    */
-  async setting(name: string, ownKey: string): Promise<string | undefined> {
+  async settings(name: string, ownKey: string): Promise<ReadonlyMap<string, string> | undefined> {
     // The right is checked first, because Redis would record a denied command in its ACL LOG.
     if ((await this.run(MAY_ASK_SETTINGS, ownKey, [])) !== 1) return undefined;
-    const values = new Set<string>();
-    for (const {ask} of await this.#connection.servers()) {
+    const values = new Map<string, string>();
+    for (const {node, ask} of await this.#connection.servers()) {
       const [, value] = await ask<string[]>(async (redis) => await redis.config('GET', name));
-      if (value !== undefined) values.add(value);
+      if (value !== undefined) values.set(node, value);
     }
-    return values.size === 0 ? undefined : [...values].join(' / ');
+    return values;
   }
 
   /**

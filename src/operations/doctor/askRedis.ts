@@ -17,8 +17,8 @@ export interface RedisAnswers {
   readonly shares: Answer<ClusterShares> | undefined;
   /** The answers of the rights scripts. An error if a right is missing. */
   readonly rights: Answer<void>;
-  /** The setting `save`: when the server writes dumps. Undefined if this user has no right to read it. */
-  readonly dumps: Answer<string | undefined>;
+  /** The setting `save` of each node: when it writes dumps. Undefined if this user has no right to read it. */
+  readonly dumps: Answer<ReadonlyMap<string, string> | undefined>;
   /** The stored layout, or null if there is none. */
   readonly layout: Answer<string | null>;
   /** The position text of each partition, by its number. It is '' if there is none. */
@@ -31,6 +31,8 @@ export interface RedisAnswers {
 
 /** Where a cluster has the partitions and the reports. */
 export interface ClusterShares {
+  /** All masters that have slots. */
+  readonly nodes: readonly string[];
   /** The node of each partition, by its number. */
   readonly partitions: readonly string[];
   /** The node with counters and reports. */
@@ -77,7 +79,7 @@ export async function askRedis(
       config.redisClusterNodes === undefined
         ? undefined
         : askOfPartitions(async (count) => await askShares(redis, keys, count)),
-      ask(async () => await redis.setting('save', positions.key(0))),
+      ask(async () => await redis.settings('save', positions.key(0))),
       ask(async () => await storedLayout(redis, keys)),
       askOfPartitions(async (count) => await quarantined(redis, keys, count)),
       ask(async () => {
@@ -113,8 +115,9 @@ async function askRights(
 }
 
 async function askShares(redis: RedisClient, keys: KeySpace, count: number): Promise<ClusterShares> {
-  const nodes = numbersTo(count).map(async (each) => await redis.nodeOf(keys.prefixOf(each)));
-  return {partitions: await Promise.all(nodes), reports: await redis.nodeOf(keys.sharedPrefix)};
+  const nodes = (await redis.serverInfos()).map(({node}) => node);
+  const partitions = numbersTo(count).map(async (each) => await redis.nodeOf(keys.prefixOf(each)));
+  return {nodes, partitions: await Promise.all(partitions), reports: await redis.nodeOf(keys.sharedPrefix)};
 }
 
 /** The first chunk of a partition writes it, and so does the first merge. */

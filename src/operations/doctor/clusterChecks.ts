@@ -7,43 +7,38 @@ import type {ServerInfo} from '../../clients/redis/client.js';
 import {assert} from '../../runtime/assert.js';
 import {counted} from '../../runtime/counted.js';
 import type {ClusterShares, RedisAnswers} from './askRedis.js';
-import {both, judged, ok, warn, type Check, type Verdict} from './check.js';
+import {judged, ok, warn, type Check, type Verdict} from './check.js';
 
 const WORST_FIRST: readonly Verdict[] = ['fail', 'warn', 'skipped', 'ok'];
 
 /** Judges each server. With several of them, the detail names the nodes with the worst verdict. */
-export function worst(
-  servers: readonly ServerInfo[],
-  judge: (info: ReadonlyMap<string, string>) => Check,
-): Check {
-  const checks = servers.map(({node, fields}) => ({node, check: judge(fields)}));
+export function worst(servers: readonly ServerInfo[], judge: (server: ServerInfo) => Check): Check {
+  const checks = servers.map((server) => ({node: server.node, check: judge(server)}));
   const verdict = WORST_FIRST.find((each) => checks.some(({check}) => check.verdict === each));
-  const those = checks.filter(({check}) => check.verdict === verdict);
+  const those = checks
+    .filter(({check}) => check.verdict === verdict)
+    .sort((a, b) => a.check.exitCode - b.check.exitCode);
   const [first] = those;
   assert(first !== undefined, 'a connection has at least one server');
   if (checks.length === 1) return first.check;
-  const byDetail = new Map<string, string[]>();
-  for (const {node, check} of those)
-    byDetail.set(check.detail, [...(byDetail.get(check.detail) ?? []), node]);
-  const details = [...byDetail].map(([detail, nodes]) => `${nodes.join(', ')}: ${detail}`);
-  return {...first.check, detail: details.join('; ')};
+  const nodesOf = new Map<string, string[]>();
+  for (const {node, check} of those) nodesOf.set(check.detail, [...(nodesOf.get(check.detail) ?? []), node]);
+  const details = [...nodesOf].map(([detail, nodes]) => `${nodes.join(', ')}: ${detail}`);
+  const fixes = new Set(those.flatMap(({check}) => check.fix ?? []));
+  return {
+    ...first.check,
+    detail: details.join('; '),
+    fix: fixes.size === 0 ? null : [...fixes].join(' '),
+  };
 }
 
 /** Empty if there is no cluster. */
-export function sharesCheck({shares, servers}: RedisAnswers): Check[] {
-  if (shares === undefined) return [];
-  return [
-    judged('redis-nodes', both(servers, shares), ([all, found]) =>
-      judgeShares(
-        all.map(({node}) => node),
-        found,
-      ),
-    ),
-  ];
+export function sharesCheck({shares}: RedisAnswers): Check[] {
+  return shares === undefined ? [] : [judged('redis-nodes', shares, judgeShares)];
 }
 
-/** A cluster places slots without regard to their load. So the check warns if a master has no partition, although others have several. */
-export function judgeShares(nodes: readonly string[], {partitions, reports}: ClusterShares): Check {
+/** A cluster places slots without regard to their load. So the check warns if a master has no partition, although another one has several. */
+export function judgeShares({nodes, partitions, reports}: ClusterShares): Check {
   const name = 'redis-nodes';
   const shares = nodes.map((node) => {
     const count = partitions.filter((each) => each === node).length;

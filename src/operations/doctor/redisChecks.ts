@@ -30,15 +30,15 @@ export function redisChecks(
 ): Check[] {
   const {servers} = answers;
   return [
-    judged('redis', servers, (all) => worst(all, (info) => judgeServer(info, config))),
+    judged('redis', servers, (all) => worst(all, ({fields}) => judgeServer(fields, config))),
     judged('redis-rights', answers.rights, () =>
       ok('redis-rights', 'the user has every right that a worker needs'),
     ),
-    judged('redis-eviction', again(servers), (all) => worst(all, judgeEviction)),
+    judged('redis-eviction', again(servers), (all) => worst(all, ({fields}) => judgeEviction(fields))),
     judged('redis-persistence', both(servers, answers.dumps), ([all, dumps]) =>
-      worst(all, (info) => judgePersistence(info, dumps)),
+      worst(all, ({node, fields}) => judgePersistence(fields, dumps?.get(node))),
     ),
-    judged('redis-memory', again(servers), (all) => worst(all, judgeMemory)),
+    judged('redis-memory', again(servers), (all) => worst(all, ({fields}) => judgeMemory(fields))),
     ...sharesCheck(answers),
     ...(config.redisLayout === 'single' ? [stagingCheck(answers, config)] : []),
     judged('layout', both(answers.layout, partitions), ([stored, count]) =>
@@ -52,7 +52,7 @@ export function redisChecks(
 function stagingCheck({servers, staging}: RedisAnswers, config: Config): Check {
   if (staging.kind === 'error') return warn('staging-database', staging.error.detail, STAGING_FIX);
   return judged('staging-database', both(servers, staging), ([all, mark]) =>
-    worst(all, (info) => judgeStaging(info, mark, config)),
+    worst(all, ({fields}) => judgeStaging(fields, mark, config)),
   );
 }
 
@@ -70,7 +70,10 @@ export function judgeServer(
   }
   if (info.get('role') === 'slave') {
     return fail('redis', `${detail}: a replica accepts no writes`, {
-      fix: 'Set REDIS_URL to the address of the primary.',
+      fix:
+        redisClusterNodes === undefined
+          ? 'Set REDIS_URL to the address of the primary.'
+          : 'Run `projector doctor` again: a node has just become a replica.',
       exitCode: EXIT.unreachable,
     });
   }
