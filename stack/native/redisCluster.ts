@@ -11,7 +11,7 @@ import {slotCount} from './slotRanges.js';
 
 const MASTERS = 3;
 export const NODES = 2 * MASTERS;
-/** A node is down for the others after this time without a reply. It is longer than the pauses of a node on a busy machine. */
+/** A node is down for the others after this time without a reply. It is so long that a busy machine should cause no failover. */
 const NODE_TIMEOUT_MS = 4_000;
 
 /**

@@ -1,8 +1,6 @@
 /**
  * Short forms of `npm run chaos` in the layout `partitioned`: on one Redis, and on a Redis Cluster with failovers, masters that are cut off,
  * and slots that move. Only on native servers: the nodes of a cluster are processes.
- *
- * The seed draws one of the two. The soak tier runs both.
  */
 import {chaos, stopChaos, verdict} from '../support/chaos.js';
 import {chosenSeed} from '../support/random.js';
@@ -24,13 +22,11 @@ const FAULTS = {
     ...inTier({test: [], soak: ['master SIGKILL, failover']}),
   ],
 };
-const KINDS = ['partitioned', 'cluster'] as const;
-const RUNS = inTier<readonly (typeof KINDS)[number][]>({test: [KINDS[seed % 2 === 0 ? 0 : 1]], soak: KINDS});
 
 afterAll(stopChaos);
 
 describe(`npm run chaos, seed ${seed}`, () => {
-  (whyNoOwnRedis() === undefined ? test : test.skip).each(RUNS)(
+  (whyNoOwnRedis() === undefined ? test : test.skip).each(['partitioned', 'cluster'] as const)(
     'with --redis %s, the read model equals MySQL, the fold of the topic and a rebuild (F04, F90, F91, F92) (G1, G2, G4, G6)',
     async (redis) => {
       // The nodes of a cluster are processes, so these runs need native servers.

@@ -1,7 +1,6 @@
 /**
  * The layout `partitioned` with the whole pipeline: a random shop, kill -9 of workers, and `verify`. On one Redis, and on a Redis Cluster
- * whose masters are killed, with the users of deploy/acl/redis-cluster.acl. The one Redis is in the soak tier only, because a cluster has
- * all that it has.
+ * whose masters are killed, with the users of deploy/acl/redis-cluster.acl.
  */
 import {Redis} from 'ioredis';
 import {ForeignPipeline} from '../support/foreignPipeline.js';
@@ -21,7 +20,7 @@ const SCHEMA = `
     quantity INT NOT NULL, KEY (order_id), FOREIGN KEY (order_id) REFERENCES orders (id) ON DELETE CASCADE);
   INSERT INTO orders VALUES (1, 7, 45.99), (2, NULL, 3.00), (3, 8, 0.50);
   INSERT INTO order_items VALUES (10, 1, 100, 2), (11, 1, 101, 1), (12, 3, 100, 5)`;
-const STEPS = inTier({test: 100, soak: 1_000});
+const STEPS = inTier({test: 200, soak: 1_000});
 const PASSWORD = 'Zq7Secret';
 const USERS = ['projector', 'operator', 'reports'] as const;
 const seed = chosenSeed();
@@ -121,155 +120,156 @@ const ON_A_CLUSTER = {
   repairs: [['verify', '--repair', '--wait', '60']],
 };
 
-(whyNoOwnRedis() === undefined ? describe : describe.skip).each(
-  inTier({test: [ON_A_CLUSTER], soak: [ON_ONE_REDIS, ON_A_CLUSTER]}),
-)('a random shop in the layout partitioned, on $where', ({open, name, repairs}) => {
-  let place: Place;
-  let shop: ForeignPipeline;
+(whyNoOwnRedis() === undefined ? describe : describe.skip).each([ON_ONE_REDIS, ON_A_CLUSTER])(
+  'a random shop in the layout partitioned, on $where',
+  ({open, name, repairs}) => {
+    let place: Place;
+    let shop: ForeignPipeline;
 
-  beforeAll(async () => {
-    place = await open();
-    const settings = {REDIS_LAYOUT: 'partitioned', ...place.settings};
-    shop = await ForeignPipeline.open({name, schema: SCHEMA, settings, redisUrl: place.url});
-  }, 120_000);
-  afterAll(async () => {
-    await shop.close();
-    await place.close();
-  });
+    beforeAll(async () => {
+      place = await open();
+      const settings = {REDIS_LAYOUT: 'partitioned', ...place.settings};
+      shop = await ForeignPipeline.open({name, schema: SCHEMA, settings, redisUrl: place.url});
+    }, 120_000);
+    afterAll(async () => {
+      await shop.close();
+      await place.close();
+    });
 
-  /** Runs a command as this user. */
-  const as = async (user: RedisUser, ...args: readonly string[]): Promise<CommandResult> =>
-    await projector(args, {...shop.settings, REDIS_URL: place.urlOf(user)});
+    /** Runs a command as this user. */
+    const as = async (user: RedisUser, ...args: readonly string[]): Promise<CommandResult> =>
+      await projector(args, {...shop.settings, REDIS_URL: place.urlOf(user)});
 
-  /** Runs a command as `operator`. Rejects if it does not end with 0. */
-  const run = async (...args: readonly string[]): Promise<void> => {
-    const {status, stdout, stderr} = await as('operator', ...args);
-    if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}${stdout}`);
-  };
+    /** Runs a command as `operator`. Rejects if it does not end with 0. */
+    const run = async (...args: readonly string[]): Promise<void> => {
+      const {status, stdout, stderr} = await as('operator', ...args);
+      if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}${stdout}`);
+    };
 
-  test('is exact after kill -9 of workers and of a Redis (F90) (F92) (G2, G4)', async () => {
-    await shop.trade(STEPS, seed);
-    await run('verify', '--wait', '60');
-    for (const prefix of [`{${name}:1}:`, `{${name}}:`]) {
-      const disturbed = place.disturb(prefix);
-      await shop.trade(STEPS, seed + 1);
-      await disturbed;
+    test('is exact after kill -9 of workers and of a Redis (F90) (F92) (G2, G4)', async () => {
+      await shop.trade(STEPS, seed);
       await run('verify', '--wait', '60');
-    }
-    expect(shop.worker.isRunning).toBe(true);
-  }, 240_000);
+      for (const prefix of [`{${name}:1}:`, `{${name}}:`]) {
+        const disturbed = place.disturb(prefix);
+        await shop.trade(STEPS, seed + 1);
+        await disturbed;
+        await run('verify', '--wait', '60');
+      }
+      expect(shop.worker.isRunning).toBe(true);
+    }, 240_000);
 
-  test('commands show it', async () => {
-    const [row] = (
-      await shop.root.query(
-        'SELECT CAST(MIN(id) AS CHAR) AS id, CAST(COUNT(*) AS CHAR) AS orders FROM orders',
-      )
-    )[0] as [{id: string; orders: string}];
-    const shown = async (user: RedisUser, ...args: string[]): Promise<unknown> => {
-      const {status, stdout, stderr} = await as(user, ...args, '--json');
-      if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}`);
-      return JSON.parse(stdout) as unknown;
-    };
-    const {id, orders} = row;
-    for (const user of ['projector', 'reports'] as const) {
-      expect(await shown(user, 'orders', 'count', '--scan')).toEqual({orders, scanned: orders});
-      expect(await shown(user, 'orders', 'show', id)).toMatchObject({found: true, id});
-      expect(await shown(user, 'report')).toMatchObject({totals: {orders}});
-    }
-    await shown('projector', 'offsets', 'show');
-    expect(await shown('projector', 'lag')).toMatchObject({lagRecords: expect.anything() as unknown});
-    const {checks} = (await shown('projector', 'doctor')) as {
-      checks: {name: string; verdict: string; detail: string}[];
-    };
-    expect(checks.length).toBeGreaterThan(10);
-    const isCluster = 'REDIS_CLUSTER_NODES' in place.settings;
-    expect(checks.some((check) => check.name === 'redis-nodes')).toBe(isCluster);
-    expect(checks.filter(({verdict}) => verdict === 'fail')).toEqual([]);
-  });
+    test('commands show it', async () => {
+      const [row] = (
+        await shop.root.query(
+          'SELECT CAST(MIN(id) AS CHAR) AS id, CAST(COUNT(*) AS CHAR) AS orders FROM orders',
+        )
+      )[0] as [{id: string; orders: string}];
+      const shown = async (user: RedisUser, ...args: string[]): Promise<unknown> => {
+        const {status, stdout, stderr} = await as(user, ...args, '--json');
+        if (status !== 0) throw new Error(`${args.join(' ')} ended with ${status}: ${stderr}`);
+        return JSON.parse(stdout) as unknown;
+      };
+      const {id, orders} = row;
+      for (const user of ['projector', 'reports'] as const) {
+        expect(await shown(user, 'orders', 'count', '--scan')).toEqual({orders, scanned: orders});
+        expect(await shown(user, 'orders', 'show', id)).toMatchObject({found: true, id});
+        expect(await shown(user, 'report')).toMatchObject({totals: {orders}});
+      }
+      await shown('projector', 'offsets', 'show');
+      expect(await shown('projector', 'lag')).toMatchObject({lagRecords: expect.anything() as unknown});
+      const {checks} = (await shown('projector', 'doctor')) as {
+        checks: {name: string; verdict: string; detail: string}[];
+      };
+      expect(checks.length).toBeGreaterThan(10);
+      const isCluster = 'REDIS_CLUSTER_NODES' in place.settings;
+      expect(checks.some((check) => check.name === 'redis-nodes')).toBe(isCluster);
+      expect(checks.filter(({verdict}) => verdict === 'fail')).toEqual([]);
+    });
 
-  test('positions are set back, and counters and reports computed again, while the shop trades (I18, I19)', async () => {
-    const trading = shop.trade(STEPS, seed + 2);
-    await run('rebuild', '--reports');
-    await run('offsets', 'reset', '--to', 'earliest', '--yes');
-    await trading;
-    await run('rebuild', '--reports');
-    await run('verify', '--wait', '60');
-    expect(shop.worker.isRunning).toBe(true);
-  }, 240_000);
-
-  test.each([['rebuild'], ['sync', '--replace']])(
-    '`%s` replaces a damaged read model while the shop trades (G7)',
-    async (...args) => {
-      await place.onMasters(damage);
-      const [{status, stdout, stderr}] = await Promise.all([
-        as('operator', ...args, '--json'),
-        shop.trade(STEPS, seed + 2),
-      ]);
-      expect({status, stderr}).toMatchObject({status: 0});
-      expect(stderr).toContain('cutover done: readers see the new content');
-      expect(JSON.parse(stdout)).toMatchObject({command: args[0], resumed: false});
+    test('positions are set back, and counters and reports computed again, while the shop trades (I18, I19)', async () => {
+      const trading = shop.trade(STEPS, seed + 2);
+      await run('rebuild', '--reports');
+      await run('offsets', 'reset', '--to', 'earliest', '--yes');
+      await trading;
+      await run('rebuild', '--reports');
       await run('verify', '--wait', '60');
       expect(shop.worker.isRunning).toBe(true);
-    },
-    240_000,
-  );
+    }, 240_000);
 
-  test('a quarantined record is listed and replayed, and the reports contain it (I19)', async () => {
-    const [[{id}]] = (await shop.root.query('SELECT CAST(MAX(id) AS CHAR) AS id FROM orders')) as unknown as [
-      [{id: string}],
-    ];
-    await produce(shop.settings['KAFKA_TOPIC']!, [{key: id, value: '{"broken'}]);
-    await until(
-      async () => (await as('operator', 'dlq', 'list')).stdout.includes(id),
-      () => 'the record to be quarantined',
+    test.each([['rebuild'], ['sync', '--replace']])(
+      '`%s` replaces a damaged read model while the shop trades (G7)',
+      async (...args) => {
+        await place.onMasters(damage);
+        const [{status, stdout, stderr}] = await Promise.all([
+          as('operator', ...args, '--json'),
+          shop.trade(STEPS, seed + 2),
+        ]);
+        expect({status, stderr}).toMatchObject({status: 0});
+        expect(stderr).toContain('cutover done: readers see the new content');
+        expect(JSON.parse(stdout)).toMatchObject({command: args[0], resumed: false});
+        await run('verify', '--wait', '60');
+        expect(shop.worker.isRunning).toBe(true);
+      },
+      240_000,
     );
-    await run('dlq', 'replay', '--all');
-    expect((await as('operator', 'dlq', 'list')).stdout).toBe('');
-    await run('verify', '--wait', '60');
-  }, 120_000);
 
-  test('what MySQL changed without a row event is repaired (I17, I19)', async () => {
-    await shop.root.query('SET SESSION sql_log_bin = 0');
-    await shop.root.query(
-      'UPDATE orders SET total_amount = total_amount + 3, user_id = 77 ORDER BY id LIMIT 5',
-    );
-    await shop.root.query('UPDATE order_items SET quantity = quantity + 2 ORDER BY id LIMIT 7');
-    await shop.root.query('DELETE FROM order_items ORDER BY id DESC LIMIT 3');
-    await shop.root.query('SET SESSION sql_log_bin = 1');
-    for (const args of repairs) await as('operator', ...args);
-    await run('verify', '--wait', '60');
-    expect(shop.worker.isRunning).toBe(true);
-  }, 240_000);
+    test('a quarantined record is listed and replayed, and the reports contain it (I19)', async () => {
+      const [[{id}]] = (await shop.root.query(
+        'SELECT CAST(MAX(id) AS CHAR) AS id FROM orders',
+      )) as unknown as [[{id: string}]];
+      await produce(shop.settings['KAFKA_TOPIC']!, [{key: id, value: '{"broken'}]);
+      await until(
+        async () => (await as('operator', 'dlq', 'list')).stdout.includes(id),
+        () => 'the record to be quarantined',
+      );
+      await run('dlq', 'replay', '--all');
+      expect((await as('operator', 'dlq', 'list')).stdout).toBe('');
+      await run('verify', '--wait', '60');
+    }, 120_000);
 
-  test('`sync` fills an empty prefix without a worker, and `--target` is refused', async () => {
-    const settings = {
-      ...shop.settings,
-      REDIS_URL: place.urlOf(),
-      REDIS_KEY_PREFIX: `${name}-two:`,
-      KAFKA_GROUP_ID: `${name}-two`,
-    };
-    const planned = await projector(['sync', '--dry-run'], settings);
-    expect(planned).toMatchObject({
-      status: 0,
-      stderr: expect.stringContaining('holds no unfinished run') as string,
+    test('what MySQL changed without a row event is repaired (I17, I19)', async () => {
+      await shop.root.query('SET SESSION sql_log_bin = 0');
+      await shop.root.query(
+        'UPDATE orders SET total_amount = total_amount + 3, user_id = 77 ORDER BY id LIMIT 5',
+      );
+      await shop.root.query('UPDATE order_items SET quantity = quantity + 2 ORDER BY id LIMIT 7');
+      await shop.root.query('DELETE FROM order_items ORDER BY id DESC LIMIT 3');
+      await shop.root.query('SET SESSION sql_log_bin = 1');
+      for (const args of repairs) await as('operator', ...args);
+      await run('verify', '--wait', '60');
+      expect(shop.worker.isRunning).toBe(true);
+    }, 240_000);
+
+    test('`sync` fills an empty prefix without a worker, and `--target` is refused', async () => {
+      const settings = {
+        ...shop.settings,
+        REDIS_URL: place.urlOf(),
+        REDIS_KEY_PREFIX: `${name}-two:`,
+        KAFKA_GROUP_ID: `${name}-two`,
+      };
+      const planned = await projector(['sync', '--dry-run'], settings);
+      expect(planned).toMatchObject({
+        status: 0,
+        stderr: expect.stringContaining('holds no unfinished run') as string,
+      });
+      const {status, stderr} = await projector(['sync'], settings);
+      expect({status, stderr}).toMatchObject({status: 0});
+      const verified = await projector(['verify', '--wait', '60'], settings);
+      if (verified.status !== 0) throw new Error(`verify ended with ${verified.status}: ${verified.stderr}`);
+      const refused = await as('operator', 'rebuild', '--target', place.url);
+      expect(refused).toMatchObject({status: 2, stderr: expect.stringContaining('--target') as string});
+    }, 120_000);
+
+    test('`verify --against topic` says that it does not support the layout, and changes nothing', async () => {
+      const {status, stderr} = await as('operator', 'verify', '--against', 'topic');
+      expect({status, stderr}).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining('does not support REDIS_LAYOUT=partitioned') as string,
+      });
     });
-    const {status, stderr} = await projector(['sync'], settings);
-    expect({status, stderr}).toMatchObject({status: 0});
-    const verified = await projector(['verify', '--wait', '60'], settings);
-    if (verified.status !== 0) throw new Error(`verify ended with ${verified.status}: ${verified.stderr}`);
-    const refused = await as('operator', 'rebuild', '--target', place.url);
-    expect(refused).toMatchObject({status: 2, stderr: expect.stringContaining('--target') as string});
-  }, 120_000);
 
-  test('`verify --against topic` says that it does not support the layout, and changes nothing', async () => {
-    const {status, stderr} = await as('operator', 'verify', '--against', 'topic');
-    expect({status, stderr}).toMatchObject({
-      status: 2,
-      stderr: expect.stringContaining('does not support REDIS_LAYOUT=partitioned') as string,
+    test('no user needed a right that deploy/acl/redis-cluster.acl does not give', async () => {
+      expect(await place.denials()).toEqual([]);
     });
-  });
-
-  test('no user needed a right that deploy/acl/redis-cluster.acl does not give', async () => {
-    expect(await place.denials()).toEqual([]);
-  });
-});
+  },
+);

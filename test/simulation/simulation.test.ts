@@ -4,7 +4,7 @@ import {expectFound, expectRepeatable, runSeeds} from './seeds.js';
 import type {SimulationOptions} from './simulate.js';
 import {inTier} from '../support/tier.js';
 
-const SEEDS = inTier({test: 5_000, soak: 100_000});
+const SEEDS = inTier({test: 10_000, soak: 100_000});
 /** Much longer than the seeds take, because a busy machine is slower. */
 const SEEDS_TIMEOUT_MS = inTier({test: 600_000, soak: 7_200_000});
 
