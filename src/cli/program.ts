@@ -89,8 +89,7 @@ export async function createProgram(
     .version(version(), '--version')
     .configureOutput({
       writeOut: (text) => output.line(text.replace(/\n$/, '')),
-      // The value of an unknown option is not printed, because it may be a secret.
-      writeErr: (text) => output.note(text.replace(/\n$/, '').replace(/(--[\w-]+=)[^']*/, '$1...')),
+      writeErr: (text) => output.note(withoutSecrets(text.replace(/\n$/, ''))),
     })
     .exitOverride()
     .addHelpText('after', HELP);
@@ -101,6 +100,11 @@ export async function createProgram(
     (await COMMANDS[name]?.())?.(program, context);
   addSettingFlags(program, {showAll});
   return program;
+}
+
+/** commander repeats the values of options. The value of an unknown option may be a secret, and a URL may contain a user and a password. */
+function withoutSecrets(message: string): string {
+  return message.replace(/(--[\w-]+=)[^']*/, '$1...').replace(/\/\/[^']*@/, '//...@');
 }
 
 /**

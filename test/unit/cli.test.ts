@@ -84,6 +84,16 @@ test('a missing connector file is reported in one line, with exit code 2', async
   ]);
 });
 
+test.each(['http://user:Zq7Secret@127.0.0.1:1', 'http://user:Zq7Secret@h:99999', 'ftp://user:Zq7/Secret@h'])(
+  'status --url rejects %s, and does not repeat the password',
+  async (url) => {
+    const {exitCode, lines, notes} = await projector(['status', '--url', url], {});
+    expect([exitCode, lines]).toEqual([2, []]);
+    expect(notes.join()).toMatch(/--url/);
+    expect(notes.join()).not.toMatch(/Zq7|Secret/);
+  },
+);
+
 describe('--target and --target-file', () => {
   test.each(['rebuild', 'sync'])(
     '%s --target rejects a URL with a password, and does not repeat it',

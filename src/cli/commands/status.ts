@@ -28,6 +28,12 @@ export function addStatus(program: Command, context: CommandContext): void {
 function workerAddress(value: string): string {
   const isAddress = /^https?:\/\/[^/]/.test(value) && URL.canParse(value);
   if (!isAddress) throw new InvalidArgumentError('must be a URL that begins with http:// or https://.');
+  const {username, password} = new URL(value);
+  if (username !== '' || password !== '')
+    throw new ProjectorError(
+      'usage',
+      '--url must not contain a user or a password, because a worker asks for none',
+    );
   return value.replace(/\/+$/, '');
 }
 
